@@ -1,0 +1,172 @@
+"""The protocol's calls, as the client makes them over HTTP and the embedded backend answers them from SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
+
+from aporia_provider.data_sources import DataSource
+from aporia_provider.errors import ConflictError
+from aporia_provider.schema import VersionSchema
+
+IfExists = Literal["match", "skip", "fail"]
+Status = Literal["created", "unchanged", "skipped"]
+Role = Literal["training", "testing", "serving", "actuals"]
+
+
+class Registered(TypedDict):
+    """
+    What became of a registration.
+
+    ``status`` is ``created``, ``unchanged`` (the same was there) or ``skipped`` (something different was
+    there and ``if_exists="skip"`` left it alone).
+    """
+
+    id: str
+    status: Status
+
+
+class Version(TypedDict):
+    """
+    A registered version. A server that follows the public documentation shows the first four keys only;
+    ours adds ``registration``, the body it was registered with.
+    """
+
+    id: str
+    name: str
+    model_type: str
+    created_at: str
+    registration: NotRequired[dict[str, Any]]
+
+
+class AporiaApi(Protocol):
+    """
+    The calls, under the protocol's own names.
+
+    Registering is idempotent: the same again answers ``unchanged``, something different under the same name
+    raises :class:`~aporia_provider.errors.ConflictError`. ``if_exists`` chooses: ``match`` is this rule,
+    ``skip`` keeps what is there without comparing, ``fail`` refuses even the same.
+
+    Every call raises :class:`~aporia_provider.errors.AporiaError`: ``NotFoundError`` for an unknown model,
+    version or monitor, ``ValidationError`` for wrong input, ``AuthenticationError`` and ``TransientError``
+    where a server is asked.
+    """
+
+    @property
+    def environment(self) -> str:
+        """The environment that all calls read and write."""
+
+    def create_model(
+        self,
+        model_id: str,
+        name: str,
+        *,
+        description: str | None = None,
+        owner: str | None = None,
+        color: str = "blue",
+        icon: str = "general",
+        tags: Mapping[str, str] | None = None,
+        if_exists: IfExists = "match",
+    ) -> Registered:
+        """Register a model; see :class:`~aporia_provider.models.Model`."""
+
+    def delete_model(self, model_id: str) -> None:
+        """Delete a model with its versions and datasets."""
+
+    def create_model_version(
+        self, model_id: str, model_version: str, schema: VersionSchema, *, if_exists: IfExists = "match"
+    ) -> Registered:
+        """Register a version of a model with its schema."""
+
+    def get_model_versions(self, model_id: str) -> list[Version]:
+        """List the versions of a model, oldest first."""
+
+    def connect_dataset(
+        self,
+        role: Role,
+        model_id: str,
+        model_version: str,
+        *,
+        data_source: DataSource,
+        id_column: str,
+        timestamp_column: str,
+        predictions: Mapping[str, str] | None = None,
+        features: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        raw_inputs: Mapping[str, str] | None = None,
+        schedule: str | None = None,
+        if_exists: IfExists = "match",
+    ) -> Registered:
+        """Connect a data source to a version; see :class:`~aporia_provider.datasets.DatasetConnection`."""
+
+    def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
+        """Turn the syncs of all datasets of a version on or off."""
+
+    def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
+        """What is known about the dataset's last sync."""
+
+    def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags, keeping those not named; see :class:`~aporia_provider.models.ModelTags`."""
+
+    def get_model_tags(self, model_id: str) -> dict[str, str]:
+        """The tags of a model."""
+
+    def delete_model_tag(self, model_id: str, key: str) -> None:
+        """Remove a tag; one that is not there is no error."""
+
+    def set_feature_importance(
+        self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
+    ) -> None:
+        """Set the importance of features."""
+
+    def create_monitor(
+        self,
+        name: str,
+        monitor_type: str,
+        *,
+        scheduling: str,
+        configuration: Mapping[str, Any],
+        is_active: bool = True,
+        custom_alert_description: str | None = None,
+    ) -> str:
+        """Create a monitor and return its id; see :class:`~aporia_provider.models.Monitor`."""
+
+    def delete_monitor(self, monitor_id: str) -> None:
+        """Delete a monitor."""
+
+
+def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> list[str]:
+    """One line for every place where two JSON objects differ, by its dotted path."""
+    lines: list[str] = []
+    for key in dict.fromkeys([*registered, *given]):
+        place = f"{path}{key}"
+        before, after = registered.get(key), given.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            lines += differences(before, after, f"{place}.")
+        elif before != after:
+            lines.append(f"{place}: {_shown(before)} is registered, {_shown(after)} was given")
+    return lines
+
+
+def settle(subject: str, registered_id: str, found: Sequence[str] | None, if_exists: IfExists) -> Registered:
+    """
+    Decide what an existing registration means.
+
+    :param subject: What is registered, for the message: ``"version v1 of model m"``.
+    :param registered_id: Its id.
+    :param found: How it differs from what was given.
+    :param if_exists: The caller's choice.
+    :raises aporia_provider.errors.ConflictError: if it differs (``match``) or exists at all (``fail``).
+    """
+    if if_exists == "fail":
+        raise ConflictError(f"{subject} exists already", differences=found or (), status=409)
+    if not found:
+        return {"id": registered_id, "status": "unchanged"}
+    if if_exists == "skip":
+        return {"id": registered_id, "status": "skipped"}
+    raise ConflictError(f"{subject} is registered with something different", differences=found, status=409)
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

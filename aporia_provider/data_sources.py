@@ -1,0 +1,247 @@
+"""Where the data of a dataset lives, in the protocol's own words (reference, section 1.7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, SecretStr
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.vocabulary import Name, Vocabulary, one_of
+
+HIDDEN = "***"
+
+_SECRET_NAME = re.compile(
+    r"secret|passw|pwd|token|credential|(?:access|account|private|api|encryption|session)[._-]?key|sas\b|signature",
+    re.IGNORECASE,
+)
+_SECRET_IN_URL = re.compile(
+    rf"([?;&](?:[\w.-]*(?:{_SECRET_NAME.pattern})[\w.-]*)=)([^;&]*)|(//[^/@:]*:)([^/@]*)(?=@)", re.IGNORECASE
+)
+
+
+def hide_secrets_in_url(url: str) -> str:
+    """Replace user passwords and secret parameters of a URL by ``***``."""
+    return _SECRET_IN_URL.sub(lambda match: (match[1] or match[3]) + HIDDEN, url)
+
+
+class DataSource(Vocabulary):
+    """
+    Base of all data sources.
+
+    :param sample_size: Fraction of the rows to read, above 0 and up to 1.
+    :param select_expr: Spark SQL expressions; each becomes a column of the dataset. ``["*", "a + b AS c"]``
+        keeps the columns there are.
+    :param read_options: Options of the Spark reader.
+    """
+
+    type: ClassVar[str]
+    template_fields: ClassVar[tuple[str, ...]] = ("select_expr", "read_options")
+
+    sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1.0
+    select_expr: list[Name] | None = None
+    read_options: dict[str, str] | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """``{"type": …, "config": …}`` with secrets in clear, as the protocol sends them."""
+        config = {name: _reveal(getattr(self, name)) for name in self._wire_names()}
+        return {"type": self.type, "config": config}
+
+    def serialize(self) -> dict[str, Any]:
+        """The same with secrets hidden: what Airflow shows, and what the embedded backend stores."""
+        config = {name: _hide(name, getattr(self, name)) for name in self._wire_names()}
+        return {"type": self.type, "config": config}
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [(name, value) for name, value in self.serialize()["config"].items() if value is not None]
+
+    @classmethod
+    def _wire_names(cls) -> list[str]:
+        return list(cls.model_fields)
+
+
+class S3DataSource(DataSource):
+    """
+    Files on S3, or on a local disk.
+
+    :param object_path: ``bucket/key``, ``s3://bucket/key``, ``s3a://bucket/key``, an absolute local path, or
+        ``file:///path``.
+    :param object_format: ``delta``, ``parquet``, ``csv`` or ``json``.
+    """
+
+    type = "s3"
+    template_fields = (*DataSource.template_fields, "object_path", "object_format")
+
+    object_path: Name
+    object_format: Annotated[str, one_of("parquet", "csv", "json", "delta")]
+
+    @property
+    def uri(self) -> str:
+        """The path with its scheme: ``s3://bucket/key`` or ``file:///path``, without a trailing slash."""
+        path = re.sub(r"^s3[an]://", "s3://", self.object_path.strip()).rstrip("/")
+        if path.startswith(("s3://", "file://")):
+            return path
+        return f"file://{path}" if path.startswith("/") else f"s3://{path}"
+
+
+class GlueDataSource(DataSource):
+    """
+    A query on the AWS Glue catalogue.
+
+    :param query: Spark SQL.
+    """
+
+    type = "glue"
+    template_fields = ("select_expr", "query")
+
+    query: Name
+    read_options: None = Field(default=None, exclude=True)
+
+    @classmethod
+    def _wire_names(cls) -> list[str]:
+        return ["sample_size", "select_expr", "query"]
+
+
+class JDBCDataSource(DataSource):
+    """
+    A query through JDBC.
+
+    :param url: JDBC URL.
+    :param query: SQL of the database.
+    :param user: User name.
+    :param password: Password; hidden wherever it could be seen, and never rendered.
+    """
+
+    type = "jdbc"
+    template_fields = (*DataSource.template_fields, "url", "query", "user")
+
+    sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1
+    url: Name
+    query: Name
+    user: str | None = None
+    password: SecretStr | None = None
+
+
+class PostgresJDBCDataSource(JDBCDataSource):
+    """A query on PostgreSQL through JDBC. Parameters as of :class:`JDBCDataSource`."""
+
+    type = "postgres-jdbc"
+
+
+class AthenaDataSource(JDBCDataSource):
+    """
+    A query on Amazon Athena through JDBC. Further parameters as of :class:`JDBCDataSource`.
+
+    :param s3_output_location: Where Athena writes its results.
+    """
+
+    type = "athena"
+    template_fields = (*JDBCDataSource.template_fields, "s3_output_location")
+
+    s3_output_location: Name
+
+
+class BigQueryDataSource(DataSource):
+    """
+    A table or view of Google BigQuery.
+
+    :param credentials_base64: JSON of a service account, base64; hidden wherever it could be seen.
+    :param table: Table name.
+    :param dataset: Dataset of the table, if its name does not say it.
+    :param project: Project of the table.
+    :param parent_project: Project that is billed.
+    """
+
+    type = "bigquery"
+    template_fields = (*DataSource.template_fields, "table", "dataset", "project", "parent_project")
+
+    credentials_base64: SecretStr
+    table: Name
+    dataset: str | None = None
+    project: str | None = None
+    parent_project: str | None = None
+
+
+class SnowflakeDataSource(DataSource):
+    """
+    A query on Snowflake.
+
+    :param url: Account URL.
+    :param query: SQL.
+    :param user: User name.
+    :param password: Password; hidden wherever it could be seen, and never rendered.
+    :param database: Database.
+    :param schema: Schema; ``sfschema`` on the wire.
+    :param warehouse: Warehouse, if not the user's default.
+    """
+
+    type = "snowflake"
+    template_fields = (
+        *DataSource.template_fields,
+        "url",
+        "query",
+        "user",
+        "database",
+        "sfschema",
+        "warehouse",
+    )
+
+    url: Name
+    query: Name
+    user: Name
+    password: SecretStr
+    database: Name
+    sfschema: Annotated[Name, Field(alias="schema")]
+    warehouse: str | None = None
+
+    model_config = {"validate_by_name": True, "validate_by_alias": True}
+
+
+DATA_SOURCES: Mapping[str, type[DataSource]] = {
+    source.type: source
+    for source in (
+        S3DataSource,
+        JDBCDataSource,
+        PostgresJDBCDataSource,
+        AthenaDataSource,
+        GlueDataSource,
+        BigQueryDataSource,
+        SnowflakeDataSource,
+    )
+}
+
+
+def data_source_from_wire(value: Any) -> DataSource:
+    """
+    Read ``{"type": …, "config": …}``.
+
+    :raises aporia_provider.errors.ValidationError: for an unknown type or a wrong config, naming every fault.
+    """
+    if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
+        raise ValidationError('A data source is written {"type": …, "config": {…}}')
+    source = DATA_SOURCES.get(str(value.get("type")))
+    if source is None:
+        known = ", ".join(DATA_SOURCES)
+        raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {known}")
+    return source(**value["config"])
+
+
+def _reveal(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _hide(name: str, value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if name == "url" and isinstance(value, str):
+        return hide_secrets_in_url(value)
+    if isinstance(value, dict):
+        return {key: HIDDEN if _SECRET_NAME.search(key) else hidden_in(text) for key, text in value.items()}
+    return value
+
+
+def hidden_in(text: Any) -> Any:
+    """Hide what a URL inside an option's value gives away."""
+    return hide_secrets_in_url(text) if isinstance(text, str) else text

