@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, Protocol, TypedDict
 
 from aporia_provider.data_sources import DataSource
-from aporia_provider.errors import ConflictError
+from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.schema import VersionSchema
 
 IfExists = Literal["match", "skip", "fail"]
@@ -133,6 +133,20 @@ class AporiaApi(Protocol):
 
     def delete_monitor(self, monitor_id: str) -> None:
         """Delete a monitor."""
+
+
+def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> VersionSchema | None:
+    """
+    Schema a version was registered with, or None if the server does not show it.
+
+    :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
+    """
+    versions = {version["name"]: version for version in api.get_model_versions(model_id)}
+    if model_version not in versions:
+        known = ", ".join(sorted(versions)) or "none"
+        raise NotFoundError(f"Model {model_id!r} has no version {model_version!r}; it has {known}")
+    registration = versions[model_version].get("registration")
+    return VersionSchema.from_wire(registration) if registration else None
 
 
 def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> list[str]:

@@ -228,6 +228,23 @@ def data_source_from_wire(value: Any) -> DataSource:
     return source(**value["config"])
 
 
+def as_data_source(value: DataSource | Mapping[str, Any]) -> DataSource:
+    """A data source given as itself or in the form of the wire."""
+    return value if isinstance(value, DataSource) else data_source_from_wire(value)
+
+
+def with_login(source: DataSource, user: str | None, password: str | None) -> DataSource:
+    """
+    Copy a data source with the user and the password of a connection.
+
+    :raises aporia_provider.errors.ValidationError: if it takes none.
+    """
+    if "password" not in type(source).model_fields:
+        raise ValidationError(f"A data source of type {source.type} takes no user and password")
+    secret = SecretStr(password) if password is not None else None
+    return source.model_copy(update={"user": user, "password": secret})
+
+
 def _reveal(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
@@ -238,10 +255,10 @@ def _hide(name: str, value: Any) -> Any:
     if name == "url" and isinstance(value, str):
         return hide_secrets_in_url(value)
     if isinstance(value, dict):
-        return {key: HIDDEN if _SECRET_NAME.search(key) else hidden_in(text) for key, text in value.items()}
+        return {key: HIDDEN if _SECRET_NAME.search(key) else _hidden_in(text) for key, text in value.items()}
     return value
 
 
-def hidden_in(text: Any) -> Any:
+def _hidden_in(text: Any) -> Any:
     """Hide what a URL inside an option's value gives away."""
     return hide_secrets_in_url(text) if isinstance(text, str) else text

@@ -88,6 +88,11 @@ class DatasetConnection(Vocabulary):
         for name, column in (labels or {}).items():
             yield "labels", name, column
 
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of :meth:`~aporia_provider.api.AporiaApi.connect_dataset`."""
+        names = ("data_source", "id_column", "timestamp_column", *MAPPINGS, "schedule")
+        return {name: getattr(self, name) for name in names}
+
     def to_wire(self, environment: str) -> dict[str, Any]:
         """Body of the protocol's request that connects the dataset (reference, section 1.8)."""
         sync: dict[str, Any] = {"enabled": self.enabled, "environment": environment}

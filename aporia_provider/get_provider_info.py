@@ -89,6 +89,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": integration,
                 "python-modules": [
                     "aporia_provider.operators.model",
+                    "aporia_provider.operators.version",
                     "aporia_provider.operators.dataset",
                     "aporia_provider.operators.access",
                 ],

@@ -1,0 +1,160 @@
+"""The hook to a server that speaks the protocol, or to the embedded backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.sdk import BaseHook
+
+from aporia_provider import settings
+from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from aporia_provider.backend.embedded import AsyncEmbeddedRegistry, EmbeddedRegistry
+    from aporia_provider.client import AporiaClient, AsyncAporiaClient
+
+
+@dataclass(frozen=True)
+class _Server:
+    """What a connection says; no server URL means the embedded backend."""
+
+    url: str | None
+    token: str = field(repr=False)
+    environment: str
+    timeout: float = 30
+    verify_ssl: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.url or 'the embedded backend'}, environment {self.environment!r}"
+
+
+class AporiaHook(BaseHook):
+    """
+    Reaches whoever answers the protocol.
+
+    :param aporia_conn_id: Airflow connection of type ``aporia``: server URL in ``host``, token in
+        ``password``, ``environment``, ``timeout`` (seconds) and ``verify_ssl`` in ``extra``. If there is no
+        connection ``aporia_default``, or the connection has no host, the embedded backend answers.
+    """
+
+    conn_name_attr = "aporia_conn_id"
+    default_conn_name = "aporia_default"
+    conn_type = "aporia"
+    hook_name = "Aporia"
+
+    def __init__(self, aporia_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.aporia_conn_id = aporia_conn_id
+
+    def get_conn(self) -> AporiaClient | EmbeddedRegistry:
+        """
+        Open the API; close it with ``with`` or ``close()``.
+
+        :raises aporia_provider.errors.ValidationError: if the connection is not filled in well.
+        """
+        return self._open(self._server())
+
+    async def get_async_conn(self) -> AsyncAporiaClient | AsyncEmbeddedRegistry:
+        """Open the API for asyncio; close it with ``async with`` or ``await aclose()``."""
+        try:
+            connection = await self.aget_connection(self.aporia_conn_id)
+        except AirflowNotFoundException:
+            return self._open_async(self._without_connection())
+        return self._open_async(_read(connection))
+
+    def server_url(self) -> str | None:
+        """Base URL of the server, or None for the embedded backend."""
+        return self._server().url
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Reach the API with the token and say what answered."""
+        try:
+            server = self._server()
+            with self._open(server) as api:
+                _probe(api)
+        except AporiaError as error:
+            return False, error.message
+        return True, f"Reached {server}"
+
+    def _server(self) -> _Server:
+        try:
+            return _read(self.get_connection(self.aporia_conn_id))
+        except AirflowNotFoundException:
+            return self._without_connection()
+
+    def _without_connection(self) -> _Server:
+        if self.aporia_conn_id != self.default_conn_name:
+            raise NotFoundError(
+                f"There is no Airflow connection {self.aporia_conn_id!r}. Create it, or leave aporia_conn_id "
+                "out to use the embedded backend."
+            ) from None
+        return _Server(None, "", settings.environment())
+
+    def _open(self, server: _Server) -> AporiaClient | EmbeddedRegistry:
+        if server.url is None:
+            from aporia_provider.backend.embedded import EmbeddedRegistry
+
+            return EmbeddedRegistry(settings.database_url(), server.environment)
+        from aporia_provider.client import AporiaClient
+
+        return AporiaClient(server.url, server.token, **_options(server))
+
+    def _open_async(self, server: _Server) -> AsyncAporiaClient | AsyncEmbeddedRegistry:
+        if server.url is None:
+            from aporia_provider.backend.embedded import AsyncEmbeddedRegistry
+
+            return AsyncEmbeddedRegistry(settings.database_url(), server.environment)
+        from aporia_provider.client import AsyncAporiaClient
+
+        return AsyncAporiaClient(server.url, server.token, **_options(server))
+
+
+def _probe(api: Any) -> None:
+    try:
+        api.get_model_tags("connection-test")
+    except NotFoundError:
+        return
+
+
+def _options(server: _Server) -> dict[str, Any]:
+    return {
+        "environment": server.environment,
+        "timeout": server.timeout,
+        "verify_ssl": server.verify_ssl,
+    }
+
+
+def _read(connection: Connection) -> _Server:
+    extra = connection.extra_dejson
+    environment = str(extra.get("environment") or settings.environment())
+    if not connection.host:
+        return _Server(None, "", environment)
+    if not connection.password:
+        raise ValidationError(f"Connection {connection.conn_id!r} has a server but no token in its password")
+    return _Server(
+        url=_url(connection),
+        token=connection.password,
+        environment=environment,
+        timeout=_number(connection.conn_id, "timeout", extra.get("timeout") or 30),
+        verify_ssl=str(extra.get("verify_ssl", True)).lower() != "false",
+    )
+
+
+def _url(connection: Connection) -> str:
+    host = str(connection.host).rstrip("/")
+    if "://" not in host:
+        host = f"{connection.schema or 'https'}://{host}"
+    has_port = urlsplit(host).port is not None
+    return host if has_port or not connection.port else f"{host}:{connection.port}"
+
+
+def _number(conn_id: str, name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValidationError(f"{name} of connection {conn_id!r} is not a number of seconds") from None

@@ -1,0 +1,205 @@
+"""The hook to Delta tables: an Airflow AWS connection, turned into what delta-rs and the engine take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.sdk import BaseHook
+
+from aporia_provider import settings
+from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    from aporia_provider.backend.inspection import Report
+    from aporia_provider.datasets import DatasetConnection
+    from aporia_provider.lake.commits import Commit
+    from aporia_provider.lake.credentials import AwsCredentials
+    from aporia_provider.lake.delta import DeltaLog
+    from aporia_provider.lake.statistics import FileStatistics
+    from aporia_provider.schema import VersionSchema
+
+
+class DeltaLakeHook(BaseHook):
+    """
+    Reads what the log of a Delta table says, without reading its data.
+
+    Credentials are taken from the connection afresh at every use, since those of an assumed role expire.
+
+    :param aws_conn_id: Airflow AWS connection: static keys, session token, assumed role, profile, web
+        identity, custom endpoint and region all work. None uses the ambient credentials of the worker.
+    :param region_name: Region, if the connection does not say it.
+    """
+
+    conn_name_attr = "aws_conn_id"
+    default_conn_name = "aws_default"
+    conn_type = "aws"
+    hook_name = "Delta Lake on S3"
+
+    def __init__(self, aws_conn_id: str | None = default_conn_name, region_name: str | None = None) -> None:
+        super().__init__()
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def get_conn(self) -> AwsBaseHook:
+        """The Amazon provider's hook that answers for the connection."""
+        return self._aws_hook(self._connection())
+
+    def get_credentials(self) -> AwsCredentials:
+        """
+        Fetch credentials; blocking.
+
+        :raises aporia_provider.errors.NotFoundError: if the connection does not exist.
+        :raises aporia_provider.errors.AuthenticationError: if it gives no credentials.
+        :raises aporia_provider.errors.TransientError: if AWS cannot be reached.
+        """
+        return _credentials(self.get_conn())
+
+    async def get_credentials_async(self) -> AwsCredentials:
+        """Fetch credentials without blocking the event loop. Errors as of :meth:`get_credentials`."""
+        connection = None
+        if self.aws_conn_id is not None:
+            try:
+                connection = await self.aget_connection(self.aws_conn_id)
+            except AirflowNotFoundException:
+                self._refuse_unless_default()
+        # The connection was fetched above: looking it up inside the thread could deadlock the triggerer.
+        return await asyncio.to_thread(_credentials, self._aws_hook(connection))
+
+    def open(self, object_path: str, *, version: int | None = None) -> DeltaLog:
+        """
+        Open the log of a Delta table; it holds the schema and everything below.
+
+        :param object_path: As of :class:`~aporia_provider.data_sources.S3DataSource`.
+        :param version: Version to open; the latest without.
+        :raises aporia_provider.errors.AporiaError: saying what could not be read and why; see
+            :class:`~aporia_provider.lake.delta.DeltaLog`.
+        """
+        from aporia_provider.lake.delta import DeltaLog
+
+        source = S3DataSource(object_path=object_path, object_format="delta")
+        return DeltaLog(source.uri, self._credentials_for(source), version=version)
+
+    def get_schema(self, object_path: str) -> dict[str, Any]:
+        """Column to type, as Spark writes types in JSON."""
+        return dict(self.open(object_path).metadata.columns)
+
+    def get_version(self, object_path: str) -> int:
+        """Latest version of the table."""
+        return self.open(object_path).version
+
+    def get_history(self, object_path: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """Commit information, newest first."""
+        return self.open(object_path).history(limit)
+
+    def get_file_statistics(self, object_path: str, columns: Sequence[str] | None = None) -> FileStatistics:
+        """Row counts, null counts and bounds of the data files, for all columns or those asked for."""
+        return self.open(object_path).files(columns)
+
+    def get_commits(self, object_path: str, since: int) -> list[Commit]:
+        """Commits after version ``since``, oldest first."""
+        return self.open(object_path).commits(since)
+
+    def infer_schema(self, source: DataSource, **choices: Any) -> tuple[VersionSchema, int | None]:
+        """
+        Infer the schema of a version from a data source.
+
+        :param choices: As of :func:`aporia_provider.inference.infer_schema`.
+        :return: The schema, and the version of the table if it is a Delta table.
+        """
+        from aporia_provider.backend.inspection import inspect
+        from aporia_provider.inference import infer_schema
+
+        facts = inspect(source, credentials=self._credentials_for(source), engine=settings.engine())
+        return infer_schema(dict(facts.columns), **choices), facts.table_version
+
+    def preflight(
+        self, dataset: DatasetConnection, schema: VersionSchema | None, *, check_rows: bool = False
+    ) -> Report:
+        """
+        Check that a dataset fits a schema before it is connected.
+
+        :param dataset: The dataset.
+        :param schema: Schema of the version; None checks only what the dataset says itself.
+        :param check_rows: Read the rows as well.
+        :return: Problems, warnings, and what is known about the table.
+        """
+        from aporia_provider.backend.inspection import preflight
+
+        credentials = self._credentials_for(dataset.data_source)
+        return preflight(
+            dataset, schema, credentials=credentials, engine=settings.engine(), check_rows=check_rows
+        )
+
+    def grant_read_access(
+        self, role_name: str, uris: Sequence[str], trust_policy: Mapping[str, Any], *, policy_name: str
+    ) -> dict[str, str]:
+        """
+        Create or update the IAM role that may read the prefixes, and nothing else.
+
+        :return: ``{"role_arn", "status"}`` with status ``created``, ``updated`` or ``unchanged``.
+        """
+        from aporia_provider.lake.iam import ensure_role, read_policy
+
+        hook = self.get_conn()
+        session = hook.get_session(region_name=hook.region_name)
+        endpoint = hook.conn_config.get_service_endpoint_url("iam")
+        iam = session.client("iam", endpoint_url=endpoint, config=hook.config, verify=hook.verify)
+        return ensure_role(iam, role_name, read_policy(uris), trust_policy, policy_name=policy_name)
+
+    def _credentials_for(self, source: DataSource) -> AwsCredentials | None:
+        on_s3 = isinstance(source, S3DataSource) and source.uri.startswith("s3://")
+        return self.get_credentials() if on_s3 else None
+
+    def _connection(self) -> Any:
+        if self.aws_conn_id is None:
+            return None
+        try:
+            return self.get_connection(self.aws_conn_id)
+        except AirflowNotFoundException:
+            return self._refuse_unless_default()
+
+    def _refuse_unless_default(self) -> None:
+        if self.aws_conn_id != self.default_conn_name:
+            raise NotFoundError(
+                f"There is no Airflow connection {self.aws_conn_id!r}. Create it, or pass aws_conn_id=None "
+                "to use the worker's own credentials."
+            ) from None
+
+    def _aws_hook(self, connection: Any) -> AwsBaseHook:
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+        from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+
+        hook = AwsBaseHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name, client_type="s3")
+        # Fills the hook's cached property, so that it does not look the connection up a second time.
+        hook.__dict__["conn_config"] = AwsConnectionWrapper(conn=connection, region_name=self.region_name)
+        return hook
+
+
+def _credentials(hook: AwsBaseHook) -> AwsCredentials:
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+
+    from aporia_provider.lake.credentials import AwsCredentials
+
+    try:
+        session = hook.get_session(region_name=hook.region_name)
+        found = session.get_credentials()
+        frozen = hook.get_credentials(region_name=hook.region_name) if found else None
+    except (ConnectionError, HTTPClientError) as error:
+        raise TransientError(f"AWS did not answer for connection {hook.aws_conn_id!r}: {error}") from None
+    except (BotoCoreError, ClientError) as error:
+        raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {error}") from None
+    if frozen is None:
+        raise AuthenticationError(f"Connection {hook.aws_conn_id!r} gives no AWS credentials")
+    return AwsCredentials(
+        access_key_id=frozen.access_key,
+        secret_access_key=frozen.secret_key,
+        session_token=frozen.token,
+        region=session.region_name,
+        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+    )

@@ -1,0 +1,101 @@
+"""The operator that lets somebody read the data, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source
+from aporia_provider.errors import ValidationError
+from aporia_provider.operators.base import VocabularyRendering, permanent_errors_fail_at_once
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class GrantS3ReadAccessOperator(VocabularyRendering):
+    """
+    Create or update the IAM role that reads the data sources.
+
+    Its inline policy allows listing and reading exactly the prefixes of the data sources; other policies
+    of the role are left alone. The same again changes nothing.
+
+    :param role_name: Name of the role.
+    :param data_sources: Data sources on S3.
+    :param trust_policy: Who may assume the role: a whole policy document. Give this,
+        ``trusted_principal``, or ``web_identity_provider``.
+    :param trusted_principal: ARN of an account, role or user that may assume it.
+    :param external_id: Secret agreed with that principal; hidden in logs.
+    :param web_identity_provider: ARN of the OIDC provider whose identities may assume it.
+    :param policy_name: Name of the inline policy.
+    :param aws_conn_id: AWS connection that may create roles.
+    :return: ``{"role_arn", "status", "prefixes"}`` with status ``created``, ``updated`` or ``unchanged``.
+    """
+
+    template_fields = (
+        "role_name",
+        "data_sources",
+        "trust_policy",
+        "trusted_principal",
+        "web_identity_provider",
+        "policy_name",
+        "aws_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"data_sources": "json", "trust_policy": "json"}
+    ui_color = "#fff0c9"
+
+    def __init__(
+        self,
+        *,
+        role_name: str,
+        data_sources: Sequence[DataSource | Mapping[str, Any]],
+        trust_policy: Mapping[str, Any] | None = None,
+        trusted_principal: str | None = None,
+        external_id: str | None = None,
+        web_identity_provider: str | None = None,
+        policy_name: str = "aporia-read",
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.role_name = role_name
+        self.data_sources = data_sources
+        self.trust_policy = trust_policy
+        self.trusted_principal = trusted_principal
+        self.external_id = external_id
+        self.web_identity_provider = web_identity_provider
+        self.policy_name = policy_name
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create or update the role."""
+        from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+        with permanent_errors_fail_at_once():
+            uris = self._uris()
+            role = DeltaLakeHook(self.aws_conn_id).grant_read_access(
+                self.role_name, uris, self._trust(), policy_name=self.policy_name
+            )
+        self.log.info("Role %s: %s", role["role_arn"], role["status"])
+        return {**role, "prefixes": uris}
+
+    def _uris(self) -> list[str]:
+        sources = [as_data_source(source) for source in self.data_sources]
+        other = [source.type for source in sources if not isinstance(source, S3DataSource)]
+        if other or not sources:
+            raise ValidationError(
+                f"Access can be granted to data sources on S3 only, not to {other or 'none'}"
+            )
+        return sorted({source.uri for source in sources if isinstance(source, S3DataSource)})
+
+    def _trust(self) -> Mapping[str, Any]:
+        from aporia_provider.lake.iam import trust_principal, trust_web_identity
+
+        given = [self.trust_policy, self.trusted_principal, self.web_identity_provider]
+        if len([value for value in given if value]) != 1:
+            raise ValidationError("Give one of trust_policy, trusted_principal and web_identity_provider")
+        if self.trust_policy:
+            return self.trust_policy
+        if self.trusted_principal:
+            return trust_principal(self.trusted_principal, self.external_id)
+        return trust_web_identity(str(self.web_identity_provider))

@@ -1,0 +1,135 @@
+"""Operators on models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aporia_provider.errors import NotFoundError
+from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from aporia_provider.api import IfExists
+
+
+class CreateModelOperator(AporiaOperator):
+    """
+    Register a model.
+
+    :param model_id: Its id.
+    :param name: What people call it; its id if left out.
+    :param description: What it is for.
+    :param model_owner: E-mail address of who answers for it.
+    :param color: One of the protocol's colors.
+    :param icon: One of the protocol's icons.
+    :param tags: At most 10.
+    :param if_exists: ``match``: the same again is a success, something different fails; ``skip``: keep what
+        is there; ``fail``: fail even if it is the same.
+    :return: ``{"model_id", "status"}`` with status ``created``, ``unchanged`` or ``skipped``.
+    """
+
+    template_fields = (
+        *AporiaOperator.template_fields,
+        "model_id",
+        "name",
+        "description",
+        "model_owner",
+        "tags",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
+    ui_color = "#d7e8ff"
+
+    def __init__(
+        self,
+        *,
+        model_id: str,
+        name: str | None = None,
+        description: str | None = None,
+        model_owner: str | None = None,
+        color: str = "blue",
+        icon: str = "general",
+        tags: Mapping[str, str] | None = None,
+        if_exists: IfExists = "match",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_id = model_id
+        self.name = name
+        self.description = description
+        self.model_owner = model_owner
+        self.color = color
+        self.icon = icon
+        self.tags = tags
+        self.if_exists = if_exists
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Register the model."""
+        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+            registered = api.create_model(
+                self.model_id,
+                self.name or self.model_id,
+                description=self.description,
+                owner=self.model_owner,
+                color=self.color,
+                icon=self.icon,
+                tags=self.tags,
+                if_exists=self.if_exists,
+            )
+        self.log.info("Model %r: %s", self.model_id, registered["status"])
+        return {"model_id": registered["id"], "status": registered["status"]}
+
+
+class DeleteModelOperator(AporiaOperator):
+    """
+    Delete a model with its versions and datasets. The data stays where it is.
+
+    :param model_id: The model.
+    :param ignore_if_missing: Succeed if there is no such model.
+    :return: ``{"model_id", "status"}`` with status ``deleted`` or ``missing``.
+    """
+
+    template_fields = (*AporiaOperator.template_fields, "model_id")
+    ui_color = "#ffd7d7"
+
+    def __init__(self, *, model_id: str, ignore_if_missing: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model_id = model_id
+        self.ignore_if_missing = ignore_if_missing
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Delete the model."""
+        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+            try:
+                api.delete_model(self.model_id)
+            except NotFoundError:
+                if not self.ignore_if_missing:
+                    raise
+                return {"model_id": self.model_id, "status": "missing"}
+        return {"model_id": self.model_id, "status": "deleted"}
+
+
+class AddModelTagsOperator(AporiaOperator):
+    """
+    Set tags of a model, keeping those not named.
+
+    :param model_id: The model.
+    :param tags: At most 10 in all; keys of at most 15 characters, values of at most 100.
+    :return: All tags of the model.
+    """
+
+    template_fields = (*AporiaOperator.template_fields, "model_id", "tags")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
+    ui_color = "#d7e8ff"
+
+    def __init__(self, *, model_id: str, tags: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model_id = model_id
+        self.tags = tags
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Set the tags."""
+        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+            api.add_model_tags(self.model_id, self.tags)
+            return api.get_model_tags(self.model_id)

@@ -1,0 +1,144 @@
+"""The operator that registers a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aporia_provider.data_sources import DataSource, as_data_source
+from aporia_provider.errors import ValidationError
+from aporia_provider.lineage import table_dataset, version_dataset
+from aporia_provider.links import DeltaTableLink, ModelVersionLink
+from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.schema import VersionSchema
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import BaseOperatorLink, Context
+
+    from aporia_provider.api import IfExists
+    from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+
+class CreateModelVersionOperator(VersionOperator):
+    """
+    Register a model version, with a schema that is given or inferred from a data source.
+
+    Emits an asset event on ``aporia://<environment>/<model>/<version>``; see :mod:`aporia_provider.assets`.
+
+    :param model_id: The model.
+    :param model_version: Name of the version; usually a template such as ``{{ ts_nodash }}``.
+    :param schema: Its schema. Give this, or ``infer_from`` with ``model_type`` and ``predictions``.
+    :param infer_from: Data source whose columns say the schema. Every column not named below is a feature.
+    :param model_type: Model type of the inferred schema.
+    :param predictions: Columns that are predictions.
+    :param raw_inputs: Columns that are raw inputs.
+    :param exclude: Columns that are neither, such as the id, the timestamp and the label.
+    :param overrides: Column to field type where the inferred one is not wanted, or None to leave it out.
+    :param if_exists: As of :class:`~aporia_provider.operators.model.CreateModelOperator`.
+    :param aws_conn_id: AWS connection that reads ``infer_from``.
+    :return: ``{"model_id", "model_version", "version_id", "status", "schema", "table_version"}``.
+    """
+
+    template_fields = (
+        *VersionOperator.template_fields,
+        "schema",
+        "infer_from",
+        "model_type",
+        "predictions",
+        "raw_inputs",
+        "exclude",
+        "overrides",
+        "aws_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "schema": "json",
+        "infer_from": "json",
+        "overrides": "json",
+    }
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
+    ui_color = "#d7e8ff"
+
+    def __init__(
+        self,
+        *,
+        schema: VersionSchema | Mapping[str, Any] | None = None,
+        infer_from: DataSource | Mapping[str, Any] | None = None,
+        model_type: str | None = None,
+        predictions: Sequence[str] = (),
+        raw_inputs: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        overrides: Mapping[str, Any] | None = None,
+        if_exists: IfExists = "match",
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.schema = schema
+        self.infer_from = infer_from
+        self.model_type = model_type
+        self.predictions = predictions
+        self.raw_inputs = raw_inputs
+        self.exclude = exclude
+        self.overrides = overrides
+        self.if_exists = if_exists
+        self.aws_conn_id = aws_conn_id
+        self.registered: VersionSchema | None = None
+
+    @cached_property
+    def delta_lake_hook(self) -> DeltaLakeHook:
+        """Hook to the data source."""
+        from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+        return DeltaLakeHook(self.aws_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Register the version and emit its asset event."""
+        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+            schema, table_version = self._schema()
+            registered = api.create_model_version(
+                self.model_id, self.model_version, schema, if_exists=self.if_exists
+            )
+            environment = api.environment
+        self.registered = schema
+        status = registered["status"]
+        self.log.info("Version %r of model %r: %s", self.model_version, self.model_id, status)
+        self.emit(context, environment, table_version=table_version, status=status)
+        return {
+            "model_id": self.model_id,
+            "model_version": self.model_version,
+            "version_id": registered["id"],
+            "status": status,
+            "schema": schema.to_wire(self.model_version),
+            "table_version": table_version,
+        }
+
+    def _schema(self) -> tuple[VersionSchema, int | None]:
+        if (self.schema is None) == (self.infer_from is None):
+            raise ValidationError("Give either schema or infer_from, and not both")
+        if self.infer_from is None:
+            return self._given_schema(), None
+        source = as_data_source(self.infer_from)
+        schema, table_version = self.delta_lake_hook.infer_schema(
+            source,
+            model_type=self.model_type or "",
+            predictions=self.predictions,
+            raw_inputs=self.raw_inputs,
+            exclude=self.exclude,
+            overrides=self.overrides,
+        )
+        self.table_uri = getattr(source, "uri", None)
+        return schema, table_version
+
+    def _given_schema(self) -> VersionSchema:
+        if isinstance(self.schema, VersionSchema):
+            return self.schema
+        return VersionSchema(**dict(self.schema or {}))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+        """Lineage: from the data source, if the schema was inferred, to the version with its schema."""
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        version = version_dataset(self.environment, self.model_id, self.model_version, self.registered)
+        return OperatorLineage(inputs=table_dataset(self.infer_from), outputs=version)
