@@ -1,0 +1,37 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+SDK := .venv-sdk
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --no-input install --quiet
+
+.PHONY: demo test lint setup bench clean
+
+demo: setup
+	$(BIN)/python demo/run.py
+
+test: setup $(SDK)/.done
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/preflight.py
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV); this takes a few minutes once."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable ".[test,lint]"
+	@touch $@
+
+$(SDK)/.done: tests/compat/constraints-sdk.txt tests/compat/make_sdk_venv.sh
+	PYTHON=$(PYTHON) bash tests/compat/make_sdk_venv.sh $(SDK)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(SDK) .demo

@@ -1,0 +1,129 @@
+"""Run the main job on this machine: a local S3, two retrains through Airflow, and what is registered then."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / ".demo"
+AIRFLOW = Path(sys.executable).with_name("airflow")
+DAG = "retrain_and_register"
+RETRAINS = ("2016-01-01", "2017-01-01")
+BUCKET = "lake"
+MODEL = "employment"
+REGION = "eu-central-1"
+
+
+def main() -> None:
+    started = time.monotonic()
+    HOME.mkdir(exist_ok=True)
+    # The S3 of the demo forgets everything when it stops, so the registry starts afresh as well.
+    for leftover in HOME.glob("airflow/aporia.db*"):
+        leftover.unlink()
+    with local_s3() as endpoint:
+        os.environ.update(settings(endpoint))
+        say("Preparing Airflow")
+        run("db", "migrate", log="migrate.log")
+        for day in RETRAINS:
+            say(f"Retraining as of {day}: airflow dags test {DAG} {day}")
+            run("dags", "test", DAG, day, log=f"{day}.log")
+        report()
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Airflow's logs are in {HOME.relative_to(ROOT)}/.")
+
+
+def settings(endpoint: str) -> dict[str, str]:
+    aws = {
+        "conn_type": "aws",
+        "login": "demo-access-key",
+        "password": "demo-secret-key",
+        "extra": {"endpoint_url": endpoint, "region_name": REGION},
+    }
+    return {
+        "AIRFLOW_HOME": str(HOME / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@contextmanager
+def local_s3() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    say(f"Starting a local S3 on {endpoint}")
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with (HOME / "s3.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        try:
+            create_bucket(endpoint)
+            yield endpoint
+        finally:
+            server.terminate()
+
+
+def create_bucket(endpoint: str) -> None:
+    wait_for(endpoint)
+    request = urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")
+    request.add_header("Host", "s3.amazonaws.com")
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def wait_for(endpoint: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(endpoint, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    sys.exit(f"The local S3 did not answer; see {HOME / 's3.log'}")
+
+
+def run(*arguments: str, log: str) -> None:
+    path = HOME / log
+    with path.open("w") as file:
+        code = subprocess.call([AIRFLOW, *arguments], stdout=file, stderr=subprocess.STDOUT)
+    if code:
+        print("".join(path.read_text().splitlines(keepends=True)[-40:]), file=sys.stderr)
+        sys.exit(f"airflow {' '.join(arguments)} failed; its whole output is in {path}")
+
+
+def report() -> None:
+    from aporia_provider import settings as configured
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    print("\nRegistered with the embedded backend:")
+    with EmbeddedRegistry(configured.database_url(), configured.environment()) as registry:
+        for version in registry.get_model_versions(MODEL):
+            schema = version["registration"]["version_schema"]
+            counts = [
+                f"{len(schema[kind] or ())} {kind}" for kind in ("raw_inputs", "features", "predictions")
+            ]
+            print(f"\n  {MODEL}, version {version['name']}, {version['model_type']}: {', '.join(counts)}")
+            for dataset in registry.get_datasets(MODEL, version["name"]):
+                source = dataset.data_source.to_wire()["config"]
+                schedule = dataset.schedule or "once"
+                print(
+                    f"    {dataset.role:<9} {source['object_format']} {source['object_path']}  (sync: {schedule})"
+                )
+
+
+def say(text: str) -> None:
+    width = shutil.get_terminal_size().columns
+    print(f"-- {text}"[: max(width, 100)], flush=True)
+
+
+if __name__ == "__main__":
+    main()

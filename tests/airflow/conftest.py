@@ -1,0 +1,69 @@
+"""A real Airflow with a database of its own, and the connections a deployment would have."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import servers
+from tests.conftest import S3
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """The metadata database in this test run's AIRFLOW_HOME."""
+    command = [Path(sys.executable).with_name("airflow"), "db", "migrate"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+
+@pytest.fixture
+def set_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Define an Airflow connection, as an environment variable."""
+
+    def define(conn_id: str, **fields: Any) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    return define
+
+
+@pytest.fixture
+def aws(s3: S3, set_connection: Callable[..., None]) -> S3:
+    """The connection ``aws_default`` to the test's S3."""
+    set_connection(
+        "aws_default",
+        conn_type="aws",
+        login=servers.S3_KEY,
+        password=servers.S3_SECRET,
+        extra={"endpoint_url": s3.endpoint, "region_name": servers.S3_REGION},
+    )
+    return s3
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A fresh database for the embedded backend, as the configuration says it."""
+    url = f"sqlite:///{tmp_path / 'aporia.db'}"
+    monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", url)
+    monkeypatch.setenv("AIRFLOW__APORIA__ENVIRONMENT", "prod")
+    return url
+
+
+@pytest.fixture
+def registry(database_url: str) -> Iterator[Any]:
+    """What the embedded backend has stored."""
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    with EmbeddedRegistry(database_url, "prod") as opened:
+        yield opened
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment with ``more``, for a process of its own."""
+    return {**os.environ, **more}

@@ -1,0 +1,101 @@
+"""What Airflow sees of the provider before any task runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+HEAVY = (
+    "pyarrow",
+    "deltalake",
+    "pyspark",
+    "pysail",
+    "boto3",
+    "botocore",
+    "fastapi",
+    "alembic",
+    "httpx2",
+    "sqlglot",
+)
+
+
+def test_importing_all_operators_brings_in_nothing_heavy() -> None:
+    code = """
+import json, sys
+import airflow.sdk
+before = set(sys.modules)
+import aporia_provider.operators.model, aporia_provider.operators.version
+import aporia_provider.operators.dataset, aporia_provider.operators.access
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    added = json.loads(output.splitlines()[-1])
+    assert "aporia_provider.operators.dataset" in added
+    assert not [name for name in added if name.split(".")[0] in (*HEAVY, "sqlalchemy", "numpy", "pandas")]
+    assert len(added) < 40, added
+
+
+@pytest.fixture(scope="module")
+def providers() -> Any:
+    from airflow.providers_manager import ProvidersManager
+
+    return ProvidersManager()
+
+
+def test_the_provider_is_discovered(providers: Any) -> None:
+    provider = providers.providers["airflow-provider-aporia"]
+    assert provider.data["name"] == "Aporia"
+    import aporia_provider
+
+    assert provider.version == aporia_provider.__version__
+
+
+def test_every_module_and_class_it_names_can_be_imported() -> None:
+    from importlib import import_module
+
+    from aporia_provider.get_provider_info import get_provider_info
+
+    info = get_provider_info()
+    modules = [
+        name for kind in ("operators", "hooks") for entry in info[kind] for name in entry["python-modules"]
+    ]
+    classes = [entry["hook-class-name"] for entry in info["connection-types"]] + info["extra-links"]
+    asset = info["asset-uris"][0]
+    classes += [asset["handler"], asset["factory"], asset["to_openlineage_converter"]]
+    assert all(import_module(name) for name in modules)
+    assert all(getattr(import_module(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in classes)
+
+
+def test_the_connection_form_is_declared(providers: Any) -> None:
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    forms = {form.connection_type: form for form in HookMetaService.hook_meta_data()}
+    form = forms["aporia"]
+    assert form.hook_name == "Aporia"
+    assert set(form.extra_fields) == {"environment", "timeout", "verify_ssl"}
+    assert form.standard_fields.password.title == "Token"
+    assert form.standard_fields.url_schema.hidden
+
+
+def test_the_configuration_section_has_its_defaults() -> None:
+    from airflow.configuration import conf
+
+    assert conf.get("aporia", "engine") == "embedded"
+    assert ("aporia", "database_url") in conf.sensitive_config_values
+
+
+def test_an_asset_of_a_version_is_normalised_and_becomes_lineage() -> None:
+    from airflow.sdk import Asset
+
+    from aporia_provider.assets import convert_asset_to_openlineage, create_asset
+
+    asset = create_asset(environment="prod", model_id="a/b c", model_version="2026-11-23 é")
+    assert asset.uri == "aporia://prod/a%2Fb%20c/2026-11-23%20%C3%A9"
+    dataset = convert_asset_to_openlineage(asset, None)
+    assert (dataset.namespace, dataset.name) == ("aporia://prod", "a/b c/2026-11-23 é")
+    with pytest.raises(ValueError, match="aporia://<environment>/<model>/<version>"):
+        Asset(uri="aporia://prod/only-a-model")
