@@ -1,0 +1,108 @@
+"""A real Airflow on loopback: API server, scheduler and DAG processor, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests import servers
+
+AIRFLOW = Path(sys.executable).with_name("airflow")
+SECONDS = 150
+
+
+@dataclass
+class Deployment:
+    """A running Airflow, spoken to through its public API."""
+
+    home: Path
+    url: str
+    token: str = ""
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(self.url + path, method=method, data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.load(reply)
+
+    def run(self, dag_id: str) -> dict[str, Any]:
+        """Run the DAG to its end; its task instances by id."""
+        self.eventually(lambda: self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}))
+        run_id = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        place = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        self.eventually(lambda: self.call("GET", place)["state"] in ("success", "failed"))
+        instances = self.call("GET", f"{place}/taskInstances")["task_instances"]
+        return {instance["task_id"]: {**instance, "place": place} for instance in instances}
+
+    def eventually(self, ask: Any) -> Any:
+        """Ask until there is an answer that is true."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            try:
+                if answer := ask():
+                    return answer
+            except (urllib.error.HTTPError, OSError):
+                pass
+            time.sleep(0.3)
+        raise TimeoutError(f"Airflow did not get there in {SECONDS} s; see {self.home}")
+
+
+@contextmanager
+def deployed(home: Path, dags: Path, **settings: str) -> Iterator[Deployment]:
+    """Run an Airflow with its own database until the block ends."""
+    port = servers.free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-deployment",
+        **settings,
+    }
+    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=120)
+    airflow = Deployment(home, url)
+    with ExitStack() as stack:
+        for component in ("api-server", "dag-processor", "scheduler"):
+            stack.enter_context(_component(component, environment))
+        airflow.token = airflow.eventually(lambda: airflow.call("GET", "/auth/token")["access_token"])
+        yield airflow
+
+
+@contextmanager
+def _component(name: str, environment: dict[str, str]) -> Iterator[None]:
+    with Path(environment["AIRFLOW_HOME"], f"{name}.log").open("w") as log:
+        running = subprocess.Popen(
+            [AIRFLOW, name], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            _stop(running)
+
+
+def _stop(running: subprocess.Popen[bytes]) -> None:
+    os.killpg(running.pid, signal.SIGTERM)
+    try:
+        running.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait(10)

@@ -1,0 +1,192 @@
+"""Whole DAG runs in a real Airflow, with our server, a real S3, and secrets planted wherever one can be."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from tests import servers
+from tests.airflow.deployment import Deployment, deployed
+
+CLI = Path(sys.executable).with_name("aporia-provider")
+SECRETS = {
+    name: f"planted-{name.lower().replace('_', '-')}-8c1f"
+    for name in (
+        "PLANTED_OPTION",
+        "PLANTED_URL",
+        "PLANTED_PASSWORD",
+        "PLANTED_EXTERNAL_ID",
+        "PLANTED_CONNECTION",
+        "PLANTED_WRONG_TOKEN",
+        "PLANTED_AWS_SECRET",
+        "PLANTED_WRONG_AWS_SECRET",
+    )
+}
+
+
+class Killer:
+    """
+    Passes requests on to the server. The first answer to a POST of a version is not passed back: the process
+    that asked is killed instead.
+    """
+
+    def __init__(self, server_port: int) -> None:
+        self.server_port = server_port
+        self.killed: list[int] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, (_, port) = self._listening.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", self.server_port)) as server:
+                self._exchange(client, port, server)
+
+    def _exchange(self, client: socket.socket, port: int, server: socket.socket) -> None:
+        while request := client.recv(1 << 20):
+            server.sendall(request)
+            if b"\r\n\r\n{" not in request and request.startswith(b"POST"):
+                server.sendall(client.recv(1 << 20))
+            answer = server.recv(1 << 20)
+            if request.startswith(b"POST") and b"/versions" in request.split(b"\r\n")[0] and not self.killed:
+                self._kill(port)
+                return
+            client.sendall(answer)
+
+    def _kill(self, port: int) -> None:
+        owner = next(c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.pid)
+        assert owner != os.getpid()
+        self.killed.append(owner)
+        psutil.Process(owner).kill()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deployment")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[tuple[int, str]]:
+    """Port of our server, and a token of environment ``prod``."""
+    url = f"sqlite:///{home / 'server' / 'server.db'}"
+    create = [CLI, "token", "create", "--environment", "prod", "--name", "test", "--database-url", url]
+    token = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
+    port = servers.free_port()
+    serve = [str(CLI), "serve", "--host", "127.0.0.1", "--port", str(port), "--database-url", url]
+    with servers.process(serve, ready=f"http://127.0.0.1:{port}/health"):
+        yield port, token
+
+
+@pytest.fixture(scope="module")
+def killer(server: tuple[int, str]) -> Iterator[Killer]:
+    killer = Killer(server[0])
+    yield killer
+    killer.stop()
+
+
+@pytest.fixture(scope="module")
+def table(s3_endpoint: str) -> str:
+    import boto3
+
+    keys = {"aws_access_key_id": servers.S3_KEY, "aws_secret_access_key": servers.S3_SECRET}
+    boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1", **keys).create_bucket(
+        Bucket="planted"
+    )
+    at = pa.array([0], pa.timestamp("us", "UTC"))
+    rows = pa.table({"id": ["a"], "at": at, "amount": [1.0], "proba": [0.5]})
+    options = {f"AWS_{key[4:].upper()}": value for key, value in keys.items()}
+    options |= {"AWS_ENDPOINT_URL": s3_endpoint, "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
+    write_deltalake("s3://planted/table", rows, storage_options=options)
+    return "s3://planted/table"
+
+
+def connections(s3_endpoint: str, port: int, token: str, killer_port: int) -> dict[str, str]:
+    def aporia(port: int, token: str) -> dict[str, Any]:
+        extra = {"environment": "prod"}
+        return {"conn_type": "aporia", "host": f"http://127.0.0.1:{port}", "password": token, "extra": extra}
+
+    def aws(secret: str, endpoint: str) -> dict[str, Any]:
+        extra = {"endpoint_url": endpoint, "region_name": "us-east-1"}
+        return {"conn_type": "aws", "login": servers.S3_KEY, "password": secret, "extra": extra}
+
+    nowhere = f"http://127.0.0.1:{servers.free_port()}"
+    defined = {
+        "aporia_default": aporia(port, token),
+        "aporia_killer": aporia(killer_port, token),
+        "aporia_wrong_token": aporia(port, SECRETS["PLANTED_WRONG_TOKEN"]),
+        "aws_default": aws(SECRETS["PLANTED_AWS_SECRET"], s3_endpoint),
+        "aws_wrong_key": aws(SECRETS["PLANTED_WRONG_AWS_SECRET"], nowhere),
+        "warehouse": {"conn_type": "postgres", "login": "reader", "password": SECRETS["PLANTED_CONNECTION"]},
+    }
+    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in defined.items()}
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    home: Path, server: tuple[int, str], killer: Killer, s3_endpoint: str, table: str
+) -> Iterator[Deployment]:
+    port, token = server
+    settings = {**SECRETS, "TABLE": table, **connections(s3_endpoint, port, token, killer.port)}
+    with deployed(home, Path(__file__).parent / "dags", **settings) as running:
+        yield running
+
+
+def test_no_secret_is_anywhere_after_a_whole_run(
+    airflow: Deployment, server: tuple[int, str], home: Path
+) -> None:
+    instances = airflow.run("planted")
+    failed = {"wrong_token", "wrong_key"}
+    states = {name: instance["state"] for name, instance in instances.items()}
+    assert states == {name: "failed" if name in failed else "success" for name in instances}
+    assert set(instances) == failed | {
+        "model",
+        "version",
+        "serving",
+        "training",
+        "testing",
+        "actuals",
+        "grant",
+    }
+
+    seen = [path for path in home.rglob("*") if path.is_file()]
+    assert any("task_id=wrong_token" in str(path) for path in seen)
+    assert {"airflow.db", "server.db", "scheduler.log"} <= {path.name for path in seen}
+    secrets = [*SECRETS.values(), server[1]]
+    found = [(path, secret) for path in seen for secret in secrets if secret.encode() in path.read_bytes()]
+    assert found == []
+
+    shown = json.dumps(instances)
+    assert "***" in shown
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_a_task_killed_before_the_server_answers_succeeds_on_retry(
+    airflow: Deployment, killer: Killer
+) -> None:
+    version = airflow.run("killed")["version"]
+    assert len(killer.killed) == 1
+    assert (version["state"], version["try_number"]) == ("success", 2)
+    place = f"{version['place']}/taskInstances/version/xcomEntries/return_value"
+    assert airflow.call("GET", place)["value"]["status"] == "unchanged"
