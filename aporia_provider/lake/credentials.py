@@ -1,0 +1,129 @@
+"""AWS credentials in the words of the programs that read the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.data_sources import HIDDEN
+from aporia_provider.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECRETS = ("secret_access_key", "session_token")
+# delta-rs would try a dead endpoint for minutes, and Airflow repeats the task anyway.
+_FEW_RETRIES = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
+
+
+@dataclass(frozen=True, repr=False)
+class AwsCredentials:
+    """
+    What it takes to read S3. Without keys, each reader looks for its own: environment, profile, or the
+    machine's role.
+
+    :param access_key_id: Key id; given together with ``secret_access_key``.
+    :param secret_access_key: The secret; shown nowhere.
+    :param session_token: Token of temporary credentials; shown nowhere.
+    :param region: Region of the buckets.
+    :param endpoint_url: URL of an S3 that is not Amazon's, or of a VPC endpoint.
+    :param anonymous: Send unsigned requests, for public buckets.
+    :raises aporia_provider.errors.ValidationError: if half of the keys is given.
+    """
+
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    anonymous: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.access_key_id) != bool(self.secret_access_key):
+            raise ValidationError("access_key_id and secret_access_key belong together: give both or neither")
+
+    def __repr__(self) -> str:
+        shown = (f"{item.name}={self._shown(item.name)}" for item in fields(self))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        return f"'{HIDDEN}'" if value and name in _SECRETS else repr(value)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a reader needs to look no further for whom to be."""
+        return self.anonymous or bool(self.access_key_id)
+
+    def delta_options(self) -> dict[str, str]:
+        """Storage options of delta-rs."""
+        return {**self._object_store(), **_FEW_RETRIES}
+
+    def engine_environment(self, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+        """
+        Environment of a process that runs the embedded engine.
+
+        :param inherited: Variables to start from. Those that speak of AWS are dropped where complete
+            credentials are given: a profile or a web identity of the machine could win over the keys.
+        """
+        kept = {
+            name: value
+            for name, value in (inherited or {}).items()
+            if not (self.complete and name.startswith("AWS_"))
+        }
+        named = self._object_store()
+        if self.region:
+            named["AWS_DEFAULT_REGION"] = self.region
+        if self.endpoint_url:
+            named["AWS_ENDPOINT"] = self.endpoint_url
+        if self.complete:
+            named["AWS_EC2_METADATA_DISABLED"] = "true"
+        return {**kept, **named}
+
+    def client(self, service: str = "s3") -> Any:
+        """A boto3 client that gives up quickly."""
+        import boto3
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        settings: dict[str, Any] = {
+            "connect_timeout": 5,
+            "read_timeout": 20,
+            "retries": {"total_max_attempts": 2},
+        }
+        if self.anonymous:
+            settings["signature_version"] = UNSIGNED
+        if self.endpoint_url:
+            settings["s3"] = {"addressing_style": "path"}
+        session = boto3.session.Session(**self._session_arguments())
+        return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))  # type: ignore[call-overload]
+
+    def hide_in(self, text: str) -> str:
+        """Replace the secrets by ``***`` wherever ``text`` holds them."""
+        for name in _SECRETS:
+            if secret := getattr(self, name):
+                text = text.replace(secret, HIDDEN)
+        return text
+
+    def _session_arguments(self) -> dict[str, Any]:
+        return {
+            "aws_access_key_id": self.access_key_id or None,
+            "aws_secret_access_key": self.secret_access_key or None,
+            "aws_session_token": self.session_token or None,
+            "region_name": self.region or None,
+        }
+
+    def _object_store(self) -> dict[str, str]:
+        named = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+            "AWS_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_SKIP_SIGNATURE": "true" if self.anonymous else None,
+        }
+        if self.endpoint_url:
+            # Few other hosts answer to bucket.host names.
+            named["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = "false"
+            named["AWS_ALLOW_HTTP"] = "true" if self.endpoint_url.startswith("http://") else None
+        return {name: value for name, value in named.items() if value}

@@ -1,0 +1,145 @@
+"""A Delta table as its log tells it. No data file is ever opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.errors import AporiaError
+from aporia_provider.lake.commits import Commit, commits_since
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.diagnosis import explain, local_path
+from aporia_provider.lake.statistics import FileStatistics
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_PHYSICAL_NAME = "delta.columnMapping.physicalName"
+
+
+@dataclass(frozen=True)
+class TableMetadata:
+    """
+    What the log says about the table as a whole.
+
+    :param uri: Where it is.
+    :param table_id: Id that stays for the table's life; another id means another table in its place.
+    :param version: Version it was read at.
+    :param columns: Name and type of each column, in order; types as Spark writes them in JSON.
+    :param partition_columns: Names of the columns it is partitioned by.
+    :param physical_names: Physical to logical name of each column (the same without column mapping).
+    :param reader_features: Names of protocol features a reader has to know.
+    """
+
+    uri: str
+    table_id: str
+    version: int
+    columns: tuple[tuple[str, Any], ...]
+    partition_columns: tuple[str, ...]
+    physical_names: dict[str, str]
+    reader_features: tuple[str, ...]
+
+
+class DeltaLog:
+    """
+    The log of a Delta table, opened at one version.
+
+    :param uri: ``s3://bucket/key`` or ``file:///path``, as :attr:`S3DataSource.uri` gives it.
+    :param credentials: Whom to be on S3; without, what the environment says.
+    :param version: Version to open; the latest without.
+    :raises aporia_provider.errors.NotFoundError: if there is no table, or no bucket.
+    :raises aporia_provider.errors.AuthenticationError: if S3 refuses; it names bucket, prefix and action.
+    :raises aporia_provider.errors.TransientError: if S3 does not answer.
+    :raises aporia_provider.errors.ValidationError: if the log is broken or cannot be understood.
+    """
+
+    def __init__(
+        self, uri: str, credentials: AwsCredentials | None = None, *, version: int | None = None
+    ) -> None:
+        self.uri = uri.rstrip("/")
+        self._credentials = credentials or AwsCredentials()
+        with self._explained():
+            self._table = self._open(version)
+
+    @property
+    def version(self) -> int:
+        """Version the table was opened at."""
+        return self.metadata.version
+
+    @cached_property
+    def metadata(self) -> TableMetadata:
+        """Schema, partition columns and names of the table."""
+        with self._explained():
+            described, features = self._table.metadata(), self._table.protocol().reader_features
+            fields = json.loads(self._table.schema().to_json())["fields"]
+            return TableMetadata(
+                uri=self.uri,
+                table_id=str(described.id),
+                version=self._table.version(),
+                columns=tuple((item["name"], plain_type(item["type"])) for item in fields),
+                partition_columns=tuple(described.partition_columns),
+                physical_names={
+                    item["metadata"].get(_PHYSICAL_NAME, item["name"]): item["name"] for item in fields
+                },
+                reader_features=tuple(features or ()),
+            )
+
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Commit information, newest first."""
+        with self._explained():
+            return self._table.history(limit)
+
+    def files(self, columns: Sequence[str] | None = None) -> FileStatistics:
+        """
+        Statistics of every data file.
+
+        :param columns: Columns whose null counts and bounds are wanted; all that have statistics without.
+        """
+        with self._explained():
+            return FileStatistics.read(self._table, self.metadata, columns)
+
+    def commits(self, since: int) -> list[Commit]:
+        """
+        Commits after version ``since`` up to the opened version, oldest first.
+
+        :raises aporia_provider.lake.commits.LogExpiredError: if the log of one of them was cleaned up.
+        """
+        with self._explained():
+            return commits_since(self.uri, self._credentials, since, self.version)
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return self._credentials.delta_options() if self.uri.startswith("s3://") else {}
+
+    def _open(self, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        place = self.uri if self.uri.startswith("s3://") else local_path(self.uri)
+        return DeltaTable(place, version=version, storage_options=self._options)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        from deltalake.exceptions import DeltaError
+
+        try:
+            yield
+        except AporiaError:
+            raise
+        except (DeltaError, OSError, ValueError) as error:
+            raise explain(error, self.uri, self._credentials) from None
+
+
+def plain_type(type_: Any) -> Any:
+    """A Spark JSON type without the metadata that column mapping leaves inside of structs."""
+    if not isinstance(type_, dict):
+        return type_
+    plain = {key: plain_type(value) for key, value in type_.items() if key != "fields"}
+    if "fields" in type_:
+        plain["fields"] = [
+            {**item, "type": plain_type(item["type"]), "metadata": {}} for item in type_["fields"]
+        ]
+    return plain

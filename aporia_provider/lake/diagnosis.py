@@ -1,0 +1,163 @@
+"""Why S3 or the Delta log could not be read, told so that somebody can act on it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
+from aporia_provider.lake.credentials import AwsCredentials
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CONNECTION = re.compile(
+    r"error sending request|tcp connect|dns error|timed? ?out|connection (?:refused|reset|closed)|SlowDown"
+    r"|\b(?:429|50[0234]) ",
+    re.IGNORECASE,
+)
+_DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "401"}
+_ELSEWHERE = {
+    "PermanentRedirect",
+    "301",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+}
+
+
+def explain(
+    error: Exception, uri: str, credentials: AwsCredentials, folder: str = "_delta_log/"
+) -> AporiaError:
+    """
+    Turn an error of delta-rs into ours.
+
+    :param error: What delta-rs raised.
+    :param uri: The table.
+    :param credentials: What it was read with; S3 is asked again to find out who refused what.
+    :param folder: Folder of the table that was read.
+    """
+    from deltalake.exceptions import TableNotFoundError
+
+    text = _COLOUR.sub("", str(error))
+    if isinstance(error, TableNotFoundError):
+        return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
+    if _CONNECTION.search(text):
+        return TransientError(
+            f"{uri} could not be read: {_where(credentials)} does not answer ({_gist(text)})"
+        )
+    found = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
+    if found is not None:
+        return found
+    if isinstance(error, PermissionError):
+        return AuthenticationError(f"{uri} could not be read: the file system denies it")
+    return ValidationError(f"The Delta log of {uri} cannot be read: {credentials.hide_in(_gist(text))}")
+
+
+def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaError | None:
+    """
+    Ask S3 to list and to get below ``uri``, and tell what it refuses; ``None`` if it refuses nothing.
+
+    :param uri: ``s3://bucket/key``.
+    :param credentials: Whom to be.
+    :param folder: Folder below ``uri`` to try, with its slash.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    bucket, key = split(uri)
+    prefix = "/".join(part for part in (key, folder) if part)
+    action = "s3:ListBucket"
+    try:
+        client = credentials.client()
+        listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        action = "s3:GetObject"
+        for entry in listed.get("Contents", []):
+            client.get_object(Bucket=bucket, Key=entry["Key"], Range="bytes=0-0")
+    except ClientError as error:
+        return refusal(error, bucket, prefix, action, credentials)
+    except NoCredentialsError:
+        return AuthenticationError(f"{uri} could not be read: there are no AWS credentials")
+    except BotoCoreError as error:
+        return unanswered(uri, credentials, error)
+    return None
+
+
+def unanswered(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
+    """What to raise for an error of botocore's own, such as a lost connection."""
+    return TransientError(f"{uri} could not be read: {_where(credentials)}: {type(error).__name__}")
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of ``s3://bucket/key``."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key.strip("/")
+
+
+def local_path(uri: str) -> str:
+    """Path of ``file:///path``."""
+    return unquote(urlsplit(uri).path)
+
+
+def refusal(
+    error: ClientError, bucket: str, prefix: str, action: str, credentials: AwsCredentials
+) -> AporiaError | None:
+    """
+    What to raise for what S3 answered; ``None`` if it only says that there is no such object.
+
+    :param error: Its answer.
+    :param bucket: Bucket that was asked.
+    :param prefix: Prefix or key that was asked for.
+    :param action: What IAM calls the request.
+    :param credentials: Whom the request came from.
+    """
+    answer: Any = error.response
+    code, status = str(answer["Error"].get("Code")), answer["ResponseMetadata"].get("HTTPStatusCode")
+    place = f"s3://{bucket}/{prefix}"
+    if code in _EXPIRED:
+        return AuthenticationError(
+            f"{place}: the session token has expired; take new credentials", status=status
+        )
+    if code in _REJECTED:
+        return AuthenticationError(f"{place}: the credentials are not accepted ({code})", status=status)
+    if code in _DENIED:
+        return _denied(str(answer["Error"].get("Message")), bucket, prefix, action, status)
+    if code == "NoSuchBucket":
+        return NotFoundError(f"There is no bucket {bucket!r} at {_where(credentials)}", status=status)
+    if code in _ELSEWHERE:
+        region = credentials.region or "none"
+        return ValidationError(f"Bucket {bucket!r} is not in the configured region ({region})", status=status)
+    if status in (429, 500, 502, 503, 504):
+        return TransientError(f"{place} could not be read: {code}", status=status)
+    return (
+        None if code in ("NoSuchKey", "404", "InvalidRange", "416") else ValidationError(f"{place}: {code}")
+    )
+
+
+def _denied(message: str, bucket: str, prefix: str, action: str, status: int | None) -> AporiaError:
+    # Objects encrypted with a key of KMS are refused for want of another action than that asked for.
+    other = re.search(r"\bkms:\w+", message)
+    denied = other[0] if other else action
+    what = f"prefix {prefix!r} of bucket {bucket!r}"
+    return AuthenticationError(
+        f"AWS denies {denied} on {what}: allow it in the policy of the role or user", status=status
+    )
+
+
+def _where(credentials: AwsCredentials) -> str:
+    return credentials.endpoint_url or f"Amazon S3 ({credentials.region or 'default region'})"
+
+
+def _gist(text: str) -> str:
+    # delta-rs nests its errors by arrows and appends a backtrace: the first line names, the last explains.
+    lines = [line.strip(" \t↳") for line in text.splitlines()]
+    told = [line for line in lines if line and not re.match(r"\d+: |at |<\?xml|<Error>", line)]
+    return told[0] if len(told) < 2 else f"{told[0]}: {told[-1]}"

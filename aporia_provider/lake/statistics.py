@@ -1,0 +1,147 @@
+"""Row counts, null counts and bounds of a Delta table's files, from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    from aporia_provider.lake.delta import TableMetadata
+
+
+@dataclass(frozen=True)
+class FileStatistics:
+    """
+    One row for every data file.
+
+    :param table: Columns ``path``, ``size_bytes``, ``num_records`` (without deleted rows; null if unknown),
+        ``deleted``, and for every column asked for ``null_count.<column>``, ``min.<column>`` and
+        ``max.<column>``, as far as any file has them. Bounds may be wider than the values: strings are cut,
+        and rows deleted by a deletion vector still count.
+    """
+
+    table: pa.Table
+
+    @classmethod
+    def read(
+        cls, delta: DeltaTable, metadata: TableMetadata, columns: Sequence[str] | None
+    ) -> FileStatistics:
+        """Read the log of ``delta``, which ``metadata`` describes."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        actions = pa.table(delta.get_add_actions())
+        deleted = _deleted_rows(delta, actions) if "deletionVectors" in metadata.reader_features else None
+        if deleted is None:
+            deleted = pa.chunked_array([pa.repeat(pa.scalar(0, pa.int64()), len(actions))])
+        made = {
+            "path": actions["path"],
+            "size_bytes": actions["size_bytes"],
+            "num_records": pc.subtract(actions["num_records"], deleted),
+            "deleted": deleted,
+        }
+        physical = {logical: name for name, logical in metadata.physical_names.items()}
+        for column in columns if columns is not None else physical:
+            of_partition = column in metadata.partition_columns
+            found = _partition if of_partition else _statistics
+            made |= found(actions, column, physical.get(column, column), deleted)
+        return cls(pa.table(made))
+
+    @property
+    def file_count(self) -> int:
+        """How many data files the table has."""
+        return len(self.table)
+
+    @property
+    def row_count(self) -> int | None:
+        """Rows of the table; ``None`` if a file does not tell."""
+        return self._total("num_records")
+
+    def null_count(self, column: str) -> int | None:
+        """
+        Nulls of a column; ``None`` if a file does not tell.
+
+        A file with deleted rows tells only if it has no nulls at all: which of them are deleted is not known.
+        """
+        return self._total(f"null_count.{column}")
+
+    def bounds(self, column: str) -> tuple[Any, Any] | None:
+        """Least and greatest value of a column; ``None`` if a file with values does not tell."""
+        import pyarrow.compute as pc
+
+        low, high = f"min.{column}", f"max.{column}"
+        if low not in self.table.column_names or high not in self.table.column_names:
+            return None
+        # A file of nothing but nulls has no bounds, and needs none.
+        valued = self.table.filter(self._has_values(column))
+        if not len(valued) or valued[low].null_count or valued[high].null_count:
+            return None
+        return pc.min(valued[low]).as_py(), pc.max(valued[high]).as_py()
+
+    def _has_values(self, column: str) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        nulls = f"null_count.{column}"
+        if nulls not in self.table.column_names:
+            return pa.repeat(pa.scalar(True), len(self.table))
+        only_nulls = pc.equal(self.table[nulls], self.table["num_records"])
+        return pc.fill_null(pc.invert(only_nulls), True)
+
+    def _total(self, name: str) -> int | None:
+        import pyarrow.compute as pc
+
+        if not len(self.table):
+            return 0
+        if name not in self.table.column_names or self.table[name].null_count:
+            return None
+        return int(pc.sum(self.table[name]).as_py())
+
+
+def _statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    made = {}
+    for kind in ("null_count", "min", "max"):
+        if kind not in actions.column_names or actions[kind].type.get_field_index(physical) < 0:
+            continue
+        values = pc.struct_field(actions[kind], [physical])
+        if pa.types.is_struct(values.type) or pa.types.is_null(values.type):
+            continue
+        if kind == "null_count":
+            certain = pc.or_(pc.equal(deleted, 0), pc.equal(values, 0))
+            values = pc.if_else(certain, values, pa.scalar(None, values.type))
+        made[f"{kind}.{column}"] = values
+    return made
+
+
+def _partition(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
+    """All rows of a file share the value of a partition column."""
+    import pyarrow.compute as pc
+
+    values = pc.struct_field(actions["partition"], [column])
+    rows = pc.subtract(actions["num_records"], deleted)
+    nulls = pc.if_else(pc.is_null(values), rows, 0)
+    return {f"null_count.{column}": nulls, f"min.{column}": values, f"max.{column}": values}
+
+
+def _deleted_rows(delta: DeltaTable, actions: pa.Table) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counted = []
+    for batch in pa.RecordBatchReader.from_stream(delta.deletion_vectors()):
+        kept = batch.column("selection_vector")
+        gone = pc.list_parent_indices(kept).filter(pc.invert(pc.list_flatten(kept)))
+        counted.append(pa.table({"uri": batch.column("filepath").take(gone)}))
+    if not counted:
+        return None
+    sums = pa.concat_tables(counted).group_by("uri").aggregate([([], "count_all")])
+    uris = pc.binary_join_element_wise(delta.table_uri.rstrip("/"), actions["path"], "/")
+    found = pc.index_in(uris.cast(pa.large_string()), sums["uri"].combine_chunks())
+    return pc.fill_null(sums["count_all"].take(found), 0)
