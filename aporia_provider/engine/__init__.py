@@ -1,0 +1,1 @@
+"""Spark Connect: the embedded engine, or a cluster."""

@@ -1,0 +1,42 @@
+"""
+The embedded engine in a process of its own: ``python -m aporia_provider.engine.embedded``.
+
+Prints the port it listens on (loopback only) and ends with its standard input or its parent, so that a task
+that was killed leaves no orphan.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+_GLANCE = 1.0
+
+
+def main() -> None:
+    """Serve until the parent is gone."""
+    from pysail.spark import SparkConnectServer
+
+    parent = os.getppid()
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    address = server.listening_address
+    if address is None:
+        raise SystemExit("The embedded engine does not listen")
+    sys.stdout.write(f"{address[1]}\n")
+    sys.stdout.flush()
+    _wait(parent)
+    server.stop()
+
+
+def _wait(parent: int) -> None:
+    # A fork of the parent may hold the other end of the pipe open, so its end is not waited for alone.
+    while os.getppid() == parent:
+        readable, _, _ = select.select([sys.stdin], [], [], _GLANCE)
+        if readable and not os.read(sys.stdin.fileno(), 1):
+            return
+
+
+if __name__ == "__main__":
+    main()

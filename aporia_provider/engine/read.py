@@ -1,0 +1,120 @@
+"""A data source as a data frame of Spark Connect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.data_sources import HIDDEN, DataSource, S3DataSource, hide_secrets_in_url
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SEED = 20_130
+
+_NEEDS = {
+    "glue": "a catalogue of the engine",
+    "jdbc": "a JDBC driver",
+    "postgres-jdbc": "a JDBC driver",
+    "athena": "a JDBC driver",
+    "bigquery": "the connector for BigQuery",
+    "snowflake": "the connector for Snowflake",
+}
+_KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
+    (r"\b403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken", AuthenticationError),
+    (
+        r"tcp connect|dns error|refused|timed? ?out|SlowDown|\b50[234]\b|UNAVAILABLE|sending req",
+        TransientError,
+    ),
+    (
+        r"NoSuchBucket|PATH_NOT_FOUND|No commit files|No such file|\b404\b|DELTA_TABLE_NOT_FOUND",
+        NotFoundError,
+    ),
+)
+
+
+def read(spark: SparkSession, source: DataSource, *, embedded: bool = True) -> DataFrame:
+    """
+    Read a data source: its options, its expressions, its sample.
+
+    :param spark: Session, see :func:`aporia_provider.engine.session.spark_session`.
+    :param source: What to read. Options whose values are hidden are left out.
+    :param embedded: Whether the embedded engine reads. Apache Spark knows S3 as ``s3a://`` only.
+    :raises aporia_provider.errors.ValidationError: if the source is not on S3, or the engine refuses its
+        options or expressions.
+    :raises aporia_provider.errors.NotFoundError: if there is nothing at its path.
+    """
+    source = on_s3(source)
+    with engine_errors(source):
+        options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
+        frame = spark.read.format(source.object_format).options(**options).load(_path(source, embedded))
+        if not frame.columns:
+            raise NotFoundError(f"There are no {source.object_format} files at {source.uri}")
+        if source.select_expr:
+            frame = frame.selectExpr(*source.select_expr)
+        if source.sample_size < 1:
+            frame = frame.sample(float(source.sample_size), seed=SEED)
+        return frame
+
+
+def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -> list[tuple[str, Any]]:
+    """
+    Names and types (Spark's JSON form) of the columns a source gives, without a scan.
+
+    Parameters and errors as of :func:`read`.
+    """
+    frame = read(spark, source, embedded=embedded)
+    with engine_errors(source):
+        return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
+
+
+def on_s3(source: DataSource) -> S3DataSource:
+    """
+    The source, if the engine can read it.
+
+    :raises aporia_provider.errors.ValidationError: if it is not on S3; it says what reading it would need.
+    """
+    if isinstance(source, S3DataSource):
+        return source
+    needs = _NEEDS.get(source.type, "a connector")
+    raise ValidationError(
+        f"A data source of type {source.type!r} cannot be read here: it would need {needs}. "
+        "Write the data to S3 and connect it as an S3DataSource."
+    )
+
+
+@contextmanager
+def engine_errors(source: DataSource) -> Iterator[None]:
+    """Turn errors of the engine into ours, in its own words but for secrets."""
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        raise _explain(error, getattr(source, "uri", source.type)) from None
+
+
+def _explain(error: Exception, place: str) -> AporiaError:
+    text = str(error).strip() or type(error).__name__
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
+    return kind(f"{place} could not be read: {_first_line(text)}")
+
+
+def _first_line(text: str) -> str:
+    line = hide_secrets_in_url(text.splitlines()[0].strip())
+    # The parser of the embedded engine lists every token it knows.
+    line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
+    return line if len(line) <= 300 else f"{line[:297]}..."
+
+
+def _path(source: S3DataSource, embedded: bool) -> str:
+    return source.uri if embedded else re.sub(r"^s3://", "s3a://", source.uri)

@@ -1,0 +1,161 @@
+"""Sessions of Spark Connect: on an engine of our own, or on a cluster."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from aporia_provider.data_sources import hide_secrets_in_url
+from aporia_provider.errors import AporiaError, TransientError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+EMBEDDED = "embedded"
+_INSTALL = "pip install 'airflow-provider-aporia[embedded]'"
+_PATIENCE = 10
+_NOISE: tuple[tuple[str, type[Warning]], ...] = (
+    ("PySpark does not yet fully support pandas", FutureWarning),
+    (r"\[RETRIES_EXCEEDED\]", UserWarning),
+)
+# The engine has no business with what Airflow keeps in its environment.
+_PRIVATE = ("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__")
+
+
+@contextmanager
+def spark_session(
+    engine: str = EMBEDDED, credentials: AwsCredentials | None = None
+) -> Iterator[SparkSession]:
+    """
+    Open a session that ends with the block, and with it the engine if it is embedded.
+
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param credentials: Whom the embedded engine is to be on S3. A cluster has credentials of its own.
+    :raises aporia_provider.errors.ValidationError: if ``engine`` is neither, or is not installed; the message
+        says what to install.
+    :raises aporia_provider.errors.TransientError: if the cluster does not answer.
+    """
+    if engine == EMBEDDED:
+        _need("pysail", "The embedded engine")
+        with _child(credentials or AwsCredentials()) as port, _connected(f"sc://127.0.0.1:{port}") as spark:
+            yield spark
+    elif engine.startswith("sc://"):
+        with _connected(engine) as spark:
+            yield spark
+    else:
+        shown = hide_secrets_in_url(engine)
+        raise ValidationError(f"{shown!r} is no engine: write 'embedded', or sc://host:port of a cluster")
+
+
+def is_embedded(engine: str) -> bool:
+    """Whether ``engine`` means the one of our own."""
+    return engine == EMBEDDED
+
+
+def _need(module: str, what: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ValidationError(f"{what} needs {module}, which is not installed: {_INSTALL}")
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[SparkSession]:
+    _need("pyspark", "Reading data")
+    spark = _open(url)
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def _open(url: str) -> SparkSession:
+    _quieten()
+    try:
+        from pyspark.sql import SparkSession
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+    except ImportError as error:
+        # pyspark without its Connect client lacks grpcio and the like.
+        raise ValidationError(f"Spark Connect cannot be used ({error}): {_INSTALL}") from None
+    # Not getOrCreate(): sessions are cached per process, and this one's credentials are its own.
+    spark = SparkSession.builder.remote(url).create()
+    try:
+        usual = spark.client.get_retry_policies()
+        # The usual ones wait ten minutes for a server that is not there.
+        spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
+        _ = spark.version
+        spark.client.set_retry_policies(usual)
+    except Exception as error:
+        spark.stop()
+        raise _unanswered(url, error) from None
+    return spark
+
+
+def _unanswered(url: str, error: Exception) -> TransientError:
+    # gRPC writes its errors over many lines, of which one tells the reason.
+    found = re.search(r'details = "([^"]*)', str(error))
+    reason = found[1] if found else str(error).partition("\n")[0]
+    return TransientError(f"{hide_secrets_in_url(url)} does not answer: {hide_secrets_in_url(reason)}")
+
+
+def _quieten() -> None:
+    for message, category in _NOISE:
+        warnings.filterwarnings("ignore", message=message, category=category)
+
+
+@contextmanager
+def _child(credentials: AwsCredentials) -> Iterator[int]:
+    with tempfile.TemporaryFile() as errors, _process(credentials, errors) as child:
+        yield _port(child, errors, credentials)
+
+
+@contextmanager
+def _process(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "aporia_provider.engine.embedded"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=_environment(credentials),
+    )
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _environment(credentials: AwsCredentials) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+    # Python functions sent to the engine import what the task can import.
+    kept["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    return {"RUST_LOG": "error", **credentials.engine_environment(kept)}
+
+
+def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
+    assert child.stdout is not None  # noqa: S101
+    line = child.stdout.readline()
+    if line.strip().isdigit():
+        return int(line)
+    errors.seek(0)
+    told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+    raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(told[-1])}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
+    for stop in (child.terminate, child.kill):
+        try:
+            child.wait(_PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            stop()
+    child.wait()

@@ -1,0 +1,103 @@
+"""What only the rows can tell: conditions of Spark SQL that faulty rows meet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.preflight import SINGULAR, used_columns
+from aporia_provider.schema import FieldSchema, VersionSchema
+from aporia_provider.spark_types import fit, kind, nesting
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """
+    One thing that can be wrong with a row.
+
+    :param fault: What is wrong, to follow "in 3 rows".
+    :param condition: Spark SQL that is true for a faulty row.
+    :param example: Spark SQL of the value to show.
+    :param blocks: Whether it has to be put right.
+    """
+
+    fault: str
+    condition: str
+    example: str
+    blocks: bool = True
+
+
+def row_checks(
+    dataset: DatasetConnection,
+    schema: VersionSchema | None,
+    columns: Sequence[tuple[str, Any]],
+    now: datetime,
+) -> list[RowCheck]:
+    """
+    Choose what to look for.
+
+    :param dataset: The dataset.
+    :param schema: Schema of the version, if known.
+    :param columns: Names and types (Spark's JSON form) of the columns that are there.
+    :param now: The present, with its time zone.
+    """
+    types = {name: type_ for name, type_ in columns if type_ is not None}
+    checks = [*_of_keys(dataset, types, now)]
+    for category, name, column in used_columns(dataset, schema) if schema else ():
+        declared = schema.fields(category).get(name) if schema and category != "labels" else None
+        if declared is not None and column in types:
+            checks += _of_field(f"{SINGULAR[category]} {name!r}", declared, column, types[column])
+    return checks
+
+
+def quoted(column: str) -> str:
+    """A column's name as Spark SQL writes it."""
+    return "`" + column.replace("`", "``") + "`"
+
+
+def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -> Iterator[RowCheck]:
+    identifier, timestamp = quoted(dataset.id_column), quoted(dataset.timestamp_column)
+    if dataset.id_column in types:
+        yield RowCheck(f"id_column {dataset.id_column!r} is null", f"{identifier} IS NULL", "'null'")
+    if dataset.timestamp_column in types:
+        name = dataset.timestamp_column
+        yield RowCheck(f"timestamp_column {name!r} is null", f"{timestamp} IS NULL", "'null'")
+        if kind(types[name]) == "time":
+            present = f"timestamp'{now:%Y-%m-%d %H:%M:%S}Z'"
+            late = f"cast({timestamp} AS timestamp) > {present}"
+            yield RowCheck(f"timestamp_column {name!r} is in the future", late, timestamp)
+
+
+def _of_field(what: str, field: FieldSchema, column: str, type_: Any) -> Iterator[RowCheck]:
+    name, found = quoted(column), kind(type_)
+    if type_ in ("float", "double"):
+        yield RowCheck(f"{what} is NaN", f"isnan({name})", "'NaN'", blocks=False)
+    if found == "string" and field.type == "numeric":
+        yield _unreadable(what, name, f"try_cast({name} AS double)", "no number")
+    if found == "string" and field.type == "datetime":
+        yield _unreadable(what, name, f"try_to_timestamp({name})", "no date or time")
+    if found == "integral" and field.type == "boolean":
+        yield RowCheck(f"{what} is neither 0 nor 1", f"{name} NOT IN (0, 1)", name)
+    if field.type == "tensor" and fit(field, type_) != "differs":
+        shape = field.dimensions or []
+        wrong = _wrong_shape(name, shape, nesting(type_)[0])
+        yield RowCheck(f"{what} is not of the dimensions {shape}", wrong, name)
+
+
+def _unreadable(what: str, name: str, read: str, fault: str) -> RowCheck:
+    return RowCheck(f"{what} is {fault}", f"{name} IS NOT NULL AND {read} IS NULL", name)
+
+
+def _wrong_shape(name: str, shape: Sequence[int], depth: int) -> str:
+    if depth == 1:
+        return f"{name} IS NOT NULL AND size({name}) <> {math.prod(shape)}"
+    wrong, inner = f"size({name}) <> {shape[0]}", name
+    for level, length in enumerate(shape[1:depth], 1):
+        # Flattened, the arrays of one level are all of its length if each is; so each is looked at.
+        wrong += f" OR exists({inner}, part -> part IS NULL OR size(part) <> {length})"
+        inner = f"flatten({inner})" if level < depth - 1 else inner
+    return f"{name} IS NOT NULL AND ({wrong})"
