@@ -1,0 +1,115 @@
+"""Datasets of versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+
+from aporia_provider.api import IfExists, Registered, Role, differences, settle
+from aporia_provider.backend.mappings import connection_faults
+from aporia_provider.backend.rows import find_dataset, find_version, insert_or_find
+from aporia_provider.backend.scope import Scope
+from aporia_provider.backend.tables import DatasetRow
+from aporia_provider.backend.text import check_json, check_rendered
+from aporia_provider.data_sources import DataSource
+from aporia_provider.datasets import ROLES, DatasetConnection
+from aporia_provider.errors import ValidationError
+from aporia_provider.schema import VersionSchema
+
+
+class Datasets(Scope):
+    """The calls on datasets."""
+
+    def connect_dataset(
+        self,
+        role: Role,
+        model_id: str,
+        model_version: str,
+        *,
+        data_source: DataSource,
+        id_column: str,
+        timestamp_column: str,
+        predictions: Mapping[str, str] | None = None,
+        features: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        raw_inputs: Mapping[str, str] | None = None,
+        schedule: str | None = None,
+        if_exists: IfExists = "match",
+    ) -> Registered:
+        """Connect a data source to a version."""
+        connection = DatasetConnection(
+            role=role,
+            data_source=data_source,
+            id_column=id_column,
+            timestamp_column=timestamp_column,
+            predictions=predictions,
+            features=features,
+            labels=labels,
+            raw_inputs=raw_inputs,
+            schedule=schedule,
+        )
+        return self.register_dataset(model_id, model_version, connection, if_exists=if_exists)
+
+    def register_dataset(
+        self,
+        model_id: str,
+        model_version: str,
+        connection: DatasetConnection,
+        *,
+        if_exists: IfExists = "match",
+    ) -> Registered:
+        """Connect a data source to a version. Its secrets are not stored, so new ones are no conflict."""
+        check_rendered(role=connection.role, schedule=connection.schedule)
+        body = connection.serialize()
+        check_json(body)
+        with self.database.writing() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            schema = VersionSchema.from_wire(version.registration)
+            faults = list(connection_faults(connection, schema, self.allowed_local_folders))
+            if faults:
+                raise ValidationError(f"The {connection.role} dataset cannot be connected", problems=faults)
+            key = {"version_key": version.key, "role": connection.role}
+            values = {"enabled": connection.enabled, "registration": body}
+            row, is_new = insert_or_find(session, DatasetRow, key, values)
+            if is_new:
+                return {"id": row.id, "status": "created"}
+            subject = f"The {connection.role} dataset of version {model_version!r} of model {model_id!r}"
+            return settle(subject, row.id, differences(row.registration, body), if_exists)
+
+    def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
+        """Turn the syncs of all datasets of a version on or off."""
+        with self.database.writing() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            datasets = update(DatasetRow).where(DatasetRow.version_key == version.key)
+            session.execute(datasets.values(enabled=enabled))
+
+    def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
+        """What is known about the dataset's last sync."""
+        if role not in ROLES:
+            raise ValidationError(f"{role!r} is not one of {', '.join(ROLES)}")
+        with self.database.reading() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            row = find_dataset(session, version, role)
+            return {
+                "dataset": row.role,
+                "enabled": row.enabled,
+                "schedule": row.registration["sync"].get("schedule"),
+                "status": "never_synced",
+                "last_sync_at": None,
+                "table_version": None,
+                "last_error": None,
+            }
+
+    def get_datasets(self, model_id: str, model_version: str) -> list[DatasetConnection]:
+        """The datasets of a version, their secrets replaced by ``***``."""
+        with self.database.reading() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            query = select(DatasetRow).filter_by(version_key=version.key).order_by(DatasetRow.key)
+            return [_connection(row) for row in session.scalars(query)]
+
+
+def _connection(row: DatasetRow) -> DatasetConnection:
+    sync = {**row.registration["sync"], "enabled": row.enabled}
+    return DatasetConnection.from_wire({**row.registration, "sync": sync})

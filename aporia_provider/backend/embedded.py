@@ -1,0 +1,100 @@
+"""The registry with a database of its own, for callers that wait and for callers that await."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+from aporia_provider.api import AporiaApi
+from aporia_provider.backend.database import Database
+from aporia_provider.backend.registry import Registry
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class EmbeddedRegistry(Registry):
+    """
+    A registry that opens its database and closes it. Close it, or use it as a context manager.
+
+    :param database_url: SQLAlchemy URL of SQLite or PostgreSQL.
+    :param environment: The only environment that is read and written.
+    :raises aporia_provider.errors.AporiaError: if the database cannot be opened, see
+        :class:`~aporia_provider.backend.database.Database`.
+    """
+
+    def __init__(self, database_url: str, environment: str) -> None:
+        super().__init__(Database(database_url), environment)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _threaded(
+    call: Callable[Concatenate[EmbeddedRegistry, P], T],
+) -> Callable[Concatenate[AsyncEmbeddedRegistry, P], Coroutine[Any, Any, T]]:
+    @functools.wraps(call)
+    async def method(self: AsyncEmbeddedRegistry, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.to_thread(call, await self._opened(), *args, **kwargs)
+
+    return method
+
+
+class AsyncEmbeddedRegistry:
+    """
+    The calls of :class:`EmbeddedRegistry`, to await: each runs in a thread, so that the event loop goes on.
+
+    Parameters as of :class:`EmbeddedRegistry`; the database is opened by the first call.
+    """
+
+    create_model = _threaded(EmbeddedRegistry.create_model)
+    delete_model = _threaded(EmbeddedRegistry.delete_model)
+    create_model_version = _threaded(EmbeddedRegistry.create_model_version)
+    get_model_versions = _threaded(EmbeddedRegistry.get_model_versions)
+    connect_dataset = _threaded(EmbeddedRegistry.connect_dataset)
+    set_sync_enabled = _threaded(EmbeddedRegistry.set_sync_enabled)
+    get_dataset_sync_status = _threaded(EmbeddedRegistry.get_dataset_sync_status)
+    add_model_tags = _threaded(EmbeddedRegistry.add_model_tags)
+    get_model_tags = _threaded(EmbeddedRegistry.get_model_tags)
+    delete_model_tag = _threaded(EmbeddedRegistry.delete_model_tag)
+    set_feature_importance = _threaded(EmbeddedRegistry.set_feature_importance)
+    create_monitor = _threaded(EmbeddedRegistry.create_monitor)
+    delete_monitor = _threaded(EmbeddedRegistry.delete_monitor)
+
+    def __init__(self, database_url: str, environment: str) -> None:
+        self.database_url = database_url
+        self.environment = environment
+        self._registry: EmbeddedRegistry | None = None
+        self._opening = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Close the database."""
+        if self._registry is not None:
+            await asyncio.to_thread(self._registry.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _opened(self) -> EmbeddedRegistry:
+        async with self._opening:
+            if self._registry is None:
+                self._registry = await asyncio.to_thread(
+                    EmbeddedRegistry, self.database_url, self.environment
+                )
+        return self._registry
+
+
+if TYPE_CHECKING:
+    _: type[AporiaApi] = EmbeddedRegistry

@@ -1,0 +1,106 @@
+"""What can be known of a data source without reading its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.engine.read import columns as engine_columns
+from aporia_provider.engine.read import on_s3
+from aporia_provider.engine.session import EMBEDDED, is_embedded, spark_session
+from aporia_provider.errors import AuthenticationError, ValidationError
+from aporia_provider.expressions import check_select_expr, untouched_columns
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.diagnosis import diagnose
+
+Columns = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """
+    What is known of a data source without reading it.
+
+    :param uri: Where it is.
+    :param columns: Names and types (Spark's JSON form) of the columns, after ``select_expr``.
+    :param version: Version of the Delta table.
+    :param rows: Rows of the Delta table, if its log tells.
+    :param null_counts: Nulls by column, for those asked for, as far as the log tells.
+    """
+
+    uri: str
+    columns: Columns
+    version: int | None = None
+    rows: int | None = None
+    null_counts: dict[str, int] = field(default_factory=dict)
+
+
+def inspect(
+    source: DataSource,
+    *,
+    credentials: AwsCredentials | None = None,
+    engine: str = EMBEDDED,
+    nulls_of: Sequence[str] = (),
+) -> TableFacts:
+    """
+    Find out what a data source is, without reading its data.
+
+    A Delta table without ``select_expr`` is known from its log. With expressions, and for other formats, the
+    engine analyses the columns; it opens no more than what tells their types.
+
+    :param source: The data source; on S3.
+    :param credentials: Whom to be on S3.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param nulls_of: Columns of the result whose nulls are to be counted.
+    :raises aporia_provider.errors.AporiaError: if it cannot be read; ``ValidationError`` names every fault in
+        its expressions.
+    """
+    source = on_s3(source)
+    if faults := check_select_expr(source.select_expr or []):
+        raise ValidationError("Some expressions are not allowed", problems=faults)
+    if source.object_format != "delta":
+        return TableFacts(source.uri, _analyse(source, credentials, engine))
+    log = DeltaLog(source.uri, credentials, version=_version_wanted(source))
+    columns = log.metadata.columns
+    if source.select_expr:
+        columns = _analyse(source, credentials, engine)
+    return _facts(log, source, columns, nulls_of)
+
+
+@contextmanager
+def diagnosed(source: S3DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
+    """Find out what S3 refuses when the engine is refused: it does not say."""
+    try:
+        yield
+    except AuthenticationError as error:
+        known = credentials or AwsCredentials()
+        found = diagnose(source.uri, known) if source.uri.startswith("s3://") else None
+        raise (found or error) from None
+
+
+def _analyse(source: S3DataSource, credentials: AwsCredentials | None, engine: str) -> Columns:
+    with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
+        return tuple(engine_columns(spark, source, embedded=is_embedded(engine)))
+
+
+def _facts(log: DeltaLog, source: S3DataSource, columns: Columns, nulls_of: Sequence[str]) -> TableFacts:
+    origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
+    wanted = {name: origins[name] for name in nulls_of if name in origins}
+    files = log.files(sorted(set(wanted.values())))
+    counted = {name: files.null_count(origin) for name, origin in wanted.items()}
+    known = {name: nulls for name, nulls in counted.items() if nulls is not None}
+    return TableFacts(log.uri, columns, log.version, files.row_count, known)
+
+
+def _version_wanted(source: S3DataSource) -> int | None:
+    options = {key.lower(): value for key, value in (source.read_options or {}).items()}
+    if "timestampasof" in options:
+        raise ValidationError("timestampAsOf cannot be traced in the log; name the version with versionAsOf")
+    version = options.get("versionasof")
+    if version is not None and not version.isdigit():
+        raise ValidationError(f"versionAsOf is {version!r}, which is no version of a Delta table")
+    return None if version is None else int(version)

@@ -1,0 +1,66 @@
+"""What is wrong with the rows of a dataset, found by one scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from aporia_provider.backend.facts import Columns, diagnosed
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.read import on_s3, read
+from aporia_provider.engine.rows import Counts, Found, counts
+from aporia_provider.engine.session import is_embedded, spark_session
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight import Findings
+from aporia_provider.row_checks import RowCheck, row_checks
+from aporia_provider.schema import VersionSchema
+
+
+def scan(
+    dataset: DatasetConnection,
+    schema: VersionSchema | None,
+    columns: Columns,
+    *,
+    credentials: AwsCredentials | None,
+    engine: str,
+) -> tuple[int, Findings]:
+    """
+    Read the data once, inside the engine.
+
+    :param dataset: The dataset.
+    :param schema: Schema of the version, if known.
+    :param columns: Names and types (Spark's JSON form) of the columns the data has.
+    :param credentials: Whom to be on S3.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :return: How many rows there are, and what is wrong with them.
+    :raises aporia_provider.errors.AporiaError: if the data cannot be read.
+    """
+    source = on_s3(dataset.data_source)
+    checks = row_checks(dataset, schema, columns, datetime.now(UTC))
+    key = dataset.id_column if dataset.id_column in dict(columns) else None
+    with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
+        frame = read(spark, source, embedded=is_embedded(engine))
+        found = counts(frame, source, checks, id_column=key)
+    lines = [*_repeated(dataset, found), *_faulty(checks, found)]
+    problems = [line for blocks, line in lines if blocks]
+    return found.rows, Findings(problems, [line for blocks, line in lines if not blocks])
+
+
+def _repeated(dataset: DatasetConnection, found: Counts) -> Iterator[tuple[bool, str]]:
+    if found.duplicates.count:
+        # The last label that becomes known of a prediction may be another one.
+        blocks = dataset.role != "actuals"
+        what = f"{found.duplicates.count} values of id_column {dataset.id_column!r} occur more than once"
+        yield blocks, what + _example(found.duplicates)
+
+
+def _faulty(checks: list[RowCheck], found: Counts) -> Iterator[tuple[bool, str]]:
+    for check, fault in zip(checks, found.faults, strict=True):
+        if fault.count:
+            line = f"{check.fault} in {fault.count} of {found.rows} rows{_example(fault)}"
+            yield check.blocks, line
+
+
+def _example(found: Found) -> str:
+    shown = (found.example or "")[:60]
+    return f", for example {shown!r}" if shown else ""

@@ -1,0 +1,58 @@
+"""Puts the routes together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.security import HTTPBearer
+
+import aporia_provider
+from aporia_provider.backend.database import Database
+from aporia_provider.backend.server import about, datasets, models, monitors, versions
+from aporia_provider.backend.server.errors import add_error_handlers
+from aporia_provider.backend.server.gate import Gate
+
+MAX_BODY = 64 * 1024 * 1024
+
+
+def create_app(
+    database: Database,
+    *,
+    file_tokens: Mapping[str, str] | None = None,
+    allowed_local_folders: Sequence[str] = (),
+    max_body: int = MAX_BODY,
+) -> FastAPI:
+    """
+    Make the application.
+
+    :param database: The database; whoever opened it closes it.
+    :param file_tokens: Tokens accepted beside those in the database, as of
+        :func:`~aporia_provider.backend.tokens.read_token_file`.
+    :param allowed_local_folders: Folders in which data sources on the server's own disk may lie.
+    :param max_body: Largest body of a request in bytes.
+    """
+    app = FastAPI(
+        title="Aporia protocol v1",
+        version=aporia_provider.__version__,
+        redirect_slashes=False,
+        docs_url="/docs",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.database = database
+    app.state.allowed_local_folders = tuple(allowed_local_folders)
+    app.add_middleware(Gate, database=database, file_tokens=file_tokens or {}, max_body=max_body)
+    add_error_handlers(app)
+    app.include_router(_v1())
+    # The gate checks tokens; this tells the readers of the document.
+    app.include_router(about.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
+    app.include_router(about.health)
+    return app
+
+
+def _v1() -> APIRouter:
+    router = APIRouter(prefix="/v1beta", dependencies=[Security(HTTPBearer(auto_error=False))])
+    for part in (about.rest, models.router, versions.router, datasets.router, monitors.router):
+        router.include_router(part)
+    return router

@@ -1,0 +1,41 @@
+"""Routes of datasets and their syncs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from aporia_provider.backend.server import document
+from aporia_provider.backend.server.document import replies
+from aporia_provider.backend.server.intake import Body, Here, check_environment
+from aporia_provider.backend.server.paths import VERSION
+from aporia_provider.backend.server.replies import Done, RegisteredReply, SyncReply
+from aporia_provider.datasets import DatasetConnection
+
+router = APIRouter(prefix=VERSION, tags=["datasets"])
+
+
+@router.post("/datasets", responses=replies(RegisteredReply), openapi_extra=document.body(document.DATASET))
+def connect_dataset(registry: Here, model_id: str, version: str, body: Body) -> Any:
+    """Connect a data source to a version. Its secrets are not stored."""
+    connection = DatasetConnection.from_wire(body)
+    check_environment(registry, (body.get("sync") or {}).get("environment"))
+    return registry.register_dataset(model_id, version, connection)
+
+
+@router.post(
+    "/datasets_sync",
+    responses=replies(Done),
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": document.EMPTY}}}},
+)
+def set_sync_enabled(registry: Here, model_id: str, version: str, enabled: bool) -> Any:
+    """Turn the syncs of all datasets of a version on or off."""
+    registry.set_sync_enabled(model_id, version, enabled)
+    return {}
+
+
+@router.get("/sync_status/{name:segment}", responses=replies(SyncReply))
+def get_sync_status(registry: Here, model_id: str, version: str, name: str) -> Any:
+    """What is known about the dataset's last sync."""
+    return registry.get_dataset_sync_status(model_id, version, name)  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""Errors in the protocol's shape, whatever raised them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    ConflictError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
+
+log = logging.getLogger(__name__)
+
+_STATUSES: Mapping[type[AporiaError], int] = {
+    ValidationError: 422,
+    AuthenticationError: 401,
+    NotFoundError: 404,
+    ConflictError: 409,
+    TransientError: 503,
+}
+
+
+class ErrorText(BaseModel):
+    """What is wrong; ``problems`` and ``differences`` are there where they apply."""
+
+    message: str
+    detail: str
+    problems: list[str] | None = None
+    differences: list[str] | None = None
+
+
+class ErrorReply(BaseModel):
+    """Every error."""
+
+    error: ErrorText
+
+
+class BodyTooLargeError(AporiaError):
+    """The body is larger than the server takes."""
+
+
+def answer(error: AporiaError) -> JSONResponse:
+    """The reply to an error of ours."""
+    status = error.status or next((s for kind, s in _STATUSES.items() if isinstance(error, kind)), 500)
+    text: dict[str, Any] = {"message": error.message, "detail": error.message}
+    if isinstance(error, ValidationError):
+        text["problems"] = error.problems
+    if isinstance(error, ConflictError):
+        text["differences"] = error.differences
+    headers = {"WWW-Authenticate": 'Bearer realm="aporia"'} if status == 401 else None
+    return JSONResponse({"error": text}, status, headers)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make every error of the application answer in the protocol's shape."""
+    app.add_exception_handler(AporiaError, _on_aporia_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_fault)
+
+
+async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AporiaError)  # noqa: S101
+    if isinstance(error, TransientError):
+        log.error("%s", error.message)
+        return answer(TransientError("The database does not answer; try again", status=503))
+    return answer(error)
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return answer(ValidationError("The request is not valid", problems=faults))
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    phrase = HTTPStatus(error.status_code).phrase
+    reply = answer(AporiaError(f"{phrase}: {request.method} {request.url.path}", status=error.status_code))
+    if error.status_code == 405:
+        reply.headers["Allow"] = ", ".join(_allowed_methods(request))
+    return reply
+
+
+async def _on_fault(_: Request, __: Exception) -> JSONResponse:
+    return answer(AporiaError("The server failed; its log says why", status=500))
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= set(getattr(route, "methods", None) or ())
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))

@@ -1,0 +1,28 @@
+"""Routes of monitors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from aporia_provider.backend.server import document
+from aporia_provider.backend.server.document import replies
+from aporia_provider.backend.server.intake import Body, Here
+from aporia_provider.backend.server.replies import Done, RegisteredReply
+from aporia_provider.models import Monitor
+
+router = APIRouter(prefix="/monitors", tags=["monitors"])
+
+
+@router.post("", responses=replies(RegisteredReply), openapi_extra=document.body(document.MONITOR))
+def create_monitor(registry: Here, body: Body) -> Any:
+    """Create a monitor."""
+    return registry.register_monitor(Monitor.from_wire(body))
+
+
+@router.delete("/{monitor_id:segment}", responses=replies(Done))
+def delete_monitor(registry: Here, monitor_id: str) -> Any:
+    """Delete a monitor."""
+    registry.delete_monitor(monitor_id)
+    return {}

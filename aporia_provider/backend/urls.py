@@ -1,0 +1,46 @@
+"""Database URLs: which are accepted, and how they are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from aporia_provider.data_sources import hide_secrets_in_url
+from aporia_provider.errors import ValidationError
+
+
+def read_url(text: str) -> URL:
+    """
+    Read a database URL.
+
+    :raises aporia_provider.errors.ValidationError: if it is neither an SQLite file nor PostgreSQL.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValidationError(
+            "The database URL cannot be read; write sqlite:////path or postgresql://…"
+        ) from None
+    backend = url.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and url.database and ":memory:" not in url.database:
+        return url.set(drivername="sqlite+pysqlite")
+    raise ValidationError(f"The database has to be PostgreSQL or an SQLite file, not {shown(url)}")
+
+
+def shown(url: URL) -> str:
+    """The URL with its passwords hidden, those among its options too."""
+    return hide_secrets_in_url(url.render_as_string(hide_password=True))
+
+
+def is_file(url: URL) -> bool:
+    """Whether the database is an SQLite file."""
+    return url.get_backend_name() == "sqlite"
+
+
+def folder(url: URL) -> Path:
+    """The folder of an SQLite file."""
+    return Path(str(url.database)).absolute().parent

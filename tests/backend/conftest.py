@@ -1,0 +1,63 @@
+"""Databases and servers that the tests of the backend share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aporia_provider.backend.database import Database, migrate
+from tests.backend.running import Served, empty_postgres, serving
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('shared')}/aporia.db"
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite(shared_sqlite_url: str) -> Iterator[Database]:
+    with Database(shared_sqlite_url) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(postgres_url: str) -> Iterator[Database]:
+    with empty_postgres(postgres_url) as url:
+        migrate(url)
+        with Database(url) as database:
+            yield database
+
+
+@pytest.fixture(scope="session")
+def server(shared_sqlite_url: str) -> Iterator[Served]:
+    with serving(shared_sqlite_url) as served:
+        yield served
+
+
+@pytest.fixture
+def environment() -> str:
+    return f"environment-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/home/aporia.db"
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str) -> Iterator[str]:
+    with empty_postgres(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ready_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of each kind."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    url = str(request.getfixturevalue("postgres_database_url"))
+    migrate(url)
+    return url

@@ -1,0 +1,103 @@
+"""Our server as a process of its own, and databases of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import sqlalchemy
+
+from aporia_provider.backend.database import Database
+from aporia_provider.backend.tokens import create_token
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    url: str
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> str:
+        return "\n".join(self.lines)
+
+    def ask(self, method: str, path: str, token: str | None = None, **options: Any) -> httpx2.Response:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers |= options.pop("headers", {})
+        with httpx2.Client(trust_env=False, timeout=60) as client:
+            return client.request(method, self.url + path, headers=headers, **options)
+
+
+@contextmanager
+def serving(database_url: str, *arguments: str) -> Iterator[Served]:
+    """Run ``aporia-provider serve`` until the block ends."""
+    command = [sys.executable, "-m", "aporia_provider.cli", "serve", "--port", "0"]
+    running = subprocess.Popen(
+        [*command, "--database-url", database_url, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    served = Served("", running)
+    ready = threading.Event()
+    reader = threading.Thread(target=_read, args=(served, ready))
+    reader.start()
+    try:
+        assert ready.wait(60), "the server printed nothing"
+        assert served.url, served.log
+        yield served
+    finally:
+        running.terminate()
+        running.wait(20)
+        reader.join()
+        assert running.stderr is not None
+        running.stderr.close()
+
+
+def _read(served: Served, ready: threading.Event) -> None:
+    assert served.process.stderr is not None
+    for line in served.process.stderr:
+        served.lines.append(line.rstrip("\n"))
+        if line.startswith("Serving on "):
+            served.url = line.split()[-1]
+            ready.set()
+    ready.set()
+
+
+def token_for(database_url: str, environment: str) -> str:
+    """Make a token as the command line does."""
+    with Database(database_url) as database:
+        return create_token(database, environment, f"test-{uuid.uuid4()}")
+
+
+@contextmanager
+def empty_postgres(admin_url: str) -> Iterator[str]:
+    """A PostgreSQL database of its own, with nothing in it."""
+    name = f"aporia_{uuid.uuid4().hex}"
+    _administer(admin_url, f"CREATE DATABASE {name}")
+    url = sqlalchemy.make_url(admin_url).set(database=name)
+    try:
+        yield url.render_as_string(hide_password=False)
+    finally:
+        _administer(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(admin_url: str, statement: str) -> None:
+    engine = sqlalchemy.create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
+def run_cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run ``aporia-provider`` to its end."""
+    command: Sequence[str] = [sys.executable, "-m", "aporia_provider.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)

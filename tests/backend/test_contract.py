@@ -1,0 +1,390 @@
+"""One contract, four ways to the same answers: SQL on two databases, and both clients of our server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from aporia_provider.api import AporiaApi
+from aporia_provider.backend.registry import Registry
+from aporia_provider.client import AporiaClient, AsyncAporiaClient
+from aporia_provider.data_sources import JDBCDataSource, S3DataSource
+from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
+from aporia_provider.schema import VersionSchema
+from tests.backend.running import Served, token_for
+
+Open = Callable[[str], AporiaApi]
+
+SCHEMA = VersionSchema(
+    model_type="binary",
+    features={"zeta": "numeric", "alpha": "string", "embedding": {"type": "tensor", "dimensions": [3]}},
+    predictions={"will_buy": "boolean"},
+    raw_inputs={"city": "string"},
+    feature_importance={"zeta": 0.5},
+)
+ODD_IDS = [
+    "a b",
+    "a/b",
+    "größe ☃",
+    "100%",
+    "%2F",
+    "v1.2.3",
+    "..",
+    ".",
+    "a?b#c&d=e",
+    "semi;colon",
+    '"quoted"',
+    "a\\b",
+]
+CRON = "0 * * * *"
+
+
+class _Waiting:
+    """The asynchronous client, each of its calls run to the end."""
+
+    def __init__(self, client: AsyncAporiaClient, runner: asyncio.Runner) -> None:
+        self.environment = client.environment
+        self._client = client
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+        return lambda *args, **kwargs: self._runner.run(call(*args, **kwargs))
+
+
+@pytest.fixture(params=["sqlite", "postgres", "client", "async client"])
+def open_api(request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Opens the API in an environment."""
+    with ExitStack() as stack:
+        yield _opener(request.param, request.getfixturevalue, stack)
+
+
+def _opener(kind: str, fixture: Callable[[str], Any], stack: ExitStack) -> Open:
+    if kind in ("sqlite", "postgres"):
+        database = fixture(f"shared_{kind}")
+        return lambda environment: Registry(database, environment)
+    server: Served = fixture("server")
+    url: str = fixture("shared_sqlite_url")
+    if kind == "client":
+        return lambda environment: stack.enter_context(
+            AporiaClient(server.url, token_for(url, environment), environment)
+        )
+    runner = stack.enter_context(asyncio.Runner())
+
+    def open_async(environment: str) -> Any:
+        client = AsyncAporiaClient(server.url, token_for(url, environment), environment)
+        stack.callback(lambda: runner.run(client.aclose()))
+        return _Waiting(client, runner)
+
+    return open_async
+
+
+@pytest.fixture
+def api(open_api: Open, environment: str) -> AporiaApi:
+    return open_api(environment)
+
+
+@pytest.fixture
+def version(api: AporiaApi) -> tuple[str, str]:
+    api.create_model("churn", "Churn")
+    api.create_model_version("churn", "v1", SCHEMA)
+    return "churn", "v1"
+
+
+def connect(api: AporiaApi, role: Any = "serving", **changes: Any) -> Any:
+    given = {
+        "data_source": S3DataSource(object_path="lake/serving", object_format="delta"),
+        "id_column": "id",
+        "timestamp_column": "at",
+        **changes,
+    }
+    return api.connect_dataset(role, "churn", "v1", **given)
+
+
+def test_it_tells_its_environment(api: AporiaApi, environment: str) -> None:
+    assert api.environment == environment
+
+
+def test_a_model_is_created_once(api: AporiaApi) -> None:
+    given = {
+        "description": "d",
+        "owner": "o@example.com",
+        "color": "red",
+        "icon": "anomaly",
+        "tags": {"Team": "x"},
+    }
+    assert api.create_model("m", "M", **given) == {"id": "m", "status": "created"}  # type: ignore[arg-type]
+    assert api.create_model("m", "M", **given) == {"id": "m", "status": "unchanged"}  # type: ignore[arg-type]
+    assert api.get_model_tags("m") == {"team": "x"}
+
+
+def test_tags_and_their_case_are_no_conflict_when_a_model_is_registered_again(api: AporiaApi) -> None:
+    api.create_model("m", "M", tags={"TEAM": "x"})
+    api.add_model_tags("m", {"team": "y", "more": "z"})
+    assert api.create_model("m", "M", tags={"team": "x"})["status"] == "unchanged"
+    assert api.get_model_tags("m") == {"team": "y", "more": "z"}
+
+
+def test_a_different_model_is_a_conflict_that_says_what_differs(api: AporiaApi) -> None:
+    api.create_model("m", "M", color="red")
+    with pytest.raises(ConflictError) as conflict:
+        api.create_model("m", "Other", color="red")
+    assert conflict.value.differences == ["name: 'M' is registered, 'Other' was given"]
+    assert conflict.value.status == 409
+
+
+def test_if_exists_chooses_for_models(api: AporiaApi) -> None:
+    api.create_model("m", "M")
+    assert api.create_model("m", "M", if_exists="skip")["status"] == "unchanged"
+    assert api.create_model("m", "Other", if_exists="skip") == {"id": "m", "status": "skipped"}
+    with pytest.raises(ConflictError):
+        api.create_model("m", "M", if_exists="fail")
+    assert api.create_model("m", "M")["status"] == "unchanged"
+
+
+def test_all_faults_of_a_model_are_told_at_once(api: AporiaApi) -> None:
+    with pytest.raises(ValidationError) as fault:
+        api.create_model("m", "M", color="mauve", tags={"k" * 16: "x"})
+    assert len(fault.value.problems) == 2
+    with pytest.raises(NotFoundError):
+        api.get_model_tags("m")
+
+
+def test_a_version_is_created_once_and_shown_with_its_schema_in_order(api: AporiaApi) -> None:
+    api.create_model("m", "M")
+    first = api.create_model_version("m", "v1", SCHEMA)
+    assert first["status"] == "created"
+    uuid.UUID(first["id"])
+    assert api.create_model_version("m", "v1", SCHEMA) == {"id": first["id"], "status": "unchanged"}
+    api.create_model_version("m", "v0", SCHEMA)
+    older, newer = api.get_model_versions("m")
+    assert (older["id"], older["name"], older["model_type"]) == (first["id"], "v1", "binary")
+    assert newer["name"] == "v0"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", older["created_at"])
+    assert older["registration"] == SCHEMA.to_wire("v1")
+    assert list(older["registration"]["version_schema"]["features"]) == ["zeta", "alpha", "embedding"]
+
+
+def test_a_different_version_is_a_conflict_that_says_what_differs(api: AporiaApi, version: Any) -> None:
+    changed = VersionSchema(**{**SCHEMA.model_dump(), "raw_inputs": {"city": "categorical"}})
+    with pytest.raises(ConflictError) as conflict:
+        api.create_model_version("churn", "v1", changed)
+    assert conflict.value.differences == [
+        "version_schema.raw_inputs.city: 'string' is registered, 'categorical' was given"
+    ]
+    assert api.create_model_version("churn", "v1", changed, if_exists="skip")["status"] == "skipped"
+    with pytest.raises(ConflictError):
+        api.create_model_version("churn", "v1", SCHEMA, if_exists="fail")
+
+
+def test_the_order_of_features_is_part_of_a_version(api: AporiaApi, version: Any) -> None:
+    features = dict(reversed(SCHEMA.model_dump()["features"].items()))
+    with pytest.raises(ConflictError) as conflict:
+        api.create_model_version(
+            "churn", "v1", VersionSchema(**{**SCHEMA.model_dump(), "features": features})
+        )
+    assert {line.split(":")[0] for line in conflict.value.differences} == {
+        "version_schema.feature_positions.zeta",
+        "version_schema.feature_positions.embedding",
+    }
+
+
+def test_importance_set_later_is_no_conflict(api: AporiaApi, version: Any) -> None:
+    api.set_feature_importance("churn", "v1", {"zeta": 0.1, "alpha": 2})
+    assert api.create_model_version("churn", "v1", SCHEMA)["status"] == "unchanged"
+
+
+def test_importance_of_unknown_features_names_them_all(api: AporiaApi, version: Any) -> None:
+    with pytest.raises(ValidationError) as fault:
+        api.set_feature_importance("churn", "v1", {"zetta": 1, "alpha": 1, "beta": 1})
+    assert fault.value.problems == [
+        "'zetta' is not a feature; did you mean 'zeta'?",
+        "'beta' is not a feature; did you mean 'zeta'?",
+    ]
+
+
+def test_a_dataset_is_connected_once_for_each_role(api: AporiaApi, version: Any) -> None:
+    first = connect(api, schedule=CRON, features={"alpha": "a"}, labels={"will_buy": "bought"})
+    assert first["status"] == "created"
+    again = connect(api, schedule=CRON, features={"alpha": "a"}, labels={"will_buy": "bought"})
+    assert again == {"id": first["id"], "status": "unchanged"}
+    for role in ("training", "testing", "actuals"):
+        assert connect(api, role)["status"] == "created"
+
+
+def test_a_different_dataset_is_a_conflict_that_says_what_differs(api: AporiaApi, version: Any) -> None:
+    connect(api)
+    with pytest.raises(ConflictError) as conflict:
+        connect(api, id_column="uid")
+    assert conflict.value.differences == ["id_column: 'id' is registered, 'uid' was given"]
+    assert connect(api, id_column="uid", if_exists="skip")["status"] == "skipped"
+    with pytest.raises(ConflictError):
+        connect(api, if_exists="fail")
+
+
+def test_a_rotated_password_is_no_conflict(api: AporiaApi, version: Any) -> None:
+    def source(password: str) -> JDBCDataSource:
+        url = f"jdbc:postgresql://db/x?user=u&password={password}"
+        return JDBCDataSource(url=url, query="SELECT 1", user="u", password=password)
+
+    assert connect(api, data_source=source("old-secret"))["status"] == "created"
+    assert connect(api, data_source=source("new-secret"))["status"] == "unchanged"
+
+
+def test_a_mapping_has_to_name_fields_of_the_schema(api: AporiaApi, version: Any) -> None:
+    with pytest.raises(ValidationError) as fault:
+        connect(api, features={"alpa": "a"}, raw_inputs={"town": "t"}, labels={"alpha": "l"})
+    assert fault.value.problems == [
+        "features: 'alpa' is not among the features of the version; did you mean 'alpha'?",
+        "labels: 'alpha' is not among the predictions of the version; there are 'will_buy'",
+        "raw_inputs: 'town' is not among the raw_inputs of the version; there are 'city'",
+    ]
+    with pytest.raises(NotFoundError):
+        api.get_dataset_sync_status("churn", "v1", "serving")
+
+
+def test_a_reversed_mapping_is_recognised(api: AporiaApi, version: Any) -> None:
+    with pytest.raises(ValidationError, match=r"looks reversed.*'will_buy': 'score'") as fault:
+        connect(api, predictions={"score": "will_buy"})
+    assert len(fault.value.problems) == 1
+
+
+def test_select_expr_is_checked_beside_the_mapping(api: AporiaApi, version: Any) -> None:
+    source = S3DataSource(
+        object_path="b/k", object_format="delta", select_expr=["reflect('java.lang.System', 'x')"]
+    )
+    with pytest.raises(ValidationError) as fault:
+        connect(api, data_source=source, features={"alpa": "a"})
+    assert len(fault.value.problems) == 2
+
+
+def test_syncs_are_turned_off_and_on(api: AporiaApi, version: Any) -> None:
+    connect(api, schedule=CRON)
+    status = api.get_dataset_sync_status("churn", "v1", "serving")
+    assert status == {
+        "dataset": "serving",
+        "enabled": True,
+        "schedule": CRON,
+        "status": "never_synced",
+        "last_sync_at": None,
+        "table_version": None,
+        "last_error": None,
+    }
+    api.set_sync_enabled("churn", "v1", False)
+    assert api.get_dataset_sync_status("churn", "v1", "serving") == {**status, "enabled": False}
+    assert connect(api, schedule=CRON)["status"] == "unchanged"
+    assert api.get_dataset_sync_status("churn", "v1", "serving")["enabled"] is False
+    api.set_sync_enabled("churn", "v1", True)
+    assert api.get_dataset_sync_status("churn", "v1", "serving")["enabled"] is True
+
+
+def test_tags_are_set_kept_and_removed(api: AporiaApi, version: Any) -> None:
+    api.add_model_tags("churn", {"Team A": "x", "b": "ü%/"})
+    api.add_model_tags("churn", {"TEAM a": "y"})
+    assert api.get_model_tags("churn") == {"team a": "y", "b": "ü%/"}
+    api.delete_model_tag("churn", "Team A")
+    api.delete_model_tag("churn", "never there")
+    assert api.get_model_tags("churn") == {"b": "ü%/"}
+
+
+def test_a_model_has_ten_tags_and_no_more(api: AporiaApi, version: Any) -> None:
+    ten = {f"tag{number}": "x" for number in range(10)}
+    api.add_model_tags("churn", ten)
+    with pytest.raises(ValidationError, match="11 tags"):
+        api.add_model_tags("churn", {"tag0": "changed", "eleventh": "x"})
+    assert api.get_model_tags("churn") == ten
+    api.add_model_tags("churn", {"tag0": "changed"})
+    assert api.get_model_tags("churn")["tag0"] == "changed"
+
+
+def test_monitors_are_created_once_and_deleted(api: AporiaApi) -> None:
+    given = {"scheduling": CRON, "configuration": {"identification": {"models": {"id": "churn"}}}}
+    first = api.create_monitor("Drift", "data_drift", **given)  # type: ignore[arg-type]
+    assert api.create_monitor("Drift", "data_drift", **given) == first  # type: ignore[arg-type]
+    other = {"scheduling": CRON, "configuration": {"identification": {"models": {"id": "fraud"}}}}
+    assert api.create_monitor("Drift", "data_drift", **other) != first  # type: ignore[arg-type]
+    with pytest.raises(ConflictError) as conflict:
+        api.create_monitor("Drift", "data_drift", is_active=False, **given)  # type: ignore[arg-type]
+    assert conflict.value.differences == ["is_active: True is registered, False was given"]
+    api.delete_monitor(first)
+    with pytest.raises(NotFoundError):
+        api.delete_monitor(first)
+
+
+def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version: Any) -> None:
+    connect(api)
+    api.add_model_tags("churn", {"a": "b"})
+    api.delete_model("churn")
+    with pytest.raises(NotFoundError):
+        api.get_model_versions("churn")
+    with pytest.raises(NotFoundError):
+        api.delete_model("churn")
+    api.create_model("churn", "Again")
+    assert api.get_model_versions("churn") == []
+    assert api.get_model_tags("churn") == {}
+
+
+def test_what_is_unknown_is_named_with_the_nearest_name_there_is(api: AporiaApi, version: Any) -> None:
+    with pytest.raises(NotFoundError, match=r"'chrun'.*did you mean 'churn'"):
+        api.get_model_tags("chrun")
+    with pytest.raises(NotFoundError, match=r"'v2' of model 'churn'.*did you mean 'v1'"):
+        api.set_sync_enabled("churn", "v2", True)
+    for call in (
+        lambda: api.create_model_version("nobody", "v1", SCHEMA),
+        lambda: api.add_model_tags("nobody", {"a": "b"}),
+        lambda: api.delete_model_tag("nobody", "a"),
+        lambda: api.set_feature_importance("churn", "v9", {}),
+        lambda: api.delete_monitor("nobody"),
+    ):
+        with pytest.raises(NotFoundError) as error:
+            call()
+        assert error.value.status == 404
+
+
+@pytest.mark.parametrize("odd", ODD_IDS)
+def test_ids_may_be_any_text(api: AporiaApi, odd: str) -> None:
+    assert api.create_model(odd, odd) == {"id": odd, "status": "created"}
+    api.create_model_version(odd, odd, SCHEMA)
+    source = S3DataSource(object_path="b/k", object_format="delta")
+    api.connect_dataset("serving", odd, odd, data_source=source, id_column=odd, timestamp_column=odd)
+    assert api.get_dataset_sync_status(odd, odd, "serving")["enabled"] is True
+    assert [found["name"] for found in api.get_model_versions(odd)] == [odd]
+    api.delete_model(odd)
+    with pytest.raises(NotFoundError):
+        api.get_model_versions(odd)
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "\ud800", "x" * 256])
+def test_ids_that_cannot_be_stored_are_refused(api: AporiaApi, version: Any, bad: str) -> None:
+    for call in (
+        lambda: api.create_model(bad, "M"),
+        lambda: api.create_model_version("churn", bad, SCHEMA),
+        lambda: api.get_model_versions(bad),
+        lambda: api.set_sync_enabled("churn", bad, True),
+        lambda: api.delete_monitor(bad),
+    ):
+        with pytest.raises(ValidationError):
+            call()
+
+
+def test_environments_are_kept_apart(open_api: Open, environment: str) -> None:
+    here, there = open_api(environment), open_api(f"{environment}-other")
+    here.create_model("churn", "Churn", tags={"a": "b"})
+    here.create_model_version("churn", "v1", SCHEMA)
+    monitor = here.create_monitor("Drift", "data_drift", scheduling=CRON, configuration={"a": 1})
+    with pytest.raises(NotFoundError, match="there are none"):
+        there.get_model_versions("churn")
+    with pytest.raises(NotFoundError):
+        there.delete_monitor(monitor)
+    with pytest.raises(NotFoundError):
+        there.delete_model("churn")
+    assert there.create_model("churn", "Another")["status"] == "created"
+    assert there.get_model_versions("churn") == []
+    assert here.get_model_tags("churn") == {"a": "b"}
+    assert len(here.get_model_versions("churn")) == 1

@@ -1,0 +1,105 @@
+"""Whatever is sent, the answer is one of those the OpenAPI document promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from aporia_provider.backend.database import Database, migrate
+from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.server import create_app
+from aporia_provider.schema import VersionSchema
+from tests.backend.running import Served, empty_postgres, serving, token_for
+
+# The document is made of the routes alone, before there is any database.
+DOCUMENT = create_app(cast("Database", None)).openapi()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+OPEN = {"/health"}
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+KNOWN = {"model_id": "m", "version": "v1", "name": "serving", "key": "a"}
+
+
+class Target:
+    """A server with a model and a version that requests can meet."""
+
+    def __init__(self, server: Served, url: str) -> None:
+        self.server = server
+        self.url = url
+        self.token = token_for(url, "fuzz")
+
+    def restock(self) -> None:
+        fields: dict[str, Any] = {"features": {"a": "numeric"}, "predictions": {"p": "boolean"}}
+        with Database(self.url) as database:
+            registry = Registry(database, "fuzz")
+            registry.create_model("m", "M", if_exists="skip")
+            registry.create_model_version("m", "v1", VersionSchema(model_type="binary", **fields))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('fuzz')}/aporia.db"
+        with serving(url) as server:
+            yield Target(server, url)
+        return
+    with empty_postgres(request.getfixturevalue("postgres_url")) as url:
+        migrate(url)
+        with serving(url) as server:
+            yield Target(server, url)
+
+
+@pytest.fixture
+def stocked(target: Target) -> Target:
+    target.restock()
+    return target
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Target) -> None:
+    # Half of the requests are for what is there: they get further than the others.
+    for name, value in case.path_parameters.items():
+        if len(str(value)) % 2:
+            case.path_parameters[name] = KNOWN.get(name, value)
+    headers = {"Authorization": f"Bearer {stocked.token}"}
+    reply = case.call(base_url=stocked.server.url, headers=headers)
+    assert reply.status_code != 401
+    case.validate_response(reply, checks=CHECKS)
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=5,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_nothing_is_answered_without_a_token(case: schemathesis.Case, stocked: Target) -> None:
+    reply = case.call(base_url=stocked.server.url, headers={"Authorization": "Bearer guessed"})
+    assert reply.status_code == (200 if case.operation.path in OPEN else 401)

@@ -1,0 +1,128 @@
+"""The schema of the database."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import aporia_provider.backend
+from aporia_provider.backend import upgrades
+from aporia_provider.backend.database import Database, make_engine, migrate
+from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.tables import VERSION_TABLE, Base
+from aporia_provider.backend.urls import read_url
+from aporia_provider.errors import AporiaError, TransientError, ValidationError
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest) -> str:
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_database_url"
+    return str(request.getfixturevalue(name))
+
+
+def execute(url: str, statement: str) -> None:
+    engine = make_engine(read_url(url))
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
+def test_a_migrated_database_has_exactly_the_tables_of_the_code(empty_url: str) -> None:
+    migrate(empty_url)
+    with Database(empty_url) as database, database.engine.connect() as connection:
+        options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+        assert set(sqlalchemy.inspect(connection).get_table_names()) == {*Base.metadata.tables, VERSION_TABLE}
+
+
+def test_migrating_again_keeps_what_is_there(empty_url: str) -> None:
+    migrate(empty_url)
+    with Database(empty_url) as database:
+        Registry(database, "prod").create_model("m", "M", tags={"a": "b"})
+    migrate(empty_url)
+    with Database(empty_url) as database:
+        assert Registry(database, "prod").get_model_tags("m") == {"a": "b"}
+
+
+def test_the_code_knows_the_revisions_there_are() -> None:
+    config = Config()
+    folder = Path(aporia_provider.backend.__file__).with_name("migrations")
+    config.set_main_option("script_location", str(folder))
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(revisions)) == upgrades.REVISIONS
+
+
+def test_an_unmigrated_postgresql_says_what_to_run(postgres_database_url: str) -> None:
+    url = sqlalchemy.make_url(postgres_database_url).set(password="planted-password")
+    with pytest.raises(AporiaError, match="aporia-provider migrate --database-url") as error:
+        Database(url.render_as_string(hide_password=False))
+    assert "planted-password" not in str(error.value)
+    assert ":***@" in str(error.value)
+
+
+def test_postgresql_is_taken_under_its_plain_name(postgres_database_url: str) -> None:
+    plain = postgres_database_url.replace("postgresql+psycopg://", "postgresql://")
+    assert plain.startswith("postgresql://")
+    migrate(plain)
+    with Database(plain) as database:
+        assert Registry(database, "prod").create_model("m", "M")["status"] == "created"
+
+
+def test_a_newer_database_is_left_alone(empty_url: str) -> None:
+    migrate(empty_url)
+    execute(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    for opened in (Database, migrate):
+        with pytest.raises(AporiaError, match=r"9999, newer than the 0001 .* Upgrade"):
+            opened(empty_url)
+
+
+def test_sqlite_is_made_for_many_processes_and_one_user(sqlite_url: str, tmp_path: Path) -> None:
+    with Database(sqlite_url) as database, database.reading() as session:
+        connection = session.connection()
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "busy_timeout", "foreign_keys")
+        }
+    assert settings == {"journal_mode": "wal", "busy_timeout": 30_000, "foreign_keys": 1}
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+
+
+def test_a_writer_waits_for_another_one_from_the_start(sqlite_url: str, tmp_path: Path) -> None:
+    with Database(sqlite_url) as database, database.writing() as session:
+        assert session.scalar(sqlalchemy.text("SELECT 1")) == 1
+        other = sqlite3.connect(tmp_path / "home" / "aporia.db", timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://u:planted@h/d", "nonsense", ""])
+def test_other_databases_are_refused_without_showing_passwords(url: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Database(url)
+    assert "planted" not in str(error.value)
+
+
+@pytest.mark.parametrize("options", ["", "?password=planted-too"])
+def test_an_unreachable_database_is_worth_a_retry_and_shows_no_password(options: str) -> None:
+    with pytest.raises(TransientError) as error:
+        Database(f"postgresql://u:planted@127.0.0.1:1/d{options}")
+    assert "does not answer" in str(error.value)
+    assert "planted" not in str(error.value)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database at all, " * 100)
+    with pytest.raises(AporiaError, match=r"notes\.txt cannot be used: file is not a database"):
+        Database(f"sqlite:///{tmp_path}/notes.txt")
