@@ -112,11 +112,11 @@ class DeltaLakeHook(BaseHook):
         :param choices: As of :func:`aporia_provider.inference.infer_schema`.
         :return: The schema, and the version of the table if it is a Delta table.
         """
-        from aporia_provider.backend.inspection import inspect
+        from aporia_provider.backend.facts import inspect
         from aporia_provider.inference import infer_schema
 
         facts = inspect(source, credentials=self._credentials_for(source), engine=settings.engine())
-        return infer_schema(dict(facts.columns), **choices), facts.table_version
+        return infer_schema(facts.columns, **choices), facts.version
 
     def preflight(
         self, dataset: DatasetConnection, schema: VersionSchema | None, *, check_rows: bool = False

@@ -125,7 +125,7 @@ def test_a_whole_retrain(source: S3DataSource, registry: Any) -> None:
     }
     assert results["tag"] == {"team": "whole", "tier": "1"}
     datasets = registry.get_datasets("m", "v1")
-    assert [dataset.role for dataset in datasets] == ["training", "testing", "serving", "actuals"]
+    assert {dataset.role for dataset in datasets} == {"training", "testing", "serving", "actuals"}
     assert {dataset.data_source.uri for dataset in datasets} == {serving["table_uri"]}
     assert registry.get_dataset_sync_status("m", "v1", "serving")["enabled"] is False
 

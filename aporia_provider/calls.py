@@ -1,0 +1,280 @@
+"""Every call of the protocol, written once: what it asks, and what it makes of the replies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aporia_provider.api import IfExists, Registered, Role, Version
+from aporia_provider.data_sources import DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.exchange import Call, Request, segment
+from aporia_provider.models import Model, ModelTags, Monitor
+from aporia_provider.redaction import secrets_between
+from aporia_provider.replies import explanation, lines
+from aporia_provider.schema import VersionSchema
+from aporia_provider.settling import (
+    compared,
+    field_schemas_supported,
+    registered,
+    settled,
+    version_in,
+)
+
+DATASET_TIMEOUT = 600.0
+"""Seconds a server may take to connect a dataset, which it reads before it answers."""
+
+
+class Calls:
+    """
+    The calls without their I/O; a transport carries them out.
+
+    Their parameters, results and errors are those of :class:`~aporia_provider.api.AporiaApi`.
+
+    :param environment: The environment that datasets are connected in.
+    """
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
+
+    def create_model(
+        self,
+        model_id: str,
+        name: str,
+        *,
+        description: str | None = None,
+        owner: str | None = None,
+        color: str = "blue",
+        icon: str = "general",
+        tags: Mapping[str, str] | None = None,
+        if_exists: IfExists = "match",
+    ) -> Call[Registered]:
+        """
+        Register a model.
+
+        A server that answers 409 without saying what differs is taken at the protocol's word: the model is
+        there.
+
+        :raises aporia_provider.errors.ConflictError: if the server says how the registered one differs.
+        """
+        model = Model(
+            id=model_id,
+            name=name,
+            description=description,
+            owner=owner,
+            color=color,
+            icon=icon,
+            tags=None if tags is None else dict(tags),
+        )
+        subject = f"Model {model_id!r}"
+        reply = yield Request(f"Creating model {model_id!r}", "POST", "/v1beta/models", model.to_wire())
+        if reply.status == 409:
+            return settled(reply, subject, model_id, lines(reply.body, "differences"), if_exists)
+        return registered(reply, subject, model_id, if_exists)
+
+    def delete_model(self, model_id: str) -> Call[None]:
+        """Delete a model with its versions and datasets."""
+        yield from _deleted(f"Deleting model {model_id!r}", _model(model_id))
+
+    def create_model_version(
+        self, model_id: str, model_version: str, schema: VersionSchema, *, if_exists: IfExists = "match"
+    ) -> Call[Registered]:
+        """
+        Register a version of a model with its schema.
+
+        If the name is taken, what is registered is compared as far as the server shows it.
+
+        :raises aporia_provider.errors.ConflictError: if it differs.
+        """
+        subject = f"Version {model_version!r} of model {model_id!r}"
+        path = f"{_model(model_id)}/versions"
+        body = schema.to_wire(_named(model_version))
+        yield from field_schemas_supported(subject, body)
+        reply = yield Request(f"Creating version {model_version!r} of model {model_id!r}", "POST", path, body)
+        if reply.status != 409:
+            return registered(reply, subject, model_version, if_exists)
+        found = lines(reply.body, "differences")
+        if found:
+            return settled(reply, subject, model_version, found, if_exists)
+        versions = yield from self.get_model_versions(model_id)
+        there = next((version for version in versions if version["name"] == model_version), None)
+        if there is None:
+            raise reply.failure()
+        return settled(reply, subject, there["id"], compared(there, body, subject), if_exists)
+
+    def get_model_versions(self, model_id: str) -> Call[list[Version]]:
+        """List the versions of a model, oldest first."""
+        path = f"{_model(model_id)}/versions"
+        reply = yield Request(f"Listing the versions of model {model_id!r}", "GET", path)
+        body = reply.accepted()
+        found = body.get("versions") if isinstance(body, Mapping) else body
+        if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+            raise AporiaError(reply.says("the reply is not a list of versions"), status=reply.status)
+        return [version_in(item) for item in found]
+
+    def connect_dataset(
+        self,
+        role: Role,
+        model_id: str,
+        model_version: str,
+        *,
+        data_source: DataSource,
+        id_column: str,
+        timestamp_column: str,
+        predictions: Mapping[str, str] | None = None,
+        features: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        raw_inputs: Mapping[str, str] | None = None,
+        schedule: str | None = None,
+        if_exists: IfExists = "match",
+    ) -> Call[Registered]:
+        """
+        Connect a data source to a version.
+
+        :raises aporia_provider.errors.ConflictError: if another dataset is connected in this role, or the
+            server does not show whether it is the same.
+        """
+        connection = DatasetConnection(
+            role=role,
+            data_source=data_source,
+            id_column=id_column,
+            timestamp_column=timestamp_column,
+            predictions=predictions,
+            features=features,
+            labels=labels,
+            raw_inputs=raw_inputs,
+            schedule=schedule,
+        )
+        subject = f"Dataset {role} of version {model_version!r} of model {model_id!r}"
+        reply = yield Request(
+            f"Connecting dataset {role} of version {model_version!r} of model {model_id!r}",
+            "POST",
+            f"{_model_version(model_id, model_version)}/datasets",
+            connection.to_wire(self._environment),
+            timeout=DATASET_TIMEOUT,
+            secrets=tuple(secrets_between(data_source.to_wire(), data_source.serialize())),
+        )
+        if reply.status != 409:
+            return registered(reply, subject, role, if_exists)
+        found = lines(reply.body, "differences")
+        if not found and not reply.ambiguous:
+            said = explanation(reply.status, reply.body)
+            found = [f"the server does not show the connected dataset, and says: {said}"]
+        return settled(reply, subject, role, found, if_exists)
+
+    def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
+        """Turn the syncs of all datasets of a version on or off."""
+        # The protocol writes the flag as Python does: True, False.
+        path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={bool(enabled)}"
+        doing = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
+        (yield Request(doing, "POST", path, {})).accepted()
+
+    def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> Call[dict[str, Any]]:
+        """What is known about the dataset's last sync."""
+        path = f"{_model_version(model_id, model_version)}/sync_status/{segment(role, 'role')}"
+        doing = (
+            f"Getting the sync status of dataset {role} of version {model_version!r} of model {model_id!r}"
+        )
+        return dict((yield Request(doing, "GET", path)).mapping())
+
+    def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:
+        """Set tags, keeping those not named."""
+        body = ModelTags(tags=dict(tags)).model_dump()
+        doing = f"Adding tags to model {model_id!r}"
+        (yield Request(doing, "POST", f"{_model(model_id)}/tags", body)).accepted()
+
+    def get_model_tags(self, model_id: str) -> Call[dict[str, str]]:
+        """The tags of a model."""
+        reply = yield Request(f"Getting the tags of model {model_id!r}", "GET", f"{_model(model_id)}/tags")
+        body = reply.mapping()
+        # A bare mapping may hold a tag of that very name, whose value is text.
+        wrapped = "tags" in body and (body["tags"] is None or isinstance(body["tags"], Mapping))
+        tags = (body["tags"] or {}) if wrapped else body
+        return {str(key): str(value) for key, value in tags.items()}
+
+    def delete_model_tag(self, model_id: str, key: str) -> Call[None]:
+        """Remove a tag; one that is not there is no error."""
+        path = f"{_model(model_id)}/tags/{segment(key, 'tag')}"
+        (yield Request(f"Deleting tag {key!r} of model {model_id!r}", "DELETE", path)).accepted()
+
+    def set_feature_importance(
+        self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
+    ) -> Call[None]:
+        """Set the importance of features."""
+        path = f"{_model_version(model_id, model_version)}/feature_importance"
+        doing = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
+        body = {"feature_importance": _numbers(feature_importance)}
+        (yield Request(doing, "POST", path, body)).accepted()
+
+    def create_monitor(
+        self,
+        name: str,
+        monitor_type: str,
+        *,
+        scheduling: str,
+        configuration: Mapping[str, Any],
+        is_active: bool = True,
+        custom_alert_description: str | None = None,
+    ) -> Call[str]:
+        """
+        Create a monitor and return its id.
+
+        Monitors may share a name, so a request that may have arrived is not repeated.
+        """
+        monitor = Monitor(
+            name=name,
+            type=monitor_type,
+            scheduling=scheduling,
+            configuration=dict(configuration),
+            is_active=is_active,
+            custom_alert_description=custom_alert_description,
+        )
+        doing = f"Creating monitor {name!r}"
+        reply = yield Request(doing, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
+        monitor_id = reply.mapping().get("id")
+        if not monitor_id:
+            raise AporiaError(reply.says("the reply has no id"), status=reply.status)
+        return str(monitor_id)
+
+    def delete_monitor(self, monitor_id: str) -> Call[None]:
+        """Delete a monitor."""
+        path = f"/v1beta/monitors/{segment(monitor_id, 'monitor id')}"
+        yield from _deleted(f"Deleting monitor {monitor_id!r}", path)
+
+
+def _model(model_id: str) -> str:
+    return f"/v1beta/models/{segment(model_id, 'model id')}"
+
+
+def _model_version(model_id: str, model_version: str) -> str:
+    return f"{_model(model_id)}/versions/{segment(model_version, 'model version')}"
+
+
+def _named(model_version: str) -> str:
+    segment(model_version, "model version")
+    return model_version
+
+
+def _numbers(feature_importance: Mapping[str, Any]) -> dict[str, float]:
+    # Libraries give importances as numbers of their own, such as numpy.float32.
+    numbers: dict[str, float] = {}
+    problems = []
+    for name, value in feature_importance.items():
+        try:
+            numbers[name] = value if isinstance(value, int) else float(value)
+        except (TypeError, ValueError):
+            numbers[name] = math.nan
+        if not math.isfinite(numbers[name]):
+            problems.append(f"{name}: {value!r} is not a finite number")
+    if problems:
+        raise ValidationError("The feature importance is not valid", problems=problems)
+    return numbers
+
+
+def _deleted(doing: str, path: str) -> Call[None]:
+    reply = yield Request(doing, "DELETE", path)
+    # Not there any more: an earlier attempt, whose reply was lost, deleted it.
+    if True:
+        reply.accepted()

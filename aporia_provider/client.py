@@ -1,0 +1,162 @@
+"""The calls over HTTP, to any server that speaks the protocol: one client that waits, one to await."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+from aporia_provider.api import AporiaApi
+from aporia_provider.calls import Calls
+from aporia_provider.connection import Connection
+from aporia_provider.exchange import Call
+from aporia_provider.retries import Outcome, Pause, Retries, Step, persistent
+
+__all__ = ["AporiaClient", "AsyncAporiaClient", "Retries"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _sync(call: Callable[Concatenate[Calls, P], Call[T]]) -> Callable[Concatenate[AporiaClient, P], T]:
+    @functools.wraps(call)
+    def method(self: AporiaClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._carry_out(call(self.calls, *args, **kwargs))
+
+    return method
+
+
+def _async(
+    call: Callable[Concatenate[Calls, P], Call[T]],
+) -> Callable[Concatenate[AsyncAporiaClient, P], Coroutine[Any, Any, T]]:
+    @functools.wraps(call)
+    async def method(self: AsyncAporiaClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._carry_out(call(self.calls, *args, **kwargs))
+
+    return method
+
+
+class AporiaClient(Connection):
+    """
+    :class:`~aporia_provider.api.AporiaApi` over HTTP. Close it, or use it as a context manager.
+
+    Parameters as of :class:`~aporia_provider.connection.Connection`.
+    """
+
+    create_model = _sync(Calls.create_model)
+    delete_model = _sync(Calls.delete_model)
+    create_model_version = _sync(Calls.create_model_version)
+    get_model_versions = _sync(Calls.get_model_versions)
+    connect_dataset = _sync(Calls.connect_dataset)
+    set_sync_enabled = _sync(Calls.set_sync_enabled)
+    get_dataset_sync_status = _sync(Calls.get_dataset_sync_status)
+    add_model_tags = _sync(Calls.add_model_tags)
+    get_model_tags = _sync(Calls.get_model_tags)
+    delete_model_tag = _sync(Calls.delete_model_tag)
+    set_feature_importance = _sync(Calls.set_feature_importance)
+    create_monitor = _sync(Calls.create_monitor)
+    delete_monitor = _sync(Calls.delete_monitor)
+
+    @functools.cached_property
+    def _http(self) -> Any:
+        import httpx2
+
+        return httpx2.Client(**self.options)
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _carry_out(self, call: Call[T]) -> T:
+        steps = persistent(call, self.retries)
+        outcome: Outcome = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                outcome = self._exchange(step)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _exchange(self, step: Step) -> Outcome:
+        import httpx2
+
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        try:
+            return self.reply(step, self._http.request(**self.sent(step)))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            return self.lost(step, error)
+
+
+class AsyncAporiaClient(Connection):
+    """
+    The calls of :class:`AporiaClient`, to await. Close it, or use it as an asynchronous context manager.
+
+    Parameters as of :class:`~aporia_provider.connection.Connection`.
+    """
+
+    create_model = _async(Calls.create_model)
+    delete_model = _async(Calls.delete_model)
+    create_model_version = _async(Calls.create_model_version)
+    get_model_versions = _async(Calls.get_model_versions)
+    connect_dataset = _async(Calls.connect_dataset)
+    set_sync_enabled = _async(Calls.set_sync_enabled)
+    get_dataset_sync_status = _async(Calls.get_dataset_sync_status)
+    add_model_tags = _async(Calls.add_model_tags)
+    get_model_tags = _async(Calls.get_model_tags)
+    delete_model_tag = _async(Calls.delete_model_tag)
+    set_feature_importance = _async(Calls.set_feature_importance)
+    create_monitor = _async(Calls.create_monitor)
+    delete_monitor = _async(Calls.delete_monitor)
+
+    @functools.cached_property
+    def _http(self) -> Any:
+        import httpx2
+
+        return httpx2.AsyncClient(**self.options)
+
+    async def aclose(self) -> None:
+        """Close the connections to the server."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _carry_out(self, call: Call[T]) -> T:
+        steps = persistent(call, self.retries)
+        outcome: Outcome = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                outcome = await self._exchange(step)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _exchange(self, step: Step) -> Outcome:
+        import httpx2
+
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        try:
+            return self.reply(step, await self._http.request(**self.sent(step)))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            return self.lost(step, error)
+
+
+if TYPE_CHECKING:
+    _: type[AporiaApi] = AporiaClient

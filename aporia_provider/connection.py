@@ -1,0 +1,147 @@
+"""A server that speaks the protocol, and what its answers and silences mean to a client."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from aporia_provider.calls import Calls
+from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.exchange import Reply, Request
+from aporia_provider.redaction import redacted
+from aporia_provider.replies import parse, seconds_to_wait
+from aporia_provider.retries import Lost, Retries
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class Connection:
+    """
+    What a client knows of its server, whichever way it waits for it.
+
+    :param base_url: ``http://`` or ``https://``, host, and port and path if there are any.
+    :param token: Token of the environment.
+    :param environment: The environment that all calls read and write.
+    :param timeout: Seconds without progress after which a request counts as lost.
+    :param verify_ssl: Whether the server has to show a certificate that is trusted.
+    :param retries: How transient failures are retried.
+    :raises aporia_provider.errors.ValidationError: if the URL, the token or the environment cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        environment: str,
+        *,
+        timeout: float = 30.0,
+        verify_ssl: bool = True,
+        retries: Retries | None = None,
+    ) -> None:
+        if not environment.strip():
+            raise ValidationError("The environment is empty")
+        self.base_url = _checked_url(base_url)
+        self.environment = environment
+        self._token = _checked_token(token)
+        self._timeout = timeout
+        self.calls = Calls(environment)
+        self.retries = retries or Retries()
+        # The list of trusted certificates takes 40 ms to load. Without TLS, and without redirects that could
+        # lead to it, nobody asks for it.
+        verify = verify_ssl and self.base_url.startswith("https:")
+        self.options: dict[str, Any] = {
+            "verify": verify,
+            "headers": self._headers(),
+            "follow_redirects": False,
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r}, environment={self.environment!r})"
+
+    def _headers(self) -> dict[str, str]:
+        from aporia_provider import __version__
+
+        return {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": f"airflow-provider-aporia/{__version__}",
+        }
+
+    def sent(self, request: Request) -> dict[str, Any]:
+        """
+        The request in the transport's words.
+
+        :raises aporia_provider.errors.ValidationError: if its body cannot be written as JSON.
+        """
+        import httpx2
+
+        timeout = httpx2.Timeout(max(self._timeout, request.timeout or 0), connect=self._timeout)
+        url = self.base_url + request.path
+        return {"method": request.method, "url": url, "content": request.content(), "timeout": timeout}
+
+    def reply(self, request: Request, response: httpx2.Response) -> Reply:
+        """What the server answered, without the secrets a refusal may echo."""
+        body, is_json = parse(response.content)
+        if not response.is_success:
+            body = self._without_secrets(request, body)
+        wait = seconds_to_wait(response.headers.get("Retry-After"))
+        return Reply(request, response.status_code, body, is_json, retry_after=wait)
+
+    def _without_secrets(self, request: Request, value: Any) -> Any:
+        try:
+            return redacted(value, (self._token, *request.secrets))
+        except RecursionError:
+            return None
+
+    def lost(self, request: Request, error: Exception) -> Lost:
+        """
+        What a failure of the transport means.
+
+        :raises aporia_provider.errors.AporiaError: if another attempt would fail in the same way.
+        """
+        import httpx2
+
+        text = self._without_secrets(request, f"{type(error).__name__}: {error}".rstrip(": "))
+        if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
+            raise AporiaError(f"{request.doing} failed: {text} ({request.method} {request.path})") from None
+        unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+        return Lost(text, may_have_arrived=not isinstance(error, unsent))
+
+
+def _checked_url(base_url: str) -> str:
+    # Nothing of a refused URL is shown: it may hold credentials in any place.
+    import httpx2
+
+    try:
+        parts = urlsplit(base_url.strip())
+        _ = parts.port
+        httpx2.URL(base_url.strip())
+    except (ValueError, httpx2.InvalidURL):
+        raise ValidationError("The base URL is not a URL: check its host and port") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValidationError("The base URL has to start with http:// or https:// and a host")
+    if "@" in parts.netloc:
+        raise ValidationError("The base URL holds credentials; give the token as the token")
+    if parts.query or parts.fragment:
+        raise ValidationError("The base URL ends with its path: it takes no ? and no #")
+    return base_url.strip().rstrip("/")
+
+
+def _checked_token(token: str) -> str:
+    if not token or not all("!" <= char <= "~" for char in token):
+        raise ValidationError("The token is empty, or has characters that no token has, such as a line break")
+    return token
+
+
+def _is_permanent(error: BaseException) -> bool:
+    import httpx2
+
+    if isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol)):
+        return True
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

@@ -1,0 +1,122 @@
+"""What a server means by the body of an error, in all the shapes servers use (reference, section 1.3)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+_LONGEST = 1000
+_MOST_LINES = 100
+
+
+def parse(content: bytes) -> tuple[Any, bool]:
+    """The body of a reply and whether it was JSON: otherwise it is the text, or None if there is none."""
+    if not content.strip():
+        return None, False
+    try:
+        return json.loads(content), True
+    except (ValueError, RecursionError):
+        return content.decode(errors="replace"), False
+
+
+def seconds_to_wait(retry_after: str | None, now: datetime | None = None) -> float | None:
+    """
+    Read a ``Retry-After`` header: seconds, or a date.
+
+    :param now: The time a date counts from; now, if not given.
+    :return: Seconds of at least 0; None if there is no header or it says neither.
+    """
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
+def explanation(status: int, body: Any) -> str:
+    """What the server says is wrong; what the status means if the server says nothing."""
+    said = list(dict.fromkeys(text for text in map(_one_line, _texts(body)) if text))
+    return ": ".join(said)[:_LONGEST] if said else _meaning(status)
+
+
+def lines(body: Any, key: str) -> list[str]:
+    """The list of text under ``key`` of the error, and what FastAPI lists as its detail if that is a list."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    found = error.get(key) if isinstance(error, Mapping) else None
+    if found is None and key == "problems" and isinstance(body, Mapping):
+        found = body.get("detail")
+    items = found if isinstance(found, list) else []
+    return [text for text in map(_line, items[:_MOST_LINES]) if text]
+
+
+def _texts(body: Any) -> Iterator[Any]:
+    if isinstance(body, str):
+        yield _visible(body)
+    if not isinstance(body, Mapping):
+        return
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors:
+        yield from (text for error in errors for text in _graphql_texts(error))
+        return
+    error = body.get("error")
+    yield from _error_texts(error) if isinstance(error, Mapping) else [error]
+    yield from (body.get("message"), body.get("detail"))
+
+
+def _error_texts(error: Mapping[str, Any]) -> Iterator[Any]:
+    # Our server repeats its list in the text, for clients that show the text only; here the list is shown.
+    listed = error.get("problems") or error.get("differences")
+    for text in (error.get("message"), error.get("detail")):
+        yield text.partition("\n  - ")[0] if listed and isinstance(text, str) else text
+
+
+def _graphql_texts(error: Any) -> Iterator[Any]:
+    if not isinstance(error, Mapping):
+        yield error
+        return
+    extensions = error.get("extensions")
+    yield error.get("message")
+    yield extensions.get("verbose_message") if isinstance(extensions, Mapping) else None
+
+
+def _line(item: Any) -> str:
+    if not isinstance(item, Mapping):
+        return _one_line(item)
+    place = item.get("loc")
+    text = _one_line(item.get("msg") or item.get("message"))
+    where = ".".join(map(str, place)) if isinstance(place, list) else ""
+    return f"{where}: {text}" if where and text else text
+
+
+def _one_line(text: Any) -> str:
+    if not isinstance(text, str):
+        return ""
+    line = " ".join(text.split())[:_LONGEST]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
+def _visible(page: str) -> str:
+    if "<" not in page:
+        return page
+    title = re.search(r"<title[^>]*>(.*?)</title", page, re.DOTALL | re.IGNORECASE)
+    return f"an HTML page titled {' '.join(title[1].split())!r}" if title else "an HTML page"
+
+
+def _meaning(status: int) -> str:
+    if status in (401, 403):
+        return "the token was not accepted: check it, and that it belongs to this environment"
+    if 300 <= status < 400:
+        return "the server redirects, which is not followed: check the base URL"
+    try:
+        return f"{HTTPStatus(status).phrase}, says the server"
+    except ValueError:
+        return "the server gave no reason"

@@ -1,0 +1,56 @@
+"""What the tests of the client call, and how: waiting, or with await."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aporia_provider.client import AporiaClient, AsyncAporiaClient, Retries
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.schema import VersionSchema
+from tests.recording import Answer
+
+TOKEN = "tok-3f9a-secret"
+QUICK = Retries(attempts=4, first_wait=0.0, longest_wait=0.0)
+SCHEMA = VersionSchema(model_type="binary", features={"age": "numeric"}, predictions={"p": "boolean"})
+TENSORS = VersionSchema(
+    model_type="binary",
+    features={"e": {"type": "tensor", "dimensions": [3]}},
+    predictions={"p": "boolean"},
+)
+SOURCE = S3DataSource(object_path="bucket/key", object_format="delta")
+CONNECT = {"data_source": SOURCE, "id_column": "id", "timestamp_column": "ts"}
+VERSIONS = "/v1beta/models/m/versions"
+CONFLICT = Answer(409, {"error": {"message": "exists", "detail": "it exists"}})
+
+Ask = Callable[..., Any]
+
+
+def ask_sync(url: str, method: str, *args: Any, client: dict[str, Any], **kwargs: Any) -> Any:
+    with AporiaClient(url, TOKEN, "prod", **client) as connected:
+        return getattr(connected, method)(*args, **kwargs)
+
+
+def ask_async(url: str, method: str, *args: Any, client: dict[str, Any], **kwargs: Any) -> Any:
+    async def ask() -> Any:
+        async with AsyncAporiaClient(url, TOKEN, "prod", **client) as connected:
+            return await getattr(connected, method)(*args, **kwargs)
+
+    return asyncio.run(ask())
+
+
+CALLS = [
+    ("create_model", ("m", "M"), {}, "POST", "/v1beta/models"),
+    ("delete_model", ("m",), {}, "DELETE", "/v1beta/models/m"),
+    ("create_model_version", ("m", "v", SCHEMA), {}, "POST", VERSIONS),
+    ("connect_dataset", ("serving", "m", "v"), CONNECT, "POST", f"{VERSIONS}/v/datasets"),
+    ("set_sync_enabled", ("m", "v", True), {}, "POST", f"{VERSIONS}/v/datasets_sync?enabled=True"),
+    ("set_sync_enabled", ("m", "v", False), {}, "POST", f"{VERSIONS}/v/datasets_sync?enabled=False"),
+    ("get_dataset_sync_status", ("m", "v", "serving"), {}, "GET", f"{VERSIONS}/v/sync_status/serving"),
+    ("add_model_tags", ("m", {"a": "b"}), {}, "POST", "/v1beta/models/m/tags"),
+    ("get_model_tags", ("m",), {}, "GET", "/v1beta/models/m/tags"),
+    ("delete_model_tag", ("m", "a b"), {}, "DELETE", "/v1beta/models/m/tags/a%20b"),
+    ("set_feature_importance", ("m", "v", {"age": 1}), {}, "POST", f"{VERSIONS}/v/feature_importance"),
+    ("delete_monitor", ("x",), {}, "DELETE", "/v1beta/monitors/x"),
+]

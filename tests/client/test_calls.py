@@ -1,0 +1,141 @@
+"""Every call asks what the protocol says, and reads what servers answer."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aporia_provider.api import AporiaApi
+from aporia_provider.client import AporiaClient, AsyncAporiaClient
+from aporia_provider.errors import (
+    ValidationError,
+)
+from tests.client.given import (
+    CALLS,
+    QUICK,
+    SCHEMA,
+    TOKEN,
+    Ask,
+)
+from tests.recording import Answer, RecordingServer
+
+
+@pytest.mark.parametrize(("method", "args", "kwargs", "verb", "path"), CALLS)
+def test_every_call_is_one_request(
+    ask: Ask, server: RecordingServer, method: str, args: Any, kwargs: Any, verb: str, path: str
+) -> None:
+    ask(method, *args, **kwargs)
+    assert server.asked == [(verb, path)]
+    assert server.recorded[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert (server.recorded[0].content == b"") == (verb != "POST")
+
+
+def test_versions_come_as_a_list_or_wrapped(ask: Ask, server: RecordingServer) -> None:
+    entry = {"id": 7, "name": "v1", "model_type": "binary", "created_at": "2024-01-01T00:00:00Z", "extra": 1}
+    expected = {"id": "7", "name": "v1", "model_type": "binary", "created_at": "2024-01-01T00:00:00Z"}
+    server.answer(Answer(200, [entry]))
+    assert ask("get_model_versions", "m") == [expected]
+    server.answer(Answer(200, {"versions": [{**entry, "registration": {"name": "v1"}}]}))
+    assert ask("get_model_versions", "m") == [{**expected, "registration": {"name": "v1"}}]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"tags": {"a": "b"}}, {"a": "b"}),
+        ({"a": "b"}, {"a": "b"}),
+        ({"tags": "text"}, {"tags": "text"}),
+        ({"tags": {}}, {}),
+        ({"tags": None}, {}),
+        ({"a": 1}, {"a": "1"}),
+    ],
+)
+def test_tags_come_bare_or_wrapped(ask: Ask, server: RecordingServer, body: Any, expected: Any) -> None:
+    server.answer(Answer(200, body))
+    assert ask("get_model_tags", "m") == expected
+
+
+ODD = [
+    "a b",
+    "a/b",
+    "a?b",
+    "a#b",
+    "50%",
+    "%2F",
+    "..",
+    ".",
+    "...",
+    "ü",
+    "日本",
+    "a+b",
+    "a;b=c",
+    "~'\"",
+    "\x00\n",
+    "🙂",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_odd_ids_arrive_as_sent(ask: Ask, server: RecordingServer, text: str) -> None:
+    ask("set_sync_enabled", text, text, True)
+    ask("delete_model_tag", text, text)
+    ask("delete_monitor", text)
+    raw = [path for _, path in server.asked]
+    assert all(ord(char) < 128 for path in raw for char in path)
+    first, second, third = (path.split("/") for path in raw)
+    assert [unquote(first[3]), unquote(first[5]), first[6]] == [text, text, "datasets_sync?enabled=True"]
+    assert [unquote(second[3]), unquote(second[5]), len(second)] == [text, text, 6]
+    assert [unquote(third[3]), len(third)] == [text, 4]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
+def test_any_id_round_trips_through_the_path(server: RecordingServer, text: str) -> None:
+    server.answer()
+    with AporiaClient(server.url, TOKEN, "prod", retries=QUICK) as client:
+        client.get_dataset_sync_status(text, text, "serving")
+    parts = server.recorded[0].path.split("/")
+    assert [unquote(part) for part in parts[1:]] == [
+        "v1beta", "models", text, "versions", text, "sync_status", "serving",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "\ud800"])
+def test_an_id_that_cannot_be_sent_is_refused(ask: Ask, server: RecordingServer, text: str) -> None:
+    with pytest.raises(ValidationError, match="model id"):
+        ask("delete_model", text)
+    with pytest.raises(ValidationError, match="model version"):
+        ask("create_model_version", "m", text, SCHEMA)
+    assert server.asked == []
+
+
+def test_what_json_cannot_say_is_refused(ask: Ask, server: RecordingServer) -> None:
+    for value in ({"x": float("nan")}, {"x": {1, 2}}, {"x": "\ud800"}):
+        with pytest.raises(ValidationError, match="JSON"):
+            ask("create_monitor", "n", "data_drift", scheduling="0 * * * *", configuration=value)
+    with pytest.raises(ValidationError, match=r"b: inf.*\n.*c: 'x'"):
+        ask("set_feature_importance", "m", "v", {"a": 1, "b": float("inf"), "c": "x"})
+    assert server.asked == []
+
+
+def test_importances_of_other_libraries_are_numbers(ask: Ask, server: RecordingServer) -> None:
+    import numpy as np
+
+    ask("set_feature_importance", "m", "v", {"a": np.float32(0.5), "b": 2, "c": np.int64(3)})
+    assert server.recorded[0].content == b'{"feature_importance":{"a":0.5,"b":2,"c":3.0}}'
+
+
+def test_both_clients_have_every_call_of_the_protocol_with_its_parameters() -> None:
+    calls = [name for name, call in vars(AporiaApi).items() if inspect.isfunction(call) and name[0] != "_"]
+    assert len(calls) == 13
+    for client in (AporiaClient, AsyncAporiaClient):
+        for name in calls:
+            theirs = list(inspect.signature(getattr(AporiaApi, name)).parameters.values())[1:]
+            assert list(inspect.signature(getattr(client, name)).parameters.values())[1:] == theirs
+            assert getattr(client, name).__doc__
+            assert inspect.iscoroutinefunction(getattr(client, name)) == (client is AsyncAporiaClient)

@@ -1,0 +1,100 @@
+"""The official SDK, unmodified, is a client of our own server, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from aporia_provider.client import AporiaClient
+from tests.compat.conftest import DriveSdk
+from tests.compat.scenario import EVERYTHING, IDS, MODEL, OTHER_SOURCES, VERSION
+from tests.servers import free_port, process
+
+COMMAND = [sys.executable, "-m", "aporia_provider.cli"]
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def administer(url: str, statement: str) -> None:
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text(statement))
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'aporia.db'}"
+        return
+    main: str = request.getfixturevalue("postgres_url")
+    name = f"sdk_{uuid.uuid4().hex}"
+    administer(main, f"CREATE DATABASE {name}")
+    yield sqlalchemy.make_url(main).set(database=name).render_as_string(hide_password=False)
+    administer(main, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[tuple[str, str]]:
+    """URL of a running server, and a token of its environment ``prod``."""
+    run("migrate", "--database-url", database_url)
+    token = run("token", "create", "--database-url", database_url, "--environment", "prod", "--name", "sdk")
+    url = f"http://127.0.0.1:{free_port()}"
+    port = url.rpartition(":")[2]
+    serve = [*COMMAND, "serve", "--host", "127.0.0.1", "--port", port, "--database-url", database_url]
+    with process(serve, ready=f"{url}/v1beta/capabilities/"):
+        yield url, token
+
+
+def test_every_call_of_the_sdk_succeeds(served: tuple[str, str], drive_sdk: DriveSdk) -> None:
+    url, token = served
+    report = drive_sdk(url, token, EVERYTHING)
+    # set_feature_importance and log_index_to_word_mapping never raise: what they have to say is in the log.
+    assert [entry for entry in report if entry["error"] or entry["log"]] == []
+    results: dict[str, list[Any]] = {}
+    for entry in report:
+        results.setdefault(entry["call"], []).append(entry["result"])
+    assert results["create_model"] == [MODEL, MODEL, "other"]
+    assert results["get_model_tags"] == [{"tags": {"team": "risk"}}]
+    assert all(isinstance(each, str) and each for each in results["create_monitor"])
+    assert len(set(results["create_monitor"])) == 2
+    assert results["environments"][0].keys() >= {"cluster_id", "environment_id"}
+    assert isinstance(results["get_dataset_sync_status"][0], dict)
+    with AporiaClient(url, token, "prod") as client:
+        the_server_holds_what_the_sdk_sent(client)
+
+
+def the_server_holds_what_the_sdk_sent(client: AporiaClient) -> None:
+    versions = {version["name"]: version for version in client.get_model_versions(MODEL)}
+    assert list(versions) == [VERSION, "tensors", *OTHER_SOURCES]
+    registered = versions[VERSION]["registration"]
+    assert registered["version_schema"]["features"] == {
+        "z": "numeric",
+        "amount": "numeric",
+        "country": "string",
+    }
+    tensor = versions["tensors"]["registration"]["version_schema"]["features"]["e"]
+    assert tensor == {"type": "tensor", "dimensions": [3, 2]}
+    assert client.get_model_tags(MODEL) == {"team": "risk"}
+    for role in ("training", "testing", "serving", "actuals"):
+        assert isinstance(client.get_dataset_sync_status(*IDS.values(), role), dict)
+
+
+def test_the_sdk_is_told_what_is_wrong(served: tuple[str, str], drive_sdk: DriveSdk) -> None:
+    url, token = served
+    report = drive_sdk(url, "not-the-token", EVERYTHING[:1])
+    assert "token" in report[0]["error"]
+    report = drive_sdk(url, token, EVERYTHING[3:4])
+    assert MODEL in report[0]["error"]
