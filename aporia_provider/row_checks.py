@@ -11,7 +11,7 @@ from typing import Any
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.preflight import SINGULAR, used_columns
 from aporia_provider.schema import FieldSchema, VersionSchema
-from aporia_provider.spark_types import fit, kind, nesting
+from aporia_provider.spark_types import fit, kind, nesting, quoted
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,6 @@ def row_checks(
         if declared is not None and column in types:
             checks += _of_field(f"{SINGULAR[category]} {name!r}", declared, column, types[column])
     return checks
-
-
-def quoted(column: str) -> str:
-    """A column's name as Spark SQL writes it."""
-    return "`" + column.replace("`", "``") + "`"
 
 
 def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -> Iterator[RowCheck]:

@@ -28,7 +28,7 @@ def allowed_local_folders() -> tuple[str, ...]:
 
 
 def _option(name: str) -> str:
-    from airflow.sdk.configuration import conf
+    from airflow.providers.common.compat.sdk import conf
 
     return str(conf.get("aporia", name, fallback="") or "").strip()
 

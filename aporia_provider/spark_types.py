@@ -47,6 +47,11 @@ _LABELS: dict[str, tuple[str, ...]] = {
 }
 
 
+def quoted(column: str) -> str:
+    """A column's name as Spark SQL writes it."""
+    return "`" + column.replace("`", "``") + "`"
+
+
 def kind(type_: Any) -> str:
     """Kind of a type: integral, fractional, string, boolean, time, array, map, struct, or its own name."""
     name = str(type_["type"] if isinstance(type_, dict) else type_)

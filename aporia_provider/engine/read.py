@@ -15,11 +15,12 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
+from aporia_provider.spark_types import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-SEED = 20_130
+_PARTS = 1_000_000
 
 _NEEDS = {
     "glue": "a catalogue of the engine",
@@ -42,13 +43,17 @@ _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
 )
 
 
-def read(spark: SparkSession, source: DataSource, *, embedded: bool = True) -> DataFrame:
+def read(
+    spark: SparkSession, source: DataSource, *, embedded: bool = True, sample_by: str | None = None
+) -> DataFrame:
     """
     Read a data source: its options, its expressions, its sample.
 
     :param spark: Session, see :func:`aporia_provider.engine.session.spark_session`.
     :param source: What to read. Options whose values are hidden are left out.
     :param embedded: Whether the embedded engine reads. Apache Spark knows S3 as ``s3a://`` only.
+    :param sample_by: Column whose values choose the sample: the same ids are taken of every table and at every
+        read. Without, the row as a whole chooses.
     :raises aporia_provider.errors.ValidationError: if the source is not on S3, or the engine refuses its
         options or expressions.
     :raises aporia_provider.errors.NotFoundError: if there is nothing at its path.
@@ -61,9 +66,7 @@ def read(spark: SparkSession, source: DataSource, *, embedded: bool = True) -> D
             raise NotFoundError(f"There are no {source.object_format} files at {source.uri}")
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
-        if source.sample_size < 1:
-            frame = frame.sample(float(source.sample_size), seed=SEED)
-        return frame
+        return frame if source.sample_size == 1 else _sample(frame, source.sample_size, sample_by)
 
 
 def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -> list[tuple[str, Any]]:
@@ -101,6 +104,19 @@ def engine_errors(source: DataSource) -> Iterator[None]:
         yield
     except PySparkException as error:
         raise _explain(error, getattr(source, "uri", source.type)) from None
+
+
+def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:
+    # Not DataFrame.sample(): a sync that is repeated has to see the same rows, and Sail heeds no seed.
+    chosen = [sample_by] if sample_by is not None else _hashable(frame)
+    texts = (f"cast({quoted(name)} AS string)" for name in chosen)
+    return frame.where(f"pmod(xxhash64({', '.join(texts)}), {_PARTS}) < {round(size * _PARTS)}")
+
+
+def _hashable(frame: DataFrame) -> list[str]:
+    fields = frame.schema.jsonValue()["fields"]
+    plain = [field["name"] for field in fields if not isinstance(field["type"], dict)]
+    return plain or [field["name"] for field in fields]
 
 
 def _explain(error: Exception, place: str) -> AporiaError:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.data_sources import DataSource
 from aporia_provider.engine.read import engine_errors
-from aporia_provider.row_checks import RowCheck, quoted
+from aporia_provider.row_checks import RowCheck
+from aporia_provider.spark_types import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

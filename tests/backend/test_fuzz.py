@@ -85,8 +85,8 @@ def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Targ
     for name, value in case.path_parameters.items():
         if len(str(value)) % 2:
             case.path_parameters[name] = KNOWN.get(name, value)
-    headers = {"Authorization": f"Bearer {stocked.token}"}
-    reply = case.call(base_url=stocked.server.url, headers=headers)
+    case.headers["Authorization"] = f"Bearer {stocked.token}"
+    reply = case.call(base_url=stocked.server.url)
     assert reply.status_code != 401
     case.validate_response(reply, checks=CHECKS)
 
@@ -101,5 +101,6 @@ def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Targ
     suppress_health_check=list(HealthCheck),
 )
 def test_nothing_is_answered_without_a_token(case: schemathesis.Case, stocked: Target) -> None:
-    reply = case.call(base_url=stocked.server.url, headers={"Authorization": "Bearer guessed"})
+    case.headers["Authorization"] = "Bearer guessed"
+    reply = case.call(base_url=stocked.server.url)
     assert reply.status_code == (200 if case.operation.path in OPEN else 401)

@@ -115,19 +115,38 @@ def test_hidden_options_are_left_out(table: Path) -> None:
     assert reader.path == "s3://bucket/t"
 
 
-def test_a_sample_is_the_same_each_time(spark: Any, tmp_path: Path) -> None:
-    write_deltalake(tmp_path, pa.table({"n": list(range(2000))}))
+@pytest.mark.parametrize("sample_by", [None, "id"])
+def test_a_sample_is_the_same_each_time(spark: Any, tmp_path: Path, sample_by: str | None) -> None:
+    numbers = list(range(4000))
+    write_deltalake(tmp_path, pa.table({"id": [f"i{n}" for n in numbers], "n": numbers}))
+
+    def taken(size: float) -> set[int]:
+        frame = read(spark, source(tmp_path, sample_size=size), sample_by=sample_by)
+        return {row["n"] for row in frame.collect()}
+
+    quarter = taken(0.25)
+    assert quarter == taken(0.25)
+    assert quarter < taken(0.5)
+    # Four standard deviations of a binomial distribution around its mean.
+    assert abs(len(quarter) - 1000) < 4 * (4000 * 0.25 * 0.75) ** 0.5
+
+
+def test_samples_of_two_tables_take_the_same_ids(spark: Any, tmp_path: Path) -> None:
+    ids = [str(n) for n in range(1000)]
+    write_deltalake(tmp_path / "served", pa.table({"id": ids, "x": [1.0] * 1000}))
+    write_deltalake(tmp_path / "actual", pa.table({"id": ids[::-1], "label": [True] * 1000}))
     taken = [
-        {row["n"] for row in read(spark, source(tmp_path, sample_size=0.25)).collect()} for _ in range(2)
+        {row["id"] for row in read(spark, source(tmp_path / name, sample_size=0.1), sample_by="id").collect()}
+        for name in ("served", "actual")
     ]
     assert taken[0] == taken[1]
-    assert 400 < len(taken[0]) < 600
+    assert taken[0]
 
 
 def test_types_are_known_without_a_scan(s3: S3) -> None:
     write_deltalake(s3.uri("t"), ROWS, storage_options=s3.delta_options)
     client = s3.client()
-    (data,) = [path for path in DeltaTable(s3.uri("t"), storage_options=s3.delta_options).file_uris()]
+    (data,) = DeltaTable(s3.uri("t"), storage_options=s3.delta_options).file_uris()
     client.delete_object(Bucket=s3.bucket, Key=data.removeprefix(f"s3://{s3.bucket}/"))
     with strict_s3(s3.endpoint) as proxy:
         known = AwsCredentials("key", "secret-key", region=servers.S3_REGION, endpoint_url=proxy.endpoint)
