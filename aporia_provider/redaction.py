@@ -39,7 +39,7 @@ def redacted(value: Any, secrets: Iterable[str]) -> Any:
     for spelling in sorted({way for secret in secrets for way in _spellings(secret)}, key=len, reverse=True):
         value = value.replace(spelling, HIDDEN)
     # What is longer is cut in a message anyway, and must not keep the search busy.
-    return hide_secrets_in_url(value)
+    return hide_secrets_in_url(value[:_LONGEST])
 
 
 def _spellings(secret: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -10,7 +10,26 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from aporia_provider.errors import ValidationError
 
 
-class Vocabulary(BaseModel):
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _Explained(ModelMetaclass):
+    """
+    Raises our error where a word is made by hand. Words inside words are made by pydantic, which does not
+    come through here, so that it still collects the faults of all of them.
+    """
+
+    def __call__(cls, *args: Any, **values: Any) -> Any:
+        try:
+            return super().__call__(*args, **values)
+        except pydantic.ValidationError as error:
+            raise explain(error, cls.__name__) from None
+
+
+class Vocabulary(BaseModel, metaclass=_Explained):
     """
     Base of the words users write in a DAG.
 
@@ -23,12 +42,6 @@ class Vocabulary(BaseModel):
     )
 
     template_fields: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, **data: Any) -> None:
-        try:
-            super().__init__(**data)
-        except pydantic.ValidationError as error:
-            raise explain(error, type(self).__name__) from None
 
     def checked(self) -> Any:
         """

@@ -22,6 +22,7 @@ __all__ = ["Columns", "Report", "TableFacts", "inspect", "preflight"]
 
 Result = TypeVar("Result")
 
+_NULLS = re.compile(r"((?:id|timestamp)_column .* is null) in \d")
 _NAME_AT_END = re.compile(r"\bAS\s+(?:`([^`]+)`|(\w+))\s*$", re.IGNORECASE)
 
 
@@ -126,6 +127,6 @@ def _unambiguous(facts: TableFacts) -> bool:
 
 def _with_rows(problems: list[str], found: Findings) -> list[str]:
     """Add what the rows told, but for the nulls that the log had told already."""
-    known = " ".join(problems)
-    fresh = [line for line in found.problems if line.partition(" in ")[0] not in known]
+    known = {match[1] for line in problems if (match := _NULLS.match(line))}
+    fresh = (line for line in found.problems if not (match := _NULLS.match(line)) or match[1] not in known)
     return [*problems, *fresh]

@@ -52,7 +52,7 @@ def read(
     :param spark: Session, see :func:`aporia_provider.engine.session.spark_session`.
     :param source: What to read. Options whose values are hidden are left out.
     :param embedded: Whether the embedded engine reads. Apache Spark knows S3 as ``s3a://`` only.
-    :param sample_by: Column whose values choose the sample: the same ids are taken of every table and at every
+    :param sample_by: Column whose values choose the sample: the same ids are taken of every table, at every
         read. Without, the row as a whole chooses.
     :raises aporia_provider.errors.ValidationError: if the source is not on S3, or the engine refuses its
         options or expressions.

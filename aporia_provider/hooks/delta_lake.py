@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aporia_provider.lake.commits import Commit
     from aporia_provider.lake.credentials import AwsCredentials
     from aporia_provider.lake.delta import DeltaLog
+    from aporia_provider.lake.roles import EnsuredRole
     from aporia_provider.lake.statistics import FileStatistics
     from aporia_provider.schema import VersionSchema
 
@@ -138,7 +139,7 @@ class DeltaLakeHook(BaseHook):
 
     def grant_read_access(
         self, role_name: str, uris: Sequence[str], trust_policy: Mapping[str, Any], *, policy_name: str
-    ) -> dict[str, str]:
+    ) -> EnsuredRole:
         """
         Create or update the IAM role that may read the prefixes, and nothing else.
 

@@ -154,7 +154,7 @@ class ConnectDatasetOperator(VersionOperator):
         report.raise_for_problems()
         return {"preflight": "passed", "table_version": report.table_version, "rows": report.rows}
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Lineage: from the data to the version."""
         from airflow.providers.openlineage.extractors import OperatorLineage
 

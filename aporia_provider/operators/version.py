@@ -136,7 +136,7 @@ class CreateModelVersionOperator(VersionOperator):
             return self.schema
         return VersionSchema(**dict(self.schema or {}))
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Lineage: from the data source, if the schema was inferred, to the version with its schema."""
         from airflow.providers.openlineage.extractors import OperatorLineage
 
