@@ -68,6 +68,9 @@ def _faults(expression: str) -> Iterator[str]:
         yield _not_understood(error)
     except TokenError:
         yield "it is not Spark SQL: a quote is not closed"
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        # sqlglot stumbles over functions that lack arguments it takes for granted.
+        yield "it is not Spark SQL: it nests too deep, or a function lacks arguments"
 
 
 def _faults_in_text(tokens: Sequence[Any]) -> Iterator[str]:

@@ -33,7 +33,7 @@ _NEEDS = {
 _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
     (r"\b403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken", AuthenticationError),
     (
-        r"tcp connect|dns error|refused|timed? ?out|SlowDown|\b50[234]\b|UNAVAILABLE|sending req",
+        r"tcp connect|dns error|lookup address|refused|timed? ?out|SlowDown|\b50[234]\b|UNAVAILABLE",
         TransientError,
     ),
     (

@@ -118,7 +118,8 @@ class AwsCredentials:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
-            "AWS_REGION": self.region,
+            # Without one, Sail asks Amazon for the bucket's region even where another endpoint is given.
+            "AWS_REGION": self.region or ("us-east-1" if self.endpoint_url else None),
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_SKIP_SIGNATURE": "true" if self.anonymous else None,
         }

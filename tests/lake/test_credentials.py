@@ -28,6 +28,11 @@ def test_delta_options_name_everything_delta_rs_needs_for_another_s3() -> None:
     }
 
 
+def test_another_s3_gets_a_region_if_none_is_given() -> None:
+    assert AwsCredentials(endpoint_url="https://minio.example").delta_options()["AWS_REGION"] == "us-east-1"
+    assert "AWS_REGION" not in AwsCredentials("k", "s").delta_options()
+
+
 def test_https_is_not_made_http() -> None:
     options = AwsCredentials(endpoint_url="https://minio.example").delta_options()
     assert "AWS_ALLOW_HTTP" not in options
