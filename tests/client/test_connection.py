@@ -105,6 +105,15 @@ def test_secrets_never_leave(
         assert secret not in seen
 
 
+def test_passwords_in_urls_the_server_shows_are_hidden(ask: Ask, server: RecordingServer) -> None:
+    """Secrets we did not send: of somebody else's dataset, for instance."""
+    shown = "cannot reach jdbc:x://root:hush@host/db?a=b&password=hush"
+    server.answer(Answer(400, {"error": {"message": shown}}))
+    with pytest.raises(ValidationError, match="cannot reach") as caught:
+        ask("delete_model", "m")
+    assert "hush" not in str(caught.value)
+
+
 def test_the_client_shows_its_address_and_environment_only() -> None:
     assert (
         repr(AporiaClient("https://h/p/", TOKEN, "prod"))

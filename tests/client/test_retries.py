@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,13 @@ from aporia_provider.errors import (
     AporiaError,
     NotFoundError,
     TransientError,
+    ValidationError,
 )
-from tests.client.given import (
-    Ask,
-    ask_sync,
-)
+from tests.client.given import CONNECT, Ask, ask_sync
 from tests.recording import DROP, HANG, Answer, RecordingServer
 from tests.servers import free_port
+
+MONITOR = {"scheduling": "0 * * * *", "configuration": {"a": 1}}
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -66,6 +67,14 @@ def test_connecting_a_dataset_may_take_longer_than_other_calls(ask: Ask, server:
 def test_nobody_listening_is_transient(ask: Ask) -> None:
     with pytest.raises(TransientError, match=r"ConnectError.*Tried 4 times"):
         ask("get_model_tags", "m", url=f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(TransientError, match=r"Tried 4 times\.$"):
+        ask("create_monitor", "n", "data_drift", url=f"http://127.0.0.1:{free_port()}", **MONITOR)
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"first_wait": -1.0}, {"longest_wait": -0.1}])
+def test_retries_that_make_no_sense_are_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        Retries(**wrong)
 
 
 def test_waits_grow_have_full_jitter_and_a_bound() -> None:
@@ -120,9 +129,6 @@ def test_what_a_lost_attempt_deleted_is_deleted(ask: Ask, server: RecordingServe
     server.answer(Answer(429, {}), Answer(404, {}))
     with pytest.raises(NotFoundError):
         ask(call, "x")
-
-
-MONITOR = {"scheduling": "0 * * * *", "configuration": {"a": 1}}
 
 
 @pytest.mark.parametrize("lost", [DROP, Answer(503, {})])
