@@ -104,7 +104,8 @@ class Connection:
         """
         import httpx2
 
-        text = self._without_secrets(request, f"{type(error).__name__}: {error}".rstrip(": "))
+        told = f"{self.base_url}: {type(error).__name__}: {error}".rstrip(": ")
+        text = self._without_secrets(request, told)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
             raise AporiaError(f"{request.doing} failed: {text} ({request.method} {request.path})") from None
         unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)

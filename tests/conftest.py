@@ -73,6 +73,6 @@ def s3(s3_endpoint: str, request: pytest.FixtureRequest) -> S3:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+def postgres_url() -> Iterator[str]:
+    with servers.postgres() as url:
         yield url

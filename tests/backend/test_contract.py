@@ -7,8 +7,10 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from fractions import Fraction
 from typing import Any
 
+import numpy
 import pytest
 
 from aporia_provider.api import AporiaApi
@@ -198,6 +200,12 @@ def test_the_order_of_features_is_part_of_a_version(api: AporiaApi, version: Any
 def test_importance_set_later_is_no_conflict(api: AporiaApi, version: Any) -> None:
     api.set_feature_importance("churn", "v1", {"zeta": 0.1, "alpha": 2})
     assert api.create_model_version("churn", "v1", SCHEMA)["status"] == "unchanged"
+
+
+def test_importance_is_taken_in_the_numbers_of_other_libraries(api: AporiaApi, version: Any) -> None:
+    api.set_feature_importance("churn", "v1", {"zeta": numpy.float32(0.25), "alpha": Fraction(1, 2)})  # type: ignore[dict-item]
+    with pytest.raises(ValidationError):
+        api.set_feature_importance("churn", "v1", {"zeta": numpy.float32("nan")})  # type: ignore[dict-item]
 
 
 def test_importance_of_unknown_features_names_them_all(api: AporiaApi, version: Any) -> None:

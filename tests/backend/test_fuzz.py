@@ -25,6 +25,8 @@ from tests.backend.running import Served, empty_postgres, serving, token_for
 # The document is made of the routes alone, before there is any database.
 DOCUMENT = create_app(cast("Database", None)).openapi()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+# The token is the test's own business: left to itself, the fuzzer leaves it out now and then.
+SCHEMA.config.generation.update(with_security_parameters=False)
 OPEN = {"/health"}
 CHECKS = [
     not_a_server_error,
@@ -73,7 +75,7 @@ def stocked(target: Target) -> Target:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=40,
+    max_examples=20,
     derandomize=True,
     deadline=None,
     database=None,

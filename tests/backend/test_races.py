@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aporia_provider.backend.database import Database
+from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.registry import Registry
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ConflictError, ValidationError
@@ -22,12 +22,21 @@ Work = Callable[[Registry, int], str]
 
 
 def race(url: str, work: Work) -> list[str]:
-    """What ``work`` answered, or the name of its error with what it lists, in each of the processes."""
+    """What ``work`` answered in each of the processes, each with a registry of its own."""
+
+    def with_registry(number: int) -> str:
+        with Database(url) as database:
+            return work(Registry(database, "prod"), number)
+
+    return run_at_once(with_registry)
+
+
+def run_at_once(work: Callable[[int], str], processes: int = PROCESSES) -> list[str]:
+    """What ``work`` answered, or its error with what it lists, in each of the processes."""
     context = multiprocessing.get_context("fork")
-    barrier, answers = context.Barrier(PROCESSES), context.SimpleQueue()
+    barrier, answers = context.Barrier(processes), context.SimpleQueue()
     racers = [
-        context.Process(target=_run, args=(url, work, number, barrier, answers))
-        for number in range(PROCESSES)
+        context.Process(target=_run, args=(work, number, barrier, answers)) for number in range(processes)
     ]
     for racer in racers:
         racer.start()
@@ -37,11 +46,10 @@ def race(url: str, work: Work) -> list[str]:
     return found
 
 
-def _run(url: str, work: Work, number: int, barrier: Any, answers: Any) -> None:
+def _run(work: Callable[[int], str], number: int, barrier: Any, answers: Any) -> None:
     try:
         barrier.wait(60)
-        with Database(url) as database:
-            answer = work(Registry(database, "prod"), number)
+        answer = work(number)
     except ConflictError as error:
         answer = f"conflict {number}: {error.differences}"
     except ValidationError as error:
@@ -134,3 +142,34 @@ def test_the_limit_of_tags_holds(ready_url: str) -> None:
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_file_that_is_not_there_is_made_once(sqlite_url: str, attempt: int) -> None:
     assert set(race(sqlite_url, lambda registry, _: registry.environment)) == {"prod"}
+
+
+def test_postgresql_is_migrated_once(postgres_database_url: str) -> None:
+    def prepare(_: int) -> str:
+        migrate(postgres_database_url)
+        with Database(postgres_database_url) as database:
+            return Registry(database, "prod").environment
+
+    assert set(run_at_once(prepare, 10)) == {"prod"}
+
+
+def test_a_fork_leaves_the_connections_of_its_parent_alone(ready_url: str) -> None:
+    with Database(ready_url) as database:
+        registry = Registry(database, "prod")
+        registry.create_model("churn", "Churn")
+        backend = _connection_of(database)
+        assert (
+            run_at_once(lambda _: registry.create_model("churn", "Churn")["status"], 5) == ["unchanged"] * 5
+        )
+        children = run_at_once(lambda _: _connection_of(database), 5)
+        assert registry.create_model("churn", "Churn")["status"] == "unchanged"
+        assert _connection_of(database) == backend
+    if backend != "file":
+        assert len({backend, *children}) == 6
+
+
+def _connection_of(database: Database) -> str:
+    with database.reading() as session:
+        if database.engine.dialect.name == "sqlite":
+            return "file"
+        return str(session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -423,6 +425,14 @@ def test_secrets_are_neither_stored_nor_logged(sqlite_url: str, tmp_path: Path) 
     assert digest(api.token).encode() in stored
     assert api.token not in server.log
     assert "GET '/v1beta/models/m/tags' 200" in server.log
+
+
+def test_the_backend_runs_without_airflow() -> None:
+    modules = "backend.registry", "backend.server", "backend.serving", "backend.upgrades", "cli"
+    imports = "; ".join(f"import aporia_provider.{module}" for module in modules)
+    code = f"{imports}; import sys; print([name for name in sys.modules if name.split('.')[0] == 'airflow'])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_many_callers_at_once_all_get_an_answer(api: Api) -> None:
