@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -112,17 +111,13 @@ def report() -> None:
                 f"{len(schema[kind] or ())} {kind}" for kind in ("raw_inputs", "features", "predictions")
             ]
             print(f"\n  {MODEL}, version {version['name']}, {version['model_type']}: {', '.join(counts)}")
-            for dataset in registry.get_datasets(MODEL, version["name"]):
-                source = dataset.data_source.to_wire()["config"]
-                schedule = dataset.schedule or "once"
-                print(
-                    f"    {dataset.role:<9} {source['object_format']} {source['object_path']}  (sync: {schedule})"
-                )
+            for dataset in sorted(registry.get_datasets(MODEL, version["name"]), key=lambda data: data.role):
+                path = dataset.data_source.to_wire()["config"]["object_path"]
+                print(f"    {dataset.role:<9} {path}  sync: {dataset.schedule or 'when asked'}")
 
 
 def say(text: str) -> None:
-    width = shutil.get_terminal_size().columns
-    print(f"-- {text}"[: max(width, 100)], flush=True)
+    print(f"-- {text}", flush=True)
 
 
 if __name__ == "__main__":
