@@ -30,12 +30,13 @@ class Attachments(Scope):
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
     ) -> None:
         """Set the importance of features."""
+        numbers = {name: _number(value) for name, value in feature_importance.items()}
         faults = [
-            f"{name}: {value!r} is not a finite number"
-            for name, value in feature_importance.items()
-            if not _is_number(value)
+            f"{name}: {feature_importance[name]!r} is not a finite number"
+            for name, number in numbers.items()
+            if not math.isfinite(number)
         ]
-        self._attach_to_features(model_id, model_version, "feature_importance", feature_importance, faults)
+        self._attach_to_features(model_id, model_version, "feature_importance", numbers, faults)
 
     def set_feature_positions(
         self, model_id: str, model_version: str, feature_positions: Mapping[str, int]
@@ -104,7 +105,9 @@ class Attachments(Scope):
             version = find_version(session, self.environment, model_id, model_version)
             features: Collection[str] = version.registration["version_schema"]["features"]
         unknown = [
-            f"{name!r} is not a feature; {nearest(name, features)}" for name in body if name not in features
+            f"{name!r} is not a feature; {nearest(str(name), features)}"
+            for name in body
+            if name not in features
         ]
         self._attach(model_id, model_version, kind, body, [*unknown, *faults])
 
@@ -120,11 +123,15 @@ class Attachments(Scope):
             upsert(session, AttachmentRow, {"version_key": version.key, "kind": kind}, values)
 
 
-def _is_number(value: Any) -> bool:
+def _number(value: Any) -> float:
+    """The value as JSON has it if it is any library's number, otherwise NaN."""
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        return math.nan
     try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return value if isinstance(value, int) else number
 
 
 def _is_base64(text: Any) -> bool:

@@ -103,7 +103,10 @@ def _file_lock(url: URL, mode: int) -> Iterator[None]:
     if not is_file(url):
         yield
         return
-    handle = os.open(folder(url), os.O_RDONLY)
+    try:
+        handle = os.open(folder(url), os.O_RDONLY)
+    except OSError as error:
+        raise AporiaError(f"The folder {folder(url)} cannot be read: {error.strerror}") from None
     try:
         fcntl.flock(handle, mode)
         yield

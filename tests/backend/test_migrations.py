@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,3 +129,21 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no database at all, " * 100)
     with pytest.raises(AporiaError, match=r"notes\.txt cannot be used: file is not a database"):
         Database(f"sqlite:///{tmp_path}/notes.txt")
+
+
+def test_opening_waits_for_whoever_prepares_the_file(sqlite_url: str, tmp_path: Path) -> None:
+    opened = threading.Event()
+
+    def open_database() -> None:
+        with Database(sqlite_url):
+            opened.set()
+
+    (tmp_path / "home").mkdir()
+    folder = os.open(tmp_path / "home", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    opener = threading.Thread(target=open_database)
+    opener.start()
+    assert not opened.wait(1)
+    os.close(folder)
+    assert opened.wait(60)
+    opener.join()

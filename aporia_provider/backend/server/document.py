@@ -120,10 +120,16 @@ VERSION = keys(
         "mapping": _or_null(_MAPPING),
     },
 )
+_SOURCE: Schema = {
+    "anyOf": [
+        keys({"type": {"const": name}, "config": source.model_json_schema(by_alias=False)})
+        for name, source in DATA_SOURCES.items()
+    ]
+}
 DATASET = keys(
     {
         "name": {"enum": list(ROLES)},
-        "data_source": keys({"type": {"enum": list(DATA_SOURCES)}, "config": {"type": "object"}}),
+        "data_source": _SOURCE,
         "id_column": _COLUMN,
         "timestamp_column": _COLUMN,
     },

@@ -117,7 +117,7 @@ class _Reply:
 
     def log(self) -> None:
         # Without its query, where somebody may have put a token.
-        path = (self.scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
+        path = (self.scope.get("raw_path") or b"").decode("latin-1")
         milliseconds = (time.monotonic() - self._began) * 1000
         log.info("%s %r %d %.0f ms", self.scope["method"], path, self.status, milliseconds)
 

@@ -39,7 +39,6 @@ def normalise(scope: MutableMapping[str, Any]) -> str:
     :raises aporia_provider.errors.ValidationError: if a segment is not text.
     """
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    raw = raw.partition(b"?")[0]
     segments = [_normal_segment(segment) for segment in raw.split(b"/") if segment]
     return "/" + "/".join(segments)
 
