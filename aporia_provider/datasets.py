@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
 from aporia_provider.data_sources import DataSource, data_source_from_wire
 from aporia_provider.errors import ValidationError
+from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES, VersionSchema
 from aporia_provider.vocabulary import Cron, Name, Vocabulary, one_of
 
@@ -87,6 +88,29 @@ class DatasetConnection(Vocabulary):
             labels = {name: name for name in schema.predictions}
         for name, column in (labels or {}).items():
             yield "labels", name, column
+
+    def mapping_faults(self, schema: VersionSchema, columns: Collection[str] | None = None) -> Iterator[str]:
+        """
+        One line for every name a mapping has that the schema does not.
+
+        :param columns: Columns of the data, if known: they tell a reversed mapping from a misspelt one.
+        """
+        for mapping in MAPPINGS:
+            category = "predictions" if mapping == "labels" else mapping
+            names = schema.fields(category)
+            mapped = getattr(self, mapping) or {}
+            unknown = {name: column for name, column in mapped.items() if name not in names}
+            reversed_ = all(column in names for column in unknown.values())
+            if unknown and reversed_ and (columns is None or set(unknown) <= set(columns)):
+                name, column = next(iter(unknown.items()))
+                yield (
+                    f"{mapping} looks reversed: it maps a name of the schema to a column, "
+                    f"so write {column!r}: {name!r}, not {name!r}: {column!r}"
+                )
+                continue
+            for name in unknown:
+                hint = nearest(name, names)
+                yield f"{mapping}: {name!r} is not among the {category} of the version; {hint}"
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of :meth:`~aporia_provider.api.AporiaApi.connect_dataset`."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+_MOST_SHOWN = 10
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` with the most similar of ``names``, or nothing."""
+    """A hint to the most similar of ``names``, or else to those there are."""
+    from difflib import get_close_matches
+
     known = {other.lower(): other for other in names}
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    return f"; did you mean {known[close[0]]!r}?" if close else ""
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {known[close[0]]!r}?"
+    shown = ", ".join(map(repr, list(known.values())[:_MOST_SHOWN]))
+    return f"there are {shown}" if shown else "there are none"

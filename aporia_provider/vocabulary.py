@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from aporia_provider.errors import ValidationError
 
-
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
 else:
@@ -22,7 +21,7 @@ class _Explained(ModelMetaclass):
     come through here, so that it still collects the faults of all of them.
     """
 
-    def __call__(cls, *args: Any, **values: Any) -> Any:
+    def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805
         try:
             return super().__call__(*args, **values)
         except pydantic.ValidationError as error:

@@ -1,8 +1,8 @@
 """
 What importing all operators adds to ``import airflow.sdk``, which every DAG file pays for.
 
-Each sample is a process of its own; the figure is the median, beside the cost of ``import airflow.sdk`` itself
-in the same processes.
+Each sample is a process of its own; the figure is the median, beside the cost of ``import airflow.sdk``
+itself in the same processes.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ def test_every_fault_of_a_schema_is_named_at_once() -> None:
         (
             BigQueryDataSource(credentials_base64="c", table="t"),
             '{"type": "bigquery", "config": {"sample_size": 1.0, "select_expr": null, "read_options": null, '
-            '"credentials_base64": "c", "table": "t", "dataset": null, "project": null, "parent_project": null}}',
+            '"credentials_base64": "c", "table": "t", "dataset": null, "project": null, '
+            '"parent_project": null}}',
         ),
     ],
     ids=lambda value: value.type if isinstance(value, DataSource) else "",

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from aporia_provider.backend.mappings import nearest
 from aporia_provider.backend.rows import find_version, upsert
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import AttachmentRow, utc_now
 from aporia_provider.backend.text import check_json
 from aporia_provider.errors import ValidationError
+from aporia_provider.nearest import nearest
 
 Kind = Literal[
     "feature_importance", "feature_positions", "model_artifact", "index_to_word_mapping", "training_sample"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import select, update
 
 from aporia_provider.api import IfExists, Registered, Role, differences, settle
-from aporia_provider.backend.mappings import connection_faults
+from aporia_provider.backend.paths import local_path_faults
 from aporia_provider.backend.rows import find_dataset, find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import DatasetRow
@@ -67,7 +67,7 @@ class Datasets(Scope):
         with self.database.writing() as session:
             version = find_version(session, self.environment, model_id, model_version)
             schema = VersionSchema.from_wire(version.registration)
-            faults = list(connection_faults(connection, schema, self.allowed_local_folders))
+            faults = list(self._faults(connection, schema))
             if faults:
                 raise ValidationError(f"The {connection.role} dataset cannot be connected", problems=faults)
             key = {"version_key": version.key, "role": connection.role}
@@ -77,6 +77,14 @@ class Datasets(Scope):
                 return {"id": row.id, "status": "created"}
             subject = f"The {connection.role} dataset of version {model_version!r} of model {model_id!r}"
             return settle(subject, row.id, differences(row.registration, body), if_exists)
+
+    def _faults(self, connection: DatasetConnection, schema: VersionSchema) -> Iterator[str]:
+        """What can be told to be wrong before the data is looked at."""
+        from aporia_provider.engine.expressions import check_select_expr
+
+        yield from connection.mapping_faults(schema)
+        yield from check_select_expr(connection.data_source.select_expr or [])
+        yield from local_path_faults(connection.data_source, self.allowed_local_folders)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
         """Turn the syncs of all datasets of a version on or off."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.engine.expressions import check_select_expr, untouched_columns
 from aporia_provider.engine.read import columns as engine_columns
 from aporia_provider.engine.read import on_s3
 from aporia_provider.engine.session import EMBEDDED, is_embedded, spark_session
 from aporia_provider.errors import AuthenticationError, ValidationError
-from aporia_provider.expressions import check_select_expr, untouched_columns
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import diagnose

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from aporia_provider.backend.facts import Columns, TableFacts, inspect
 from aporia_provider.backend.scan import scan
+from aporia_provider.columns.preflight import Findings, check
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.expressions import check_select_expr
 from aporia_provider.engine.session import EMBEDDED
 from aporia_provider.errors import AporiaError, TransientError
-from aporia_provider.expressions import check_select_expr
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.preflight import Findings, check
 from aporia_provider.schema import VersionSchema
 
 __all__ = ["Columns", "Report", "TableFacts", "inspect", "preflight"]

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.mappings import nearest
 from aporia_provider.backend.tables import Base, DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.text import check_names
 from aporia_provider.errors import NotFoundError
+from aporia_provider.nearest import nearest
 
 R = TypeVar("R", bound=Base)
 

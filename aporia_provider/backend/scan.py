@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from aporia_provider.backend.facts import Columns, diagnosed
+from aporia_provider.columns.preflight import Findings
+from aporia_provider.columns.row_checks import RowCheck, row_checks
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.read import on_s3, read
 from aporia_provider.engine.rows import Counts, Found, counts
 from aporia_provider.engine.session import is_embedded, spark_session
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.preflight import Findings
-from aporia_provider.row_checks import RowCheck, row_checks
 from aporia_provider.schema import VersionSchema
 
 

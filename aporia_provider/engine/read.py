@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import HIDDEN, DataSource, S3DataSource, hide_secrets_in_url
 from aporia_provider.errors import (
     AporiaError,
@@ -15,7 +16,6 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
-from aporia_provider.spark_types import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

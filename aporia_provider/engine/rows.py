@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aporia_provider.columns.row_checks import RowCheck
+from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import DataSource
 from aporia_provider.engine.read import engine_errors
-from aporia_provider.row_checks import RowCheck
-from aporia_provider.spark_types import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

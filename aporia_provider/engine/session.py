@@ -69,11 +69,26 @@ def _need(module: str, what: str) -> None:
 @contextmanager
 def _connected(url: str) -> Iterator[SparkSession]:
     _need("pyspark", "Reading data")
-    spark = _open(url)
+    with _main_with_a_file():
+        spark = _open(url)
     try:
         yield spark
     finally:
         spark.stop()
+
+
+@contextmanager
+def _main_with_a_file() -> Iterator[None]:
+    """pyspark takes a main module without a file (``python -c``) for its doctests, and ends the process."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__") or main.__spec__ is not None:
+        yield
+        return
+    main.__file__ = ""
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 def _open(url: str) -> SparkSession:

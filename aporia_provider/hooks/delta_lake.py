@@ -110,11 +110,11 @@ class DeltaLakeHook(BaseHook):
         """
         Infer the schema of a version from a data source.
 
-        :param choices: As of :func:`aporia_provider.inference.infer_schema`.
+        :param choices: As of :func:`aporia_provider.columns.inference.infer_schema`.
         :return: The schema, and the version of the table if it is a Delta table.
         """
         from aporia_provider.backend.facts import inspect
-        from aporia_provider.inference import infer_schema
+        from aporia_provider.columns.inference import infer_schema
 
         facts = inspect(source, credentials=self._credentials_for(source), engine=settings.engine())
         return infer_schema(facts.columns, **choices), facts.version

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,35 +12,13 @@ from aporia_provider.errors import AporiaError
 from aporia_provider.lake.commits import Commit, commits_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
+from aporia_provider.lake.metadata import TableMetadata
 from aporia_provider.lake.statistics import FileStatistics
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _PHYSICAL_NAME = "delta.columnMapping.physicalName"
-
-
-@dataclass(frozen=True)
-class TableMetadata:
-    """
-    What the log says about the table as a whole.
-
-    :param uri: Where it is.
-    :param table_id: Id that stays for the table's life; another id means another table in its place.
-    :param version: Version it was read at.
-    :param columns: Name and type of each column, in order; types as Spark writes them in JSON.
-    :param partition_columns: Names of the columns it is partitioned by.
-    :param physical_names: Physical to logical name of each column (the same without column mapping).
-    :param reader_features: Names of protocol features a reader has to know.
-    """
-
-    uri: str
-    table_id: str
-    version: int
-    columns: tuple[tuple[str, Any], ...]
-    partition_columns: tuple[str, ...]
-    physical_names: dict[str, str]
-    reader_features: tuple[str, ...]
 
 
 class DeltaLog:

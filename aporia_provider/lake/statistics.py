@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
-    from aporia_provider.lake.delta import TableMetadata
+    from aporia_provider.lake.metadata import TableMetadata
 
 
 @dataclass(frozen=True)

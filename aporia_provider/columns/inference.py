@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from aporia_provider.columns.types import describe, holds_numbers_by_name, is_numeric, kind, nesting
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import FieldSchema, VersionSchema
-from aporia_provider.spark_types import describe, holds_numbers_by_name, is_numeric, kind, nesting
 
 Columns = Sequence[tuple[str, Any]]
 Override = FieldSchema | str | Mapping[str, Any] | None
@@ -116,7 +116,7 @@ def _unknown(wanted: Mapping[str, Iterable[str]], found: Mapping[str, Any]) -> I
     for argument, names in wanted.items():
         for name in names:
             if name not in found:
-                yield f"{argument} names {name!r}, but there is no such column{nearest(name, found)}"
+                yield f"{argument} names {name!r}, but there is no such column; {nearest(name, found)}"
 
 
 def _twice(given: Mapping[str, Iterable[str]], exclude: Iterable[str]) -> Iterable[str]:

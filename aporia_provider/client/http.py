@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from aporia_provider.api import AporiaApi
-from aporia_provider.calls import Calls
-from aporia_provider.connection import Connection
-from aporia_provider.exchange import Call
-from aporia_provider.retries import Outcome, Pause, Retries, Step, persistent
+from aporia_provider.client.calls import Calls
+from aporia_provider.client.connection import Connection
+from aporia_provider.client.exchange import Call
+from aporia_provider.client.retries import Outcome, Pause, Retries, Step, persistent
 
 __all__ = ["AporiaClient", "AsyncAporiaClient", "Retries"]
 
@@ -42,7 +42,7 @@ class AporiaClient(Connection):
     """
     :class:`~aporia_provider.api.AporiaApi` over HTTP. Close it, or use it as a context manager.
 
-    Parameters as of :class:`~aporia_provider.connection.Connection`.
+    Parameters as of :class:`~aporia_provider.client.connection.Connection`.
     """
 
     create_model = _sync(Calls.create_model)
@@ -102,7 +102,7 @@ class AsyncAporiaClient(Connection):
     """
     The calls of :class:`AporiaClient`, to await. Close it, or use it as an asynchronous context manager.
 
-    Parameters as of :class:`~aporia_provider.connection.Connection`.
+    Parameters as of :class:`~aporia_provider.client.connection.Connection`.
     """
 
     create_model = _async(Calls.create_model)

@@ -180,7 +180,7 @@ class TestPreflight:
             "timestamp_column 'at' is null in 1 of 3 rows",
             "feature 'x', but the table has no column 'x'; did you mean 'xx'?",
             "feature 'v' is tensor[2], but column 'v' is string",
-            "features names 'vv', which is no feature of the version",
+            "features: 'vv' is not among the features of the version",
         ):
             assert part in told
         assert "'y'" not in told.replace("AS y", ""), "the refused expression would have made y"
@@ -193,7 +193,7 @@ class TestPreflight:
         broken = dataset(where, timestamp_column="id", features={"zz": "x"})
         problems = preflight(broken, SCHEMA).problems
         assert len(problems) == 4
-        for part in ("uuid()", "no Delta table", "both 'id'", "features names 'zz'"):
+        for part in ("uuid()", "no Delta table", "both 'id'", "features: 'zz'"):
             assert part in "\n".join(problems)
 
     def test_a_denied_table_is_a_problem_with_bucket_prefix_and_action(self, s3: S3) -> None:

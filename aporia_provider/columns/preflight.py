@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aporia_provider.columns.types import describe, fit, kind
 from aporia_provider.datasets import MAPPINGS, DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import FieldSchema, VersionSchema
-from aporia_provider.spark_types import describe, fit, kind
 
 Columns = Sequence[tuple[str, Any]]
 
@@ -77,7 +77,7 @@ def check(
     :param null_timestamps: Nulls in the timestamp column, if known.
     """
     types = None if columns is None else dict(columns)
-    problems = [*_same_column(dataset), *_mappings(dataset, schema, types or {})]
+    problems = [*_same_column(dataset), *(dataset.mapping_faults(schema, types or ()) if schema else ())]
     warnings = ["the table is empty: there is nothing to check but its columns"] if rows == 0 else []
     if columns is not None and types is not None:
         problems += _duplicates(dataset, schema, columns)
@@ -144,23 +144,6 @@ def _nulls(
             yield f"{argument} {name!r} is null in {nulls}{of} rows: a prediction needs both id and timestamp"
 
 
-def _mappings(
-    dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
-) -> Iterator[str]:
-    if schema is None:
-        return
-    for category in MAPPINGS:
-        fields = schema.fields("predictions" if category == "labels" else category)
-        for name, column in (getattr(dataset, category) or {}).items():
-            if name in fields:
-                continue
-            what = SINGULAR["predictions" if category == "labels" else category]
-            if column in fields and name in types:
-                yield f"{category} is the wrong way round: write {{{column!r}: {name!r}}}, field first"
-            else:
-                yield f"{category} names {name!r}, which is no {what} of the version{nearest(name, fields)}"
-
-
 def _fields(
     dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
@@ -203,7 +186,7 @@ def _shown(declared: FieldSchema) -> str:
 
 
 def _missing(reads: str, column: str, types: Mapping[str, Any]) -> str:
-    return f"{reads}, but the table has no column {column!r}{nearest(column, types)}"
+    return f"{reads}, but the table has no column {column!r}; {nearest(column, types)}"
 
 
 def _text(name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.spark_functions import SYNTAX, why_refused
+from aporia_provider.engine.functions import SYNTAX, why_refused
 
 if TYPE_CHECKING:
     from sqlglot import exp

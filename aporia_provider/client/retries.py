@@ -8,8 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
+from aporia_provider.client.exchange import TRANSIENT, Call, Reply, Request
 from aporia_provider.errors import TransientError, ValidationError
-from aporia_provider.exchange import TRANSIENT, Call, Reply, Request
 
 T = TypeVar("T")
 

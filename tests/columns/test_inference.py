@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from aporia_provider.columns.inference import infer_fields, infer_schema
 from aporia_provider.errors import ValidationError
-from aporia_provider.inference import infer_fields, infer_schema
 from aporia_provider.schema import FieldSchema
 
 

@@ -6,12 +6,12 @@ import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aporia_provider.calls import Calls
+from aporia_provider.client.calls import Calls
+from aporia_provider.client.exchange import Reply, Request
+from aporia_provider.client.redaction import redacted
+from aporia_provider.client.replies import parse, seconds_to_wait
+from aporia_provider.client.retries import Lost, Retries
 from aporia_provider.errors import AporiaError, ValidationError
-from aporia_provider.exchange import Reply, Request
-from aporia_provider.redaction import redacted
-from aporia_provider.replies import parse, seconds_to_wait
-from aporia_provider.retries import Lost, Retries
 
 if TYPE_CHECKING:
     import httpx2

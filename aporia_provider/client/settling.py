@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from aporia_provider.api import IfExists, Registered, Version, differences, settle
+from aporia_provider.client.exchange import Call, Reply, Request
 from aporia_provider.errors import ValidationError
-from aporia_provider.exchange import Call, Reply, Request
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
+from aporia_provider.client.replies import explanation, lines
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -16,7 +17,6 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
-from aporia_provider.replies import explanation, lines
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from aporia_provider.columns.preflight import SINGULAR, used_columns
+from aporia_provider.columns.types import fit, kind, nesting, quoted
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.preflight import SINGULAR, used_columns
 from aporia_provider.schema import FieldSchema, VersionSchema
-from aporia_provider.spark_types import fit, kind, nesting, quoted
 
 
 @dataclass(frozen=True)

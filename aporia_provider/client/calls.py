@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from aporia_provider.api import IfExists, Registered, Role, Version
-from aporia_provider.data_sources import DataSource
-from aporia_provider.datasets import DatasetConnection
-from aporia_provider.errors import AporiaError, ValidationError
-from aporia_provider.exchange import Call, Request, segment
-from aporia_provider.models import Model, ModelTags, Monitor
-from aporia_provider.redaction import secrets_between
-from aporia_provider.replies import explanation, lines
-from aporia_provider.schema import VersionSchema
-from aporia_provider.settling import (
+from aporia_provider.client.exchange import Call, Request, segment
+from aporia_provider.client.redaction import secrets_between
+from aporia_provider.client.replies import explanation, lines
+from aporia_provider.client.settling import (
     compared,
     field_schemas_supported,
     registered,
     settled,
     version_in,
 )
+from aporia_provider.data_sources import DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.models import Model, ModelTags, Monitor
+from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
 """Seconds a server may take to connect a dataset, which it reads before it answers."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from aporia_provider.columns.preflight import Findings, check
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
-from aporia_provider.preflight import Findings, check
 from aporia_provider.schema import VersionSchema
-from tests.test_inference import array, mapping, struct
+from tests.columns.test_inference import array, mapping, struct
 
 SCHEMA = VersionSchema(
     model_type="binary",
@@ -115,10 +115,13 @@ def test_columns_that_do_not_fit(changes: dict[str, Any], expected: list[str]) -
         ({"timestamp_column": "prediction_id"}, ["both 'prediction_id'"]),
         ({"null_ids": 3, "rows": 10}, ["id_column 'prediction_id' is null in 3 of 10 rows"]),
         ({"null_timestamps": 3}, ["timestamp_column 'occurred_at' is null in 3 rows"]),
-        ({"features": {"amuont": "amount"}}, ["features names 'amuont'", "no feature", "'amount'?"]),
-        ({"features": {"bought": "amount"}}, ["wrong way round: write {'amount': 'bought'}"]),
-        ({"raw_inputs": {"remark": "note"}}, ["raw_inputs names 'remark'", "no raw input"]),
-        ({"labels": {"would_buy": "bought"}}, ["labels names 'would_buy'", "no prediction", "'will_buy'?"]),
+        ({"features": {"amuont": "amount"}}, ["features: 'amuont'", "did you mean 'amount'?"]),
+        ({"features": {"bought": "amount"}}, ["looks reversed", "write 'amount': 'bought'"]),
+        ({"raw_inputs": {"remark": "note"}}, ["raw_inputs: 'remark'", "not among the raw_inputs"]),
+        (
+            {"labels": {"would_buy": "bought"}},
+            ["labels: 'would_buy'", "not among the predictions", "'will_buy'?"],
+        ),
         ({"labels": {"will_buy": "boght"}}, ["label of 'will_buy' reads 'boght'", "did you mean 'bought'?"]),
         ({"features": {"amount": "amuont"}}, ["feature 'amount' reads 'amuont'", "did you mean 'amount'?"]),
         ({"predictions": {"proba": "owner"}}, ["prediction 'proba' is numeric", "column 'owner' is string"]),
@@ -146,7 +149,7 @@ def test_many_faults_are_named_at_once() -> None:
         "tensor[2, 3]",
         "timestamp_column 'occurred_at' is string",
         "null in 2 of 9 rows",
-        "features names 'shares'",
+        "features: 'shares'",
         "label of 'proba' reads 'nowhere'",
     ):
         assert part in "\n".join(findings.problems)
