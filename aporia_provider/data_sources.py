@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.vocabulary import Name, Vocabulary, one_of
@@ -62,6 +62,13 @@ class DataSource(Vocabulary):
         return list(cls.model_fields)
 
 
+def _no_login(path: str) -> str:
+    authority = path.partition("://")[2].partition("/")[0]
+    if "@" in authority:
+        raise ValueError("holds a login before its '@'; give the keys with an AWS connection instead")
+    return path
+
+
 class S3DataSource(DataSource):
     """
     Files on S3, or on a local disk.
@@ -74,7 +81,7 @@ class S3DataSource(DataSource):
     type = "s3"
     template_fields = (*DataSource.template_fields, "object_path", "object_format")
 
-    object_path: Name
+    object_path: Annotated[Name, AfterValidator(_no_login)]
     object_format: Annotated[str, one_of("parquet", "csv", "json", "delta")]
 
     @property

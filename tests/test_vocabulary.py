@@ -202,6 +202,13 @@ def test_every_way_to_write_a_path(path: str, uri: str) -> None:
     assert S3DataSource(object_path=path, object_format="delta").uri == uri
 
 
+def test_a_path_that_holds_a_login_is_refused_without_showing_it() -> None:
+    with pytest.raises(ValidationError, match="object_path: holds a login") as failure:
+        S3DataSource(object_path=f"s3://key:{PLANTED}@bucket/key", object_format="delta")
+    assert PLANTED not in failure.value.message
+    assert S3DataSource(object_path="s3://bucket/a@b", object_format="delta").uri == "s3://bucket/a@b"
+
+
 def test_login_goes_only_where_it_belongs() -> None:
     source = with_login(JDBCDataSource(url="u", query="q"), "me", PLANTED)
     assert source.to_wire()["config"]["password"] == PLANTED

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG, Asset, chain
 from deltalake import write_deltalake
 
 from aporia_provider.data_sources import PostgresJDBCDataSource, S3DataSource
@@ -138,9 +138,10 @@ def test_a_whole_retrain(source: S3DataSource, registry: Any) -> None:
 def test_rendering_leaves_a_shared_source_alone(source: S3DataSource) -> None:
     before = source.model_copy(deep=True)
     with new_dag("shared") as dag:
-        CreateModelOperator(task_id="model", model_id="m") >> (
-            CreateModelVersionOperator(task_id="version", schema=SCHEMA, **VERSION)
-            >> ConnectServingOperator(task_id="serving", data_source=source, **COLUMNS, **VERSION)
+        chain(
+            CreateModelOperator(task_id="model", model_id="m"),
+            CreateModelVersionOperator(task_id="version", schema=SCHEMA, **VERSION),
+            ConnectServingOperator(task_id="serving", data_source=source, **COLUMNS, **VERSION),
         )
     run(dag)
     assert source == before
@@ -179,9 +180,10 @@ def test_events_say_model_version_and_table_version(source: S3DataSource) -> Non
     from airflow.utils.session import create_session
 
     with new_dag("events") as dag:
-        CreateModelOperator(task_id="model", model_id="m") >> (
-            CreateModelVersionOperator(task_id="version", schema=SCHEMA, **VERSION)
-            >> ConnectServingOperator(task_id="serving", data_source=source, **COLUMNS, **VERSION)
+        chain(
+            CreateModelOperator(task_id="model", model_id="m"),
+            CreateModelVersionOperator(task_id="version", schema=SCHEMA, **VERSION),
+            ConnectServingOperator(task_id="serving", data_source=source, **COLUMNS, **VERSION),
         )
     run(dag)
     with create_session() as session:
