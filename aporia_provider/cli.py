@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except AporiaError as error:
-        print(f"aporia-provider: {' '.join(error.message.split())}", file=sys.stderr)
+        print(f"aporia-provider: {error.message}", file=sys.stderr)
         return 2
     return 0
 
@@ -53,7 +53,7 @@ def _parser() -> ArgumentParser:
 def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="answer the protocol over HTTP")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8686, help="0 chooses a free one (default: %(default)s)")
+    serve.add_argument("--port", type=_port, default=8686, help="0 chooses a free one (default: %(default)s)")
     serve.add_argument(
         "--token-file", type=Path, help="lines of an environment and its token, readable by you only"
     )
@@ -65,6 +65,13 @@ def _add_serve(commands: Commands) -> None:
     )
     _add_database_url(serve)
     serve.set_defaults(run=_serve)
+
+
+def _port(text: str) -> int:
+    # The system would take 99999 as well, and listen on what is left of it in 16 bits.
+    if not text.isdecimal() or int(text) > 65535:
+        raise ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
+    return int(text)
 
 
 def _add_token(commands: Commands) -> None:

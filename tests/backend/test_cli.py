@@ -156,3 +156,10 @@ def test_the_policy_of_a_table_is_json() -> None:
     refused = run_cli("iam-policy", "not a uri")
     assert refused.returncode == 2
     assert refused.stderr.startswith("aporia-provider: ")
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused(port: str, sqlite_url: str) -> None:
+    done = run_cli("serve", f"--port={port}", "--database-url", sqlite_url)
+    assert done.returncode == 2
+    assert f"{port!r} is no port" in done.stderr
