@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, Protocol, TypedDict
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
-from aporia_provider.data_sources import DataSource
+from aporia_provider.datasets import DatasetArguments
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.schema import VersionSchema
 
@@ -87,15 +87,8 @@ class AporiaApi(Protocol):
         model_id: str,
         model_version: str,
         *,
-        data_source: DataSource,
-        id_column: str,
-        timestamp_column: str,
-        predictions: Mapping[str, str] | None = None,
-        features: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        raw_inputs: Mapping[str, str] | None = None,
-        schedule: str | None = None,
         if_exists: IfExists = "match",
+        **dataset: Unpack[DatasetArguments],
     ) -> Registered:
         """Connect a data source to a version; see :class:`~aporia_provider.datasets.DatasetConnection`."""
 

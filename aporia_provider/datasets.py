@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Required, TypedDict
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
@@ -15,6 +15,19 @@ from aporia_provider.vocabulary import Cron, Name, Vocabulary, one_of
 
 ROLES = ("training", "testing", "serving", "actuals")
 MAPPINGS = ("predictions", "features", "labels", "raw_inputs")
+
+
+class DatasetArguments(TypedDict, total=False):
+    """What a dataset is made of besides its role; see :class:`DatasetConnection`."""
+
+    data_source: Required[DataSource]
+    id_column: Required[str]
+    timestamp_column: Required[str]
+    predictions: Mapping[str, str] | None
+    features: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
+    raw_inputs: Mapping[str, str] | None
+    schedule: str | None
 
 
 class DatasetConnection(Vocabulary):
@@ -112,10 +125,18 @@ class DatasetConnection(Vocabulary):
                 hint = nearest(name, names)
                 yield f"{mapping}: {name!r} is not among the {category} of the version; {hint}"
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> DatasetArguments:
         """Keyword arguments of :meth:`~aporia_provider.api.AporiaApi.connect_dataset`."""
-        names = ("data_source", "id_column", "timestamp_column", *MAPPINGS, "schedule")
-        return {name: getattr(self, name) for name in names}
+        return {
+            "data_source": self.data_source,
+            "id_column": self.id_column,
+            "timestamp_column": self.timestamp_column,
+            "predictions": self.predictions,
+            "features": self.features,
+            "labels": self.labels,
+            "raw_inputs": self.raw_inputs,
+            "schedule": self.schedule,
+        }
 
     def to_wire(self, environment: str) -> dict[str, Any]:
         """Body of the protocol's request that connects the dataset (reference, section 1.8)."""

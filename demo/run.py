@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -30,14 +31,31 @@ def main() -> None:
     for leftover in HOME.glob("airflow/aporia.db*"):
         leftover.unlink()
     with local_s3() as endpoint:
-        os.environ.update(settings(endpoint))
-        say("Preparing Airflow")
-        run("db", "migrate", log="migrate.log")
+        isolate(settings(endpoint))
+        prepare()
         for day in RETRAINS:
+            began = time.monotonic()
             say(f"Retraining as of {day}: airflow dags test {DAG} {day}")
             run("dags", "test", DAG, day, log=f"{day}.log")
+            say(f"registered and connected in {time.monotonic() - began:.0f} s")
         report()
     print(f"\nDone in {time.monotonic() - started:.0f} s. Airflow's logs are in {HOME.relative_to(ROOT)}/.")
+
+
+def prepare() -> None:
+    """Airflow's database is made once, and again after an upgrade."""
+    ready = HOME / "airflow" / f"{version('apache-airflow')}.ready"
+    if not ready.exists():
+        say("Preparing Airflow's database")
+        run("db", "migrate", log="migrate.log")
+        ready.touch()
+
+
+def isolate(settings: dict[str, str]) -> None:
+    """Whatever Airflow or AWS the user has set up in this shell is not the demo's business."""
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_"))]:
+        del os.environ[name]
+    os.environ.update(settings)
 
 
 def settings(endpoint: str) -> dict[str, str]:
@@ -53,6 +71,7 @@ def settings(endpoint: str) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
     }
 
 
@@ -105,13 +124,17 @@ def report() -> None:
 
     print("\nRegistered with the embedded backend:")
     with EmbeddedRegistry(configured.database_url(), configured.environment()) as registry:
-        for version in registry.get_model_versions(MODEL):
-            schema = version["registration"]["version_schema"]
+        for registered in registry.get_model_versions(MODEL):
+            schema = registered["registration"]["version_schema"]
             counts = [
                 f"{len(schema[kind] or ())} {kind}" for kind in ("raw_inputs", "features", "predictions")
             ]
-            print(f"\n  {MODEL}, version {version['name']}, {version['model_type']}: {', '.join(counts)}")
-            for dataset in sorted(registry.get_datasets(MODEL, version["name"]), key=lambda data: data.role):
+            print(
+                f"\n  {MODEL}, version {registered['name']}, {registered['model_type']}: {', '.join(counts)}"
+            )
+            for dataset in sorted(
+                registry.get_datasets(MODEL, registered["name"]), key=lambda data: data.role
+            ):
                 path = dataset.data_source.to_wire()["config"]["object_path"]
                 print(f"    {dataset.role:<9} {path}  sync: {dataset.schedule or 'when asked'}")
 

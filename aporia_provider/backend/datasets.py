@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Unpack
 
 from sqlalchemy import select, update
 
@@ -13,8 +13,7 @@ from aporia_provider.backend.rows import find_dataset, find_version, insert_or_f
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import DatasetRow
 from aporia_provider.backend.text import check_json, check_rendered
-from aporia_provider.data_sources import DataSource
-from aporia_provider.datasets import ROLES, DatasetConnection
+from aporia_provider.datasets import ROLES, DatasetArguments, DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
 
@@ -28,28 +27,11 @@ class Datasets(Scope):
         model_id: str,
         model_version: str,
         *,
-        data_source: DataSource,
-        id_column: str,
-        timestamp_column: str,
-        predictions: Mapping[str, str] | None = None,
-        features: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        raw_inputs: Mapping[str, str] | None = None,
-        schedule: str | None = None,
         if_exists: IfExists = "match",
+        **dataset: Unpack[DatasetArguments],
     ) -> Registered:
         """Connect a data source to a version."""
-        connection = DatasetConnection(
-            role=role,
-            data_source=data_source,
-            id_column=id_column,
-            timestamp_column=timestamp_column,
-            predictions=predictions,
-            features=features,
-            labels=labels,
-            raw_inputs=raw_inputs,
-            schedule=schedule,
-        )
+        connection = DatasetConnection(role=role, **dataset)
         return self.register_dataset(model_id, model_version, connection, if_exists=if_exists)
 
     def register_dataset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from aporia_provider.api import IfExists, Registered, Role, Version
 from aporia_provider.client.exchange import Call, Request, segment
@@ -17,8 +17,7 @@ from aporia_provider.client.settling import (
     settled,
     version_in,
 )
-from aporia_provider.data_sources import DataSource
-from aporia_provider.datasets import DatasetConnection
+from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.models import Model, ModelTags, Monitor
 from aporia_provider.schema import VersionSchema
@@ -120,15 +119,8 @@ class Calls:
         model_id: str,
         model_version: str,
         *,
-        data_source: DataSource,
-        id_column: str,
-        timestamp_column: str,
-        predictions: Mapping[str, str] | None = None,
-        features: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        raw_inputs: Mapping[str, str] | None = None,
-        schedule: str | None = None,
         if_exists: IfExists = "match",
+        **dataset: Unpack[DatasetArguments],
     ) -> Call[Registered]:
         """
         Connect a data source to a version.
@@ -136,17 +128,8 @@ class Calls:
         :raises aporia_provider.errors.ConflictError: if another dataset is connected in this role, or the
             server does not show whether it is the same.
         """
-        connection = DatasetConnection(
-            role=role,
-            data_source=data_source,
-            id_column=id_column,
-            timestamp_column=timestamp_column,
-            predictions=predictions,
-            features=features,
-            labels=labels,
-            raw_inputs=raw_inputs,
-            schedule=schedule,
-        )
+        connection = DatasetConnection(role=role, **dataset)
+        source = connection.data_source
         subject = f"Dataset {role} of version {model_version!r} of model {model_id!r}"
         reply = yield Request(
             f"Connecting dataset {role} of version {model_version!r} of model {model_id!r}",
@@ -154,7 +137,7 @@ class Calls:
             f"{_model_version(model_id, model_version)}/datasets",
             connection.to_wire(self._environment),
             timeout=DATASET_TIMEOUT,
-            secrets=tuple(secrets_between(data_source.to_wire(), data_source.serialize())),
+            secrets=tuple(secrets_between(source.to_wire(), source.serialize())),
         )
         if reply.status != 409:
             return registered(reply, subject, role, if_exists)

@@ -177,6 +177,11 @@ def test_no_secret_is_anywhere_after_a_whole_run(
     found = [(path, secret) for path in seen for secret in secrets if secret.encode() in path.read_bytes()]
     assert found == []
 
+    place = f"{instances['serving']['place']}/taskInstances/serving"
+    assert airflow.call("GET", f"{place}/links")["extra_links"] == {
+        "Registered versions": f"http://127.0.0.1:{server[0]}/v1beta/models/planted/versions",
+        "Data on S3": "https://s3.console.aws.amazon.com/s3/buckets/planted?prefix=table/",
+    }
     shown = json.dumps(instances)
     assert "***" in shown
     assert not [secret for secret in secrets if secret in shown]
