@@ -10,7 +10,7 @@ demo: setup
 	$(BIN)/python demo/run.py
 
 test: setup $(SDK)/.done
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .
