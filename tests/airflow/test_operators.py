@@ -127,6 +127,10 @@ def test_a_whole_retrain(source: S3DataSource, registry: Any) -> None:
     datasets = registry.get_datasets("m", "v1")
     assert {dataset.role for dataset in datasets} == {"training", "testing", "serving", "actuals"}
     assert {dataset.data_source.uri for dataset in datasets} == {serving["table_uri"]}
+    assert {dataset.role: dataset.labels for dataset in datasets} == {
+        **dict.fromkeys(("training", "testing", "actuals"), labels),
+        "serving": None,
+    }
     assert registry.get_dataset_sync_status("m", "v1", "serving")["enabled"] is False
 
     again = run(dag)
@@ -145,6 +149,14 @@ def test_rendering_leaves_a_shared_source_alone(source: S3DataSource) -> None:
         )
     run(dag)
     assert source == before
+
+
+def test_every_source_of_many_is_rendered() -> None:
+    # Airflow remembers by id what it has rendered, and the ids of copies come again.
+    sources = [S3DataSource(object_path=f"b/{{{{ x }}}}/{n}", object_format="delta") for n in range(50)]
+    grant = GrantS3ReadAccessOperator(task_id="t", role_name="r", data_sources=sources)
+    rendered = grant.render_template(grant.data_sources, {"x": "k"})
+    assert [source.uri for source in rendered] == [f"s3://b/k/{n}" for n in range(50)]
 
 
 def test_a_schema_is_inferred_with_overrides(source: S3DataSource) -> None:
