@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +101,13 @@ def test_an_asset_of_a_version_is_normalised_and_becomes_lineage() -> None:
     assert (dataset.namespace, dataset.name) == ("aporia://prod", "a/b c/2026-11-23 é")
     with pytest.raises(ValueError, match="aporia://<environment>/<model>/<version>"):
         Asset(uri="aporia://prod/only-a-model")
+
+
+def test_the_dag_of_the_readme_is_one() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    names: dict[str, Any] = {}
+    exec(code, names)
+    dag = names["model"].dag
+    assert [task.task_id for task in dag.topological_sort()] == ["model", "version", "serving"]
