@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
 from aporia_provider.datasets import DatasetArguments
 from aporia_provider.errors import ConflictError, NotFoundError
+from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 
 IfExists = Literal["match", "skip", "fail"]
@@ -78,8 +79,13 @@ class AporiaApi(Protocol):
     ) -> Registered:
         """Register a version of a model with its schema."""
 
-    def get_model_versions(self, model_id: str) -> list[Version]:
-        """List the versions of a model, oldest first."""
+    def get_model_versions(self, model_id: str, name: str | None = None) -> list[Version]:
+        """
+        List the versions of a model, oldest first.
+
+        :param name: Only the version of this name, if there is one. A server that follows the public
+            documentation only does not know this question; the answer is the same, but costs more.
+        """
 
     def connect_dataset(
         self,
@@ -134,11 +140,12 @@ def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> Vers
 
     :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
     """
-    versions = {version["name"]: version for version in api.get_model_versions(model_id)}
-    if model_version not in versions:
-        known = ", ".join(sorted(versions)) or "none"
-        raise NotFoundError(f"Model {model_id!r} has no version {model_version!r}; it has {known}")
-    registration = versions[model_version].get("registration")
+    found = api.get_model_versions(model_id, model_version)
+    if not found:
+        known = [version["name"] for version in api.get_model_versions(model_id)]
+        hint = nearest(model_version, known)
+        raise NotFoundError(f"Model {model_id!r} has no version {model_version!r}; {hint}")
+    registration = found[0].get("registration")
     return VersionSchema.from_wire(registration) if registration else None
 
 

@@ -32,11 +32,14 @@ class Versions(Scope):
             found = differences(row.registration, body)
             return settle(f"Version {model_version!r} of model {model_id!r}", row.id, found, if_exists)
 
-    def get_model_versions(self, model_id: str) -> list[Version]:
-        """List the versions of a model, oldest first."""
+    def get_model_versions(self, model_id: str, name: str | None = None) -> list[Version]:
+        """List the versions of a model, oldest first, or only the one of this name."""
         with self.database.reading() as session:
             model = find_model(session, self.environment, model_id)
             query = select(VersionRow).filter_by(model_key=model.key).order_by(VersionRow.key)
+            if name is not None:
+                check_names(name=name)
+                query = query.filter_by(name=name)
             return [_version(row) for row in session.scalars(query)]
 
     def get_schema(self, model_id: str, model_version: str) -> VersionSchema:

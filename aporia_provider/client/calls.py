@@ -97,21 +97,23 @@ class Calls:
         found = lines(reply.body, "differences")
         if found:
             return settled(reply, subject, model_version, found, if_exists)
-        versions = yield from self.get_model_versions(model_id)
-        there = next((version for version in versions if version["name"] == model_version), None)
-        if there is None:
+        there = yield from self.get_model_versions(model_id, model_version)
+        if not there:
             raise reply.failure()
-        return settled(reply, subject, there["id"], compared(there, body, subject), if_exists)
+        return settled(reply, subject, there[0]["id"], compared(there[0], body, subject), if_exists)
 
-    def get_model_versions(self, model_id: str) -> Call[list[Version]]:
-        """List the versions of a model, oldest first."""
-        path = f"{_model(model_id)}/versions"
+    def get_model_versions(self, model_id: str, name: str | None = None) -> Call[list[Version]]:
+        """List the versions of a model, oldest first, or only the one of this name."""
+        query = "" if name is None else f"?name={segment(name, 'version')}"
+        path = f"{_model(model_id)}/versions{query}"
         reply = yield Request(f"Listing the versions of model {model_id!r}", "GET", path)
         body = reply.accepted()
         found = body.get("versions") if isinstance(body, Mapping) else body
         if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
             raise AporiaError(reply.says("the reply is not a list of versions"), status=reply.status)
-        return [version_in(item) for item in found]
+        versions = [version_in(item) for item in found]
+        # A server that does not know the question answers with all of them.
+        return [version for version in versions if name in (None, version["name"])]
 
     def connect_dataset(
         self,

@@ -166,6 +166,8 @@ def test_a_version_is_created_once_and_shown_with_its_schema_in_order(api: Apori
     assert api.create_model_version("m", "v1", SCHEMA) == {"id": first["id"], "status": "unchanged"}
     api.create_model_version("m", "v0", SCHEMA)
     older, newer = api.get_model_versions("m")
+    assert api.get_model_versions("m", newer["name"]) == [newer]
+    assert api.get_model_versions("m", "no such version") == []
     assert (older["id"], older["name"], older["model_type"]) == (first["id"], "v1", "binary")
     assert newer["name"] == "v0"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", older["created_at"])
@@ -363,6 +365,7 @@ def test_ids_may_be_any_text(api: AporiaApi, odd: str) -> None:
     api.connect_dataset("serving", odd, odd, data_source=source, id_column=odd, timestamp_column=odd)
     assert api.get_dataset_sync_status(odd, odd, "serving")["enabled"] is True
     assert [found["name"] for found in api.get_model_versions(odd)] == [odd]
+    assert [found["name"] for found in api.get_model_versions(odd, odd)] == [odd]
     api.delete_model(odd)
     with pytest.raises(NotFoundError):
         api.get_model_versions(odd)

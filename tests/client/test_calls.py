@@ -44,6 +44,12 @@ def test_versions_come_as_a_list_or_wrapped(ask: Ask, server: RecordingServer) -
     assert ask("get_model_versions", "m") == [{**expected, "registration": {"name": "v1"}}]
 
 
+def test_a_server_that_lists_all_versions_is_asked_for_one(ask: Ask, server: RecordingServer) -> None:
+    server.answer(Answer(200, [{"id": name, "name": name} for name in ("v1", "a/b", "v2")]))
+    assert [version["id"] for version in ask("get_model_versions", "m", "a/b")] == ["a/b"]
+    assert server.asked == [("GET", "/v1beta/models/m/versions?name=a%2Fb")]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

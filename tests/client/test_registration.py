@@ -99,7 +99,7 @@ def test_a_version_that_is_there_is_compared(ask: Ask, server: RecordingServer, 
     server.answer(*first, CONFLICT, listed(model_type="binary", registration=REGISTERED))
     same = ask("create_model_version", "m", "v", SCHEMA, client=client)
     assert same == {"id": "id-1", "status": "unchanged"}
-    assert server.asked == [("POST", VERSIONS)] * (1 + len(first)) + [("GET", VERSIONS)]
+    assert server.asked == [("POST", VERSIONS)] * (1 + len(first)) + [("GET", f"{VERSIONS}?name=v")]
     other = {**REGISTERED, "model_type": "multiclass", "labels": ["x"]}
     server.answer(*first, CONFLICT, listed(model_type="multiclass", registration=other))
     with pytest.raises(ConflictError) as caught:

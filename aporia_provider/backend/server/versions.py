@@ -19,9 +19,9 @@ _OPTIONAL = ("model_data_type", "labels", "feature_importance", "mapping")
 
 
 @router.get(f"{MODEL}/versions", responses=replies(VersionsReply))
-def get_versions(registry: Here, model_id: str) -> Any:
-    """List the versions of a model, oldest first."""
-    return registry.get_model_versions(model_id)
+def get_versions(registry: Here, model_id: str, name: str | None = None) -> Any:
+    """List the versions of a model, oldest first, or only the one of this name."""
+    return registry.get_model_versions(model_id, name)
 
 
 @router.post(
