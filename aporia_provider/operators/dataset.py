@@ -144,9 +144,14 @@ class ConnectDatasetOperator(VersionOperator):
         )
 
     def _check(self, api: AporiaApi, dataset: DatasetConnection) -> dict[str, Any]:
-        if not self.preflight or not isinstance(dataset.data_source, S3DataSource):
-            self.log.warning("Connecting without preflight")
-            return {"preflight": "skipped", "table_version": None, "rows": None}
+        unchecked = {"preflight": "skipped", "table_version": None, "rows": None}
+        if not self.preflight:
+            return unchecked
+        if not isinstance(dataset.data_source, S3DataSource):
+            self.log.warning(
+                "Connected unchecked: preflight cannot read %s sources", dataset.data_source.type
+            )
+            return unchecked
         self.registered = self.schema or registered_schema(api, self.model_id, self.model_version)
         report = self.delta_lake_hook.preflight(dataset, self.registered, check_rows=self.check_rows)
         for warning in report.warnings:
