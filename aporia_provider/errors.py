@@ -61,7 +61,6 @@ class ConflictError(AporiaError):
 
     def __init__(self, message: str, *, differences: Sequence[str] = (), status: int | None = None) -> None:
         super().__init__(_with_lines(message, differences), status=status)
-        self.summary = message
         self.differences = list(differences)
 
 
@@ -74,7 +73,6 @@ class ValidationError(AporiaError):
 
     def __init__(self, message: str, *, problems: Sequence[str] = (), status: int | None = None) -> None:
         super().__init__(_with_lines(message, problems), status=status)
-        self.summary = message
         self.problems = list(problems)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.engine.functions import SYNTAX, why_refused
+from aporia_provider.engine.functions import CHANGING, SYNTAX, why_refused
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -127,6 +127,9 @@ def _faults_in_expression(root: exp.Expression) -> Iterator[str]:
         for kinds, reason in refused:
             if isinstance(node, kinds):
                 yield reason
+        # The clock and the user are words of the language as well, without a parenthesis.
+        if type(node).__name__.startswith(("Current", "Local", "SessionUser")):
+            yield CHANGING
         if isinstance(node, exp.Alias) and node is not root:
             yield "a name (AS …) belongs at the end of the expression only"
 

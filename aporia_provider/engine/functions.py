@@ -28,11 +28,11 @@ ALLOWED = _names(
 
     bigint binary boolean cast date decimal double float int smallint string timestamp tinyint try_cast
 
-    add_months convert_timezone curdate current_date current_timestamp current_timezone date_add date_diff
+    add_months convert_timezone date_add date_diff
     date_format date_from_unix_date date_part date_sub date_trunc dateadd datediff datepart day dayname
-    dayofmonth dayofweek dayofyear extract from_unixtime from_utc_timestamp hour last_day localtimestamp
+    dayofmonth dayofweek dayofyear extract from_unixtime from_utc_timestamp hour last_day
     make_date make_dt_interval make_interval make_timestamp make_timestamp_ltz make_timestamp_ntz
-    make_ym_interval minute month monthname months_between next_day now quarter second timestamp_micros
+    make_ym_interval minute month monthname months_between next_day quarter second timestamp_micros
     timestamp_millis timestamp_seconds timestampadd timestampdiff to_date to_timestamp to_timestamp_ltz
     to_timestamp_ntz to_unix_timestamp to_utc_timestamp trunc try_make_interval try_make_timestamp
     try_to_date try_to_timestamp unix_date unix_micros unix_millis unix_seconds unix_timestamp weekday
@@ -75,6 +75,8 @@ SYNTAX = _names(
     """
 )
 
+CHANGING = "it gives another value at each read"
+
 _REASONS = {
     "it brings several rows together into one, and a data source keeps its rows": """
         any any_value approx_count_distinct approx_percentile array_agg avg bit_and bit_or bit_xor
@@ -88,8 +90,9 @@ _REASONS = {
     "it makes several rows of one, so that the id identifies none of them": """
         explode explode_outer inline inline_outer json_tuple posexplode posexplode_outer stack
         variant_explode variant_explode_outer""",
-    "it gives another value at each read": """
-        monotonically_increasing_id rand randn random randstr shuffle spark_partition_id uniform uuid""",
+    CHANGING: """
+        curdate current_date current_time current_timestamp current_timezone localtimestamp
+        monotonically_increasing_id now rand randn random randstr shuffle spark_partition_id uniform uuid""",
     "it depends on where the row is stored, which compaction changes": """
         input_file_block_length input_file_block_start input_file_name""",
     "it runs code or reaches beyond the row": """

@@ -14,7 +14,9 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from aporia_provider.backend.attachments import Kind
 from aporia_provider.backend.database import Database
+from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import create_app
 from aporia_provider.backend.tokens import create_token, digest
 from tests.backend.running import Served, serving, token_for
@@ -137,6 +139,25 @@ def test_every_reply_to_the_sdk_is_json(api: Api) -> None:
         assert (path, reply.status_code) == (path, 200)
         assert reply.headers["content-type"] == "application/json"
         assert reply.json() is not None
+
+
+def test_what_is_sent_for_a_version_is_kept_and_the_latest_wins(api: Api, shared_sqlite_url: str) -> None:
+    sent: dict[Kind, dict[str, Any]] = {
+        "feature_importance": {"a": 1.5, "b": 2},
+        "feature_positions": {"a": 2, "b": 1},
+        "model_artifact": {"artifact_base64": "QUJD", "artifact_type": "onnx"},
+        "index_to_word_mapping": {"0": "the", "1": "a"},
+        "training_sample": {"features": [{"a": 1}], "labels": [{"p": True}], "raw_inputs": None},
+    }
+    flat = ("model_artifact", "training_sample")
+    api.post("/v1beta/models/m/versions/v1/feature_importance", {"feature_importance": {"a": 9}})
+    for kind, body in sent.items():
+        api.post(f"/v1beta/models/m/versions/v1/{kind}", body if kind in flat else {kind: body})
+    api.post("/v1beta/models/m/owner", {"owner": "o@example.com"})
+    with Database(shared_sqlite_url) as database:
+        registry = Registry(database, api.environment)
+        assert {kind: registry.get_attachment("m", "v1", kind) for kind in sent} == sent
+        assert registry.get_model_owner("m") == "o@example.com"
 
 
 def test_the_replies_that_are_read_have_the_documented_shape(api: Api) -> None:

@@ -58,7 +58,9 @@ a <=> b
 a BETWEEN 1 AND 2
 a || '(' || 'reflect(1)' || ')'
 concat('-- no comment', '/* none */', '; select')
-current_date()
+to_date(ts)
+unix_timestamp(ts)
+`current_date`
 (a + b) * -c AS e
 split(s, ',')[0]
 NULL AS nothing
@@ -123,6 +125,11 @@ BAD = {
     "explode(arr)": "several rows of one",
     "rand()": "another value at each read",
     "uuid()": "another value at each read",
+    "now() AS t": "another value at each read",
+    "current_date": "another value at each read",
+    "date_diff(CURRENT_TIMESTAMP, ts)": "another value at each read",
+    "unix_timestamp()": "another value at each read",
+    "current_user AS who": "another value at each read",
 }
 
 
