@@ -1,0 +1,1 @@
+"""What tables are like: additive states made from their rows, and the metrics computed from those."""

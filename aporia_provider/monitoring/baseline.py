@@ -1,0 +1,73 @@
+"""Grids of a baseline: the bins and categories on which everything that comes later is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aporia_provider.monitoring.arrays import as_floats, items, plain, readable, vectors
+from aporia_provider.monitoring.fields import NUMERIC, VALUES, VECTORS, vector_grid
+from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.plan import FieldPlan, Grid
+from aporia_provider.monitoring.texts import entries, text_counts
+from aporia_provider.monitoring.values import shortened
+from aporia_provider.monitoring.vectors import VectorGrid, norms
+
+
+def make_grids(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, Grid]:
+    """
+    Make the grids of fields.
+
+    :param rows: Rows of the baseline, or a sample of them, in any order.
+    :param fields: The fields; those without values get no grid.
+    """
+    grids: dict[str, Grid] = {}
+    for field in fields:
+        column = rows.column(field.column)
+        array = readable(plain(pa.concat_arrays(column.chunks or [pa.array([], column.type)])), field.type)
+        grids |= {key: grid for key, grid in _grids(field, array.drop_null()) if grid is not None}
+    return grids
+
+
+def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Grid | None]]:
+    if field.type in NUMERIC:
+        yield field.key, _numeric(pc.utf8_length(array) if field.type == "text" else array)
+    elif field.type in VALUES:
+        yield field.key, _categories(items(array)[0] if field.type == "array" else array)
+    elif field.type in VECTORS:
+        yield field.key, _vectors(field, array)
+    else:
+        yield from _dicts(field.key, dict(entries(array)))
+
+
+def _dicts(key: str, found: Mapping[str, pa.Array]) -> Iterator[tuple[str, Grid | None]]:
+    short = {shortened(name): values for name, values in found.items()}
+    if short:
+        categories = CategoryGrid.of({name: len(values) for name, values in short.items()})
+        yield key, categories
+        yield from ((f"{key}[{name}]", _numeric(short[name])) for name in categories.values)
+
+
+def _numeric(array: pa.Array) -> NumericGrid | None:
+    return NumericGrid.of(as_floats(array)[0])
+
+
+def _categories(array: pa.Array) -> CategoryGrid | None:
+    counts = {shortened(text): count for text, count in text_counts(array).items()}
+    return CategoryGrid.of(counts) if counts else None
+
+
+def _vectors(field: FieldPlan, array: pa.Array) -> VectorGrid | None:
+    numbers, lengths = vectors(array, field.dimensions)
+    grid = vector_grid(field, None)
+    if not lengths.any():
+        return grid
+    # The commonest dimension; of two that are equally common, the lesser.
+    common = min(Counter(lengths[lengths > 0].tolist()).items(), key=lambda item: (-item[1], item[0]))[0]
+    dimension = grid.dimension if grid else common
+    right = numbers[np.repeat(lengths == dimension, lengths)].reshape(-1, dimension)
+    return VectorGrid(dimension, NumericGrid.of(norms(right)))

@@ -1,0 +1,76 @@
+"""From the values of a field to its states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aporia_provider.monitoring.arrays import as_floats, items, readable, vectors
+from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.plan import FieldPlan, Grid
+from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.texts import entries, text_counts
+from aporia_provider.monitoring.values import ValueState, shortened
+from aporia_provider.monitoring.vectors import VectorGrid, VectorState
+
+NUMERIC = ("numeric", "datetime", "text")
+VALUES = ("categorical", "string", "boolean", "array")
+VECTORS = ("vector", "tensor")
+
+
+def field_states(field: FieldPlan, array: pa.Array, grids: Mapping[str, Grid]) -> Iterator[tuple[str, State]]:
+    """
+    Make the states of a field from its values in some rows of a bucket.
+
+    :param field: The field.
+    :param array: Its values, one for each row.
+    :param grids: Grids by key.
+    :return: Pairs of a key and a state; a dict has a key of its own for each of the keys of its grid.
+    """
+    grid, array = grids.get(field.key), readable(array, field.type)
+    if field.type in NUMERIC:
+        numbers, nulls = as_floats(pc.utf8_length(array) if field.type == "text" else array)
+        yield field.key, NumericState.of(numbers, nulls, cast("NumericGrid | None", grid))
+    elif field.type in VALUES:
+        yield field.key, _values(field.type, array, cast("CategoryGrid | None", grid))
+    elif field.type in VECTORS:
+        yield field.key, _vectors(field, array, vector_grid(field, grid))
+    else:
+        yield from _dicts(field.key, array, grids)
+
+
+def vector_grid(field: FieldPlan, grid: Grid | None) -> VectorGrid | None:
+    """The grid of a vector; what a tensor's schema says about its dimensions holds without a baseline."""
+    if field.dimensions:
+        norm = grid.norm if isinstance(grid, VectorGrid) else None
+        return VectorGrid(math.prod(field.dimensions), norm)
+    return cast("VectorGrid | None", grid)
+
+
+def _values(type_: str, array: pa.Array, grid: CategoryGrid | None) -> ValueState:
+    present = array.drop_null()
+    held = items(present)[0] if type_ == "array" else present
+    return ValueState.of(text_counts(held), len(array), array.null_count, grid)
+
+
+def _vectors(field: FieldPlan, array: pa.Array, grid: VectorGrid | None) -> VectorState:
+    return VectorState.of(*vectors(array.drop_null(), field.dimensions), array.null_count, grid)
+
+
+def _dicts(key: str, array: pa.Array, grids: Mapping[str, Grid]) -> Iterator[tuple[str, State]]:
+    found = dict(entries(array.drop_null()))
+    counts = {name: len(values) for name, values in found.items()}
+    grid = cast("CategoryGrid | None", grids.get(key))
+    yield key, ValueState.of(counts, len(array), array.null_count, grid)
+    short = {shortened(name): values for name, values in found.items()}
+    for name in grid.values if grid else ():
+        numbers, nulls = as_floats(short[name]) if name in short else (np.empty(0), 0)
+        absent = len(array) - nulls - len(numbers)
+        place = f"{key}[{name}]"
+        yield place, NumericState.of(numbers, nulls + absent, cast("Any", grids.get(place)))

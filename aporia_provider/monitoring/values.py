@@ -1,0 +1,89 @@
+"""The state of values that are told apart by their text: categories, booleans, strings, items of arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from aporia_provider.monitoring.distinct import SAMPLE, ValueSample
+from aporia_provider.monitoring.states import GREATEST, LEAST, TALLY, TOTAL, State, part
+
+if TYPE_CHECKING:
+    from aporia_provider.monitoring.grid import CategoryGrid
+
+_LONGEST = 200
+
+
+@dataclass(frozen=True)
+class ValueState(State):
+    """
+    What is kept of texts.
+
+    :param rows: Rows, whatever is in them.
+    :param nulls: Rows without a value.
+    :param known: Counts of the categories of the grid.
+    :param others: Counts of all other texts, sampled if there are many.
+    :param other_count: How often those occur.
+    :param length: Sum of the lengths, in characters.
+    :param shortest: Least length.
+    :param longest: Greatest length.
+    """
+
+    kind: ClassVar[str] = "values"
+
+    rows: int = part(TOTAL)
+    nulls: int = part(TOTAL)
+    known: dict[str, int] = part(TALLY)
+    others: ValueSample = part(SAMPLE)
+    other_count: int = part(TOTAL)
+    length: int = part(TOTAL)
+    shortest: int | None = part(LEAST)
+    longest: int | None = part(GREATEST)
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int], rows: int, nulls: int, grid: CategoryGrid | None) -> ValueState:
+        """
+        Make it from counts by text.
+
+        :param counts: Text to how often it occurs, none of them 0.
+        :param rows: How many rows there are.
+        :param nulls: How many of them have no value.
+        :param grid: The categories to count for certain, if they are known yet.
+        """
+        lengths = [len(text) for text in counts]
+        length = sum(map(operator.mul, lengths, counts.values()))
+        shortest, longest = min(lengths, default=None), max(lengths, default=None)
+        if longest is not None and longest > _LONGEST:
+            counts = {shortened(text): count for text, count in counts.items()}
+        categories = frozenset(grid.values) if grid else frozenset()
+        others = {text: count for text, count in counts.items() if text not in categories}
+        return cls(
+            rows=rows,
+            nulls=nulls,
+            known={text: count for text, count in sorted(counts.items()) if text in categories},
+            others=ValueSample.of(others),
+            other_count=sum(others.values()),
+            length=length,
+            shortest=shortest,
+            longest=longest,
+        )
+
+    @property
+    def count(self) -> int:
+        """How many values there are; an array brings several in a row."""
+        return sum(self.known.values()) + self.other_count
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct texts there are; an estimate if the others were sampled."""
+        return len(self.known) + self.others.distinct
+
+
+def shortened(text: str) -> str:
+    """The text, or the beginning of a long one with a hash of all of it."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}… {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
