@@ -1,0 +1,244 @@
+"""
+Distances of two distributions from the counts of the same bins, in any order of the bins.
+
+Each is returned with the value to be expected of two samples of one and the same distribution, since none of
+them is zero then: it falls only as the samples grow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from aporia_provider.monitoring.outcomes import Distance, NotEnough, empty, rate
+from aporia_provider.monitoring.rebinning import Bounded, Floats
+
+Counts: TypeAlias = Sequence[int] | Sequence[float] | Floats | Bounded
+"""One count for each bin; none at all if nothing was counted."""
+Zeros: TypeAlias = Literal["floor", "jeffreys", "laplace"]
+"""What the population stability index makes of empty bins."""
+
+_PSEUDOCOUNTS = {"jeffreys": 0.5, "laplace": 1.0}
+
+
+def js_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
+    """
+    The Jensen-Shannon distance: the root of the divergence in bits, from 0 to 1.
+
+    Lin, *Divergence measures based on the Shannon entropy*, IEEE Trans. Inf. Theory 37, 1991. Noise: the
+    divergence is near an eighth of the chi-squared divergence, which is (B - 1)(1/n + 1/m) on average.
+
+    :param baseline: The counts of the bins.
+    :param current: The counts of the same bins.
+    :raises ValueError: The numbers of bins differ.
+    """
+    measure = _Measure(_jensen_shannon, _root, lambda pair: _root_noise(pair.noise / (8 * math.log(2))))
+    return measure.between(baseline, current)
+
+
+def hellinger_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
+    """
+    The Hellinger distance: the root of one minus the sum of sqrt(p q), from 0 to 1.
+
+    Le Cam, *Asymptotic Methods in Statistical Decision Theory*, 1986. Noise: the square is near an eighth of
+    the chi-squared divergence, which is (B - 1)(1/n + 1/m) on average.
+
+    :param baseline: The counts of the bins.
+    :param current: The counts of the same bins.
+    :raises ValueError: The numbers of bins differ.
+    """
+    measure = _Measure(
+        lambda p, q: np.square(np.sqrt(p) - np.sqrt(q)) / 2, _root, lambda pair: _root_noise(pair.noise / 8)
+    )
+    return measure.between(baseline, current)
+
+
+def psi(
+    baseline: Counts, current: Counts, *, zeros: Zeros = "floor", floor: float = 1e-4
+) -> Distance | NotEnough:
+    """
+    The population stability index: the sum of (q - p) ln(q / p).
+
+    Jeffreys, *An invariant form for the prior probability in estimation problems*, Proc. R. Soc. A 186, 1946.
+    Noise: (B - 1)(1/n + 1/m), Yurdakul and Naranjo, *Statistical properties of the population stability
+    index*, J. Risk Model Validation 14, 2020.
+
+    :param baseline: The counts of the bins.
+    :param current: The counts of the same bins.
+    :param zeros: What becomes of empty bins. ``floor``: no share is less than ``floor``, and the others stay
+        as they are. ``jeffreys`` and ``laplace``: 0.5 or 1 is added to the count of each bin in use.
+    :param floor: A positive share.
+    :raises ValueError: The numbers of bins differ.
+    """
+    shares = partial(_floored, floor) if zeros == "floor" else partial(_smoothed, _PSEUDOCOUNTS[zeros])
+    measure = _Measure(
+        lambda p, q: (q - p) * np.log(q / p),
+        lambda terms: float(terms.sum()),
+        lambda pair: pair.noise,
+        shares,
+    )
+    return measure.between(baseline, current)
+
+
+def total_variation(baseline: Counts, current: Counts) -> Distance | NotEnough:
+    """
+    Half the sum of the differences of the shares, from 0 to 1: the share of the values that have moved.
+
+    Noise: each difference is nearly normal with variance p(1 - p)(1/n + 1/m), and the mean of a normal
+    variable's absolute value is its deviation times sqrt(2/pi).
+
+    :param baseline: The counts of the bins.
+    :param current: The counts of the same bins.
+    :raises ValueError: The numbers of bins differ.
+    """
+
+    def noise(pair: _Pair) -> float:
+        spread = float(np.sqrt(pair.pooled * (1 - pair.pooled)).sum())
+        return min(1.0, spread * math.sqrt(rate(pair.samples, pair.baseline_samples) / (2 * math.pi)))
+
+    measure = _Measure(lambda p, q: np.abs(p - q) / 2, lambda terms: min(1.0, float(terms.sum())), noise)
+    return measure.between(baseline, current)
+
+
+def linf_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
+    """
+    The greatest difference of two shares of the same bin, from 0 to 1. Its noise is not given.
+
+    :param baseline: The counts of the bins.
+    :param current: The counts of the same bins.
+    :raises ValueError: The numbers of bins differ.
+    """
+    measure = _Measure(lambda p, q: np.abs(p - q), lambda terms: float(terms.max()), lambda pair: None)
+    return measure.between(baseline, current)
+
+
+def euclidean_distance(
+    baseline: Sequence[float],
+    current: Sequence[float],
+    *,
+    samples: int,
+    baseline_samples: int,
+    variances: Sequence[float] | None = None,
+) -> Distance | NotEnough:
+    """
+    The length of the difference of two mean vectors, in the unit of their components.
+
+    :param baseline: The mean of the baseline's vectors.
+    :param current: The mean of the focal vectors.
+    :param samples: How many vectors the focal side has.
+    :param baseline_samples: How many vectors the baseline has.
+    :param variances: The variance of each component, if known: the noise is the root of their sum times
+        1/n + 1/m, which is the expectation of the squared distance.
+    :raises ValueError: The means have different numbers of components.
+    """
+    missing = empty(samples, baseline_samples)
+    if missing is not None:
+        return missing
+    noise = None
+    if variances is not None:
+        noise = math.sqrt(math.fsum(variances) * rate(samples, baseline_samples))
+    value = math.dist(baseline, current)
+    return Distance(value, noise, 0.0, samples, baseline_samples, len(baseline))
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The shares of the bins that have values on either side."""
+
+    p: Bounded
+    q: Bounded
+    baseline_samples: int
+    samples: int
+
+    @property
+    def noise(self) -> float:
+        """The chi-squared divergence to be expected without drift."""
+        return (len(self.p.value) - 1) * rate(self.samples, self.baseline_samples)
+
+    @property
+    def pooled(self) -> Floats:
+        """The shares of both sides together."""
+        both = self.samples + self.baseline_samples
+        pooled = (self.p.value * self.baseline_samples + self.q.value * self.samples) / both
+        return np.minimum(pooled, 1.0)
+
+    def nearest(self) -> tuple[Floats, Floats]:
+        """Shares as near to each other as they can be."""
+        p = np.minimum(np.maximum(self.p.low, self.q.low), self.p.high)
+        return p, np.minimum(np.maximum(p, self.q.low), self.q.high)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """
+    A distance that comes from a term for each bin.
+
+    Every term is convex in both shares and zero where they are equal. So, of shares which are known only to
+    lie between others, the greatest term is at one of the corners and the least where they are nearest.
+    """
+
+    term: Callable[[Floats, Floats], Floats]
+    total: Callable[[Floats], float]
+    noise: Callable[[_Pair], float | None]
+    shares: Callable[[Floats, float], Floats] = lambda counts, total: counts / total
+
+    def between(self, baseline: Counts, current: Counts) -> Distance | NotEnough:
+        pair = self._pair(_bounded(baseline), _bounded(current))
+        if isinstance(pair, NotEnough):
+            return pair
+        value = self.total(self.term(pair.p.value, pair.q.value))
+        bound = 0.0 if pair.p.exact and pair.q.exact else self._bound(pair, value)
+        return Distance(
+            value, self.noise(pair), bound, pair.samples, pair.baseline_samples, len(pair.p.value)
+        )
+
+    def _pair(self, baseline: Bounded, current: Bounded) -> _Pair | NotEnough:
+        m, n = float(baseline.value.sum()), float(current.value.sum())
+        missing = empty(round(n), round(m))
+        if missing is not None:
+            return missing
+        if len(baseline.value) != len(current.value):
+            raise ValueError(f"{len(baseline.value)} bins cannot be compared to {len(current.value)}")
+        used = (baseline.high > 0) | (current.high > 0)
+        p = baseline.map(lambda counts: self.shares(counts[used], m))
+        return _Pair(p, current.map(lambda counts: self.shares(counts[used], n)), round(m), round(n))
+
+    def _bound(self, pair: _Pair, value: float) -> float:
+        p, q = pair.p, pair.q
+        corners = [self.term(one, other) for one in (p.low, p.high) for other in (q.low, q.high)]
+        greatest = self.total(np.maximum.reduce(corners))
+        return max(0.0, greatest - value, value - self.total(self.term(*pair.nearest())))
+
+
+def _bounded(counts: Counts) -> Bounded:
+    return counts if isinstance(counts, Bounded) else Bounded.exactly(counts)
+
+
+def _floored(floor: float, counts: Floats, total: float) -> Floats:
+    return np.maximum(counts / total, floor)
+
+
+def _smoothed(added: float, counts: Floats, total: float) -> Floats:
+    return (counts + added) / (total + added * len(counts))
+
+
+def _jensen_shannon(p: Floats, q: Floats) -> Floats:
+    terms = _relative_entropy(p, (p + q) / 2) + _relative_entropy(q, (p + q) / 2)
+    return np.maximum(0.0, terms / (2 * math.log(2)))
+
+
+def _relative_entropy(p: Floats, q: Floats) -> Floats:
+    return p * np.log(np.divide(p, q, out=np.ones_like(p), where=p > 0))
+
+
+def _root(terms: Floats) -> float:
+    return min(1.0, math.sqrt(terms.sum()))
+
+
+def _root_noise(square: float) -> float:
+    return min(1.0, math.sqrt(square))

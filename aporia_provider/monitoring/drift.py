@@ -1,0 +1,133 @@
+"""
+Drift of a field: how far its distribution is from the baseline's, by the names of the metrics.
+
+Missing values have no place in any of these distances: they are a metric of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from aporia_provider.monitoring.categories import CategoryHistogram, aligned
+from aporia_provider.monitoring.contingency import ChiSquared, chi_squared
+from aporia_provider.monitoring.cumulative import ks_distance, scale, wasserstein_distance
+from aporia_provider.monitoring.distances import (
+    Counts,
+    Zeros,
+    hellinger_distance,
+    js_distance,
+    linf_distance,
+    psi,
+    total_variation,
+)
+from aporia_provider.monitoring.outcomes import Distance, Minimum, NotEnough
+from aporia_provider.monitoring.rebinning import NumericHistogram, counts_between
+
+_BINNED: dict[str, Callable[[Counts, Counts], Distance | NotEnough]] = {
+    "js_distance": js_distance,
+    "hellinger_distance": hellinger_distance,
+    "total_variation": total_variation,
+    "linf_distance": linf_distance,
+    "psi": psi,
+}
+_CUMULATIVE: dict[str, Callable[[NumericHistogram, NumericHistogram], Distance | NotEnough]] = {
+    "ks_distance": ks_distance,
+    "wasserstein_distance": wasserstein_distance,
+}
+_NORMALISED = "normalised_wasserstein_distance"
+
+SUGGESTED: Final = Minimum()
+"""The least data a verdict should rest on."""
+NUMERIC_METRICS: Final = frozenset((*_BINNED, *_CUMULATIVE, _NORMALISED))
+"""What :func:`numeric_drift` can compute."""
+CATEGORY_METRICS: Final = frozenset((*_BINNED, "chi_squared", "cramers_v"))
+"""What :func:`category_drift` can compute."""
+NUMERIC_SCORE: Final = "js_distance"
+"""What the platform calls the drift score of a numeric field."""
+CATEGORY_SCORE: Final = "hellinger_distance"
+"""What it calls the drift score of a categorical field."""
+
+
+def numeric_drift(
+    metric: str,
+    baseline: NumericHistogram,
+    current: NumericHistogram,
+    *,
+    deviation: float | None = None,
+    zeros: Zeros = "floor",
+    minimum: Minimum = SUGGESTED,
+) -> Distance | NotEnough:
+    """
+    Compare a numeric field's values to the baseline's.
+
+    Distances of bins are taken on the coarse bins of the baseline's grid, the others on all edges. The
+    normalised Wasserstein distance is trimmed and in standard deviations of the baseline.
+
+    :param metric: One of :data:`NUMERIC_METRICS`.
+    :param baseline: The baseline's histogram.
+    :param current: The focal histogram, on the same grid or on that of another model version.
+    :param deviation: The baseline's population standard deviation; only the normalised distance takes it.
+    :param zeros: What the population stability index makes of empty bins.
+    :param minimum: How much data it takes. The number of values per bin matters to distances of bins only.
+    :raises ValueError: There is no such metric, or it takes the deviation.
+    """
+    if metric not in NUMERIC_METRICS:
+        raise ValueError(f"{metric!r} is no distance of numeric fields")
+    if metric in _CUMULATIVE:
+        return _enough(_CUMULATIVE[metric](baseline, current), minimum, per_bin=False)
+    if metric == _NORMALISED:
+        return _enough(_normalised(baseline, current, deviation), minimum, per_bin=False)
+    sides = (counts_between(side, baseline.grid.boundaries) for side in (baseline, current))
+    return _enough(_binned(metric, zeros)(*sides), minimum, per_bin=True)
+
+
+def category_drift(
+    metric: str,
+    baseline: CategoryHistogram,
+    current: CategoryHistogram,
+    *,
+    zeros: Zeros = "floor",
+    minimum: Minimum = SUGGESTED,
+) -> Distance | NotEnough:
+    """
+    Compare a categorical field's values to the baseline's.
+
+    :param metric: One of :data:`CATEGORY_METRICS`; ``chi_squared`` returns a
+        :class:`~aporia_provider.monitoring.contingency.ChiSquared`.
+    :param baseline: The baseline's histogram.
+    :param current: The focal histogram.
+    :param zeros: What the population stability index makes of categories that one side lacks.
+    :param minimum: How much data it takes.
+    :raises ValueError: There is no such metric.
+    """
+    if metric not in CATEGORY_METRICS:
+        raise ValueError(f"{metric!r} is no distance of categorical fields")
+    sides = aligned(baseline, current)
+    if metric not in ("chi_squared", "cramers_v"):
+        return _enough(_binned(metric, zeros)(*sides), minimum, per_bin=True)
+    test = chi_squared(*sides)
+    effect = test.cramers_v if metric == "cramers_v" and isinstance(test, ChiSquared) else test
+    return _enough(effect, minimum, per_bin=True)
+
+
+def _binned(metric: str, zeros: Zeros) -> Callable[[Counts, Counts], Distance | NotEnough]:
+    return partial(psi, zeros=zeros) if metric == "psi" else _BINNED[metric]
+
+
+def _normalised(
+    baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
+) -> Distance | NotEnough:
+    if deviation is None:
+        raise ValueError(f"{_NORMALISED!r} takes the baseline's standard deviation")
+    unit = scale(baseline, deviation)
+    distance = wasserstein_distance(baseline, current, margin=unit)
+    return distance if isinstance(distance, NotEnough) else distance.divided_by(unit)
+
+
+def _enough(outcome: Distance | NotEnough, minimum: Minimum, *, per_bin: bool) -> Distance | NotEnough:
+    if isinstance(outcome, NotEnough):
+        return outcome
+    bins = outcome.bins if per_bin else 1
+    return minimum.shortage(outcome.samples, outcome.baseline_samples, bins) or outcome
