@@ -1,0 +1,126 @@
+"""The state of binary classification: two histograms of scores, and exact sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.exact import exact_sum
+from aporia_provider.monitoring.performance.grid import Grid, grid_of
+from aporia_provider.monitoring.performance.labelled import Labelled, judge_readings, of_one_length
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parts import HISTOGRAM, nothing_if_zero
+from aporia_provider.monitoring.performance.readings import is_number, numbers, plain, truths
+from aporia_provider.monitoring.states import SUM, TOTAL, part
+
+BINS = 1000
+"""So that every threshold of up to three decimals is on an edge."""
+CLIP = 1e-15
+"""What the log loss takes for a chance of zero."""
+_AT_ONCE = 1 << 14  # Slices of this length stay in the processor's cache.
+
+Scores = NDArray[np.float64]
+Truths = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Binary(Labelled):
+    """
+    Scores, or decisions, and whether they were right.
+
+    A decision (``true``, ``1``, the positive class) is the score 1 or 0.
+
+    :param positives: Labelled rows whose label is true, by the bin of their score (see :class:`Grid`).
+    :param negatives: The same of those whose label is false.
+    :param decided: Labelled rows whose score is exactly 0 or 1.
+    :param outside: Labelled rows whose score is outside [0, 1] and so no probability.
+    :param scores: Sum of the scores that are probabilities.
+    :param log_loss: Sum of -ln(probability of what happened), clipped at 1e-15 (Good, *Rational decisions*,
+        J. R. Stat. Soc. B 14, 1952).
+    :param brier: Sum of (score - label)² (Brier, *Verification of forecasts expressed in terms of
+        probability*, Monthly Weather Review 78, 1950).
+    """
+
+    kind: ClassVar[str] = "binary-performance"
+
+    positives: tuple[int, ...] = part(HISTOGRAM)
+    negatives: tuple[int, ...] = part(HISTOGRAM)
+    decided: int = part(TOTAL)
+    outside: int = part(TOTAL)
+    scores: Fraction = part(SUM)
+    log_loss: Fraction = part(SUM)
+    brier: Fraction = part(SUM)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Scores (numbers), or decisions (booleans, text).
+        :param labels: Booleans, 0 and 1, text that says so, or classes (:attr:`Options.positive`).
+        """
+        predictions = plain(predictions)
+        of_one_length(predictions, labels)
+        scored = is_number(predictions.type)
+        prediction = numbers(predictions) if scored else truths(predictions, options.positive)
+        label = truths(labels, options.positive)
+        judged = judge_readings(prediction, label)
+        scores, true = judged.of(prediction.values), judged.of(label.values) == 1
+        settings = {"edges": list(map(float, options.edges)), "positive": options.positive}
+        return cls(
+            made_with=settings,
+            **judged.counts,
+            **_histograms(scores, true, grid_of(options.edges, BINS)),
+            **_sums(scores, true),
+        )
+
+    @property
+    def grid(self) -> Grid:
+        """The bins of the histograms."""
+        return grid_of(self.made_with.get("edges", Options().edges), BINS)
+
+    @property
+    def true(self) -> int:
+        """Labelled rows whose label is true."""
+        return sum(self.positives)
+
+    @property
+    def false(self) -> int:
+        """Labelled rows whose label is false."""
+        return sum(self.negatives)
+
+
+def _slices(scores: Scores, true: Truths) -> Iterator[tuple[Scores, Truths]]:
+    for start in range(0, len(scores), _AT_ONCE):
+        yield scores[start : start + _AT_ONCE], true[start : start + _AT_ONCE]
+
+
+def _histograms(scores: Scores, true: Truths, grid: Grid) -> dict[str, Any]:
+    both = np.zeros(2 * grid.count, dtype=np.int64)
+    for some, are_true in _slices(scores, true):
+        both += np.bincount(grid.bins(some) + grid.count * are_true, minlength=len(both))
+    counts = both.tolist()
+    return {
+        "positives": nothing_if_zero(counts[grid.count :]),
+        "negatives": nothing_if_zero(counts[: grid.count]),
+        "decided": int(np.count_nonzero((scores == 0) | (scores == 1))),
+    }
+
+
+def _sums(scores: Scores, true: Truths) -> dict[str, Any]:
+    inside = (scores >= 0) & (scores <= 1)
+    outside = len(scores) - int(np.count_nonzero(inside))
+    if outside:
+        scores, true = scores[inside], true[inside]
+    sums = {"scores": Fraction(), "log_loss": Fraction(), "brier": Fraction()}
+    for some, are_true in _slices(scores, true):
+        chances = np.where(are_true, some, 1 - some)
+        sums["scores"] += exact_sum(some)
+        sums["log_loss"] += exact_sum(-np.log(np.clip(chances, CLIP, 1 - CLIP)))
+        sums["brier"] += exact_sum((some - are_true) ** 2)
+    return {"outside": outside, **sums}

@@ -1,0 +1,89 @@
+"""Metrics of binary classification, from the state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.binary import Binary
+from aporia_provider.monitoring.performance.calibration import calibration_bias, calibration_error
+from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, cut
+from aporia_provider.monitoring.performance.curves import average_precision, roc_area
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.values import Value, conclude
+
+Metric = Callable[[Binary, Parameters], Value]
+
+_BETWEEN_DECISIONS = 0.5
+
+
+def cut_at(state: Binary, parameters: Parameters) -> Cut:
+    """
+    The confusion at :attr:`Parameters.threshold`. Decisions need none.
+
+    :raises aporia_provider.errors.ValidationError: if scores have no threshold, or one beyond the bins.
+    """
+    threshold = parameters.threshold
+    if threshold is None and state.decided < state.labelled:
+        low, high = state.grid.edges[[0, -1]]
+        raise ValidationError(
+            f"The predictions are scores: the metric needs a threshold from {low:g} to {high:g}"
+        )
+    if threshold is None:
+        threshold = _BETWEEN_DECISIONS
+    return cut(state.positives, state.negatives, state.grid, threshold)
+
+
+def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
+    if not found.corners or parameters.threshold is None:
+        return None
+    place = state.grid.place(parameters.threshold)
+    moved = found.corners[-1].tp + found.corners[-1].fp - found.corners[0].tp - found.corners[0].fp
+    return (
+        f"answered at {place.edge:g}, the bin edge nearest to the threshold {parameters.threshold:g}: "
+        f"{moved} rows are in its bin"
+    )
+
+
+def _rate(rate: Rate) -> Metric:
+    def metric(state: Binary, parameters: Parameters) -> Value:
+        found = cut_at(state, parameters)
+        number, bound = rate.bounded(found)
+        note = _note(state, parameters, found) if number is not None else rate.undefined
+        return conclude(state, parameters, number, bound=bound, reason=note)
+
+    return metric
+
+
+def _cell(name: str) -> Metric:
+    def metric(state: Binary, parameters: Parameters) -> Value:
+        found = cut_at(state, parameters)
+        count = getattr(found.counts, name)
+        bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
+        return conclude(state, parameters, count, bound=bound, reason=_note(state, parameters, found))
+
+    return metric
+
+
+def _mean(total: Callable[[Binary], Fraction]) -> Metric:
+    def metric(state: Binary, parameters: Parameters) -> Value:
+        if state.outside:
+            reason = f"{state.outside} scores are no probabilities from 0 to 1"
+            return conclude(state, parameters, None, reason=reason)
+        return conclude(state, parameters, total(state) / state.labelled)
+
+    return metric
+
+
+METRICS: Mapping[str, Metric] = {
+    **{name: _rate(rate) for name, rate in RATES.items()},
+    **{f"{cell}_count": _cell(cell) for cell in CELLS},
+    "auc_roc": roc_area,
+    "average_precision": average_precision,
+    "logloss": _mean(lambda state: state.log_loss),
+    "brier": _mean(lambda state: state.brier),
+    "calibration_error": calibration_error,
+    "calibration_bias": calibration_bias,
+}
+"""Metrics of binary classification by name."""

@@ -1,0 +1,109 @@
+"""All states and metrics of performance, by model type and name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance import (
+    binary_metrics,
+    multiclass,
+    multilabel_metrics,
+    ranking_metrics,
+    regression,
+)
+from aporia_provider.monitoring.performance.binary import Binary
+from aporia_provider.monitoring.performance.labelled import Labelled
+from aporia_provider.monitoring.performance.multiclass import Multiclass
+from aporia_provider.monitoring.performance.multilabel import MultiLabel
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.ranking import Ranking
+from aporia_provider.monitoring.performance.regression import Regression
+from aporia_provider.monitoring.performance.values import Value, fact
+from aporia_provider.nearest import nearest
+
+Metric = Callable[[Any, Parameters], Value]
+
+STATES: Mapping[str, type[Labelled]] = {
+    "regression": Regression,
+    "binary": Binary,
+    "multiclass": Multiclass,
+    "multi-label": MultiLabel,
+    "ranking": Ranking,
+}
+"""The state of each model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
+
+
+def _label_coverage(state: Labelled, _: Parameters) -> Value:
+    """Share of the predictions that have a label."""
+    if not state.rows:
+        return fact(None, 0, "there are no predictions")
+    return fact(state.labelled / state.rows, state.rows)
+
+
+def _prediction_count(state: Labelled, _: Parameters) -> Value:
+    return fact(float(state.rows), state.rows)
+
+
+def _actuals_count(state: Labelled, _: Parameters) -> Value:
+    return fact(float(state.labelled), state.rows)
+
+
+_OF_ALL: Mapping[str, Metric] = {
+    "label_coverage": _label_coverage,
+    "prediction_count": _prediction_count,
+    "actuals_count": _actuals_count,
+}
+ALIASES: Mapping[str, str] = {
+    "precision_score": "precision",
+    "recall_score": "recall",
+    "f1_score": "f1",
+    "pr_auc": "average_precision",
+    "actuals_ratio": "label_coverage",
+    "hamming_loss": "hamming",
+    "ndcg": "ndcg_at_k",
+}
+"""Other names of metrics; those in ``_score``, ``actuals_ratio`` and ``ndcg`` are the protocol's."""
+
+METRICS: Mapping[str, Mapping[str, Metric]] = {
+    "regression": {**_OF_ALL, **regression.METRICS},
+    "binary": {**_OF_ALL, **binary_metrics.METRICS},
+    "multiclass": {**_OF_ALL, **multiclass.METRICS},
+    "multi-label": {**_OF_ALL, **multilabel_metrics.METRICS},
+    "ranking": {**_OF_ALL, **ranking_metrics.METRICS},
+}
+"""Metrics by model type and name."""
+
+
+def state_class(model_type: str) -> type[Labelled]:
+    """
+    The class of a model type's states.
+
+    :raises aporia_provider.errors.ValidationError: if there is no such model type.
+    """
+    if model_type not in STATES:
+        raise ValidationError(f"There is no model type {model_type!r}; {nearest(model_type, STATES)}")
+    return STATES[model_type]
+
+
+def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None) -> Value:
+    """
+    Compute a metric. Without labelled rows there is none, whatever the parameters.
+
+    :param name: One of :data:`METRICS` of the state's model type, or of :data:`ALIASES`.
+    :param state: The state of the rows it is about; sums of states are states.
+    :param parameters: What it is to compute, as :class:`Parameters` or as JSON has them.
+    :raises aporia_provider.errors.ValidationError: if there is no such metric, or a parameter is wrong or
+        missing.
+    """
+    model_type = next(known for known, made in STATES.items() if type(state) is made)
+    metrics = METRICS[model_type]
+    metric = metrics.get(ALIASES.get(name, name))
+    if metric is None:
+        names = ", ".join(sorted(metrics))
+        raise ValidationError(f"There is no metric {name!r} of {model_type} models; there are {names}")
+    given = parameters if isinstance(parameters, Parameters) else Parameters.read(parameters or {})
+    if not state.labelled and metric not in _OF_ALL.values():
+        return Value(None, 0, enough=False, reason="no row is labelled")
+    return metric(state, given)

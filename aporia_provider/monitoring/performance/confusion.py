@@ -1,0 +1,206 @@
+"""Confusion counts, the rates made of them, and their averages over classes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.grid import Grid
+from aporia_provider.nearest import nearest
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """
+    Rows by what was predicted and what was true.
+
+    :param tp: Predicted, and true.
+    :param fp: Predicted, but not true.
+    :param fn: Not predicted, but true.
+    :param tn: Neither.
+    """
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return self.tp + self.fp + self.fn + self.tn
+
+
+@dataclass(frozen=True)
+class Cut:
+    """
+    The confusion at a threshold.
+
+    :param counts: At the bin edge nearest to the threshold.
+    :param corners: If the threshold is on no edge, the four extremes the exact counts lie between.
+    """
+
+    counts: Confusion
+    corners: tuple[Confusion, ...] = ()
+
+    def __add__(self, other: Cut) -> Cut:
+        mine, others = self.corners or (self.counts,) * 4, other.corners or (other.counts,) * 4
+        corners = tuple(map(operator.add, mine, others)) if self.corners or other.corners else ()
+        return Cut(self.counts + other.counts, corners)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """
+    A share of counts. Each counts on its own can only raise it or only lower it.
+
+    :param top: Numerator.
+    :param bottom: Denominator.
+    :param undefined: Why there is no rate if the denominator is zero.
+    """
+
+    top: Callable[[Confusion], int]
+    bottom: Callable[[Confusion], int]
+    undefined: str
+
+    def of(self, counts: Confusion) -> float | None:
+        """The rate, ``None`` if its denominator is zero."""
+        bottom = self.bottom(counts)
+        return self.top(counts) / bottom if bottom else None
+
+    def bounded(self, cut: Cut) -> tuple[float | None, float]:
+        """The rate at a threshold, and how far it can be from the exact one."""
+        rate = self.of(cut.counts)
+        if rate is None:
+            return None, 0.0
+        others = [self.of(corner) for corner in cut.corners]
+        # Where the exact rate may be undefined, nothing is known but that it is a share.
+        return rate, max(
+            (max(rate, 1 - rate) if it is None else abs(it - rate) for it in others), default=0.0
+        )
+
+
+RATES: Mapping[str, Rate] = {
+    "accuracy": Rate(lambda c: c.tp + c.tn, lambda c: c.total, "there are no rows"),
+    "precision": Rate(lambda c: c.tp, lambda c: c.tp + c.fp, "nothing is predicted positive"),
+    "recall": Rate(lambda c: c.tp, lambda c: c.tp + c.fn, "no label is positive"),
+    "f1": Rate(
+        lambda c: 2 * c.tp, lambda c: 2 * c.tp + c.fp + c.fn, "nothing is positive, by label or prediction"
+    ),
+    "fp_rate": Rate(lambda c: c.fp, lambda c: c.fp + c.tn, "no label is negative"),
+    "miss_rate": Rate(lambda c: c.fn, lambda c: c.fn + c.tp, "no label is positive"),
+    "specificity": Rate(lambda c: c.tn, lambda c: c.tn + c.fp, "no label is negative"),
+}
+"""
+Rates as ISO/IEC TS 4213:2022 and scikit-learn define them; F1 is the harmonic mean of precision and recall
+written with counts (van Rijsbergen, *Information Retrieval*, 1979), so it needs neither of them defined.
+"""
+CELLS = ("tp", "tn", "fp", "fn")
+"""The counts themselves."""
+
+
+def cut(positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshold: float) -> Cut:
+    """
+    Confusion of scores against a threshold: predicted is what is not below it.
+
+    :param positives: By bin, rows whose label is positive; empty if there are none.
+    :param negatives: The same of the others.
+    :raises aporia_provider.errors.ValidationError: if the threshold is beyond the edges.
+    """
+    place = grid.place(threshold)
+    counts = _split(positives, negatives, place.first)
+    if place.split is None:
+        return Cut(counts)
+    moved = [it[place.split] if it else 0 for it in (positives, negatives)]
+    least = _split(positives, negatives, place.split + 1)
+    corners = [
+        Confusion(least.tp + tp, least.fp + fp, least.fn - tp, least.tn - fp)
+        for tp in (0, moved[0])
+        for fp in (0, moved[1])
+    ]
+    return Cut(counts, tuple(corners))
+
+
+def _split(positives: Sequence[int], negatives: Sequence[int], first: int) -> Confusion:
+    tp, fp = sum(positives[first:]), sum(negatives[first:])
+    return Confusion(tp, fp, sum(positives) - tp, sum(negatives) - fp)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """
+    A rate of many classes as one number.
+
+    :param number: ``None`` if it is not defined.
+    :param bound: How far it can be from the exact one.
+    :param reason: Why there is none, or which classes are left out.
+    """
+
+    number: float | None
+    bound: float = 0.0
+    reason: str | None = None
+
+
+def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Literal["micro", "macro", "weighted"]) -> Averaged:
+    """
+    Average a rate over classes, as scikit-learn does with ``zero_division=nan``.
+
+    A class whose rate is not defined is left out and named, where scikit-learn's default counts it as 0.
+
+    :param average: ``micro`` adds the counts up first, ``macro`` is the mean, ``weighted`` the mean
+        weighted by the number of labels of each class.
+    """
+    if average == "micro":
+        number, bound = rate.bounded(reduce(operator.add, cuts.values(), Cut(Confusion(0, 0, 0, 0))))
+        return Averaged(number, bound, None if number is not None else rate.undefined)
+    weights = {name: _weight(cut.counts, average) for name, cut in cuts.items()}
+    rates = {name: rate.bounded(cut) for name, cut in cuts.items()}
+    defined = [
+        (number, bound, weights[name]) for name, (number, bound) in rates.items() if number is not None
+    ]
+    total = sum(weight for _, _, weight in defined)
+    if not total:
+        return Averaged(None, 0.0, rate.undefined)
+    left_out = [name for name, (number, _) in rates.items() if number is None]
+    return Averaged(
+        sum(number * weight for number, _, weight in defined) / total,
+        sum(bound * weight for _, bound, weight in defined) / total,
+        f"left out {_listed(left_out)}: {rate.undefined}" if left_out else None,
+    )
+
+
+def _weight(counts: Confusion, average: Literal["macro", "weighted"]) -> int:
+    return 1 if average == "macro" else counts.tp + counts.fn
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
+    more = len(names) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def pick(name: str | None, cuts: Mapping[str, Cut], what: str) -> Cut:
+    """
+    The confusion of one class.
+
+    :raises aporia_provider.errors.ValidationError: if there is no such class, naming those there are.
+    """
+    if name is None:
+        raise ValidationError(f"The metric needs class_name; {nearest('', cuts)}")
+    if name not in cuts:
+        raise ValidationError(f"There is no {what} {name!r}; {_hint(name, cuts)}")
+    return cuts[name]
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    return f"{nearest(name, names)} There are {_listed(names)}" if names else "there are none"

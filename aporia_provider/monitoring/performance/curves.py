@@ -1,0 +1,77 @@
+"""Areas under the curves of a binary classifier, from histograms, with the error that binning can make."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+from aporia_provider.monitoring.performance.binary import Binary
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.values import Value, conclude
+
+
+def roc_area(state: Binary, parameters: Parameters) -> Value:
+    """
+    Area under the ROC curve: the share of pairs of one true and one false label that the scores put in order.
+
+    Pairs in one bin count half (Hanley and McNeil, *The meaning and use of the area under a ROC curve*,
+    Radiology 143, 1982), so the error is at most half of them.
+    """
+    ordered, tied, below = 0, 0, 0
+    for true, false, exact in _bins(state):
+        ordered += true * (2 * below + false)
+        tied += 0 if exact else true * false
+        below += false
+    pairs = 2 * state.true * state.false
+    if not pairs:
+        return _one_class(state, parameters)
+    return _both_classes(state, parameters, ordered / pairs, tied / pairs)
+
+
+def average_precision(state: Binary, parameters: Parameters) -> Value:
+    """
+    Area under the precision-recall curve: Σ (rise of recall) · precision over thresholds (scikit-learn).
+
+    The thresholds are the bin edges. A true label's exact precision is least if the false labels of its bin
+    all come before it and most if none does; the sums of both give the bound.
+    """
+    if not state.true or not state.false:
+        return _one_class(state, parameters)
+    area, least, most, above_true, above_false = 0.0, 0.0, 0.0, 0, 0
+    for true, false, exact in reversed(list(_bins(state))):
+        seen_true, seen_false = above_true + true, above_false + false
+        step = true * seen_true / (seen_true + seen_false) if true else 0.0
+        area += step
+        least += step if exact else _least(true, above_true, seen_false)
+        most += step if exact or not true else true * seen_true / (seen_true + above_false)
+        above_true, above_false = seen_true, seen_false
+    bound = max(most - area, area - least) / state.true
+    return _both_classes(state, parameters, area / state.true, bound)
+
+
+def _least(true: int, above: int, false: int) -> float:
+    """Σ (above + j) / (above + j + false), j = 1 … true, is at least the integral from ½ to true + ½: concave."""
+    return true - false * math.log1p(true / (above + false + 0.5))
+
+
+def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
+    """True labels, false labels, and whether all scores of the bin are equal; in the order of the scores."""
+    count = state.grid.count
+    positives, negatives = state.positives or (0,) * count, state.negatives or (0,) * count
+    decisions = state.decided == state.labelled
+    for place, (true, false) in enumerate(zip(positives, negatives, strict=True)):
+        yield true, false, decisions or place == count - 2
+
+
+def _one_class(state: Binary, parameters: Parameters) -> Value:
+    return conclude(state, parameters, None, reason=f"all labels are {'true' if state.true else 'false'}")
+
+
+def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> Value:
+    answer = conclude(state, parameters, number, bound=bound)
+    rarer = min(state.true, state.false)
+    if rarer >= parameters.minimum_each:
+        return answer
+    few = f"only {rarer} labels of one class; {parameters.minimum_each} are needed"
+    return dataclasses.replace(answer, enough=False, reason="; ".join(filter(None, (answer.reason, few))))

@@ -1,0 +1,99 @@
+"""What every performance state holds: how many rows there were, and how many can be judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parts import SETTINGS
+from aporia_provider.monitoring.performance.readings import Classes, Numbers
+from aporia_provider.monitoring.states import TOTAL, State, part
+
+
+@dataclass(frozen=True)
+class Labelled(State):
+    """
+    Base of the performance states.
+
+    :param made_with: Options the other parts depend on.
+    :param rows: Predictions seen, labelled or not.
+    :param labelled: Rows with a prediction and a label that can be compared.
+    :param unusable: Rows whose prediction or label is there but cannot be compared: NaN, infinite, or
+        nothing the model type knows.
+    """
+
+    kind: ClassVar[str] = "performance"
+
+    made_with: dict[str, Any] = part(SETTINGS)
+    rows: int = part(TOTAL)
+    labelled: int = part(TOTAL)
+    unusable: int = part(TOTAL)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Arrow array of what the model answered, one element for each row.
+        :param labels: Arrow array of the truth for the same rows; null where it is not known yet.
+        :param options: How they are to be read.
+        :raises aporia_provider.errors.ValidationError: if the types do not fit the model type.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Judged:
+    """
+    Rows that can be judged, and counts of all of them.
+
+    :param usable: By row.
+    :param counts: ``rows``, ``labelled`` and ``unusable``, to make a state of.
+    """
+
+    usable: NDArray[np.bool_]
+    counts: dict[str, Any]
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values of the rows that can be judged."""
+        return values if self.counts["labelled"] == self.counts["rows"] else values[self.usable]
+
+
+def judge(
+    predicted: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    predictions_given: NDArray[np.bool_],
+    labels_given: NDArray[np.bool_],
+) -> Judged:
+    """
+    Find the rows whose prediction and label can be compared.
+
+    :param predicted: Rows with a prediction that can be used.
+    :param known: Rows with a label that can be used.
+    :param predictions_given: Rows with a prediction.
+    :param labels_given: Rows with a label.
+    """
+    usable = predicted & known
+    unusable = (predictions_given & ~predicted) | (labels_given & ~known)
+    counts = (len(usable), int(np.count_nonzero(usable)), int(np.count_nonzero(unusable)))
+    return Judged(usable, dict(zip(("rows", "labelled", "unusable"), counts, strict=True)))
+
+
+def judge_readings(prediction: Numbers | Classes, label: Numbers | Classes) -> Judged:
+    """:func:`judge` for readings of one value for each row."""
+    return judge(prediction.usable, label.usable, prediction.given, label.given)
+
+
+def of_one_length(predictions: Any, labels: Any) -> None:
+    """
+    Refuse columns that cannot belong together.
+
+    :raises aporia_provider.errors.ValidationError: if they are not of one length.
+    """
+    if len(predictions) != len(labels):
+        raise ValidationError(f"There are {len(predictions)} predictions and {len(labels)} labels")

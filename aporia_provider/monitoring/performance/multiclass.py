@@ -1,0 +1,163 @@
+"""The state and the metrics of multiclass classification: a confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow.types as kinds
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.confusion import (
+    CELLS,
+    RATES,
+    Confusion,
+    Cut,
+    Rate,
+    averaged,
+    pick,
+)
+from aporia_provider.monitoring.performance.labelled import Judged, Labelled, judge_readings, of_one_length
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.parts import by_name
+from aporia_provider.monitoring.performance.readings import Classes, classes, meaning, plain, renumber
+from aporia_provider.monitoring.performance.top_class import has_scores, top_class
+from aporia_provider.monitoring.performance.values import Value, conclude
+from aporia_provider.monitoring.states import TALLY, Rule, part
+
+MOST_CLASSES = 1000
+
+Matrix = dict[str, dict[str, int]]
+_MATRIX: Rule[Matrix] = by_name(TALLY)
+
+
+def _names(matrix: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return sorted({*matrix, *(name for row in matrix.values() for name in row)})
+
+
+def _limited(matrix: Matrix) -> Matrix:
+    count = len(_names(matrix))
+    if count > MOST_CLASSES:
+        raise ValidationError(
+            f"There are {count} classes; at most {MOST_CLASSES} are judged. Is this a multiclass model?"
+        )
+    return matrix
+
+
+CONFUSION = Rule(dict, lambda one, other: _limited(_MATRIX.add(one, other)), _MATRIX.dump, _MATRIX.load)
+"""Counts by label, then by prediction, of :data:`MOST_CLASSES` classes at most."""
+
+
+@dataclass(frozen=True)
+class Multiclass(Labelled):
+    """
+    What was predicted, by what was true.
+
+    :param confusion: Labelled rows by label, then by predicted class.
+    """
+
+    kind: ClassVar[str] = "multiclass-performance"
+
+    confusion: Matrix = part(CONFUSION)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Classes (text, booleans, numbers), dicts of class to score, or vectors of scores
+            (:attr:`Options.classes`): the class with the greatest score, the first of equals.
+        :param labels: Classes.
+        :raises aporia_provider.errors.ValidationError: for other types, or too many classes.
+        """
+        predictions, labels = plain(predictions), plain(labels)
+        of_one_length(predictions, labels)
+        scored = has_scores(predictions.type)
+        prediction = top_class(predictions, options.classes) if scored else classes(predictions)
+        label = classes(labels)
+        if kinds.is_boolean(labels.type) != kinds.is_boolean(predictions.type):
+            # Beside booleans, "True" and 1 are booleans too.
+            prediction, label = _meant(prediction), _meant(label)
+        judged = judge_readings(prediction, label)
+        return cls(
+            made_with={"classes": list(options.classes)},
+            **judged.counts,
+            confusion=_confusion(prediction, label, judged),
+        )
+
+    def cuts(self) -> dict[str, Cut]:
+        """The confusion of each class against all others."""
+        predicted: dict[str, int] = reduce(TALLY.add, self.confusion.values(), {})
+        return {name: Cut(self._against(name, predicted.get(name, 0))) for name in _names(self.confusion)}
+
+    def _against(self, name: str, predicted: int) -> Confusion:
+        row = self.confusion.get(name, {})
+        tp, true = row.get(name, 0), sum(row.values())
+        return Confusion(tp, predicted - tp, true - tp, self.labelled - predicted - true + tp)
+
+
+def _meant(read: Classes) -> Classes:
+    table, names = renumber([meaning(name) for name in read.names])
+    return Classes(np.append(table, -1)[read.codes], names, read.given)
+
+
+def _confusion(prediction: Classes, label: Classes, judged: Judged) -> Matrix:
+    table, names = renumber([*label.names, *prediction.names])
+    rows = table[judged.of(label.codes)]
+    columns = table[judged.of(prediction.codes) + len(label.names)]
+    pairs, counts = np.unique(rows * len(names) + columns, return_counts=True)
+    matrix: Matrix = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        row, column = divmod(pair, len(names))
+        matrix.setdefault(names[row], {})[names[column]] = count
+    return _limited({name: dict(sorted(row.items())) for name, row in sorted(matrix.items())})
+
+
+def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+    """A rate averaged over classes (:attr:`Parameters.average`), or of one of them."""
+
+    def metric(state: Multiclass, parameters: Parameters) -> Value:
+        if parameters.class_name is not None and parameters.average is None:
+            return of_class(rate)(state, parameters)
+        answer = averaged(rate, state.cuts(), parameters.average or "macro")
+        return conclude(state, parameters, answer.number, bound=answer.bound, reason=answer.reason)
+
+    return metric
+
+
+def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+    """A rate of one class against all others."""
+
+    def metric(state: Multiclass, parameters: Parameters) -> Value:
+        number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
+        return conclude(state, parameters, number, reason=None if number is not None else rate.undefined)
+
+    return metric
+
+
+def _cell(name: str) -> Callable[[Multiclass, Parameters], Value]:
+    def metric(state: Multiclass, parameters: Parameters) -> Value:
+        counts = pick(parameters.class_name, state.cuts(), "class").counts
+        return conclude(state, parameters, getattr(counts, name))
+
+    return metric
+
+
+def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
+    """Share of the labelled rows whose class was predicted."""
+    hits = sum(row.get(name, 0) for name, row in state.confusion.items())
+    return conclude(state, parameters, hits / state.labelled)
+
+
+METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
+    "accuracy": _accuracy,
+    **{name: averaged_metric(rate) for name, rate in RATES.items() if name != "accuracy"},
+    **{f"{name}_per_class": of_class(rate) for name, rate in RATES.items()},
+    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
+    **{f"{cell}_count": _cell(cell) for cell in CELLS},
+}
+"""Metrics of multiclass classification by name."""

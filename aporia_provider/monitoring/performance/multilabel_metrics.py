@@ -1,0 +1,115 @@
+"""Metrics of multi-label classification, from the state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, averaged, pick
+from aporia_provider.monitoring.performance.multilabel import MultiLabel
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.values import Value, conclude
+
+Metric = Callable[[MultiLabel, Parameters], Value]
+
+
+def _cuts(state: MultiLabel, parameters: Parameters) -> dict[str, Cut]:
+    return state.cuts(state.threshold if parameters.threshold is None else parameters.threshold)
+
+
+def _note(state: MultiLabel, parameters: Parameters) -> str | None:
+    threshold = state.threshold if parameters.threshold is None else parameters.threshold
+    place = state.grid.place(threshold)
+    if place.split is None:
+        return None
+    return f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}"
+
+
+def _together(*reasons: str | None) -> str | None:
+    return "; ".join(filter(None, reasons)) or None
+
+
+def _averaged(rate: Rate) -> Metric:
+    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+        if parameters.class_name is not None and parameters.average is None:
+            return _of_label(rate)(state, parameters)
+        answer = averaged(rate, _cuts(state, parameters), parameters.average or "macro")
+        reason = _together(answer.reason, _note(state, parameters))
+        return conclude(state, parameters, answer.number, bound=answer.bound, reason=reason)
+
+    return metric
+
+
+def _of_label(rate: Rate) -> Metric:
+    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+        found = pick(parameters.class_name, _cuts(state, parameters), "label")
+        number, bound = rate.bounded(found)
+        reason = _together(None if number is not None else rate.undefined, _note(state, parameters))
+        return conclude(state, parameters, number, bound=bound, reason=reason, samples=found.counts.total)
+
+    return metric
+
+
+def _cell(name: str) -> Metric:
+    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+        found = pick(parameters.class_name, _cuts(state, parameters), "label")
+        count = getattr(found.counts, name)
+        bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
+        reason = _note(state, parameters)
+        return conclude(state, parameters, count, bound=bound, reason=reason, samples=found.counts.total)
+
+    return metric
+
+
+def _hamming(state: MultiLabel, parameters: Parameters) -> Value:
+    """
+    Hamming loss: share of rows and labels where prediction and truth differ.
+
+    Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all the state has seen.
+    """
+    wrong = Rate(lambda c: c.fp + c.fn, lambda c: c.total, "no row names a label")
+    answer = averaged(wrong, _cuts(state, parameters), "micro")
+    reason = _together(answer.reason, _note(state, parameters))
+    return conclude(state, parameters, answer.number, bound=answer.bound, reason=reason)
+
+
+def _by_row(state: MultiLabel, parameters: Parameters) -> None:
+    if parameters.threshold not in (None, state.threshold):
+        raise ValidationError(
+            f"What is counted by row was counted at the threshold {state.threshold:g}, "
+            f"not {parameters.threshold:g}"
+        )
+
+
+def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> Value:
+    """Share of rows where just the true labels are predicted: scikit-learn's accuracy of multi-label data."""
+    _by_row(state, parameters)
+    return conclude(state, parameters, state.matched / state.labelled)
+
+
+def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
+    """
+    Mean over rows of 2 · |true and predicted| / (|true| + |predicted|).
+
+    Godbole and Sarawagi, *Discriminative methods for multi-labeled classification*, PAKDD 2004. Rows where no
+    label is true or predicted have none and are left out (scikit-learn's ``average="samples"`` with
+    ``zero_division=nan``).
+    """
+    _by_row(state, parameters)
+    left_out = state.labelled - state.named
+    reason = f"left out {left_out} rows without a label, true or predicted" if left_out else None
+    mean = state.overlap / state.named if state.named else None
+    return conclude(state, parameters, mean, samples=state.named, reason=reason)
+
+
+METRICS: Mapping[str, Metric] = {
+    **{name: _averaged(rate) for name, rate in RATES.items() if name != "accuracy"},
+    **{f"{name}_per_class": _of_label(rate) for name, rate in RATES.items()},
+    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
+    **{f"{cell}_count": _cell(cell) for cell in CELLS},
+    "accuracy": _subset_accuracy,
+    "subset_accuracy": _subset_accuracy,
+    "hamming": _hamming,
+    "example_f1": _example_f1,
+}
+"""Metrics of multi-label classification by name."""

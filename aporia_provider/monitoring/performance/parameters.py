@@ -1,0 +1,110 @@
+"""Parameters of the metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.nearest import nearest
+
+GREATEST_K = 12
+"""The protocol's ranking metrics look at 12 places at most."""
+
+_CHOICES = {
+    "average": (None, "micro", "macro", "weighted"),
+    "gain": ("exponential", "linear"),
+    "normaliser": ("relevant", "reachable"),
+    "denominator": ("k", "served"),
+    "queries": ("all", "relevant"),
+}
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """
+    What a metric is to compute. Each metric takes what concerns it.
+
+    :param threshold: Score from which on a row is positive. Binary scores need one; multi-label states have
+        their own.
+    :param k: Ranking: how many places count, 1 to 12.
+    :param class_name: The class, or the label, that ``*_per_class`` is about.
+    :param average: How classes become one number, as scikit-learn has it: ``micro``, ``macro`` (what is taken
+        without it), ``weighted`` by the labels of each.
+    :param gain: nDCG: ``exponential`` (2^relevance − 1, as the protocol's glossary has it) or ``linear``.
+    :param normaliser: MAP: the sum is divided by all ``relevant`` items of the query (Evidently), or by those
+        ``reachable`` in k places, min(k, relevant).
+    :param denominator: Precision at k: ``k``, or what was ``served`` of them, min(k, list) (Evidently).
+    :param queries: Ranking: mean over ``all`` labelled queries, those without relevant items counting 0, or
+        over ``relevant`` ones.
+    :param minimum: Samples below which a number is insufficient to decide by.
+    :param minimum_each: AUC and average precision: the same for each of the two classes.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+
+    threshold: float | None = None
+    k: int | None = None
+    class_name: str | None = None
+    average: Literal["micro", "macro", "weighted"] | None = None
+    gain: Literal["exponential", "linear"] = "exponential"
+    normaliser: Literal["relevant", "reachable"] = "relevant"
+    denominator: Literal["k", "served"] = "k"
+    queries: Literal["all", "relevant"] = "all"
+    minimum: int = 100
+    minimum_each: int = 10
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise ValidationError("The parameters of the metric are wrong", problems=problems)
+
+    def _problems(self) -> Iterable[str]:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                yield f"{name} must be one of {', '.join(filter(None, choices))}, not {value!r}"
+        if self.k is not None and not (_is_whole(self.k) and 1 <= self.k <= GREATEST_K):
+            yield f"k must be a whole number from 1 to {GREATEST_K}, not {self.k!r}"
+        if self.threshold is not None and not _is_finite(self.threshold):
+            yield f"threshold must be a finite number, not {self.threshold!r}"
+        if not isinstance(self.class_name, str | None):
+            yield f"class_name must be text, not {self.class_name!r}"
+        for name in ("minimum", "minimum_each"):
+            if not _is_whole(getattr(self, name)) or getattr(self, name) < 0:
+                yield f"{name} must be a whole number that is not negative, not {getattr(self, name)!r}"
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Self:
+        """
+        Read parameters from JSON.
+
+        :raises aporia_provider.errors.ValidationError: naming every fault.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        problems = [
+            f"there is no parameter {name!r}; {nearest(name, known)}" for name in given if name not in known
+        ]
+        if problems:
+            raise ValidationError("The parameters of the metric are wrong", problems=problems)
+        return cls(**given)
+
+    def needed_k(self) -> int:
+        """
+        The ``k`` of a ranking metric.
+
+        :raises aporia_provider.errors.ValidationError: if there is none.
+        """
+        if self.k is None:
+            raise ValidationError(f"The metric needs k, a whole number from 1 to {GREATEST_K}")
+        return self.k
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,69 @@
+"""The class a dict or a vector of scores predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.lists import Named, elements, is_dict, is_list, named
+from aporia_provider.monitoring.performance.readings import Classes, given_rows, numbers, plain
+
+
+def has_scores(type_: Any) -> bool:
+    """Whether a type holds scores of classes."""
+    return is_dict(type_) or is_list(type_)
+
+
+def top_class(array: Any, names: Sequence[str] = ()) -> Classes:
+    """
+    Read the class with the greatest score, the first of equals.
+
+    A null score is that of a class the model did not consider; a row with a score that is NaN or infinite
+    predicts nothing.
+
+    :param array: Dicts of class to score, or vectors of scores.
+    :param names: Names of the places of a vector; without them, ``"0"``, ``"1"``, …
+    :raises aporia_provider.errors.ValidationError: if a vector is longer than there are names.
+    """
+    array = plain(array)
+    scores = named(array, numbers) if is_dict(array.type) else _of_vectors(array, names)
+    codes = np.full(len(array), -1, dtype=np.int64)
+    first = _greatest(scores)
+    codes[scores.rows[first]] = scores.codes[first]
+    broken = scores.rows[scores.values.given & ~scores.values.usable]
+    codes[broken] = -1
+    return Classes(codes, scores.names, scores.given)
+
+
+def _of_vectors(array: Any, names: Sequence[str]) -> Named:
+    taken = elements(array)
+    starts = np.searchsorted(taken.rows, np.arange(len(array)))
+    places = np.arange(len(taken.rows)) - starts[taken.rows]
+    longest = int(places.max(initial=-1)) + 1
+    if names and longest > len(names):
+        raise ValidationError(f"A vector has {longest} scores, but there are names of {len(names)} classes")
+    return Named(
+        taken.rows,
+        places,
+        list(names) or list(map(str, range(longest))),
+        numbers(taken.values),
+        given_rows(array),
+    )
+
+
+def _greatest(scores: Named) -> NDArray[np.int64]:
+    """Of each row that has a score, the place of the first of its greatest."""
+    places = np.flatnonzero(scores.values.usable)
+    rows, values = scores.rows[places], scores.values.values[places]
+    if not len(rows):
+        return places
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    greatest = np.repeat(np.maximum.reduceat(values, starts), np.diff(starts, append=len(rows)))
+    best = places[values == greatest]
+    best_rows = scores.rows[best]
+    first: NDArray[np.int64] = best[np.diff(best_rows, prepend=-1) > 0]
+    return first
