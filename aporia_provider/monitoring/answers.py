@@ -1,0 +1,72 @@
+"""What a metric answers, whatever it is made from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from aporia_provider.monitoring.contingency import ChiSquared
+from aporia_provider.monitoring.outcomes import Distance, NotEnough
+from aporia_provider.monitoring.performance import Value
+
+Status = Literal["ok", "undefined", "insufficient_data"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    The answer to a question about a metric.
+
+    :param value: What to decide by; None if it is not defined or there is not enough data.
+    :param status: ``ok``; ``undefined`` if there is no such number, as of a mean of nothing; or
+        ``insufficient_data`` if there is too little data to decide by it.
+    :param samples: How many values it is made from.
+    :param baseline_samples: How many values it was compared with.
+    :param noise: What the value would be on average without any drift, given both numbers of samples.
+    :param bound: How far the exact value can be from this one, at most.
+    :param p_value: How likely a value as great is without drift, where there is a test.
+    :param shown: The value where there is too little data to decide by it.
+    :param reason: Why there is no value.
+    """
+
+    value: Any
+    status: Status = "ok"
+    samples: int = 0
+    baseline_samples: int | None = None
+    noise: float | None = None
+    bound: float = 0.0
+    p_value: float | None = None
+    shown: Any = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def undefined(reason: str, samples: int = 0) -> Answer:
+    """There is no such number."""
+    return Answer(None, "undefined", samples, reason=reason)
+
+
+def of_value(value: Value) -> Answer:
+    """A performance metric's answer."""
+    status: Status = "ok" if value.value is not None else "undefined" if value.enough else "insufficient_data"
+    shown = value.shown if value.value is None else None
+    return Answer(value.value, status, value.samples, bound=value.bound, shown=shown, reason=value.reason)
+
+
+def of_distance(distance: Distance | NotEnough) -> Answer:
+    """A drift metric's answer."""
+    if isinstance(distance, NotEnough):
+        samples, baseline = distance.samples, distance.baseline_samples
+        return Answer(None, "insufficient_data", samples, baseline, reason=distance.reason)
+    return Answer(
+        distance.value,
+        "ok",
+        distance.samples,
+        distance.baseline_samples,
+        distance.noise,
+        distance.bound,
+        distance.p_value if isinstance(distance, ChiSquared) else None,
+    )

@@ -1,0 +1,126 @@
+"""Drift of a field from its states, whatever its type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.answers import Answer, of_distance, undefined
+from aporia_provider.monitoring.categories import CategoryHistogram
+from aporia_provider.monitoring.distances import Zeros, euclidean_distance
+from aporia_provider.monitoring.drift import (
+    CATEGORY_METRICS,
+    CATEGORY_SCORE,
+    NUMERIC_METRICS,
+    NUMERIC_SCORE,
+    SUGGESTED,
+    category_drift,
+    numeric_drift,
+)
+from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.outcomes import Minimum
+from aporia_provider.monitoring.plan import Grid
+from aporia_provider.monitoring.rebinning import NumericHistogram
+from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.statistics import variance
+from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.vectors import VectorState
+
+S = TypeVar("S", bound=State)
+
+SCORE = "drift_score"
+DISTANCES = frozenset({*NUMERIC_METRICS, *CATEGORY_METRICS, "euclidean_distance", SCORE})
+"""Metrics that compare a field with a baseline."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """
+    One of two sides that are compared.
+
+    :param state: State of the field; None if there is no data.
+    :param grid: The grid it was counted on.
+    """
+
+    state: State | None
+    grid: Grid | None
+
+
+def drift(
+    metric: str, baseline: Side, current: Side, *, zeros: Zeros = "floor", minimum: Minimum = SUGGESTED
+) -> Answer:
+    """
+    Compare a field with its baseline.
+
+    :param metric: One of :data:`DISTANCES`. ``drift_score`` is the platform's choice for the type: the
+        Jensen-Shannon distance of numbers, the Hellinger distance of categories, the Euclidean distance of
+        vectors.
+    :param baseline: The baseline.
+    :param current: What is compared with it.
+    :param zeros: What the population stability index makes of bins that one side lacks.
+    :param minimum: How much data it takes.
+    :raises aporia_provider.errors.ValidationError: if fields of this type have no such distance.
+    """
+    if baseline.state is None or current.state is None:
+        side = "the baseline" if baseline.state is None else "the range"
+        return Answer(None, "insufficient_data", reason=f"there are no rows in {side}")
+    if isinstance(current.state, NumericState):
+        return _numeric(metric, baseline, current, zeros, minimum)
+    if isinstance(current.state, ValueState):
+        name = CATEGORY_SCORE if metric == SCORE else _known(metric, CATEGORY_METRICS, "categories")
+        sides = _categories(baseline.state), _categories(current.state)
+        return of_distance(category_drift(name, *sides, zeros=zeros, minimum=minimum))
+    return _vectors(metric, baseline, current, minimum)
+
+
+def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+    name = NUMERIC_SCORE if metric == SCORE else _known(metric, NUMERIC_METRICS, "numbers")
+    sides = _histogram(baseline), _histogram(current)
+    if sides[0] is None or sides[1] is None:
+        return undefined("the field has no bins yet: no values of it have been seen")
+    spread = variance(_same(NumericState, baseline.state), sides[0].grid)
+    if spread is None:
+        return Answer(None, "insufficient_data", reason="there are no values in the baseline")
+    deviation = float(spread) ** 0.5
+    return of_distance(
+        numeric_drift(name, sides[0], sides[1], deviation=deviation, zeros=zeros, minimum=minimum)
+    )
+
+
+def _histogram(side: Side) -> NumericHistogram | None:
+    state = _same(NumericState, side.state)
+    if not isinstance(side.grid, NumericGrid):
+        return None
+    return NumericHistogram(side.grid, state.counts, state.below, state.above)
+
+
+def _categories(state: State) -> CategoryHistogram:
+    values = _same(ValueState, state)
+    counts = {**values.known, **values.others.counts}
+    return CategoryHistogram(counts, values.count - sum(counts.values()))
+
+
+def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Answer:
+    _known(metric, frozenset({SCORE, "euclidean_distance"}), "vectors")
+    before, now = _same(VectorState, baseline.state), _same(VectorState, current.state)
+    if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):
+        return undefined("there are no vectors of the same dimension on both sides", now.vectors)
+    short = minimum.shortage(now.vectors, before.vectors)
+    if short is not None:
+        return of_distance(short)
+    means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
+    return of_distance(euclidean_distance(*means, samples=now.vectors, baseline_samples=before.vectors))
+
+
+def _known(metric: str, known: frozenset[str], what: str) -> str:
+    if metric not in known:
+        raise ValidationError(f"{metric!r} does not compare {what}; there are {', '.join(sorted(known))}")
+    return metric
+
+
+def _same(kind: type[S], state: State | None) -> S:
+    if not isinstance(state, kind):
+        raise ValidationError("The field has another type in the baseline, so they cannot be compared")
+    return state
