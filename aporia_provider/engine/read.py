@@ -30,17 +30,25 @@ _NEEDS = {
     "bigquery": "the connector for BigQuery",
     "snowflake": "the connector for Snowflake",
 }
+# Not the bare numbers: stages, tasks and paths have numbers, too.
+_STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
 _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
-    (r"\b403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken", AuthenticationError),
     (
-        r"tcp connect|dns error|lookup address|refused|timed? ?out|SlowDown|\b50[234]\b|UNAVAILABLE",
+        rf"{_STATUS}403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken",
+        AuthenticationError,
+    ),
+    (
+        rf"tcp connect|dns error|lookup address|refused|timed? ?out|SlowDown|{_STATUS}50[234]\b|UNAVAILABLE",
         TransientError,
     ),
     (
-        r"NoSuchBucket|PATH_NOT_FOUND|No commit files|No such file|\b404\b|DELTA_TABLE_NOT_FOUND",
+        rf"NoSuchBucket|PATH_NOT_FOUND|FILE_NOT_EXIST|No commit files|No such file|{_STATUS}404\b"
+        "|DELTA_TABLE_NOT_FOUND",
         NotFoundError,
     ),
 )
+_STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
+_CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 
 
 def read(
@@ -108,7 +116,8 @@ def engine_errors(source: DataSource) -> Iterator[None]:
 
 def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:
     # Not DataFrame.sample(): a sync that is repeated has to see the same rows, and Sail heeds no seed.
-    chosen = [sample_by] if sample_by is not None else _hashable(frame)
+    # In an order of their own: Spark sorts the columns of JSON, Sail does not.
+    chosen = [sample_by] if sample_by is not None else sorted(_hashable(frame))
     texts = (f"cast({quoted(name)} AS string)" for name in chosen)
     return frame.where(f"pmod(xxhash64({', '.join(texts)}), {_PARTS}) < {round(size * _PARTS)}")
 
@@ -120,13 +129,17 @@ def _hashable(frame: DataFrame) -> list[str]:
 
 
 def _explain(error: Exception, place: str) -> AporiaError:
-    text = str(error).strip() or type(error).__name__
+    text = _STACK.sub("", str(error)).strip() or type(error).__name__
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
     return kind(f"{place} could not be read: {_first_line(text)}")
 
 
 def _first_line(text: str) -> str:
-    line = hide_secrets_in_url(text.splitlines()[0].strip())
+    line = text.splitlines()[0]
+    # Apache Spark says first that a job failed, and last why.
+    if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
+        line = causes[-1]
+    line = hide_secrets_in_url(line.strip())
     # The parser of the embedded engine lists every token it knows.
     line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
     return line if len(line) <= 300 else f"{line[:297]}..."

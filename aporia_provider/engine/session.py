@@ -107,6 +107,8 @@ def _open(url: str) -> SparkSession:
         spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
         _ = spark.version
         spark.client.set_retry_policies(usual)
+        # A time without a zone is UTC here, wherever the engine runs.
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
     except Exception as error:
         spark.stop()
         raise _unanswered(url, error) from None

@@ -88,6 +88,10 @@ class DeltaLog:
         with self._explained():
             return commits_since(self.uri, self._credentials, since, self.version)
 
+    def at(self, version: int) -> DeltaLog:
+        """The same table at another version."""
+        return DeltaLog(self.uri, self._credentials, version=version)
+
     @property
     def _options(self) -> dict[str, str]:
         return self._credentials.delta_options() if self.uri.startswith("s3://") else {}

@@ -1,0 +1,84 @@
+"""Labels and the predictions they belong to, joined inside the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.columns.types import kind, quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
+
+
+def with_latest_labels(
+    predictions: DataFrame,
+    id_column: str,
+    actuals: DataFrame,
+    known: tuple[str, str],
+    labels: Mapping[str, str],
+) -> DataFrame:
+    """
+    Add to predictions the labels that became known last.
+
+    :param predictions: The predictions.
+    :param id_column: Their column of ids.
+    :param actuals: The labels.
+    :param known: Their columns of ids and of the times when they became known. Of two labels of the same
+        moment the greater counts, so that the order of rows is no matter.
+    :param labels: Name of a column to add to the column of the labels that it comes from.
+    """
+    latest = _latest(actuals, known, labels)
+    joined = predictions.join(latest, on=_expression(f"{_text(id_column)} = {_ID}"), how="left")
+    kept = [quoted(name) for name in predictions.columns]
+    return joined.selectExpr(*kept, *(f"{_LABEL}.{name} AS {name}" for name in labels))
+
+
+def labelled_buckets(
+    predictions: DataFrame, columns: tuple[str, str], labels: DataFrame, id_column: str, seconds: int
+) -> list[int | None]:
+    """
+    The buckets of the predictions that have a label.
+
+    :param predictions: The predictions.
+    :param columns: Their columns of ids and of times.
+    :param labels: The labels.
+    :param id_column: Their column of ids.
+    :param seconds: Length of a bucket.
+    :return: First second of each bucket, in no order; None if a prediction has no time.
+    """
+    identifier, time = columns
+    ids = labels.selectExpr(f"{_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
+    matched = predictions.join(ids, on=_expression(f"{_text(identifier)} = {_ID}"), how="leftsemi")
+    # Whole numbers: a fraction of a second is lost in a double.
+    moment, length = f"unix_micros(cast({quoted(time)} AS timestamp))", seconds * 1_000_000
+    found = matched.selectExpr(f"{moment} - pmod({moment}, {length}) AS bucket").distinct().toArrow()
+    return [None if start is None else start // 1_000_000 for start in found.column("bucket").to_pylist()]
+
+
+def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str]) -> DataFrame:
+    identifier, time = known
+    given = actuals.selectExpr(
+        f"{_text(identifier)} AS {_ID}",
+        f"{quoted(time)} AS {_KNOWN}",
+        *(f"{quoted(column)} AS {name}" for name, column in labels.items()),
+    )
+    types = {item["name"]: item["type"] for item in given.schema.jsonValue()["fields"]}
+    # Maps have no order.
+    rank = [_KNOWN, *(name for name in labels if kind(types[name]) != "map")]
+    ranked = given.where(f"{_ID} IS NOT NULL").selectExpr(
+        _ID, f"struct({', '.join(labels)}) AS {_LABEL}", f"struct({', '.join(rank)}) AS {_RANK}"
+    )
+    return ranked.groupBy(_ID).agg(_expression(f"max_by({_LABEL}, {_RANK}) AS {_LABEL}"))
+
+
+def _text(column: str) -> str:
+    return f"cast({quoted(column)} AS string)"
+
+
+def _expression(text: str) -> Any:
+    from pyspark.sql import functions
+
+    return functions.expr(text)
