@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Unpack
+from typing import Unpack
 
 from sqlalchemy import select, update
 
 from aporia_provider.api import IfExists, Registered, Role, differences, settle
 from aporia_provider.backend.paths import local_path_faults
-from aporia_provider.backend.rows import find_dataset, find_version, insert_or_find
+from aporia_provider.backend.rows import find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import DatasetRow
 from aporia_provider.backend.text import check_json, check_rendered
-from aporia_provider.datasets import ROLES, DatasetArguments, DatasetConnection
+from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
 
@@ -75,31 +75,15 @@ class Datasets(Scope):
             datasets = update(DatasetRow).where(DatasetRow.version_key == version.key)
             session.execute(datasets.values(enabled=enabled))
 
-    def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
-        """What is known about the dataset's last sync."""
-        if role not in ROLES:
-            raise ValidationError(f"{role!r} is not one of {', '.join(ROLES)}")
-        with self.database.reading() as session:
-            version = find_version(session, self.environment, model_id, model_version)
-            row = find_dataset(session, version, role)
-            return {
-                "dataset": row.role,
-                "enabled": row.enabled,
-                "schedule": row.registration["sync"].get("schedule"),
-                "status": "never_synced",
-                "last_sync_at": None,
-                "table_version": None,
-                "last_error": None,
-            }
-
     def get_datasets(self, model_id: str, model_version: str) -> list[DatasetConnection]:
         """The datasets of a version, their secrets replaced by ``***``."""
         with self.database.reading() as session:
             version = find_version(session, self.environment, model_id, model_version)
             query = select(DatasetRow).filter_by(version_key=version.key).order_by(DatasetRow.key)
-            return [_connection(row) for row in session.scalars(query)]
+            return [connection_of(row) for row in session.scalars(query)]
 
 
-def _connection(row: DatasetRow) -> DatasetConnection:
+def connection_of(row: DatasetRow) -> DatasetConnection:
+    """The dataset as it was connected, its secrets replaced by ``***``."""
     sync = {**row.registration["sync"], "enabled": row.enabled}
     return DatasetConnection.from_wire({**row.registration, "sync": sync})

@@ -64,7 +64,7 @@ def inspect(
         raise ValidationError("Some expressions are not allowed", problems=faults)
     if source.object_format != "delta":
         return TableFacts(source.uri, _analyse(source, credentials, engine))
-    log = DeltaLog(source.uri, credentials, version=_version_wanted(source))
+    log = DeltaLog(source.uri, credentials, version=version_wanted(source))
     columns = log.metadata.columns
     if source.select_expr:
         columns = _analyse(source, credentials, engine)
@@ -96,7 +96,12 @@ def _facts(log: DeltaLog, source: S3DataSource, columns: Columns, nulls_of: Sequ
     return TableFacts(log.uri, columns, log.version, files.row_count, known)
 
 
-def _version_wanted(source: S3DataSource) -> int | None:
+def version_wanted(source: S3DataSource) -> int | None:
+    """
+    The version that the options of a Delta table name, if they do.
+
+    :raises aporia_provider.errors.ValidationError: if they name it in a way that cannot be traced.
+    """
     options = {key.lower(): value for key, value in (source.read_options or {}).items()}
     if "timestampasof" in options:
         raise ValidationError("timestampAsOf cannot be traced in the log; name the version with versionAsOf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from aporia_provider.backend import sync_tables  # noqa: F401 (makes them known to Base)
 from aporia_provider.backend.tables import VERSION_TABLE, Base
 
 context.configure(

@@ -1,0 +1,1 @@
+"""Bringing the profiles of datasets up to the versions that their tables have."""

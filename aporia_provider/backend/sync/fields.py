@@ -1,0 +1,76 @@
+"""The profile of a dataset's own columns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.sync.grids import baseline_for
+from aporia_provider.backend.sync.planning import fields_plan, with_score_edges
+from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
+from aporia_provider.engine.profiling import profile_frame, projected
+from aporia_provider.lake.changes import Changes
+from aporia_provider.monitoring.plan import Grid, ProfilePlan, dump_grids, fingerprint
+
+log = logging.getLogger(__name__)
+
+
+def sync_fields(desk: Desk, role: str, seen: Seen) -> Result:
+    """
+    Profile what has changed of a dataset since it was last synced.
+
+    :param desk: Its version.
+    :param role: Its role.
+    :param seen: How far it was synced.
+    :raises aporia_provider.errors.AporiaError: if it cannot be read, or its columns do not fit any more.
+    """
+    table = desk.table(role)
+    changes = table.changes(seen.positions.get(role))
+    known = _fingerprint(desk, role, desk.subject.baseline.grids)
+    if not changes.whole and seen.fingerprint != known:
+        changes = Changes("what is profiled, or how, has changed", whole=True)
+    if not changes.any:
+        return Result(Seen(known, desk.positions(role)), changes.reason)
+    return _profiled(desk, role, changes)
+
+
+def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
+    table, subject = desk.table(role), desk.subject
+    frame = table.frame(desk.spark)
+    plan = fields_plan(table.dataset, subject.schema, table.check(frame, subject.schema))
+    intervals = _intervals(changes, subject.seconds)
+    baseline = baseline_for(desk, role, plan, table.between(frame, intervals, changes.untimed))
+    if baseline is not subject.baseline and intervals is not None:
+        changes, intervals = Changes("some fields have bins only now", whole=True), None
+    log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
+    dataset, rows = table.dataset, table.between(frame, intervals, changes.untimed)
+    with table.reading():
+        states = profile_frame(
+            projected(rows, dataset.id_column, dataset.timestamp_column, plan.columns),
+            ProfilePlan(
+                subject.period, plan.fields, with_score_edges(plan.outcomes, baseline.grids), baseline.grids
+            ),
+        )
+    return Result(
+        seen=Seen(_fingerprint(desk, role, baseline.grids), desk.positions(role)),
+        reason=changes.reason,
+        states=states,
+        intervals=intervals,
+        untimed=changes.untimed,
+        baseline=None if baseline is subject.baseline else baseline,
+        extent=table.extent(intervals),
+    )
+
+
+def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
+    return None if changes.whole else tuple(whole_buckets(changes.intervals, seconds))
+
+
+def _fingerprint(desk: Desk, role: str, grids: Mapping[str, Grid]) -> str:
+    """Stands for everything that the states depend on besides the rows."""
+    subject, dataset = desk.subject, desk.subject.datasets[role]
+    keys = {f"{category}.{name}" for category, name, _ in dataset.columns(subject.schema)}
+    used = {key: grid for key, grid in grids.items() if key.partition("[")[0] in keys}
+    registered = {**dataset.serialize(), "sync": None}
+    return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, dump_grids(used))

@@ -1,0 +1,59 @@
+"""The grids of a version: made once from its baseline, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aporia_provider.backend.sync.planning import DatasetPlan, fields_plan
+from aporia_provider.backend.sync.table import ConnectedTable
+from aporia_provider.backend.sync.work import Baseline, Desk
+from aporia_provider.engine.profiling import grids_of, projected
+from aporia_provider.monitoring.plan import FieldPlan, Grid
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# The best baseline first.
+BASELINES = ("training", "testing", "serving", "actuals")
+
+
+def baseline_for(desk: Desk, role: str, plan: DatasetPlan, rows: DataFrame) -> Baseline:
+    """
+    The grids to profile a dataset on: those of the version, or new ones if a better baseline is connected
+    now. Fields that the baseline has no values of get their grid from the rows at hand.
+
+    :param desk: The version.
+    :param role: Role of the dataset that is synced.
+    :param plan: Its plan.
+    :param rows: Its rows that are about to be profiled.
+    :raises aporia_provider.errors.AporiaError: if the baseline's table cannot be read.
+    """
+    known = desk.subject.baseline
+    best = next(candidate for candidate in BASELINES if candidate in desk.subject.datasets)
+    if known.role is None or BASELINES.index(best) < BASELINES.index(known.role):
+        better = _made_from(desk, best)
+        known = better if better.grids else known
+    missing = [field for field in plan.fields if field.key not in known.grids]
+    own = _made(desk.table(role), plan, missing, rows)
+    return Baseline(known.role or role, {**known.grids, **own}) if own else known
+
+
+def _made_from(desk: Desk, role: str) -> Baseline:
+    table = desk.table(role)
+    frame = table.frame(desk.spark)
+    plan = fields_plan(table.dataset, desk.subject.schema, table.check(frame, desk.subject.schema))
+    grids = _made(table, plan, plan.fields, frame)
+    return Baseline(role if grids else None, grids)
+
+
+def _made(
+    table: ConnectedTable, plan: DatasetPlan, fields: Iterable[FieldPlan], rows: DataFrame
+) -> dict[str, Grid]:
+    fields = list(fields)
+    if not fields:
+        return {}
+    columns = {field.column: plan.columns[field.column] for field in fields}
+    dataset = table.dataset
+    with table.reading():
+        return grids_of(projected(rows, dataset.id_column, dataset.timestamp_column, columns), fields)

@@ -1,0 +1,115 @@
+"""One sync at a time: a lease that its holder keeps renewing, and that expires if the holder dies."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.database import Database
+from aporia_provider.backend.rows import insert_or_find
+from aporia_provider.backend.sync_tables import LeaseRow
+from aporia_provider.backend.tables import UtcDateTime
+from aporia_provider.errors import AporiaError, TransientError
+
+LEASE_SECONDS = 60.0
+_POLL = 1.0
+
+
+class Lease:
+    """
+    The right to change the profiles of a version.
+
+    :param database: The database.
+    :param version_key: The version.
+    :param seconds: How long it lasts after its holder last renewed it.
+    """
+
+    def __init__(self, database: Database, version_key: int, seconds: float = LEASE_SECONDS) -> None:
+        self._database = database
+        self._version_key = version_key
+        self._seconds = seconds
+        self._holder = str(uuid4())
+
+    @contextmanager
+    def held(self, what: str, patience: float) -> Iterator[None]:
+        """
+        Hold the lease for the block, and renew it all along.
+
+        :param what: What it is wanted for, for those who wait.
+        :param patience: Seconds to wait for another holder.
+        :raises aporia_provider.errors.TransientError: if another one holds it for longer; it says who.
+        """
+        self._acquire(what, patience)
+        done = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(done,), daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            done.set()
+            heart.join()
+            self._release()
+
+    def confirm(self, session: Session) -> None:
+        """
+        Make sure, inside of a transaction that writes, that the lease is still held.
+
+        :raises aporia_provider.errors.TransientError: if it expired and another one took it.
+        """
+        mine = update(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
+        renewed = session.execute(mine.values(expires_at=self._end(session)))
+        if not renewed.rowcount:  # type: ignore[attr-defined]
+            raise TransientError("The sync took too long to answer, and another one has taken over")
+
+    def _acquire(self, what: str, patience: float) -> None:
+        give_up = time.monotonic() + patience
+        while (holder := self._try(what)) is not None:
+            if time.monotonic() >= give_up:
+                raise TransientError(f"Another sync of this version is at work: {holder}")
+            time.sleep(min(_POLL, self._seconds / 3))
+
+    def _try(self, what: str) -> str | None:
+        """Take the lease, or say who has it."""
+        with self._database.writing() as session:
+            values = {"holder": self._holder, "what": what, "expires_at": self._end(session)}
+            row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values)
+            if is_new:
+                return None
+            current = session.scalar(select(LeaseRow).filter_by(key=row.key).with_for_update())
+            if current is None or current.expires_at > _now(session):
+                return row.what
+            current.holder, current.what, current.expires_at = self._holder, what, self._end(session)
+            return None
+
+    def _beat(self, done: threading.Event) -> None:
+        while not done.wait(self._seconds / 4):
+            try:
+                with self._database.writing() as session:
+                    self.confirm(session)
+            except AporiaError:
+                # The next beat may get through; if not, the transaction at the end is refused.
+                continue
+
+    def _release(self) -> None:
+        with self._database.writing() as session:
+            row = session.scalar(
+                select(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
+            )
+            if row is not None:
+                session.delete(row)
+
+    def _end(self, session: Session) -> datetime:
+        return _now(session) + timedelta(seconds=self._seconds)
+
+
+def _now(session: Session) -> datetime:
+    """The database's clock: those of the workers may differ."""
+    now: datetime = session.execute(select(func.current_timestamp(type_=UtcDateTime()))).scalar_one()
+    return now

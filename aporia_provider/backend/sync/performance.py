@@ -1,0 +1,157 @@
+"""The performance of predictions whose labels are in a table of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
+from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
+from aporia_provider.engine.labels import labelled_buckets, with_latest_labels
+from aporia_provider.engine.profiling import profile_frame, projected
+from aporia_provider.errors import NotFoundError
+from aporia_provider.lake.changes import Changes
+from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
+from aporia_provider.monitoring.profile import Profile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = logging.getLogger(__name__)
+
+SERVING, ACTUALS = "serving", "actuals"
+_SECOND = 1_000_000
+
+
+def sync_performance(desk: Desk, seen: Seen) -> Result | None:
+    """
+    Compare the predictions with the labels that are known by now, where either have changed.
+
+    A commit of labels touches the buckets of the predictions that it labels. A label that is there before its
+    prediction is found when the prediction comes.
+
+    :param desk: The version.
+    :param seen: How far it was synced.
+    :return: None if the version has no such predictions.
+    :raises aporia_provider.errors.AporiaError: if one of the tables cannot be read.
+    """
+    if not {SERVING, ACTUALS} <= set(desk.subject.datasets):
+        return None
+    comparison = _Comparison(desk, seen)
+    if not comparison.outcomes:
+        return None
+    now = Seen(comparison.fingerprint, desk.positions(SERVING, ACTUALS))
+    predicted, labelled = (desk.table(role).changes(seen.positions.get(role)) for role in (SERVING, ACTUALS))
+    if seen.fingerprint != now.fingerprint and not predicted.whole:
+        predicted = Changes("what is compared, or how, has changed", whole=True)
+    reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
+    if not predicted.any and not labelled.any:
+        return Result(now, reason)
+    intervals, untimed = comparison.touched(predicted, labelled)
+    if intervals is None and not (predicted.whole or labelled.whole):
+        reason += "; removed labels are gone from the disk, so all are compared"
+    log.info("performance: %s; reading %s", reason, described(intervals))
+    states = comparison.states(intervals, untimed)
+    return Result(now, reason, states, intervals, untimed, extent=comparison.extent(intervals))
+
+
+class _Comparison:
+    """The predictions of a version and their labels."""
+
+    def __init__(self, desk: Desk, seen: Seen) -> None:
+        self._desk, self._seen = desk, seen
+        self._serving, self._actuals = desk.table(SERVING), desk.table(ACTUALS)
+        self._plan, self._labels = performance_plan(
+            self._serving.dataset, self._actuals.dataset, desk.subject.schema
+        )
+        self.outcomes = with_score_edges(self._plan.outcomes, desk.subject.baseline.grids)
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for everything that the states depend on besides the rows."""
+        registered = [{**table.dataset.serialize(), "sync": None} for table in (self._serving, self._actuals)]
+        subject = self._desk.subject
+        options = [asdict(outcome.options) for outcome in self.outcomes]
+        return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, options)
+
+    @cached_property
+    def _predictions(self) -> DataFrame:
+        frame = self._serving.frame(self._desk.spark)
+        self._serving.check(frame, self._desk.subject.schema)
+        return frame
+
+    @cached_property
+    def _known(self) -> DataFrame:
+        frame = self._actuals.frame(self._desk.spark)
+        self._actuals.check(frame, self._desk.subject.schema)
+        return frame
+
+    def touched(self, predicted: Changes, labelled: Changes) -> tuple[tuple[Interval, ...] | None, bool]:
+        """The buckets to recompute (None for all), and whether rows without a time are."""
+        if predicted.whole or labelled.whole:
+            return None, True
+        buckets = self._labelled(labelled) if labelled.any else []
+        if buckets is None:
+            return None, True
+        seconds = self._desk.subject.seconds
+        spans = [(bucket * _SECOND, (bucket + seconds) * _SECOND) for bucket in buckets if bucket is not None]
+        intervals = whole_buckets([*predicted.intervals, *spans], seconds)
+        return tuple(intervals), predicted.untimed or None in buckets
+
+    def _labelled(self, changes: Changes) -> list[int | None] | None:
+        """Buckets of the predictions whose labels changed; None if that cannot be told any more."""
+        versions = [None, self._seen.positions[ACTUALS].version] if changes.removed else [None]
+        found: list[int | None] = []
+        try:
+            for version in versions:
+                found += self._labelled_at(version, changes)
+        except NotFoundError:
+            # Removed labels are known from the files that held them, and those may have been vacuumed.
+            if not changes.removed:
+                raise
+            return None
+        return found
+
+    def _labelled_at(self, version: int | None, changes: Changes) -> list[int | None]:
+        labels = self._known if version is None else self._actuals.frame(self._desk.spark, version)
+        second = [(start // _SECOND, -(-end // _SECOND)) for start, end in changes.intervals]
+        changed = self._actuals.between(labels, second, changes.untimed)
+        dataset = self._serving.dataset
+        with self._serving.reading(), self._actuals.reading():
+            return labelled_buckets(
+                self._predictions,
+                (dataset.id_column, dataset.timestamp_column),
+                changed,
+                self._actuals.dataset.id_column,
+                self._desk.subject.seconds,
+            )
+
+    def states(self, intervals: Sequence[Interval] | None, untimed: bool) -> Profile:
+        """The states of the predictions of some buckets."""
+        dataset, subject = self._serving.dataset, self._desk.subject
+        given = self._actuals.dataset
+        rows = with_latest_labels(
+            self._serving.between(self._predictions, intervals, untimed),
+            dataset.id_column,
+            self._known,
+            (given.id_column, given.timestamp_column),
+            self._labels,
+        )
+        columns = {**self._plan.columns, **{name: name for name in self._labels}}
+        with self._serving.reading(), self._actuals.reading():
+            states = profile_frame(
+                projected(rows, dataset.id_column, dataset.timestamp_column, columns),
+                ProfilePlan(subject.period, (), self.outcomes),
+            )
+        return {place: state for place, state in states.items() if place[1] != ROWS}
+
+    def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
+        """How many files and bytes hold what was read: of the labels, all."""
+        found = self._serving.extent(intervals), self._actuals.extent(None)
+        if found[0] is None or found[1] is None:
+            return None
+        return found[0][0] + found[1][0], found[0][1] + found[1][1]

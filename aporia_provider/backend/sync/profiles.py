@@ -1,0 +1,94 @@
+"""Profiles in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, false, insert, or_, select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.rows import upsert
+from aporia_provider.backend.sync.buckets import Interval
+from aporia_provider.backend.sync.work import Baseline
+from aporia_provider.backend.sync_tables import GridRow, ProfileRow
+from aporia_provider.backend.tables import utc_now
+from aporia_provider.monitoring.plan import dump_grids, load_grids
+from aporia_provider.monitoring.profile import Profile
+from aporia_provider.monitoring.rows import RowState
+from aporia_provider.monitoring.states import State, read_state
+
+_AT_ONCE = 500
+
+
+def replace_profile(
+    session: Session,
+    dataset_key: int,
+    part: str,
+    states: Profile,
+    intervals: Sequence[Interval] | None,
+    untimed: bool,
+) -> None:
+    """
+    Put the states of recomputed buckets in the place of those that were there.
+
+    :param states: The new ones.
+    :param intervals: The buckets that were recomputed; None for all.
+    :param untimed: Whether the rows without a time were recomputed.
+    """
+    old = delete(ProfileRow).filter_by(dataset_key=dataset_key, part=part)
+    if intervals is not None:
+        within = [ProfileRow.bucket.between(start, end - 1) for start, end in intervals]
+        old = old.where(or_(*within, *([ProfileRow.bucket.is_(None)] if untimed else []), false()))
+    session.execute(old)
+    rows = [
+        {"dataset_key": dataset_key, "part": part, "field": key, "bucket": bucket, "state": _settled(state)}
+        for (bucket, key), state in states.items()
+    ]
+    for start in range(0, len(rows), _AT_ONCE):
+        session.execute(insert(ProfileRow), rows[start : start + _AT_ONCE])
+
+
+def read_profile(
+    session: Session,
+    dataset_key: int,
+    fields: Sequence[str] | None = None,
+    start: int | None = None,
+    end: int | None = None,
+) -> Iterator[tuple[int | None, str, State]]:
+    """
+    Read states, in the order of buckets.
+
+    :param fields: Keys of fields; None for all.
+    :param start: First second; with it or ``end``, rows without a time are left out.
+    :param end: First second that does not belong to it any more.
+    :return: Bucket, key, state.
+    """
+    query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state).filter_by(dataset_key=dataset_key)
+    if fields is not None:
+        query = query.where(ProfileRow.field.in_(fields))
+    query = _between(query, start, end).order_by(ProfileRow.bucket, ProfileRow.field)
+    for bucket, field, stored in session.execute(query):
+        yield bucket, field, read_state(stored)
+
+
+def store_baseline(session: Session, version_key: int, baseline: Baseline) -> None:
+    """Keep the grids of a version instead of those that were there."""
+    values = {"role": baseline.role, "grids": dump_grids(baseline.grids), "created_at": utc_now()}
+    upsert(session, GridRow, {"version_key": version_key}, values)
+
+
+def read_baseline(session: Session, version_key: int) -> Baseline:
+    """The grids of a version; none if it was never synced."""
+    row = session.scalar(select(GridRow).filter_by(version_key=version_key))
+    return Baseline(row.role, load_grids(row.grids)) if row else Baseline()
+
+
+def _between(query: Select[Any], start: int | None, end: int | None) -> Select[Any]:
+    if start is not None:
+        query = query.where(ProfileRow.bucket >= start)
+    return query if end is None else query.where(ProfileRow.bucket < end)
+
+
+def _settled(state: State) -> dict[str, Any]:
+    return (state.settled() if isinstance(state, RowState) else state).to_json()

@@ -1,0 +1,140 @@
+"""What is kept about syncs, and keeping it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.database import Database
+from aporia_provider.backend.rows import upsert
+from aporia_provider.backend.sync.leases import Lease
+from aporia_provider.backend.sync.profiles import read_profile, replace_profile, store_baseline
+from aporia_provider.backend.sync.work import Desk, Result, Seen
+from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, SyncRow
+from aporia_provider.backend.tables import DatasetRow, utc_now
+from aporia_provider.errors import AporiaError
+from aporia_provider.lake.changes import Position
+from aporia_provider.monitoring.plan import ROWS
+from aporia_provider.monitoring.rows import RowState
+
+
+class Records:
+    """
+    The records of a version's syncs.
+
+    :param database: The database.
+    :param version_key: The version.
+    :param lease: The lease under which they are changed.
+    :param desk: Where the work is done.
+    """
+
+    def __init__(self, database: Database, version_key: int, lease: Lease, desk: Desk) -> None:
+        self._database, self._version_key, self._lease, self._desk = database, version_key, lease, desk
+
+    def sync(self, role: str, part: str, work: Callable[[Seen], Result | None], full: bool) -> bool:
+        """
+        Sync a part of a dataset and keep what it came to, or why it failed.
+
+        :param role: Role of the dataset.
+        :param part: The part.
+        :param work: Does it, given how far it was synced.
+        :param full: Whether to do as if it never was.
+        :return: Whether anything was recomputed.
+        """
+        started, clock = utc_now(), time.monotonic()
+        key, seen = self._seen(role, part)
+        try:
+            result = work(Seen() if full else seen)
+        except Exception as error:
+            latest = self._desk.version_seen(role)
+            known = {} if latest is None else {"latest_version": latest}
+            self._failed(key, part, {"started_at": started, "error": _shown(error), **known})
+            raise
+        if result is None:
+            return False
+        values = {"started_at": started, "synced_at": started, "seconds": time.monotonic() - clock}
+        self._done(key, part, role, result, values)
+        return result.changed
+
+    def _seen(self, role: str, part: str) -> tuple[int, Seen]:
+        with self._database.reading() as session:
+            dataset = session.scalars(
+                select(DatasetRow).filter_by(version_key=self._version_key, role=role)
+            ).one()
+            row = session.scalar(select(SyncRow).filter_by(dataset_key=dataset.key, part=part))
+            stored = (row.position if row else None) or {}
+            positions = {role: Position(**position) for role, position in stored.items()}
+            return dataset.key, Seen(row.fingerprint if row else None, positions)
+
+    def _failed(self, key: int, part: str, values: Mapping[str, Any]) -> None:
+        with self._database.writing() as session:
+            upsert(session, SyncRow, {"dataset_key": key, "part": part}, values)
+
+    def _done(self, key: int, part: str, role: str, result: Result, values: Mapping[str, Any]) -> None:
+        positions = {role: asdict(position) for role, position in result.seen.positions.items()}
+        kept = {
+            **values,
+            "fingerprint": result.seen.fingerprint,
+            "position": positions,
+            "latest_version": positions[role]["version"] if role in positions else None,
+            "error": None,
+            **({"report": _report(result)} if result.changed else {}),
+        }
+        with self._database.writing() as session:
+            self._lease.confirm(session)
+            if result.changed:
+                replace_profile(session, key, part, result.states, result.intervals, result.untimed)
+            if result.baseline is not None:
+                store_baseline(session, self._version_key, result.baseline)
+            upsert(session, SyncRow, {"dataset_key": key, "part": part}, kept)
+        if result.baseline is not None:
+            self._desk.adopt(result.baseline)
+
+
+def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
+    """What is known about the syncs of a dataset, see :meth:`Syncs.get_dataset_sync_status`."""
+    rows = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
+    profiled = [state for _, _, state in read_profile(session, dataset.key, [ROWS])]
+    return {
+        "dataset": dataset.role,
+        "enabled": dataset.enabled,
+        "schedule": dataset.registration["sync"].get("schedule"),
+        **_part_status(rows.get(FIELDS), dataset.role),
+        "rows": sum(state.rows for state in profiled if isinstance(state, RowState)),
+        "buckets": len(profiled),
+        "performance": _part_status(rows[PERFORMANCE], dataset.role) if PERFORMANCE in rows else None,
+    }
+
+
+def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:
+    report = (row.report if row else None) or {}
+    position = ((row.position if row else None) or {}).get(role) or {}
+    reached, latest = position.get("version"), row.latest_version if row else None
+    return {
+        "status": "never_synced" if row is None else "failed" if row.error else "synced",
+        "last_sync_at": row.synced_at.isoformat() if row and row.synced_at else None,
+        "table_version": reached,
+        "latest_version": latest,
+        "lag": None if reached is None or latest is None else max(0, latest - reached),
+        **{name: report.get(name) for name in _REPORTED},
+        "seconds": row.seconds if row else None,
+        "last_error": row.error if row else None,
+    }
+
+
+_REPORTED = ("reason", "rows_read", "buckets_recomputed", "files_read", "bytes_read")
+
+
+def _report(result: Result) -> dict[str, Any]:
+    files, size = result.extent or (None, None)
+    buckets = {bucket for bucket, _ in result.states}
+    return dict(zip(_REPORTED, (result.reason, result.rows, len(buckets), files, size), strict=True))
+
+
+def _shown(error: Exception) -> str:
+    return str(error) if isinstance(error, AporiaError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,92 @@
+"""A sync of one version's datasets, from the lease to the last transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from aporia_provider.backend.datasets import connection_of
+from aporia_provider.backend.paths import local_path_faults
+from aporia_provider.backend.rows import find_version
+from aporia_provider.backend.scope import Scope
+from aporia_provider.backend.sync.fields import sync_fields
+from aporia_provider.backend.sync.leases import Lease
+from aporia_provider.backend.sync.performance import ACTUALS, SERVING, sync_performance
+from aporia_provider.backend.sync.profiles import read_baseline
+from aporia_provider.backend.sync.records import Records
+from aporia_provider.backend.sync.work import Desk, Result, Seen, Subject
+from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
+from aporia_provider.backend.tables import DatasetRow, ModelRow, utc_now
+from aporia_provider.errors import ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.schema import VersionSchema
+
+
+class Run:
+    """
+    A sync of a version.
+
+    :param scope: The environment and its database.
+    :param model_id: The model.
+    :param model_version: The version.
+    :param credentials: Whom to be on S3.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        model_id: str,
+        model_version: str,
+        *,
+        credentials: AwsCredentials | None,
+        engine: str,
+    ) -> None:
+        self._scope, self._model_id, self._model_version = scope, model_id, model_version
+        self._credentials, self._engine = credentials, engine
+
+    def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> bool:
+        """
+        Sync a dataset, alone; parameters and errors as of
+        :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`.
+
+        :return: Whether anything was recomputed.
+        """
+        key, _ = self._subject()
+        lease = Lease(self._scope.database, key, lease_seconds)
+        what = f"{role} of version {self._model_version!r} of model {self._model_id!r}"
+        with lease.held(f"{what} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
+            # Read afresh: another sync may have made the grids while this one waited.
+            _, subject = self._subject()
+            with Desk(subject, self._credentials, self._engine) as desk:
+                return _parts(Records(self._scope.database, key, lease, desk), desk, role, full)
+
+    def _subject(self) -> tuple[int, Subject]:
+        with self._scope.database.reading() as session:
+            version = find_version(session, self._scope.environment, self._model_id, self._model_version)
+            model = session.get_one(ModelRow, version.model_key)
+            rows = session.scalars(select(DatasetRow).filter_by(version_key=version.key))
+            key, datasets = version.key, {row.role: connection_of(row) for row in rows}
+            subject = Subject(
+                schema=VersionSchema.from_wire(version.registration),
+                period=model.registration.get("aggregation_period") or "daily",
+                datasets=datasets,
+                baseline=read_baseline(session, key),
+            )
+        for dataset in datasets.values():
+            # Links on the disk may have changed since it was connected.
+            if faults := list(local_path_faults(dataset.data_source, self._scope.allowed_local_folders)):
+                raise ValidationError("The dataset cannot be read", problems=faults)
+        return key, subject
+
+
+def _parts(records: Records, desk: Desk, role: str, full: bool) -> bool:
+    """Sync the parts that a dataset has a share in; whether anything was recomputed."""
+    parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [
+        (role, FIELDS, lambda seen: sync_fields(desk, role, seen))
+    ]
+    if role in (SERVING, ACTUALS) and SERVING in desk.subject.datasets:
+        parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
+    changed = [records.sync(owner, part, work, full) for owner, part, work in parts]
+    return any(changed)

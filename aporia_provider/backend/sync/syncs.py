@@ -1,0 +1,126 @@
+"""The calls that sync datasets and tell how far they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from aporia_provider.api import Role
+from aporia_provider.backend.rows import find_dataset, find_version
+from aporia_provider.backend.scope import Scope
+from aporia_provider.backend.sync.leases import LEASE_SECONDS
+from aporia_provider.backend.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.tables import DatasetRow, ModelRow, VersionRow, utc_now
+from aporia_provider.datasets import ROLES
+from aporia_provider.engine.session import EMBEDDED
+from aporia_provider.errors import ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
+
+PATIENCE = 600.0
+"""Seconds that a sync waits for another one of the same version."""
+
+
+class Syncs(Scope):
+    """The calls that sync datasets."""
+
+    def sync_dataset(
+        self,
+        model_id: str,
+        model_version: str,
+        role: Role,
+        *,
+        credentials: AwsCredentials | None = None,
+        engine: str = EMBEDDED,
+        full: bool = False,
+        patience: float = PATIENCE,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> dict[str, Any]:
+        """
+        Bring the profiles of a dataset up to the version its table has now.
+
+        Only the buckets that commits have touched are recomputed. What is stored changes in one transaction
+        for each part, so a sync that fails or is killed leaves the last good state, and the next one starts
+        from there.
+
+        :param model_id: The model.
+        :param model_version: The version.
+        :param role: Role of the dataset. A sync of the serving dataset and one of the actuals both bring
+            the performance of predictions up to date.
+        :param credentials: Whom to be on S3.
+        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+        :param full: Recompute everything, whatever the log says.
+        :param patience: Seconds to wait for another sync of the same version.
+        :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
+        :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything was recomputed.
+        :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
+        """
+        from aporia_provider.backend.sync.runs import Run
+
+        self._check(model_id, model_version, role)
+        run = Run(self, model_id, model_version, credentials=credentials, engine=engine)
+        changed = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
+        return {**self.get_dataset_sync_status(model_id, model_version, role), "changed": changed}
+
+    def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
+        """
+        What is known about the dataset's last sync.
+
+        :return: ``status`` (``never_synced``, ``synced`` or ``failed``), ``last_sync_at``, the
+            ``table_version`` that was reached, the ``latest_version`` that was seen and the ``lag`` between
+            them in commits, ``rows`` and ``buckets`` that are profiled, what the last sync that changed
+            something read (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``,
+            ``bytes_read``), the ``seconds`` that the last good sync took, and ``last_error``. The serving
+            dataset has the same of the ``performance`` of its predictions.
+        """
+        from aporia_provider.backend.sync.records import status
+
+        _check_role(role)
+        with self.database.reading() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            return status(session, find_dataset(session, version, role))
+
+    def get_due_datasets(self, now: datetime | None = None) -> list[dict[str, str]]:
+        """
+        The datasets whose next sync is due: those that are enabled, and whose schedule (cron, UTC) has come
+        round since their last good sync. One without a schedule is always due.
+
+        :param now: The time; now without.
+        :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
+        """
+        now = now or utc_now()
+        query = (
+            select(ModelRow.id, VersionRow.name, DatasetRow, SyncRow.synced_at)
+            .join(VersionRow, VersionRow.model_key == ModelRow.key)
+            .join(DatasetRow, DatasetRow.version_key == VersionRow.key)
+            .outerjoin(SyncRow, (SyncRow.dataset_key == DatasetRow.key) & (SyncRow.part == FIELDS))
+            .where(ModelRow.environment == self.environment, DatasetRow.enabled)
+            .order_by(DatasetRow.key)
+        )
+        with self.database.reading() as session:
+            found = [
+                {"model_id": model, "model_version": version, "role": dataset.role}
+                for model, version, dataset, synced_at in session.execute(query)
+                if _is_due(dataset.registration["sync"].get("schedule"), synced_at, now)
+            ]
+        return sorted(found, key=lambda item: ROLES.index(item["role"]))
+
+    def _check(self, model_id: str, model_version: str, role: Role) -> None:
+        _check_role(role)
+        with self.database.reading() as session:
+            find_dataset(session, find_version(session, self.environment, model_id, model_version), role)
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise ValidationError(f"{role!r} is not one of {', '.join(ROLES)}")
+
+
+def _is_due(schedule: str | None, synced_at: datetime | None, now: datetime) -> bool:
+    if schedule is None or synced_at is None:
+        return True
+    from croniter import croniter
+
+    following: datetime = croniter(schedule, synced_at).get_next(datetime)
+    return following <= now

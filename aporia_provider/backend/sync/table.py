@@ -1,0 +1,192 @@
+"""The table of a dataset as a sync sees it: at one version, restricted to the times that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.backend.facts import diagnosed, version_wanted
+from aporia_provider.backend.sync.buckets import Interval
+from aporia_provider.columns.preflight import check
+from aporia_provider.columns.types import quoted
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.expressions import check_select_expr, untouched_columns
+from aporia_provider.engine.read import engine_errors, on_s3, read
+from aporia_provider.engine.session import is_embedded
+from aporia_provider.errors import ValidationError
+from aporia_provider.lake.changes import Changes, Position, changes_since
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.schema import VersionSchema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_VERSION = "versionAsOf"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 253_402_214_400
+"""The first second of the last day."""
+_LITERALS = {"timestamp": "timestamp'{}+00:00'", "timestamp_ntz": "timestamp_ntz'{}'", "date": "date'{}'"}
+
+
+class ConnectedTable:
+    """
+    The table of a dataset, at the version it has when it is first looked at.
+
+    :param dataset: The dataset.
+    :param credentials: Whom to be on S3.
+    :param engine: The engine that will read it.
+    :raises aporia_provider.errors.ValidationError: if the dataset is not one that can be read.
+    """
+
+    def __init__(self, dataset: DatasetConnection, credentials: AwsCredentials | None, engine: str) -> None:
+        self.dataset = dataset
+        self.source = on_s3(dataset.data_source)
+        if faults := check_select_expr(self.source.select_expr or []):
+            raise ValidationError("Some expressions are not allowed", problems=faults)
+        self._credentials = credentials
+        self._engine = engine
+
+    @cached_property
+    def log(self) -> DeltaLog | None:
+        """Its log, if it is a Delta table."""
+        if self.source.object_format != "delta":
+            return None
+        return DeltaLog(self.source.uri, self._credentials, version=version_wanted(self.source))
+
+    @property
+    def version_seen(self) -> int | None:
+        """The version that its log turned out to have, if it was looked at."""
+        log = self.__dict__.get("log")
+        return log.version if isinstance(log, DeltaLog) else None
+
+    @property
+    def position(self) -> Position | None:
+        """Where it is, if it is a Delta table."""
+        return Position.of(self.log.metadata) if self.log else None
+
+    @cached_property
+    def _origin(self) -> str | None:
+        """The column of the table that the times are, if they are one."""
+        if self.log is None:
+            return None
+        columns = [name for name, _ in self.log.metadata.columns]
+        return untouched_columns(self.source.select_expr, columns).get(self.dataset.timestamp_column)
+
+    def changes(self, seen: Position | None) -> Changes:
+        """
+        What has changed since ``seen``.
+
+        :raises aporia_provider.errors.AporiaError: if the log cannot be read.
+        """
+        if self.log is None:
+            return Changes(
+                f"{self.source.object_format} files have no log, so all of them are read", whole=True
+            )
+        return changes_since(self.log, seen, self._origin)
+
+    def frame(self, spark: SparkSession, version: int | None = None) -> DataFrame:
+        """
+        Its rows after ``select_expr``.
+
+        :param version: Another version than the one it was looked at.
+        :raises aporia_provider.errors.AporiaError: if it cannot be read.
+        """
+        source = self.source
+        if self.log is not None:
+            pinned = self.log.version if version is None else version
+            kept = {
+                key: value
+                for key, value in (source.read_options or {}).items()
+                if key.lower() != "versionasof"
+            }
+            source = source.model_copy(update={"read_options": {**kept, _VERSION: str(pinned)}})
+        with self.reading():
+            return read(spark, source, embedded=is_embedded(self._engine), sample_by=self.dataset.id_column)
+
+    def between(self, frame: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> DataFrame:
+        """
+        The rows of some times.
+
+        :param intervals: Half-open pairs of seconds since 1970, UTC; None for all rows.
+        :param untimed: Whether rows without a time belong to them.
+        """
+        if intervals is None:
+            return frame
+        column = quoted(self.dataset.timestamp_column)
+        literal = _LITERALS[str(dict(_columns(frame))[self.dataset.timestamp_column])]
+        terms = [f"({_within(column, literal, *interval)})" for interval in intervals]
+        return frame.where(" OR ".join([*terms, *([f"{column} IS NULL"] if untimed else [])]) or "false")
+
+    def check(self, frame: DataFrame, schema: VersionSchema) -> dict[str, Any]:
+        """
+        Make sure that the columns still fit.
+
+        :return: Column to type, in Spark's JSON form.
+        :raises aporia_provider.errors.ValidationError: naming everything that does not.
+        """
+        with self.reading():
+            columns = _columns(frame)
+        check(self.dataset, schema, columns).raise_for_problems()
+        return dict(columns)
+
+    def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
+        """How many files, and bytes, hold the rows of some times, if a log tells."""
+        if self.log is None:
+            return None
+        files = self.log.files([self._origin] if self._origin else []).table
+        if intervals is not None and self._origin is not None:
+            files = files.filter(_overlaps(files, self._origin, intervals))
+        sizes = files["size_bytes"].to_pylist()
+        return len(sizes), sum(sizes)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Errors of the engine in words of this table."""
+        with diagnosed(self.source, self._credentials), engine_errors(self.source):
+            yield
+
+
+def _columns(frame: DataFrame) -> list[tuple[str, Any]]:
+    return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
+
+
+def _within(column: str, literal: str, start: int, end: int) -> str:
+    after = f"{column} >= {_literal(literal, start)}"
+    # No time is later than the year 9999, and none can be written.
+    return after if end > _LAST else f"{after} AND {column} < {_literal(literal, end)}"
+
+
+def _literal(template: str, seconds: int) -> str:
+    if template.startswith("date"):
+        return template.format((_EPOCH + timedelta(days=-(-seconds // 86_400))).date())
+    time = _EPOCH + timedelta(seconds=seconds)
+    return template.format(time.replace(tzinfo=None).isoformat(sep=" "))
+
+
+def _overlaps(files: Any, column: str, intervals: Sequence[Interval]) -> Any:
+    import pyarrow as pa
+
+    low, high = (f"{kind}.{column}" for kind in ("min", "max"))
+    if low not in files.column_names or high not in files.column_names:
+        return pa.repeat(pa.scalar(True), len(files))
+    spans = [[_seconds(value) for value in files[name].to_pylist()] for name in (low, high)]
+    return pa.array([_touches(start, end, intervals) for start, end in zip(*spans, strict=True)], pa.bool_())
+
+
+def _touches(low: int | None, high: int | None, intervals: Sequence[Interval]) -> bool:
+    if low is None or high is None:
+        return True
+    return any(start <= high and low < end for start, end in intervals)
+
+
+def _seconds(value: Any) -> int | None:
+    if value is None:
+        return None
+    aware = (
+        datetime(value.year, value.month, value.day, tzinfo=UTC) if not isinstance(value, datetime) else value
+    )
+    return ((aware if aware.tzinfo else aware.replace(tzinfo=UTC)) - _EPOCH) // timedelta(seconds=1)

@@ -1,0 +1,157 @@
+"""What a sync works on, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from aporia_provider.backend.sync.buckets import Interval
+from aporia_provider.backend.sync.table import ConnectedTable
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.session import spark_session
+from aporia_provider.lake.changes import Position
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.monitoring.plan import ROWS, Grid, ProfilePlan
+from aporia_provider.monitoring.profile import Profile
+from aporia_provider.schema import VersionSchema
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# To be raised whenever the same rows would make other states than before.
+STATES = 1
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """
+    Grids, and what they were made from.
+
+    :param role: Role of the dataset that they were made from; None if there are none.
+    :param grids: Key of a field to its grid.
+    """
+
+    role: str | None = None
+    grids: Mapping[str, Grid] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """
+    A version whose datasets are synced.
+
+    :param schema: Its schema.
+    :param period: ``hourly`` or ``daily``: how long a bucket is.
+    :param datasets: Role to dataset.
+    :param baseline: Its grids.
+    """
+
+    schema: VersionSchema
+    period: str
+    datasets: Mapping[str, DatasetConnection]
+    baseline: Baseline
+
+    @property
+    def seconds(self) -> int:
+        """Length of a bucket."""
+        return ProfilePlan(self.period, ()).seconds
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    How far a part was synced.
+
+    :param fingerprint: Stands for what was profiled, and how.
+    :param positions: Role of a dataset to where its table was.
+    """
+
+    fingerprint: str | None = None
+    positions: Mapping[str, Position] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    What a sync of a part came to.
+
+    :param seen: How far it reaches now.
+    :param reason: Why as much was recomputed as was.
+    :param states: The new states.
+    :param intervals: The buckets that were recomputed, as half-open pairs of seconds; None for all.
+    :param untimed: Whether the rows without a time were recomputed.
+    :param baseline: New grids, if any were made.
+    :param extent: How many files and bytes hold the rows that were read, if a log tells.
+    """
+
+    seen: Seen
+    reason: str
+    states: Profile = field(default_factory=dict)
+    intervals: tuple[Interval, ...] | None = ()
+    untimed: bool = False
+    baseline: Baseline | None = None
+    extent: tuple[int, int] | None = (0, 0)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was recomputed."""
+        return self.intervals is None or bool(self.intervals) or self.untimed
+
+    @property
+    def rows(self) -> int:
+        """How many rows the states were made from."""
+        keys = {key for _, key in self.states}
+        counted = ROWS if ROWS in keys else min(keys, default=None)
+        return sum(state.rows for (_, key), state in self.states.items() if key == counted)
+
+
+class Desk:
+    """
+    The tables of a version and one session of the engine, opened when first needed.
+
+    :param subject: The version.
+    :param credentials: Whom to be on S3.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    """
+
+    def __init__(self, subject: Subject, credentials: AwsCredentials | None, engine: str) -> None:
+        self.subject = subject
+        self._credentials = credentials
+        self._engine = engine
+        self._stack = ExitStack()
+        self._tables: dict[str, ConnectedTable] = {}
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self._stack.enter_context(spark_session(self._engine, self._credentials))
+
+    def adopt(self, baseline: Baseline) -> None:
+        """Work with new grids from now on."""
+        self.subject = replace(self.subject, baseline=baseline)
+
+    def table(self, role: str) -> ConnectedTable:
+        """The table of a dataset, the same at every call."""
+        if role not in self._tables:
+            dataset = self.subject.datasets[role]
+            self._tables[role] = ConnectedTable(dataset, self._credentials, self._engine)
+        return self._tables[role]
+
+    def positions(self, *roles: str) -> dict[str, Position]:
+        """Where the tables of datasets are, for those that have a log."""
+        found = {role: self.table(role).position for role in roles}
+        return {role: position for role, position in found.items() if position is not None}
+
+    def version_seen(self, role: str) -> int | None:
+        """The version that a dataset's table turned out to have, if it was looked at."""
+        table = self._tables.get(role)
+        return table.version_seen if table else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
