@@ -7,11 +7,13 @@ from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
 from aporia_provider.datasets import DatasetArguments
 from aporia_provider.errors import ConflictError, NotFoundError
+from aporia_provider.metrics import MetricsQuery
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 
 IfExists = Literal["match", "skip", "fail"]
 Status = Literal["created", "unchanged", "skipped"]
+AggregationPeriod = Literal["hourly", "daily"]
 Role = Literal["training", "testing", "serving", "actuals"]
 
 
@@ -67,6 +69,7 @@ class AporiaApi(Protocol):
         color: str = "blue",
         icon: str = "general",
         tags: Mapping[str, str] | None = None,
+        aggregation_period: AggregationPeriod | None = None,
         if_exists: IfExists = "match",
     ) -> Registered:
         """Register a model; see :class:`~aporia_provider.models.Model`."""
@@ -103,6 +106,16 @@ class AporiaApi(Protocol):
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
         """What is known about the dataset's last sync."""
+
+    def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:
+        """
+        Answer questions about metrics; see :class:`~aporia_provider.metrics.MetricsQuery`.
+
+        :return: One item for each range of time, in order: its ``time_range`` (``start`` and ``end``, on the
+            edges of buckets; None for all rows) and its ``metrics``, each with the ``id`` of the question,
+            the ``error`` if it cannot be answered, ``segment``, and what
+            :class:`~aporia_provider.monitoring.answers.Answer` has.
+        """
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Set tags, keeping those not named; see :class:`~aporia_provider.models.ModelTags`."""

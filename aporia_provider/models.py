@@ -38,6 +38,7 @@ MONITOR_TYPES = (
     "custom_metric",
     "code_based_metric",
 )
+AGGREGATION_PERIODS = ("hourly", "daily")
 MAX_TAGS = 10
 
 _TAG_KEY = re.compile(r"[\w \-]{1,15}", re.ASCII)
@@ -80,6 +81,8 @@ class Model(Vocabulary):
     :param color: One of :data:`COLORS`.
     :param icon: One of :data:`ICONS`.
     :param tags: See :class:`ModelTags`.
+    :param aggregation_period: How long the time buckets of its metrics are, ``hourly`` or ``daily``; daily if
+        it is left out. Like everything else here, it stays what it was first registered with.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
 
@@ -90,10 +93,12 @@ class Model(Vocabulary):
     color: Annotated[str, one_of(*COLORS)] = "blue"
     icon: Annotated[str, one_of(*ICONS)] = "general"
     tags: Tags | None = None
+    aggregation_period: Annotated[str, one_of(*AGGREGATION_PERIODS)] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Body of the protocol's request that creates the model."""
-        return self.model_dump()
+        # A request that says nothing of the period is byte for byte the one of the protocol's own SDK.
+        return self.model_dump(exclude=None if self.aggregation_period else {"aggregation_period"})
 
 
 class Monitor(Vocabulary):

@@ -63,6 +63,7 @@ class AsyncEmbeddedRegistry:
     connect_dataset = _threaded(EmbeddedRegistry.connect_dataset)
     set_sync_enabled = _threaded(EmbeddedRegistry.set_sync_enabled)
     get_dataset_sync_status = _threaded(EmbeddedRegistry.get_dataset_sync_status)
+    query_metrics = _threaded(EmbeddedRegistry.query_metrics)
     add_model_tags = _threaded(EmbeddedRegistry.add_model_tags)
     get_model_tags = _threaded(EmbeddedRegistry.get_model_tags)
     delete_model_tag = _threaded(EmbeddedRegistry.delete_model_tag)

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 
 from sqlalchemy import delete, func, select
 
-from aporia_provider.api import IfExists, Registered, differences, settle
+from aporia_provider.api import AggregationPeriod, IfExists, Registered, differences, settle
 from aporia_provider.backend.rows import find_model, insert_or_find, upsert
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import ModelRow, TagRow
 from aporia_provider.backend.text import check_json, check_names, check_rendered
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_TAGS, Model, ModelTags
+
+# What is left out means this, so saying it is no difference.
+_DEFAULTS = {"aggregation_period": "daily"}
 
 
 class Models(Scope):
@@ -28,19 +31,26 @@ class Models(Scope):
         color: str = "blue",
         icon: str = "general",
         tags: Mapping[str, str] | None = None,
+        aggregation_period: AggregationPeriod | None = None,
         if_exists: IfExists = "match",
     ) -> Registered:
         """Register a model."""
-        given = None if tags is None else dict(tags)
         model = Model(
-            id=model_id, name=name, description=description, owner=owner, color=color, icon=icon, tags=given
+            id=model_id,
+            name=name,
+            description=description,
+            owner=owner,
+            color=color,
+            icon=icon,
+            tags=None if tags is None else dict(tags),
+            aggregation_period=aggregation_period,
         )
         return self.register_model(model, if_exists=if_exists)
 
     def register_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
         """Register a model."""
         check_names(id=model.id)
-        check_rendered(color=model.color, icon=model.icon)
+        check_rendered(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
         body = {**model.to_wire(), "tags": None if model.tags is None else _lower(model.tags)}
         check_json(body)
         key = {"environment": self.environment, "id": model.id}
@@ -51,7 +61,8 @@ class Models(Scope):
                 tags = body["tags"] or {}
                 session.add_all(TagRow(model_key=row.key, name=tag, value=tags[tag]) for tag in tags)
                 return {"id": row.id, "status": "created"}
-            return settle(f"Model {model.id!r}", row.id, differences(row.registration, body), if_exists)
+            found = differences({**_DEFAULTS, **row.registration}, {**_DEFAULTS, **body})
+            return settle(f"Model {model.id!r}", row.id, found, if_exists)
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from aporia_provider.backend.attachments import Attachments
 from aporia_provider.backend.datasets import Datasets
+from aporia_provider.backend.metrics.queries import Metrics
 from aporia_provider.backend.models import Models
 from aporia_provider.backend.monitors import Monitors
+from aporia_provider.backend.sync.syncs import Syncs
 from aporia_provider.backend.versions import Versions
 
 
-class Registry(Models, Versions, Attachments, Datasets, Monitors):
+class Registry(Models, Versions, Attachments, Datasets, Monitors, Syncs, Metrics):
     """
     :class:`~aporia_provider.api.AporiaApi` on a database, in one environment.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from aporia_provider.api import IfExists, Registered, Role, Version
+from aporia_provider.api import AggregationPeriod, IfExists, Registered, Role, Version
 from aporia_provider.client.exchange import Call, Request, segment
 from aporia_provider.client.redaction import secrets_between
 from aporia_provider.client.replies import explanation, lines
@@ -19,6 +19,7 @@ from aporia_provider.client.settling import (
 )
 from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, ModelTags, Monitor
 from aporia_provider.schema import VersionSchema
 
@@ -48,6 +49,7 @@ class Calls:
         color: str = "blue",
         icon: str = "general",
         tags: Mapping[str, str] | None = None,
+        aggregation_period: AggregationPeriod | None = None,
         if_exists: IfExists = "match",
     ) -> Call[Registered]:
         """
@@ -66,6 +68,7 @@ class Calls:
             color=color,
             icon=icon,
             tags=None if tags is None else dict(tags),
+            aggregation_period=aggregation_period,
         )
         subject = f"Model {model_id!r}"
         reply = yield Request(f"Creating model {model_id!r}", "POST", "/v1beta/models", model.to_wire())
@@ -163,6 +166,15 @@ class Calls:
             f"Getting the sync status of dataset {role} of version {model_version!r} of model {model_id!r}"
         )
         return dict((yield Request(doing, "GET", path)).mapping())
+
+    def query_metrics(self, query: MetricsQuery) -> Call[list[dict[str, Any]]]:
+        """Answer questions about metrics."""
+        doing = f"Querying metrics of model {query.model_id!r}"
+        reply = yield Request(doing, "POST", "/v1beta/metrics/query", query.to_wire())
+        found = reply.accepted()
+        if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+            raise AporiaError(reply.says("the reply is not a list of answers"), status=reply.status)
+        return [dict(item) for item in found]
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:
         """Set tags, keeping those not named."""

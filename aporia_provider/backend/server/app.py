@@ -9,7 +9,7 @@ from fastapi.security import HTTPBearer
 
 import aporia_provider
 from aporia_provider.backend.database import Database
-from aporia_provider.backend.server import about, datasets, models, monitors, versions
+from aporia_provider.backend.server import about, datasets, metrics, models, monitors, versions
 from aporia_provider.backend.server.errors import add_error_handlers
 from aporia_provider.backend.server.gate import Gate
 
@@ -53,6 +53,13 @@ def create_app(
 
 def _v1() -> APIRouter:
     router = APIRouter(prefix="/v1beta", dependencies=[Security(HTTPBearer(auto_error=False))])
-    for part in (about.rest, models.router, versions.router, datasets.router, monitors.router):
+    for part in (
+        about.rest,
+        models.router,
+        versions.router,
+        datasets.router,
+        monitors.router,
+        metrics.router,
+    ):
         router.include_router(part)
     return router

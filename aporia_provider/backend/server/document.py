@@ -12,7 +12,8 @@ from aporia_provider.backend.server.errors import ErrorReply
 from aporia_provider.backend.text import MAX_NAME
 from aporia_provider.data_sources import DATA_SOURCES
 from aporia_provider.datasets import MAPPINGS, ROLES
-from aporia_provider.models import COLORS, ICONS, MAX_TAGS, MONITOR_TYPES
+from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, MAX_TAGS, MONITOR_TYPES
 from aporia_provider.schema import FIELD_TYPES, MODEL_DATA_TYPES, MODEL_TYPES
 
 Schema = dict[str, Any]
@@ -64,6 +65,24 @@ def mapping(values: Schema, **limits: Any) -> Schema:
     return {"type": "object", "additionalProperties": values, **limits}
 
 
+def inlined(model: type[BaseModel]) -> Schema:
+    """The schema of a model with every definition in its place: a route's description has none of its own."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, list):
+            return [resolved(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return resolved(definitions[part["$ref"].rpartition("/")[2]])
+        return {key: resolved(value) for key, value in part.items()}
+
+    whole: Schema = resolved(schema)
+    return whole
+
+
 def _or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
@@ -109,6 +128,7 @@ MODEL = keys(
         "color": {"enum": list(COLORS)},
         "icon": {"enum": list(ICONS)},
         "tags": _or_null(_TAGS),
+        "aggregation_period": {"enum": [*AGGREGATION_PERIODS, None]},
     },
 )
 VERSION = keys(
@@ -164,4 +184,5 @@ INDEX_TO_WORD_MAPPING = keys(
     {"index_to_word_mapping": mapping({"type": "string"}, propertyNames={"pattern": "^[0-9]+$"})}
 )
 TRAINING_SAMPLE = keys({"features": _ROWS}, {"labels": _or_null(_ROWS), "raw_inputs": _or_null(_ROWS)})
+METRICS = inlined(MetricsQuery)
 EMPTY: Schema = {"type": "object"}

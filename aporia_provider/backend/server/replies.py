@@ -71,16 +71,67 @@ class CapabilitiesReply(BaseModel):
     is_field_schema_supported: bool
 
 
-class SyncReply(BaseModel):
+class PartReply(BaseModel):
+    """How far a part of a dataset is synced."""
+
+    status: Literal["never_synced", "synced", "failed"]
+    last_sync_at: str | None
+    table_version: int | None
+    latest_version: int | None
+    lag: int | None
+    reason: str | None
+    rows_read: int | None
+    buckets_recomputed: int | None
+    files_read: int | None
+    bytes_read: int | None
+    seconds: float | None
+    last_error: str | None
+
+
+class SyncReply(PartReply):
     """What is known about a dataset's last sync."""
 
     dataset: str
     enabled: bool
     schedule: str | None
-    status: str
-    last_sync_at: str | None
-    table_version: int | None
-    last_error: str | None
+    rows: int
+    buckets: int
+    performance: PartReply | None
+
+
+class AnswerReply(BaseModel):
+    """The answer to a question about a metric."""
+
+    id: str
+    segment: None
+    value: Any
+    status: Literal["ok", "undefined", "insufficient_data"]
+    samples: int
+    baseline_samples: int | None
+    noise: float | None
+    bound: float
+    p_value: float | None
+    shown: Any
+    reason: str | None
+    error: str | None
+
+
+class TimeRangeReply(BaseModel):
+    """A half-open range of time on the edges of buckets."""
+
+    start: str
+    end: str
+
+
+class RangeReply(BaseModel):
+    """The answers for one range of time; for all rows, if it is null."""
+
+    time_range: TimeRangeReply | None
+    metrics: list[AnswerReply]
+
+
+class MetricsReply(RootModel[list[RangeReply]]):
+    """Answers about metrics, in the order of time."""
 
 
 class HealthReply(BaseModel):

@@ -1,0 +1,1 @@
+"""Answers to questions about metrics, from the profiles in the database."""

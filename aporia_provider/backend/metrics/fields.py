@@ -1,0 +1,119 @@
+"""Which states a question is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from aporia_provider.backend.metrics.sources import States, VersionSource
+from aporia_provider.backend.sync_tables import PERFORMANCE
+from aporia_provider.errors import ValidationError
+from aporia_provider.metrics import Metric
+from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.performance import ALIASES, METRICS
+from aporia_provider.monitoring.plan import ROWS
+from aporia_provider.monitoring.rows import RowState
+from aporia_provider.monitoring.states import State
+from aporia_provider.nearest import nearest
+from aporia_provider.schema import CATEGORIES, VersionSchema
+
+Rows = list[tuple[int | None, RowState]]
+
+ROW_METRICS: dict[str, Callable[[Rows], int]] = {
+    "count": lambda rows: sum(state.rows for _, state in rows),
+    "null_ids": lambda rows: sum(state.null_ids for _, state in rows),
+    "duplicate_ids": lambda rows: sum(state.duplicate_ids for _, state in rows),
+    "null_timestamps": lambda rows: sum(state.rows for bucket, state in rows if bucket is None),
+    "future_timestamps": lambda rows: _later_than(datetime.now(UTC).timestamp(), rows),
+}
+"""Metrics of rows as such, which take no column."""
+
+
+def _later_than(moment: float, rows: Rows) -> int:
+    return sum(state.rows for bucket, state in rows if bucket is not None and bucket > moment)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """
+    What a question is about.
+
+    :param key: What its states are kept under.
+    :param type: Type of the field; None for rows as such, empty where only the states tell.
+    :param performance: Whether it is a prediction compared with its labels.
+    """
+
+    key: str
+    type: str | None
+    performance: bool = False
+
+    def type_of(self, state: State) -> str:
+        """Type of the field, from its state if need be."""
+        return self.type or ("numeric" if isinstance(state, NumericState) else "categorical")
+
+
+def subject_of(metric: Metric, version: VersionSource) -> Subject:
+    """
+    Find out what a question is about.
+
+    :raises aporia_provider.errors.ValidationError: if its column is missing, unknown or ambiguous.
+    """
+    name, column, schema = metric.metric, metric.parameters.column, version.schema
+    if ALIASES.get(name, name) in METRICS[schema.model_type]:
+        return Subject(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
+    if column is None:
+        if name not in ROW_METRICS:
+            raise ValidationError(
+                f"Metric {name!r} takes a column; without one, there are {', '.join(ROW_METRICS)}"
+            )
+        return Subject(ROWS, None)
+    return _field(column, schema)
+
+
+def row_metric(name: str, states: States) -> Answer:
+    """
+    Answer a question about rows as such.
+
+    :param name: One of :data:`ROW_METRICS`.
+    :param states: Their states, by bucket.
+    """
+    rows = cast("Rows", states)
+    estimated = name == "duplicate_ids" and any(state.id_level for _, state in rows)
+    reason = "an estimate: there were too many ids to keep them all" if estimated else None
+    return Answer(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows), reason=reason)
+
+
+def _prediction(column: str | None, schema: VersionSchema) -> str:
+    names = list(schema.predictions)
+    if column is None and len(names) > 1:
+        raise ValidationError(f"The version has several predictions; name one as column: {', '.join(names)}")
+    name = names[0] if column is None else column.removeprefix("predictions.")
+    if name not in names:
+        raise ValidationError(f"There is no prediction {name!r}; {nearest(name, names)}")
+    return name
+
+
+def _field(column: str, schema: VersionSchema) -> Subject:
+    known = dict(_types(schema))
+    plain, _, inner = column.partition("[")
+    found = [key for key in known if plain in (key, key.partition(".")[2])]
+    # A label shares the name of its prediction, and is asked for by its full name.
+    declared = [key for key in found if not key.startswith("labels.")] or found
+    if not declared:
+        names = [key.partition(".")[2] for key in known]
+        raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
+    if len(declared) > 1:
+        raise ValidationError(f"{column!r} is the name of several fields: write {' or '.join(declared)}")
+    key = declared[0]
+    return Subject(f"{key}[{inner}", "numeric") if inner else Subject(key, known[key])
+
+
+def _types(schema: VersionSchema) -> Iterator[tuple[str, str]]:
+    for category in CATEGORIES:
+        for name, field in schema.fields(category).items():
+            yield f"{category}.{name}", field.type
+    for name in schema.predictions:
+        yield f"labels.{name}", ""

@@ -1,0 +1,158 @@
+"""Questions about metrics, in the words of the protocol (reference, section 2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from aporia_provider.datasets import ROLES
+from aporia_provider.vocabulary import Name, Vocabulary, one_of
+
+PERIODS = ("hourly", "daily")
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+class TimeRange(Vocabulary):
+    """
+    A half-open range of time; what has no zone is UTC.
+
+    :param start: Its first moment.
+    :param end: The first moment after it.
+    """
+
+    start: Time
+    end: Time
+
+    @model_validator(mode="after")
+    def _runs_forwards(self) -> TimeRange:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start.isoformat()} is not before end {self.end.isoformat()}")
+        return self
+
+
+class MetricDataset(Vocabulary):
+    """
+    The rows that a metric is about, or that it compares with.
+
+    :param dataset_type: Role of the dataset.
+    :param model_version: The version; in a baseline, that of the data without.
+    :param time_range: When the rows are from; all rows without, those that have no time among them.
+    :param time_period: In a baseline, instead of ``time_range``: the length of a window that moves, in hours,
+        days or weeks, such as ``2w``. It ends where the data's range starts.
+    :param skip_period: How long before that the window ends, such as ``1d``.
+    :param segment: Not there yet.
+    """
+
+    dataset_type: Annotated[str, one_of(*ROLES)] = "serving"
+    model_version: Name | None = None
+    time_range: TimeRange | None = None
+    time_period: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$")] | None = None
+    skip_period: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$")] | None = None
+    segment: None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_time(self) -> MetricDataset:
+        if self.time_range and self.time_period:
+            raise ValueError("a baseline has either a time_range or a time_period")
+        if self.skip_period and not self.time_period:
+            raise ValueError("skip_period goes with a time_period")
+        return self
+
+
+class MetricParameters(Vocabulary):
+    """
+    What else a metric takes.
+
+    :param column: The field: its name, or with its category where fields of two categories share it
+        (``features.age``). For performance, the prediction; without, the only one that has labels.
+    :param threshold: Score from which on a prediction is positive.
+    :param k: Ranking: how many places count, 1 to 12.
+    :param class_name: The class of a ``*_per_class`` metric.
+    :param average: ``micro``, ``macro`` or ``weighted``.
+    :param quantile: Of ``quantile``, from 0 to 1.
+    :param value: Of ``value_count``.
+    :param gain: nDCG: ``exponential`` or ``linear``.
+    :param zeros: PSI: what becomes of bins that one side lacks: ``floor`` (a share of 0.0001), ``jeffreys``
+        (0.5 added to each count) or ``laplace`` (1 added).
+    :param minimum: Values below which there is not enough data; in a distance, on the focal side.
+    :param minimum_baseline: The same for the baseline of a distance.
+    """
+
+    column: Name | None = None
+    threshold: float | None = None
+    k: int | None = None
+    class_name: str | None = None
+    average: Literal["micro", "macro", "weighted"] | None = None
+    quantile: float | None = None
+    value: str | None = None
+    gain: Literal["exponential", "linear"] | None = None
+    zeros: Literal["floor", "jeffreys", "laplace"] = "floor"
+    minimum: Annotated[int, Field(ge=1)] | None = None
+    minimum_baseline: Annotated[int, Field(ge=1)] | None = None
+
+
+class MetricDatasets(Vocabulary):
+    """
+    What a metric is about, and what it compares with.
+
+    :param data: The rows.
+    :param baseline: What a distance compares them with; the training dataset without.
+    """
+
+    data: MetricDataset
+    baseline: MetricDataset | None = None
+
+
+class Metric(Vocabulary):
+    """
+    One question.
+
+    :param id: How the answer will be called.
+    :param metric: Name of the metric.
+    :param parameters: What else it takes.
+    :param datasets: What it is about.
+    """
+
+    id: Name = "0"
+    metric: Name
+    parameters: MetricParameters = Field(default_factory=MetricParameters)
+    datasets: MetricDatasets
+
+
+class MetricsQuery(Vocabulary):
+    """
+    Questions about a model.
+
+    :param model_id: The model.
+    :param metrics: The questions.
+    :param aggregation_period: ``hourly`` or ``daily``: an answer for each such part of the range that has
+        rows; without, one answer for the whole range.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("model_id",)
+
+    model_id: Name
+    metrics: Annotated[list[Metric], Field(min_length=1, max_length=500)]
+    aggregation_period: Annotated[str, one_of(*PERIODS)] | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Body of the request."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> MetricsQuery:
+        """
+        Read the body of a request.
+
+        :raises aporia_provider.errors.ValidationError: naming every fault.
+        """
+        return cls(**body)
