@@ -2,7 +2,9 @@
 Assets of registered model versions: ``aporia://<environment>/<model>/<version>``, each part percent-encoded.
 
 A version gets its name when a DAG runs, so operators emit its events through an alias of the model. To run a
-DAG after every new version of a model, schedule it on :func:`model_alias`.
+DAG after every new version of a model, schedule it on :func:`model_alias`. It then runs as well when data was
+connected to a version, and when a sync found something new in it: ``dataset`` and ``status`` in the event's
+extra tell.
 """
 
 from __future__ import annotations

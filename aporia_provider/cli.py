@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli_metrics import add_metrics
 from aporia_provider.errors import AporiaError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def _parser() -> ArgumentParser:
     migrate = commands.add_parser("migrate", help="bring the database to the schema of this version")
     _add_database_url(migrate)
     migrate.set_defaults(run=_migrate)
+    _add_database_url(add_metrics(commands))
     policy = commands.add_parser("iam-policy", help="print the IAM policy that reading these tables takes")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)

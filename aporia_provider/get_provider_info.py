@@ -48,6 +48,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         ),
         "version_added": "0.1.0",
         "type": "string",
+        # The URL of a cluster may hold a token.
+        "sensitive": True,
         "example": "sc://spark:15002",
         "default": "embedded",
     },
@@ -81,7 +83,11 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [
             {
                 "integration-name": integration,
-                "python-modules": ["aporia_provider.hooks.aporia", "aporia_provider.hooks.delta_lake"],
+                "python-modules": [
+                    "aporia_provider.hooks.aporia",
+                    "aporia_provider.hooks.delta_lake",
+                    "aporia_provider.hooks.sync",
+                ],
             }
         ],
         "operators": [
@@ -92,6 +98,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.version",
                     "aporia_provider.operators.dataset",
                     "aporia_provider.operators.access",
+                    "aporia_provider.operators.sync",
                 ],
             }
         ],

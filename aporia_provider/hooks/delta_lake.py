@@ -61,6 +61,11 @@ class DeltaLakeHook(BaseHook):
         """
         return _credentials(self.get_conn())
 
+    def credentials_for(self, *sources: DataSource) -> AwsCredentials | None:
+        """Fetch credentials if any of the data sources lies on S3. Errors as of :meth:`get_credentials`."""
+        on_s3 = any(isinstance(source, S3DataSource) and source.uri.startswith("s3://") for source in sources)
+        return self.get_credentials() if on_s3 else None
+
     async def get_credentials_async(self) -> AwsCredentials:
         """Fetch credentials without blocking the event loop. Errors as of :meth:`get_credentials`."""
         connection = None
@@ -84,7 +89,7 @@ class DeltaLakeHook(BaseHook):
         from aporia_provider.lake.delta import DeltaLog
 
         source = S3DataSource(object_path=object_path, object_format="delta")
-        return DeltaLog(source.uri, self._credentials_for(source), version=version)
+        return DeltaLog(source.uri, self.credentials_for(source), version=version)
 
     def get_schema(self, object_path: str) -> dict[str, Any]:
         """Column to type, as Spark writes types in JSON."""
@@ -116,7 +121,7 @@ class DeltaLakeHook(BaseHook):
         from aporia_provider.backend.facts import inspect
         from aporia_provider.columns.inference import infer_schema
 
-        facts = inspect(source, credentials=self._credentials_for(source), engine=settings.engine())
+        facts = inspect(source, credentials=self.credentials_for(source), engine=settings.engine())
         return infer_schema(facts.columns, **choices), facts.version
 
     def preflight(
@@ -132,7 +137,7 @@ class DeltaLakeHook(BaseHook):
         """
         from aporia_provider.backend.inspection import preflight
 
-        credentials = self._credentials_for(dataset.data_source)
+        credentials = self.credentials_for(dataset.data_source)
         return preflight(
             dataset, schema, credentials=credentials, engine=settings.engine(), check_rows=check_rows
         )
@@ -152,10 +157,6 @@ class DeltaLakeHook(BaseHook):
         endpoint = hook.conn_config.get_service_endpoint_url("iam")
         iam = session.client("iam", endpoint_url=endpoint, config=hook.config, verify=hook.verify)
         return ensure_role(iam, role_name, read_policy(uris), trust_policy, policy_name=policy_name)
-
-    def _credentials_for(self, source: DataSource) -> AwsCredentials | None:
-        on_s3 = isinstance(source, S3DataSource) and source.uri.startswith("s3://")
-        return self.get_credentials() if on_s3 else None
 
     def _connection(self) -> Any:
         if self.aws_conn_id is None:

@@ -11,7 +11,7 @@ from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from aporia_provider.api import IfExists
+    from aporia_provider.api import AggregationPeriod, IfExists
 
 
 class CreateModelOperator(AporiaOperator):
@@ -25,6 +25,8 @@ class CreateModelOperator(AporiaOperator):
     :param color: One of the protocol's colors.
     :param icon: One of the protocol's icons.
     :param tags: At most 10.
+    :param aggregation_period: How long the time buckets of its metrics are, ``hourly`` or ``daily``; daily if
+        it is left out.
     :param if_exists: ``match``: the same again is a success, something different fails; ``skip``: keep what
         is there; ``fail``: fail even if it is the same.
     :return: ``{"model_id", "status"}`` with status ``created``, ``unchanged`` or ``skipped``.
@@ -51,6 +53,7 @@ class CreateModelOperator(AporiaOperator):
         color: str = "blue",
         icon: str = "general",
         tags: Mapping[str, str] | None = None,
+        aggregation_period: AggregationPeriod | None = None,
         if_exists: IfExists = "match",
         **kwargs: Any,
     ) -> None:
@@ -62,6 +65,7 @@ class CreateModelOperator(AporiaOperator):
         self.color = color
         self.icon = icon
         self.tags = tags
+        self.aggregation_period = aggregation_period
         self.if_exists = if_exists
 
     def execute(self, context: Context) -> dict[str, str]:
@@ -75,6 +79,7 @@ class CreateModelOperator(AporiaOperator):
                 color=self.color,
                 icon=self.icon,
                 tags=self.tags,
+                aggregation_period=self.aggregation_period,
                 if_exists=self.if_exists,
             )
         self.log.info("Model %r: %s", self.model_id, registered["status"])

@@ -1,0 +1,109 @@
+"""The hook that syncs the datasets of the embedded backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider import settings
+from aporia_provider.errors import ValidationError
+from aporia_provider.hooks.aporia import AporiaHook
+
+if TYPE_CHECKING:
+    from aporia_provider.api import Role
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.data_sources import DataSource
+    from aporia_provider.lake.credentials import AwsCredentials
+
+
+class SyncHook(AporiaHook):
+    """
+    Syncs the datasets that are connected in the embedded backend, whose database it has to reach.
+
+    :param aporia_conn_id: As of :class:`~aporia_provider.hooks.aporia.AporiaHook`; for the environment. A
+        connection to a server is refused.
+    :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
+    """
+
+    def __init__(
+        self,
+        aporia_conn_id: str = AporiaHook.default_conn_name,
+        aws_conn_id: str | None = "aws_default",
+    ) -> None:
+        super().__init__(aporia_conn_id)
+        self.aws_conn_id = aws_conn_id
+
+    def get_conn(self) -> EmbeddedRegistry:
+        """
+        Open the embedded backend; close it with ``with`` or ``close()``.
+
+        :raises aporia_provider.errors.ValidationError: if the connection points at a server.
+        """
+        from aporia_provider.backend.embedded import EmbeddedRegistry
+
+        server = self._server()
+        if server.url is not None:
+            raise ValidationError(
+                f"Connection {self.aporia_conn_id!r} points at a server, and a server cannot be told to "
+                "sync. To sync what our own server has registered, set [aporia] database_url to its "
+                "database, and use no connection, or one without a host; another platform syncs by itself"
+            )
+        return EmbeddedRegistry(settings.database_url(), server.environment)
+
+    def environment(self) -> str:
+        """The environment whose datasets are synced."""
+        return self._server().environment
+
+    def get_due_datasets(self) -> list[dict[str, str]]:
+        """
+        The datasets whose next sync is due, for tasks that are mapped over them.
+
+        :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
+        """
+        with self.get_conn() as registry:
+            return registry.get_due_datasets()
+
+    def sync_dataset(
+        self, model_id: str, model_version: str, role: Role, *, engine: str | None = None, full: bool = False
+    ) -> dict[str, Any]:
+        """
+        Sync a dataset, unless its syncs are turned off.
+
+        :param model_id: The model.
+        :param model_version: The version.
+        :param role: Role of the dataset.
+        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; the configured one without.
+        :param full: Recompute everything, whatever the log says.
+        :return: As of :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`, with ``model_id``,
+            ``model_version``, the ``table_uri`` and the ``previous_table_version``.
+        :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
+        """
+        with self.get_conn() as registry:
+            before = registry.get_dataset_sync_status(model_id, model_version, role)
+            status = {**before, "changed": False}
+            sources = {
+                dataset.role: dataset.data_source
+                for dataset in registry.get_datasets(model_id, model_version)
+            }
+            if before["enabled"]:
+                status = registry.sync_dataset(
+                    model_id,
+                    model_version,
+                    role,
+                    # Its baseline and its labels are read as well.
+                    credentials=self._credentials_for(sources.values()),
+                    engine=engine or settings.engine(),
+                    full=full,
+                )
+        return {
+            "model_id": model_id,
+            "model_version": model_version,
+            "table_uri": getattr(sources[role], "uri", None),
+            "previous_table_version": before["table_version"],
+            **status,
+        }
+
+    def _credentials_for(self, sources: Iterable[DataSource]) -> AwsCredentials | None:
+        from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+        return DeltaLakeHook(self.aws_conn_id).credentials_for(*sources)

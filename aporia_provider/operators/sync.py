@@ -1,0 +1,147 @@
+"""The operator that syncs a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from aporia_provider.links import DeltaTableLink
+from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperatorLink, Context
+
+    from aporia_provider.api import Role
+    from aporia_provider.hooks.sync import SyncHook
+
+MAP_INDEX_TEMPLATE = "{{ task.model_id }} {{ task.model_version }} {{ task.role }}"
+"""What to call each of the tasks that are mapped over datasets."""
+
+_SIZES = ("bytes", "kB", "MB", "GB", "TB")
+
+
+class SyncDatasetOperator(VersionOperator):
+    """
+    Bring what is known of a connected dataset up to the version its table has now.
+
+    The sync runs in the task, against the embedded backend. It reads what was committed since the last sync
+    and recomputes the time buckets that this touches; killed, it leaves the last good state. If something was
+    recomputed, it emits an asset event on the model version; see :mod:`aporia_provider.assets`. If the syncs
+    of the version are turned off, the task is skipped.
+
+    To sync all that is due, map it over what
+    :meth:`~aporia_provider.hooks.sync.SyncHook.get_due_datasets` returns, with
+    ``map_index_template=MAP_INDEX_TEMPLATE``.
+
+    :param model_id: The model.
+    :param model_version: The version.
+    :param role: Role of the dataset: ``training``, ``testing``, ``serving`` or ``actuals``.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; ``[aporia] engine`` without. A URL
+        that holds a token belongs there, since Airflow stores the arguments of mapped tasks.
+    :param full: Recompute everything, whatever the log says.
+    :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
+    :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
+    :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
+        anything was recomputed), and the dataset's status; see
+        :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`.
+    """
+
+    template_fields = (*VersionOperator.template_fields, "role", "aws_conn_id")
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(),)
+    ui_color = "#e6dcf7"
+
+    def __init__(
+        self,
+        *,
+        role: Role,
+        engine: str | None = None,
+        full: bool = False,
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.role = role
+        self.engine = engine
+        self.full = full
+        self.aws_conn_id = aws_conn_id
+
+    @cached_property
+    def aporia_hook(self) -> SyncHook:
+        """Hook to the embedded backend."""
+        from aporia_provider.hooks.sync import SyncHook
+
+        return SyncHook(self.aporia_conn_id, self.aws_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Sync the dataset, and emit the asset event if that changed anything."""
+        subject = f"{self.role} dataset of version {self.model_version!r} of model {self.model_id!r}"
+        self.log.info("Syncing the %s", subject)
+        with permanent_errors_fail_at_once():
+            result = self.aporia_hook.sync_dataset(
+                self.model_id, self.model_version, self.role, engine=self.engine, full=self.full
+            )
+            environment = self.aporia_hook.environment()
+        self.table_uri = result["table_uri"]
+        if not result["enabled"]:
+            raise AirflowSkipException(f"The syncs of the {subject} are turned off")
+        for line in _summary(result):
+            self.log.info("%s", line)
+        if result["changed"]:
+            self.emit(context, environment, **_event(result))
+        return result
+
+
+def _event(result: Mapping[str, Any]) -> dict[str, Any]:
+    known = (
+        "dataset",
+        "status",
+        "table_uri",
+        "table_version",
+        "previous_table_version",
+        "buckets_recomputed",
+    )
+    performance = result["performance"] or {}
+    return {
+        **{name: result[name] for name in known},
+        "performance_buckets_recomputed": performance.get("buckets_recomputed"),
+    }
+
+
+def _summary(result: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Table version {_shown(result['previous_table_version'])} -> {_shown(result['table_version'])}, "
+        f"lag {_shown(result['lag'])}: {result['rows']:,} rows in {result['buckets']:,} buckets, "
+        f"{_shown(result['seconds'])} s"
+    )
+    if not result["changed"]:
+        yield "Nothing was recomputed"
+        return
+    yield f"Last recomputed: {_work(result)}"
+    if result["performance"]:
+        yield f"Last recomputed of the performance: {_work(result['performance'])}"
+
+
+def _work(part: Mapping[str, Any]) -> str:
+    return (
+        f"{_shown(part['buckets_recomputed'])} buckets from {_shown(part['rows_read'])} rows in "
+        f"{_shown(part['files_read'])} files of {_size(part['bytes_read'])}; {part['reason']}"
+    )
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _size(size: float | None) -> str:
+    if size is None:
+        return "unknown size"
+    for unit in _SIZES[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_SIZES[-1]}"

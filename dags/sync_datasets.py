@@ -1,0 +1,49 @@
+"""
+Sync every dataset that is due, four times an hour, each in a task of its own.
+
+To use it, change ``AWS_CONN_ID`` below if your data is read with another connection than ``aws_default``;
+None uses the worker's own credentials. Nothing else depends on your models: what is connected is found in the
+registry, which is the database that ``[aporia] database_url`` names.
+
+A dataset is due when the ``schedule`` it was connected with has come round; one without a schedule is always
+due. To stop syncing a version that is no longer used, turn its syncs off with ``SetSyncEnabledOperator``.
+A run maps over at most ``[core] max_map_length`` datasets.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import dag, task
+
+from aporia_provider.operators.sync import MAP_INDEX_TEMPLATE, SyncDatasetOperator
+
+AWS_CONN_ID = "aws_default"
+
+
+@dag(
+    schedule="*/15 * * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["aporia"],
+)
+def sync_datasets():
+    @task(retries=2, retry_delay=timedelta(seconds=30))
+    def list_due_datasets() -> list[dict[str, str]]:
+        from aporia_provider.hooks.sync import SyncHook
+
+        return SyncHook().get_due_datasets()
+
+    SyncDatasetOperator.partial(
+        task_id="sync",
+        aws_conn_id=AWS_CONN_ID,
+        map_index_template=MAP_INDEX_TEMPLATE,
+        # Each of them runs an engine that uses all the cores it finds.
+        max_active_tis_per_dagrun=2,
+        retries=2,
+        retry_delay=timedelta(minutes=1),
+    ).expand_kwargs(list_due_datasets())
+
+
+sync_datasets()
