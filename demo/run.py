@@ -1,4 +1,5 @@
-"""Run the main job on this machine: a local S3, two retrains through Airflow, and what is registered then."""
+"""Run the main job on this machine: a local S3, two retrains and a sync through Airflow, and
+what is known then."""
 
 from __future__ import annotations
 
@@ -14,13 +15,15 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from report import report
+
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".demo"
 AIRFLOW = Path(sys.executable).with_name("airflow")
 DAG = "retrain_and_register"
+SYNC = "sync_datasets"
 RETRAINS = ("2016-01-01", "2017-01-01")
 BUCKET = "lake"
-MODEL = "employment"
 REGION = "eu-central-1"
 
 
@@ -38,6 +41,10 @@ def main() -> None:
             say(f"Retraining as of {day}: airflow dags test {DAG} {day}")
             run("dags", "test", DAG, day, log=f"{day}.log")
             say(f"registered and connected in {time.monotonic() - began:.0f} s")
+        began = time.monotonic()
+        say(f"Syncing what is connected: airflow dags test {SYNC}")
+        run("dags", "test", SYNC, log="sync.log")
+        say(f"synced in {time.monotonic() - began:.0f} s")
         report()
     print(f"\nDone in {time.monotonic() - started:.0f} s. Airflow's logs are in {HOME.relative_to(ROOT)}/.")
 
@@ -116,27 +123,6 @@ def run(*arguments: str, log: str) -> None:
     if code:
         print("".join(path.read_text().splitlines(keepends=True)[-40:]), file=sys.stderr)
         sys.exit(f"airflow {' '.join(arguments)} failed; its whole output is in {path}")
-
-
-def report() -> None:
-    from aporia_provider import settings as configured
-    from aporia_provider.backend.embedded import EmbeddedRegistry
-
-    print("\nRegistered with the embedded backend:")
-    with EmbeddedRegistry(configured.database_url(), configured.environment()) as registry:
-        for registered in registry.get_model_versions(MODEL):
-            schema = registered["registration"]["version_schema"]
-            counts = [
-                f"{len(schema[kind] or ())} {kind}" for kind in ("raw_inputs", "features", "predictions")
-            ]
-            print(
-                f"\n  {MODEL}, version {registered['name']}, {registered['model_type']}: {', '.join(counts)}"
-            )
-            for dataset in sorted(
-                registry.get_datasets(MODEL, registered["name"]), key=lambda data: data.role
-            ):
-                path = dataset.data_source.to_wire()["config"]["object_path"]
-                print(f"    {dataset.role:<9} {path}  sync: {dataset.schedule or 'when asked'}")
 
 
 def say(text: str) -> None:

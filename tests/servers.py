@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -74,3 +75,20 @@ def postgres() -> Iterator[str]:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         finally:
             server.cleanup()
+
+
+@contextmanager
+def sail() -> Iterator[str]:
+    """The embedded engine as a server; yields its Spark Connect URL."""
+    path = os.pathsep.join(path for path in sys.path if path)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "aporia_provider.engine.embedded"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "RUST_LOG": "error", "PYTHONPATH": path},
+    )
+    try:
+        assert running.stdout is not None
+        yield f"sc://127.0.0.1:{int(running.stdout.readline())}"
+    finally:
+        running.communicate()

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.backend.syncing")
+
 from aporia_provider.backend.database import Database, migrate
+from aporia_provider.backend.embedded import EmbeddedRegistry
 from tests.backend.running import Served, empty_postgres, serving
+from tests.backend.syncing import House
+from tests.servers import sail
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +66,17 @@ def ready_url(request: pytest.FixtureRequest) -> str:
     url = str(request.getfixturevalue("postgres_database_url"))
     migrate(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[str]:
+    """An engine that is running already: starting one takes longer than a small sync."""
+    with sail() as url:
+        yield url
+
+
+@pytest.fixture
+def house(tmp_path: Path, engine: str) -> Iterator[House]:
+    """A registered version, its tables on the disk."""
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+        yield House(tmp_path, registry, engine).register()

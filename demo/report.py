@@ -1,0 +1,76 @@
+"""What the embedded backend knows after the demo: what is registered, and how it does in production."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tabulate import tabulate
+
+from aporia_provider.metrics import MetricsQuery
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+MODEL = "employment"
+KINDS = ("raw_inputs", "features", "predictions")
+SHOWN = 4
+
+
+def report() -> None:
+    from aporia_provider import settings
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    with EmbeddedRegistry(settings.database_url(), settings.environment()) as registry:
+        versions = registry.get_model_versions(MODEL)
+        print("\nRegistered with the embedded backend:")
+        for version in versions:
+            _print_version(registry, version)
+        print("\nServing predictions of each version's year, compared with its training set:\n")
+        print(tabulate([_year(registry, item) for item in versions], headers="keys", disable_numparse=True))
+        print("\nAsk for more: aporia-provider metrics --help")
+
+
+def _print_version(registry: EmbeddedRegistry, version: Any) -> None:
+    schema = version["registration"]["version_schema"]
+    counts = ", ".join(f"{len(schema[kind] or ())} {kind}" for kind in KINDS)
+    print(f"\n  {MODEL}, version {version['name']}, {version['model_type']}: {counts}")
+    for dataset in sorted(registry.get_datasets(MODEL, version["name"]), key=lambda data: data.role):
+        status = registry.get_dataset_sync_status(MODEL, version["name"], dataset.role)  # type: ignore[arg-type]
+        path = dataset.data_source.to_wire()["config"]["object_path"]
+        print(f"    {dataset.role:<9} {path}  {status['rows']:,} rows in {status['buckets']} days")
+
+
+def _year(registry: EmbeddedRegistry, version: Any) -> dict[str, str]:
+    schema = version["registration"]["version_schema"]
+    columns = [f"{kind}.{name}" for kind in KINDS for name in schema[kind] or ()]
+    scores = _ask(registry, version["name"], [("drift_score", column) for column in columns])
+    drifted = sorted(scores, key=lambda answer: -(answer["value"] or 0))[:SHOWN]
+    wanted = ("accuracy", "auc_roc", "label_coverage")
+    told = _ask(registry, version["name"], [(metric, "predictions.probability") for metric in wanted])
+    return {
+        "year": version["name"][:4],
+        "most drifted fields (score, and what chance alone would make of it)": "\n".join(
+            map(_score, drifted)
+        ),
+        **{metric: f"{answer['value']:.4f}" for metric, answer in zip(wanted, told, strict=True)},
+    }
+
+
+def _score(answer: dict[str, Any]) -> str:
+    return f"{answer['id'].split()[-1]}: {answer['value']:.3f} ({answer['noise']:.3f})"
+
+
+def _ask(registry: EmbeddedRegistry, version: str, questions: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    data = {"dataset_type": "serving", "model_version": version}
+    metrics = [
+        {
+            "id": f"{metric} {column}",
+            "metric": metric,
+            "parameters": {"column": column},
+            "datasets": {"data": data},
+        }
+        for metric, column in questions
+    ]
+    query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": metrics})
+    answers: list[dict[str, Any]] = registry.query_metrics(query)[0]["metrics"]
+    return answers
