@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aporia_provider.columns.types import quoted
-from aporia_provider.monitoring.plan import ID, TIME, FieldPlan, Grid, ProfilePlan
+from aporia_provider.engine.queries import gathered
+from aporia_provider.monitoring.plan import ID, ROWS, TIME, FieldPlan, Grid, ProfilePlan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +52,16 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan) -> Profile:
     :param frame: Columns as :func:`projected` makes them.
     :param plan: What to make of them.
     """
+    by_row = tuple(outcome for outcome in plan.outcomes if outcome.query is None)
+    states = _profiled(frame, replace(plan, outcomes=by_row)) if plan.fields or by_row else {}
+    for outcome in plan.outcomes:
+        if outcome.query is not None:
+            made = _profiled(gathered(frame, outcome, plan.seconds), ProfilePlan(plan.period, (), (outcome,)))
+            states |= {place: state for place, state in made.items() if place[1] != ROWS}
+    return states
+
+
+def _profiled(frame: DataFrame, plan: ProfilePlan) -> Profile:
     from aporia_provider.monitoring.profile import add
     from aporia_provider.monitoring.states import read_state
 

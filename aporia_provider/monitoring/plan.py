@@ -47,6 +47,7 @@ class OutcomePlan:
     :param prediction: Column of the prediction in the batches.
     :param label: Column of the label.
     :param options: How they are to be read.
+    :param query: Ranking, where each candidate has a row: column of the query that it belongs to.
     """
 
     key: str
@@ -54,6 +55,7 @@ class OutcomePlan:
     prediction: str
     label: str
     options: Options = field(default_factory=Options)
+    query: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from aporia_provider.backend.metrics.sources import States, VersionSource
+from aporia_provider.backend.sync.planning import is_judged
 from aporia_provider.backend.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
@@ -87,7 +88,9 @@ def row_metric(name: str, states: States) -> Answer:
 
 
 def _prediction(column: str | None, schema: VersionSchema) -> str:
-    names = list(schema.predictions)
+    names = [name for name in schema.predictions if is_judged(schema, name)]
+    if not names:
+        raise ValidationError(f"No prediction is of a type that {schema.model_type} models can be judged by")
     if column is None and len(names) > 1:
         raise ValidationError(f"The version has several predictions; name one as column: {', '.join(names)}")
     name = names[0] if column is None else column.removeprefix("predictions.")

@@ -18,6 +18,16 @@ from aporia_provider.schema import VersionSchema
 # They stand beside all columns of the predictions, which may have any name.
 _LABEL = "__aporia_label_"
 _LABEL_TYPES = {"regression": "numeric", "binary": "categorical", "multiclass": "categorical"}
+# Field types of the predictions that a type of model can be judged by.
+_JUDGED = {
+    "binary": ("numeric", "boolean", "categorical", "string"),
+    "multiclass": ("categorical", "string", "boolean", "numeric", "dict", "vector"),
+    "multi-label": ("dict", "array"),
+    "regression": ("numeric",),
+    "ranking": ("array", "vector", "tensor"),
+}
+_QUERY = "batch_id_column_name"
+_RELEVANCE = "relevance_column_name"
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,12 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
         _field(schema, category, name, names[category, name], types.get(column))
         for category, name, column in found
     )
-    pairs = (
-        (name, names["predictions", name], label)
+    query = names.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
+    outcomes = tuple(
+        _outcome(schema, name, (names["predictions", name], label), query)
         for (category, name), label in names.items()
-        if category == "labels" and ("predictions", name) in names
+        if category == "labels" and ("predictions", name) in names and is_judged(schema, name)
     )
-    outcomes = tuple(_outcome(schema, *pair) for pair in pairs)
     return DatasetPlan(fields, outcomes, {names[item[:2]]: item[2] for item in found})
 
 
@@ -69,18 +79,38 @@ def performance_plan(
     :param schema: Schema of the version.
     :return: What to read of the predictions, and name in the batches to column of the labels.
     """
-    predictions = {
-        name: column for category, name, column in serving.columns(schema) if category == "predictions"
-    }
+    known = {(category, name): column for category, name, column in serving.columns(schema)}
     own = serving.labels or {}
-    labels = [(name, column) for _, name, column in actuals.columns(schema) if name not in own]
-    columns = {f"p{place}": predictions[name] for place, (name, _) in enumerate(labels)}
+    labels = [
+        (name, column)
+        for _, name, column in actuals.columns(schema)
+        if name not in own and is_judged(schema, name)
+    ]
+    columns = {f"p{place}": known["predictions", name] for place, (name, _) in enumerate(labels)}
+    query = known.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
+    if query is not None:
+        columns["q"] = query
     outcomes = (
-        _outcome(schema, name, f"p{place}", f"{_LABEL}{place}") for place, (name, _) in enumerate(labels)
+        _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), "q" if query is not None else None)
+        for place, (name, _) in enumerate(labels)
     )
     return DatasetPlan((), tuple(outcomes), columns), {
         f"{_LABEL}{place}": column for place, (_, column) in enumerate(labels)
     }
+
+
+def is_judged(schema: VersionSchema, name: str) -> bool:
+    """Whether a prediction is of a type that a model of this type can be judged by."""
+    if schema.fields("predictions")[name].type in _JUDGED[schema.model_type]:
+        return True
+    return _is_relevance(schema, name) and _QUERY in (schema.mapping or {})
+
+
+def _is_relevance(schema: VersionSchema, name: str) -> bool:
+    """Whether each candidate of a query has a row, with a prediction of its relevance."""
+    named = (schema.mapping or {}).get(_RELEVANCE)
+    scalar = schema.fields("predictions")[name].type == "numeric"
+    return schema.model_type == "ranking" and scalar and named in (None, name)
 
 
 def _field(schema: VersionSchema, category: str, name: str, column: str, type_: Any) -> FieldPlan:
@@ -98,9 +128,10 @@ def _label_type(model_type: str, type_: Any) -> str:
     return _LABEL_TYPES.get(model_type, "categorical")
 
 
-def _outcome(schema: VersionSchema, name: str, prediction: str, label: str) -> OutcomePlan:
+def _outcome(schema: VersionSchema, name: str, compared: tuple[str, str], query: str | None) -> OutcomePlan:
     options = Options(classes=tuple(schema.labels or ()))
-    return OutcomePlan(f"{PERFORMANCE}.{name}", schema.model_type, prediction, label, options)
+    query = query if _is_relevance(schema, name) else None
+    return OutcomePlan(f"{PERFORMANCE}.{name}", schema.model_type, *compared, options, query)
 
 
 def with_score_edges(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:
