@@ -1,16 +1,20 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 SDK := .venv-sdk
+SPARK := .venv-spark
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo test lint setup bench clean
+.PHONY: demo test test-spark lint setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
 
 test: setup $(SDK)/.done
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-spark: setup $(SPARK)/.done
+	$(BIN)/python -m pytest tests/spark --timeout 600
 
 lint: setup
 	$(BIN)/ruff check .
@@ -33,5 +37,10 @@ $(SDK)/.done: tests/compat/constraints-sdk.txt tests/compat/make_sdk_venv.sh
 	PYTHON=$(PYTHON) bash tests/compat/make_sdk_venv.sh $(SDK)
 	@touch $@
 
+$(SPARK)/.done: tests/spark/constraints-spark.txt tests/spark/pom.xml tests/spark/make_spark_venv.sh
+	@echo "Setting up $(SPARK); this takes a minute or more once."
+	PYTHON=$(PYTHON) bash tests/spark/make_spark_venv.sh $(SPARK)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(SDK) .demo
+	rm -rf $(VENV) $(SDK) $(SPARK) .demo

@@ -49,6 +49,7 @@ _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
 )
 _STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
 _CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
+_RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
 
 
 def read(
@@ -139,6 +140,9 @@ def _first_line(text: str) -> str:
     # Apache Spark says first that a job failed, and last why.
     if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
         line = causes[-1]
+    # What reaches a Python function inside the engine is told at the end of its traceback.
+    elif "Python worker" in line and (raised := _RAISED.findall(text)):
+        line = raised[-1]
     line = hide_secrets_in_url(line.strip())
     # The parser of the embedded engine lists every token it knows.
     line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
