@@ -66,8 +66,9 @@ def wasserstein_distance(
     :param baseline: The baseline's histogram.
     :param current: The focal histogram, on the same grid or on another.
     :param margin: If given, the distance is trimmed, so that one outlier does not outweigh all else: values
-        farther than this outside the baseline's 0.1 % and 99.9 % quantiles are taken as being there. With
-        no margin at all, nothing is seen of what leaves a constant.
+        farther than this outside the baseline's 0.1 % and 99.9 % quantiles (the nearest edges that have
+        as much of it outside) are taken as being there. With a margin of zero nothing is seen of what
+        leaves a constant.
     """
     missing = empty(current.samples, baseline.samples)
     if missing is not None:
@@ -224,4 +225,5 @@ def _middle(baseline: NumericHistogram) -> tuple[float, float]:
     outside = _TRIMMED * (1 - 1 / baseline.samples) * (1 - 1e-9)
     low, high = edges[share >= outside], edges[1 - share >= outside]
     ends = float(low[0] if low.size else edges[-1]), float(high[-1] if high.size else edges[0])
+    # One bin may hold nearly all of it: they are its edges, the wrong way round.
     return min(ends), max(ends)

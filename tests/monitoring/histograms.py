@@ -1,0 +1,57 @@
+"""Histograms made from raw values, as a state has them, and values to draw."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+
+from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.outcomes import Distance, NotEnough
+from aporia_provider.monitoring.rebinning import NumericHistogram
+
+steps = st.integers(-6, 20).map(lambda number: number / 4)
+samples = st.lists(steps, min_size=1, max_size=40).map(np.array)
+edges = st.lists(st.integers(0, 16).map(lambda number: number / 4), min_size=2, max_size=6, unique=True)
+grids = edges.map(lambda given: NumericGrid(tuple(sorted(given)), (), 0.0))
+families = st.sampled_from(
+    [
+        lambda rng, size: rng.normal(size=size),
+        lambda rng, size: rng.normal(0.3, 1.5, size),
+        lambda rng, size: rng.lognormal(sigma=3, size=size),
+        lambda rng, size: rng.integers(18, 90, size).astype(float),
+        lambda rng, size: np.maximum(0, rng.normal(-0.5, size=size)),
+        lambda rng, size: rng.integers(0, 2, size).astype(float),
+        lambda rng, size: np.full(size, 0.5),
+    ]
+)
+drawn = st.builds(
+    lambda family, seed, size: family(np.random.default_rng(seed), size),
+    families,
+    st.integers(0, 2**32),
+    st.integers(1, 600),
+)
+sides = st.tuples(drawn, drawn) | st.tuples(samples, samples)
+
+
+def grid_of(values: ArrayLike) -> NumericGrid:
+    grid = NumericGrid.of(np.asarray(values, dtype=np.float64))
+    assert grid is not None
+    return grid
+
+
+def histogram(values: ArrayLike, grid: NumericGrid | None = None) -> NumericHistogram:
+    """On the values' own grid if there is none."""
+    values = np.asarray(values, dtype=np.float64)
+    grid = grid or grid_of(values)
+    edges = np.array(grid.edges)
+    counts = np.bincount(np.searchsorted(edges, values, "right"), minlength=len(edges) + 1)
+    below, above = values[values < edges[0]], values[values >= edges[-1]]
+    return NumericHistogram(
+        grid, tuple(counts.tolist()), float((edges[0] - below).sum()), float((above - edges[-1]).sum())
+    )
+
+
+def sure(outcome: Distance | NotEnough) -> Distance:
+    assert isinstance(outcome, Distance)
+    return outcome

@@ -1,0 +1,166 @@
+"""The bins a baseline fixes."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
+from tests.monitoring.histograms import grid_of, histogram
+
+GREATEST = float(np.finfo(np.float64).max)
+TINY = math.ulp(0.0)
+
+
+def after(value: float) -> float:
+    return float(np.nextafter(value, np.inf))
+
+
+def test_continuous_field_has_deciles_and_240ths_of_the_baseline() -> None:
+    values = np.random.default_rng(1).normal(size=5000)
+    grid = grid_of(values)
+    assert grid.boundaries == pytest.approx(np.quantile(values, np.arange(1, 10) / 10).tolist(), abs=1e-14)
+    expected = np.quantile(values, [*np.arange(241) / 240, 0.001, 0.999])
+    assert grid.edges == pytest.approx(sorted([*expected, after(values.max())]), abs=1e-14)
+    assert not grid.discrete
+    assert grid.centre == pytest.approx(values.mean())
+
+
+def test_outer_bins_are_beyond_the_baseline_and_the_last_but_one_is_its_maximum() -> None:
+    values = np.random.default_rng(2).normal(size=1000)
+    top, bottom = values.max(), values.min()
+    counts = histogram([bottom, top, after(top), np.nextafter(bottom, -9)], grid_of(values)).counts
+    assert (counts[0], counts[1], counts[-2], counts[-1]) == (1, 1, 1, 1)
+    assert sum(counts) == 4
+
+
+def test_few_distinct_values_have_a_coarse_bin_each_and_so_has_what_is_between() -> None:
+    grid = grid_of([1.0, 3.0, 3.0, 2.0])
+    assert grid.edges == (1.0, after(1.0), 2.0, after(2.0), 3.0, after(3.0))
+    assert grid.discrete
+    assert grid.boundaries == grid.edges
+    assert grid.coarsen(histogram([0, 1, 1, 1.5, 2, 2.5, 3, 4], grid).counts) == (1, 2, 1, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(("distinct", "discrete"), [(1, True), (50, True), (51, False)])
+def test_fifty_distinct_values_are_few(distinct: int, discrete: bool) -> None:
+    assert grid_of(np.repeat(np.arange(distinct), 3)).discrete is discrete
+
+
+def test_value_that_is_more_than_one_quantile_has_bins_of_its_own() -> None:
+    values = np.concatenate([np.zeros(650), np.linspace(1, 2, 350)])
+    grid = grid_of(values)
+    assert grid.edges[:2] == (0.0, TINY)
+    assert grid.boundaries[:2] == (0.0, TINY)
+    assert len(grid.boundaries) == 5
+    assert grid.coarsen(histogram(values, grid).counts) == (0, 650, 50, 100, 100, 100)
+
+
+def test_maximum_that_is_many_values_has_a_coarse_bin_of_its_own() -> None:
+    values = np.concatenate([np.linspace(0, 1, 850), np.full(150, 2.0)])
+    assert grid_of(values).boundaries[-2:] == (2.0, after(2.0))
+
+
+def test_out_of_range_values_are_part_of_the_outer_coarse_bins() -> None:
+    values = np.random.default_rng(3).normal(size=1000)
+    grid = grid_of(values)
+    assert grid.coarsen(histogram([-99.0, values.min(), values.max(), 99.0, 99.0], grid).counts) == (
+        2, *(0,) * 8, 3,
+    )  # fmt: skip
+
+
+def test_coarse_counts_of_the_baseline_are_a_tenth_each() -> None:
+    values = np.random.default_rng(4).normal(size=1000)
+    assert grid_of(values).coarsen(histogram(values).counts) == (100,) * 10
+
+
+def test_coarsen_takes_no_counts_for_zeros_and_refuses_others_grids() -> None:
+    grid = grid_of([1.0, 2.0])
+    assert grid.coarsen(()) == (0, 0, 0, 0, 0)
+    with pytest.raises(ValueError, match="4 counts do not fit 5 bins"):
+        grid.coarsen((1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [math.inf, -math.inf]])
+def test_nothing_finite_makes_no_grid(values: list[float]) -> None:
+    assert NumericGrid.of(np.array(values)) is None
+
+
+def test_what_is_not_finite_is_ignored() -> None:
+    assert grid_of([math.nan, 1.0, math.inf, -math.inf]) == grid_of([1.0])
+
+
+def test_constant() -> None:
+    assert grid_of([7.0] * 9) == NumericGrid((7.0, after(7.0)), (0, 1), 7.0)
+
+
+@pytest.mark.parametrize("values", [[-0.0], [0.0, -0.0], [-TINY, 0.0], [-TINY], [-0.0, *range(100)]])
+def test_negative_zero_is_zero(values: list[float]) -> None:
+    grid = grid_of(values)
+    assert 0.0 in grid.edges
+    assert all(math.copysign(1, edge) == 1 for edge in (*grid.edges, grid.centre) if edge == 0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([-GREATEST, GREATEST]),
+        np.linspace(-1, 1, 100) * GREATEST,
+        np.full(99, GREATEST),
+        np.arange(200) * TINY,
+        np.concatenate([np.arange(100) * TINY, np.full(2, GREATEST)]),
+    ],
+)
+def test_values_at_the_limits_of_floats(values: np.ndarray) -> None:
+    grid = grid_of(values)
+    assert all(map(math.isfinite, (*grid.edges, grid.centre, grid.edges[-1] - grid.edges[0])))
+    assert all(one < other for one, other in pairwise(grid.edges))
+    assert json.loads(json.dumps(grid.to_json(), allow_nan=False)) == grid.to_json()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats() | st.sampled_from([0.0, -0.0, 1.0, 2.0]), min_size=1, max_size=300))
+def test_every_grid_is_in_order_and_survives_the_database(values: list[float]) -> None:
+    grid = NumericGrid.of(np.array(values))
+    finite = [value for value in values if math.isfinite(value)]
+    assert (grid is None) == (not finite)
+    if grid is not None:
+        assert NumericGrid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+        assert grid == NumericGrid.of(np.array(values[::-1]))
+        assert len(grid.edges) <= 256
+        assert all(one < other for one, other in pairwise(grid.edges))
+        assert all(one < other for one, other in pairwise(grid.coarse))
+        assert min(finite) <= grid.centre <= max(finite)
+        counts = histogram(finite, grid).counts
+        assert (counts[0], sum(counts), sum(grid.coarsen(counts))) == (0, len(finite), len(finite)) or (
+            max(map(abs, finite)) > 2.0**1022
+        )
+
+
+def test_heavy_tail_keeps_the_trimming_quantiles() -> None:
+    values = np.random.default_rng(5).lognormal(sigma=3, size=20_000)
+    grid = grid_of(values)
+    assert set(np.quantile(values, [0.001, 0.999])) <= set(grid.edges)
+    assert grid.edges[-1] == after(values.max())
+
+
+def test_most_frequent_categories_are_kept_and_ties_are_broken_by_text() -> None:
+    assert CategoryGrid.of({"b": 2, "a": 2, "c": 3, "none": 0}) == CategoryGrid(("c", "a", "b"))
+    many = {f"{number:03}": 1 for number in range(400)} | {"often": 2}
+    assert CategoryGrid.of(many).values == ("often", *(f"{number:03}" for number in range(255)))
+
+
+def test_all_other_categories_are_counted_together() -> None:
+    assert CategoryGrid(("a", "b")).counts({"b": 2, "x": 3, "y": 4}) == (0, 2, 7)
+
+
+def test_categories_survive_the_database() -> None:
+    grid = CategoryGrid.of({"ü": 1, "": 2})
+    assert CategoryGrid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+    assert grid.values == ("", "ü")
