@@ -51,7 +51,7 @@ def average_precision(state: Binary, parameters: Parameters) -> Value:
 
 
 def _least(true: int, above: int, false: int) -> float:
-    """Σ (above + j) / (above + j + false), j = 1 … true, is at least the integral from ½ to true + ½: concave."""
+    """Σ f(j) = (above + j) / (above + j + false), j = 1 … true, by its integral from ½: f is concave."""
     return true - false * math.log1p(true / (above + false + 0.5))
 
 

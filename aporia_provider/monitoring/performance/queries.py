@@ -64,26 +64,31 @@ def _candidates(prediction: Elements, label: Elements, options: Options) -> Cand
 
 def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None, above: float) -> Queries:
     relevances = _relevances(label)
-    count = len(prediction.given)
-    lengths = np.bincount(prediction.rows, minlength=count)
-    known = label.given & _all(label.rows, relevances >= 0, count)
-    # Relevances of other candidates than the prediction's say nothing about it.
-    known &= ~prediction.given | (lengths == np.bincount(label.rows, minlength=count))
-    predicted = prediction.given
-    if scores is not None:
-        predicted = predicted & _all(prediction.rows, scores.usable, count)
-    judged = judge(predicted, known, prediction.given, label.given)
-    rows, relevances = _kept(label.rows, relevances, judged.usable)
+    judged = _judge(prediction, label, scores, relevances)
+    count = judged.counts["labelled"]
+    rows, truth = _kept(label.rows, relevances, judged.usable)
     order: NDArray[np.int64] = np.arange(len(rows))
     if scores is not None:
         order = np.lexsort((-_kept(prediction.rows, scores.values, judged.usable)[1], rows))
     return Queries(
         judged.counts,
-        _matrix(rows, relevances[order], judged.counts["labelled"]),
-        _matrix(rows, relevances[np.lexsort((-relevances, rows))], judged.counts["labelled"]),
-        np.bincount(rows[relevances > above], minlength=judged.counts["labelled"]),
-        lengths[judged.usable],
+        _matrix(rows, truth[order], count),
+        _matrix(rows, truth[np.lexsort((-truth, rows))], count),
+        np.bincount(rows[truth > above], minlength=count),
+        np.bincount(rows, minlength=count),
     )
+
+
+def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Matrix) -> Judged:
+    count = len(prediction.given)
+    lengths = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
+    # Relevances of other candidates than the prediction's say nothing about it.
+    comparable = ~prediction.given | np.equal(*lengths)
+    known = label.given & comparable & _all(label.rows, relevances >= 0, count)
+    predicted = prediction.given
+    if scores is not None:
+        predicted = predicted & _all(prediction.rows, scores.usable, count)
+    return judge(predicted, known, prediction.given, label.given)
 
 
 def _relevances(label: Elements) -> Matrix:
@@ -118,20 +123,17 @@ def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
 
 def _of_items(predictions: Any, labels: Any) -> Queries:
     prediction, label = listed(predictions), listed(labels)
-    judged: Judged = judge(prediction.given, label.given, prediction.given, label.given)
+    judged = judge(prediction.given, label.given, prediction.given, label.given)
     table, names = renumber([*prediction.names, *label.names])
-    served = prediction.rows * max(len(names), 1) + table[prediction.codes]
-    wanted = np.unique(label.rows * max(len(names), 1) + table[label.codes + len(prediction.names)])
-    hits = np.zeros(len(served))
+    many = max(len(names), 1)
+    served = prediction.rows * many + table[prediction.codes]
+    wanted = np.unique(label.rows * many + table[label.codes + len(prediction.names)])
     # An item served twice is found once.
-    hits[np.unique(served, return_index=True)[1]] = 1.0
-    hits *= np.isin(served, wanted)
+    first = np.isin(np.arange(len(served)), np.unique(served, return_index=True)[1])
+    rows, hits = _kept(prediction.rows, (first & np.isin(served, wanted)).astype(np.float64), judged.usable)
     count = judged.counts["labelled"]
-    relevant = np.bincount(wanted // max(len(names), 1), minlength=len(judged.usable))[judged.usable]
+    relevant = np.bincount(wanted // many, minlength=len(judged.usable))[judged.usable]
+    ideal = (np.arange(GREATEST_K) < relevant[:, None]).astype(np.float64)
     return Queries(
-        judged.counts,
-        _matrix(*_kept(prediction.rows, hits, judged.usable), count),
-        (np.arange(GREATEST_K) < relevant[:, None]).astype(np.float64),
-        relevant,
-        np.bincount(prediction.rows, minlength=len(judged.usable))[judged.usable],
+        judged.counts, _matrix(rows, hits, count), ideal, relevant, np.bincount(rows, minlength=count)
     )

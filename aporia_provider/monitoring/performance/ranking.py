@@ -15,7 +15,7 @@ from aporia_provider.monitoring.performance.labelled import Labelled
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import GREATEST_K
 from aporia_provider.monitoring.performance.parts import SUMS, nothing_if_zero
-from aporia_provider.monitoring.performance.queries import Queries, read_queries
+from aporia_provider.monitoring.performance.queries import Matrix, Queries, read_queries
 from aporia_provider.monitoring.states import COUNTS, TOTAL, part
 
 _DISCOUNTS = np.array([1 / math.log2(place + 1) for place in range(1, GREATEST_K + 1)])
@@ -83,8 +83,13 @@ def _gains(queries: Queries) -> dict[str, Any]:
     return {
         "without_gain": int(np.count_nonzero(~some)),
         "ndcg_linear": _share(ranked / greatest, ideal / greatest),
-        "ndcg_exponential": _share(*(np.exp2(it - greatest) - np.exp2(-greatest) for it in (ranked, ideal))),
+        "ndcg_exponential": _share(_exponential(ranked, greatest), _exponential(ideal, greatest)),
     }
+
+
+def _exponential(relevances: Matrix, greatest: Matrix) -> Matrix:
+    """(2^relevance - 1) / 2^greatest, of the smallest relevances too."""
+    return np.exp2(relevances - greatest) * -np.expm1(-relevances * math.log(2))
 
 
 def _share(gains: NDArray[np.float64], ideal: NDArray[np.float64]) -> tuple[Fraction, ...]:
