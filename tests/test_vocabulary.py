@@ -292,6 +292,9 @@ def test_models_tags_and_monitors() -> None:
         "icon",
         "tags",
     ]
+    assert Model(id="m", name="n", aggregation_period="hourly").to_wire()["aggregation_period"] == "hourly"
+    with pytest.raises(ValidationError, match="aggregation_period: 'weekly' is not one of hourly, daily"):
+        Model(id="m", name="n", aggregation_period="weekly")
     with pytest.raises(ValidationError) as failure:
         Model(id="", name="n", color="octarine", icon="x", tags={"much too long a key": "v", "k": "x" * 101})
     for fault in ("id: must not be empty", "'octarine'", "icon", "'much too long a key'", "100 characters"):

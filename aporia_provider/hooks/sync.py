@@ -80,27 +80,22 @@ class SyncHook(AporiaHook):
         """
         with self.get_conn() as registry:
             before = registry.get_dataset_sync_status(model_id, model_version, role)
-            status = {**before, "changed": False}
-            sources = {
-                dataset.role: dataset.data_source
-                for dataset in registry.get_datasets(model_id, model_version)
-            }
+            datasets = registry.get_datasets(model_id, model_version)
+            sources = {dataset.role: dataset.data_source for dataset in datasets}
+            after = {**before, "changed": False}
             if before["enabled"]:
-                status = registry.sync_dataset(
-                    model_id,
-                    model_version,
-                    role,
-                    # Its baseline and its labels are read as well.
-                    credentials=self._credentials_for(sources.values()),
-                    engine=engine or settings.engine(),
-                    full=full,
+                # Its baseline and its labels are read as well.
+                credentials = self._credentials_for(sources.values())
+                engine = engine or settings.engine()
+                after = registry.sync_dataset(
+                    model_id, model_version, role, credentials=credentials, engine=engine, full=full
                 )
         return {
             "model_id": model_id,
             "model_version": model_version,
             "table_uri": getattr(sources[role], "uri", None),
             "previous_table_version": before["table_version"],
-            **status,
+            **after,
         }
 
     def _credentials_for(self, sources: Iterable[DataSource]) -> AwsCredentials | None:

@@ -39,9 +39,16 @@ class Deployment:
 
     def run(self, dag_id: str) -> dict[str, Any]:
         """Run the DAG to its end; its task instances by id."""
+        return self.finish(self.start(dag_id))
+
+    def start(self, dag_id: str) -> str:
+        """Start a run of the DAG; the path of its run."""
         self.eventually(lambda: self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}))
         run_id = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
-        place = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+
+    def finish(self, place: str) -> dict[str, Any]:
+        """Wait for the end of a run; its task instances by id."""
         self.eventually(lambda: self.call("GET", place)["state"] in ("success", "failed"))
         instances = self.call("GET", f"{place}/taskInstances")["task_instances"]
         return {instance["task_id"]: {**instance, "place": place} for instance in instances}

@@ -9,8 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pyarrow as pa
@@ -18,7 +21,7 @@ import pytest
 from deltalake import write_deltalake
 
 from tests import servers
-from tests.airflow.deployment import Deployment, deployed
+from tests.airflow.deployment import SECONDS, Deployment, deployed
 
 CLI = Path(sys.executable).with_name("aporia-provider")
 SECRETS = {
@@ -32,6 +35,7 @@ SECRETS = {
         "PLANTED_WRONG_TOKEN",
         "PLANTED_AWS_SECRET",
         "PLANTED_WRONG_AWS_SECRET",
+        "PLANTED_ENGINE_TOKEN",
     )
 }
 
@@ -82,6 +86,51 @@ class Killer:
         psutil.Process(owner).kill()
 
 
+class Stalling(ThreadingHTTPServer):
+    """An S3 that passes on what it is asked, until somebody asks for data."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Stall)
+        self.behind = urlsplit(behind).netloc
+        self.asked = threading.Event()
+        self.done = threading.Event()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self.done.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Stall(BaseHTTPRequestHandler):
+    server: Stalling
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0].endswith(".parquet"):
+            self.server.asked.set()
+            self.server.done.wait(SECONDS)
+            return
+        self.do_HEAD()
+
+    def do_HEAD(self) -> None:
+        connection = HTTPConnection(self.server.behind, timeout=30)
+        connection.request(self.command, self.path, headers=dict(self.headers))
+        reply = connection.getresponse()
+        content = reply.read()
+        self.send_response(reply.status)
+        for name, value in reply.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+        connection.close()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("deployment")
@@ -122,7 +171,16 @@ def table(s3_endpoint: str) -> str:
     return "s3://planted/table"
 
 
-def connections(s3_endpoint: str, port: int, token: str, killer_port: int) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def stalling(s3_endpoint: str) -> Iterator[Stalling]:
+    server = Stalling(s3_endpoint)
+    yield server
+    server.stop()
+
+
+def connections(
+    s3_endpoint: str, port: int, token: str, killer_port: int, stalling_port: int
+) -> dict[str, str]:
     def aporia(port: int, token: str) -> dict[str, Any]:
         extra = {"environment": "prod"}
         return {"conn_type": "aporia", "host": f"http://127.0.0.1:{port}", "password": token, "extra": extra}
@@ -134,9 +192,11 @@ def connections(s3_endpoint: str, port: int, token: str, killer_port: int) -> di
     nowhere = f"http://127.0.0.1:{servers.free_port()}"
     defined = {
         "aporia_default": aporia(port, token),
+        "aporia_embedded": {"conn_type": "aporia", "extra": {"environment": "prod"}},
         "aporia_killer": aporia(killer_port, token),
         "aporia_wrong_token": aporia(port, SECRETS["PLANTED_WRONG_TOKEN"]),
         "aws_default": aws(SECRETS["PLANTED_AWS_SECRET"], s3_endpoint),
+        "aws_stalling": aws(SECRETS["PLANTED_AWS_SECRET"], f"http://127.0.0.1:{stalling_port}"),
         "aws_wrong_key": aws(SECRETS["PLANTED_WRONG_AWS_SECRET"], nowhere),
         "warehouse": {"conn_type": "postgres", "login": "reader", "password": SECRETS["PLANTED_CONNECTION"]},
     }
@@ -145,12 +205,20 @@ def connections(s3_endpoint: str, port: int, token: str, killer_port: int) -> di
 
 @pytest.fixture(scope="module")
 def airflow(
-    home: Path, server: tuple[int, str], killer: Killer, s3_endpoint: str, table: str
+    home: Path, server: tuple[int, str], killer: Killer, stalling: Stalling, s3_endpoint: str, table: str
 ) -> Iterator[Deployment]:
     port, token = server
-    settings = {**SECRETS, "TABLE": table, **connections(s3_endpoint, port, token, killer.port)}
+    defined = connections(s3_endpoint, port, token, killer.port, stalling.server_port)
+    settings = {**SECRETS, "TABLE": table, **defined}
     with deployed(home, Path(__file__).parent / "dags", **settings) as running:
         yield running
+
+
+def planted_in(home: Path, *more: str) -> list[tuple[Path, str]]:
+    """The secrets that lie in any file of the deployment."""
+    files = [path for path in home.rglob("*") if path.is_file()]
+    secrets = [*SECRETS.values(), *more]
+    return [(path, secret) for path in files for secret in secrets if secret.encode() in path.read_bytes()]
 
 
 def test_no_secret_is_anywhere_after_a_whole_run(
@@ -173,9 +241,7 @@ def test_no_secret_is_anywhere_after_a_whole_run(
     seen = [path for path in home.rglob("*") if path.is_file()]
     assert any("task_id=wrong_token" in str(path) for path in seen)
     assert {"airflow.db", "server.db", "scheduler.log"} <= {path.name for path in seen}
-    secrets = [*SECRETS.values(), server[1]]
-    found = [(path, secret) for path in seen for secret in secrets if secret.encode() in path.read_bytes()]
-    assert found == []
+    assert planted_in(home, server[1]) == []
 
     place = f"{instances['serving']['place']}/taskInstances/serving"
     assert airflow.call("GET", f"{place}/links")["extra_links"] == {
@@ -184,7 +250,7 @@ def test_no_secret_is_anywhere_after_a_whole_run(
     }
     shown = json.dumps(instances)
     assert "***" in shown
-    assert not [secret for secret in secrets if secret in shown]
+    assert not [secret for secret in (*SECRETS.values(), server[1]) if secret in shown]
 
 
 def test_a_task_killed_before_the_server_answers_succeeds_on_retry(
@@ -195,3 +261,45 @@ def test_a_task_killed_before_the_server_answers_succeeds_on_retry(
     assert (version["state"], version["try_number"]) == ("success", 2)
     place = f"{version['place']}/taskInstances/version/xcomEntries/return_value"
     assert airflow.call("GET", place)["value"]["status"] == "unchanged"
+
+
+def test_a_sync_shows_its_progress_and_no_secret(airflow: Deployment, home: Path) -> None:
+    instances = airflow.run("syncs")
+    failed = {"wrong_engine", "wrong_key"}
+    states = {name: instance["state"] for name, instance in instances.items()}
+    assert states == {name: "failed" if name in failed else "success" for name in instances}
+    place = f"{instances['sync']['place']}/taskInstances/sync"
+    value = airflow.call("GET", f"{place}/xcomEntries/return_value")["value"]
+    assert (value["changed"], value["rows"], value["table_version"]) == (True, 1, 0)
+
+    (log,) = (path for path in home.rglob("task_id=sync/*.log") if "dag_id=syncs" in str(path))
+    said = log.read_text()
+    assert "serving dataset: first sync; reading all of it" in said
+    assert "Table version none -> 0, lag 0: 1 rows in 1 buckets" in said
+    (log,) = home.rglob("task_id=wrong_engine/*.log")
+    assert "127.0.0.1:1" in log.read_text()
+    assert planted_in(home) == []
+    assert not [secret for secret in SECRETS.values() if secret in json.dumps(instances)]
+
+
+def test_a_task_killed_while_it_syncs_takes_its_engine_with_it(
+    airflow: Deployment, stalling: Stalling, home: Path
+) -> None:
+    def engines() -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if _is_engine_of(process, home)]
+
+    place = airflow.start("stalled")
+    assert stalling.asked.wait(SECONDS)
+    (engine,) = engines()
+    airflow.call("PATCH", f"{place}/taskInstances/sync", {"new_state": "failed"})
+    engine.wait(60)
+    assert engines() == []
+    assert airflow.finish(place)["sync"]["state"] == "failed"
+
+
+def _is_engine_of(process: psutil.Process, home: Path) -> bool:
+    try:
+        command, environment = process.cmdline(), process.environ()
+    except psutil.Error:
+        return False
+    return "aporia_provider.engine.embedded" in command and environment.get("AIRFLOW_HOME") == str(home)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import DAG, Asset, chain
+from airflow.sdk import Asset, chain
 from deltalake import write_deltalake
 
 from aporia_provider.data_sources import PostgresJDBCDataSource, S3DataSource
@@ -27,6 +26,7 @@ from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOpe
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests import servers
+from tests.airflow.running import START, execute, finish, new_dag, run
 from tests.conftest import S3
 
 SCHEMA = VersionSchema(
@@ -35,7 +35,6 @@ SCHEMA = VersionSchema(
     features={"amount": "numeric", "is_new": "boolean", "vector": {"type": "tensor", "dimensions": [2]}},
     predictions={"will_buy": "boolean", "proba": "numeric"},
 )
-START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = {
     "prediction_id": ["a", "b", "c"],
     "predicted_at": pa.array([START, START, START], pa.timestamp("us", "UTC")),
@@ -51,32 +50,6 @@ COLUMNS: dict[str, Any] = {"id_column": "prediction_id", "timestamp_column": "pr
 VERSION = {"model_id": "m", "model_version": "{{ params.version }}"}
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
-
-
-def new_dag(name: str, **params: Any) -> DAG:
-    return DAG(name, schedule=None, start_date=START, params={"version": "v1", **params})
-
-
-def finish(dag: DAG) -> Any:
-    """Run the DAG in Airflow as its file would be run; the finished run."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.definitions.dag import SerializedDAG
-    from airflow.serialization.serialized_objects import LazyDeserializedDAG
-
-    DagBundlesManager().sync_bundles_to_db()
-    serialized = LazyDeserializedDAG.from_dag(dag)
-    SerializedDAG.bulk_write_to_db("dags-folder", None, [serialized])
-    SerializedDagModel.write_dag(serialized, bundle_name="dags-folder")
-    return dag.test()
-
-
-def run(dag: DAG) -> dict[str, Any]:
-    """Run the DAG; the return values of its tasks, by task id."""
-    finished = finish(dag)
-    states = {ti.task_id: ti.state for ti in finished.get_task_instances()}
-    assert set(states.values()) == {"success"}, states
-    return {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in finished.get_task_instances()}
 
 
 @pytest.fixture
@@ -234,16 +207,6 @@ def test_granting_access_is_idempotent(aws: S3) -> None:
     policy = aws.client("iam").get_role_policy(RoleName=f"reader-{aws.bucket}", PolicyName="aporia-read")
     resources = [statement["Resource"] for statement in policy["PolicyDocument"]["Statement"]]
     assert f"arn:aws:s3:::{aws.bucket}/lake/grant/*" in json.dumps(resources)
-
-
-def execute(operator: Any, **context: Any) -> Any:
-    """Run an operator whose events nobody reads."""
-
-    class Events(dict[Any, Any]):
-        def __missing__(self, key: Any) -> Any:
-            return type("Event", (), {"add": lambda *_, **__: None})()
-
-    return operator.execute({"outlet_events": Events(), **context})
 
 
 @pytest.fixture

@@ -150,6 +150,20 @@ def test_if_exists_chooses_for_models(api: AporiaApi) -> None:
     assert api.create_model("m", "M")["status"] == "unchanged"
 
 
+def test_the_aggregation_period_is_part_of_a_model(api: AporiaApi) -> None:
+    assert api.create_model("m", "M", aggregation_period="hourly")["status"] == "created"
+    assert api.create_model("m", "M", aggregation_period="hourly")["status"] == "unchanged"
+    for other in (None, "daily"):
+        with pytest.raises(ConflictError) as conflict:
+            api.create_model("m", "M", aggregation_period=other)  # type: ignore[arg-type]
+        assert conflict.value.differences == ["aggregation_period: 'hourly' is registered, 'daily' was given"]
+    api.create_model("n", "N")
+    assert api.create_model("n", "N", aggregation_period="daily")["status"] == "unchanged"
+    with pytest.raises(ValidationError) as fault:
+        api.create_model("o", "O", aggregation_period="weekly")  # type: ignore[arg-type]
+    assert fault.value.problems == ["aggregation_period: 'weekly' is not one of hourly, daily"]
+
+
 def test_all_faults_of_a_model_are_told_at_once(api: AporiaApi) -> None:
     with pytest.raises(ValidationError) as fault:
         api.create_model("m", "M", color="mauve", tags={"k" * 16: "x"})

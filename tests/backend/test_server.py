@@ -280,6 +280,8 @@ def test_paths_that_are_no_text_are_refused(api: Api, path: str) -> None:
         (422, b'{"id": "", "name": "n"}'),
         (422, b'{"id": 5, "name": "n"}'),
         (422, b'{"id": "x", "name": "n", "color": "{{ var }}"}'),
+        (422, b'{"id": "x", "name": "n", "aggregation_period": "weekly"}'),
+        (422, b'{"id": "x", "name": "n", "aggregation_period": "{{ var }}"}'),
         (422, b'{"id": "x", "name": "n", "unknown": 1}'),
         (422, b"{}"),
     ],

@@ -1,0 +1,341 @@
+"""Syncs as tasks: in DAGs that Airflow runs, against the embedded backend and a real S3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.sdk import task
+from deltalake import write_deltalake
+
+from aporia_provider.data_sources import JDBCDataSource, S3DataSource
+from aporia_provider.errors import TransientError
+from aporia_provider.hooks.sync import SyncHook
+from aporia_provider.operators.model import CreateModelOperator
+from aporia_provider.operators.sync import MAP_INDEX_TEMPLATE, SyncDatasetOperator
+from aporia_provider.schema import VersionSchema
+from tests import servers
+from tests.airflow.running import START, execute, finish, new_dag
+from tests.conftest import S3
+
+SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
+SERVING: dict[str, Any] = {"model_id": "m", "model_version": "v1", "role": "serving"}
+DAG_FILE = Path(__file__).parents[2] / "dags" / "sync_datasets.py"
+
+pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
+
+
+def rows(hours: Iterable[int], **more: Any) -> pa.Table:
+    hours = list(hours)
+    times = [START + timedelta(hours=hour) for hour in hours]
+    columns = {
+        "id": [f"{hour}" for hour in hours],
+        "at": pa.array(times, pa.timestamp("us", "UTC")),
+        "amount": [float(hour) for hour in hours],
+        "proba": [0.5] * len(hours),
+    }
+    return pa.table({**columns, **more})
+
+
+@dataclass
+class Lake:
+    """Connected tables."""
+
+    s3: S3
+    registry: Any
+
+    def write(self, name: str, table: pa.Table, mode: Any = "append", **more: Any) -> None:
+        write_deltalake(self.s3.uri(name), table, mode=mode, storage_options=self.s3.delta_options, **more)
+
+    def connect(self, role: str, name: str, model: str = "m", source: Any = None, **more: Any) -> None:
+        source = source or S3DataSource(object_path=self.s3.uri(name), object_format="delta")
+        columns = {"id_column": "id", "timestamp_column": "at"}
+        self.registry.connect_dataset(role, model, "v1", data_source=source, **columns, **more)
+
+    def register(self, model: str = "m", **more: Any) -> None:
+        self.registry.create_model(model, model, **more)
+        self.registry.create_model_version(model, "v1", SCHEMA)
+
+
+@pytest.fixture
+def lake(aws: S3, registry: Any) -> Lake:
+    """Version ``v1`` of model ``m``, with the predictions of three hours of one day connected."""
+    lake = Lake(aws, registry)
+    lake.register()
+    lake.write("serving", rows(range(3)))
+    lake.connect("serving", "serving")
+    return lake
+
+
+def outcome(finished: Any, task_id: str = "sync") -> list[tuple[str, Any]]:
+    """State and return value of every instance of a task."""
+    instances = [ti for ti in finished.get_task_instances() if ti.task_id == task_id]
+    return [
+        (ti.state, ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index))
+        for ti in sorted(instances, key=lambda ti: ti.map_index)
+    ]
+
+
+def events(dag_id: str) -> list[Any]:
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(AssetEvent).filter_by(source_dag_id=dag_id).order_by(AssetEvent.id)
+        return [(event.uri, event.extra, [alias.name for alias in event.source_aliases]) for event in found]
+
+
+def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -> None:
+    with new_dag("follows") as dag:
+        SyncDatasetOperator(
+            task_id="sync", model_id="m", model_version="{{ params.version }}", role="{{ params.role }}"
+        )
+    dag.params["role"] = "serving"
+    ((state, first),) = outcome(finish(dag))
+    assert state == "success"
+    assert json.loads(json.dumps(first)) == first
+    uri = lake.s3.uri("serving")
+    expected = {
+        "model_id": "m",
+        "model_version": "v1",
+        "dataset": "serving",
+        "enabled": True,
+        "status": "synced",
+        "changed": True,
+        "table_uri": uri,
+        "previous_table_version": None,
+        "table_version": 0,
+        "lag": 0,
+        "rows": 3,
+        "buckets": 1,
+        "buckets_recomputed": 1,
+        "last_error": None,
+    }
+    assert {name: first[name] for name in expected} == expected
+
+    ((_, second),) = outcome(finish(dag))
+    assert (second["changed"], second["previous_table_version"], second["table_version"]) == (False, 0, 0)
+
+    lake.write("serving", rows(range(24, 30)))
+    ((_, third),) = outcome(finish(dag))
+    assert (third["changed"], third["previous_table_version"], third["table_version"]) == (True, 0, 1)
+    assert (third["rows"], third["buckets"], third["buckets_recomputed"]) == (9, 2, 1)
+
+    # The second one found nothing new, so nobody has to hear of it.
+    extra = {
+        "model_id": "m",
+        "model_version": "v1",
+        "dataset": "serving",
+        "status": "synced",
+        "table_uri": uri,
+        "buckets_recomputed": 1,
+        "performance_buckets_recomputed": None,
+    }
+    assert events("follows") == [
+        ("aporia://prod/m/v1", {**extra, "previous_table_version": before, "table_version": after}, [alias])
+        for alias, before, after in (("aporia-model-m", None, 0), ("aporia-model-m", 0, 1))
+    ]
+
+
+def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: Lake) -> None:
+    lake.write("training", rows(range(5)))
+    lake.connect("training", "training")
+    lake.register("broken")
+    lake.write("broken", rows(range(2)))
+    lake.connect("serving", "broken", model="broken")
+    lake.write("broken", rows(range(2)).drop_columns(["amount"]), "overwrite", schema_mode="overwrite")
+    with new_dag("mapped") as dag:
+
+        @task
+        def list_due_datasets() -> list[dict[str, str]]:
+            return SyncHook().get_due_datasets()
+
+        SyncDatasetOperator.partial(
+            task_id="sync", aws_conn_id="aws_default", map_index_template=MAP_INDEX_TEMPLATE, retries=3
+        ).expand_kwargs(list_due_datasets())
+    finished = finish(dag)
+    states = {ti.rendered_map_index: ti.state for ti in finished.get_task_instances() if ti.task_id == "sync"}
+    assert states == {"m v1 training": "success", "m v1 serving": "success", "broken v1 serving": "failed"}
+    training, serving, (_, broken) = outcome(finished)
+    assert (training[1]["rows"], serving[1]["rows"], broken) == (5, 3, None)
+    status = lake.registry.get_dataset_sync_status("broken", "v1", "serving")
+    assert (status["status"], "'amount'" in status["last_error"]) == ("failed", True)
+    # The alias of a model that is known only when the task runs reaches who is scheduled on it.
+    assert [alias for _, _, aliases in events("mapped") for alias in aliases] == ["aporia-model-m"] * 2
+
+
+def test_the_dag_that_users_copy(lake: Lake) -> None:
+    names: dict[str, Any] = {"__name__": "sync_datasets_dag"}
+    exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
+    from airflow.sdk import DAG
+
+    dag = names["sync_datasets"]()
+    assert isinstance(dag, DAG)
+    assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("*/15 * * * *", False, 1)
+    assert dag.get_task("sync").max_active_tis_per_dagrun == 2
+
+    lake.registry.connect_dataset(
+        "actuals",
+        "m",
+        "v1",
+        data_source=S3DataSource(object_path=lake.s3.uri("serving"), object_format="delta"),
+        id_column="id",
+        timestamp_column="at",
+        labels={"proba": "proba"},
+        schedule="0 0 29 2 *",
+    )
+    finished = finish(dag)
+    assert {ti.rendered_map_index for ti in finished.get_task_instances() if ti.task_id == "sync"} == {
+        "m v1 serving",
+        "m v1 actuals",
+    }
+    assert [state for state, _ in outcome(finished)] == ["success"] * 2
+    # The serving dataset has no schedule and is always due; the other one is now synced until a 29 February.
+    assert [(state, value["dataset"]) for state, value in outcome(finish(dag))] == [("success", "serving")]
+
+    lake.registry.set_sync_enabled("m", "v1", False)
+    assert [state for state, _ in outcome(finish(dag))] == ["skipped"]
+
+
+def test_a_dataset_that_is_turned_off_is_skipped_and_left_alone(lake: Lake) -> None:
+    lake.registry.set_sync_enabled("m", "v1", False)
+    with new_dag("disabled") as dag:
+        SyncDatasetOperator(task_id="sync", full=True, **SERVING)
+    assert outcome(finish(dag)) == [("skipped", None)]
+    assert lake.registry.get_dataset_sync_status("m", "v1", "serving")["status"] == "never_synced"
+    with pytest.raises(
+        AirflowSkipException, match="serving dataset of version 'v1' of model 'm' are turned off"
+    ):
+        execute(SyncDatasetOperator(task_id="sync", **SERVING))
+
+
+def test_full_reads_everything_again(lake: Lake) -> None:
+    execute(SyncDatasetOperator(task_id="t", **SERVING))
+    again = execute(SyncDatasetOperator(task_id="t", full=True, **SERVING))
+    assert (again["changed"], again["rows_read"]) == (True, 3)
+
+
+def test_what_a_sync_did_can_be_read_in_its_log(
+    lake: Lake, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    lake.write("actuals", rows(range(2), proba=[1.0, 0.0]))
+    lake.connect("actuals", "actuals", labels={"proba": "proba"})
+    capsys.readouterr()
+    with caplog.at_level("INFO"):
+        execute(SyncDatasetOperator(task_id="t", **SERVING))
+    said = capsys.readouterr().out
+    for part in (
+        "Syncing the serving dataset of version 'v1' of model 'm'",
+        "Table version none -> 0, lag 0: 3 rows in 1 buckets, ",
+        "Last recomputed: 1 buckets from 3 rows in 1 files of 1.",
+        "kB; first sync",
+        "Last recomputed of the performance: 1 buckets from ",
+    ):
+        assert part in said, (part, said)
+    assert "serving dataset: first sync; reading all of it" in caplog.messages
+    execute(SyncDatasetOperator(task_id="t", **SERVING))
+    said = capsys.readouterr().out
+    assert "Table version 0 -> 0" in said
+    assert "Nothing was recomputed" in said
+    assert "Last recomputed" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"role": "training"}, "no training dataset"),
+        ({"role": "dataset"}, "'dataset' is not one of training, testing, serving, actuals"),
+        ({"model_version": "v2"}, "'v2'"),
+        ({"model_id": "n"}, "'n'"),
+        ({"aws_conn_id": "elsewhere"}, "no Airflow connection 'elsewhere'"),
+        ({"aporia_conn_id": "elsewhere"}, "no Airflow connection 'elsewhere'"),
+        ({"engine": "spark://host"}, "is no engine"),
+    ],
+)
+def test_what_cannot_be_fixed_by_waiting_fails_at_once(
+    lake: Lake, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AirflowFailException, match=message):
+        execute(SyncDatasetOperator(task_id="t", **{**SERVING, **changes}))
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_an_engine_that_is_down_is_worth_a_retry(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, configured: bool
+) -> None:
+    engine = f"sc://127.0.0.1:{servers.free_port()}/;token=planted-token"
+    monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", engine if configured else "embedded")
+    with pytest.raises(TransientError, match="does not answer") as failure:
+        execute(SyncDatasetOperator(task_id="t", engine=None if configured else engine, **SERVING))
+    assert "planted-token" not in str(failure.value)
+
+
+def test_a_server_is_told_apart_from_the_embedded_backend(
+    lake: Lake, set_connection: Callable[..., None]
+) -> None:
+    set_connection("a_server", conn_type="aporia", host="https://aporia.example.com", password="some-token")
+    with pytest.raises(AirflowFailException, match=r"'a_server' points at a server.*database_url"):
+        execute(SyncDatasetOperator(task_id="t", aporia_conn_id="a_server", **SERVING))
+    set_connection("other", conn_type="aporia", extra={"environment": "staging"})
+    with pytest.raises(AirflowFailException, match="'m'"):
+        execute(SyncDatasetOperator(task_id="t", aporia_conn_id="other", **SERVING))
+    assert SyncHook("other").get_due_datasets() == []
+    assert SyncHook().get_due_datasets() == [SERVING]
+
+
+def test_aws_is_asked_for_credentials_only_if_something_lies_on_s3(lake: Lake, tmp_path: Path) -> None:
+    lake.register("local")
+    write_deltalake(tmp_path / "table", rows(range(2)))
+    local = S3DataSource(object_path=str(tmp_path / "table"), object_format="delta")
+    lake.connect("serving", "", model="local", source=local)
+    sync = SyncDatasetOperator(task_id="t", aws_conn_id="elsewhere", **{**SERVING, "model_id": "local"})
+    assert execute(sync)["rows"] == 2
+
+    # The bins come from the training set, which lies on S3.
+    lake.write("training", rows(range(5)))
+    lake.connect("training", "training", model="local")
+    with pytest.raises(AirflowFailException, match="no Airflow connection 'elsewhere'"):
+        execute(sync)
+
+
+def test_a_source_that_cannot_be_read_says_so(lake: Lake) -> None:
+    lake.connect("training", "", source=JDBCDataSource(url="jdbc:postgresql://db/shop", query="select 1"))
+    with pytest.raises(AirflowFailException, match="jdbc"):
+        execute(SyncDatasetOperator(task_id="t", **{**SERVING, "role": "training"}))
+
+
+def test_no_secret_is_in_what_airflow_or_the_registry_keeps(lake: Lake, database_url: str) -> None:
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+
+    with new_dag("secrets") as dag:
+        SyncDatasetOperator(task_id="sync", engine="embedded", **SERVING)
+    (result,) = outcome(finish(dag))
+    with create_session() as session:
+        rendered = session.query(RenderedTaskInstanceFields).filter_by(dag_id="secrets").one().rendered_fields
+        serialized = session.query(SerializedDagModel).filter_by(dag_id="secrets").one().data
+    assert rendered == {**SERVING, "aporia_conn_id": "aporia_default", "aws_conn_id": "aws_default"}
+    kept = json.dumps([result, events("secrets"), rendered, serialized], default=str)
+    assert "aws_default" in kept
+    assert servers.S3_SECRET not in kept
+    folder = Path(database_url.removeprefix("sqlite:///")).parent
+    assert all(servers.S3_SECRET.encode() not in file.read_bytes() for file in folder.glob("aporia.db*"))
+
+
+@pytest.mark.parametrize(("period", "buckets"), [(None, 1), ("hourly", 3)])
+def test_buckets_are_as_long_as_the_model_says(aws: S3, registry: Any, period: Any, buckets: int) -> None:
+    create = CreateModelOperator(task_id="t", model_id="m", aggregation_period=period)
+    assert [execute(create)["status"] for _ in range(2)] == ["created", "unchanged"]
+    lake = Lake(aws, registry)
+    registry.create_model_version("m", "v1", SCHEMA)
+    lake.write("serving", rows(range(3)))
+    lake.connect("serving", "serving")
+    assert execute(SyncDatasetOperator(task_id="t", **SERVING))["buckets"] == buckets
