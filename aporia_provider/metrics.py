@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from aporia_provider.datasets import ROLES
+from aporia_provider.models import AGGREGATION_PERIODS
 from aporia_provider.vocabulary import Name, Vocabulary, one_of
 
-PERIODS = ("hourly", "daily")
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -142,7 +142,7 @@ class MetricsQuery(Vocabulary):
 
     model_id: Name
     metrics: Annotated[list[Metric], Field(min_length=1, max_length=500)]
-    aggregation_period: Annotated[str, one_of(*PERIODS)] | None = None
+    aggregation_period: Annotated[str, one_of(*AGGREGATION_PERIODS)] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Body of the request."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,10 @@ from aporia_provider.engine.queries import gathered
 from aporia_provider.monitoring.plan import ID, ROWS, TIME, FieldPlan, Grid, ProfilePlan
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from aporia_provider.monitoring.profile import Profile
 
-_STATES = "bucket long, key string, state string"
-_GRIDS = "grids string"
 _SAMPLE_ROWS = 50_000
 _SAMPLE_CELLS = 4_000_000
 _PARTS = 1_000_000
@@ -45,33 +42,36 @@ def projected(
     )
 
 
-def profile_frame(frame: DataFrame, plan: ProfilePlan) -> Profile:
+def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True) -> Profile:
     """
     Profile rows inside the engine.
 
     :param frame: Columns as :func:`projected` makes them.
     :param plan: What to make of them.
+    :param embedded: Whether the embedded engine does it.
     """
     by_row = tuple(outcome for outcome in plan.outcomes if outcome.query is None)
-    states = _profiled(frame, replace(plan, outcomes=by_row)) if plan.fields or by_row else {}
+    states = _profiled(frame, replace(plan, outcomes=by_row), embedded) if plan.fields or by_row else {}
     for outcome in plan.outcomes:
         if outcome.query is not None:
-            made = _profiled(gathered(frame, outcome, plan.seconds), ProfilePlan(plan.period, (), (outcome,)))
+            queries = gathered(frame, outcome, plan.seconds)
+            made = _profiled(queries, ProfilePlan(plan.period, (), (outcome,)), embedded)
             states |= {place: state for place, state in made.items() if place[1] != ROWS}
     return states
 
 
-def _profiled(frame: DataFrame, plan: ProfilePlan) -> Profile:
+def _profiled(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
+    from aporia_provider.engine.mapped import states_in
     from aporia_provider.monitoring.profile import add
     from aporia_provider.monitoring.states import read_state
 
     states: Profile = {}
-    for row in frame.mapInArrow(_profiler(plan), _STATES).toArrow().to_pylist():
+    for row in states_in(frame, plan, embedded):
         add(states, (row["bucket"], row["key"]), read_state(json.loads(row["state"])))
     return states
 
 
-def grids_of(frame: DataFrame, fields: Iterable[FieldPlan]) -> dict[str, Grid]:
+def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Grid]:
     """
     Make the grids of a baseline, from a sample of it if it is large.
 
@@ -79,7 +79,9 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan]) -> dict[str, Grid]:
 
     :param frame: Columns as :func:`projected` makes them.
     :param fields: The fields; those without values get no grid.
+    :param embedded: Whether the embedded engine does it.
     """
+    from aporia_provider.engine.mapped import grids_in
     from aporia_provider.monitoring.plan import load_grids
 
     fields = tuple(fields)
@@ -88,62 +90,5 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan]) -> dict[str, Grid]:
     if rows > wanted:
         frame = frame.where(f"pmod(xxhash64({ID}), {_PARTS}) < {max(1, wanted * _PARTS // rows)}")
     # One partition, so that one call sees all rows.
-    answer = frame.repartition(1).mapInArrow(_grid_maker(fields), _GRIDS).toArrow().to_pylist()
+    answer = grids_in(frame.repartition(1), fields, embedded)
     return load_grids(json.loads(answer[0]["grids"])) if answer else {}
-
-
-def _whole(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """
-    All the batches, or an error.
-
-    A panic of the engine comes as an exception that is no ``Exception``. If it went on its way, the engine
-    would take it for the end of the rows.
-    """
-    rest = iter(batches)
-    while True:
-        try:
-            batch = next(rest)
-        except StopIteration:
-            return
-        except Exception:
-            raise
-        except BaseException as error:
-            raise RuntimeError(f"The engine broke down: {error}") from None
-        yield batch
-
-
-def _profiler(plan: ProfilePlan) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        from aporia_provider.monitoring.profile import profile
-
-        states = profile(_whole(batches), plan)
-        if states:
-            buckets, keys = zip(*states, strict=True)
-            texts = [json.dumps(state.to_json()) for state in states.values()]
-            columns = [
-                pa.array(buckets, pa.int64()),
-                pa.array(keys, pa.string()),
-                pa.array(texts, pa.string()),
-            ]
-            yield pa.RecordBatch.from_arrays(columns, names=["bucket", "key", "state"])
-
-    return profiler
-
-
-def _grid_maker(
-    fields: tuple[FieldPlan, ...],
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def grid_maker(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        from aporia_provider.monitoring.baseline import make_grids
-        from aporia_provider.monitoring.plan import dump_grids
-
-        held = list(_whole(batches))
-        if held:
-            grids = make_grids(pa.Table.from_batches(held), fields)
-            yield pa.RecordBatch.from_pydict({"grids": [json.dumps(dump_grids(grids))]})
-
-    return grid_maker

@@ -9,7 +9,6 @@ from aporia_provider.backend.sync.buckets import Interval, described, whole_buck
 from aporia_provider.backend.sync.grids import baseline_for
 from aporia_provider.backend.sync.planning import fields_plan, with_score_edges
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
-from aporia_provider.engine.profiling import profile_frame, projected
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import Grid, ProfilePlan, dump_grids, fingerprint
 
@@ -44,14 +43,12 @@ def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
     if baseline is not subject.baseline and intervals is not None:
         changes, intervals = Changes("some fields have bins only now", whole=True), None
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
-    dataset, rows = table.dataset, table.between(frame, intervals, changes.untimed)
-    with table.reading():
-        states = profile_frame(
-            projected(rows, dataset.id_column, dataset.timestamp_column, plan.columns),
-            ProfilePlan(
-                subject.period, plan.fields, with_score_edges(plan.outcomes, baseline.grids), baseline.grids
-            ),
-        )
+    outcomes = with_score_edges(plan.outcomes, baseline.grids)
+    states = table.profile(
+        table.between(frame, intervals, changes.untimed),
+        plan.columns,
+        ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids),
+    )
     return Result(
         seen=Seen(_fingerprint(desk, role, baseline.grids), desk.positions(role)),
         reason=changes.reason,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from aporia_provider.backend.sync.planning import DatasetPlan, fields_plan
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import Baseline, Desk
-from aporia_provider.engine.profiling import grids_of, projected
 from aporia_provider.monitoring.plan import FieldPlan, Grid
 
 if TYPE_CHECKING:
@@ -54,6 +53,4 @@ def _made(
     if not fields:
         return {}
     columns = {field.column: plan.columns[field.column] for field in fields}
-    dataset = table.dataset
-    with table.reading():
-        return grids_of(projected(rows, dataset.id_column, dataset.timestamp_column, columns), fields)
+    return table.grids(rows, columns, fields)

@@ -12,7 +12,6 @@ from aporia_provider.backend.sync.buckets import Interval, described, whole_buck
 from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
 from aporia_provider.engine.labels import labelled_buckets, with_latest_labels
-from aporia_provider.engine.profiling import profile_frame, projected
 from aporia_provider.errors import NotFoundError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
@@ -142,11 +141,8 @@ class _Comparison:
             self._labels,
         )
         columns = {**self._plan.columns, **{name: name for name in self._labels}}
-        with self._serving.reading(), self._actuals.reading():
-            states = profile_frame(
-                projected(rows, dataset.id_column, dataset.timestamp_column, columns),
-                ProfilePlan(subject.period, (), self.outcomes),
-            )
+        with self._actuals.reading():
+            states = self._serving.profile(rows, columns, ProfilePlan(subject.period, (), self.outcomes))
         return {place: state for place, state in states.items() if place[1] != ROWS}
 
     def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:

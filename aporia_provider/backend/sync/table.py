@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -14,16 +14,20 @@ from aporia_provider.columns.preflight import check
 from aporia_provider.columns.types import quoted
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.expressions import check_select_expr, untouched_columns
+from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.read import engine_errors, on_s3, read
 from aporia_provider.engine.session import is_embedded
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from aporia_provider.monitoring.profile import Profile
 
 _VERSION = "versionAsOf"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +52,7 @@ class ConnectedTable:
         if faults := check_select_expr(self.source.select_expr or []):
             raise ValidationError("Some expressions are not allowed", problems=faults)
         self._credentials = credentials
-        self._engine = engine
+        self.embedded = is_embedded(engine)
 
     @cached_property
     def log(self) -> DeltaLog | None:
@@ -105,7 +109,7 @@ class ConnectedTable:
             }
             source = source.model_copy(update={"read_options": {**kept, _VERSION: str(pinned)}})
         with self.reading():
-            return read(spark, source, embedded=is_embedded(self._engine), sample_by=self.dataset.id_column)
+            return read(spark, source, embedded=self.embedded, sample_by=self.dataset.id_column)
 
     def between(self, frame: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> DataFrame:
         """
@@ -120,6 +124,27 @@ class ConnectedTable:
         literal = _LITERALS[str(dict(_columns(frame))[self.dataset.timestamp_column])]
         terms = [f"({_within(column, literal, *interval)})" for interval in intervals]
         return frame.where(" OR ".join([*terms, *([f"{column} IS NULL"] if untimed else [])]) or "false")
+
+    def profile(self, rows: DataFrame, columns: Mapping[str, str], plan: ProfilePlan) -> Profile:
+        """
+        Profile rows of it.
+
+        :param rows: The rows, which may have more columns than the table.
+        :param columns: Name in the plan to column of the rows.
+        :param plan: What to make of them.
+        """
+        with self.reading():
+            return profile_frame(self._projected(rows, columns), plan, embedded=self.embedded)
+
+    def grids(
+        self, rows: DataFrame, columns: Mapping[str, str], fields: Iterable[FieldPlan]
+    ) -> dict[str, Grid]:
+        """Make grids of rows of it; parameters as of :meth:`profile`."""
+        with self.reading():
+            return grids_of(self._projected(rows, columns), fields, embedded=self.embedded)
+
+    def _projected(self, rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
+        return projected(rows, self.dataset.id_column, self.dataset.timestamp_column, columns)
 
     def check(self, frame: DataFrame, schema: VersionSchema) -> dict[str, Any]:
         """

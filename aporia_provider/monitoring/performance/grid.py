@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +86,6 @@ class Grid:
         return Place(split + 1, split, above)
 
 
-@lru_cache(maxsize=64)
 def even_grid(low: float, high: float, bins: int) -> Grid:
     """Bins of one width. From 0 to 1, edge ``k`` is the float nearest to ``k / bins``."""
     edges = np.arange(bins + 1) * (high - low) / bins + low
