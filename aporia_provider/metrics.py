@@ -13,7 +13,6 @@ from aporia_provider.models import AGGREGATION_PERIODS
 from aporia_provider.vocabulary import Name, Vocabulary, one_of
 
 
-
 def _in_utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 
 _GLANCE = 1.0
+_GRACE = 5
 
 
 def main() -> None:
@@ -27,6 +29,8 @@ def main() -> None:
     sys.stdout.write(f"{address[1]}\n")
     sys.stdout.flush()
     _wait(parent)
+    # It waits for what is still running, which may be for ever.
+    signal.alarm(_GRACE)
     server.stop()
 
 

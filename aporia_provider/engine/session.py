@@ -46,10 +46,13 @@ def spark_session(
     """
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")
-        with _child(credentials or AwsCredentials()) as port, _connected(f"sc://127.0.0.1:{port}") as spark:
+        with (
+            _child(credentials or AwsCredentials()) as port,
+            _connected(f"sc://127.0.0.1:{port}", lasts=False) as spark,
+        ):
             yield spark
     elif engine.startswith("sc://"):
-        with _connected(engine) as spark:
+        with _connected(engine, lasts=True) as spark:
             yield spark
     else:
         shown = hide_secrets_in_url(engine)
@@ -67,10 +70,10 @@ def _need(module: str, what: str) -> None:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[SparkSession]:
+def _connected(url: str, *, lasts: bool) -> Iterator[SparkSession]:
     _need("pyspark", "Reading data")
     with _main_with_a_file():
-        spark = _open(url)
+        spark = _open(url, lasts)
     try:
         yield spark
     finally:
@@ -91,7 +94,7 @@ def _main_with_a_file() -> Iterator[None]:
         del main.__file__
 
 
-def _open(url: str) -> SparkSession:
+def _open(url: str, lasts: bool) -> SparkSession:
     _quieten()
     try:
         from pyspark.sql import SparkSession
@@ -106,7 +109,9 @@ def _open(url: str) -> SparkSession:
         # The usual ones wait ten minutes for a server that is not there.
         spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
         _ = spark.version
-        spark.client.set_retry_policies(usual)
+        if lasts:
+            # A cluster may come back; an engine of our own that died does not.
+            spark.client.set_retry_policies(usual)
         # A time without a zone is UTC here, wherever the engine runs.
         spark.conf.set("spark.sql.session.timeZone", "UTC")
     except Exception as error:

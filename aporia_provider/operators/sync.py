@@ -101,13 +101,9 @@ def _event(result: Mapping[str, Any]) -> dict[str, Any]:
         "table_uri",
         "table_version",
         "previous_table_version",
-        "buckets_recomputed",
+        "changed_parts",
     )
-    performance = result["performance"] or {}
-    return {
-        **{name: result[name] for name in known},
-        "performance_buckets_recomputed": performance.get("buckets_recomputed"),
-    }
+    return {name: result[name] for name in known}
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[str]:

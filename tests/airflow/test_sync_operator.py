@@ -135,8 +135,7 @@ def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -
         "dataset": "serving",
         "status": "synced",
         "table_uri": uri,
-        "buckets_recomputed": 1,
-        "performance_buckets_recomputed": None,
+        "changed_parts": ["fields"],
     }
     assert events("follows") == [
         ("aporia://prod/m/v1", {**extra, "previous_table_version": before, "table_version": after}, [alias])

@@ -63,10 +63,14 @@ class Lease:
 
         :raises aporia_provider.errors.TransientError: if it expired and another one took it.
         """
+        if not self.renew(session):
+            raise TransientError("The sync took too long to answer, and another one has taken over")
+
+    def renew(self, session: Session) -> bool:
+        """Renew the lease, if it is still held; whether it is."""
         mine = update(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
         renewed = session.execute(mine.values(expires_at=self._end(session)))
-        if not renewed.rowcount:  # type: ignore[attr-defined]
-            raise TransientError("The sync took too long to answer, and another one has taken over")
+        return bool(renewed.rowcount)  # type: ignore[attr-defined]
 
     def _acquire(self, what: str, patience: float) -> None:
         give_up = time.monotonic() + patience
@@ -82,7 +86,9 @@ class Lease:
             row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values)
             if is_new:
                 return None
-            current = session.scalar(select(LeaseRow).filter_by(key=row.key).with_for_update())
+            # Read afresh: another one may have taken it before this one could lock it.
+            locked = select(LeaseRow).filter_by(key=row.key).with_for_update()
+            current = session.scalar(locked.execution_options(populate_existing=True))
             if current is None or current.expires_at > _now(session):
                 return row.what
             current.holder, current.what, current.expires_at = self._holder, what, self._end(session)
@@ -92,7 +98,7 @@ class Lease:
         while not done.wait(self._seconds / 4):
             try:
                 with self._database.writing() as session:
-                    self.confirm(session)
+                    self.renew(session)
             except AporiaError:
                 # The next beat may get through; if not, the transaction at the end is refused.
                 continue

@@ -73,7 +73,9 @@ class Records:
 
     def _failed(self, key: int, part: str, values: Mapping[str, Any]) -> None:
         with self._database.writing() as session:
-            upsert(session, SyncRow, {"dataset_key": key, "part": part}, values)
+            # Whoever has taken over may have succeeded.
+            if self._lease.renew(session):
+                upsert(session, SyncRow, {"dataset_key": key, "part": part}, values)
 
     def _done(self, key: int, part: str, role: str, result: Result, values: Mapping[str, Any]) -> None:
         positions = {role: asdict(position) for role, position in result.seen.positions.items()}

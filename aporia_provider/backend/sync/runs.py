@@ -46,12 +46,12 @@ class Run:
         self._scope, self._model_id, self._model_version = scope, model_id, model_version
         self._credentials, self._engine = credentials, engine
 
-    def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> bool:
+    def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> list[str]:
         """
         Sync a dataset, alone; parameters and errors as of
         :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`.
 
-        :return: Whether anything was recomputed.
+        :return: The parts of which anything was recomputed.
         """
         key, _ = self._subject()
         lease = Lease(self._scope.database, key, lease_seconds)
@@ -81,12 +81,11 @@ class Run:
         return key, subject
 
 
-def _parts(records: Records, desk: Desk, role: str, full: bool) -> bool:
-    """Sync the parts that a dataset has a share in; whether anything was recomputed."""
+def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
+    """Sync the parts that a dataset has a share in; those of which anything was recomputed."""
     parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [
         (role, FIELDS, lambda seen: sync_fields(desk, role, seen))
     ]
     if role in (SERVING, ACTUALS) and SERVING in desk.subject.datasets:
         parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
-    changed = [records.sync(owner, part, work, full) for owner, part, work in parts]
-    return any(changed)
+    return [part for owner, part, work in parts if records.sync(owner, part, work, full)]

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from aporia_provider.api import Role
 from aporia_provider.backend.rows import find_dataset, find_version
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
-from aporia_provider.backend.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.sync_tables import SyncRow
 from aporia_provider.backend.tables import DatasetRow, ModelRow, VersionRow, utc_now
+from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import ROLES
 from aporia_provider.engine.session import EMBEDDED
 from aporia_provider.errors import ValidationError
@@ -53,15 +55,17 @@ class Syncs(Scope):
         :param full: Recompute everything, whatever the log says.
         :param patience: Seconds to wait for another sync of the same version.
         :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
-        :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything was recomputed.
+        :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything was recomputed, and
+            ``changed_parts``: what was, ``fields`` or ``performance``.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """
         from aporia_provider.backend.sync.runs import Run
 
         self._check(model_id, model_version, role)
         run = Run(self, model_id, model_version, credentials=credentials, engine=engine)
-        changed = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
-        return {**self.get_dataset_sync_status(model_id, model_version, role), "changed": changed}
+        parts = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
+        status = self.get_dataset_sync_status(model_id, model_version, role)
+        return {**status, "changed": bool(parts), "changed_parts": parts}
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
         """
@@ -84,25 +88,26 @@ class Syncs(Scope):
     def get_due_datasets(self, now: datetime | None = None) -> list[dict[str, str]]:
         """
         The datasets whose next sync is due: those that are enabled, and whose schedule (cron, UTC) has come
-        round since their last good sync. One without a schedule is always due.
+        round since their last good sync. One without a schedule is always due; one that the engine cannot
+        read never is.
 
         :param now: The time; now without.
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
         """
         now = now or utc_now()
         query = (
-            select(ModelRow.id, VersionRow.name, DatasetRow, SyncRow.synced_at)
+            select(ModelRow.id, VersionRow.name, DatasetRow)
             .join(VersionRow, VersionRow.model_key == ModelRow.key)
             .join(DatasetRow, DatasetRow.version_key == VersionRow.key)
-            .outerjoin(SyncRow, (SyncRow.dataset_key == DatasetRow.key) & (SyncRow.part == FIELDS))
             .where(ModelRow.environment == self.environment, DatasetRow.enabled)
             .order_by(DatasetRow.key)
         )
         with self.database.reading() as session:
             found = [
                 {"model_id": model, "model_version": version, "role": dataset.role}
-                for model, version, dataset, synced_at in session.execute(query)
-                if _is_due(dataset.registration["sync"].get("schedule"), synced_at, now)
+                for model, version, dataset in session.execute(query)
+                if dataset.registration["data_source"]["type"] == S3DataSource.type
+                and _is_due(dataset.registration["sync"].get("schedule"), _synced_at(session, dataset), now)
             ]
         return sorted(found, key=lambda item: ROLES.index(item["role"]))
 
@@ -115,6 +120,12 @@ class Syncs(Scope):
 def _check_role(role: str) -> None:
     if role not in ROLES:
         raise ValidationError(f"{role!r} is not one of {', '.join(ROLES)}")
+
+
+def _synced_at(session: Session, dataset: DatasetRow) -> datetime | None:
+    """When all parts of a dataset had been synced for the last time."""
+    times = session.scalars(select(SyncRow.synced_at).filter_by(dataset_key=dataset.key)).all()
+    return min((time for time in times if time), default=None) if None not in times else None
 
 
 def _is_due(schedule: str | None, synced_at: datetime | None, now: datetime) -> bool:
