@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.backend.syncing")
-
 from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from tests.backend.running import Served, empty_postgres, serving

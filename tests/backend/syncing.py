@@ -21,7 +21,7 @@ from aporia_provider.backend.database import Database
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
-from aporia_provider.backend.tables import DatasetRow, ModelRow
+from aporia_provider.backend.tables import DatasetRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.monitoring.numbers import NumericState
@@ -31,6 +31,8 @@ from aporia_provider.monitoring.states import State, read_state
 from aporia_provider.monitoring.values import ValueState
 from aporia_provider.schema import VersionSchema
 
+NOWHERE = "sc://127.0.0.1:1"
+"""An engine that does not answer: a sync that needs one fails."""
 MODEL, VERSION = "churn", "v1"
 DAY = 86_400
 JANUARY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
@@ -108,11 +110,7 @@ class House:
     options: dict[str, str] = field(default_factory=dict)
 
     def register(self, schema: VersionSchema = SCHEMA, period: str | None = None) -> House:
-        self.registry.create_model(MODEL, "Churn")
-        if period is not None:
-            with self.registry.database.writing() as session:
-                model = session.scalars(select(ModelRow)).one()
-                model.registration = {**model.registration, "aggregation_period": period}
+        self.registry.create_model(MODEL, "Churn", aggregation_period=period)
         self.registry.create_model_version(MODEL, VERSION, schema)
         return self
 
@@ -210,6 +208,17 @@ def stored(database: Database, *parts: str) -> Stored:
         found = [tuple(row) for row in session.execute(query)]
     assert len({row[:4] for row in found}) == len(found), "no state is there twice"
     return {row[:4]: row[4] for row in found if row[1] in wanted}  # type: ignore[misc]
+
+
+def work(status: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a sync did."""
+    return tuple(status[name] for name in ("changed", "buckets_recomputed", "rows_read", "files_read"))
+
+
+def assert_synced(house: House) -> None:
+    """What is stored of the predictions is what their rows come to, by hand and by a full scan."""
+    assert_equal_rows(house, house.rows("serving"))
+    house.check()
 
 
 def assert_equal_rows(house: House, rows: pa.Table, role: str = "serving", time: str = "at") -> None:

@@ -1,0 +1,150 @@
+"""
+Random histories: synced after every commit, a table ends with the states that one full scan gives it.
+
+``APORIA_HISTORIES`` says how many are tried.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.schema import VersionSchema
+from tests.backend.commits import Commit, Rows, Table, bare, commits, rows
+from tests.backend.syncing import House
+
+log = logging.getLogger(__name__)
+
+HISTORIES = int(os.environ.get("APORIA_HISTORIES", "12"))
+SHARDS = 4
+SCHEMA = VersionSchema(
+    model_type="binary",
+    features={
+        "age": "numeric",
+        "size": "numeric",
+        "city": "categorical",
+        "vip": "boolean",
+        "emb": "vector",
+        "parts": "dict",
+        "bag": "dict",
+    },
+    raw_inputs={"at": "datetime"},
+    predictions={"score": "numeric"},
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    A commit to one of the tables.
+
+    :param synced: Whether it is synced before the next one comes.
+    """
+
+    role: str
+    commit: Commit
+    synced: bool = True
+
+
+@dataclass(frozen=True)
+class History:
+    """
+    What happens to the tables of a version.
+
+    :param baseline: Rows of the training table; without, the first rows that are synced are the baseline.
+    :param partitioned: Whether the tables are partitioned, by a column that changes.
+    """
+
+    period: str
+    partitioned: bool
+    baseline: Rows
+    first: Rows
+    labels: Rows
+    steps: tuple[Step, ...]
+
+
+steps = st.builds(Step, st.sampled_from(["serving", "actuals"]), commits, st.integers(0, 4).map(bool))
+histories = st.builds(
+    History,
+    st.sampled_from(["daily", "hourly"]),
+    st.booleans(),
+    rows | bare,
+    rows | bare,
+    rows,
+    st.lists(steps, min_size=1, max_size=10).map(tuple),
+)
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that is ready, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "aporia.db"
+    EmbeddedRegistry(f"sqlite:///{path}", "prod").close()
+    return path
+
+
+@contextmanager
+def house_of(migrated: Path, engine: str, period: str) -> Iterator[House]:
+    """A version with nothing connected to it."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copyfile(migrated, folder / "aporia.db")
+        with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
+            yield House(folder, registry, engine).register(SCHEMA, period)
+
+
+def live(house: House, history: History) -> None:
+    """Let all of it happen."""
+    if history.baseline:
+        Table(house, "training").create(history.baseline)
+        house.connect("training")
+    tables = {role: Table(house, role, history.partitioned) for role in ("serving", "actuals")}
+    for role, first in (("serving", history.first), ("actuals", history.labels)):
+        tables[role].create(first)
+        house.connect(role)
+        house.sync(role)
+    waiting: set[str] = set()
+    for step in history.steps:
+        step.commit.to(tables[step.role])
+        waiting.add(step.role)
+        if step.synced:
+            house.sync(step.role)
+            waiting.discard(step.role)
+    # No more than that: a sync too many would hide what an earlier one left out.
+    for role in sorted(waiting):
+        house.sync(role)
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_synced_step_by_step_or_at_once(shard: int, migrated: Path, engine: str) -> None:
+    @seed(shard)
+    @settings(
+        max_examples=-(-HISTORIES // SHARDS),
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories)
+    def equal(history: History) -> None:
+        try:
+            with house_of(migrated, engine, history.period) as house:
+                live(house, history)
+                house.check()
+        except Exception:
+            # The last one is the shortest. It is there even if there is no time to shrink it to the end.
+            log.exception("This history fails: %r", history)
+            raise
+
+    equal()

@@ -1,0 +1,48 @@
+"""From times that changed to buckets."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
+
+HOUR, DAY = 3_600, 86_400
+
+
+@pytest.mark.parametrize(
+    ("intervals", "seconds", "buckets"),
+    [
+        ([], DAY, []),
+        ([(0, 1)], DAY, [(0, DAY)]),
+        ([(DAY * 1_000_000 - 1, DAY * 1_000_000)], DAY, [(0, DAY)]),
+        ([(DAY * 1_000_000 - 1, DAY * 1_000_000 + 1)], DAY, [(0, 2 * DAY)]),
+        ([(-1, 1)], HOUR, [(-HOUR, HOUR)]),
+        ([(5 * DAY * 1_000_000, 5 * DAY * 1_000_000 + 1), (1, 2)], DAY, [(0, DAY), (5 * DAY, 6 * DAY)]),
+        ([(1, 2), (3, 4), (DAY * 1_000_000, DAY * 1_000_000 + 5)], DAY, [(0, 2 * DAY)]),
+        ([(0, 9 * DAY * 1_000_000), (1, 2)], DAY, [(0, 9 * DAY)]),
+    ],
+)
+def test_buckets_of_times(intervals: list[Interval], seconds: int, buckets: list[Interval]) -> None:
+    assert whole_buckets(intervals, seconds) == buckets
+
+
+def test_many_spans_are_joined_where_they_are_closest() -> None:
+    rng = np.random.default_rng(0)
+    # All gaps are different, so there is one answer.
+    gaps = rng.permutation(np.arange(1, 201))
+    starts = np.cumsum(gaps + 1).tolist()
+    found = whole_buckets([(day * DAY * 1_000_000, day * DAY * 1_000_000 + 1) for day in starts], DAY)
+    assert len(found) == 64
+    assert all(any(start <= day * DAY < end for start, end in found) for day in starts)
+    assert sorted((later - end) // DAY for (_, end), (later, _) in pairwise(found)) == list(range(138, 201))
+
+
+def test_in_words() -> None:
+    assert described(None) == "all of it"
+    assert described([]) == "rows without a time"
+    assert described([(0, DAY)]) == "1970-01-01 00:00 to 1970-01-02 00:00"
+    assert described([(n * DAY, (n + 1) * DAY) for n in range(5)]).endswith("and 2 more spans")
+    assert described([(253_402_214_400, 253_402_300_800)]) == "9999-12-31 00:00 to 9999-12-31 23:59"

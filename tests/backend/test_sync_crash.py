@@ -1,0 +1,161 @@
+"""A sync that is killed at any moment leaves the last good states, and the next one brings the rest."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
+from tests.backend.dying import Syncing, alive, children, poll, syncing
+from tests.backend.syncing import House, Stored, assert_equal_rows, labelled, spread, stored
+
+CRASHES = int(os.environ.get("APORIA_CRASHES", "5"))
+
+
+@pytest.fixture
+def large(house: House) -> House:
+    """Predictions and labels of 40 days, synced; after that most of them changed, and 40 more came."""
+    house.connect("serving")
+    house.connect("actuals")
+    predictions = spread(1, 40, 3)
+    house.write("serving", predictions)
+    house.write("actuals", labelled(200, dict.fromkeys(predictions["id"].to_pylist()[::2], True)))
+    house.sync("serving")
+    house.delta("serving").update(predicate="city = 'Rome'", new_values={"age": 1.5})
+    house.write("serving", spread(41, 80, 3))
+    house.write("actuals", labelled(201, dict.fromkeys(predictions["id"].to_pylist()[::3], False)))
+    return house
+
+
+@pytest.fixture
+def copies(large: House) -> Iterator[list[Path]]:
+    """Copies of its database as it was before the last sync."""
+    made = [large.folder / f"{number}.db" for number in range(CRASHES + 2)]
+    for copy in made:
+        shutil.copyfile(large.folder / "aporia.db", copy)
+    yield made
+    for copy in made:
+        copy.unlink()
+
+
+def url(database: Path) -> str:
+    return f"sqlite:///{database}"
+
+
+def states(database: Path) -> Stored:
+    with EmbeddedRegistry(url(database), "prod") as registry:
+        return stored(registry.database)
+
+
+def undisturbed(database: Path) -> float:
+    """Sync a copy to the end; how long it takes."""
+    with syncing(url(database), "embedded") as process:
+        began = time.monotonic()
+        process.go()
+        assert process.answer() == "changed"
+        return time.monotonic() - began
+
+
+def one_of(part: str, found: Stored, before: Stored, after: Stored) -> str:
+    """Which of two the states of a part are: nothing lies between."""
+    mine, old, new = (
+        {key: state for key, state in states.items() if key[1] == part} for states in (found, before, after)
+    )
+    assert mine in (old, new), f"the states of {part} are neither those before the sync nor those after it"
+    return "after" if mine == new else "before"
+
+
+def kill(process: Syncing) -> None:
+    """Kill it; what it had started has to end by itself."""
+    started = process.kill()
+    poll(lambda: not any(alive(pid) for pid in started), 20)
+
+
+def finish(large: House, database: Path) -> Stored:
+    """Sync what is left, in another process's place; what is stored in the end."""
+    with EmbeddedRegistry(url(database), "prod") as registry:
+        House(large.folder, registry, large.engine).sync("serving", patience=20)
+        return stored(registry.database)
+
+
+def test_at_any_moment(large: House, copies: list[Path]) -> None:
+    first, spare, *rest = copies
+    before, seconds = states(spare), undisturbed(first)
+    after = states(first)
+    assert finish(large, spare) == after
+    seen = []
+    for number, database in enumerate(rest):
+        moment = seconds * (number + random.random()) / len(rest)
+        with syncing(url(database), "embedded", lease_seconds=1) as process:
+            process.go()
+            process.done(moment)
+            kill(process)
+        found = states(database)
+        seen += [
+            (
+                round(moment / seconds, 2),
+                one_of(FIELDS, found, before, after),
+                one_of(PERFORMANCE, found, before, after),
+            )
+        ]
+        assert finish(large, database) == after, f"killed {moment:.3f} s after it began; {seen}"
+
+
+def test_in_the_middle_of_its_transaction(house: House) -> None:
+    house.connect("serving")
+    house.write("serving", spread(1, 2, 300))
+    house.sync()
+    before = house.stored()
+    # So many bins that SQLite writes a part of it before the end.
+    house.write("serving", spread(1, 1000, 1, seed=1), mode="overwrite")
+    written = Path(house.folder / "aporia.db-wal")
+    with syncing(url(house.folder / "aporia.db"), house.engine, lease_seconds=1) as process:
+        process.go()
+        poll(lambda: process.done() or size(written) > 100_000)
+        assert not process.done(), process.answer()
+        kill(process)
+    assert house.stored() == before
+    assert house.sync()["rows"] == 1000
+    assert_equal_rows(house, house.rows("serving"))
+
+
+def size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def test_the_engine_dies(large: House) -> None:
+    before = large.stored()
+    database = large.folder / "aporia.db"
+    with syncing(url(database), "embedded") as process:
+        process.go()
+        poll(lambda: bool(children(process.process.pid)))
+        (engine,) = children(process.process.pid)
+        # By the time it listens, the sync is about to ask it something.
+        poll(lambda: listening(engine) or process.done())
+        os.kill(engine, signal.SIGKILL)
+        assert "TransientError" in process.answer(), "it says that another try may help"
+    assert large.stored() == before
+    assert large.status()["status"] == "failed"
+    large.sync()
+    large.check()
+
+
+def listening(pid: int) -> bool:
+    """Whether a process waits for connections on a port of its own."""
+    sockets = set()
+    with suppress(OSError):
+        sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(f"socket:[{line.split()[9]}]" in sockets and line.split()[3] == "0A" for line in lines)

@@ -1,0 +1,343 @@
+"""Labels find their predictions, whenever they come and however they change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from aporia_provider.monitoring.numbers import NumericState
+from tests.backend.syncing import DAY, NOWHERE, House, bucket, labelled, served, spread
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Outcome = tuple[int, int, Counter[tuple[float, bool]]]
+
+
+def expected(house: House) -> dict[int | None, Outcome]:
+    """Rows, labelled rows, and how often each score had each label, by bucket, counted by hand."""
+    latest: dict[Any, tuple[tuple[bool, Any, bool, Any], Any]] = {}
+    for row in house.rows("actuals").to_pylist():
+        known, label = row["known"], row["churned"]
+        rank = (known is not None, known or 0, label is not None, label or False)
+        if row["id"] is not None and (row["id"] not in latest or rank > latest[row["id"]][0]):
+            latest[row["id"]] = (rank, label)
+    found: dict[int | None, Outcome] = {}
+    for row in house.rows("serving").to_pylist():
+        place = None if row["at"] is None else (row["at"] - EPOCH).days * DAY
+        rows, known_labels, pairs = found.get(place, (0, 0, Counter()))
+        label = latest.get(row["id"], (None, None))[1]
+        if label is not None:
+            pairs[row["score"], label] += 1
+        found[place] = (rows + 1, known_labels + (label is not None), pairs)
+    return found
+
+
+def outcomes(house: House) -> dict[int | None, Outcome]:
+    """The same of what is stored."""
+    found: dict[int | None, Outcome] = {}
+    for place, state in house.outcomes().items():
+        pairs: Counter[tuple[float, bool]] = Counter()
+        for label, counts in ((True, state.positives), (False, state.negatives)):
+            # The bins of scores are thousandths, after one for what is below 0.
+            pairs.update({((at - 1) / 1000, label): count for at, count in enumerate(counts) if count})
+        found[place] = (state.rows, state.labelled, pairs)
+    return found
+
+
+def check(house: House) -> None:
+    assert outcomes(house) == expected(house)
+    house.check()
+
+
+def relabel(house: House) -> dict[str, Any]:
+    """Sync the labels; what is known of the predictions they belong to."""
+    assert house.sync("actuals")["changed"]
+    found: dict[str, Any] = house.status("serving")["performance"]
+    return found
+
+
+@pytest.fixture
+def pair(house: House) -> House:
+    """Predictions ``a1`` to ``a4`` on the first of January, ``b1`` to ``b4`` on the second; no labels yet."""
+    house.connect("serving")
+    house.connect("actuals")
+    for day, letter in ((1, "a"), (2, "b")):
+        ids = [f"{letter}{number}" for number in range(1, 5)]
+        scores = pa.array([0.0, 0.25, 0.625, 1.0])
+        house.write("serving", served(*(day + n / 8 for n in range(4)), ids=ids, score=scores))
+    DeltaTable.create(house.path("actuals"), labelled(None, {}).schema)
+    house.sync()
+    return house
+
+
+class TestLabels:
+    def test_none_are_known(self, pair: House) -> None:
+        assert outcomes(pair) == {bucket(1): (4, 0, Counter()), bucket(2): (4, 0, Counter())}
+        check(pair)
+
+    def test_they_touch_the_buckets_of_their_predictions(self, pair: House) -> None:
+        pair.write("actuals", labelled(9, {"a1": True, "a3": False, "nobody": True}))
+        status = relabel(pair)
+        assert (status["buckets_recomputed"], status["rows_read"]) == (1, 4)
+        assert (
+            status["reason"] == "predictions: no commit changed the data; labels: 1 commit changed the data"
+        )
+        assert outcomes(pair)[bucket(1)] == (4, 2, Counter({(0.0, True): 1, (0.625, False): 1}))
+        check(pair)
+        pair.write("actuals", labelled(9.5, {"b4": True}))
+        assert pair.sync("serving")["performance"]["buckets_recomputed"] == 1
+        assert outcomes(pair) == expected(pair)
+        assert not pair.sync("serving", engine=NOWHERE)["changed"]
+        assert pair.sync("actuals")["changed"], "its own columns are profiled, too"
+        assert not pair.sync("actuals", engine=NOWHERE)["changed"]
+        check(pair)
+
+    def test_the_one_that_became_known_last_wins(self, pair: House) -> None:
+        for known, label in ((8, True), (9, False), (7, True)):
+            pair.write("actuals", labelled(known, {"a1": label}))
+            pair.sync("actuals")
+            check(pair)
+        assert outcomes(pair)[bucket(1)][2] == {(0.0, False): 1}
+        pair.write("actuals", labelled(10, {"a1": None}))
+        pair.sync("actuals")
+        assert outcomes(pair)[bucket(1)][1] == 0
+        check(pair)
+
+    def test_of_two_of_one_moment_the_greater_wins_in_any_order(self, pair: House) -> None:
+        pair.write("actuals", labelled(8, {"a1": True, "a2": False, "a3": None}))
+        pair.write("actuals", labelled(8, {"a1": False, "a2": True, "a3": False}))
+        pair.sync("actuals")
+        assert outcomes(pair)[bucket(1)][2] == {(0.0, True): 1, (0.25, True): 1, (0.625, False): 1}
+        check(pair)
+
+    def test_one_without_a_time_counts_least(self, pair: House) -> None:
+        pair.write("actuals", labelled(None, {"a1": True, "a2": True, None: True}))
+        pair.sync("actuals")
+        check(pair)
+        pair.write("actuals", labelled(1, {"a2": False}))
+        pair.sync("actuals")
+        assert outcomes(pair)[bucket(1)][2] == {(0.0, True): 1, (0.25, False): 1}
+        check(pair)
+        pair.delta("actuals").delete("known IS NULL")
+        pair.sync("actuals")
+        check(pair)
+
+    def test_one_that_is_there_first_waits(self, pair: House) -> None:
+        pair.write("actuals", labelled(3, {"c1": True}))
+        pair.sync("actuals")
+        assert [found[1] for found in outcomes(pair).values()] == [0, 0]
+        pair.write("serving", served(5.5, ids=["c1"]))
+        pair.sync("serving")
+        assert outcomes(pair)[bucket(5)][:2] == (1, 1)
+        check(pair)
+
+    def test_corrected_deleted_and_overwritten(self, pair: House) -> None:
+        pair.write("actuals", labelled(8, {"a1": True, "a2": True, "b1": False, "b2": False}))
+        pair.sync("actuals")
+        pair.delta("actuals").update(predicate="id = 'a1'", new_values={"churned": False})
+        pair.sync("actuals")
+        check(pair)
+        pair.delta("actuals").update(predicate="id = 'a2'", new_values={"id": "b3"})
+        pair.sync("actuals")
+        assert outcomes(pair)[bucket(1)][1] == 1
+        check(pair)
+        pair.delta("actuals").delete("id = 'b1'")
+        pair.sync("actuals")
+        check(pair)
+        pair.write("actuals", labelled(2, {"a4": True}), mode="overwrite")
+        status = relabel(pair)
+        assert status["buckets_recomputed"] == 2
+        assert {place: found[1] for place, found in outcomes(pair).items()} == {bucket(1): 1, bucket(2): 0}
+        check(pair)
+
+    def test_deleted_and_vacuumed(self, pair: House) -> None:
+        pair.write("actuals", labelled(8, {"a1": True}))
+        pair.write("actuals", labelled(9, {"b1": True}))
+        pair.sync("actuals")
+        pair.delta("actuals").delete("id = 'a1'")
+        pair.delta("actuals").vacuum(0, enforce_retention_duration=False, dry_run=False)
+        status = relabel(pair)
+        assert status["buckets_recomputed"] == 2
+        assert "removed labels are gone from the disk" in status["reason"]
+        check(pair)
+
+    def test_compacted(self, pair: House) -> None:
+        for known in (8, 9):
+            pair.write("actuals", labelled(known, {"a1": True}))
+        pair.sync("actuals")
+        pair.delta("actuals").optimize.compact()
+        assert not pair.sync("actuals", engine=NOWHERE)["changed"]
+        check(pair)
+
+
+class TestPredictions:
+    def test_removed_and_changed(self, pair: House) -> None:
+        pair.write("actuals", labelled(8, dict.fromkeys(("a1", "a2", "b1", "b2"), True)))
+        pair.sync("actuals")
+        pair.delta("serving").delete("id = 'a1'")
+        assert pair.sync("serving")["performance"]["rows_read"] == 3
+        check(pair)
+        pair.delta("serving").update(predicate="id = 'b1'", new_values={"score": 0.875})
+        pair.sync("serving")
+        check(pair)
+
+    def test_with_ids_that_repeat_or_are_missing(self, pair: House) -> None:
+        pair.write("serving", served(1.5, 2.5, 3.5, None, ids=["a1", "a1", None, "a2"]))
+        pair.write("actuals", labelled(8, {"a1": True, "a2": False, None: True}))
+        pair.sync("actuals")
+        pair.sync("serving")
+        assert {place: found[1] for place, found in outcomes(pair).items()} == {
+            bucket(1): 3,
+            bucket(2): 1,
+            bucket(3): 0,
+            None: 1,
+        }
+        check(pair)
+        pair.write("actuals", labelled(9, {"a2": True}))
+        assert relabel(pair)["buckets_recomputed"] == 2
+        check(pair)
+
+    def test_before_1970_and_in_the_last_second(self, pair: House) -> None:
+        moments = pa.array([-1, 253_402_300_799_999_999], pa.int64()).cast(pa.timestamp("us", "UTC"))
+        pair.write("serving", served(1, 2, ids=["early", "late"]).set_column(1, "at", moments))
+        pair.sync("serving")
+        pair.write("actuals", labelled(8, {"early": True, "late": False}))
+        assert relabel(pair)["buckets_recomputed"] == 2
+        assert [outcomes(pair)[place][:2] for place in (-DAY, 253_402_214_400)] == [(1, 1), (1, 1)]
+        check(pair)
+
+    def test_with_columns_of_any_name(self, house: House) -> None:
+        names = pa.array(["x"] * 4)
+        rows = served(1, 2, 3, 4, ids=list("abcd"))
+        for name in ("l0", "L1", "p0", "known", "churned", "time"):
+            rows = rows.append_column(name, names)
+        house.connect("serving")
+        house.connect("actuals")
+        house.write("serving", rows)
+        house.write("actuals", labelled(8, {"a": True, "c": False}))
+        house.sync()
+        check(house)
+
+    def test_with_ids_of_another_type(self, house: House) -> None:
+        house.connect("serving")
+        house.connect("actuals", timestamp_column="day", id_column="number")
+        house.write("serving", served(1, 2, 3, ids=["1", "2", "03"]))
+        given = pa.table({"number": pa.array([1, 2, 3], pa.int32()), "churned": [True, None, True]})
+        day = pa.array([19_000] * 3, pa.int32()).cast(pa.date32())
+        house.write("actuals", given.append_column("day", day))
+        house.sync("serving")
+        house.sync("actuals")
+        assert [state.labelled for _, state in sorted(house.outcomes().items())] == [1, 0, 0]
+        house.write(
+            "actuals", given.slice(1, 1).set_column(1, "churned", [[False]]).append_column("day", day[:1])
+        )
+        house.sync("actuals")
+        assert [state.labelled for _, state in sorted(house.outcomes().items())] == [1, 1, 0]
+        house.check()
+
+    def test_with_scores_that_are_no_probabilities(self, house: House) -> None:
+        house.connect("training")
+        house.connect("serving")
+        house.connect("actuals")
+        scores = {"score": pa.array([-8.0, -1.0, 0.5, 3.0, 9.0])}
+        ids = list("abcde")
+        house.write("training", served(1, 1, 1, 1, 1, ids=ids, **scores))
+        house.write("serving", served(2, 2, 2, 3, 3, ids=ids, **scores))
+        house.write("actuals", labelled(8, {"a": False, "d": True}))
+        house.sync("serving")
+        (second, third) = (house.outcomes()[bucket(day)] for day in (2, 3))
+        assert (second.labelled, second.outside, third.labelled) == (1, 1, 1)
+        assert second.made_with["edges"][0] == -8.0, "the bins are those of the training data"
+        for role in ("serving", "actuals", "training"):
+            house.sync(role)
+        assert not house.sync("serving", engine=NOWHERE)["changed"]
+        house.check()
+
+    def test_labels_in_the_same_table(self, house: House) -> None:
+        house.connect("serving", labels={"score": "churned"})
+        house.connect("actuals")
+        for day in (1, 2):
+            labels = pa.array([True, False, None, True])
+            house.write("serving", spread(day, day, 4).append_column("churned", labels))
+            house.sync()
+        assert [(state.rows, state.labelled) for state in house.outcomes().values()] == [(4, 3), (4, 3)]
+        house.write("actuals", labelled(8, {"a": True}))
+        assert house.sync()["performance"] is None, "there is nothing left to label"
+        house.check()
+
+
+class TestBaselines:
+    def test_training_before_serving(self, house: House) -> None:
+        house.connect("training")
+        house.connect("serving")
+        house.write("training", spread(1, 1, 300))
+        house.write("serving", spread(2, 3, 30, seed=1))
+        house.sync("serving")
+        ages = sorted(house.rows("training")["age"].to_pylist())
+        for place, state in house.states("features.age").items():
+            assert isinstance(state, NumericState)
+            below, above = (
+                sum(outside)
+                for outside in zip(
+                    *((age < ages[0], age > ages[-1]) for age in ages_of(house, place)), strict=True
+                )
+            )
+            assert (state.counts[0], state.counts[-1], state.finite) == (below, above, 30)
+        house.sync("training")
+        before = house.stored()
+        house.write("training", spread(1, 1, 500, seed=7))
+        house.sync("training")
+        assert not house.sync("serving", engine=NOWHERE)["changed"], "the bins stay what they were"
+        assert {place: before[place] for place in before if place[0] == "serving"} == {
+            place: state for place, state in house.stored().items() if place[0] == "serving"
+        }
+        house.check()
+
+    def test_training_after_serving(self, house: House) -> None:
+        house.connect("serving")
+        house.write("serving", spread(2, 3, 30))
+        house.sync("serving")
+        own = house.states("features.age")
+        house.connect("training")
+        house.write("training", spread(1, 1, 300, seed=1))
+        assert not house.sync("serving", engine=NOWHERE)["changed"]
+        house.sync("training")
+        status = house.sync("serving")
+        assert (status["buckets_recomputed"], status["rows_read"]) == (2, 60)
+        assert status["reason"] == "what is profiled, or how, has changed"
+        assert house.states("features.age") != own
+        house.check()
+        assert not house.sync("serving", engine=NOWHERE)["changed"]
+
+    def test_training_that_is_empty_for_now(self, house: House) -> None:
+        house.connect("training")
+        house.connect("serving")
+        DeltaTable.create(house.path("training"), served().schema)
+        for day, read in ((1, 5), (2, 5), (3, 5)):
+            house.write("serving", spread(day, day, 5))
+            assert house.sync()["rows_read"] == read
+        assert house.sync("training")["rows"] == 0
+        house.write("training", spread(1, 1, 50, seed=1))
+        house.sync("training")
+        assert house.sync("serving")["rows_read"] == 15
+        house.check()
+
+    def test_a_field_that_gets_values_later(self, house: House) -> None:
+        house.connect("serving")
+        nothing = pa.array([None] * 5, pa.float64())
+        house.write("serving", spread(1, 1, 5).set_column(2, "age", nothing))
+        house.sync()
+        house.write("serving", spread(2, 2, 5))
+        status = house.sync()
+        assert (status["reason"], status["rows_read"]) == ("some fields have bins only now", 10)
+        house.check()
+
+
+def ages_of(house: House, place: int | None) -> list[float]:
+    """The ages of a bucket."""
+    rows = house.rows("serving").to_pylist()
+    return [row["age"] for row in rows if int(row["at"].timestamp()) // DAY * DAY == place]

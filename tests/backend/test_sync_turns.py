@@ -1,0 +1,223 @@
+"""One sync at a time, whoever dies, and which dataset's turn it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from aporia_provider.backend.database import Database
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.sync.leases import Lease
+from aporia_provider.backend.sync_tables import LeaseRow
+from aporia_provider.backend.tables import VersionRow
+from aporia_provider.errors import TransientError
+from tests.backend.dying import poll, syncing
+from tests.backend.syncing import House, labelled, spread
+
+
+@pytest.fixture
+def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+    """A version on either database; predictions of three days, not synced."""
+    with EmbeddedRegistry(ready_url, "prod") as registry:
+        house = House(tmp_path, registry, engine).register()
+        house.connect("serving")
+        house.write("serving", spread(1, 3, 20))
+        yield house
+
+
+def lease_of(house: House, seconds: float) -> Lease:
+    with house.registry.database.reading() as session:
+        return Lease(house.registry.database, session.scalars(select(VersionRow.key)).one(), seconds)
+
+
+def holder(database: Database) -> LeaseRow | None:
+    with database.reading() as session:
+        row = session.scalar(select(LeaseRow))
+        session.expunge_all()
+        return row
+
+
+@contextmanager
+def stolen(house: House) -> Iterator[None]:
+    """Take the lease away from whoever has it, as soon as somebody has it."""
+
+    def steal() -> None:
+        poll(lambda: holder(house.registry.database) is not None)
+        with house.registry.database.writing() as session:
+            later = datetime.now(UTC) + timedelta(hours=1)
+            session.execute(update(LeaseRow).values(holder="a thief", what="theft", expires_at=later))
+
+    thief = threading.Thread(target=steal)
+    thief.start()
+    try:
+        yield
+    finally:
+        thief.join()
+
+
+class TestTurns:
+    def test_of_several_processes_one_does_the_work(self, shared: House) -> None:
+        url = shared.registry.database.url.render_as_string(hide_password=False)
+        with (
+            syncing(url, shared.engine) as one,
+            syncing(url, shared.engine) as two,
+            syncing(url, shared.engine) as three,
+        ):
+            for process in (one, two, three):
+                process.go()
+            answers = sorted(process.answer() for process in (one, two, three))
+        assert answers == ["changed", "unchanged", "unchanged"], "the others begin where the first one ended"
+        assert shared.status()["rows"] == 60
+        assert holder(shared.registry.database) is None
+
+    def test_who_waits_too_long_is_told_for_whom(self, shared: House) -> None:
+        with (
+            lease_of(shared, 60).held("serving since noon", 0),
+            pytest.raises(
+                TransientError, match="Another sync of this version is at work: serving since noon"
+            ),
+        ):
+            shared.sync(patience=0)
+        assert shared.status()["status"] == "never_synced"
+        assert shared.sync(patience=0)["rows"] == 60
+
+    def test_a_lease_lasts_as_long_as_its_holder_lives(self, shared: House) -> None:
+        # SQLite's clock has whole seconds.
+        seconds = 2.0 if shared.registry.database.engine.dialect.name == "sqlite" else 0.6
+        other = lease_of(shared, seconds).held("another sync", 2 * seconds)
+        with (
+            lease_of(shared, seconds).held("a long sync", 0),
+            pytest.raises(TransientError, match="a long sync"),
+            other,
+        ):
+            pytest.fail("two hold the lease")
+
+    def test_a_dead_holder_gives_way_when_its_time_is_up(self, shared: House) -> None:
+        url = shared.registry.database.url.render_as_string(hide_password=False)
+        with syncing(url, shared.engine, lease_seconds=3) as victim:
+            victim.go()
+            poll(lambda: holder(shared.registry.database) is not None)
+            victim.kill()
+        with pytest.raises(TransientError, match="Another sync of this version"):
+            shared.sync(patience=0)
+        assert shared.sync(patience=30)["rows"] == 60
+        assert holder(shared.registry.database) is None
+
+    def test_of_many_who_want_an_expired_lease_one_gets_it(self, shared: House) -> None:
+        database, mine = shared.registry.database, lease_of(shared, 60)
+        with database.writing() as session:
+            past = datetime.now(UTC) - timedelta(hours=1)
+            version = session.scalars(select(VersionRow.key)).one()
+            session.add(LeaseRow(version_key=version, holder="dead", what="a dead sync", expires_at=past))
+        barrier, held = threading.Barrier(10), threading.Event()
+        won: list[Lease] = []
+
+        def want(lease: Lease) -> None:
+            barrier.wait(30)
+            with suppress(TransientError), lease.held("a sync", 0):
+                won.append(lease)
+                held.wait(30)
+
+        leases = [mine, *(lease_of(shared, 60) for _ in range(9))]
+        threads = [threading.Thread(target=want, args=(lease,)) for lease in leases]
+        for thread in threads:
+            thread.start()
+        poll(lambda: sum(thread.is_alive() for thread in threads) == 1)
+        held.set()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+
+    @pytest.mark.parametrize("broken", [False, True])
+    def test_who_lost_the_lease_writes_nothing(self, shared: House, broken: bool) -> None:
+        if broken:
+            for file in Path(shared.path("serving")).glob("*.parquet"):
+                file.write_bytes(b"")
+        expected = "could not be read" if broken else "another one has taken over"
+        with stolen(shared), pytest.raises(Exception, match=expected):
+            shared.sync()
+        assert shared.stored() == {}
+        assert shared.status()["status"] == "never_synced"
+        found = holder(shared.registry.database)
+        assert found is not None
+        assert found.what == "theft", "it is not its to give back"
+
+
+Due = list[tuple[str, ...]]
+
+
+class TestDue:
+    @pytest.fixture
+    def nightly(self, house: House) -> House:
+        for role in ("actuals", "serving", "training"):
+            house.connect(role, schedule="0 2 * * *")
+            house.write(role, labelled(8, {"x": True}) if role == "actuals" else spread(1, 1, 3))
+        return house
+
+    def due(self, house: House, now: datetime | None = None) -> list[str]:
+        found = house.registry.get_due_datasets(now)
+        assert all((item["model_id"], item["model_version"]) == ("churn", "v1") for item in found)
+        return [item["role"] for item in found]
+
+    def test_baselines_come_first_and_all_have_to_be_synced_once(self, nightly: House) -> None:
+        assert self.due(nightly) == ["training", "serving", "actuals"]
+
+    def test_at_two_o_clock_utc(self, nightly: House) -> None:
+        nightly.sync("serving")
+        assert self.due(nightly, synced_at(nightly)) == ["training", "actuals"]
+        following = synced_at(nightly).replace(hour=2, minute=0, second=0, microsecond=0)
+        if following <= synced_at(nightly):
+            following += timedelta(days=1)
+        assert "serving" not in self.due(nightly, following - timedelta(seconds=1))
+        assert "serving" in self.due(nightly, following)
+        elsewhere = following.astimezone(tz=datetime.now().astimezone().tzinfo)
+        assert "serving" in self.due(nightly, elsewhere)
+
+    def test_what_failed_is_due_until_it_succeeds(self, nightly: House) -> None:
+        (path,) = Path(nightly.path("actuals")).glob("*.parquet")
+        content = path.read_bytes()
+        path.write_bytes(b"")
+        for role in ("serving", "actuals"):
+            with pytest.raises(Exception, match="actuals/part-"):
+                nightly.sync(role)
+        assert nightly.status("serving")["status"] == "synced"
+        assert self.due(nightly) == ["training", "serving", "actuals"], "its predictions are not compared"
+        path.write_bytes(content)
+        nightly.sync("actuals")
+        assert self.due(nightly) == ["training"]
+
+    def test_what_is_turned_off_is_never_due(self, nightly: House) -> None:
+        nightly.registry.set_sync_enabled("churn", "v1", False)
+        assert self.due(nightly) == []
+        assert nightly.status()["enabled"] is False
+        nightly.registry.set_sync_enabled("churn", "v1", True)
+        assert len(self.due(nightly)) == 3
+
+    def test_without_a_schedule_it_is_always_due(self, house: House) -> None:
+        house.connect("serving")
+        house.write("serving", spread(1, 1, 3))
+        house.sync()
+        assert self.due(house) == ["serving"]
+
+    def test_of_its_own_environment_only(self, nightly: House) -> None:
+        with EmbeddedRegistry(f"sqlite:///{nightly.folder}/aporia.db", "staging") as other:
+            assert other.get_due_datasets() == []
+
+
+def synced_at(house: House) -> datetime:
+    return datetime.fromisoformat(house.status()["last_sync_at"])
+
+
+def test_a_deleted_model_takes_its_profiles_along(house: House) -> None:
+    house.connect("serving")
+    house.write("serving", spread(1, 1, 3))
+    house.sync()
+    assert house.stored() != {}
+    house.registry.delete_model("churn")
+    assert house.stored() == {}
