@@ -14,6 +14,7 @@ _MANTISSA = 52
 _CHUNK = 1 << 14  # Slices of this length stay in the processor's cache.
 _BITS = _MANTISSA - 1 - (_CHUNK - 1).bit_length()
 _UNIT = 1074  # Every float is a multiple of 2**-1074.
+_NOTHING = Fraction()
 _FEW = 32  # So few values are summed one by one in less time.
 
 
@@ -26,6 +27,8 @@ def exact_sum(values: NDArray[np.float64]) -> Fraction:
 
     :param values: Any number of finite values.
     """
+    if not len(values):
+        return _NOTHING
     total = sum(_sum_of_chunk(values[start : start + _CHUNK]) for start in range(0, len(values), _CHUNK))
     zeros = min((total & -total).bit_length() - 1, _UNIT) if total else _UNIT
     return Fraction(total >> zeros, 1 << (_UNIT - zeros))

@@ -116,7 +116,8 @@ def _finite(ordered: Floats, grid: NumericGrid | None) -> dict[str, Any]:
 def _binned(ordered: Floats, grid: NumericGrid) -> dict[str, Any]:
     edges = np.asarray(grid.edges)
     places = np.searchsorted(ordered, edges, "left")
-    counts = np.diff(places, prepend=0, append=len(ordered))
+    counts = np.append(places, len(ordered))
+    counts[1:] -= places
     with np.errstate(over="ignore"):
         below, above = edges[0] - ordered[: places[0]], ordered[places[-1] :] - edges[-1]
     return {

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Bucket = int | None
 Profile = dict[tuple[Bucket, str], State]
 
-_AT_ONCE = 1 << 18
+# What is worked on at once: more would take memory, less would take time.
+_ROWS, _BYTES = 1 << 18, 1 << 26
 
 
 def profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
@@ -50,13 +51,13 @@ def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Batches that are large enough for the cost of a call not to matter."""
     held: list[pa.RecordBatch] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
         held.append(batch)
-        rows += batch.num_rows
-        if rows >= _AT_ONCE:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= _ROWS or size >= _BYTES:
             yield _together(held)
-            held, rows = [], 0
+            held, rows, size = [], 0, 0
     if rows:
         yield _together(held)
 
