@@ -17,6 +17,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from sqlalchemy import delete, select
 
+from aporia_provider.api import AggregationPeriod
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.registry import Registry
@@ -109,7 +110,7 @@ class House:
     place: str | None = None
     options: dict[str, str] = field(default_factory=dict)
 
-    def register(self, schema: VersionSchema = SCHEMA, period: str | None = None) -> House:
+    def register(self, schema: VersionSchema = SCHEMA, period: AggregationPeriod | None = None) -> House:
         self.registry.create_model(MODEL, "Churn", aggregation_period=period)
         self.registry.create_model_version(MODEL, VERSION, schema)
         return self
@@ -207,7 +208,7 @@ def stored(database: Database, *parts: str) -> Stored:
     with database.reading() as session:
         found = [tuple(row) for row in session.execute(query)]
     assert len({row[:4] for row in found}) == len(found), "no state is there twice"
-    return {row[:4]: row[4] for row in found if row[1] in wanted}  # type: ignore[misc]
+    return {row[:4]: row[4] for row in found if row[1] in wanted}
 
 
 def work(status: Mapping[str, Any]) -> tuple[Any, ...]:

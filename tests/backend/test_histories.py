@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.schema import VersionSchema
-from tests.backend.commits import Commit, Rows, Table, bare, commits, rows
+from tests.backend.commits import Append, Commit, Rows, Table, bare, commits, rows
 from tests.backend.syncing import House
 
 log = logging.getLogger(__name__)
@@ -124,6 +124,16 @@ def live(house: House, history: History) -> None:
     # No more than that: a sync too many would hide what an earlier one left out.
     for role in sorted(waiting):
         house.sync(role)
+
+
+def test_a_label_of_a_prediction_without_a_time(migrated: Path, engine: str) -> None:
+    """Chance seldom leaves this as the last word: a later commit of predictions would make good for it."""
+    last = Step("actuals", Append(((1, 5, 3),)))
+    history = History("daily", False, ((3, 3, 1),), ((1, None, 1), (2, 3, 2)), ((2, 0, 3),), (last,))
+    with house_of(migrated, engine, history.period) as house:
+        live(house, history)
+        assert house.outcomes()[None].labelled == 1
+        house.check()
 
 
 @pytest.mark.timeout(7200)

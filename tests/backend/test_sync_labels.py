@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -165,6 +166,15 @@ class TestLabels:
         assert "removed labels are gone from the disk" in status["reason"]
         check(pair)
 
+    def test_a_table_made_anew(self, pair: House) -> None:
+        pair.write("actuals", labelled(8, {"a1": True, "b1": False}))
+        pair.sync("actuals")
+        shutil.rmtree(pair.path("actuals"))
+        pair.write("actuals", labelled(8, {"a2": True}))
+        assert relabel(pair)["reason"].endswith("labels: the table was dropped and made anew")
+        assert [found[1] for _, found in sorted(outcomes(pair).items())] == [1, 0]
+        check(pair)
+
     def test_compacted(self, pair: House) -> None:
         for known in (8, 9):
             pair.write("actuals", labelled(known, {"a1": True}))
@@ -312,6 +322,23 @@ class TestBaselines:
         assert house.states("features.age") != own
         house.check()
         assert not house.sync("serving", engine=NOWHERE)["changed"]
+
+    def test_training_brings_other_bins_of_scores(self, house: House) -> None:
+        house.connect("serving")
+        house.connect("actuals")
+        house.write("serving", served(1, 2, ids=["a", "b"], score=pa.array([2.0, 5.0])))
+        house.write("actuals", labelled(8, {"a": True}))
+        house.sync("serving")
+        assert house.outcomes()[bucket(1)].made_with["edges"][0] == 2.0
+        house.connect("training")
+        house.write("training", served(1, 1, 1, score=pa.array([-3.0, 1.0, 9.0])))
+        house.sync("training")
+        status = house.sync("serving")["performance"]
+        assert status["reason"].startswith(
+            "predictions: what is compared, or how, has changed; labels: no commit"
+        )
+        assert {state.made_with["edges"][0] for state in house.outcomes().values()} == {-3.0}
+        house.check()
 
     def test_training_that_is_empty_for_now(self, house: House) -> None:
         house.connect("training")

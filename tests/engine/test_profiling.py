@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from aporia_provider.engine import profiling
+from aporia_provider.engine import mapped, profiling
 from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.grid import NumericGrid
@@ -113,13 +113,13 @@ class TestBreakdown:
         raise self.Panic("index out of bounds")
 
     def test_profile(self) -> None:
-        profiler = profiling._profiler(ProfilePlan("daily", (FIELD,)))
+        profiler = mapped._profiler(ProfilePlan("daily", (FIELD,)))
         with pytest.raises(RuntimeError, match="broke down: index out of bounds"):
             list(profiler(self.batches()))
 
     def test_grids(self) -> None:
         with pytest.raises(RuntimeError, match="broke down: index out of bounds"):
-            list(profiling._grid_maker((FIELD,))(self.batches()))
+            list(mapped._grid_maker((FIELD,))(self.batches()))
 
     def test_errors_are_passed_on_as_they_are(self) -> None:
         def broken() -> Iterator[pa.RecordBatch]:
@@ -127,4 +127,4 @@ class TestBreakdown:
             raise OSError("no more")
 
         with pytest.raises(OSError, match="no more"):
-            list(profiling._profiler(ProfilePlan("daily", (FIELD,)))(broken()))
+            list(mapped._profiler(ProfilePlan("daily", (FIELD,)))(broken()))
