@@ -5,13 +5,18 @@ SPARK := .venv-spark
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo test test-spark lint setup bench clean
+.PHONY: demo test test-long test-spark lint setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
 
 test: setup $(SDK)/.done
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Many random histories, and many syncs that are killed.
+test-long: setup
+	APORIA_HISTORIES=300 APORIA_CRASHES=50 $(BIN)/python -m pytest -n 2 --timeout 3600 \
+		tests/backend/test_histories.py tests/backend/test_sync_crash.py
 
 test-spark: setup $(SPARK)/.done
 	$(BIN)/python -m pytest tests/spark --timeout 600

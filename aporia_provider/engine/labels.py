@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import kind, quoted
@@ -11,6 +12,59 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
+# Kinds of ids that have the same order as numbers or texts in all tables.
+_ORDERED = ("integral", "string")
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """
+    Between which ids those of some rows are. Where ids grow with time, that leaves few files to look into.
+
+    :param kind: Kind of their type, see :func:`~aporia_provider.columns.types.kind`.
+    :param least: The least; None if no row has an id.
+    :param greatest: The greatest.
+    """
+
+    kind: str
+    least: Any
+    greatest: Any
+
+
+def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
+    """
+    Find out between which ids those of rows are.
+
+    :param frame: The rows.
+    :param id_column: Their column of ids.
+    :return: None if the ids have no order that can be relied on.
+    """
+    of_ids = _kind(frame, id_column)
+    if of_ids not in _ORDERED:
+        return None
+    column = quoted(id_column)
+    # The length makes the engine look at the rows: the statistics of files cut long texts.
+    found = frame.selectExpr(
+        f"min({column}) AS least", f"max({column}) AS greatest", f"max(length({_text(id_column)})) AS length"
+    ).toArrow()
+    return IdRange(of_ids, *(found.column(name)[0].as_py() for name in ("least", "greatest")))
+
+
+def within(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
+    """
+    The rows whose ids are in a range; all of them if ids of their type cannot be compared with it.
+
+    :param frame: The rows.
+    :param id_column: Their column of ids.
+    :param ids: The range; None for all ids.
+    """
+    if ids is None or _kind(frame, id_column) != ids.kind:
+        return frame
+    if ids.least is None:
+        return frame.where("false")
+    from pyspark.sql import functions
+
+    return frame.where(functions.col(quoted(id_column)).between(ids.least, ids.greatest))
 
 
 def with_latest_labels(
@@ -51,11 +105,17 @@ def labelled_buckets(
     """
     identifier, time = columns
     ids = labels.selectExpr(f"{_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
-    matched = predictions.join(ids, on=_expression(f"{_text(identifier)} = {_ID}"), how="leftsemi")
+    candidates = within(predictions, identifier, id_range(labels, id_column))
+    matched = candidates.join(ids, on=_expression(f"{_text(identifier)} = {_ID}"), how="leftsemi")
     # Whole numbers: a fraction of a second is lost in a double.
     moment, length = f"unix_micros(cast({quoted(time)} AS timestamp))", seconds * 1_000_000
     found = matched.selectExpr(f"{moment} - pmod({moment}, {length}) AS bucket").distinct().toArrow()
     return [None if start is None else start // 1_000_000 for start in found.column("bucket").to_pylist()]
+
+
+def _kind(frame: DataFrame, column: str) -> str:
+    types = {item["name"]: item["type"] for item in frame.schema.jsonValue()["fields"]}
+    return kind(types[column])
 
 
 def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str]) -> DataFrame:

@@ -179,13 +179,11 @@ class TestTables:
 
     def test_more_spans_than_an_engine_can_look_for(self, house: House) -> None:
         house.connect("serving")
-        house.write("serving", spread(1, 160, 1))
-        house.sync()
         # A file for each of 70 days, with ever wider gaps between most of them.
         days = [1 + place * 2 + place // 40 for place in range(70)]
         rows = served(*(day + 0.25 for day in days), seed=1)
         parts = rows.append_column("part", pa.array(range(70)))
-        house.write("serving", parts, partition_by=["part"], mode="overwrite", schema_mode="overwrite")
+        house.write("serving", parts, partition_by=["part"])
         house.sync()
         more = served(*(day + 0.75 for day in days), seed=2).append_column("part", pa.array(range(70)))
         house.write("serving", more, partition_by=["part"])

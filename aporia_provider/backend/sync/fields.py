@@ -43,11 +43,13 @@ def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
     if baseline is not subject.baseline and intervals is not None:
         changes, intervals = Changes("some fields have bins only now", whole=True), None
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
+    extent = table.extent(intervals)
     outcomes = with_score_edges(plan.outcomes, baseline.grids)
     states = table.profile(
         table.between(frame, intervals, changes.untimed),
         plan.columns,
         ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids),
+        extent,
     )
     return Result(
         seen=Seen(_fingerprint(desk, role, baseline.grids), desk.positions(role)),
@@ -56,7 +58,7 @@ def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
         intervals=intervals,
         untimed=changes.untimed,
         baseline=None if baseline is subject.baseline else baseline,
-        extent=table.extent(intervals),
+        extent=extent,
     )
 
 
@@ -68,6 +70,6 @@ def _fingerprint(desk: Desk, role: str, grids: Mapping[str, Grid]) -> str:
     """Stands for everything that the states depend on besides the rows."""
     subject, dataset = desk.subject, desk.subject.datasets[role]
     keys = {f"{category}.{name}" for category, name, _ in dataset.columns(subject.schema)}
-    used = {key: grid for key, grid in grids.items() if key.partition("[")[0] in keys}
+    used = {key: grid for key, grid in grids.items() if key in keys or key.rpartition("[")[0] in keys}
     registered = {**dataset.serialize(), "sync": None}
     return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, dump_grids(used))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
 from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
-from aporia_provider.engine.labels import labelled_buckets, with_latest_labels
+from aporia_provider.engine.labels import IdRange, id_range, labelled_buckets, with_latest_labels, within
 from aporia_provider.errors import NotFoundError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
@@ -54,8 +54,9 @@ def sync_performance(desk: Desk, seen: Seen) -> Result | None:
     if intervals is None and not (predicted.whole or labelled.whole):
         reason += "; removed labels are gone from the disk, so all are compared"
     log.info("performance: %s; reading %s", reason, described(intervals))
-    states = comparison.states(intervals, untimed)
-    return Result(now, reason, states, intervals, untimed, extent=comparison.extent(intervals))
+    ids = comparison.ids(intervals, untimed)
+    states = comparison.states(intervals, untimed, ids)
+    return Result(now, reason, states, intervals, untimed, extent=comparison.extent(intervals, ids))
 
 
 class _Comparison:
@@ -129,25 +130,34 @@ class _Comparison:
                 self._desk.subject.seconds,
             )
 
-    def states(self, intervals: Sequence[Interval] | None, untimed: bool) -> Profile:
-        """The states of the predictions of some buckets."""
+    def ids(self, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
+        """The ids of the predictions of some buckets; None for all there are."""
+        if intervals is None:
+            return None
+        rows = self._serving.between(self._predictions, intervals, untimed)
+        with self._serving.reading():
+            return id_range(rows, self._serving.dataset.id_column)
+
+    def states(self, intervals: Sequence[Interval] | None, untimed: bool, ids: IdRange | None) -> Profile:
+        """The states of the predictions of some buckets, which have such ids."""
         dataset, subject = self._serving.dataset, self._desk.subject
         given = self._actuals.dataset
         rows = with_latest_labels(
             self._serving.between(self._predictions, intervals, untimed),
             dataset.id_column,
-            self._known,
+            within(self._known, given.id_column, ids),
             (given.id_column, given.timestamp_column),
             self._labels,
         )
         columns = {**self._plan.columns, **{name: name for name in self._labels}}
         with self._actuals.reading():
-            states = self._serving.profile(rows, columns, ProfilePlan(subject.period, (), self.outcomes))
+            plan = ProfilePlan(subject.period, (), self.outcomes)
+            states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {place: state for place, state in states.items() if place[1] != ROWS}
 
-    def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
-        """How many files and bytes hold what was read: of the labels, all."""
-        found = self._serving.extent(intervals), self._actuals.extent(None)
+    def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:
+        """How many files and bytes hold what was read."""
+        found = self._serving.extent(intervals), self._actuals.extent_of_ids(ids)
         if found[0] is None or found[1] is None:
             return None
         return found[0][0] + found[1][0], found[0][1] + found[1][1]
