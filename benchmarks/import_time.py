@@ -19,7 +19,7 @@ import airflow.sdk
 between = time.perf_counter()
 before = set(sys.modules)
 import aporia_provider.operators.model, aporia_provider.operators.version
-import aporia_provider.operators.dataset, aporia_provider.operators.access
+import aporia_provider.operators.dataset, aporia_provider.operators.access, aporia_provider.operators.sync
 end = time.perf_counter()
 heavy = {"pyarrow", "deltalake", "pyspark", "sqlalchemy", "boto3"}
 added = {name.split(".")[0] for name in set(sys.modules) - before}
