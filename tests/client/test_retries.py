@@ -99,16 +99,16 @@ def test_the_client_waits_as_long_as_its_retries_say(ask: Ask, server: Recording
         ("0", 0, 0),
         ("12", 12, 12),
         ("1.5", 1.5, 1.5),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3000, 3600),
+        ("in an hour", 3500, 3600),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0),
         ("Thu, 01 Jan 1970 00:00:00 -0000", 0, 0),
     ],
-    # The names must be the same in every process of a run, whatever the time there.
-    ids=["zero", "seconds", "fraction", "in-an-hour", "long-ago", "long-ago-without-a-zone"],
 )
 def test_retry_after_is_seconds_or_a_date(
     server: RecordingServer, header: str, least: float, most: float
 ) -> None:
+    if header == "in an hour":
+        header = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     server.answer(Answer(503, {}, headers=(("Retry-After", header),)))
     with pytest.raises(TransientError) as caught:
         ask_sync(server.url, "get_model_tags", "m", client={"retries": Retries(1)})
