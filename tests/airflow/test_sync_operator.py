@@ -167,7 +167,8 @@ def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: L
     status = lake.registry.get_dataset_sync_status("broken", "v1", "serving")
     assert (status["status"], "'amount'" in status["last_error"]) == ("failed", True)
     # The alias of a model that is known only when the task runs reaches who is scheduled on it.
-    assert [alias for _, _, aliases in events("mapped_over_what_is_due") for alias in aliases] == ["aporia-model-m"] * 2
+    told = [alias for _, _, aliases in events("mapped_over_what_is_due") for alias in aliases]
+    assert told == ["aporia-model-m"] * 2
 
 
 def test_the_dag_that_users_copy(lake: Lake) -> None:

@@ -190,6 +190,7 @@ class ConnectedTable:
         return self._extent(column, [] if ids.least is None else [(ids.least, ids.greatest)])
 
     def _kind(self, column: str) -> str | None:
+        """Kind of the type of one of its columns."""
         return kind(dict(self.log.metadata.columns)[column]) if self.log else None
 
     def _extent(
