@@ -2,6 +2,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 SDK := .venv-sdk
 SPARK := .venv-spark
+PEERS := .venv-peers
+LIBRARIES := nannyml whylogs evidently
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
@@ -26,9 +28,14 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup
-	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/preflight.py
+# DATA: a folder with the census and the California data, to compare distances with NannyML's.
+bench: setup $(LIBRARIES:%=$(PEERS)/%/.done)
+	$(BIN)/python -m benchmarks.import_time
+	$(BIN)/python -m benchmarks.preflight
+	$(BIN)/python -W ignore -m benchmarks.profile
+	$(BIN)/python -W ignore -m benchmarks.peers
+	$(BIN)/python -W ignore -m benchmarks.sync
+	$(if $(DATA),$(BIN)/python -W ignore -m benchmarks.agreement $(DATA))
 
 setup: $(VENV)/.done
 
@@ -47,5 +54,10 @@ $(SPARK)/.done: tests/spark/constraints-spark.txt tests/spark/pom.xml tests/spar
 	PYTHON=$(PYTHON) bash tests/spark/make_spark_venv.sh $(SPARK)
 	@touch $@
 
+$(PEERS)/%/.done: benchmarks/peer_runs/constraints-%.txt benchmarks/peer_runs/make_peer_venv.sh
+	@echo "Setting up $(PEERS)/$*; this takes a few minutes once."
+	PYTHON=$(PYTHON) sh benchmarks/peer_runs/make_peer_venv.sh $* $(PEERS)/$*
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(SDK) $(SPARK) .demo
+	rm -rf $(VENV) $(SDK) $(SPARK) $(PEERS) .demo

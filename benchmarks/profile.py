@@ -1,0 +1,117 @@
+"""
+What a full profile of a Delta table costs, beside a bare scan of the same columns by the same engine.
+
+Run ``python -m benchmarks.profile``. ``--rows 100_000_000`` shows that memory does not grow with the
+table, and ``--folder`` keeps the tables for the next run.
+
+The bare scan is one aggregate, the maximum of each column, which has to read and to decode every value. The
+profile is what a sync makes of a table, by day: counts, moments and a histogram on up to 256 edges for each
+number, counts for each category, a sample of the ids. The grids come from the same table. Cold means that the
+engine has just been started and that the files are not in the system's cache. Memory is the resident memory
+of this process and of the engine together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.engine.profiling import grids_of, profile_frame, projected
+from aporia_provider.engine.read import read
+from aporia_provider.engine.session import spark_session
+from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.plan import ROWS, FieldPlan, Grid, ProfilePlan
+from benchmarks.data import CATEGORIES, COLUMNS, DAYS, ID, NUMBERS, TIME, write_table
+from benchmarks.measuring import Cost, forget, load, measured
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FIELDS = tuple(
+    FieldPlan(f"features.{name}", "numeric" if name in NUMBERS else "categorical", name) for name in COLUMNS
+)
+WANTED_RATE = 30e6
+WANTED_MEMORY = 1 << 30
+
+
+def frame_of(spark: SparkSession, path: Path) -> DataFrame:
+    """The rows of a table on the disk, as a dataset of it is read."""
+    return read(spark, S3DataSource(object_path=path.as_uri(), object_format="delta"))
+
+
+def columns_of(frame: DataFrame) -> DataFrame:
+    """The columns that a profile is made of."""
+    return projected(frame, ID, TIME, {name: name for name in COLUMNS})
+
+
+def scan(frame: DataFrame) -> None:
+    """Read and decode every column and do as little as possible."""
+    frame.selectExpr(*(f"max({name}) AS {name}" for name in (ID, TIME, *COLUMNS))).toArrow()
+
+
+def full_profile(frame: DataFrame, grids: dict[str, Grid], rows: int) -> None:
+    states = profile_frame(columns_of(frame), ProfilePlan("daily", FIELDS, (), grids))
+    assert sum(state.rows for (_, key), state in states.items() if key == ROWS) == rows
+    assert len({bucket for bucket, _ in states}) == DAYS
+
+
+def measure(path: Path, rows: int) -> None:
+    """Print the cost of scans and profiles of a table, cold and warm."""
+    forget(path)
+    with measured() as cold_scan, spark_session() as spark:
+        scan(frame_of(spark, path))
+    with spark_session() as spark:
+        frame = frame_of(spark, path)
+        scan(frame)
+        with measured() as warm_scan:
+            scan(frame)
+    with measured() as making, spark_session() as spark:
+        grids = grids_of(columns_of(frame_of(spark, path)), FIELDS)
+    forget(path)
+    with measured() as cold, spark_session() as spark:
+        full_profile(frame_of(spark, path), grids, rows)
+    with spark_session() as spark:
+        frame = frame_of(spark, path)
+        full_profile(frame, grids, rows)
+        with measured() as warm:
+            full_profile(frame, grids, rows)
+    edges = [len(grid.edges) for grid in grids.values() if isinstance(grid, NumericGrid)]
+    print(f"  grids (up to {max(edges)} edges):  {making}")
+    for name, bare, whole in (("cold", cold_scan, cold), ("warm", warm_scan, warm)):
+        _print(name, bare, whole, rows)
+
+
+def _print(name: str, bare: Cost, whole: Cost, rows: int) -> None:
+    rate, memory = rows * len(COLUMNS) / whole.seconds, whole.memory
+    print(f"  bare scan, {name}:          {bare}")
+    print(
+        f"  full profile, {name}:       {whole}  {rate / 1e6:6.1f} million cells/s  "
+        f"{whole.seconds / bare.seconds:4.1f} times the scan"
+    )
+    if name == "warm":
+        enough = "yes" if rate >= WANTED_RATE else "NO"
+        small = "yes" if memory <= WANTED_MEMORY else "NO"
+        print(f"  at least {WANTED_RATE / 1e6:.0f} million cells/s: {enough}; at most 1 GB: {small}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a full profile costs.")
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--folder", type=Path, help="where to keep the tables")
+    parser.add_argument("--sorted-only", action="store_true", help="leave out the table in no order of time")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (chosen.folder or Path(temporary)).absolute()
+        for in_order in (True,) if chosen.sorted_only else (True, False):
+            path = write_table(folder, chosen.rows, sorted_by_time=in_order)
+            order = "a day in each file" if in_order else "every day in every file"
+            columns = f"{len(NUMBERS)} numeric and {len(CATEGORIES)} categorical columns"
+            print(f"{chosen.rows:,} rows, {columns}, {order}; {load()}", flush=True)
+            measure(path, chosen.rows)
+
+
+if __name__ == "__main__":
+    main()
