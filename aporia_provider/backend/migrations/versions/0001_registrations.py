@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
-from sqlalchemy.schema import SchemaItem
+
+from aporia_provider.backend.migrations.making import create, parent
 
 revision = "0001"
 down_revision = None
@@ -14,7 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
-    _create(
+    create(
         "aporia_model",
         sa.Column("environment", sa.String(255), nullable=False),
         sa.Column("id", sa.String(255), nullable=False),
@@ -22,9 +22,9 @@ def upgrade() -> None:
         sa.Column("registration", sa.JSON(), nullable=False),
         sa.UniqueConstraint("environment", "id", name="uq_aporia_model_environment_id"),
     )
-    _create(
+    create(
         "aporia_tag",
-        _parent("aporia_tag", "model"),
+        parent("aporia_tag", "model"),
         sa.Column("name", sa.String(15), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.UniqueConstraint("model_key", "name", name="uq_aporia_tag_model_key_name"),
@@ -34,25 +34,25 @@ def upgrade() -> None:
 
 
 def _create_version_tables() -> None:
-    _create(
+    create(
         "aporia_version",
-        _parent("aporia_version", "model"),
+        parent("aporia_version", "model"),
         sa.Column("id", sa.String(36), nullable=False),
         sa.UniqueConstraint("id", name="uq_aporia_version_id"),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("registration", sa.JSON(), nullable=False),
         sa.UniqueConstraint("model_key", "name", name="uq_aporia_version_model_key_name"),
     )
-    _create(
+    create(
         "aporia_attachment",
-        _parent("aporia_attachment", "version"),
+        parent("aporia_attachment", "version"),
         sa.Column("kind", sa.String(40), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.UniqueConstraint("version_key", "kind", name="uq_aporia_attachment_version_key_kind"),
     )
-    _create(
+    create(
         "aporia_dataset",
-        _parent("aporia_dataset", "version"),
+        parent("aporia_dataset", "version"),
         sa.Column("id", sa.String(36), nullable=False),
         sa.UniqueConstraint("id", name="uq_aporia_dataset_id"),
         sa.Column("role", sa.String(20), nullable=False),
@@ -63,7 +63,7 @@ def _create_version_tables() -> None:
 
 
 def _create_environment_tables() -> None:
-    _create(
+    create(
         "aporia_monitor",
         sa.Column("environment", sa.String(255), nullable=False),
         sa.Column("subject", sa.String(255), nullable=False),
@@ -75,7 +75,7 @@ def _create_environment_tables() -> None:
             "environment", "subject", "name", name="uq_aporia_monitor_environment_subject_name"
         ),
     )
-    _create(
+    create(
         "aporia_token",
         sa.Column("environment", sa.String(255), nullable=False),
         sa.Column("name", sa.String(255), nullable=False),
@@ -83,19 +83,3 @@ def _create_environment_tables() -> None:
         sa.UniqueConstraint("digest", name="uq_aporia_token_digest"),
         sa.UniqueConstraint("environment", "name", name="uq_aporia_token_environment_name"),
     )
-
-
-def _create(table: str, *parts: SchemaItem) -> None:
-    op.create_table(
-        table,
-        sa.Column("key", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        *parts,
-        sa.PrimaryKeyConstraint("key", name=f"pk_{table}"),
-    )
-
-
-def _parent(table: str, parent: str) -> sa.Column[int]:
-    column = f"{parent}_key"
-    reference = sa.ForeignKey(f"aporia_{parent}.key", name=f"fk_{table}_{column}", ondelete="CASCADE")
-    return sa.Column(column, sa.Integer(), reference, nullable=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.schema import SchemaItem
+
+from aporia_provider.backend.migrations.making import create, parent
 
 revision = "0002"
 down_revision = "0001"
@@ -14,9 +15,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
-    _create(
+    create(
         "aporia_sync",
-        _parent("aporia_sync", "dataset"),
+        parent("aporia_sync", "dataset"),
         sa.Column("part", sa.String(20), nullable=False),
         sa.Column("fingerprint", sa.String(40)),
         sa.Column("position", sa.JSON()),
@@ -28,9 +29,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text()),
         sa.UniqueConstraint("dataset_key", "part", name="uq_aporia_sync_dataset_key_part"),
     )
-    _create(
+    create(
         "aporia_profile",
-        _parent("aporia_profile", "dataset"),
+        parent("aporia_profile", "dataset"),
         sa.Column("part", sa.String(20), nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
         sa.Column("bucket", sa.BigInteger()),
@@ -44,34 +45,18 @@ def upgrade() -> None:
 
 
 def _create_version_tables() -> None:
-    _create(
+    create(
         "aporia_grid",
-        _parent("aporia_grid", "version"),
+        parent("aporia_grid", "version"),
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("grids", sa.JSON(), nullable=False),
         sa.UniqueConstraint("version_key", name="uq_aporia_grid_version_key"),
     )
-    _create(
+    create(
         "aporia_lease",
-        _parent("aporia_lease", "version"),
+        parent("aporia_lease", "version"),
         sa.Column("holder", sa.String(36), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.UniqueConstraint("version_key", name="uq_aporia_lease_version_key"),
     )
-
-
-def _create(table: str, *parts: SchemaItem) -> None:
-    op.create_table(
-        table,
-        sa.Column("key", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        *parts,
-        sa.PrimaryKeyConstraint("key", name=f"pk_{table}"),
-    )
-
-
-def _parent(table: str, parent: str) -> sa.Column[int]:
-    column = f"{parent}_key"
-    reference = sa.ForeignKey(f"aporia_{parent}.key", name=f"fk_{table}_{column}", ondelete="CASCADE")
-    return sa.Column(column, sa.Integer(), reference, nullable=False)
