@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from aporia_provider.data_sources import hide_secrets_in_url
+from aporia_provider.engine.processor import numpy_environment
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 
@@ -157,7 +158,7 @@ def _environment(credentials: AwsCredentials) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
     # Python functions sent to the engine import what the task can import.
     kept["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    return {"RUST_LOG": "error", **credentials.engine_environment(kept)}
+    return {"RUST_LOG": "error", **numpy_environment(), **credentials.engine_environment(kept)}
 
 
 def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
