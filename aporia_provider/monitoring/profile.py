@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Bucket = int | None
 Profile = dict[tuple[Bucket, str], State]
 
-# What is worked on at once: more would take memory, less would take time.
-_ROWS, _BYTES = 1 << 18, 1 << 26
+# What is worked on at once: more would take memory, less would take time. Each bucket has a cost of its own.
+_ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
 
 
 def profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
@@ -35,10 +35,13 @@ def profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     :return: States by bucket (its first second since 1970, UTC; ``None`` for rows without a time) and key.
     """
     states: Profile = {}
-    for table in _gathered(batches):
-        for bucket, rows in _buckets(table, plan.seconds):
+    rest, wanted = iter(batches), _ROWS
+    while (table := _gathered(rest, wanted)) is not None:
+        parts = list(_buckets(table, plan.seconds))
+        for bucket, rows in parts:
             for key, state in _states(rows, plan):
                 add(states, (bucket, key), state)
+        wanted = max(_ROWS, _ROWS_OF_BUCKET * len(parts))
     return states
 
 
@@ -48,18 +51,16 @@ def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
     states[place] = state if known is None else known + state
 
 
-def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches that are large enough for the cost of a call not to matter."""
+def _gathered(batches: Iterator[pa.RecordBatch], wanted: int) -> pa.RecordBatch | None:
+    """The next batches as one, which has so many rows, or bytes enough; None if there are none any more."""
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
         held.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= _ROWS or size >= _BYTES:
-            yield _together(held)
-            held, rows, size = [], 0, 0
-    if rows:
-        yield _together(held)
+        if rows >= wanted or size >= _BYTES:
+            break
+    return _together(held) if held else None
 
 
 def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -51,14 +51,17 @@ def _choose(better: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 def _add_counts(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
     if not one or not other:
         return tuple(one or other)
-    return tuple(left + right for left, right in zip(one, other, strict=True))
+    if len(one) != len(other):
+        raise ValueError(f"Counts of {len(one)} and of {len(other)} bins cannot be added")
+    return tuple(map(operator.add, one, other))
 
 
 def _add_tallies(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    added = dict(one)
-    for key, count in other.items():
-        added[key] = added.get(key, 0) + count
-    return dict(sorted(added.items()))
+    return {**one, **{key: one.get(key, 0) + count for key, count in other.items()}}
+
+
+def _in_order(tally: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(tally.items()))
 
 
 TOTAL: Rule[int] = Rule(int, operator.add)
@@ -71,7 +74,7 @@ GREATEST: Rule[Any] = Rule(lambda: None, _choose(max))
 """The greatest value, ``None`` if there was none."""
 COUNTS: Rule[tuple[int, ...]] = Rule(tuple, _add_counts, list, tuple)
 """Counts of bins, in their order; empty if there was nothing to count."""
-TALLY: Rule[dict[str, int]] = Rule(dict, _add_tallies, dict, dict)
+TALLY: Rule[dict[str, int]] = Rule(dict, _add_tallies, _in_order, dict)
 """Counts by text."""
 
 

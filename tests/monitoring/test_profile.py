@@ -65,11 +65,11 @@ def _texts(found: Profile) -> dict[Any, str]:
 
 
 @settings(max_examples=250, deadline=None)
-@given(split_rows(), st.sampled_from([("_ROWS", 1), ("_ROWS", 5), ("_BYTES", 150), ("_ROWS", 1 << 18)]))
-def test_splits_and_order_leave_no_trace(rows: Any, limit: tuple[str, int]) -> None:
+@given(split_rows(), st.sampled_from([(1, 0, 1 << 25), (5, 0, 1 << 25), (1, 2, 1 << 25), (1 << 18, 0, 150)]))
+def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
     kind, whole, parts, period, grids = rows
     at_once_and_whole = profiled([whole], kind, period, grids)
-    with patch.object(module, *limit):
+    with patch.multiple(module, **dict(zip(("_ROWS", "_ROWS_OF_BUCKET", "_BYTES"), limits, strict=True))):
         assert profiled(parts, kind, period, grids) == at_once_and_whole
     added: Profile = {}
     for part in parts:
@@ -156,7 +156,8 @@ def test_two_fields_may_share_a_column() -> None:
 
 def test_wide_rows_are_not_gathered_without_end() -> None:
     batches = [table_of(pa.array([[1.0] * 4_096] * 256)) for _ in range(20)]
-    gathered = list(module._gathered(batches))
+    rest = iter(batches)
+    gathered = list(iter(lambda: module._gathered(rest, 1_000_000), None))
     assert sum(batch.num_rows for batch in gathered) == 20 * 256
     assert max(batch.nbytes for batch in gathered) < 2 * module._BYTES
     assert len(gathered) > 1

@@ -82,7 +82,7 @@ class TestJson:
             NumericState() + ValueState()  # type: ignore[operator]
 
     def test_bins_that_differ_are_not_added(self) -> None:
-        with pytest.raises(ValueError, match="zip"):
+        with pytest.raises(ValueError, match="2 and of 3 bins"):
             NumericState(counts=(1, 2)) + NumericState(counts=(1, 2, 3))
 
 
