@@ -39,7 +39,8 @@ def scan(
     checks = row_checks(dataset, schema, columns, datetime.now(UTC))
     key = dataset.id_column if dataset.id_column in dict(columns) else None
     with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
-        frame = read(spark, source, embedded=is_embedded(engine), sample_by=key)
+        embedded = is_embedded(engine)
+        frame = read(spark, source, embedded=embedded, sample_by=key, values_only=embedded)
         found = counts(frame, source, checks, id_column=key)
     lines = [*_repeated(dataset, found), *_faulty(checks, found)]
     problems = [line for blocks, line in lines if blocks]

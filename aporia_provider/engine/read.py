@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import HIDDEN, DataSource, S3DataSource, hide_secrets_in_url
+from aporia_provider.engine.constants import BY_VALUES, by_values
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -53,7 +54,12 @@ _RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
 
 
 def read(
-    spark: SparkSession, source: DataSource, *, embedded: bool = True, sample_by: str | None = None
+    spark: SparkSession,
+    source: DataSource,
+    *,
+    embedded: bool = True,
+    sample_by: str | None = None,
+    values_only: bool = False,
 ) -> DataFrame:
     """
     Read a data source: its options, its expressions, its sample.
@@ -63,6 +69,8 @@ def read(
     :param embedded: Whether the embedded engine reads. Apache Spark knows S3 as ``s3a://`` only.
     :param sample_by: Column whose values choose the sample: the same ids are taken of every table, at every
         read. Without, the row as a whole chooses.
+    :param values_only: Whether to read all files and trust no statistics of them, see
+        :mod:`aporia_provider.engine.constants`.
     :raises aporia_provider.errors.ValidationError: if the source is not on S3, or the engine refuses its
         options or expressions.
     :raises aporia_provider.errors.NotFoundError: if there is nothing at its path.
@@ -70,11 +78,15 @@ def read(
     source = on_s3(source)
     with engine_errors(source):
         options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
+        if values_only:
+            options |= BY_VALUES
         frame = spark.read.format(source.object_format).options(**options).load(_path(source, embedded))
         if not frame.columns:
             raise NotFoundError(f"There are no {source.object_format} files at {source.uri}")
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
+        if values_only:
+            frame = by_values(frame)
         return frame if source.sample_size == 1 else _sample(frame, source.sample_size, sample_by)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +81,20 @@ class FileStatistics:
         if not len(valued) or valued[low].null_count or valued[high].null_count:
             return None
         return pc.min(valued[low]).as_py(), pc.max(valued[high]).as_py()
+
+    def constant(self, columns: Iterable[str]) -> FileStatistics:
+        """The files of several rows in which one of some columns has a single value, and no nulls."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = pa.chunked_array([pa.repeat(pa.scalar(False), self.file_count)])
+        for column in columns:
+            low, high, nulls = (f"{kind}.{column}" for kind in ("min", "max", "null_count"))
+            if {low, high, nulls} <= set(self.table.column_names):
+                single = pc.and_(pc.equal(self.table[low], self.table[high]), pc.equal(self.table[nulls], 0))
+                found = pc.or_(found, pc.fill_null(single, False))
+        several = pc.greater(pc.add(self.table["num_records"], self.table["deleted"]), 1)
+        return FileStatistics(self.table.filter(pc.and_(found, pc.fill_null(several, True))))
 
     def _has_values(self, column: str) -> Any:
         import pyarrow as pa

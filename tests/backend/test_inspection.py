@@ -310,6 +310,11 @@ class TestRows:
         assert len(problems) == 9
         assert warnings == ["feature 'x' is NaN in 2 of 4 rows, for example 'NaN'"]
 
+    def test_nan_beside_one_value(self, tmp_path: Path) -> None:
+        """Statistics say that this column is 1 in all rows."""
+        _, warnings = self.told(self.table(tmp_path, x=[1.0, float("nan"), 1.0, 1.0]))
+        assert warnings == ["feature 'x' is NaN in 1 of 4 rows, for example 'NaN'"]
+
     def test_numbers_as_text_are_counted(self, tmp_path: Path) -> None:
         problems, _ = self.told(self.table(tmp_path, x=["1", "two", None, "3e5"]))
         assert "feature 'x' is no number in 1 of 4 rows, for example 'two'" in problems

@@ -39,14 +39,16 @@ def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
     frame = table.frame(desk.spark)
     plan = fields_plan(table.dataset, subject.schema, table.check(frame, subject.schema))
     intervals = _intervals(changes, subject.seconds)
-    baseline = baseline_for(desk, role, plan, table.between(frame, intervals, changes.untimed))
+    rows = table.rows(desk.spark, plan.columns.values(), intervals, changes.untimed)
+    baseline = baseline_for(desk, role, plan, rows)
     if baseline is not subject.baseline and intervals is not None:
         changes, intervals = Changes("some fields have bins only now", whole=True), None
+        rows = table.rows(desk.spark, plan.columns.values())
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
     extent = table.extent(intervals)
     outcomes = with_score_edges(plan.outcomes, baseline.grids)
     states = table.profile(
-        table.between(frame, intervals, changes.untimed),
+        rows,
         plan.columns,
         ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids),
         extent,

@@ -42,7 +42,7 @@ def _made_from(desk: Desk, role: str) -> Baseline:
     table = desk.table(role)
     frame = table.frame(desk.spark)
     plan = fields_plan(table.dataset, desk.subject.schema, table.check(frame, desk.subject.schema))
-    grids = _made(table, plan, plan.fields, frame)
+    grids = _made(table, plan, plan.fields, table.rows(desk.spark, plan.columns.values()))
     return Baseline(role if grids else None, grids)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
 from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
+from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
 from aporia_provider.engine.labels import IdRange, id_range, labelled_buckets, with_latest_labels, within
 from aporia_provider.errors import NotFoundError
@@ -143,9 +144,9 @@ class _Comparison:
         dataset, subject = self._serving.dataset, self._desk.subject
         given = self._actuals.dataset
         rows = with_latest_labels(
-            self._serving.between(self._predictions, intervals, untimed),
+            self._rows(self._serving, self._plan.columns.values(), intervals, untimed),
             dataset.id_column,
-            within(self._known, given.id_column, ids),
+            within(self._rows(self._actuals, self._labels.values()), given.id_column, ids),
             (given.id_column, given.timestamp_column),
             self._labels,
         )
@@ -154,6 +155,17 @@ class _Comparison:
             plan = ProfilePlan(subject.period, (), self.outcomes)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {place: state for place, state in states.items() if place[1] != ROWS}
+
+    def _rows(
+        self,
+        table: ConnectedTable,
+        columns: Iterable[str],
+        intervals: Sequence[Interval] | None = None,
+        untimed: bool = True,
+    ) -> DataFrame:
+        rows = table.rows(self._desk.spark, columns, intervals, untimed)
+        table.check(rows, self._desk.subject.schema)
+        return rows
 
     def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:
         """How many files and bytes hold what was read."""

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.facts import diagnosed, version_wanted
 from aporia_provider.backend.sync.buckets import Interval
+from aporia_provider.backend.sync.files import files_with, fractional, rows_of, size_of, stored_types
 from aporia_provider.columns.preflight import check
-from aporia_provider.columns.types import kind, quoted
+from aporia_provider.columns.types import kind
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.constants import hides_nan
 from aporia_provider.engine.expressions import check_select_expr, untouched_columns
 from aporia_provider.engine.labels import IdRange
 from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.read import engine_errors, on_s3, read
 from aporia_provider.engine.session import is_embedded
+from aporia_provider.engine.times import between
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.statistics import FileStatistics
 from aporia_provider.monitoring.arrays import as_microseconds
 from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
 from aporia_provider.schema import VersionSchema
@@ -31,14 +35,12 @@ if TYPE_CHECKING:
 
     from aporia_provider.monitoring.profile import Profile
 
+log = logging.getLogger(__name__)
+
 _VERSION = "versionAsOf"
 _LITTLE = 32 * 1024 * 1024
 """Bytes of Parquet that one core profiles as fast as two."""
 _SECOND = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 253_402_214_400
-"""The first second of the last day."""
-_LITERALS = {"timestamp": "timestamp'{}+00:00'", "timestamp_ntz": "timestamp_ntz'{}'", "date": "date'{}'"}
 
 
 class ConnectedTable:
@@ -102,11 +104,14 @@ class ConnectedTable:
             )
         return changes_since(self.log, seen, self._origin)
 
-    def frame(self, spark: SparkSession, version: int | None = None) -> DataFrame:
+    def frame(
+        self, spark: SparkSession, version: int | None = None, *, values_only: bool = False
+    ) -> DataFrame:
         """
         Its rows after ``select_expr``.
 
         :param version: Another version than the one it was looked at.
+        :param values_only: See :func:`aporia_provider.engine.read.read`.
         :raises aporia_provider.errors.AporiaError: if it cannot be read.
         """
         source = self.source
@@ -119,7 +124,47 @@ class ConnectedTable:
             }
             source = source.model_copy(update={"read_options": {**kept, _VERSION: str(pinned)}})
         with self.reading():
-            return read(spark, source, embedded=self.embedded, sample_by=self.dataset.id_column)
+            return read(
+                spark,
+                source,
+                embedded=self.embedded,
+                sample_by=self.dataset.id_column,
+                values_only=values_only,
+            )
+
+    def rows(
+        self,
+        spark: SparkSession,
+        columns: Iterable[str],
+        intervals: Sequence[Interval] | None = None,
+        untimed: bool = True,
+    ) -> DataFrame:
+        """
+        The rows of some times, of which every value is to be read.
+
+        :param columns: The columns that will be looked at.
+        :param intervals: See :meth:`between`.
+        :param untimed: See :meth:`between`.
+        :raises aporia_provider.errors.AporiaError: if they cannot be read.
+        """
+        # Rows without a time may be in any file.
+        values_only = self._hides_nan(spark, columns, None if untimed else intervals)
+        if values_only:
+            log.info("%s: files have NaN beside one value, so all of them are read", self.source.uri)
+        return self.between(self.frame(spark, values_only=values_only), intervals, untimed)
+
+    def _hides_nan(
+        self, spark: SparkSession, columns: Iterable[str], intervals: Sequence[Interval] | None
+    ) -> bool:
+        """Whether the engine would take NaN for numbers, see :mod:`aporia_provider.engine.constants`."""
+        if self.log is None:
+            return False
+        names = fractional(self.log, (self._origins.get(name) for name in columns))
+        if not names:
+            return False
+        files = self._files(self.log, intervals, names).constant(names)
+        with self.reading():
+            return hides_nan(spark, stored_types(self.log, names), rows_of(self.log, files))
 
     def between(self, frame: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> DataFrame:
         """
@@ -130,10 +175,7 @@ class ConnectedTable:
         """
         if intervals is None:
             return frame
-        column = quoted(self.dataset.timestamp_column)
-        literal = _LITERALS[str(dict(_columns(frame))[self.dataset.timestamp_column])]
-        terms = [f"({_within(column, literal, *interval)})" for interval in intervals]
-        return frame.where(" OR ".join([*terms, *([f"{column} IS NULL"] if untimed else [])]) or "false")
+        return between(frame, self.dataset.timestamp_column, intervals, untimed)
 
     def profile(
         self, rows: DataFrame, columns: Mapping[str, str], plan: ProfilePlan, extent: tuple[int, int] | None
@@ -177,35 +219,29 @@ class ConnectedTable:
 
     def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
         """How many files, and bytes, hold the rows of some times, if a log tells."""
+        return size_of(self._files(self.log, intervals)) if self.log else None
+
+    def _files(
+        self, log: DeltaLog, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()
+    ) -> FileStatistics:
         if intervals is None:
-            return self._extent(None, ())
+            return files_with(log, None, (), columns=columns)
         spans = [(start * _SECOND, end * _SECOND - 1) for start, end in intervals]
-        return self._extent(self._origin, spans, as_microseconds)
+        return files_with(log, self._origin, spans, as_microseconds, columns)
 
     def extent_of_ids(self, ids: IdRange | None) -> tuple[int, int] | None:
         """How many files, and bytes, hold the rows whose ids are in a range (all without), if a log tells."""
+        if self.log is None:
+            return None
         column = self._origins.get(self.dataset.id_column)
         if ids is None or column is None or self._kind(column) != ids.kind:
-            return self._extent(None, ())
-        return self._extent(column, [] if ids.least is None else [(ids.least, ids.greatest)])
+            return size_of(files_with(self.log, None, ()))
+        spans = [] if ids.least is None else [(ids.least, ids.greatest)]
+        return size_of(files_with(self.log, column, spans))
 
     def _kind(self, column: str) -> str | None:
         """Kind of the type of one of its columns."""
         return kind(dict(self.log.metadata.columns)[column]) if self.log else None
-
-    def _extent(
-        self,
-        column: str | None,
-        spans: Sequence[tuple[Any, Any]],
-        read_as: Callable[[Any], Any] = lambda bounds: bounds,
-    ) -> tuple[int, int] | None:
-        if self.log is None:
-            return None
-        files = self.log.files([column] if column else []).table
-        if column is not None:
-            files = files.filter(_overlaps(files, column, spans, read_as))
-        sizes = files["size_bytes"].to_pylist()
-        return len(sizes), sum(sizes)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -216,34 +252,3 @@ class ConnectedTable:
 
 def _columns(frame: DataFrame) -> list[tuple[str, Any]]:
     return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
-
-
-def _within(column: str, literal: str, start: int, end: int) -> str:
-    after = f"{column} >= {_literal(literal, start)}"
-    # No time is later than the year 9999, and none can be written.
-    return after if end > _LAST else f"{after} AND {column} < {_literal(literal, end)}"
-
-
-def _literal(template: str, seconds: int) -> str:
-    if template.startswith("date"):
-        return template.format((_EPOCH + timedelta(days=-(-seconds // 86_400))).date())
-    time = _EPOCH + timedelta(seconds=seconds)
-    return template.format(time.replace(tzinfo=None).isoformat(sep=" "))
-
-
-def _overlaps(
-    files: Any, column: str, spans: Sequence[tuple[Any, Any]], read_as: Callable[[Any], Any]
-) -> Any:
-    """Which files may have values in one of the spans, both ends included."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    low, high = (f"{kind}.{column}" for kind in ("min", "max"))
-    if low not in files.column_names or high not in files.column_names:
-        return pa.repeat(pa.scalar(True), len(files))
-    least, greatest = read_as(files[low]), read_as(files[high])
-    found = pa.chunked_array([pa.repeat(pa.scalar(False), len(files))])
-    for start, end in spans:
-        found = pc.or_(found, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
-    # Files that do not tell may have any.
-    return pc.fill_null(found, True)
