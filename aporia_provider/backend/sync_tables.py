@@ -23,7 +23,8 @@ class SyncRow(Base):
     ``position`` is where the tables were, ``report`` what the last sync that changed something did,
     ``fingerprint`` stands for what was profiled and how, and ``latest_version`` is the newest version of the
     table that was seen, whether it could be synced or not. ``started_at`` is when the last sync began, and
-    ``synced_at`` when the last one that succeeded did.
+    ``synced_at`` when the last one that succeeded did. ``grids`` are those of the stored states; the version
+    may have newer ones already.
     """
 
     __tablename__ = "aporia_sync"
@@ -39,6 +40,7 @@ class SyncRow(Base):
     seconds: Mapped[float | None] = mapped_column(Float())
     latest_version: Mapped[int | None] = mapped_column(BigInteger())
     error: Mapped[str | None]
+    grids: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ProfileRow(Base):

@@ -7,12 +7,15 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from scipy.stats import ks_2samp
 
+from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.numbers import NumericState
-from tests.backend.syncing import DAY, NOWHERE, House, bucket, labelled, served, spread
+from tests.backend.syncing import DAY, MODEL, NOWHERE, House, bucket, labelled, served, spread
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Outcome = tuple[int, int, Counter[tuple[float, bool]]]
@@ -316,7 +319,9 @@ class TestBaselines:
         house.write("training", spread(1, 1, 300, seed=1))
         assert not house.sync("serving", engine=NOWHERE)["changed"]
         house.sync("training")
+        assert_answers(house)
         status = house.sync("serving")
+        assert_answers(house)
         assert (status["buckets_recomputed"], status["rows_read"]) == (2, 60)
         assert status["reason"] == "what is profiled, or how, has changed"
         assert house.states("features.age") != own
@@ -362,6 +367,29 @@ class TestBaselines:
         status = house.sync()
         assert (status["reason"], status["rows_read"]) == ("some fields have bins only now", 10)
         house.check()
+
+
+def assert_answers(house: House) -> None:
+    """Statistics and drift of ``age`` are right, whichever bins its states are on."""
+    serving, training = (np.array(house.rows(name)["age"]) for name in ("serving", "training"))
+    wanted = {
+        "mean": serving.mean(),
+        "std": serving.std(),
+        "ks_distance": ks_2samp(serving, training).statistic,
+    }
+    questions = [
+        Metric(
+            id=name,
+            metric=name,
+            parameters=MetricParameters(column="age", minimum=1, minimum_baseline=1),
+            datasets=MetricDatasets(data=MetricDataset()),
+        )
+        for name in wanted
+    ]
+    (answer,) = house.registry.query_metrics(MetricsQuery(model_id=MODEL, metrics=questions))
+    for found in answer["metrics"]:
+        assert found["error"] is None, found
+        assert found["value"] == pytest.approx(wanted[found["id"]], rel=0, abs=found["bound"] + 1e-9)
 
 
 def ages_of(house: House, place: int | None) -> list[float]:

@@ -110,7 +110,8 @@ class _Asked:
         if self.subject.performance:
             return of_value(compute(name, state, self._performance()))
         given = self._parameters
-        question = Question(self.version.grid(self.subject.key), given.quantile, given.value)
+        grid = self.version.grid(self.metric.datasets.data.dataset_type, self.subject.key)
+        question = Question(grid, given.quantile, given.value)
         return statistic(name, self.subject.type_of(state), state, question)
 
     def _performance(self) -> dict[str, Any]:
@@ -124,7 +125,8 @@ class _Asked:
         name, key = baseline.model_version, self.subject.key
         version = self.version if name is None else self.sources.version(name)
         before = version.merged(baseline.dataset_type, key, self._baseline(baseline, within))
-        sides = Side(before, version.grid(key)), Side(state, self.version.grid(key))
+        grid = self.version.grid(self.metric.datasets.data.dataset_type, key)
+        sides = Side(before, version.grid(baseline.dataset_type, key)), Side(state, grid)
         return drift(self.metric.metric, *sides, zeros=self._parameters.zeros, minimum=self._minimum())
 
     def _minimum(self) -> Minimum:

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.rows import find_dataset, find_model, find_version
-from aporia_provider.backend.sync.profiles import read_baseline, read_profile
-from aporia_provider.backend.sync.work import Baseline
-from aporia_provider.backend.tables import DatasetRow, VersionRow
+from aporia_provider.backend.sync.profiles import read_profile
+from aporia_provider.backend.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.tables import VersionRow
 from aporia_provider.errors import NotFoundError
-from aporia_provider.monitoring.plan import Grid
+from aporia_provider.monitoring.plan import Grid, load_grids
 from aporia_provider.monitoring.states import State
 from aporia_provider.schema import VersionSchema
 
@@ -35,29 +35,20 @@ class VersionSource:
     def __init__(self, session: Session, row: VersionRow) -> None:
         self._session, self._row = session, row
         self._read: dict[tuple[str, str, Range], States] = {}
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._row.name
+        self._grids: dict[str, dict[str, Grid]] = {}
 
     @cached_property
     def schema(self) -> VersionSchema:
         """Its schema."""
         return VersionSchema.from_wire(self._row.registration)
 
-    @cached_property
-    def roles(self) -> frozenset[str]:
-        """Roles of its datasets."""
-        return frozenset(self._session.scalars(select(DatasetRow.role).filter_by(version_key=self._row.key)))
-
-    @cached_property
-    def _baseline(self) -> Baseline:
-        return read_baseline(self._session, self._row.key)
-
-    def grid(self, key: str) -> Grid | None:
-        """The grid that a field was counted on."""
-        return self._baseline.grids.get(key)
+    def grid(self, role: str, key: str) -> Grid | None:
+        """The grid that a field of a dataset was counted on."""
+        if role not in self._grids:
+            dataset = find_dataset(self._session, self._row, role)
+            stored = select(SyncRow.grids).filter_by(dataset_key=dataset.key, part=FIELDS)
+            self._grids[role] = load_grids(self._session.scalar(stored) or {})
+        return self._grids[role].get(key)
 
     def states(self, role: str, key: str, within: Range) -> States:
         """

@@ -61,6 +61,7 @@ def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
         untimed=changes.untimed,
         baseline=None if baseline is subject.baseline else baseline,
         extent=extent,
+        grids=_used(desk, role, baseline.grids),
     )
 
 
@@ -70,8 +71,14 @@ def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
 
 def _fingerprint(desk: Desk, role: str, grids: Mapping[str, Grid]) -> str:
     """Stands for everything that the states depend on besides the rows."""
-    subject, dataset = desk.subject, desk.subject.datasets[role]
-    keys = {f"{category}.{name}" for category, name, _ in dataset.columns(subject.schema)}
-    used = {key: grid for key, grid in grids.items() if key in keys or key.rpartition("[")[0] in keys}
-    registered = {**dataset.serialize(), "sync": None}
-    return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, dump_grids(used))
+    subject = desk.subject
+    registered = {**subject.datasets[role].serialize(), "sync": None}
+    used = dump_grids(_used(desk, role, grids))
+    return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, used)
+
+
+def _used(desk: Desk, role: str, grids: Mapping[str, Grid]) -> dict[str, Grid]:
+    """The grids of the fields that a dataset has."""
+    columns = desk.subject.datasets[role].columns(desk.subject.schema)
+    keys = {f"{category}.{name}" for category, name, _ in columns}
+    return {key: grid for key, grid in grids.items() if key in keys or key.rpartition("[")[0] in keys}

@@ -19,7 +19,7 @@ from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, SyncRow
 from aporia_provider.backend.tables import DatasetRow, utc_now
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.changes import Position
-from aporia_provider.monitoring.plan import ROWS
+from aporia_provider.monitoring.plan import ROWS, dump_grids
 from aporia_provider.monitoring.rows import RowState
 
 
@@ -57,7 +57,13 @@ class Records:
             raise
         if result is None:
             return False
-        values = {"started_at": started, "synced_at": started, "seconds": time.monotonic() - clock}
+        values: dict[str, Any] = {
+            "started_at": started,
+            "synced_at": started,
+            "seconds": time.monotonic() - clock,
+        }
+        if result.changed and result.seen.fingerprint != seen.fingerprint:
+            values["grids"] = dump_grids(result.grids)
         self._done(key, part, role, result, values)
         return result.changed
 

@@ -85,6 +85,7 @@ class Result:
     :param untimed: Whether the rows without a time were recomputed.
     :param baseline: New grids, if any were made.
     :param extent: How many files and bytes hold the rows that were read, if a log tells.
+    :param grids: Those of the states, by the keys of fields.
     """
 
     seen: Seen
@@ -94,6 +95,7 @@ class Result:
     untimed: bool = False
     baseline: Baseline | None = None
     extent: tuple[int, int] | None = (0, 0)
+    grids: Mapping[str, Grid] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Float()),
         sa.Column("latest_version", sa.BigInteger()),
         sa.Column("error", sa.Text()),
+        sa.Column("grids", sa.JSON()),
         sa.UniqueConstraint("dataset_key", "part", name="uq_aporia_sync_dataset_key_part"),
     )
     create(
