@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.data_sources import JDBCDataSource
+from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers
 from tests.backend.syncing import (
+    MODEL,
     NOWHERE,
+    VERSION,
     House,
     assert_equal_rows,
     assert_synced,
@@ -184,6 +189,43 @@ class TestSources:
             assert (status["table_version"], status["lag"]) == (None, None)
             assert_equal_rows(house, pa.concat_tables(everything))
         house.check()
+
+
+class TestSourcesThatNoEngineReads:
+    """They are registered, and everything else of their version goes on."""
+
+    def connect(self, house: House, role: Any) -> None:
+        columns: dict[str, Any] = {"id_column": "id", "timestamp_column": "at"}
+        if role == "actuals":
+            columns["labels"] = {"score": "churned"}
+        source = JDBCDataSource(url="jdbc:postgresql://db/churn", query="select 1", user="u", password="p")
+        house.registry.connect_dataset(role, MODEL, VERSION, data_source=source, **columns)
+
+    def test_the_baseline(self, house: House) -> None:
+        self.connect(house, "training")
+        house.connect("serving")
+        house.write("serving", spread(1, 2, 30))
+        assert work(house.sync())[:3] == (True, 2, 60)
+        assert_synced(house)
+        with pytest.raises(ValidationError, match="would need a JDBC driver"):
+            house.sync("training")
+        assert [due["role"] for due in house.registry.get_due_datasets()] == ["serving"]
+
+    def test_a_baseline_that_comes_later(self, house: House) -> None:
+        house.connect("serving")
+        house.write("serving", spread(1, 2, 30))
+        house.sync()
+        self.connect(house, "training")
+        house.write("serving", spread(3, 3, 5))
+        assert work(house.sync())[:3] == (True, 1, 5)
+        assert_synced(house)
+
+    def test_the_labels(self, house: House) -> None:
+        self.connect(house, "actuals")
+        house.connect("serving")
+        house.write("serving", spread(1, 2, 30))
+        status = house.sync()
+        assert (status["status"], status["performance"]) == ("synced", None)
 
 
 def write_file(path: Path, rows: pa.Table) -> None:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from aporia_provider.backend.sync.planning import DatasetPlan, fields_plan
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import Baseline, Desk
+from aporia_provider.datasets import ROLES
 from aporia_provider.monitoring.plan import FieldPlan, Grid
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-# The best baseline first.
-BASELINES = ("training", "testing", "serving", "actuals")
 
 
 def baseline_for(desk: Desk, role: str, plan: DatasetPlan, rows: DataFrame) -> Baseline:
@@ -29,8 +27,9 @@ def baseline_for(desk: Desk, role: str, plan: DatasetPlan, rows: DataFrame) -> B
     :raises aporia_provider.errors.AporiaError: if the baseline's table cannot be read.
     """
     known = desk.subject.baseline
-    best = next(candidate for candidate in BASELINES if candidate in desk.subject.datasets)
-    if known.role is None or BASELINES.index(best) < BASELINES.index(known.role):
+    best = next(candidate for candidate in ROLES if candidate in desk.subject.readable)
+    # The best baseline comes first among the roles.
+    if known.role is None or ROLES.index(best) < ROLES.index(known.role):
         better = _made_from(desk, best)
         known = better if better.grids else known
     missing = [field for field in plan.fields if field.key not in known.grids]

@@ -86,6 +86,6 @@ def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
     parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [
         (role, FIELDS, lambda seen: sync_fields(desk, role, seen))
     ]
-    if role in (SERVING, ACTUALS) and SERVING in desk.subject.datasets:
+    if role in (SERVING, ACTUALS) and SERVING in desk.subject.readable:
         parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
     return [part for owner, part, work in parts if records.sync(owner, part, work, full)]

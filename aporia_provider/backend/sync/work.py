@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aporia_provider.backend.sync.buckets import Interval
 from aporia_provider.backend.sync.table import ConnectedTable
+from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.changes import Position
@@ -53,6 +54,12 @@ class Subject:
     period: str
     datasets: Mapping[str, DatasetConnection]
     baseline: Baseline
+
+    @property
+    def readable(self) -> frozenset[str]:
+        """Roles of the datasets that an engine can read; the others are no more than registered."""
+        listed = self.datasets.items()
+        return frozenset(role for role, dataset in listed if isinstance(dataset.data_source, S3DataSource))
 
     @property
     def seconds(self) -> int:
