@@ -21,6 +21,7 @@ _SAMPLE_CELLS = 4_000_000
 _PARTS = 1_000_000
 # Sail 0.7 panics where all that it is to hash is the same in all rows of a file; it cannot know that of this.
 _ZERO = "cast(0 * rand() AS bigint)"
+_MOMENT = f"unix_micros(cast({TIME} AS timestamp))"
 
 
 def projected(
@@ -75,7 +76,8 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     """
     Make the grids of a baseline, from a sample of it if it is large.
 
-    The hashes of ids choose the sample, so the same table always has the same grids.
+    Hashes of ids and times choose the sample, so the same table has the same grids, however it is stored, and
+    an id that is in many rows does not bring all of them.
 
     :param frame: Columns as :func:`projected` makes them.
     :param fields: The fields; those without values get no grid.
@@ -87,8 +89,15 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     fields = tuple(fields)
     wanted = min(_SAMPLE_ROWS, _SAMPLE_CELLS // max(1, len(fields)))
     rows = frame.count()
-    if rows > wanted:
-        frame = frame.where(f"pmod(xxhash64({ID}), {_PARTS}) < {max(1, wanted * _PARTS // rows)}")
-    # One partition, so that one call sees all rows.
-    answer = grids_in(frame.repartition(1), fields, embedded)
-    return load_grids(json.loads(answer[0]["grids"])) if answer else {}
+    if rows <= wanted:
+        samples = [frame]
+    else:
+        share = max(1, wanted * _PARTS // rows)
+        chosen = frame.where(f"pmod(xxhash64({ID}, {_MOMENT}, {_ZERO}), {_PARTS}) < {share}")
+        # Rows that all have the same id and time are all chosen, or none.
+        samples = [chosen.limit(2 * wanted), frame.limit(wanted)]
+    for sample in samples:
+        # One partition, so that one call sees all rows.
+        if answer := grids_in(sample.repartition(1), fields, embedded):
+            return load_grids(json.loads(answer[0]["grids"]))
+    return {}

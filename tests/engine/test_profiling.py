@@ -98,6 +98,29 @@ class TestBaseline:
         assert abs(grid.boundaries[4] - 2_000) < 4 * 4_000 * 0.5 / 1_000**0.5
         assert (grid.edges[0], grid.edges[-1]) != (0.0, np.nextafter(3_999.0, np.inf))
 
+    def test_ids_that_are_in_many_rows(
+        self, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Eight ids, each with numbers of its own: a sample of ids would know but some of the numbers."""
+        monkeypatch.setattr(profiling, "_SAMPLE_ROWS", 1_000)
+        ids = [str(n % 8) for n in range(8_000)]
+        table = rows(pa.array(ids), np.arange(8_000.0) % 8 * 100)
+        table = table.set_column(1, "at", pa.array(range(8_000), pa.int64()).cast(TIME))
+        grid = grids_of(frame(spark, tmp_path, table), [FIELD])[FIELD.key]
+        assert isinstance(grid, NumericGrid)
+        assert set(range(0, 800, 100)) <= set(grid.edges)
+
+    def test_rows_that_all_have_one_id_and_time(
+        self, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(profiling, "_SAMPLE_ROWS", 10)
+        values = np.arange(400.0)
+        for place in range(8):
+            table = rows(pa.array([f"only {place}"] * 400), values)
+            grid = grids_of(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key]
+            assert isinstance(grid, NumericGrid)
+            assert 2 < len(grid.edges) <= 21
+
     def test_an_empty_one_has_no_grids(self, spark: Any, tmp_path: Path) -> None:
         assert grids_of(frame(spark, tmp_path, rows(pa.array([], pa.string()))), [FIELD]) == {}
 
