@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,27 @@ class TestLabels:
         pair.write("actuals", labelled(8, {"a2": True}))
         assert relabel(pair)["reason"].endswith("labels: the table was dropped and made anew")
         assert [found[1] for _, found in sorted(outcomes(pair).items())] == [1, 0]
+        check(pair)
+
+    def test_deleted_while_the_version_before_is_gone_from_the_log(self, pair: House) -> None:
+        for known, ids in ((8, {"a1": True}), (9, {"a2": True})):
+            pair.write("actuals", labelled(known, ids))
+        pair.sync("actuals")
+        pair.write("actuals", labelled(10, {"b1": False}))
+        pair.delta("actuals").delete("id = 'b1'")
+        pair.delta("actuals").create_checkpoint()
+        for version in (0, 1, 2):
+            Path(pair.path("actuals"), "_delta_log", f"{version:020}.json").unlink()
+        assert "removed labels are gone from the disk" in relabel(pair)["reason"]
+        check(pair)
+
+    def test_many_commits_at_once(self, pair: House) -> None:
+        """An engine looks for all times at once, so there must not be too many of them."""
+        pair.sync("actuals")
+        for known in range(70):
+            pair.write("actuals", labelled(8 + known / 4, {"a1": bool(known % 2)}))
+        status = relabel(pair)
+        assert (status["buckets_recomputed"], status["rows_read"]) == (1, 4)
         check(pair)
 
     def test_compacted(self, pair: House) -> None:

@@ -13,7 +13,7 @@ from aporia_provider.backend.sync.planning import performance_plan, with_score_e
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
 from aporia_provider.engine.labels import IdRange, id_range, labelled_buckets, with_latest_labels, within
-from aporia_provider.errors import NotFoundError
+from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
 from aporia_provider.monitoring.profile import Profile
@@ -36,10 +36,10 @@ def sync_performance(desk: Desk, seen: Seen) -> Result | None:
 
     :param desk: The version.
     :param seen: How far it was synced.
-    :return: None if the version has no such predictions.
+    :return: None if the version has no such predictions, or one of the datasets is nothing an engine reads.
     :raises aporia_provider.errors.AporiaError: if one of the tables cannot be read.
     """
-    if not {SERVING, ACTUALS} <= set(desk.subject.datasets):
+    if not {SERVING, ACTUALS} <= desk.subject.readable:
         return None
     comparison = _Comparison(desk, seen)
     if not comparison.outcomes:
@@ -105,22 +105,18 @@ class _Comparison:
 
     def _labelled(self, changes: Changes) -> list[int | None] | None:
         """Buckets of the predictions whose labels changed; None if that cannot be told any more."""
-        versions = [None, self._seen.positions[ACTUALS].version] if changes.removed else [None]
-        found: list[int | None] = []
+        found = self._labelled_at(None, changes)
+        if not changes.removed:
+            return found
         try:
-            for version in versions:
-                found += self._labelled_at(version, changes)
-        except NotFoundError:
-            # Removed labels are known from the files that held them, and those may have been vacuumed.
-            if not changes.removed:
-                raise
+            return found + self._labelled_at(self._seen.positions[ACTUALS].version, changes)
+        except (NotFoundError, ValidationError):
+            # Removed labels are known from the files that held them, and those, or their log, may be gone.
             return None
-        return found
 
     def _labelled_at(self, version: int | None, changes: Changes) -> list[int | None]:
         labels = self._known if version is None else self._actuals.frame(self._desk.spark, version)
-        second = [(start // _SECOND, -(-end // _SECOND)) for start, end in changes.intervals]
-        changed = self._actuals.between(labels, second, changes.untimed)
+        changed = self._actuals.between(labels, whole_buckets(changes.intervals, 1), changes.untimed)
         dataset = self._serving.dataset
         with self._serving.reading(), self._actuals.reading():
             return labelled_buckets(
