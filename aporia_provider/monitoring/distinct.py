@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ID_CAPACITY = 1024
-VALUE_CAPACITY = 256
+VALUE_CAPACITY = 2048
+KEPT_VALUES = 256
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def _kept(hashes: NDArray[np.int64], level: int) -> NDArray[np.bool_]:
 @dataclass(frozen=True)
 class ValueSample:
     """
-    How often texts occur: all of them up to a capacity, then a sample as :class:`IdSample` takes it.
+    How often texts occur: all of them up to a capacity, then a sample as :class:`IdSample` takes it. What the
+    database keeps is smaller, see :meth:`settled`.
 
     :param level: How many times the space of hashes was halved.
     :param counts: Text to how often it occurs, exact.
@@ -86,11 +88,16 @@ class ValueSample:
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> ValueSample:
         """Make it from counts by text."""
-        return cls()._fitted(counts, True)
+        return cls()._fitted(counts, True, VALUE_CAPACITY)
 
     def __add__(self, other: ValueSample) -> ValueSample:
         added = TALLY.add(dict(self.counts), dict(other.counts))
-        return ValueSample(max(self.level, other.level))._fitted(added, self.level == other.level)
+        higher = ValueSample(max(self.level, other.level))
+        return higher._fitted(added, self.level == other.level, VALUE_CAPACITY)
+
+    def settled(self) -> ValueSample:
+        """The sample of a whole bucket, of no more texts than are kept."""
+        return self._fitted(self.counts, True, KEPT_VALUES)
 
     @property
     def distinct(self) -> int:
@@ -101,13 +108,13 @@ class ValueSample:
         """What the database keeps."""
         return {"level": self.level, "counts": dict(self.counts)}
 
-    def _fitted(self, counts: Mapping[str, int], of_this_level: bool) -> ValueSample:
+    def _fitted(self, counts: Mapping[str, int], of_this_level: bool, capacity: int) -> ValueSample:
         """A sample of this level at least, of texts all of which may be known to belong to it."""
         texts, level = list(counts), self.level
-        if not of_this_level or len(texts) > VALUE_CAPACITY:
+        if not of_this_level or len(texts) > capacity:
             kept, hashes = np.arange(len(texts)), text_hashes(texts)
             kept = kept[_kept(hashes, level)]
-            while len(kept) > VALUE_CAPACITY:
+            while len(kept) > capacity:
                 level += 1
                 kept = kept[_kept(hashes[kept], level)]
             texts = [texts[place] for place in kept.tolist()]

@@ -105,6 +105,10 @@ class State:
             **{name: rule.add(one[name], another[name]) for name, rule in _rules(type(self)).items()}
         )
 
+    def settled(self) -> Self:
+        """The state of a whole bucket, without what is of use only as long as rows are added."""
+        return self
+
     def to_json(self) -> dict[str, Any]:
         """What the database keeps. Parts that are nothing are left out."""
         rules = _rules(type(self))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from aporia_provider.monitoring.distinct import SAMPLE, ValueSample
+from aporia_provider.monitoring.distinct import KEPT_VALUES, SAMPLE, ValueSample
 from aporia_provider.monitoring.states import GREATEST, LEAST, TALLY, TOTAL, State, part
 
 if TYPE_CHECKING:
     from aporia_provider.monitoring.grid import CategoryGrid
 
 _LONGEST = 200
+_FREQUENT = 64
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class ValueState(State):
     :param nulls: Rows without a value.
     :param known: Counts of the categories of the grid.
     :param others: Counts of all other texts, sampled if there are many.
+    :param frequent: Counts of those of them that were most frequent in their buckets, if there are many.
     :param other_count: How often those occur.
     :param length: Sum of the lengths, in characters.
     :param shortest: Least length.
@@ -38,6 +41,7 @@ class ValueState(State):
     nulls: int = part(TOTAL)
     known: dict[str, int] = part(TALLY)
     others: ValueSample = part(SAMPLE)
+    frequent: dict[str, int] = part(TALLY)
     other_count: int = part(TOTAL)
     length: int = part(TOTAL)
     shortest: int | None = part(LEAST)
@@ -70,6 +74,23 @@ class ValueState(State):
             shortest=shortest,
             longest=longest,
         )
+
+    def settled(self) -> ValueState:
+        """The state of a whole bucket, in which a frequent text is not lost among many rare ones."""
+        counts = self.others.counts
+        if len(counts) <= KEPT_VALUES:
+            return self
+        most = heapq.nsmallest(_FREQUENT, counts.items(), key=lambda item: (-item[1], item[0]))
+        return replace(self, others=self.others.settled(), frequent=dict(most))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """
+        How often texts occur, as far as it is known.
+
+        Over several buckets, a text that was frequent in some of them only may occur more often.
+        """
+        return {**self.frequent, **self.known, **self.others.counts}
 
     @property
     def count(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from collections import Counter
 from decimal import Decimal
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.plan import FieldPlan
+from aporia_provider.monitoring.states import read_state
 from aporia_provider.monitoring.values import ValueState, shortened
 from aporia_provider.monitoring.vectors import VectorGrid, VectorState
 from tests.monitoring.columns import KEY, KINDS, array_of, grids_of, states_of
@@ -185,12 +187,29 @@ class TestTexts:
         state = texts(pa.array(values), grid=CategoryGrid(("city 1", "nowhere")))
         counts = Counter(values)
         assert state.known == {"city 1": counts.pop("city 1")}
-        assert (state.others.level > 0, len(state.others.counts) <= 256) == (True, True)
-        assert {text: counts[text] for text in state.others.counts} == state.others.counts
-        assert (state.count, state.other_count) == (len(values), counts.total())
-        deviation = math.sqrt(len(counts) * (2**state.others.level - 1))
-        assert abs(state.distinct - len(counts) - 1) < 3 * deviation
-        assert len(str(state.to_json())) < 256 * 60
+        for at_most, kept in ((2_048, state), (256, state.settled())):
+            assert (kept.others.level > 0, len(kept.others.counts) <= at_most) == (True, True)
+            assert {text: counts[text] for text in kept.counts if text != "city 1"} == {
+                **kept.frequent,
+                **kept.others.counts,
+            }
+            assert (kept.count, kept.other_count) == (len(values), counts.total())
+            deviation = math.sqrt(len(counts) * (2**kept.others.level - 1))
+            assert abs(kept.distinct - len(counts) - 1) < 3 * deviation
+        assert len(str(state.settled().to_json())) < 320 * 60
+
+    def test_a_frequent_new_category_is_not_lost_among_rare_ones(self) -> None:
+        for seed in range(20):
+            rare = [f"{seed} {place}" for place in range(2_000)]
+            state = texts(pa.array([*rare, *["flood"] * 500, *["wave"] * 20]), grid=CategoryGrid(("known",)))
+            kept = read_state(json.loads(json.dumps(state.settled().to_json())))
+            assert isinstance(kept, ValueState)
+            assert (kept.counts["flood"], kept.counts["wave"]) == (500, 20)
+            assert (kept.others.level > 0, len(kept.counts) <= 256 + 64) == (True, True)
+            twice = kept + kept
+            assert (twice.counts["flood"], twice.other_count) == (1_000, 5_040)
+            # Of texts that are equally frequent the lesser ones.
+            assert set(kept.frequent) == {"flood", "wave", *sorted(rare)[:62]}
 
 
 class TestArrays:

@@ -15,7 +15,6 @@ from aporia_provider.backend.sync_tables import GridRow, ProfileRow
 from aporia_provider.backend.tables import utc_now
 from aporia_provider.monitoring.plan import dump_grids, load_grids
 from aporia_provider.monitoring.profile import Profile
-from aporia_provider.monitoring.rows import RowState
 from aporia_provider.monitoring.states import State, read_state
 
 _AT_ONCE = 500
@@ -41,8 +40,9 @@ def replace_profile(
         within = [ProfileRow.bucket.between(start, end - 1) for start, end in intervals]
         old = old.where(or_(*within, *([ProfileRow.bucket.is_(None)] if untimed else []), false()))
     session.execute(old)
+    of = {"dataset_key": dataset_key, "part": part}
     rows = [
-        {"dataset_key": dataset_key, "part": part, "field": key, "bucket": bucket, "state": _settled(state)}
+        {**of, "field": key, "bucket": bucket, "state": state.settled().to_json()}
         for (bucket, key), state in states.items()
     ]
     for start in range(0, len(rows), _AT_ONCE):
@@ -88,7 +88,3 @@ def _between(query: Select[Any], start: int | None, end: int | None) -> Select[A
     if start is not None:
         query = query.where(ProfileRow.bucket >= start)
     return query if end is None else query.where(ProfileRow.bucket < end)
-
-
-def _settled(state: State) -> dict[str, Any]:
-    return (state.settled() if isinstance(state, RowState) else state).to_json()
