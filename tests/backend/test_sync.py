@@ -114,7 +114,7 @@ class TestCommits:
 
     def test_everything_again_on_demand(self, serving: House) -> None:
         status = serving.sync(full=True)
-        assert work(status) == (True, 5, 50, 5)
+        assert work(status) == (False, 5, 50, 5), "and nothing else came out"
         assert_synced(serving)
 
     def test_an_older_version_restored(self, serving: House) -> None:

@@ -189,6 +189,8 @@ class TestSources:
             assert (status["table_version"], status["lag"]) == (None, None)
             assert_equal_rows(house, pa.concat_tables(everything))
         house.check()
+        status = house.sync()
+        assert (status["changed"], status["changed_parts"], status["rows_read"]) == (False, [], 12)
 
 
 class TestSourcesThatNoEngineReads:

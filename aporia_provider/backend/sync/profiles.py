@@ -49,6 +49,16 @@ def replace_profile(
         session.execute(insert(ProfileRow), rows[start : start + _AT_ONCE])
 
 
+def is_stored(session: Session, dataset_key: int, part: str, states: Profile) -> bool:
+    """Whether exactly these states are there already."""
+    query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state)
+    rows = session.execute(query.filter_by(dataset_key=dataset_key, part=part))
+    known = {(bucket, field): state for bucket, field, state in rows}
+    return known.keys() == states.keys() and all(
+        read_state(known[place]) == state.settled() for place, state in states.items()
+    )
+
+
 def read_profile(
     session: Session,
     dataset_key: int,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.rows import upsert
 from aporia_provider.backend.sync.leases import Lease
-from aporia_provider.backend.sync.profiles import read_profile, replace_profile, store_baseline
+from aporia_provider.backend.sync.profiles import is_stored, read_profile, replace_profile, store_baseline
 from aporia_provider.backend.sync.work import Desk, Result, Seen
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, SyncRow
 from aporia_provider.backend.tables import DatasetRow, utc_now
@@ -44,7 +44,7 @@ class Records:
         :param part: The part.
         :param work: Does it, given how far it was synced.
         :param full: Whether to do as if it never was.
-        :return: Whether anything was recomputed.
+        :return: Whether anything that is stored has changed.
         """
         started, clock = utc_now(), time.monotonic()
         key, seen = self._seen(role, part)
@@ -64,8 +64,7 @@ class Records:
         }
         if result.changed and result.seen.fingerprint != seen.fingerprint:
             values["grids"] = dump_grids(result.grids)
-        self._done(key, part, role, result, values)
-        return result.changed
+        return self._done(key, part, role, result, values)
 
     def _seen(self, role: str, part: str) -> tuple[int, Seen]:
         with self._database.reading() as session:
@@ -83,7 +82,7 @@ class Records:
             if self._lease.renew(session):
                 upsert(session, SyncRow, {"dataset_key": key, "part": part}, values)
 
-    def _done(self, key: int, part: str, role: str, result: Result, values: Mapping[str, Any]) -> None:
+    def _done(self, key: int, part: str, role: str, result: Result, values: Mapping[str, Any]) -> bool:
         positions = {role: asdict(position) for role, position in result.seen.positions.items()}
         kept = {
             **values,
@@ -95,13 +94,17 @@ class Records:
         }
         with self._database.writing() as session:
             self._lease.confirm(session)
-            if result.changed:
+            # Files without a log are read each time, whether there is anything new or not.
+            whole = result.intervals is None
+            same = not result.changed or (whole and is_stored(session, key, part, result.states))
+            if not same:
                 replace_profile(session, key, part, result.states, result.intervals, result.untimed)
             if result.baseline is not None:
                 store_baseline(session, self._version_key, result.baseline)
             upsert(session, SyncRow, {"dataset_key": key, "part": part}, kept)
         if result.baseline is not None:
             self._desk.adopt(result.baseline)
+        return not same
 
 
 def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:

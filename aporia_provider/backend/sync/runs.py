@@ -51,7 +51,7 @@ class Run:
         Sync a dataset, alone; parameters and errors as of
         :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`.
 
-        :return: The parts of which anything was recomputed.
+        :return: The parts of which anything has changed.
         """
         key, _ = self._subject()
         lease = Lease(self._scope.database, key, lease_seconds)
@@ -82,7 +82,7 @@ class Run:
 
 
 def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
-    """Sync the parts that a dataset has a share in; those of which anything was recomputed."""
+    """Sync the parts that a dataset has a share in; those of which anything has changed."""
     parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [
         (role, FIELDS, lambda seen: sync_fields(desk, role, seen))
     ]

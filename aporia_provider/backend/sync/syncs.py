@@ -55,8 +55,8 @@ class Syncs(Scope):
         :param full: Recompute everything, whatever the log says.
         :param patience: Seconds to wait for another sync of the same version.
         :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
-        :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything was recomputed, and
-            ``changed_parts``: what was, ``fields`` or ``performance``.
+        :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything that is
+            known has changed, and ``changed_parts``: what has, ``fields`` or ``performance``.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """
         from aporia_provider.backend.sync.runs import Run
