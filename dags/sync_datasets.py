@@ -7,7 +7,7 @@ registry, which is the database that ``[aporia] database_url`` names.
 
 A dataset is due when the ``schedule`` it was connected with has come round; one without a schedule is always
 due. To stop syncing a version that is no longer used, turn its syncs off with ``SetSyncEnabledOperator``.
-A run maps over at most ``[core] max_map_length`` datasets.
+If more are due than ``[core] max_map_length``, the others have their turn in the next runs.
 """
 
 from __future__ import annotations

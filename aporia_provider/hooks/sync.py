@@ -56,12 +56,15 @@ class SyncHook(AporiaHook):
 
     def get_due_datasets(self) -> list[dict[str, str]]:
         """
-        The datasets whose next sync is due, for tasks that are mapped over them.
+        The datasets whose next sync is due, for tasks that are mapped over them: no more than Airflow maps
+        over (``[core] max_map_length``), those first whose last sync is longest ago.
 
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
         """
+        from airflow.configuration import conf
+
         with self.get_conn() as registry:
-            return registry.get_due_datasets()
+            return registry.get_due_datasets(limit=conf.getint("core", "max_map_length"))
 
     def sync_dataset(
         self, model_id: str, model_version: str, role: Role, *, engine: str | None = None, full: bool = False

@@ -199,6 +199,19 @@ class TestDue:
         nightly.registry.set_sync_enabled("churn", "v1", True)
         assert len(self.due(nightly)) == 3
 
+    def test_where_there_is_no_room_for_all_each_has_its_turn(self, house: House) -> None:
+        for role in ("training", "serving", "actuals"):
+            house.connect(role)
+            house.write(role, labelled(8, {}) if role == "actuals" else spread(1, 1, 3))
+        turns = []
+        for _ in range(4):
+            (due,) = house.registry.get_due_datasets(limit=1)
+            turns.append(due["role"])
+            house.sync(due["role"])
+        assert (turns[:3], turns[3]) == (["training", "serving", "actuals"], "training")
+        found = house.registry.get_due_datasets(limit=2)
+        assert [due["role"] for due in found] == ["serving", "actuals"]
+
     def test_without_a_schedule_it_is_always_due(self, house: House) -> None:
         house.connect("serving")
         house.write("serving", spread(1, 1, 3))

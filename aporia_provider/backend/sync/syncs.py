@@ -85,13 +85,16 @@ class Syncs(Scope):
             version = find_version(session, self.environment, model_id, model_version)
             return status(session, find_dataset(session, version, role))
 
-    def get_due_datasets(self, now: datetime | None = None) -> list[dict[str, str]]:
+    def get_due_datasets(
+        self, now: datetime | None = None, *, limit: int | None = None
+    ) -> list[dict[str, str]]:
         """
         The datasets whose next sync is due: those that are enabled, and whose schedule (cron, UTC) has come
         round since their last good sync. One without a schedule is always due; one that the engine cannot
         read never is.
 
         :param now: The time; now without.
+        :param limit: At most so many, those whose last sync began longest ago.
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
         """
         now = now or utc_now()
@@ -104,12 +107,16 @@ class Syncs(Scope):
         )
         with self.database.reading() as session:
             found = [
-                {"model_id": model, "model_version": version, "role": dataset.role}
+                (
+                    _started_at(session, dataset),
+                    {"model_id": model, "model_version": version, "role": dataset.role},
+                )
                 for model, version, dataset in session.execute(query)
                 if dataset.registration["data_source"]["type"] == S3DataSource.type
                 and _is_due(dataset.registration["sync"].get("schedule"), _synced_at(session, dataset), now)
             ]
-        return sorted(found, key=lambda item: ROLES.index(item["role"]))
+        longest_ago = sorted(found, key=lambda item: item[0])[:limit]
+        return sorted((due for _, due in longest_ago), key=lambda item: ROLES.index(item["role"]))
 
     def _check(self, model_id: str, model_version: str, role: Role) -> None:
         _check_role(role)
@@ -126,6 +133,12 @@ def _synced_at(session: Session, dataset: DatasetRow) -> datetime | None:
     """When all parts of a dataset had been synced for the last time."""
     times = session.scalars(select(SyncRow.synced_at).filter_by(dataset_key=dataset.key)).all()
     return min((time for time in times if time), default=None) if None not in times else None
+
+
+def _started_at(session: Session, dataset: DatasetRow) -> float:
+    """When a sync of it last began, in seconds since 1970; 0 if none ever did."""
+    times = session.scalars(select(SyncRow.started_at).filter_by(dataset_key=dataset.key))
+    return max((time.timestamp() for time in times), default=0.0)
 
 
 def _is_due(schedule: str | None, synced_at: datetime | None, now: datetime) -> bool:
