@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import kind, quoted
+from aporia_provider.engine.times import bucket_start
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -107,9 +108,7 @@ def labelled_buckets(
     ids = labels.selectExpr(f"{_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
     candidates = within(predictions, identifier, id_range(labels, id_column))
     matched = candidates.join(ids, on=_expression(f"{_text(identifier)} = {_ID}"), how="leftsemi")
-    # Whole numbers: a fraction of a second is lost in a double.
-    moment, length = f"unix_micros(cast({quoted(time)} AS timestamp))", seconds * 1_000_000
-    found = matched.selectExpr(f"{moment} - pmod({moment}, {length}) AS bucket").distinct().toArrow()
+    found = matched.selectExpr(f"{bucket_start(quoted(time), seconds)} AS bucket").distinct().toArrow()
     return [None if start is None else start // 1_000_000 for start in found.column("bucket").to_pylist()]
 
 

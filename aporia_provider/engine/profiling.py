@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.columns.types import quoted
 from aporia_provider.engine.queries import gathered
+from aporia_provider.engine.times import microseconds
 from aporia_provider.monitoring.plan import ID, ROWS, TIME, FieldPlan, Grid, ProfilePlan
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _SAMPLE_CELLS = 4_000_000
 _PARTS = 1_000_000
 # Sail 0.7 panics where all that it is to hash is the same in all rows of a file; it cannot know that of this.
 _ZERO = "cast(0 * rand() AS bigint)"
-_MOMENT = f"unix_micros(cast({TIME} AS timestamp))"
 
 
 def projected(
@@ -93,7 +93,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
         samples = [frame]
     else:
         share = max(1, wanted * _PARTS // rows)
-        chosen = frame.where(f"pmod(xxhash64({ID}, {_MOMENT}, {_ZERO}), {_PARTS}) < {share}")
+        chosen = frame.where(f"pmod(xxhash64({ID}, {microseconds(TIME)}, {_ZERO}), {_PARTS}) < {share}")
         # Rows that all have the same id and time are all chosen, or none.
         samples = [chosen.limit(2 * wanted), frame.limit(wanted)]
     for sample in samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.engine.times import bucket_start
 from aporia_provider.monitoring.plan import ID, TIME, OutcomePlan
 
 if TYPE_CHECKING:
@@ -22,11 +23,10 @@ def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
     :param seconds: Length of a bucket.
     :return: The same columns, of arrays, the best candidates first; of two with one score the id decides.
     """
-    bucket = f"cast(floor(cast(cast({TIME} AS timestamp) AS double) / {seconds}) AS bigint)"
     prediction, label = outcome.prediction, outcome.label
     candidates = frame.where(f"{outcome.query} IS NOT NULL").selectExpr(
         f"cast({outcome.query} AS string) AS query",
-        f"{bucket} AS bucket",
+        f"{bucket_start(TIME, seconds)} AS bucket",
         TIME,
         f"struct({prediction}, {ID}, {label}) AS candidate",
     )

@@ -1,4 +1,4 @@
-"""Rows of some times."""
+"""Times inside the engine: the rows of some, and the buckets that they fall into."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ def between(
     column, literal = quoted(timestamp_column), _LITERALS[str(types[timestamp_column])]
     terms = [f"({_within(column, literal, *interval)})" for interval in intervals]
     return frame.where(" OR ".join([*terms, *([f"{column} IS NULL"] if untimed else [])]) or "false")
+
+
+def microseconds(column: str) -> str:
+    """Expression for the microseconds since 1970 of a column of times, as it is written."""
+    return f"unix_micros(cast({column} AS timestamp))"
+
+
+def bucket_start(column: str, seconds: int) -> str:
+    """
+    Expression for where the bucket of a time begins, in microseconds since 1970.
+
+    In whole numbers, since a double has no room for the microseconds of a late time.
+
+    :param column: Column of times, as it is written.
+    :param seconds: Length of a bucket.
+    """
+    moment = microseconds(column)
+    return f"{moment} - pmod({moment}, {seconds * 1_000_000})"
 
 
 def _within(column: str, literal: str, start: int, end: int) -> str:

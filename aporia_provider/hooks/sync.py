@@ -61,7 +61,7 @@ class SyncHook(AporiaHook):
 
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
         """
-        from airflow.configuration import conf
+        from airflow.providers.common.compat.sdk import conf
 
         with self.get_conn() as registry:
             return registry.get_due_datasets(limit=conf.getint("core", "max_map_length"))
