@@ -14,7 +14,10 @@ from aporia_provider.vocabulary import Name, Vocabulary, one_of
 
 
 def _in_utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 of UTC") from None
 
 
 Time = Annotated[datetime, AfterValidator(_in_utc)]
@@ -73,7 +76,8 @@ class MetricParameters(Vocabulary):
 
     :param column: The field: its name, or with its category where fields of two categories share it
         (``features.age``). For performance, the prediction; without, the only one that has labels.
-    :param threshold: Score from which on a prediction is positive.
+    :param threshold: Score from which on a prediction is positive; without, 0.5 for probabilities, while
+        other scores take one.
     :param k: Ranking: how many places count, 1 to 12.
     :param class_name: The class of a ``*_per_class`` metric.
     :param average: ``micro``, ``macro`` or ``weighted``.
@@ -110,6 +114,12 @@ class MetricDatasets(Vocabulary):
     data: MetricDataset
     baseline: MetricDataset | None = None
 
+    @model_validator(mode="after")
+    def _only_a_baseline_moves(self) -> MetricDatasets:
+        if self.data.time_period:
+            raise ValueError("data takes a time_range; time_period and skip_period are for the baseline")
+        return self
+
 
 class Metric(Vocabulary):
     """
@@ -134,7 +144,7 @@ class MetricsQuery(Vocabulary):
     :param model_id: The model.
     :param metrics: The questions.
     :param aggregation_period: ``hourly`` or ``daily``: an answer for each such part of the range that has
-        rows; without, one answer for the whole range.
+        rows, which at the ends of the range may be shorter; without, one answer for the whole range.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("model_id",)

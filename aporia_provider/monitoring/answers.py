@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any, Literal
 
 from aporia_provider.monitoring.contingency import ChiSquared
@@ -10,6 +13,10 @@ from aporia_provider.monitoring.outcomes import Distance, NotEnough
 from aporia_provider.monitoring.performance import Value
 
 Status = Literal["ok", "undefined", "insufficient_data"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_WHOLE = 2.0**53  # Beyond this, floats have gaps of more than one.
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class Answer:
     :param samples: How many values it is made from.
     :param baseline_samples: How many values it was compared with.
     :param noise: What the value would be on average without any drift, given both numbers of samples.
+    :param excess: What the value has above the noise, at least 0: what to judge drift by.
     :param bound: How far the exact value can be from this one, at most.
     :param p_value: How likely a value as great is without drift, where there is a test.
     :param shown: The value where there is too little data to decide by it.
@@ -34,6 +42,7 @@ class Answer:
     samples: int = 0
     baseline_samples: int | None = None
     noise: float | None = None
+    excess: float | None = None
     bound: float = 0.0
     p_value: float | None = None
     shown: Any = None
@@ -47,6 +56,29 @@ class Answer:
 def undefined(reason: str, samples: int = 0) -> Answer:
     """There is no such number."""
     return Answer(None, "undefined", samples, reason=reason)
+
+
+def of_number(number: Fraction | float, samples: int) -> Answer:
+    """A number, if a float can hold it."""
+    try:
+        return Answer(float(number), samples=samples)
+    except OverflowError:
+        return undefined("the number is too great for a float", samples)
+
+
+def in_time(found: Answer) -> Answer:
+    """An answer in microseconds since 1970 as a time, with its bound in seconds."""
+    if found.value is None:
+        return found
+    # The nearest float to the last moment of the year 9999 is the first moment after it.
+    micros = _LAST if found.value == float(_LAST) else round(found.value)
+    try:
+        moment = _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        reason = "the time is not in the years 1 to 9999: check the unit of the column, and odd values in it"
+        return undefined(reason, found.samples)
+    rounding = math.ulp(found.value) if abs(found.value) > _WHOLE else 0.0
+    return replace(found, value=moment.isoformat(), bound=(found.bound + rounding) / 1_000_000)
 
 
 def of_value(value: Value) -> Answer:
@@ -63,10 +95,10 @@ def of_distance(distance: Distance | NotEnough) -> Answer:
         return Answer(None, "insufficient_data", samples, baseline, reason=distance.reason)
     return Answer(
         distance.value,
-        "ok",
-        distance.samples,
-        distance.baseline_samples,
-        distance.noise,
-        distance.bound,
-        distance.p_value if isinstance(distance, ChiSquared) else None,
+        samples=distance.samples,
+        baseline_samples=distance.baseline_samples,
+        noise=distance.noise,
+        excess=distance.excess,
+        bound=distance.bound,
+        p_value=distance.p_value if isinstance(distance, ChiSquared) else None,
     )

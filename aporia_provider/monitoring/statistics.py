@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.answers import Answer, undefined
+from aporia_provider.monitoring.answers import Answer, in_time, of_number, undefined
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.quantiles import quantile
 from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.values import ValueState, shortened
 from aporia_provider.monitoring.vectors import VectorState
 from aporia_provider.nearest import nearest
 
@@ -63,7 +64,8 @@ def variance(state: NumericState, grid: NumericGrid | None, *, less: int = 0) ->
     Variance of the values.
 
     :param state: Their state.
-    :param grid: The grid of the state, which knows the centre that its squares were taken from.
+    :param grid: The grid of the state, which knows the centre that its squares were taken from. Where no
+        float holds one of them, the variance is too small.
     :param less: 0 divides by the number of values, 1 by one less (the protocol's ``variance``).
     :return: None if there are too few values.
     """
@@ -94,14 +96,35 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
         made = make(state, question.grid)
         if made is None:
             return undefined("there is one value only", state.finite)
-        return Answer(float(made), samples=state.finite)
+        return of_number(made, state.finite)
 
     return number
 
 
+def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
+    made = _number(make)
+
+    def of_squares(state: NumericState, question: Question) -> Answer:
+        if state.finite and _is_cut(state, question.grid):
+            reason = "squared distances from the baseline's mean are beyond the largest float"
+            return undefined(reason, state.finite)
+        return made(state, question)
+
+    return of_squares
+
+
+def _is_cut(state: NumericState, grid: NumericGrid | None) -> bool:
+    """Whether the state holds a square that no float can hold as the largest float."""
+    centre = grid.centre if grid else 0.0
+    # None is greater than those of the least and the greatest value, computed as the state computes them.
+    ends = [end - centre for end in (state.least, state.greatest) if end is not None]
+    return any(math.isinf(end * end) for end in ends)
+
+
 def _squared_sum(state: NumericState, grid: NumericGrid | None) -> Fraction:
     centre = Fraction(grid.centre if grid else 0)
-    return state.squares + 2 * centre * state.total - state.finite * centre * centre
+    # The squares are rounded, and so the sum of squares of zeros could be a little below zero.
+    return max(Fraction(0), state.squares + 2 * centre * state.total - state.finite * centre * centre)
 
 
 def _deviations(state: NumericState, grid: NumericGrid | None) -> Fraction | None:
@@ -118,34 +141,7 @@ def _quantile(state: NumericState, question: Question) -> Answer:
     share = question.quantile
     if share is None or not 0 <= share <= 1:
         raise ValidationError(f"quantile has to be from 0 to 1, not {share!r}")
-    return _at(state, question.grid, share)
-
-
-def _at(state: NumericState, grid: NumericGrid | None, share: float) -> Answer:
-    """A quantile, by linear interpolation inside of a bin; exact at both ends."""
-    if not state.finite or state.least is None or state.greatest is None:
-        return undefined("there are no values")
-    if share in (0, 1):
-        return Answer(state.greatest if share else state.least, samples=state.finite)
-    if grid is None:
-        return undefined("the field has no bins yet", state.finite)
-    low, high, inside = _bin_at(state, grid, share)
-    value = low + (high - low) * inside
-    return Answer(value, samples=state.finite, bound=max(value - low, high - value))
-
-
-def _bin_at(state: NumericState, grid: NumericGrid, share: float) -> tuple[float, float, float]:
-    """Ends of the bin that holds a quantile, and how far inside it is."""
-    assert state.least is not None  # noqa: S101
-    assert state.greatest is not None  # noqa: S101
-    ends = [state.least, *grid.edges, state.greatest]
-    wanted, passed = share * state.finite, 0
-    for place, count in enumerate(state.counts):
-        if count and passed + count >= wanted:
-            low, high = max(ends[place], state.least), min(ends[place + 1], state.greatest)
-            return low, max(low, high), (wanted - passed) / count
-        passed += count
-    return state.greatest, state.greatest, 0.0
+    return quantile(state, question.grid, share)
 
 
 def _histogram(state: NumericState, question: Question) -> Answer:
@@ -157,7 +153,7 @@ def _histogram(state: NumericState, question: Question) -> Answer:
 
 
 def _values(state: ValueState, _: Question) -> Answer:
-    counts = {**state.known, **state.others.counts}
+    counts = state.counts
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     rest = state.count - sum(counts.values())
     return Answer({"counts": dict(ordered), "unlisted": rest}, samples=state.count)
@@ -166,10 +162,14 @@ def _values(state: ValueState, _: Question) -> Answer:
 def _value_count(state: ValueState, question: Question) -> Answer:
     if question.value is None:
         raise ValidationError("value_count takes the value to count")
-    found = state.known.get(question.value, state.others.counts.get(question.value))
-    if found is None and state.others.level:
+    counts = state.counts
+    # A histogram shows a long value shortened, and it may be asked for by that text.
+    name = question.value if question.value in counts else shortened(question.value)
+    if name not in counts and state.others.level:
         return undefined("the value is among those that were not counted one by one", state.count)
-    return Answer(found or 0, samples=state.count)
+    least = name in state.frequent and name not in state.others.counts
+    reason = "at least: it may be in buckets where it was not among the most frequent" if least else None
+    return Answer(counts.get(name, 0), samples=state.count, reason=reason)
 
 
 def _unique(state: ValueState, _: Question) -> Answer:
@@ -204,15 +204,7 @@ def _norm(name: str) -> Statistic:
 
 def _in_time(wrapped: Statistic) -> Statistic:
     """A statistic of times, which were counted in microseconds, as a time."""
-
-    def at(state: NumericState, question: Question) -> Answer:
-        found = wrapped(state, question)
-        if found.value is None:
-            return found
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=round(found.value))
-        return Answer(moment.isoformat(), samples=found.samples, bound=found.bound / 1_000_000)
-
-    return at
+    return lambda state, question: in_time(wrapped(state, question))
 
 
 _COUNTS: dict[str, Statistic] = {
@@ -225,16 +217,16 @@ _NUMBERS: dict[str, Statistic] = {
     "mean": _number(lambda state, _: state.total / state.finite),
     "min": _number(lambda state, _: state.least),
     "max": _number(lambda state, _: state.greatest),
-    "median": lambda state, question: _at(state, question.grid, 0.5),
+    "median": lambda state, question: quantile(state, question.grid, 0.5),
     "quantile": _quantile,
 }
 _MOMENTS: dict[str, Statistic] = {
     "sum": _number(lambda state, _: state.total),
     "absolute_sum": _number(lambda state, _: state.positive_sum - state.negative_sum),
-    "squared_sum": _number(_squared_sum),
-    "squared_deviation_sum": _number(_deviations),
-    "variance": _number(lambda state, grid: variance(state, grid, less=1)),
-    "std": _number(_deviation),
+    "squared_sum": _of_squares(_squared_sum),
+    "squared_deviation_sum": _of_squares(_deviations),
+    "variance": _of_squares(lambda state, grid: variance(state, grid, less=1)),
+    "std": _of_squares(_deviation),
     "zero_count": _of_rows(lambda state: state.zeros),
     "zero_ratio": _share(lambda state: state.zeros),
     "nan_count": _of_rows(lambda state: state.nans),

@@ -6,17 +6,25 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AuthenticationError, NotFoundError, ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
+from aporia_provider.hooks.metrics import MetricsHook
+from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.conftest import S3
@@ -25,10 +33,9 @@ SCHEMA = VersionSchema(model_type="binary", features={"a": "numeric"}, predictio
 CLI = Path(sys.executable).with_name("aporia-provider")
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """URL of a server of ours, and a token for environment ``prod``."""
-    url = f"sqlite:///{tmp_path / 'server.db'}"
+@contextmanager
+def serving(url: str) -> Iterator[tuple[str, str]]:
+    """URL of a server of ours on a database, and a token for environment ``prod``."""
     create = [CLI, "token", "create", "--environment", "prod", "--name", "test", "--database-url", url]
     token = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
     port = servers.free_port()
@@ -36,6 +43,13 @@ def server(tmp_path: Path) -> Iterator[tuple[str, str]]:
     serve = [str(CLI), "serve", "--host", "127.0.0.1", "--port", str(port), "--database-url", url]
     with servers.process(serve, ready=f"{endpoint}/health"):
         yield endpoint, token
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """A server on an empty database, and a token."""
+    with serving(f"sqlite:///{tmp_path / 'server.db'}") as served:
+        yield served
 
 
 def test_without_a_connection_the_embedded_backend_answers(registry: Any) -> None:
@@ -217,3 +231,128 @@ def test_a_connection_without_credentials_says_so(
     set_connection("empty", conn_type="aws")
     with pytest.raises(AuthenticationError, match="'empty' gives no AWS credentials"):
         DeltaLakeHook("empty").get_credentials()
+
+
+MARCH = datetime(2024, 3, 1, tzinfo=UTC)
+PER_DAY = 400
+
+
+def predictions() -> pa.Table:
+    """Three days of predictions, and what came true."""
+    rng, count = np.random.default_rng(3), 3 * PER_DAY
+    times = [MARCH + timedelta(days=(place + 0.5) / PER_DAY) for place in range(count)]
+    return pa.table(
+        {
+            "id": [str(place) for place in range(count)],
+            "at": pa.array(times, pa.timestamp("us", "UTC")),
+            "age": rng.normal(40, 9, count),
+            "city": rng.choice(["Rome", "Oslo", "Bern"], count),
+            "score": rng.integers(0, 101, count) / 100,
+            "churned": rng.random(count) < 0.3,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def synced_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that knows the metrics of model ``m``."""
+    folder = tmp_path_factory.mktemp("synced")
+    write_deltalake(folder / "serving", predictions())
+    source = S3DataSource(object_path=f"file://{folder}/serving", object_format="delta")
+    schema = VersionSchema(
+        model_type="binary",
+        features={"age": "numeric", "city": "categorical"},
+        predictions={"score": "numeric"},
+    )
+    url = f"sqlite:///{folder}/aporia.db"
+    with EmbeddedRegistry(url, "prod") as registry:
+        registry.create_model("m", "M")
+        registry.create_model_version("m", "v1", schema)
+        columns = {"id_column": "id", "timestamp_column": "at", "labels": {"score": "churned"}}
+        registry.connect_dataset("serving", "m", "v1", data_source=source, **columns)
+        registry.sync_dataset("m", "v1", "serving")
+    return url
+
+
+@pytest.fixture
+def synced(synced_url: str, monkeypatch: pytest.MonkeyPatch) -> pa.Table:
+    """The predictions of model ``m``, which the embedded backend has synced."""
+    monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", synced_url)
+    monkeypatch.setenv("AIRFLOW__APORIA__ENVIRONMENT", "prod")
+    return predictions()
+
+
+def test_metrics_of_what_is_synced(synced: pa.Table) -> None:
+    hook = MetricsHook()
+    age, score, label = (synced[name].to_numpy() for name in ("age", "score", "churned"))
+
+    (mean,) = hook.get_metric("m", "mean", column="age")
+    assert (mean["start"], mean["end"], mean["status"]) == (None, None, "ok")
+    assert mean["value"] == pytest.approx(age.mean(), rel=1e-12)
+    (second,) = hook.get_metric("m", "std", column="age", start=MARCH + timedelta(days=1), end="2024-03-03")
+    assert (second["start"], second["end"]) == ("2024-03-02T00:00:00+00:00", "2024-03-03T00:00:00+00:00")
+    assert second["value"] == pytest.approx(age[PER_DAY : 2 * PER_DAY].std(), rel=1e-9)
+
+    (at_half,), (higher,) = (
+        hook.get_metric("m", "accuracy", model_version="v1", **more) for more in ({}, {"threshold": 0.8})
+    )
+    assert at_half["value"] == pytest.approx(((score >= 0.5) == label).mean(), rel=1e-12)
+    assert higher["value"] == pytest.approx(((score >= 0.8) == label).mean(), rel=1e-12)
+
+
+def test_drift_from_a_moving_baseline(synced: pa.Table) -> None:
+    baseline = {"dataset_type": "serving", "time_period": "1d"}
+    first, *others = MetricsHook().get_metric(
+        "m",
+        "hellinger_distance",
+        column="city",
+        baseline=baseline,
+        aggregation_period="daily",
+        minimum_baseline=PER_DAY,
+    )
+    assert (first["value"], first["status"]) == (None, "insufficient_data")
+    cities = synced["city"].to_pylist()
+    days = [Counter(cities[start : start + PER_DAY]) for start in range(0, 3 * PER_DAY, PER_DAY)]
+    for place, answer in enumerate(others):
+        before, now = days[place], days[place + 1]
+        overlap = sum(np.sqrt(before[city] * now[city]) / PER_DAY for city in before | now)
+        assert answer["value"] == pytest.approx(np.sqrt(1 - overlap), abs=1e-9)
+        assert (answer["samples"], answer["baseline_samples"]) == (PER_DAY, PER_DAY)
+        assert answer["start"] == (MARCH + timedelta(days=place + 1)).isoformat()
+    assert len(others) == 2
+
+
+def test_several_questions_at_once(synced_url: str, set_connection: Callable[..., None]) -> None:
+    data = {"data": {"dataset_type": "serving"}}
+    asked = [
+        {"id": "rows", "metric": "count", "datasets": data},
+        {"id": "typo", "metric": "mean", "parameters": {"column": "agee"}, "datasets": data},
+    ]
+    query = MetricsQuery.from_wire({"model_id": "m", "metrics": asked})
+    with serving(synced_url) as (url, token):
+        set_connection(
+            "aporia_default", conn_type="aporia", host=url, password=token, extra={"environment": "prod"}
+        )
+        (item,) = MetricsHook().query(query)
+    found = {answer["id"]: (answer["value"], answer["error"]) for answer in item["metrics"]}
+    assert found["rows"] == (3 * PER_DAY, None)
+    assert found["typo"][0] is None
+    assert "'age'" in found["typo"][1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "more", "words"),
+    [
+        ("mean", {"column": "agee"}, "'age'"),
+        ("mean", {"column": "age", "start": "2024-03-01"}, "end"),
+        ("mean", {"colum": "age"}, "colum"),
+        ("count", {"aggregation_period": "weekly"}, "weekly"),
+        ("count", {"model_version": "v9"}, "v9"),
+    ],
+)
+def test_a_question_that_has_no_answer_is_an_error(
+    synced: pa.Table, metric: str, more: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        MetricsHook().get_metric("m", metric, **more)
+    assert words in str(caught.value)

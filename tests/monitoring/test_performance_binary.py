@@ -157,10 +157,44 @@ def test_decisions_need_no_threshold_and_have_no_bound():
     )
 
 
-def test_scores_need_a_threshold_in_range():
+@pytest.mark.parametrize("name", [*COUNTS, "accuracy", "precision", "recall", "f1", "specificity"])
+def test_probabilities_are_judged_at_a_half_without_a_threshold(name):
+    scores, labels = at_random()
+    state = made(scores, labels)
+    assert compute(name, state) == compute(name, state, {"threshold": 0.5})
+    assert compute(name, state) != compute(name, state, {"threshold": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("scores", "edges", "words"),
+    [
+        ([-3.5, 0.1, 4.0], (-4.0, 4.0), "2 scores are not from 0 to 1.*threshold from -4 to 4"),
+        ([3.0, 55.0, 98.0], (0.0, 50.0, 100.0), "3 scores .*threshold from 0 to 100"),
+        ([0.2, 0.4, 0.7], (0.0, 1.5), "bins go beyond 0 to 1.*threshold from 0 to 1.5"),
+        # Of such scores, 0 and 1 are no decisions.
+        ([0.0, 1.0, 1.0], (0.0, 100.0), "bins go beyond 0 to 1.*threshold from 0 to 100"),
+        ([0.2, 0.4, 1.5], (0.0, 1.0), "1 scores are not from 0 to 1.*threshold from 0 to 1"),
+    ],
+)
+def test_scores_that_are_no_probabilities_need_a_threshold(scores, edges, words):
+    state = made(scores, [False, True, True], edges=edges)
+    for name in ("tp_count", "recall", "accuracy"):
+        with pytest.raises(ValidationError, match=f"no probabilities.*{words}"):
+            compute(name, state)
+        given = compute(name, state, {"threshold": edges[1]})
+        assert given.shown is not None
+
+
+def test_a_default_between_edges_is_answered_with_a_bound():
+    state = made([0.2, 0.45, 0.7], [False, True, True], edges=(0.0, 0.4, 1.0))
+    found = compute("tp_count", state)
+    assert (found.shown, found.bound) == (2, 2)
+    assert "answered at 0.4, the bin edge nearest to the threshold 0.5: 2 rows are in its bin" in found.reason
+    assert compute("tp_count", made([0.0, 1.0], [True, True], edges=(0.0, 0.4, 1.0))).bound == 0
+
+
+def test_thresholds_are_in_range():
     state = made([0.2, 0.7], [False, True])
-    with pytest.raises(ValidationError, match="threshold from 0 to 1"):
-        compute("recall", state)
     for threshold in (-0.1, 1.1):
         with pytest.raises(ValidationError, match="from 0 to 1, not"):
             compute("recall", state, {"threshold": threshold})
@@ -243,7 +277,7 @@ def test_scores_beyond_the_range_are_no_probabilities():
         assert compute(name, state).value is None
         assert "no probabilities" in compute(name, state).reason
     assert calibration(state) == []
-    with pytest.raises(ValidationError, match="are scores"):
+    with pytest.raises(ValidationError, match="2 scores are not from 0 to 1"):
         compute("precision", made([-1.0, 2.0], [False, True]))
     predicted = scores >= 0.25
     found = compute("precision", state, {"threshold": 0.25})
@@ -316,7 +350,45 @@ def test_classes_have_a_positive_one():
     assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 1]
     assert (state.rows, state.labelled, state.unusable) == (5, 4, 0)
     # Without it nothing can be read as true or false.
-    assert made(predictions, labels).unusable == 5
+    state = made(predictions, labels)
+    assert (state.unusable, state.faults) == (5, {"no_truth": 5})
+    for name in ("recall", "auc_roc", "label_coverage", "actuals_count"):
+        found = compute(name, state)
+        assert found.value in (None, 0)
+        assert found.reason == (
+            "5 rows have a prediction or label that cannot be compared: 5 with a class that is neither true "
+            "nor false (declare both classes as labels of the version, the positive one last)"
+        )
+
+
+def test_beside_a_negative_class_all_others_are_unusable():
+    predictions, labels = ["fraud", "ok", "fraud", "Fraud", "ok"], ["fraud", "fraud", "ok", "ok", None]
+    state = made(predictions, labels, positive="fraud", negative="ok")
+    assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 0]
+    assert (state.labelled, state.faults) == (3, {"undeclared": 1})
+    assert "1 with a class that is none of the two declared" in compute("recall", state).reason
+    for truth in ([True, True, False, False, None], [1, 1, 0, 0, None], [1.0, 1.0, 0.0, 0.0, None]):
+        assert made(predictions, truth, positive="fraud", negative="ok") == state
+    assert made([1, 1, 0, 7, 0], labels, positive="fraud", negative="ok", scored=False).labelled == 3
+
+
+def test_words_of_truth_are_read_without_a_positive_class():
+    words = ["Yes", "NO", "positive", "Negative", "TRUE", "False", "1", "0", "maybe"]
+    state = made(words, words)
+    assert [compute(name, state).shown for name in COUNTS] == [4, 0, 0, 4]
+    assert state.faults == {"no_truth": 1}
+    scored = made([0.9, 0.2], ["yes", "no"])
+    assert (scored.true, scored.false) == (1, 1)
+
+
+def test_numbers_may_be_classes():
+    codes, labels = [2, 1, 2, 3], [2, 2, 1, 1]
+    state = made(codes, labels, positive="2", negative="1", scored=False)
+    assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 0]
+    assert state.faults == {"undeclared": 1}
+    assert made(codes, labels, positive="2", negative="1").outside == 3
+    with pytest.raises(ValidationError, match="scored: False and True"):
+        state + made([0.5], [1], positive="2", negative="1")
 
 
 @pytest.mark.parametrize("labels", [[True, True, False, False], [1, 1, 0, 0], ["TRUE", "1", "false", "0"]])
@@ -342,6 +414,7 @@ def test_what_is_not_a_number_is_not_labelled():
     labels = [1.0, 1.0, 1.0, 1.0, 0.0, None, math.nan, 0.0, 2.0]
     state = made(scores, labels)
     assert (state.rows, state.labelled, state.unusable) == (9, 2, 5)
+    assert state.faults == {"not_finite": 4, "no_truth": 1}
     assert (state.true, state.false) == (1, 1)
     assert compute("label_coverage", state).value == 2 / 9
     assert compute("prediction_count", state).value == 9

@@ -51,7 +51,7 @@ def _answers(sources: Sources, metric: Metric, seconds: int | None) -> Iterator[
     try:
         asked = _Asked.of(sources, metric)
         states = asked.states(within)
-        ranges = [within] if seconds is None else split((bucket for bucket, _ in states), seconds)
+        ranges = [within] if seconds is None else split((bucket for bucket, _ in states), seconds, within)
         for part in ranges:
             yield part, _or_error(asked, part, _within(states, part))
     except AporiaError as error:
@@ -116,8 +116,6 @@ class _Asked:
 
     def _performance(self) -> dict[str, Any]:
         given = {name: getattr(self._parameters, name) for name in _PERFORMANCE}
-        if self.version.schema.model_type == "binary" and given["threshold"] is None:
-            given["threshold"] = 0.5
         return {name: value for name, value in given.items() if value is not None}
 
     def _drift(self, within: Range, state: State | None) -> Answer:

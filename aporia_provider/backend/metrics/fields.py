@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -18,6 +18,7 @@ from aporia_provider.monitoring.performance import ALIASES, METRICS
 from aporia_provider.monitoring.plan import ROWS
 from aporia_provider.monitoring.rows import RowState
 from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.values import shortened
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES, VersionSchema
 
@@ -101,17 +102,31 @@ def _prediction(column: str | None, schema: VersionSchema) -> str:
 
 def _field(column: str, schema: VersionSchema) -> Subject:
     known = dict(_types(schema))
-    plain, _, inner = column.partition("[")
-    found = [key for key in known if plain in (key, key.partition(".")[2])]
+    for plain, inner in _readings(column):
+        declared = _declared(plain, known)
+        if len(declared) > 1:
+            raise ValidationError(f"{column!r} is the name of several fields: write {' or '.join(declared)}")
+        if declared:
+            key = declared[0]
+            if inner is None:
+                return Subject(key, known[key])
+            return Subject(f"{key}[{shortened(inner)}]", "numeric")
+    names = [key.partition(".")[2] for key in known]
+    raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
+
+
+def _readings(column: str) -> Iterator[tuple[str, str | None]]:
+    """A field, and perhaps a key of a dict; a name may have brackets too, so the longest comes first."""
+    yield column, None
+    if column.endswith("]"):
+        for place in reversed([place for place, letter in enumerate(column) if letter == "["]):
+            yield column[:place], column[place + 1 : -1]
+
+
+def _declared(name: str, known: Iterable[str]) -> list[str]:
+    found = [key for key in known if name in (key, key.partition(".")[2])]
     # A label shares the name of its prediction, and is asked for by its full name.
-    declared = [key for key in found if not key.startswith("labels.")] or found
-    if not declared:
-        names = [key.partition(".")[2] for key in known]
-        raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
-    if len(declared) > 1:
-        raise ValidationError(f"{column!r} is the name of several fields: write {' or '.join(declared)}")
-    key = declared[0]
-    return Subject(f"{key}[{inner}", "numeric") if inner else Subject(key, known[key])
+    return [key for key in found if not key.startswith("labels.")] or found
 
 
 def _types(schema: VersionSchema) -> Iterator[tuple[str, str]]:

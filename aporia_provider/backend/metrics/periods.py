@@ -12,6 +12,7 @@ from aporia_provider.metrics import MetricDataset, TimeRange
 SECONDS = {"hourly": 3_600, "daily": 86_400}
 _UNITS = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def whole(time_range: TimeRange | None, seconds: int) -> Range:
@@ -24,21 +25,27 @@ def whole(time_range: TimeRange | None, seconds: int) -> Range:
     if time_range is None:
         return None, None
     start, end = (
-        int((moment - _EPOCH) / timedelta(microseconds=1)) for moment in (time_range.start, time_range.end)
+        (moment - _EPOCH) // timedelta(microseconds=1) for moment in (time_range.start, time_range.end)
     )
     length = seconds * 1_000_000
     return start // length * seconds, -(-end // length) * seconds
 
 
-def split(buckets: Iterable[int | None], seconds: int) -> list[Range]:
+def split(buckets: Iterable[int | None], seconds: int, within: Range) -> list[Range]:
     """
     The periods that buckets fall into, in order; rows without a time fall into none.
 
     :param buckets: First seconds of buckets.
     :param seconds: Length of a period, at least that of a bucket.
+    :param within: The range that the buckets are from; the periods at its ends are cut there.
     """
     starts = {bucket // seconds * seconds for bucket in buckets if bucket is not None}
-    return [(start, start + seconds) for start in sorted(starts)]
+    return [_cut(start, start + seconds, within) for start in sorted(starts)]
+
+
+def _cut(start: int, end: int, within: Range) -> Range:
+    first, last = within
+    return start if first is None else max(start, first), end if last is None else min(end, last)
 
 
 def before(moment: int | None, window: MetricDataset, seconds: int) -> Range:
@@ -60,7 +67,7 @@ def before(moment: int | None, window: MetricDataset, seconds: int) -> Range:
 
 
 def shown(within: Range) -> dict[str, str] | None:
-    """A range as JSON has it."""
+    """A range as JSON has it; what no calendar shows is the first or the last moment that it does show."""
     start, end = within
     if start is None or end is None:
         return None
@@ -68,7 +75,10 @@ def shown(within: Range) -> dict[str, str] | None:
 
 
 def _text(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).isoformat()
+    try:
+        return (_EPOCH + timedelta(seconds=second)).isoformat()
+    except OverflowError:
+        return (_FIRST if second < 0 else _LAST).isoformat()
 
 
 def _seconds(period: str | None) -> int:

@@ -15,33 +15,40 @@ from aporia_provider.monitoring.performance.values import Value, conclude
 
 Metric = Callable[[Binary, Parameters], Value]
 
-_BETWEEN_DECISIONS = 0.5
+_USUAL = 0.5
 
 
 def cut_at(state: Binary, parameters: Parameters) -> Cut:
     """
-    The confusion at :attr:`Parameters.threshold`. Decisions need none.
+    The confusion at :attr:`Parameters.threshold`; without, at 0.5 for probabilities and decisions.
 
-    :raises aporia_provider.errors.ValidationError: if scores have no threshold, or one beyond the bins.
+    :raises aporia_provider.errors.ValidationError: if other scores have no threshold, or it is beyond the
+        bins.
     """
-    threshold = parameters.threshold
-    if threshold is None and state.decided < state.labelled:
-        low, high = state.grid.edges[[0, -1]]
-        raise ValidationError(
-            f"The predictions are scores: the metric needs a threshold from {low:g} to {high:g}"
-        )
-    if threshold is None:
-        threshold = _BETWEEN_DECISIONS
-    return cut(state.positives, state.negatives, state.grid, threshold)
+    return cut(state.positives, state.negatives, state.grid, _threshold(state, parameters))
+
+
+def _threshold(state: Binary, parameters: Parameters) -> float:
+    if parameters.threshold is not None:
+        return parameters.threshold
+    low, high = state.grid.edges[[0, -1]]
+    if low >= 0 and high <= 1 and not state.outside:
+        return _USUAL
+    beyond = f"{state.outside} scores are not from 0 to 1" if state.outside else "the bins go beyond 0 to 1"
+    raise ValidationError(
+        f"The scores are no probabilities ({beyond}), so nothing says which are positive: "
+        f"give a threshold from {low:g} to {high:g}"
+    )
 
 
 def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
-    if not found.corners or parameters.threshold is None:
+    if not found.corners:
         return None
-    place = state.grid.place(parameters.threshold)
+    threshold = _threshold(state, parameters)
+    place = state.grid.place(threshold)
     moved = found.corners[-1].tp + found.corners[-1].fp - found.corners[0].tp - found.corners[0].fp
     return (
-        f"answered at {place.edge:g}, the bin edge nearest to the threshold {parameters.threshold:g}: "
+        f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
         f"{moved} rows are in its bin"
     )
 

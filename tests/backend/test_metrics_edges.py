@@ -1,0 +1,359 @@
+"""Questions about rows as such, hours, parts of periods, and what lies at the limits of times and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn import metrics as oracle
+
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.metrics.fields import subject_of
+from aporia_provider.backend.metrics.periods import shown, split, whole
+from aporia_provider.backend.metrics.sources import VersionSource
+from aporia_provider.backend.tables import VersionRow
+from aporia_provider.errors import ValidationError
+from aporia_provider.metrics import MetricsQuery, TimeRange
+from aporia_provider.monitoring.values import shortened
+from aporia_provider.schema import VersionSchema
+from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, House, micros, served
+
+LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.
+FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+ODD = VersionSchema(
+    model_type="binary",
+    features={"emb[0]": "numeric", "emb": "dict", "seen": "datetime", "city": "categorical"},
+    predictions={"score": "numeric"},
+)
+
+
+def query(*metrics: tuple[str, str | None], by: str | None = None, **more: Any) -> MetricsQuery:
+    start, end, baseline = (more.pop(name, None) for name in ("start", "end", "baseline"))
+    data = {"time_range": {"start": start, "end": end} if start else None, **more.pop("data", {})}
+    asked = [
+        {
+            "id": metric,
+            "metric": metric,
+            "parameters": {"column": column, **more},
+            "datasets": {"data": data, "baseline": baseline},
+        }
+        for metric, column in metrics
+    ]
+    return MetricsQuery.from_wire({"model_id": MODEL, "metrics": asked, "aggregation_period": by})
+
+
+def ask(house: House, metric: str, column: str | None = None, **more: Any) -> list[dict[str, Any]]:
+    """Answers to one question, each with its range."""
+    answers = house.registry.query_metrics(query((metric, column), **more))
+    return [{**(item["time_range"] or {}), **item["metrics"][0]} for item in answers]
+
+
+def values(house: House, metric: str, column: str | None = None, **more: Any) -> list[Any]:
+    answers = ask(house, metric, column, **more)
+    assert {(answer["status"], answer["error"]) for answer in answers} <= {("ok", None)}, answers
+    return [answer["value"] for answer in answers]
+
+
+def at(hour: float) -> str:
+    """A time so many hours after the start of January 2024."""
+    return (FIRST_DAY + timedelta(hours=hour)).isoformat()
+
+
+@pytest.fixture
+def odd(tmp_path: Path, engine: str) -> Iterator[House]:
+    """A version whose fields have odd names and values; nothing is connected yet."""
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+        yield House(tmp_path, registry, engine).register(ODD)
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[House]:
+    """An hourly model: ``n + 1`` predictions in the n-th of 60 hours."""
+    folder = tmp_path_factory.mktemp("hours")
+    days = [1 + (hour + (n + 0.5) / (hour + 1)) / 24 for hour in range(60) for n in range(hour + 1)]
+    with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
+        house = House(folder, registry, engine).register(SCHEMA, period="hourly")
+        house.write("serving", served(*days))
+        house.connect("serving")
+        house.sync()
+        yield house
+
+
+def of_hours(house: House, first: int, last: int, column: str = "age") -> list[Any]:
+    """The values of some hours of :func:`hours`, from their rows."""
+    start, end = (micros(1 + hour / 24) for hour in (first, last))
+    rows = house.rows("serving")
+    moments = rows["at"].cast(TIME).cast(pa.int64()).to_pylist()
+    pairs = zip(moments, rows[column].to_pylist(), strict=True)
+    return [value for moment, value in pairs if start <= moment < end]
+
+
+class TestRows:
+    def test_ids_and_times_that_are_missing_double_or_to_come(self, house: House) -> None:
+        # 40,000 days after the start of 2024 is the year 2133.
+        days = [1.1, 1.2, 1.3, 1.4, 2.1, 2.2, None, None, None, 40_000.5, 40_001.5]
+        ids = ["a", "a", "a", None, "a", None, "b", "b", "c", None, "d"]
+        house.write("serving", served(*days, ids=ids))
+        house.connect("serving")
+        house.sync()
+        asked = ("count", "null_ids", "duplicate_ids", "null_timestamps", "future_timestamps")
+        found = {name: values(house, name) for name in asked}
+        expected = {
+            "count": [11],
+            "null_ids": [3],
+            # An id is a duplicate among the rows of its day, or of those without a time.
+            "duplicate_ids": [3],
+            "null_timestamps": [3],
+            "future_timestamps": [2],
+        }
+        assert found == expected
+        by_day = {name: values(house, name, by="daily") for name in asked}
+        assert by_day == {
+            "count": [4, 2, 1, 1],
+            "null_ids": [1, 1, 1, 0],
+            "duplicate_ids": [2, 0, 0, 0],
+            "null_timestamps": [0, 0, 0, 0],
+            "future_timestamps": [0, 0, 1, 1],
+        }
+        within = {name: values(house, name, start=at(0), end=at(24)) for name in asked}
+        assert within == {name: by_day[name][:1] for name in asked}
+
+
+class TestHours:
+    def test_an_answer_for_each_hour(self, hours: House) -> None:
+        answers = ask(hours, "count", by="hourly")
+        assert [answer["value"] for answer in answers] == list(range(1, 61))
+        assert [(answer["start"], answer["end"]) for answer in answers] == [
+            (at(hour), at(hour + 1)) for hour in range(60)
+        ]
+        means = [np.mean(of_hours(hours, hour, hour + 1)) for hour in range(60)]
+        assert values(hours, "mean", "age", by="hourly") == pytest.approx(means, rel=1e-12)
+
+    def test_hours_merge_into_days(self, hours: House) -> None:
+        answers = ask(hours, "std", "age", by="daily")
+        days = [of_hours(hours, hour, hour + 24) for hour in (0, 24, 48)]
+        assert [answer["value"] for answer in answers] == pytest.approx(
+            [np.std(day) for day in days], rel=1e-9
+        )
+        assert [answer["samples"] for answer in answers] == [len(day) for day in days] == [300, 876, 654]
+        # All rows are asked for, so the last day is whole, though it has rows of 12 hours only.
+        assert [(answer["start"], answer["end"]) for answer in answers] == [
+            (at(hour), at(hour + 24)) for hour in (0, 24, 48)
+        ]
+        (whole_,) = ask(hours, "median", "age")
+        assert abs(whole_["value"] - np.median(of_hours(hours, 0, 60))) <= whole_["bound"] + 1e-12
+        assert whole_["samples"] == 1830
+
+    def test_a_range_touches_whole_hours(self, hours: House) -> None:
+        (answer,) = ask(hours, "count", start=at(9.5), end=at(11.01))
+        assert (answer["start"], answer["end"], answer["value"]) == (at(9), at(12), 10 + 11 + 12)
+
+    def test_a_part_of_a_day_is_shown_as_that_part(self, hours: House) -> None:
+        answers = ask(hours, "count", by="daily", start=at(12), end=at(36))
+        assert [(answer["start"], answer["end"], answer["value"]) for answer in answers] == [
+            (at(12), at(24), sum(range(13, 25))),
+            (at(24), at(36), sum(range(25, 37))),
+        ]
+        inside = ask(hours, "sum", "age", by="daily", start=at(6), end=at(9))
+        assert [(answer["start"], answer["end"]) for answer in inside] == [(at(6), at(9))]
+        assert inside[0]["value"] == pytest.approx(math.fsum(of_hours(hours, 6, 9)), rel=1e-12)
+
+    def test_a_moving_baseline_ends_where_a_part_of_a_day_starts(self, hours: House) -> None:
+        baseline = {"dataset_type": "serving", "time_period": "6h", "skip_period": "1h"}
+        answers = ask(
+            hours, "hellinger_distance", "city", by="daily", start=at(12), end=at(36), baseline=baseline,
+            minimum=1, minimum_baseline=1,
+        )  # fmt: skip
+        assert [answer["start"] for answer in answers] == [at(12), at(24)]
+        for answer, (first, last) in zip(answers, ((12, 24), (24, 36)), strict=True):
+            before = Counter(of_hours(hours, first - 7, first - 1, "city"))
+            now = Counter(of_hours(hours, first, last, "city"))
+            pairs = [(before[city] / before.total(), now[city] / now.total()) for city in before | now]
+            expected = math.sqrt(1 - sum(math.sqrt(p * q) for p, q in pairs))
+            assert answer["value"] == pytest.approx(expected, abs=1e-9)
+            assert (answer["samples"], answer["baseline_samples"]) == (now.total(), before.total())
+
+    def test_periods_are_cut_at_the_range_only(self) -> None:
+        buckets = [3_600 * hour for hour in (13, 22, 25, 50)]
+        assert split(buckets, DAY, (None, None)) == [(0, DAY), (DAY, 2 * DAY), (2 * DAY, 3 * DAY)]
+        assert split(buckets, DAY, (3_600 * 13, 3_600 * 51)) == [
+            (3_600 * 13, DAY),
+            (DAY, 2 * DAY),
+            (2 * DAY, 3_600 * 51),
+        ]
+        assert split([None], DAY, (None, None)) == []
+
+
+class TestLimits:
+    def test_the_last_day_there_is(self, odd: House) -> None:
+        moments = [micros(1.5), micros(2.5), LAST]
+        seen = pa.array([0, 1_704_067_200_000_001, LAST], TIME)
+        rows = {"at": pa.array(moments, TIME), "seen": seen, "emb[0]": [1.0, 2.0, 3.0]}
+        dicts = pa.array([[("a", 1.0)], [("a", 5.0)], None], pa.map_(pa.string(), pa.float64()))
+        odd.write("serving", served(*[None] * 3, emb=dicts, **rows))
+        odd.connect("serving")
+        odd.sync()
+        last = {"start": "9999-12-31T00:00:00+00:00", "end": "9999-12-31T23:59:59.999999+00:00"}
+        answers = ask(odd, "count", by="daily")
+        assert [answer["value"] for answer in answers] == [1, 1, 1]
+        assert {name: answers[-1][name] for name in last} == last
+        (answer,) = ask(odd, "count", **last)
+        assert ({name: answer[name] for name in last}, answer["value"]) == (last, 1)
+        assert values(odd, "max", "seen") == ["9999-12-31T23:59:59.999999+00:00"]
+        assert values(odd, "min", "seen", start=at(24), end=at(48)) == ["2024-01-01T00:00:00.000001+00:00"]
+
+        # The one is a field, the other a key of the dict ``emb``.
+        assert values(odd, "mean", "emb[0]") == [2.0]
+        assert values(odd, "mean", "features.emb[0]") == [2.0]
+        assert values(odd, "mean", "emb[a]") == [3.0]
+
+    @pytest.mark.parametrize(
+        ("second", "text"),
+        [
+            (253_402_300_800, "9999-12-31T23:59:59.999999+00:00"),
+            (10**15, "9999-12-31T23:59:59.999999+00:00"),
+            (253_402_300_799, "9999-12-31T23:59:59+00:00"),
+            (-62_135_596_800, "0001-01-01T00:00:00+00:00"),
+            (-62_135_596_801, "0001-01-01T00:00:00+00:00"),
+            (-(10**15), "0001-01-01T00:00:00+00:00"),
+        ],
+    )
+    def test_what_no_calendar_shows(self, second: int, text: str) -> None:
+        assert shown((second, second)) == {"start": text, "end": text}
+
+    def test_ranges_of_late_years_are_exact(self) -> None:
+        late = TimeRange(start="9999-12-29T23:59:59.999999", end="9999-12-31T00:00:00.000001")  # type: ignore[arg-type]
+        days = [second // DAY for second in whole(late, DAY) if second is not None]
+        assert days == [date_number("9999-12-29"), date_number("9999-12-31") + 1]
+
+    @pytest.mark.parametrize("end", ["9999-12-31T23:30:00-01:00", "9999-12-31T23:59:59.999999-14:00"])
+    def test_times_that_utc_does_not_have_are_refused(self, end: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            query(("count", None), start="2024-01-01", end=end)
+        assert "years 1 to 9999" in str(caught.value.problems)
+
+    def test_great_numbers_beside_others(self, house: House) -> None:
+        house.write("serving", served(1.5, 1.6, age=[-1.797e308, -1.797e308]))
+        house.connect("serving")
+        house.sync()
+        names = ("sum", "absolute_sum", "squared_sum", "variance", "std", "squared_deviation_sum", "mean")
+        asked = query(*((name, "age") for name in names), ("count", None), ("median", "age"), by="daily")
+        (item,) = house.registry.query_metrics(asked)
+        found = {answer["id"]: answer for answer in item["metrics"]}
+        assert found["count"]["value"] == 2
+        assert found["mean"]["value"] == -1.797e308
+        for name in ("sum", "absolute_sum", "squared_sum", "variance", "std", "squared_deviation_sum"):
+            answer = found[name]
+            assert (answer["value"], answer["status"], answer["error"]) == (None, "undefined", None), name
+            assert "float" in answer["reason"]
+
+
+def date_number(text: str) -> int:
+    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("column", "key", "type_"),
+        [
+            ("emb[0]", "features.emb[0]", "numeric"),
+            ("features.emb[0]", "features.emb[0]", "numeric"),
+            ("emb", "features.emb", "dict"),
+            ("emb[1]", "features.emb[1]", "numeric"),
+            ("emb[a[b]]", "features.emb[a[b]]", "numeric"),
+            ("emb[]", "features.emb[]", "numeric"),
+            (f"emb[{'k' * 300}]", f"features.emb[{shortened('k' * 300)}]", "numeric"),
+            ("parts[x]", "features.parts[x]", "dict"),
+            ("parts[x][a]", "features.parts[x][a]", "numeric"),
+            ("features.parts[x][a[0]]", "features.parts[x][a[0]]", "numeric"),
+        ],
+    )
+    def test_brackets_are_of_names_or_of_keys(self, column: str, key: str, type_: str) -> None:
+        features = {"emb[0]": "numeric", "emb": "dict", "parts[x]": "dict"}
+        found = subject_of(asked_about(column), version(features))
+        assert (found.key, found.type, found.performance) == (key, type_, False)
+
+    @pytest.mark.parametrize(
+        ("column", "words"),
+        [
+            ("emb[0", "no field 'emb[0'; did you mean 'emb[0]'"),
+            ("embb[0][a]", "no field 'embb'"),
+            ("twice[a]", "several fields: write raw_inputs.twice or features.twice"),
+        ],
+    )
+    def test_names_that_are_not_there(self, column: str, words: str) -> None:
+        known = version({"emb[0]": "numeric", "emb": "dict", "twice": "dict"}, raw_inputs={"twice": "dict"})
+        with pytest.raises(ValidationError) as caught:
+            subject_of(asked_about(column), known)
+        assert words in caught.value.message
+
+    def test_long_values_are_counted(self, house: House) -> None:
+        cities = ["x" * 300, "x" * 299 + "y", "x" * 300, "Rome"]
+        house.write("serving", served(1.5, 1.6, 1.7, 1.8, city=cities))
+        house.connect("serving")
+        house.sync()
+        asked = ["x" * 300, "x" * 299 + "y", "x" * 299 + "z", "Rome"]
+        assert [values(house, "value_count", "city", value=text) for text in asked] == [[2], [1], [0], [1]]
+
+
+def version(features: Mapping[str, str], **more: Any) -> VersionSource:
+    schema = VersionSchema(
+        model_type="binary",
+        features=cast("Any", features),
+        predictions=cast("Any", {"score": "numeric"}),
+        **more,
+    )
+    return VersionSource(cast("Any", None), VersionRow(name="v1", registration=schema.to_wire("v1")))
+
+
+def asked_about(column: str) -> Any:
+    return query(("mean", column)).metrics[0]
+
+
+class TestScores:
+    def sync(self, house: House, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> None:
+        days = [1 + n / 1000 for n in range(len(scores))]
+        house.write("serving", served(*days, score=scores, churned=labels))
+        house.connect("serving", labels={"score": "churned"})
+        house.sync()
+
+    @pytest.mark.parametrize(("low", "high", "threshold"), [(0, 100, 50.0), (-4, 4, 0.0)])
+    def test_other_scores_than_probabilities_need_a_threshold(
+        self, house: House, low: int, high: int, threshold: float
+    ) -> None:
+        rng = np.random.default_rng(6)
+        scores, labels = low + rng.integers(0, 9, 400) / 8 * (high - low), rng.random(400) < 0.4
+        self.sync(house, scores, labels)
+        (answer,) = ask(house, "accuracy")
+        assert answer["value"] is None
+        assert "no probabilities" in answer["error"]
+        assert f"threshold from {low} to {high}" in answer["error"]
+        assert values(house, "accuracy", threshold=threshold) == [
+            pytest.approx(oracle.accuracy_score(labels, scores >= threshold), rel=1e-12)
+        ]
+        (area,) = ask(house, "auc_roc")
+        assert abs(area["value"] - oracle.roc_auc_score(labels, scores)) <= area["bound"]
+
+    def test_probabilities_are_judged_at_a_half(self, house: House) -> None:
+        rng = np.random.default_rng(7)
+        scores, labels = rng.integers(0, 9, 400) / 8, rng.random(400) < 0.4
+        self.sync(house, scores, labels)
+        expected = oracle.recall_score(labels, scores >= 0.5)
+        assert values(house, "recall") == [pytest.approx(expected, rel=1e-12)]
+
+
+@pytest.mark.parametrize("more", [{}, {"skip_period": "1d"}])
+def test_only_a_baseline_moves(more: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        query(("count", None), data={"time_period": "2w", **more})
+    (problem,) = caught.value.problems
+    assert problem.startswith("metrics.0.datasets: ")
+    assert "time_period and skip_period are for the baseline" in problem
+    assert query(("psi", "age"), baseline={"time_period": "2w", **more}).metrics
