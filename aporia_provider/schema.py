@@ -79,7 +79,9 @@ class VersionSchema(Vocabulary):
     :param raw_inputs: Name to field type of inputs before preprocessing, or of metadata.
     :param metrics: Name to field type of values logged beside the prediction.
     :param model_data_type: ``tabular`` or ``nlp``.
-    :param labels: Class names. Deprecated by the protocol in favour of a ``dict`` prediction.
+    :param labels: Class names. Deprecated by the protocol in favour of a ``dict`` prediction. Of the two of a
+        binary model the last is the positive one; without them, its classes are read as true, false, yes, no,
+        positive, negative, 1 and 0.
     :param feature_importance: Feature name to its importance.
     :param mapping: ``batch_id_column_name`` (a raw input), ``relevance_column_name`` (a prediction) and
         ``actual_relevance_column_name`` (an actual) of a ranking model.

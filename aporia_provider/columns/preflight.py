@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aporia_provider.columns.types import describe, fit, kind
+from aporia_provider.columns.types import LabelType, describe, fit, kind, label_type
 from aporia_provider.datasets import MAPPINGS, DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
@@ -155,15 +155,24 @@ def _fields(
                 reads = what if column == name else f"{what} reads {column!r}"
                 yield "missing", _missing(reads, column, types)
         elif declared is not None and types[column] is not None:
-            verdict = fit(declared, types[column], label=category == "labels")
-            if verdict != "fits":
-                yield verdict, _misfit(what, declared, column, types[column], verdict)
+            labels_of = schema.model_type if schema and category == "labels" else None
+            yield from _fit(what, declared, column, types[column], labels_of)
 
 
 def _declared(schema: VersionSchema | None, category: str, name: str) -> FieldSchema | None:
     if schema is None:
         return None
     return schema.fields("predictions" if category == "labels" else category).get(name)
+
+
+def _fit(
+    what: str, declared: FieldSchema, column: str, type_: Any, labels_of: str | None
+) -> Iterator[tuple[str, str]]:
+    verdict, wanted = fit(declared, type_, labels_of=labels_of), label_type(labels_of, declared)
+    if verdict != "fits" and wanted is not None:
+        yield verdict, _unfit_label(f"{what} of a {labels_of} model", wanted, column, type_)
+    elif verdict != "fits":
+        yield verdict, _misfit(what, declared, column, type_, verdict)
 
 
 def _misfit(what: str, declared: FieldSchema, column: str, type_: Any, verdict: str) -> str:
@@ -179,6 +188,11 @@ def _misfit(what: str, declared: FieldSchema, column: str, type_: Any, verdict: 
     advice = _CASTS.get(declared.type)
     told = f": write {_derived(advice, column)}, or declare another field type" if advice else ""
     return f"{what} is {shown}, but column {column!r} is {found}{told}"
+
+
+def _unfit_label(what: str, wanted: LabelType, column: str, type_: Any) -> str:
+    told = f"write {_derived(wanted.cast, column)}, or choose another column"
+    return f"{what} has to be {wanted.shown}, but column {column!r} is {describe(type_)}: {told}"
 
 
 def _shown(declared: FieldSchema) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from aporia_provider.schema import FieldSchema
@@ -35,8 +37,8 @@ _FITTING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "datetime": (("time",), ("string",)),
     "text": (("string",), ()),
 }
-# A label may be the class alone where the prediction says more.
-_LABELS: dict[str, tuple[str, ...]] = {
+# Of a prediction that is not judged: a label may be the class alone where the prediction says more.
+_UNJUDGED: dict[str, tuple[str, ...]] = {
     "numeric": ("boolean",),
     "boolean": ("integral", "fractional", "string"),
     "dict": ("string", "integral", "boolean"),
@@ -92,20 +94,55 @@ def holds_numbers_by_name(type_: Any) -> bool:
     return kind(type_) == "struct" and all(is_numeric(item["type"]) for item in type_["fields"])
 
 
-def fit(field: FieldSchema, type_: Any, *, label: bool = False) -> Fit:
+@dataclass(frozen=True)
+class LabelType:
+    """
+    What the labels of a prediction have to be for its performance to be computed.
+
+    :param shown: In words, to follow "has to be".
+    :param cast: What makes it of a column, in Spark SQL.
+    :param fits: Whether a type is one.
+    """
+
+    shown: str
+    cast: str
+    fits: Callable[[Any], bool]
+
+
+def label_type(model_type: str | None, field: FieldSchema) -> LabelType | None:
+    """
+    What the labels of a prediction have to be, which is what the states of performance can read.
+
+    :param model_type: See :data:`aporia_provider.schema.MODEL_TYPES`; None if it is no label.
+    :param field: The prediction.
+    :return: None if a model of this type is not judged by such predictions.
+    """
+    if field.type == "tensor" and len(field.dimensions or ()) != 1:
+        return None
+    return _JUDGED.get(model_type or "", {}).get(field.type)
+
+
+def fit(field: FieldSchema, type_: Any, *, labels_of: str | None = None) -> Fit:
     """
     Whether a column can bring a field.
 
     :param field: The field.
     :param type_: Type of the column.
-    :param label: Whether the column holds the true value of a prediction, not the prediction.
+    :param labels_of: If the column holds the true value of a prediction, not the prediction: type of the
+        model.
     :return: ``fits``, ``differs``, or ``doubtful`` if it depends on the values.
     """
-    found = kind(type_)
-    if label and found in _LABELS.get(field.type, ()):
+    wanted = label_type(labels_of, field)
+    if wanted is not None:
+        return "fits" if wanted.fits(type_) else "differs"
+    if labels_of and kind(type_) in _UNJUDGED.get(field.type, ()):
         return "fits"
+    return _fit(field, type_)
+
+
+def _fit(field: FieldSchema, type_: Any) -> Fit:
     if field.type in _FITTING:
-        good, bearable = _FITTING[field.type]
+        (good, bearable), found = _FITTING[field.type], kind(type_)
         return "fits" if found in good else "doubtful" if found in bearable else "differs"
     depth, inner = nesting(type_)
     if field.type == "tensor":
@@ -125,3 +162,54 @@ def _fit_tensor(dimensions: int, depth: int, inner: Any) -> Fit:
         return "fits"
     # Many writers store a tensor as one flat array, row by row.
     return "doubtful" if depth == 1 else "differs"
+
+
+def _is_class(type_: Any) -> bool:
+    return kind(type_) in _SCALARS
+
+
+def _is_quantity(type_: Any) -> bool:
+    return kind(type_) in (*_NUMBERS, "boolean")
+
+
+def _are_names(type_: Any) -> bool:
+    if kind(type_) == "map":
+        return _is_class(type_["keyType"]) and _is_class(type_["valueType"])
+    if kind(type_) == "struct":
+        return bool(type_["fields"]) and all(_is_class(item["type"]) for item in type_["fields"])
+    return _are_items(type_)
+
+
+def _are_items(type_: Any) -> bool:
+    depth, inner = nesting(type_)
+    return depth == 1 and _is_class(inner)
+
+
+def _are_relevances(type_: Any) -> bool:
+    depth, inner = nesting(type_)
+    return depth == 1 and _is_quantity(inner)
+
+
+_NUMBER = LabelType("a number or a boolean", "cast({0} AS double) AS {0}", _is_quantity)
+_CLASS = LabelType("a class (text, a number or a boolean)", "cast({0} AS string) AS {0}", _is_class)
+_NAMES = LabelType(
+    "an array of the true labels, or a map or struct of label to boolean", "array({0}) AS {0}", _are_names
+)
+_RELEVANCES = LabelType(
+    "an array of numbers or booleans, one for each candidate",
+    "cast({0} AS array<double>) AS {0}",
+    _are_relevances,
+)
+_ITEMS = LabelType(
+    "an array of relevances (numbers or booleans) or of relevant items",
+    "cast({0} AS array<string>) AS {0}",
+    _are_items,
+)
+# By type of model, then by field type of the prediction.
+_JUDGED: Mapping[str, Mapping[str, LabelType]] = {
+    "binary": dict.fromkeys(("numeric", "boolean", "categorical", "string"), _CLASS),
+    "multiclass": dict.fromkeys(("categorical", "string", "boolean", "numeric", "dict", "vector"), _CLASS),
+    "multi-label": dict.fromkeys(("dict", "array"), _NAMES),
+    "regression": {"numeric": _NUMBER},
+    "ranking": {"array": _ITEMS, "vector": _RELEVANCES, "tensor": _RELEVANCES, "numeric": _NUMBER},
+}

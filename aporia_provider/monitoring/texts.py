@@ -44,8 +44,22 @@ def as_texts(array: pa.Array) -> pa.Array:
     return array.cast(pa.string())
 
 
+def doubles(array: pa.Array) -> pa.Array:
+    """
+    Floats as the doubles that look like them: 0.1 for the 32-bit 0.1, which is 0.10000000149011612.
+
+    :param array: Floats of any width, none of them null.
+    """
+    if kinds.is_float64(array.type):
+        return array
+    # As text they have the fewest digits that tell them from their neighbours; of half ones Arrow writes all.
+    half = kinds.is_float16(array.type)
+    texts = pa.array(array.to_numpy(zero_copy_only=False).astype(str)) if half else array.cast(pa.string())
+    return texts.cast(pa.float64())
+
+
 def _texts_of_floats(array: pa.Array) -> pa.Array:
-    floats = array.cast(pa.float64())
+    floats = doubles(array)
     numbers = floats.to_numpy()
     whole = (np.abs(numbers) < _WHOLE) & (numbers == np.trunc(numbers))
     integers = np.where(whole, numbers, 0).astype(np.int64)

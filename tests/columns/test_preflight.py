@@ -125,7 +125,14 @@ def test_columns_that_do_not_fit(changes: dict[str, Any], expected: list[str]) -
         ({"labels": {"will_buy": "boght"}}, ["label of 'will_buy' reads 'boght'", "did you mean 'bought'?"]),
         ({"features": {"amount": "amuont"}}, ["feature 'amount' reads 'amuont'", "did you mean 'amount'?"]),
         ({"predictions": {"proba": "owner"}}, ["prediction 'proba' is numeric", "column 'owner' is string"]),
-        ({"labels": {"proba": "owner"}}, ["label of 'proba' is numeric", "column 'owner' is string"]),
+        (
+            {"labels": {"proba": "tags"}},
+            [
+                "label of 'proba' of a binary model has to be a class",
+                "column 'tags' is array<string>",
+                "write 'cast(tags AS string) AS tags' in select_expr, or choose another column",
+            ],
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(arguments: dict[str, Any], expected: list[str]) -> None:

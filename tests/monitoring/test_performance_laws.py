@@ -8,6 +8,7 @@ import json
 import math
 import operator
 from decimal import Decimal
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.performance import STATES, Options
+from aporia_provider.monitoring.performance import STATES, Options, multiclass, multilabel
 
 SCORES = st.one_of(
     st.none(),
@@ -40,8 +41,8 @@ KINDS = {
 }
 
 
-def of(model_type: str, rows: list) -> object:
-    _, prediction, _, label = KINDS[model_type]
+def of(model_type: str, rows: list, kind: tuple) -> object:
+    _, prediction, _, label = kind
     predictions, labels = zip(*rows, strict=True) if rows else ((), ())
     return STATES[model_type].of(pa.array(predictions, prediction), pa.array(labels, label))
 
@@ -50,13 +51,37 @@ def of(model_type: str, rows: list) -> object:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_state(model_type, data):
-    predictions, _, labels, _ = KINDS[model_type]
+    check_law(model_type, data, KINDS[model_type])
+
+
+WORDS = st.sampled_from([None, "yes", "FALSE", "ok", "fraud"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_order_and_any_split_give_the_same_faults(data):
+    check_law("binary", data, (WORDS, pa.string(), WORDS, pa.string()))
+
+
+@pytest.mark.parametrize("model_type", ["multiclass", "multi-label"])
+@pytest.mark.parametrize("most", [1, 2, 3])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_too_many_classes_are_too_many_in_any_order_and_any_split(model_type, most, data):
+    with patch.object(multiclass, "MOST_CLASSES", most), patch.object(multilabel, "MOST_LABELS", most):
+        whole = check_law(model_type, data, KINDS[model_type])
+        parts = [getattr(whole, name, {}) for name in ("confusion", "positives", "negatives", "skipped")]
+        assert all(part is None or len(part) <= most for part in parts)
+
+
+def check_law(model_type: str, data: st.DataObject, kind: tuple) -> object:
+    predictions, _, labels, _ = kind
     rows = data.draw(st.lists(st.tuples(predictions, labels), max_size=30))
-    whole = of(model_type, rows)
+    whole = of(model_type, rows, kind)
     shuffled = data.draw(st.permutations(rows))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     pieces = [shuffled[start:end] for start, end in itertools.pairwise([0, *cuts, len(rows)])]
-    states = data.draw(st.permutations([of(model_type, piece) for piece in pieces]))
+    states = data.draw(st.permutations([of(model_type, piece, kind) for piece in pieces]))
     added = functools.reduce(operator.add, states)
     assert added == whole
     assert added.to_json() == whole.to_json()
@@ -64,6 +89,7 @@ def test_any_order_and_any_split_give_the_same_state(model_type, data):
     assert whole + STATES[model_type]() == STATES[model_type]() + whole == whole
     assert STATES[model_type].from_json(json.loads(json.dumps(whole.to_json()))) == whole
     assert whole.rows == len(rows) >= whole.labelled + whole.unusable
+    return whole
 
 
 @pytest.mark.parametrize("model_type", KINDS)

@@ -12,7 +12,7 @@ from sklearn import datasets, metrics
 from sklearn.linear_model import LogisticRegression
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance import Options, compute, state_class
+from aporia_provider.monitoring.performance import METRICS, Options, compute, state_class
 
 Multiclass = state_class("multiclass")
 EXACT = dict.fromkeys(("rel", "abs"), 1e-9)
@@ -167,6 +167,10 @@ def test_a_score_that_is_no_number_predicts_nothing():
     state = made(scores, ["a", "a", "b"])
     assert state.confusion == {"b": {"b": 1}}
     assert state.unusable == 2
+    assert compute("accuracy", state).reason.endswith(
+        "2 rows have a prediction or label that cannot be compared: "
+        "2 with a score that is missing, NaN or infinite"
+    )
 
 
 def test_places_of_a_vector_are_classes():
@@ -199,20 +203,36 @@ def test_beside_booleans_truths_in_text_and_numbers_are_booleans():
     assert made(["True"], ["true"]).confusion == {"true": {"True": 1}}
 
 
+def test_beside_booleans_words_of_truth_are_booleans():
+    found = made([True, False, True], ["Yes", "no", "negative"]).confusion
+    assert found == {"true": {"true": 1}, "false": {"false": 1, "true": 1}}
+    assert made(["Yes"], ["yes"]).confusion == {"yes": {"Yes": 1}}
+
+
 def test_nulls_and_nan_are_not_labelled():
     state = made([1.0, math.nan, None, 2.0, 2.5], [1, 1, 1, None, 2])
+    assert state.faults == {"not_finite": 1}
     assert state.confusion == {"1": {"1": 1}, "2": {"2.5": 1}}
     assert (state.rows, state.labelled, state.unusable) == (5, 2, 1)
 
 
-def test_too_many_classes_are_refused():
+def test_too_many_classes_are_not_told_apart_but_counted():
     names = np.arange(1000)
     state = made(names, names)
     assert len(state.confusion) == 1000
-    with pytest.raises(ValidationError, match="1001 classes; at most 1000"):
-        made(np.arange(1001), np.arange(1001))
-    with pytest.raises(ValidationError, match="1001 classes; at most 1000"):
-        state + made([0], [1000])
+    assert compute("accuracy", state).value == 1
+    several = (made(np.arange(1001), np.arange(1001)), state + made([0], [1000]), made([1000], [0]) + state)
+    for many in several:
+        assert (many.rows, many.labelled, many.confusion) == (1001, 1001, None)
+        assert Multiclass.from_json(many.to_json()) == many
+        assert many + state == state + many
+        for name in METRICS["multiclass"]:
+            found = compute(name, many, {"class_name": "1"})
+            if name in ("prediction_count", "actuals_count", "label_coverage"):
+                assert found.value == (1 if name == "label_coverage" else 1001)
+            else:
+                assert (found.value, found.status) == (None, "undefined")
+                assert found.reason == "there are more than 1000 classes, too many to compare them"
 
 
 def test_types_that_hold_no_classes_are_refused():

@@ -207,19 +207,37 @@ def test_the_last_of_equal_names_counts():
     assert made([["a", "a", None], ["b"]], [["a"], ["b"]]).matched == 2
 
 
-def test_unknown_and_too_many_labels():
+def test_unknown_labels_and_wrong_types():
     state = made([["cats"]], [["dogs"]])
     with pytest.raises(ValidationError, match=r"no label 'dog'; did you mean 'dogs'"):
         compute("f1_per_class", state, {"class_name": "dog"})
     with pytest.raises(ValidationError, match="needs class_name"):
         compute("tp_count", state)
-    many = [[str(number) for number in range(1000)]]
-    assert len(made(many, many).positives) == 1000
-    with pytest.raises(ValidationError, match="1001 labels; at most 1000"):
-        made([[*many[0], "x"]], [[*many[0], "x"]])
-    with pytest.raises(ValidationError, match="1001 labels; at most 1000"):
-        made(many, many) + made([["x"]], [["x"]])
     with pytest.raises(ValidationError, match="Arrays are needed; the column holds string"):
         made(["a"], [["a"]])
     with pytest.raises(ValidationError, match=r"threshold: 0.5 and 0.4"):
         made([["a"]], [["a"]]) + made([["a"]], [["a"]], threshold=0.4)
+
+
+@pytest.mark.parametrize("side", ["positives", "negatives", "skipped"])
+def test_too_many_labels_are_not_told_apart_but_rows_are_counted(side):
+    many = [str(number) for number in range(1000)]
+    score = math.nan if side == "skipped" else 0.9
+
+    def one(names: list[str]):
+        scores = pa.array([[(name, score) for name in names]], pa.map_(pa.string(), pa.float64()))
+        return MultiLabel.of(scores, pa.array([names if side == "positives" else []], pa.list_(pa.string())))
+
+    assert len(getattr(one(many), side)) == 1000
+    assert getattr(one([*many, "x"]), side) is None
+    state = one(many) + one(["x", "y"])
+    assert state == one(["x", "y"]) + one(many)
+    assert (state.rows, state.labelled, getattr(state, side)) == (2, 2, None)
+    assert MultiLabel.from_json(state.to_json()) == state == state + MultiLabel()
+    for name in ("f1", "recall_per_class", "tp_count", "hamming"):
+        found = compute(name, state, {"class_name": "1", "minimum": 1})
+        assert (found.shown, found.status) == (None, "undefined")
+        assert found.reason == "there are more than 1000 labels, too many to compare each"
+    # What is counted by row needs no labels.
+    right = {"positives": 1, "negatives": 0, "skipped": 1}[side]
+    assert compute("subset_accuracy", state, {"minimum": 1}).value == right

@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance import Options, compute, state_class
+from aporia_provider.monitoring.performance import Options, Value, compute, state_class
 
 Ranking = state_class("ranking")
 EXACT = dict.fromkeys(("rel", "abs"), 1e-9)
@@ -202,11 +202,29 @@ def test_what_cannot_be_compared_is_unusable():
     ]
     labels = [[1.0], [1.0], [1.0], [1.0], [1.0], [math.nan], [None], [-1.0], [1.0], None, [math.nan], []]
     state = made(predictions, labels)
-    assert (state.rows, state.labelled, state.unusable) == (12, 2, 8)
+    assert (state.rows, state.labelled, state.unusable) == (12, 2, 7)
+    assert state.faults == {"other_length": 1, "no_score": 3, "no_relevance": 3}
     assert shown("precision", state, 1) == 0.5
     assert made([None] * 3, [None] * 3).labelled == 0
     with pytest.raises(ValidationError, match="Arrays are needed; the column holds double"):
         made([0.5], [1.0])
+
+
+def test_queries_some_of_whose_candidates_have_no_label_say_so():
+    scores = [[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1]]
+    state = made(scores, [[1.0, None], [None, 0.0], [None, None], None])
+    # The last two are not labelled yet.
+    assert (state.labelled, state.faults) == (0, {"unlabelled": 2})
+    found = compute("ndcg_at_k", state, {"k": 3})
+    assert found.reason == (
+        "2 queries have a prediction or label that cannot be compared: 2 with candidates that have no label"
+    )
+    assert compute("label_coverage", state) == Value(0.0, 4, reason=found.reason)
+    assert compute("ndcg_at_k", made(scores[:1], [[None, None]]), {"k": 3}).reason == "no row is labelled"
+    state = made([[0.5], [0.5, None]], [[1.0, 2.0], [1.0, 0.0]])
+    assert compute("ndcg_at_k", state, {"k": 3}).reason.endswith(
+        "1 with a score that is missing, NaN or infinite, 1 with another number of labels than of candidates"
+    )
 
 
 def test_great_relevances_stay_finite():

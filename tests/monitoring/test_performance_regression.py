@@ -105,6 +105,7 @@ def test_what_is_not_a_number_is_not_labelled():
     labels = [1.0, 1.0, 1.0, 1.0, None, -math.inf, 1.0, -2e150, -1e150]
     state = made(predictions, labels)
     assert (state.rows, state.labelled, state.unusable) == (9, 2, 5)
+    assert state.faults == {"too_great": 2, "not_finite": 3}
     assert compute("mse", state).shown == pytest.approx(2e300)
     assert compute("r2", state).shown is not None
 

@@ -38,6 +38,11 @@ CASES: dict[str, tuple[Sequence[str], Sequence[Any], Sequence[pa.DataType]]] = {
         [_TEXT, pa.large_string(), _VIEW, pa.dictionary(pa.int32(), _TEXT)],
     ),
     "numbers": (("numeric", "categorical", "string"), _INTEGERS, _NUMBERS),
+    "fractions": (
+        ("categorical", "string"),
+        [0.1, None, -2.5, 3.0, 0.1, 1e-3],
+        [_DOUBLE, pa.float32(), pa.float16(), pa.decimal128(5, 3)],
+    ),
     "booleans": (("boolean",), [1, 0, None, 1], [pa.int64(), pa.int8(), pa.bool_()]),
     "times": (("datetime", "categorical"), _TIMES, _UNITS),
     "dates": (("datetime",), [dt.date(1960, 2, 29), None], [pa.date32(), pa.date64(), pa.timestamp("us")]),

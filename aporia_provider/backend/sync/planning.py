@@ -8,24 +8,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aporia_provider.backend.sync_tables import PERFORMANCE
-from aporia_provider.columns.types import kind
+from aporia_provider.columns.types import kind, label_type
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.performance import Options
+from aporia_provider.monitoring.performance.readings import meaning
 from aporia_provider.monitoring.plan import FieldPlan, Grid, OutcomePlan
 from aporia_provider.schema import VersionSchema
 
 # They stand beside all columns of the predictions, which may have any name.
 _LABEL = "__aporia_label_"
-_LABEL_TYPES = {"regression": "numeric", "binary": "categorical", "multiclass": "categorical"}
-# Field types of the predictions that a type of model can be judged by.
-_JUDGED = {
-    "binary": ("numeric", "boolean", "categorical", "string"),
-    "multiclass": ("categorical", "string", "boolean", "numeric", "dict", "vector"),
-    "multi-label": ("dict", "array"),
-    "regression": ("numeric",),
-    "ranking": ("array", "vector", "tensor"),
-}
+# Kinds of columns that can be profiled as numbers; that of a column without a type is not known.
+_COUNTABLE = ("integral", "fractional", "boolean", None)
 _QUERY = "batch_id_column_name"
 _RELEVANCE = "relevance_column_name"
 
@@ -55,10 +49,11 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
     """
     found = list(dataset.columns(schema))
     names = {(category, name): f"c{place}" for place, (category, name, _) in enumerate(found)}
-    fields = tuple(
+    planned = (
         _field(schema, category, name, names[category, name], types.get(column))
         for category, name, column in found
     )
+    fields = tuple(field for field in planned if field is not None)
     query = names.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
     outcomes = tuple(
         _outcome(schema, name, (names["predictions", name], label), query)
@@ -101,9 +96,10 @@ def performance_plan(
 
 def is_judged(schema: VersionSchema, name: str) -> bool:
     """Whether a prediction is of a type that a model of this type can be judged by."""
-    if schema.fields("predictions")[name].type in _JUDGED[schema.model_type]:
-        return True
-    return _is_relevance(schema, name) and _QUERY in (schema.mapping or {})
+    declared = schema.fields("predictions")[name]
+    if schema.model_type == "ranking" and declared.type == "numeric":
+        return _is_relevance(schema, name) and _QUERY in (schema.mapping or {})
+    return label_type(schema.model_type, declared) is not None
 
 
 def _is_relevance(schema: VersionSchema, name: str) -> bool:
@@ -113,25 +109,48 @@ def _is_relevance(schema: VersionSchema, name: str) -> bool:
     return schema.model_type == "ranking" and scalar and named in (None, name)
 
 
-def _field(schema: VersionSchema, category: str, name: str, column: str, type_: Any) -> FieldPlan:
+def _field(schema: VersionSchema, category: str, name: str, column: str, type_: Any) -> FieldPlan | None:
     key = f"{category}.{name}"
     if category == "labels":
-        return FieldPlan(key, _label_type(schema.model_type, type_), column)
+        found = _type_of_label(schema.model_type, type_)
+        return None if found is None else FieldPlan(key, found, column)
     declared = schema.fields(category)[name]
     return FieldPlan(key, declared.type, column, tuple(declared.dimensions or ()))
 
 
-def _label_type(model_type: str, type_: Any) -> str:
+def _type_of_label(model_type: str, type_: Any) -> str | None:
+    """The field type to profile a label as; None if it is none that can be."""
     found = None if type_ is None else kind(type_)
-    if found in ("array", "map", "struct"):
-        return "array" if found == "array" else "dict"
-    return _LABEL_TYPES.get(model_type, "categorical")
+    if found == "array":
+        return "array"
+    if found in ("map", "struct"):
+        values = [type_["valueType"]] if found == "map" else [item["type"] for item in type_["fields"]]
+        return "dict" if all(kind(value) in _COUNTABLE for value in values) else None
+    return "numeric" if model_type == "regression" and found in _COUNTABLE else "categorical"
 
 
 def _outcome(schema: VersionSchema, name: str, compared: tuple[str, str], query: str | None) -> OutcomePlan:
-    options = Options(classes=tuple(schema.labels or ()))
     query = query if _is_relevance(schema, name) else None
-    return OutcomePlan(f"{PERFORMANCE}.{name}", schema.model_type, *compared, options, query)
+    return OutcomePlan(f"{PERFORMANCE}.{name}", schema.model_type, *compared, _options(schema, name), query)
+
+
+def _options(schema: VersionSchema, name: str) -> Options:
+    """
+    How a prediction and its labels are to be read.
+
+    Of the two classes that a binary version declares as ``labels`` the last is positive, as it is in lists of
+    classes elsewhere (scikit-learn's ``classes_``). Words of truth, such as yes and no, mean what they say in
+    any order, and need not be declared.
+    """
+    declared = tuple(schema.labels or ())
+    if schema.model_type != "binary":
+        return Options(classes=declared)
+    scored = schema.fields("predictions")[name].type == "numeric"
+    meanings = {meaning(label) for label in declared}
+    if len(declared) != 2 or len(meanings) < 2 or meanings == {"true", "false"}:
+        return Options(scored=scored)
+    negative, positive = declared
+    return Options(scored=scored, negative=negative, positive=positive)
 
 
 def with_score_edges(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:

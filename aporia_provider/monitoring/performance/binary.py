@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -11,11 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.monitoring.exact import exact_sum
+from aporia_provider.monitoring.performance.faults import NO_TRUTH, UNDECLARED, Fault
 from aporia_provider.monitoring.performance.grid import Grid, grid_of
 from aporia_provider.monitoring.performance.labelled import Labelled, judge_readings, of_one_length
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parts import HISTOGRAM, nothing_if_zero
-from aporia_provider.monitoring.performance.readings import is_number, numbers, plain, truths
+from aporia_provider.monitoring.performance.readings import (
+    Numbers,
+    classes,
+    is_number,
+    numbers,
+    plain,
+    truths,
+)
 from aporia_provider.monitoring.states import SUM, TOTAL, part
 
 BINS = 1000
@@ -61,19 +69,19 @@ class Binary(Labelled):
         """
         Make the state of a batch of rows.
 
-        :param predictions: Scores (numbers), or decisions (booleans, text).
+        :param predictions: Scores (numbers, see :attr:`Options.scored`), or decisions (booleans, text).
         :param labels: Booleans, 0 and 1, text that says so, or classes (:attr:`Options.positive`).
         """
-        predictions = plain(predictions)
         of_one_length(predictions, labels)
-        scored = is_number(predictions.type)
-        prediction = numbers(predictions) if scored else truths(predictions, options.positive)
-        label = truths(labels, options.positive)
-        judged = judge_readings(prediction, label)
+        predictions, labels = plain(predictions), plain(labels)
+        scored = options.scored and is_number(predictions.type)
+        prediction = numbers(predictions) if scored else _truths(predictions, options)
+        label = _truths(labels, options)
+        sides = [(labels, label), *(() if scored else [(predictions, prediction)])]
+        judged = judge_readings(prediction, label, _unread(sides, options))
         scores, true = judged.of(prediction.values), judged.of(label.values) == 1
-        settings = {"edges": list(map(float, options.edges)), "positive": options.positive}
         return cls(
-            made_with=settings,
+            made_with=_settings(options),
             **judged.counts,
             **_histograms(scores, true, grid_of(options.edges, BINS)),
             **_sums(scores, true),
@@ -93,6 +101,22 @@ class Binary(Labelled):
     def false(self) -> int:
         """Labelled rows whose label is false."""
         return sum(self.negatives)
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    chosen = {"positive": options.positive, "negative": options.negative, "scored": options.scored}
+    return {"edges": list(map(float, options.edges)), **chosen}
+
+
+def _truths(array: Any, options: Options) -> Numbers:
+    return truths(array, options.positive, options.negative)
+
+
+def _unread(sides: Iterable[tuple[Any, Numbers]], options: Options) -> Iterator[Fault]:
+    """Rows that have a class, but one that says neither true nor false."""
+    fault = NO_TRUTH if options.positive is None else UNDECLARED
+    for array, read in sides:
+        yield fault, classes(array).usable & ~read.usable
 
 
 def _slices(scores: Scores, true: Truths) -> Iterator[tuple[Scores, Truths]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -9,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.faults import NOT_FINITE, Fault, tally, told
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parts import SETTINGS
 from aporia_provider.monitoring.performance.readings import Classes, Numbers
-from aporia_provider.monitoring.states import TOTAL, State, part
+from aporia_provider.monitoring.states import TALLY, TOTAL, State, part
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,17 @@ class Labelled(State):
     :param made_with: Options the other parts depend on.
     :param rows: Predictions seen, labelled or not.
     :param labelled: Rows with a prediction and a label that can be compared.
-    :param unusable: Rows whose prediction or label is there but cannot be compared: NaN, infinite, or
-        nothing the model type knows.
+    :param faults: Rows whose prediction or label is there but cannot be compared, by the reason (see
+        :mod:`aporia_provider.monitoring.performance.faults`).
     """
 
     kind: ClassVar[str] = "performance"
+    what: ClassVar[str] = "rows"
 
     made_with: dict[str, Any] = part(SETTINGS)
     rows: int = part(TOTAL)
     labelled: int = part(TOTAL)
-    unusable: int = part(TOTAL)
+    faults: dict[str, int] = part(TALLY)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -46,6 +49,16 @@ class Labelled(State):
         """
         raise NotImplementedError
 
+    @property
+    def unusable(self) -> int:
+        """Rows whose prediction or label is there but cannot be compared."""
+        return sum(self.faults.values())
+
+    @property
+    def told(self) -> str | None:
+        """How many rows cannot be compared, and why; ``None`` if all can that have a label."""
+        return told(self.faults, self.what)
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -53,7 +66,7 @@ class Judged:
     Rows that can be judged, and counts of all of them.
 
     :param usable: By row.
-    :param counts: ``rows``, ``labelled`` and ``unusable``, to make a state of.
+    :param counts: ``rows``, ``labelled`` and ``faults``, to make a state of.
     """
 
     usable: NDArray[np.bool_]
@@ -69,6 +82,8 @@ def judge(
     known: NDArray[np.bool_],
     predictions_given: NDArray[np.bool_],
     labels_given: NDArray[np.bool_],
+    faults: Iterable[Fault] = (),
+    otherwise: str = NOT_FINITE,
 ) -> Judged:
     """
     Find the rows whose prediction and label can be compared.
@@ -77,16 +92,20 @@ def judge(
     :param known: Rows with a label that can be used.
     :param predictions_given: Rows with a prediction.
     :param labels_given: Rows with a label.
+    :param faults: What may be wrong with the others; see :func:`~.faults.tally` for this and ``otherwise``.
     """
     usable = predicted & known
     unusable = (predictions_given & ~predicted) | (labels_given & ~known)
-    counts = (len(usable), int(np.count_nonzero(usable)), int(np.count_nonzero(unusable)))
-    return Judged(usable, dict(zip(("rows", "labelled", "unusable"), counts, strict=True)))
+    labelled = int(np.count_nonzero(usable))
+    counted = tally(unusable, faults, otherwise)
+    return Judged(usable, {"rows": len(usable), "labelled": labelled, "faults": counted})
 
 
-def judge_readings(prediction: Numbers | Classes, label: Numbers | Classes) -> Judged:
+def judge_readings(
+    prediction: Numbers | Classes, label: Numbers | Classes, faults: Iterable[Fault] = ()
+) -> Judged:
     """:func:`judge` for readings of one value for each row."""
-    return judge(prediction.usable, label.usable, prediction.given, label.given)
+    return judge(prediction.usable, label.usable, prediction.given, label.given, faults)
 
 
 def of_one_length(predictions: Any, labels: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.exact import exact_sum
 from aporia_provider.monitoring.performance.confusion import Confusion, Cut, cut
 from aporia_provider.monitoring.performance.grid import Grid, even_grid
@@ -18,30 +17,28 @@ from aporia_provider.monitoring.performance.labelled import Labelled, judge, of_
 from aporia_provider.monitoring.performance.lists import Named
 from aporia_provider.monitoring.performance.names import label_scores, label_truths
 from aporia_provider.monitoring.performance.options import Options
-from aporia_provider.monitoring.performance.parts import HISTOGRAM, by_name
+from aporia_provider.monitoring.performance.parts import HISTOGRAM, at_most, by_name
 from aporia_provider.monitoring.performance.readings import renumber
 from aporia_provider.monitoring.states import SUM, TALLY, TOTAL, Rule, part
 
 BINS = 100
 """So that thresholds of up to two decimals are on an edge."""
 MOST_LABELS = 1000
+"""More would make histograms too large to keep for each bucket."""
 
 _ABSENT = -1.0  # The score of a label that is not named: below every threshold.
 
 Histograms = dict[str, tuple[int, ...]]
-_HISTOGRAMS: Rule[Histograms] = by_name(HISTOGRAM)
 
 
-def _limited(histograms: Histograms) -> Histograms:
-    if len(histograms) > MOST_LABELS:
-        raise ValidationError(f"There are {len(histograms)} labels; at most {MOST_LABELS} are judged")
-    return histograms
+def _are_few(named: Mapping[str, Any]) -> bool:
+    return len(named) <= MOST_LABELS
 
 
-HISTOGRAMS = Rule(
-    dict, lambda one, other: _limited(_HISTOGRAMS.add(one, other)), _HISTOGRAMS.dump, _HISTOGRAMS.load
-)
-"""A histogram by label, of :data:`MOST_LABELS` labels at most."""
+HISTOGRAMS: Rule[Histograms | None] = at_most(by_name(HISTOGRAM), _are_few)
+"""A histogram by label; ``None`` if there are more than :data:`MOST_LABELS` labels."""
+SKIPPED: Rule[dict[str, int] | None] = at_most(TALLY, _are_few)
+"""A count by label; ``None`` likewise."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class MultiLabel(Labelled):
     Scores of labels, and which of them were right.
 
     A label that a row does not name is neither predicted nor true there; one whose score or truth is null,
-    NaN or infinite is skipped there.
+    NaN or infinite is skipped there. What is kept by label is ``None`` if there are too many labels for it.
 
     :param positives: Labelled rows where the label is true, by label and bin of its score.
     :param negatives: The same where it is not, as far as the row names it.
@@ -62,9 +59,9 @@ class MultiLabel(Labelled):
 
     kind: ClassVar[str] = "multi-label-performance"
 
-    positives: Histograms = part(HISTOGRAMS)
-    negatives: Histograms = part(HISTOGRAMS)
-    skipped: dict[str, int] = part(TALLY)
+    positives: Histograms | None = part(HISTOGRAMS)
+    negatives: Histograms | None = part(HISTOGRAMS)
+    skipped: dict[str, int] | None = part(SKIPPED)
     matched: int = part(TOTAL)
     named: int = part(TOTAL)
     overlap: Fraction = part(SUM)
@@ -98,14 +95,22 @@ class MultiLabel(Labelled):
         """The threshold of what is counted by row."""
         return float(self.made_with.get("threshold", Options().threshold))
 
+    @property
+    def too_many(self) -> str | None:
+        """That there are too many labels to tell them apart, if so."""
+        if None not in (self.positives, self.negatives, self.skipped):
+            return None
+        return f"there are more than {MOST_LABELS} labels, too many to compare each"
+
     def cuts(self, threshold: float) -> dict[str, Cut]:
-        """The confusion of each label."""
-        names = sorted({*self.positives, *self.negatives})
+        """The confusion of each label that was not skipped everywhere; of no use if there are too many."""
+        names = sorted({*(self.positives or ()), *(self.negatives or ())})
         return {name: self._cut(name, threshold) for name in names}
 
     def _cut(self, name: str, threshold: float) -> Cut:
-        found = cut(self.positives.get(name, ()), self.negatives.get(name, ()), self.grid, threshold)
-        unnamed = self.labelled - self.skipped.get(name, 0) - found.counts.total
+        positives, negatives = ((side or {}).get(name, ()) for side in (self.positives, self.negatives))
+        found = cut(positives, negatives, self.grid, threshold)
+        unnamed = self.labelled - (self.skipped or {}).get(name, 0) - found.counts.total
         rest = Confusion(0, 0, 0, unnamed)
         return Cut(found.counts + rest, tuple(corner + rest for corner in found.corners))
 
@@ -155,19 +160,21 @@ def _by_label(pairs: _Pairs) -> dict[str, Any]:
     grid = even_grid(0.0, 1.0, BINS)
     bins = grid.bins(pairs.scores[kept])
     codes, true = pairs.codes[kept], pairs.true[kept]
-    skipped = np.bincount(pairs.codes[~kept], minlength=len(pairs.names)).tolist()
+    counts = np.bincount(pairs.codes[~kept], minlength=len(pairs.names)).tolist()
+    skipped = {name: count for name, count in sorted(zip(pairs.names, counts, strict=True)) if count}
     return {
         "positives": _histograms(codes[true], bins[true], pairs.names, grid.count),
         "negatives": _histograms(codes[~true], bins[~true], pairs.names, grid.count),
-        "skipped": {name: count for name, count in sorted(zip(pairs.names, skipped, strict=True)) if count},
+        "skipped": skipped if _are_few(skipped) else None,
     }
 
 
 def _histograms(
     codes: NDArray[np.int64], bins: NDArray[np.int64], names: Sequence[str], count: int
-) -> Histograms:
+) -> Histograms | None:
     used = np.unique(codes)
-    _limited(dict.fromkeys((names[code] for code in used.tolist()), ()))
+    if len(used) > MOST_LABELS:
+        return None
     table = np.bincount(np.searchsorted(used, codes) * count + bins, minlength=len(used) * count)
     rows = zip(used.tolist(), table.reshape(len(used), count).tolist(), strict=True)
     return dict(sorted((names[code], tuple(row)) for code, row in rows))

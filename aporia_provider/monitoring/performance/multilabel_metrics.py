@@ -8,7 +8,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, averaged, pick
 from aporia_provider.monitoring.performance.multilabel import MultiLabel
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.values import Value, conclude
+from aporia_provider.monitoring.performance.values import Value, conclude, unless
 
 Metric = Callable[[MultiLabel, Parameters], Value]
 
@@ -102,14 +102,17 @@ def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
     return conclude(state, parameters, mean, samples=state.named, reason=reason)
 
 
-METRICS: Mapping[str, Metric] = {
+_BY_LABEL: Mapping[str, Metric] = {
     **{name: _averaged(rate) for name, rate in RATES.items() if name != "accuracy"},
     **{f"{name}_per_class": _of_label(rate) for name, rate in RATES.items()},
     **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
     **{f"{cell}_count": _cell(cell) for cell in CELLS},
+    "hamming": _hamming,
+}
+METRICS: Mapping[str, Metric] = {
+    **{name: unless(lambda state: state.too_many, metric) for name, metric in _BY_LABEL.items()},
     "accuracy": _subset_accuracy,
     "subset_accuracy": _subset_accuracy,
-    "hamming": _hamming,
     "example_f1": _example_f1,
 }
 """Metrics of multi-label classification by name."""

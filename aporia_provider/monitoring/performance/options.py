@@ -20,8 +20,12 @@ class Options:
 
     :param edges: Binary: the range of the scores, cut into 1000 bins of one width; or, with more than two
         numbers, the edges of the bins themselves. Thresholds on an edge are answered exactly.
+    :param scored: Binary: whether predictions that are numbers are scores; otherwise they are classes.
     :param positive: Binary: the class that counts as true where classes are text or numbers, e.g.
-        ``"fraud"``; all others are false. Without it they are read as true, false, 1 and 0.
+        ``"fraud"``; all others are false. Without it they are read as true, false, yes, no, positive,
+        negative, 1 and 0, in any case.
+    :param negative: Binary: the class that counts as false beside :attr:`positive`; then all others are
+        unusable.
     :param classes: Multiclass: names of the places of a vector of scores; without it ``"0"``, ``"1"``, …
     :param threshold: Multi-label: the score from which a label is predicted, for what is counted by row.
     :param candidates: Ranking: what a prediction lists. ``scores``: of candidates, to be ranked by them.
@@ -34,7 +38,9 @@ class Options:
     """
 
     edges: tuple[float, ...] = (0.0, 1.0)
+    scored: bool = True
     positive: str | None = None
+    negative: str | None = None
     classes: tuple[str, ...] = ()
     threshold: float = 0.5
     candidates: Candidates | None = None

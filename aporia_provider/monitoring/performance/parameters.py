@@ -28,8 +28,8 @@ class Parameters:
     """
     What a metric is to compute. Each metric takes what concerns it.
 
-    :param threshold: Score from which on a row is positive. Without it, 0.5 where scores are from 0 to 1; multi-label states have
-        their own.
+    :param threshold: Score from which on a row is positive; 0.5 without, if scores are from 0 to 1.
+        Multi-label states have their own.
     :param k: Ranking: how many places count, 1 to 12.
     :param class_name: The class, or the label, that ``*_per_class`` is about.
     :param average: How classes become one number, as scikit-learn has it: ``micro``, ``macro`` (what is taken

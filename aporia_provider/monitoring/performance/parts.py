@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -63,6 +63,28 @@ def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
         add,
         lambda parts: {name: rule.dump(value) for name, value in parts.items()},
         lambda stored: {name: rule.load(value) for name, value in stored.items()},
+    )
+
+
+def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
+    """
+    Parts that are given up for good, which is ``None``, once there is too much in them.
+
+    :param rule: How they behave until then.
+    :param most: Whether a part is not too much. What has been added to one that is, is so as well.
+    """
+
+    def add(one: T | None, other: T | None) -> T | None:
+        if one is None or other is None:
+            return None
+        added = rule.add(one, other)
+        return added if most(added) else None
+
+    return Rule(
+        rule.zero,
+        add,
+        lambda part: None if part is None else rule.dump(part),
+        lambda stored: None if stored is None else rule.load(stored),
     )
 
 

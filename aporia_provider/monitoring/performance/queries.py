@@ -9,6 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.faults import (
+    NO_RELEVANCE,
+    NO_SCORE,
+    OTHER_LENGTH,
+    UNLABELLED,
+)
 from aporia_provider.monitoring.performance.labelled import Judged, judge, of_one_length
 from aporia_provider.monitoring.performance.lists import Elements, elements
 from aporia_provider.monitoring.performance.names import listed
@@ -24,7 +30,7 @@ class Queries:
     """
     Labelled queries, one row each.
 
-    :param counts: ``rows``, ``labelled`` and ``unusable``.
+    :param counts: ``rows``, ``labelled`` and ``faults``.
     :param ranked: Relevances of the first 12 candidates, best first by the model; 0 beyond the last.
     :param ideal: Relevances of the 12 most relevant, best first in truth.
     :param relevant: How many relevant items there are.
@@ -66,7 +72,7 @@ def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None
     relevances = _relevances(label)
     judged = _judge(prediction, label, scores, relevances)
     count = judged.counts["labelled"]
-    rows, truth = _kept(label.rows, relevances, judged.usable)
+    rows, truth = _kept(label.rows, relevances.values, judged.usable)
     order: NDArray[np.int64] = np.arange(len(rows))
     if scores is not None:
         order = np.lexsort((-_kept(prediction.rows, scores.values, judged.usable)[1], rows))
@@ -79,22 +85,30 @@ def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None
     )
 
 
-def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Matrix) -> Judged:
+def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Numbers) -> Judged:
     count = len(prediction.given)
-    lengths = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
+    served, told = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
+    unknown = np.bincount(label.rows[~relevances.given], minlength=count)
+    # A query none of whose candidates has a label is not labelled yet.
+    given = label.given & ((told == 0) | (unknown < told))
     # Relevances of other candidates than the prediction's say nothing about it.
-    comparable = ~prediction.given | np.equal(*lengths)
-    known = label.given & comparable & _all(label.rows, relevances >= 0, count)
+    comparable = ~prediction.given | (served == told)
+    known = given & comparable & _all(label.rows, relevances.values >= 0, count)
     predicted = prediction.given
     if scores is not None:
         predicted = predicted & _all(prediction.rows, scores.usable, count)
-    return judge(predicted, known, prediction.given, label.given)
+    faults = [
+        (OTHER_LENGTH, given & ~comparable),
+        (UNLABELLED, given & (unknown > 0)),
+        (NO_RELEVANCE, given & ~known),
+    ]
+    return judge(predicted, known, prediction.given, given, faults, NO_SCORE)
 
 
-def _relevances(label: Elements) -> Matrix:
+def _relevances(label: Elements) -> Numbers:
     if is_text(label.values.type):
         raise ValidationError("Relevances are numbers or booleans; the labels hold text")
-    return numbers(label.values).values
+    return numbers(label.values)
 
 
 def _all(rows: NDArray[np.int64], good: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

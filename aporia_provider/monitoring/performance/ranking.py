@@ -44,6 +44,7 @@ class Ranking(Labelled):
     """
 
     kind: ClassVar[str] = "ranking-performance"
+    what: ClassVar[str] = "queries"
 
     without_relevant: int = part(TOTAL)
     without_gain: int = part(TOTAL)
@@ -66,8 +67,8 @@ class Ranking(Labelled):
 
         :param predictions: Arrays of scores, or of items (:attr:`Options.candidates`).
         :param labels: Arrays of the relevances of the same candidates, or of the relevant items. A query is
-            unusable if a relevance is null, NaN, infinite or negative, or if there are not as many of them as
-            candidates.
+            unusable if a relevance is NaN, infinite or negative, if some are null and others not, or if there
+            are not as many of them as candidates. Without any relevance it is not labelled.
         """
         queries = read_queries(predictions, labels, options)
         settings = {"candidates": options.candidates, "relevant_above": float(options.relevant_above)}

@@ -13,8 +13,12 @@ import pyarrow.types as kinds
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.texts import doubles
 
-_MEANINGS = {"true": "true", "1": "true", "false": "false", "0": "false"}
+_MEANINGS = {
+    **dict.fromkeys(("true", "1", "yes", "positive"), "true"),
+    **dict.fromkeys(("false", "0", "no", "negative"), "false"),
+}
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,7 @@ def classes(array: Any) -> Classes:
 
 
 def _values(array: Any) -> list[Any]:
-    values: list[Any] = array.to_pylist()
-    if kinds.is_float16(array.type) or kinds.is_float32(array.type):
-        # The shortest text that reads as this float: 0.1, as a double of the same name has it.
-        digits = np.float16 if kinds.is_float16(array.type) else np.float32
-        return [float(str(digits(value))) if value is not None else None for value in values]
+    values: list[Any] = (doubles(array) if kinds.is_floating(array.type) else array).to_pylist()
     return values
 
 
@@ -157,12 +157,13 @@ def renumber(names: Sequence[str | None]) -> tuple[NDArray[np.int64], list[str]]
     return np.array(table, dtype=np.int64), list(places)
 
 
-def truths(array: Any, positive: str | None = None) -> Numbers:
+def truths(array: Any, positive: str | None = None, negative: str | None = None) -> Numbers:
     """
     Read booleans, numbers and text as 1.0 for true and 0.0 for false.
 
-    :param array: ``1`` and ``0``, ``true`` and ``false`` in any case, or classes.
+    :param array: ``1`` and ``0``, or words of truth (:func:`meaning`), or classes.
     :param positive: The class that is true; every other is false.
+    :param negative: The only class that is false.
     :raises aporia_provider.errors.ValidationError: if the type is another.
     """
     array = plain(array)
@@ -171,19 +172,21 @@ def truths(array: Any, positive: str | None = None) -> Numbers:
         known = (read.values == 0) | (read.values == 1)
         return read if known.all() else Numbers(np.where(known, read.values, np.nan), read.given)
     found = classes(array)
-    table = np.array([*(_truth(name, positive) for name in found.names), np.nan])
+    table = np.array([*(_truth(name, positive, negative) for name in found.names), np.nan])
     return Numbers(table[found.codes], found.given)
 
 
 def meaning(name: str) -> str:
-    """``true`` or ``false`` for the words of a truth; any other name is itself."""
+    """``true`` for true, yes, positive and 1 in any case, ``false`` for their opposites; else the name."""
     return _MEANINGS.get(name.lower(), name)
 
 
-def _truth(name: str, positive: str | None) -> float:
+def _truth(name: str, positive: str | None, negative: str | None) -> float:
     if positive is None:
         return {"true": 1.0, "false": 0.0}.get(meaning(name), np.nan)
-    return float(meaning(name) == meaning(positive))
+    if negative is None:
+        return float(meaning(name) == meaning(positive))
+    return {meaning(negative): 0.0, meaning(positive): 1.0}.get(meaning(name), np.nan)
 
 
 def _can_be(type_: Any, positive: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.monitoring.exact import exact_sum
+from aporia_provider.monitoring.performance.faults import TOO_GREAT, Fault
 from aporia_provider.monitoring.performance.labelled import Labelled, judge_readings, of_one_length
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
@@ -65,8 +66,9 @@ class Regression(Labelled):
         :param labels: Numbers.
         """
         of_one_length(predictions, labels)
-        prediction, label = _bounded(numbers(predictions)), _bounded(numbers(labels))
-        judged = judge_readings(prediction, label)
+        found = numbers(predictions), numbers(labels)
+        prediction, label = map(_bounded, found)
+        judged = judge_readings(prediction, label, _too_great(*found))
         p, y = judged.of(prediction.values), judged.of(label.values)
         return cls(**judged.counts, **_sums(p - y, y), **_ratios(p - y, y), **_logs(p, y))
 
@@ -74,6 +76,11 @@ class Regression(Labelled):
 def _bounded(read: Numbers) -> Numbers:
     within = np.abs(read.values) <= GREATEST
     return read if within.all() else Numbers(np.where(within, read.values, np.nan), read.given)
+
+
+def _too_great(*found: Numbers) -> Iterator[Fault]:
+    for read in found:
+        yield TOO_GREAT, np.abs(read.values) > GREATEST
 
 
 def _sums(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:

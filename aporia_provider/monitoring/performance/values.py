@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from aporia_provider.monitoring.performance.labelled import Labelled
 from aporia_provider.monitoring.performance.parameters import Parameters
@@ -90,6 +91,25 @@ def conclude(
     except OverflowError:
         return Value(None, used, enough=enough, reason="the number is too great for a float")
     return Value(shown, used, bound if shown is not None else 0.0, enough, reasons)
+
+
+def unless(
+    hindered: Callable[[Any], str | None], metric: Callable[[Any, Parameters], Value]
+) -> Callable[[Any, Parameters], Value]:
+    """
+    A metric that is not defined for some states.
+
+    :param hindered: Says why it is not; ``None`` if it is.
+    :param metric: The metric where it is.
+    """
+
+    def answer(state: Labelled, parameters: Parameters) -> Value:
+        reason = hindered(state)
+        if reason is not None:
+            return conclude(state, parameters, None, reason=reason)
+        return metric(state, parameters)
+
+    return answer
 
 
 def fact(number: float | None, samples: int, reason: str | None = None) -> Value:

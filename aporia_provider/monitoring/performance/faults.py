@@ -1,0 +1,60 @@
+"""Why a prediction and its label cannot be compared, counted and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Fault = tuple[str, NDArray[np.bool_]]
+
+NOT_FINITE, TOO_GREAT = "not_finite", "too_great"
+NO_TRUTH, UNDECLARED = "no_truth", "undeclared"
+NO_SCORE = "no_score"
+UNLABELLED, OTHER_LENGTH, NO_RELEVANCE = "unlabelled", "other_length", "no_relevance"
+
+_SHOWN = {
+    NOT_FINITE: "NaN or an infinite number",
+    TOO_GREAT: "a number too great to be squared",
+    NO_TRUTH: (
+        "a class that is neither true nor false (declare both classes as labels of the version, "
+        "the positive one last)"
+    ),
+    UNDECLARED: "a class that is none of the two declared as labels of the version",
+    NO_SCORE: "a score that is missing, NaN or infinite",
+    UNLABELLED: "candidates that have no label",
+    OTHER_LENGTH: "another number of labels than of candidates",
+    NO_RELEVANCE: "a relevance that is NaN, infinite or negative",
+}
+
+
+def tally(unusable: NDArray[np.bool_], faults: Iterable[Fault], otherwise: str) -> dict[str, int]:
+    """
+    Count rows by what is wrong with them, each by the first fault it has.
+
+    :param unusable: The rows to count.
+    :param faults: Pairs of a fault and the rows that have it; not looked at if there is nothing to count.
+    :param otherwise: The fault of the rows that have none of these.
+    """
+    counts: dict[str, int] = {}
+    if not unusable.any():
+        return counts
+    for name, rows in faults:
+        counts[name] = counts.get(name, 0) + int(np.count_nonzero(unusable & rows))
+        unusable = unusable & ~rows
+    counts[otherwise] = counts.get(otherwise, 0) + int(np.count_nonzero(unusable))
+    return {name: count for name, count in counts.items() if count}
+
+
+def told(faults: Mapping[str, int], what: str) -> str | None:
+    """
+    The faults in words; ``None`` if there are none.
+
+    :param faults: How many rows have each.
+    :param what: What the rows are, in the plural.
+    """
+    if not faults:
+        return None
+    parts = ", ".join(f"{faults[name]} with {shown}" for name, shown in _SHOWN.items() if name in faults)
+    return f"{sum(faults.values())} {what} have a prediction or label that cannot be compared: {parts}"
