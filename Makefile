@@ -28,14 +28,14 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# DATA: a folder with the census and the California data, to compare distances with NannyML's.
+# Fails in the end if something that is wanted was not reached. DATA: a folder with the census and the
+# California data, to compare distances with NannyML's.
 bench: setup $(LIBRARIES:%=$(PEERS)/%/.done)
-	$(BIN)/python -m benchmarks.import_time
-	$(BIN)/python -m benchmarks.preflight
-	$(BIN)/python -W ignore -m benchmarks.profile
-	$(BIN)/python -W ignore -m benchmarks.peers
-	$(BIN)/python -W ignore -m benchmarks.sync
-	$(if $(DATA),$(BIN)/python -W ignore -m benchmarks.agreement $(DATA))
+	@status=0; for what in import_time preflight profile "profile --rows 100_000_000 --sorted-only" peers sync \
+			$(if $(DATA),"agreement $(DATA)"); do \
+		echo "-- $$what"; \
+		$(BIN)/python -W ignore -m benchmarks.$$what || status=1; \
+	done; exit $$status
 
 setup: $(VENV)/.done
 

@@ -24,15 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run a command.
 
-    :return: The exit code: 0, or 2 after an error.
+    :return: The exit code: 0, 1 if no question could be answered, or 2 after an error.
     """
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        code: int | None = options.run(options)
     except AporiaError as error:
         print(f"aporia-provider: {error.message}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 def _parser() -> ArgumentParser:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,18 @@ if TYPE_CHECKING:
 
     from aporia_provider.metrics import MetricsQuery
 
-_PARAMETERS = ("threshold", "k", "class_name", "average", "quantile", "value")
+_PARAMETERS = (
+    "threshold",
+    "k",
+    "class_name",
+    "average",
+    "gain",
+    "quantile",
+    "value",
+    "zeros",
+    "minimum",
+    "minimum_baseline",
+)
 _PERIODS = {"day": "daily", "hour": "hourly"}
 
 
@@ -29,12 +42,7 @@ def add_metrics(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     )
     _add_data(parser)
     _add_baseline(parser)
-    parser.add_argument("--threshold", type=float, help="score from which on a prediction is positive")
-    parser.add_argument("--k", type=int, help="ranking: how many places count")
-    parser.add_argument("--class-name", help="class of a *_per_class metric")
-    parser.add_argument("--average", choices=("micro", "macro", "weighted"))
-    parser.add_argument("--quantile", type=float, help="of the metric quantile, from 0 to 1")
-    parser.add_argument("--value", help="of the metric value_count")
+    _add_parameters(parser)
     parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_run)
@@ -58,9 +66,29 @@ def _add_baseline(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--baseline-period", metavar="PERIOD", help="window before the data that moves with it, such as 2w"
     )
+    parser.add_argument(
+        "--baseline-skip", metavar="PERIOD", help="how long before the data that window ends, such as 1d"
+    )
 
 
-def _run(options: Namespace) -> None:
+def _add_parameters(parser: ArgumentParser) -> None:
+    parser.add_argument("--threshold", type=float, help="score from which on a prediction is positive")
+    parser.add_argument("--k", type=int, help="ranking: how many places count")
+    parser.add_argument("--class-name", help="class of a *_per_class metric")
+    parser.add_argument("--average", choices=("micro", "macro", "weighted"))
+    parser.add_argument("--gain", choices=("exponential", "linear"), help="of the metric ndcg_at_k")
+    parser.add_argument("--quantile", type=float, help="of the metric quantile, from 0 to 1")
+    parser.add_argument("--value", help="of the metric value_count")
+    parser.add_argument(
+        "--zeros", choices=("floor", "jeffreys", "laplace"), help="psi: what becomes of bins one side lacks"
+    )
+    parser.add_argument("--minimum", type=int, metavar="COUNT", help="values below which there is no verdict")
+    parser.add_argument(
+        "--minimum-baseline", type=int, metavar="COUNT", help="the same for the baseline of a distance"
+    )
+
+
+def _run(options: Namespace) -> int:
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.report import as_table
@@ -69,13 +97,27 @@ def _run(options: Namespace) -> None:
     environment = options.environment or settings.environment()
     with EmbeddedRegistry(options.database_url or settings.database_url(), environment) as registry:
         answers = registry.query_metrics(query)
-    print(json.dumps(answers, indent=2) if options.json else as_table(query, answers))
+    errors = _errors(answers)
+    if options.json or not errors:
+        print(json.dumps(answers, indent=2) if options.json else as_table(query, answers))
+    for error in errors:
+        print(f"aporia-provider: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def _errors(answers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Why nothing could be answered; empty if anything was, since the table shows the rest."""
+    given = [answer for item in answers for answer in item["metrics"]]
+    if any(answer["error"] is None for answer in given):
+        return []
+    return list(dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in given))
 
 
 def _query(options: Namespace) -> MetricsQuery:
     from aporia_provider.metrics import MetricsQuery
 
-    given = {name: getattr(options, name) for name in _PARAMETERS}
+    told = {name: getattr(options, name) for name in _PARAMETERS}
+    given = {name: value for name, value in told.items() if value is not None}
     questions = [
         {
             "id": f"{metric} {column or ''}".strip(),
@@ -98,6 +140,7 @@ def _datasets(options: Namespace) -> dict[str, Any]:
         "dataset_type": options.baseline or ("serving" if options.baseline_period else "training"),
         "model_version": options.baseline_version,
         "time_period": options.baseline_period,
+        "skip_period": options.baseline_skip,
     }
     return {
         "data": {

@@ -86,6 +86,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "aporia_provider.hooks.aporia",
                     "aporia_provider.hooks.delta_lake",
+                    "aporia_provider.hooks.metrics",
                     "aporia_provider.hooks.sync",
                 ],
             }

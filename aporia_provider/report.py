@@ -1,14 +1,16 @@
-"""Answers about metrics as a table for people."""
+"""For people to read: answers about metrics as a table, and what a sync did."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aporia_provider.metrics import Metric, MetricsQuery
+if TYPE_CHECKING:
+    from aporia_provider.metrics import Metric, MetricsQuery
 
 _HEADERS = ("from", "to", "metric", "column", "value", "noise", "±", "samples", "baseline", "note")
 _STATUS = {"ok": "", "undefined": "undefined", "insufficient_data": "insufficient data"}
+_SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]]) -> str:
@@ -29,6 +31,25 @@ def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]]) -> str:
         disable_numparse=True,
     )
     return text
+
+
+def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
+    """
+    What a sync did, in up to three lines.
+
+    :param status: As :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset` gives it.
+    """
+    yield (
+        f"Table version {_figure(status['previous_table_version'])} -> {_figure(status['table_version'])}, "
+        f"lag {_figure(status['lag'])}: {status['rows']:,} rows in {status['buckets']:,} buckets, "
+        f"{_figure(status['seconds'])} s"
+    )
+    if not status["changed"]:
+        yield "Nothing has changed"
+        return
+    yield f"Last recomputed: {_work(status)}"
+    if status["performance"]:
+        yield f"Last recomputed of the performance: {_work(status['performance'])}"
 
 
 def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -67,3 +88,26 @@ def _number(value: Any) -> str:
 
 def _time(text: str) -> str:
     return text.replace("T", " ").removesuffix("+00:00").removesuffix(":00")
+
+
+def _work(part: Mapping[str, Any]) -> str:
+    return (
+        f"{_figure(part['buckets_recomputed'])} buckets from {_figure(part['rows_read'])} rows in "
+        f"{_figure(part['files_read'])} files of {_size(part['bytes_read'])}; {part['reason']}"
+    )
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _size(size: float | None) -> str:
+    if size is None:
+        return "unknown size"
+    for unit in _SIZES[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_SIZES[-1]}"

@@ -133,6 +133,7 @@ def main() -> None:
                 print(f"  {f'{library}, {what}:':44}{seconds:8.2f} s  {ratio}; {load()}", flush=True)
         enough = "yes" if fastest >= WANTED * mine else "NO"
         print(f"  at least {WANTED} times as fast as the fastest of them: {enough} ({fastest / mine:.1f})")
+    raise SystemExit(fastest < WANTED * mine)
 
 
 if __name__ == "__main__":

@@ -169,7 +169,9 @@ def _print_where(registry: EmbeddedRegistry, tables: Tables, role: str) -> None:
     pstats.Stats(profiler).sort_stats("cumulative").print_stats("aporia_provider|deltalake", 45)
 
 
-def run(chosen: argparse.Namespace, s3: AwsCredentials | None) -> None:
+def run(chosen: argparse.Namespace, s3: AwsCredentials | None) -> bool:
+    """Print what further days cost; whether it is the same however many there are."""
+    fine = True
     for role in chosen.roles:
         what = "a day of predictions" if role == "serving" else "a day's labels"
         print(f"{what}, {chosen.rows:,} rows, {'S3 on loopback' if s3 else 'local folder'}; {load()}")
@@ -177,6 +179,8 @@ def run(chosen: argparse.Namespace, s3: AwsCredentials | None) -> None:
         ratio = max(seconds) / seconds[0]
         flat = "yes" if ratio <= WANTED else "NO"
         print(f"  flat within {WANTED - 1:.0%}: {flat} ({ratio:.2f} times {chosen.days[0]} days)", flush=True)
+        fine &= ratio <= WANTED
+    return fine
 
 
 def main() -> None:
@@ -189,14 +193,14 @@ def main() -> None:
     parser.add_argument("--where", action="store_true", help="print where the time of a sync goes")
     chosen = parser.parse_args()
     if not chosen.s3:
-        run(chosen, None)
-        return
+        raise SystemExit(not run(chosen, None))
     with servers.moto() as endpoint:
         s3 = AwsCredentials("key", "secret", region=servers.S3_REGION, endpoint_url=endpoint)
         s3.client().create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": servers.S3_REGION}
         )
-        run(chosen, s3)
+        fine = run(chosen, s3)
+    raise SystemExit(not fine)
 
 
 if __name__ == "__main__":

@@ -109,8 +109,13 @@ def on_s3(source: DataSource) -> S3DataSource:
     """
     if isinstance(source, S3DataSource):
         return source
+    raise ValidationError(why_unread(source))
+
+
+def why_unread(source: DataSource) -> str:
+    """What reading a source that is not on S3 would need, and what to do instead."""
     needs = _NEEDS.get(source.type, "a connector")
-    raise ValidationError(
+    return (
         f"A data source of type {source.type!r} cannot be read here: it would need {needs}. "
         "Write the data to S3 and connect it as an S3DataSource."
     )

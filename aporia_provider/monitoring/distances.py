@@ -37,7 +37,7 @@ def js_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
     :param current: The counts of the same bins.
     :raises ValueError: The numbers of bins differ.
     """
-    measure = _Measure(_jensen_shannon, _root, lambda pair: _root_noise(pair.noise / (8 * math.log(2))))
+    measure = _Measure(_jensen_shannon, _root, lambda pair: _root(pair.noise / (8 * math.log(2))))
     return measure.between(baseline, current)
 
 
@@ -53,7 +53,7 @@ def hellinger_distance(baseline: Counts, current: Counts) -> Distance | NotEnoug
     :raises ValueError: The numbers of bins differ.
     """
     measure = _Measure(
-        lambda p, q: np.square(np.sqrt(p) - np.sqrt(q)) / 2, _root, lambda pair: _root_noise(pair.noise / 8)
+        lambda p, q: np.square(np.sqrt(p) - np.sqrt(q)) / 2, _root, lambda pair: _root(pair.noise / 8)
     )
     return measure.between(baseline, current)
 
@@ -96,24 +96,34 @@ def total_variation(baseline: Counts, current: Counts) -> Distance | NotEnough:
     :param current: The counts of the same bins.
     :raises ValueError: The numbers of bins differ.
     """
-
-    def noise(pair: _Pair) -> float:
-        spread = float(np.sqrt(pair.pooled * (1 - pair.pooled)).sum())
-        return min(1.0, spread * math.sqrt(rate(pair.samples, pair.baseline_samples) / (2 * math.pi)))
-
-    measure = _Measure(lambda p, q: np.abs(p - q) / 2, lambda terms: min(1.0, float(terms.sum())), noise)
+    measure = _Measure(
+        lambda p, q: np.abs(p - q) / 2,
+        lambda terms: min(1.0, float(terms.sum())),
+        lambda pair: min(1.0, float(pair.deviations.sum()) / math.sqrt(2 * math.pi)),
+    )
     return measure.between(baseline, current)
 
 
 def linf_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
     """
-    The greatest difference of two shares of the same bin, from 0 to 1. Its noise is not given.
+    The greatest difference of two shares of the same bin, from 0 to 1.
+
+    Noise: each difference is nearly normal with variance p(1 - p)(1/n + 1/m), and the greatest of many is of
+    the order of the k-th greatest deviation times sqrt(2 ln(2k)), for the k where that is most (van Handel,
+    *On the spectral norm of Gaussian random matrices*, Trans. Amer. Math. Soc. 369, 2017). The differences
+    sum to zero, so one of the k is not counted. The mean was 0.65 to 1.15 times this on 2 to 256 bins.
 
     :param baseline: The counts of the bins.
     :param current: The counts of the same bins.
     :raises ValueError: The numbers of bins differ.
     """
-    measure = _Measure(lambda p, q: np.abs(p - q), lambda terms: float(terms.max()), lambda pair: None)
+
+    def noise(pair: _Pair) -> float:
+        greatest_first = np.sort(pair.deviations)[::-1]
+        k = np.maximum(1, np.arange(len(greatest_first)))
+        return min(1.0, float((greatest_first * np.sqrt(2 * np.log(2 * k))).max()))
+
+    measure = _Measure(lambda p, q: np.abs(p - q), lambda terms: float(terms.max()), noise)
     return measure.between(baseline, current)
 
 
@@ -123,27 +133,25 @@ def euclidean_distance(
     *,
     samples: int,
     baseline_samples: int,
-    variances: Sequence[float] | None = None,
+    variance: float,
 ) -> Distance | NotEnough:
     """
     The length of the difference of two mean vectors, in the unit of their components.
+
+    Noise: the root of the expectation of its square, which is the variance times 1/n + 1/m.
 
     :param baseline: The mean of the baseline's vectors.
     :param current: The mean of the focal vectors.
     :param samples: How many vectors the focal side has.
     :param baseline_samples: How many vectors the baseline has.
-    :param variances: The variance of each component, if known: the noise is the root of their sum times
-        1/n + 1/m, which is the expectation of the squared distance.
+    :param variance: The sum of the variances of the components.
     :raises ValueError: The means have different numbers of components.
     """
     missing = empty(samples, baseline_samples)
     if missing is not None:
         return missing
-    noise = None
-    if variances is not None:
-        noise = math.sqrt(math.fsum(variances) * rate(samples, baseline_samples))
-    value = math.dist(baseline, current)
-    return Distance(value, noise, 0.0, samples, baseline_samples, len(baseline))
+    noise = math.sqrt(variance) * math.sqrt(rate(samples, baseline_samples))
+    return Distance(math.dist(baseline, current), noise, 0.0, samples, baseline_samples, len(baseline))
 
 
 @dataclass(frozen=True)
@@ -161,11 +169,12 @@ class _Pair:
         return (len(self.p.value) - 1) * rate(self.samples, self.baseline_samples)
 
     @property
-    def pooled(self) -> Floats:
-        """The shares of both sides together."""
+    def deviations(self) -> Floats:
+        """The standard deviation of each difference of two shares without drift, from both sides together."""
         both = self.samples + self.baseline_samples
         pooled = (self.p.value * self.baseline_samples + self.q.value * self.samples) / both
-        return np.minimum(pooled, 1.0)
+        variances = np.maximum(0.0, pooled * (1 - pooled))
+        return np.sqrt(variances * rate(self.samples, self.baseline_samples))
 
     def nearest(self) -> tuple[Floats, Floats]:
         """Shares as near to each other as they can be."""
@@ -184,7 +193,7 @@ class _Measure:
 
     term: Callable[[Floats, Floats], Floats]
     total: Callable[[Floats], float]
-    noise: Callable[[_Pair], float | None]
+    noise: Callable[[_Pair], float]
     shares: Callable[[Floats, float], Floats] = lambda counts, total: counts / total
 
     def between(self, baseline: Counts, current: Counts) -> Distance | NotEnough:
@@ -236,9 +245,5 @@ def _relative_entropy(p: Floats, q: Floats) -> Floats:
     return p * np.log(np.divide(p, q, out=np.ones_like(p), where=p > 0))
 
 
-def _root(terms: Floats) -> float:
-    return min(1.0, math.sqrt(terms.sum()))
-
-
-def _root_noise(square: float) -> float:
-    return min(1.0, math.sqrt(square))
+def _root(terms: Floats | float) -> float:
+    return min(1.0, math.sqrt(np.sum(terms)))

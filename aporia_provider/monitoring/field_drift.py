@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 from aporia_provider.errors import ValidationError
@@ -26,9 +28,11 @@ from aporia_provider.monitoring.rebinning import NumericHistogram
 from aporia_provider.monitoring.states import State
 from aporia_provider.monitoring.statistics import variance
 from aporia_provider.monitoring.values import ValueState
-from aporia_provider.monitoring.vectors import VectorState
+from aporia_provider.monitoring.vectors import VectorGrid, VectorState
 
 S = TypeVar("S", bound=State)
+
+_LARGEST = Fraction(sys.float_info.max)
 
 SCORE = "drift_score"
 DISTANCES = frozenset({*NUMERIC_METRICS, *CATEGORY_METRICS, "euclidean_distance", SCORE})
@@ -98,6 +102,7 @@ def _histogram(side: Side) -> NumericHistogram | None:
 
 def _categories(state: State) -> CategoryHistogram:
     values = _same(ValueState, state)
+    # Not those that were frequent: the sample is of the same categories on both sides.
     counts = {**values.known, **values.others.counts}
     return CategoryHistogram(counts, values.count - sum(counts.values()))
 
@@ -110,8 +115,37 @@ def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> An
     short = minimum.shortage(now.vectors, before.vectors)
     if short is not None:
         return of_distance(short)
+    if before.norm.positive_infinities or now.norm.positive_infinities:
+        return undefined("there are vectors whose length no float can hold", now.vectors)
+    sides = ((before, _norm_grid(baseline)), (now, _norm_grid(current)))
     means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
-    return of_distance(euclidean_distance(*means, samples=now.vectors, baseline_samples=before.vectors))
+    return of_distance(
+        euclidean_distance(
+            *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
+        )
+    )
+
+
+def _norm_grid(side: Side) -> NumericGrid | None:
+    return side.grid.norm if isinstance(side.grid, VectorGrid) else None
+
+
+def _pooled_variance(*sides: tuple[VectorState, NumericGrid | None]) -> float:
+    """
+    The variances of the components, added up: of the squared lengths, what is not due to the mean.
+
+    It is that of both sides together, which are samples of one distribution if nothing has changed.
+    """
+    count = sum(state.vectors for state, _ in sides)
+    squares = sum((_squared_lengths(state.norm, grid) for state, grid in sides), Fraction(0))
+    both = (left + right for left, right in zip(*(state.sums for state, _ in sides), strict=True))
+    found = (squares - sum(total * total for total in both) / count) / (count - 1)
+    return float(min(max(Fraction(0), found), _LARGEST))
+
+
+def _squared_lengths(norms: NumericState, grid: NumericGrid | None) -> Fraction:
+    spread = variance(norms, grid) or Fraction(0)
+    return norms.finite * spread + norms.total * norms.total / norms.finite
 
 
 def _known(metric: str, known: frozenset[str], what: str) -> str:

@@ -64,11 +64,6 @@ class NumericGrid:
         """The edges that separate the coarse bins, one fewer than there are such bins."""
         return tuple(self.edges[index] for index in self.coarse)
 
-    @property
-    def discrete(self) -> bool:
-        """Whether the baseline had so few distinct values that each has a coarse bin."""
-        return len(self.coarse) == len(self.edges)
-
     def coarsen(self, counts: Sequence[int]) -> tuple[int, ...]:
         """
         The counts of the coarse bins; the outer ones are open.

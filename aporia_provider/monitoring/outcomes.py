@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Self
-
-_ROBUST = 1.8
 
 
 @dataclass(frozen=True)
@@ -16,7 +13,7 @@ class Distance:
     How far two distributions are apart.
 
     :param value: The distance.
-    :param noise: The value to be expected if nothing has changed, ``None`` if no formula is known.
+    :param noise: The value to be expected if nothing has changed.
     :param bound: The value from the rows themselves is at most this far from ``value``. For distances that
         are defined on bins it is zero, unless the two sides were counted on different bins.
     :param samples: How many values the focal side has.
@@ -25,7 +22,7 @@ class Distance:
     """
 
     value: float
-    noise: float | None
+    noise: float
     bound: float
     samples: int
     baseline_samples: int
@@ -34,16 +31,7 @@ class Distance:
     @property
     def excess(self) -> float:
         """What the value has above the noise, at least 0."""
-        return max(0.0, self.value - (self.noise or 0.0))
-
-    @property
-    def robust(self) -> float:
-        """
-        The value less 1.8 * sqrt(1/n + 1/m), at least 0: the robust form Deequ gives to L-infinity distances.
-
-        Without drift the Kolmogorov-Smirnov distance is beyond that in about 0.3 % of all cases.
-        """
-        return max(0.0, self.value - _ROBUST * math.sqrt(rate(self.samples, self.baseline_samples)))
+        return max(0.0, self.value - self.noise)
 
     def divided_by(self, scale: float) -> Self:
         """
@@ -51,8 +39,8 @@ class Distance:
 
         :param scale: The new unit in terms of the old one, positive.
         """
-        noise = None if self.noise is None else self.noise / scale
-        return dataclasses.replace(self, value=self.value / scale, noise=noise, bound=self.bound / scale)
+        value, noise, bound = (part / scale for part in (self.value, self.noise, self.bound))
+        return dataclasses.replace(self, value=value, noise=noise, bound=bound)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,8 @@ class ConnectDatasetOperator(VersionOperator):
         )
         if isinstance(dataset.data_source, S3DataSource):
             self.table_uri = dataset.data_source.uri
+        else:
+            self._warn_unread(dataset.data_source)
         result = {
             "dataset": self.role,
             "status": registered["status"],
@@ -145,12 +147,7 @@ class ConnectDatasetOperator(VersionOperator):
 
     def _check(self, api: AporiaApi, dataset: DatasetConnection) -> dict[str, Any]:
         unchecked = {"preflight": "skipped", "table_version": None, "rows": None}
-        if not self.preflight:
-            return unchecked
-        if not isinstance(dataset.data_source, S3DataSource):
-            self.log.warning(
-                "Connected unchecked: preflight cannot read %s sources", dataset.data_source.type
-            )
+        if not self.preflight or not isinstance(dataset.data_source, S3DataSource):
             return unchecked
         self.registered = self.schema or registered_schema(api, self.model_id, self.model_version)
         report = self.delta_lake_hook.preflight(dataset, self.registered, check_rows=self.check_rows)
@@ -158,6 +155,13 @@ class ConnectDatasetOperator(VersionOperator):
             self.log.warning("Preflight: %s", warning)
         report.raise_for_problems()
         return {"preflight": "passed", "table_version": report.table_version, "rows": report.rows}
+
+    def _warn_unread(self, source: DataSource) -> None:
+        from aporia_provider.engine.read import why_unread
+
+        self.log.warning(
+            "Connected unchecked, and the embedded backend will not monitor it. %s", why_unread(source)
+        )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Lineage: from the data to the version."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from aporia_provider.links import DeltaTableLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.report import sync_lines
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -20,16 +21,14 @@ if TYPE_CHECKING:
 MAP_INDEX_TEMPLATE = "{{ task.model_id }} {{ task.model_version }} {{ task.role }}"
 """What to call each of the tasks that are mapped over datasets."""
 
-_SIZES = ("bytes", "kB", "MB", "GB", "TB")
-
 
 class SyncDatasetOperator(VersionOperator):
     """
     Bring what is known of a connected dataset up to the version its table has now.
 
     The sync runs in the task, against the embedded backend. It reads what was committed since the last sync
-    and recomputes the time buckets that this touches; killed, it leaves the last good state. If something was
-    recomputed, it emits an asset event on the model version; see :mod:`aporia_provider.assets`. If the syncs
+    and recomputes the time buckets that this touches; killed, it leaves the last good state. If something
+    has changed, it emits an asset event on the model version; see :mod:`aporia_provider.assets`. If the syncs
     of the version are turned off, the task is skipped.
 
     To sync all that is due, map it over what
@@ -45,7 +44,7 @@ class SyncDatasetOperator(VersionOperator):
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
     :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
-        anything was recomputed), and the dataset's status; see
+        anything that is known has changed), and the dataset's status; see
         :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`.
     """
 
@@ -87,7 +86,7 @@ class SyncDatasetOperator(VersionOperator):
         self.table_uri = result["table_uri"]
         if not result["enabled"]:
             raise AirflowSkipException(f"The syncs of the {subject} are turned off")
-        for line in _summary(result):
+        for line in sync_lines(result):
             self.log.info("%s", line)
         if result["changed"]:
             self.emit(context, environment, **_event(result))
@@ -104,40 +103,3 @@ def _event(result: Mapping[str, Any]) -> dict[str, Any]:
         "changed_parts",
     )
     return {name: result[name] for name in known}
-
-
-def _summary(result: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        f"Table version {_shown(result['previous_table_version'])} -> {_shown(result['table_version'])}, "
-        f"lag {_shown(result['lag'])}: {result['rows']:,} rows in {result['buckets']:,} buckets, "
-        f"{_shown(result['seconds'])} s"
-    )
-    if not result["changed"]:
-        yield "Nothing was recomputed"
-        return
-    yield f"Last recomputed: {_work(result)}"
-    if result["performance"]:
-        yield f"Last recomputed of the performance: {_work(result['performance'])}"
-
-
-def _work(part: Mapping[str, Any]) -> str:
-    return (
-        f"{_shown(part['buckets_recomputed'])} buckets from {_shown(part['rows_read'])} rows in "
-        f"{_shown(part['files_read'])} files of {_size(part['bytes_read'])}; {part['reason']}"
-    )
-
-
-def _shown(value: float | None) -> str:
-    if value is None:
-        return "none"
-    return f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
-
-
-def _size(size: float | None) -> str:
-    if size is None:
-        return "unknown size"
-    for unit in _SIZES[:-1]:
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} {_SIZES[-1]}"

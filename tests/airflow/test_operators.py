@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Asset, chain
 from deltalake import write_deltalake
 
-from aporia_provider.data_sources import PostgresJDBCDataSource, S3DataSource
+from aporia_provider.data_sources import GlueDataSource, PostgresJDBCDataSource, S3DataSource
 from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
 from aporia_provider.operators.dataset import (
@@ -301,6 +301,24 @@ def test_login_comes_from_a_connection_and_is_not_stored(
 
     database = Path(database_url.removeprefix("sqlite:///"))
     assert all(b"planted-password" not in file.read_bytes() for file in database.parent.glob("aporia.db*"))
+
+
+@pytest.mark.parametrize("preflight", [True, False])
+def test_connecting_what_cannot_be_read_warns_that_it_is_not_monitored(
+    registered: Any, capsys: pytest.CaptureFixture[str], preflight: bool
+) -> None:
+    source = GlueDataSource(query="select * from predictions")
+    operator = ConnectServingOperator(
+        task_id="t", model_id="m", model_version="v1", data_source=source, preflight=preflight, **COLUMNS
+    )
+    assert execute(operator)["status"] == "created"
+    said = capsys.readouterr().out
+    for part in (
+        "Connected unchecked, and the embedded backend will not monitor it",
+        "'glue' cannot be read here: it would need a catalogue of the engine",
+        "Write the data to S3 and connect it as an S3DataSource",
+    ):
+        assert part in said, (part, said)
 
 
 def test_lineage_leads_from_the_table_to_the_version(source: S3DataSource, registered: Any, aws: S3) -> None:

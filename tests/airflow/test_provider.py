@@ -23,6 +23,9 @@ HEAVY = (
     "alembic",
     "httpx2",
     "sqlglot",
+    "sqlalchemy",
+    "numpy",
+    "pandas",
 )
 
 
@@ -62,7 +65,7 @@ def modules_added_by(code: str) -> list[str]:
 
 
 def heavy_among(names: list[str]) -> list[str]:
-    return [name for name in names if name.split(".")[0] in (*HEAVY, "sqlalchemy", "numpy", "pandas")]
+    return [name for name in names if name.split(".")[0] in HEAVY]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,20 @@ def test_the_provider_is_discovered(providers: Any) -> None:
     import aporia_provider
 
     assert provider.version == aporia_provider.__version__
+
+
+@pytest.mark.parametrize("kind", ["hooks", "operators"])
+def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
+    import pkgutil
+    from importlib import import_module
+
+    from aporia_provider.get_provider_info import get_provider_info
+
+    package = import_module(f"aporia_provider.{kind}")
+    there = {f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)}
+    (entry,) = get_provider_info()[kind]
+    # What operators have in common is no module to use.
+    assert sorted(entry["python-modules"]) == sorted(there - {"aporia_provider.operators.base"})
 
 
 def test_every_module_and_class_it_names_can_be_imported() -> None:

@@ -216,10 +216,12 @@ def test_a_dataset_that_is_turned_off_is_skipped_and_left_alone(lake: Lake) -> N
         execute(SyncDatasetOperator(task_id="sync", **SERVING))
 
 
-def test_full_reads_everything_again(lake: Lake) -> None:
-    execute(SyncDatasetOperator(task_id="t", **SERVING))
-    again = execute(SyncDatasetOperator(task_id="t", full=True, **SERVING))
-    assert (again["changed"], again["rows_read"]) == (True, 3)
+def test_full_reads_everything_again(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        execute(SyncDatasetOperator(task_id="t", **SERVING))
+        again = execute(SyncDatasetOperator(task_id="t", full=True, **SERVING))
+    assert caplog.messages.count("serving dataset: first sync; reading all of it") == 2
+    assert (again["changed"], again["rows_read"]) == (False, 3)
 
 
 def test_what_a_sync_did_can_be_read_in_its_log(
@@ -243,7 +245,7 @@ def test_what_a_sync_did_can_be_read_in_its_log(
     execute(SyncDatasetOperator(task_id="t", **SERVING))
     said = capsys.readouterr().out
     assert "Table version 0 -> 0" in said
-    assert "Nothing was recomputed" in said
+    assert "Nothing has changed" in said
     assert "Last recomputed" not in said
 
 

@@ -19,6 +19,7 @@ from scipy.stats import ks_2samp, wasserstein_distance
 from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.cli import main
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -261,8 +262,13 @@ def test_distances_of_categories_and_vectors(model: Model) -> None:
     assert answer["value"] == pytest.approx(expected, abs=1e-9)
     assert answer["noise"] == pytest.approx(np.sqrt(2 * (1 / 3000 + 1 / 2400) / 8))
     assert model.value("drift_score", "city") == answer["value"]
-    means = [np.array(table["place"].to_pylist()).mean(axis=0) for table in (model.training, model.serving)]
-    assert model.value("drift_score", "place") == pytest.approx(np.linalg.norm(means[0] - means[1]), rel=1e-9)
+    places = [np.array(table["place"].to_pylist()) for table in (model.training, model.serving)]
+    means = [side.mean(axis=0) for side in places]
+    (apart,) = model.ask("drift_score", "place")
+    assert apart["value"] == pytest.approx(np.linalg.norm(means[0] - means[1]), rel=1e-9)
+    spread = np.concatenate(places).var(axis=0, ddof=1).sum()
+    assert apart["noise"] == pytest.approx(np.sqrt(spread * (1 / 3000 + 1 / 2400)), rel=1e-9)
+    assert apart["excess"] == pytest.approx(apart["value"] - apart["noise"])
 
 
 def test_performance_is_scikit_learns(model: Model) -> None:
@@ -412,8 +418,49 @@ def test_the_command_prints_a_table_or_json(model: Model) -> None:
     assert flat(json.loads(told.stdout)) == [
         {**answer, "id": "auc_roc"} for answer in model.ask("auc_roc", start="2024-03-01", end="2024-03-02")
     ]
-    few = run_cli("metrics", "m", "accuracy", "--threshold", "0.5", "--column", "scor", *place)
-    assert "'score'" in few.stdout
     wrong = run_cli("metrics", "nobody", "count", *place)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "nobody" in wrong.stderr
+
+
+def test_the_command_fails_if_nothing_could_be_answered(model: Model) -> None:
+    place = ("--database-url", model.url, "--environment", "prod")
+    failed = run_cli("metrics", "m", "accuracy", "moon_phase", "--column", "scor", *place)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    accuracy, moon = failed.stderr.splitlines()
+    assert accuracy.startswith("aporia-provider: accuracy scor: ")
+    assert "'score'" in accuracy
+    assert moon.startswith("aporia-provider: moon_phase scor: ")
+    told = run_cli("metrics", "m", "moon_phase", "--json", *place)
+    assert told.returncode == 1
+    assert "moon_phase" in flat(json.loads(told.stdout))[0]["error"]
+    mixed = run_cli("metrics", "m", "count", "moon_phase", *place)
+    assert (mixed.returncode, mixed.stderr) == (0, "")
+    assert "moon_phase" in mixed.stdout
+    nothing = run_cli(
+        "metrics", "m", "count", "--by", "day", "--start", "1999-01-01", "--end", "1999-01-02", *place
+    )
+    assert (nothing.returncode, nothing.stderr) == (0, "")
+
+
+def test_the_command_takes_what_a_query_takes(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[MetricsQuery] = []
+    monkeypatch.setattr(EmbeddedRegistry, "query_metrics", lambda _, query: asked.append(query) or [])
+    options = (
+        *("--threshold", "0.25", "--k", "3", "--class-name", "a", "--average", "macro", "--gain", "linear"),
+        *("--quantile", "0.9", "--value", "b", "--zeros", "laplace"),
+        *("--minimum", "50", "--minimum-baseline", "500", "--column", "age"),
+        *("--baseline-period", "2w", "--baseline-skip", "1d"),
+    )
+    place = ("--database-url", sqlite_url, "--environment", "prod")
+    assert main(["metrics", "m", "psi", "--version", "v1", *options, *place]) == 0
+    window = {"dataset_type": "serving", "time_period": "2w", "skip_period": "1d"}
+    (metric,) = question(
+        *("psi", "age"),
+        baseline=window,
+        **{"threshold": 0.25, "k": 3, "class_name": "a", "average": "macro", "gain": "linear"},
+        **{"quantile": 0.9, "value": "b", "zeros": "laplace", "minimum": 50, "minimum_baseline": 500},
+    ).metrics
+    assert asked[0].metrics == [metric.model_copy(update={"id": "psi age"})]
+    assert main(["metrics", "m", "count", "--baseline-skip", "1d", *place]) == 2
+    assert len(asked) == 1

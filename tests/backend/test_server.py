@@ -450,6 +450,18 @@ def test_secrets_are_neither_stored_nor_logged(sqlite_url: str, tmp_path: Path) 
     assert "GET '/v1beta/models/m/tags' 200" in server.log
 
 
+def test_connecting_what_cannot_be_read_is_logged_with_what_it_would_need(sqlite_url: str) -> None:
+    config = {"url": "jdbc:x://h", "query": "SELECT 1", "password": "planted"}
+    with serving(sqlite_url) as server:
+        api = Api(server, sqlite_url, "prod")
+        path = "/v1beta/models/m/versions/v1/datasets"
+        api.post(path, {**DATASET, "name": "serving", "data_source": SOURCE})
+        api.post(path, {**DATASET, "name": "training", "data_source": {"type": "jdbc", "config": config}})
+    (line,) = [line for line in server.lines if "WARNING" in line and "monitored" in line]
+    assert "The training dataset of version 'v1' of model 'm' is connected, but will not be monitored" in line
+    assert "'jdbc' cannot be read here: it would need a JDBC driver. Write the data to S3" in line
+
+
 def test_the_backend_runs_without_airflow() -> None:
     modules = "backend.registry", "backend.server", "backend.serving", "backend.upgrades", "cli"
     imports = "; ".join(f"import aporia_provider.{module}" for module in modules)

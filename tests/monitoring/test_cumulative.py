@@ -34,7 +34,6 @@ def check(baseline: NumericHistogram, current: NumericHistogram, one: np.ndarray
     assert abs(ks.value - exact_ks(one, other)) <= ks.bound + LOOSE
     exact = exact_wasserstein(one, other)
     assert abs(area.value - exact) <= area.bound + LOOSE * max(1.0, area.bound, exact)
-    assert area.noise is not None
     assert area.noise >= 0
     assert math.isfinite(area.noise)
 
@@ -229,7 +228,7 @@ def test_nearly_all_of_the_baseline_may_be_in_one_bin() -> None:
 def test_bounds_hold_for_trimmed_areas(pair: tuple[np.ndarray, np.ndarray], margin: float) -> None:
     one, other = pair
     baseline = histogram(one)
-    if baseline.grid.discrete and len(one) < 1000:
+    if len(baseline.grid.coarse) == len(baseline.grid.edges) and len(one) < 1000:
         # Every edge of so few values has a thousandth of them outside, but for the outer ones.
         exact = exact_wasserstein(*(np.clip(side, one.min() - margin, one.max() + margin) for side in pair))
         for current in (histogram(other, baseline.grid), histogram(other)):
@@ -330,5 +329,5 @@ def test_values_at_the_limits_of_floats() -> None:
     current = NumericHistogram(baseline.grid, (0, 0, 0, 0, 0, 0, 2), 0, greatest)
     for margin in (None, 0.0, greatest / 64):
         area = sure(wasserstein_distance(baseline, current, margin=margin))
-        assert all(map(math.isfinite, (area.value, area.bound, area.noise or 0.0)))
+        assert all(map(math.isfinite, (area.value, area.bound, area.noise)))
         assert area.value > greatest / 100

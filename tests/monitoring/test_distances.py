@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn.datasets import load_breast_cancer
@@ -142,14 +143,14 @@ def test_distances_are_symmetric_and_zero_only_without_a_difference(
     for function in ALL:
         there, back = sure(function(*pair)), sure(function(*pair[::-1]))
         assert there.value == pytest.approx(back.value, abs=1e-12)
-        assert there.noise == (None if back.noise is None else pytest.approx(back.noise))
+        assert there.noise == pytest.approx(back.noise)
         assert there.value >= 0
         assert sure(function(pair[0], pair[0])).value == 0
         assert sure(function(pair[0], [3 * count for count in pair[0]])).value == pytest.approx(0, abs=1e-9)
     for function in IN_UNIT:
         there = sure(function(*pair))
         assert there.value <= 1
-        assert there.noise is None or there.noise <= 1
+        assert there.noise <= 1
 
 
 @pytest.mark.parametrize("function", IN_UNIT)
@@ -199,23 +200,48 @@ def test_noise_is_what_two_samples_of_one_distribution_have() -> None:
     assert sure(psi(baseline[0], current[0])).noise == pytest.approx(6 * (1 / 5000 + 1 / 20_000))
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [1, 9],
+        [1, 1],
+        [1] * 10,
+        [1] * 256,
+        1 / np.arange(1, 257),
+        0.5 ** np.arange(12),
+        [255, *[1] * 255],
+        [99 * 255, *[1] * 255],
+    ],
+)
+def test_noise_of_the_greatest_difference_is_of_the_size_of_what_two_samples_have(weights: ArrayLike) -> None:
+    rng = np.random.default_rng(8)
+    p = np.array(weights) / np.sum(weights)
+    baseline, current = rng.multinomial(20_000, p, 2000), rng.multinomial(5000, p, 2000)
+    mean = np.abs(baseline / 20_000 - current / 5000).max(axis=1).mean()
+    noise = np.mean([sure(linf_distance(*pair)).noise for pair in zip(baseline, current, strict=True)])
+    assert 0.65 < mean / noise < 1.05
+
+
+def test_noise_of_the_greatest_difference_of_two_shares() -> None:
+    # Both differences have the same size, with the variance p(1 - p)(1/n + 1/m), times sqrt(2 ln 2).
+    noise = math.sqrt(2 * math.log(2) * 0.3 * 0.7 * (1 / 100 + 1 / 400))
+    assert sure(linf_distance([120, 280], [30, 70])).noise == pytest.approx(noise)
+    assert sure(linf_distance([10], [20])).noise == 0
+
+
 def test_noise_counts_bins_in_use() -> None:
     assert sure(psi([10, 0, 0, 0], [10, 0, 0, 0])).noise == 0
     assert sure(psi([10, 0, 0, 0], [0, 10, 0, 0])).noise == pytest.approx(0.2)
 
 
-def test_excess_and_robust_are_what_is_above_the_noise() -> None:
+def test_excess_is_what_is_above_the_noise() -> None:
     distance = Distance(0.5, 0.2, 0.01, samples=50, baseline_samples=200, bins=3)
     assert distance.excess == pytest.approx(0.3)
-    assert distance.robust == pytest.approx(0.5 - 1.8 * math.sqrt(250 / 10_000))
-    low = Distance(0.1, 0.2, 0.0, samples=50, baseline_samples=200, bins=3)
-    assert (low.excess, low.robust) == (0, 0)
-    assert Distance(0.1, None, 0.0, 50, 200, 3).excess == 0.1
+    assert Distance(0.1, 0.2, 0.0, samples=50, baseline_samples=200, bins=3).excess == 0
 
 
 def test_distance_in_another_unit() -> None:
     assert Distance(6, 2, 1, 50, 200, 3).divided_by(2) == Distance(3, 1, 0.5, 50, 200, 3)
-    assert Distance(6, None, 1, 50, 200, 3).divided_by(2).noise is None
 
 
 @pytest.mark.parametrize(
@@ -237,10 +263,11 @@ def test_minimum_can_be_less() -> None:
 
 
 def test_euclidean_distance_of_means() -> None:
-    distance = sure(euclidean_distance([0, 1, 2], [3, 5, 2], samples=40, baseline_samples=10))
-    assert distance == Distance(5.0, None, 0.0, 40, 10, 3)
-    huge = sure(euclidean_distance([1e300, 0], [0, 1e300], samples=1, baseline_samples=1))
+    distance = sure(euclidean_distance([0, 1, 2], [3, 5, 2], samples=40, baseline_samples=10, variance=2))
+    assert distance == Distance(5.0, pytest.approx(0.5), 0.0, 40, 10, 3)  # type: ignore[arg-type]
+    huge = sure(euclidean_distance([1e300, 0], [0, 1e300], samples=1, baseline_samples=1, variance=1e308))
     assert huge.value == pytest.approx(math.sqrt(2) * 1e300)
+    assert huge.noise == pytest.approx(math.sqrt(2) * 1e154)
 
 
 def test_euclidean_noise_is_what_two_samples_have() -> None:
@@ -254,16 +281,16 @@ def test_euclidean_noise_is_what_two_samples_have() -> None:
             other[0].tolist(),
             samples=20,
             baseline_samples=50,
-            variances=(deviations**2).tolist(),
+            variance=float((deviations**2).sum()),
         )
     )
     assert distance.noise == pytest.approx(np.sqrt(((one - other) ** 2).sum(axis=1).mean()), rel=0.03)
 
 
 def test_euclidean_distance_needs_values_of_one_dimension() -> None:
-    assert isinstance(euclidean_distance([1], [1], samples=0, baseline_samples=9), NotEnough)
+    assert isinstance(euclidean_distance([1], [1], samples=0, baseline_samples=9, variance=1), NotEnough)
     with pytest.raises(ValueError):
-        euclidean_distance([1, 2], [1], samples=1, baseline_samples=1)
+        euclidean_distance([1, 2], [1], samples=1, baseline_samples=1, variance=1)
 
 
 @settings(deadline=None)

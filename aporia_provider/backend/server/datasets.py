@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,8 +12,11 @@ from aporia_provider.backend.server.document import replies
 from aporia_provider.backend.server.intake import Body, Here, check_environment
 from aporia_provider.backend.server.paths import VERSION
 from aporia_provider.backend.server.replies import Done, RegisteredReply, SyncReply
+from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.read import why_unread
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix=VERSION, tags=["datasets"])
 
 
@@ -21,7 +25,14 @@ def connect_dataset(registry: Here, model_id: str, version: str, body: Body) -> 
     """Connect a data source to a version. Its secrets are not stored."""
     connection = DatasetConnection.from_wire(body)
     check_environment(registry, (body.get("sync") or {}).get("environment"))
-    return registry.register_dataset(model_id, version, connection)
+    registered = registry.register_dataset(model_id, version, connection)
+    if not isinstance(connection.data_source, S3DataSource):
+        subject = f"The {connection.role} dataset of version {version!r} of model {model_id!r}"
+        # The protocol's reply has no place for it.
+        log.warning(
+            "%s is connected, but will not be monitored. %s", subject, why_unread(connection.data_source)
+        )
+    return registered
 
 
 @router.post(

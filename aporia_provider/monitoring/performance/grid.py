@@ -62,11 +62,6 @@ class Grid:
         guess -= scores < lower[guess]
         return np.asarray(guess + (scores >= lower[guess + 1]), dtype=np.int64)
 
-    def histogram(self, bins: NDArray[np.int64]) -> list[int]:
-        """How many scores are in each bin."""
-        counts: list[int] = np.bincount(bins, minlength=self.count).tolist()
-        return counts
-
     def place(self, threshold: float) -> Place:
         """
         Where the bins are that count as positive.
