@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.elementary import log
 from aporia_provider.monitoring.exact import exact_sum
 from aporia_provider.monitoring.performance.faults import NO_TRUTH, UNDECLARED, Fault
 from aporia_provider.monitoring.performance.grid import Grid, grid_of
@@ -145,6 +146,6 @@ def _sums(scores: Scores, true: Truths) -> dict[str, Any]:
     for some, are_true in _slices(scores, true):
         chances = np.where(are_true, some, 1 - some)
         sums["scores"] += exact_sum(some)
-        sums["log_loss"] += exact_sum(-np.log(np.clip(chances, CLIP, 1 - CLIP)))
+        sums["log_loss"] += exact_sum(-log(np.clip(chances, CLIP, 1 - CLIP)))
         sums["brier"] += exact_sum((some - are_true) ** 2)
     return {"outside": outside, **sums}

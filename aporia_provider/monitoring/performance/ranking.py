@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.elementary import exp2, exp2m1
 from aporia_provider.monitoring.exact import exact_sum
 from aporia_provider.monitoring.performance.labelled import Labelled
 from aporia_provider.monitoring.performance.options import Options
@@ -90,7 +91,7 @@ def _gains(queries: Queries) -> dict[str, Any]:
 
 def _exponential(relevances: Matrix, greatest: Matrix) -> Matrix:
     """(2^relevance - 1) / 2^greatest, of the smallest relevances too."""
-    return np.exp2(relevances - greatest) * -np.expm1(-relevances * math.log(2))
+    return exp2(relevances - greatest) * -exp2m1(-relevances)
 
 
 def _share(gains: NDArray[np.float64], ideal: NDArray[np.float64]) -> tuple[Fraction, ...]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.elementary import log1p
 from aporia_provider.monitoring.exact import exact_sum
 from aporia_provider.monitoring.performance.faults import TOO_GREAT, Fault
 from aporia_provider.monitoring.performance.labelled import Labelled, judge_readings, of_one_length
@@ -116,7 +117,7 @@ def _ratios(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
 
 def _logs(p: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
     both = (p >= 0) & (y >= 0)
-    errors = np.log1p(p[both]) - np.log1p(y[both])
+    errors = log1p(p[both]) - log1p(y[both])
     return {
         "squared_log_errors": exact_sum(errors * errors),
         "negative": len(y) - int(np.count_nonzero(both)),
