@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,6 +121,10 @@ class ValueSample:
         return ValueSample(level, {text: counts[text] for text in sorted(texts)})
 
 
+def _dump_ids(sample: IdSample) -> dict[str, Any]:
+    return {"level": sample.level, "hashes": list(sample.hashes), "counts": list(sample.counts)}
+
+
 def _read_ids(stored: Mapping[str, Any]) -> IdSample:
     return IdSample(stored["level"], tuple(stored["hashes"]), tuple(stored["counts"]))
 
@@ -129,5 +133,5 @@ SAMPLE: Rule[ValueSample] = Rule(
     ValueSample, operator.add, ValueSample.to_json, lambda stored: ValueSample(**stored)
 )
 """A sample of texts."""
-IDS: Rule[IdSample] = Rule(IdSample, operator.add, asdict, _read_ids)
+IDS: Rule[IdSample] = Rule(IdSample, operator.add, _dump_ids, _read_ids)
 """A sample of ids; it is not kept longer than a sync takes."""
