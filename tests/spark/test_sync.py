@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
 from tests import servers
-from tests.backend.syncing import House, times
+from tests.backend.syncing import House, bucket, times
 from tests.conftest import S3
 from tests.spark.conftest import Engines
 from tests.spark.server import Cluster
@@ -42,6 +43,11 @@ RANKING = VersionSchema(
     raw_inputs={"note": "string"},
     predictions={"score": "numeric"},
     mapping={"batch_id_column_name": "note", "relevance_column_name": "score"},
+)
+PLAIN = VersionSchema(
+    model_type="binary",
+    features={"age": "numeric", "city": "categorical"},
+    predictions={"score": "numeric"},
 )
 PARTS = pa.struct([("a", pa.float64()), ("b", pa.float32())])
 
@@ -157,3 +163,44 @@ def test_queries_are_gathered_alike(houses: tuple[House, House]) -> None:
         each.connect("serving")
         each.connect("actuals")
     synced(houses, "serving", "actuals")
+
+
+@pytest.mark.parametrize("houses", [PLAIN], indirect=True)
+def test_columns_that_are_renamed_and_widened(houses: tuple[House, House], engines: Engines, s3: S3) -> None:
+    run, table = engines.cluster.spark.sql, f"delta.`{s3.uri('t/serving').replace('s3://', 's3a://')}`"
+    run(
+        f"CREATE TABLE {table} (id STRING, at TIMESTAMP, age INT, city STRING, score DOUBLE, extra INT) "
+        "USING delta TBLPROPERTIES ('delta.columnMapping.mode' = 'name', 'delta.enableTypeWidening' = 'true')"
+    )
+
+    def insert(day: int, age: str) -> None:
+        at = f"timestamp'2024-01-0{day} 00:00:00+00:00'"
+        values = f"cast(id AS string), {at}, {age}, concat('c', id % 3), id / 1024, 1"
+        run(f"INSERT INTO {table} SELECT {values} FROM range({day * 100}, {day * 100 + 20})")
+
+    insert(1, "cast(id AS int)")
+    for each in houses:
+        each.connect("serving")
+        each.sync()
+    run(f"ALTER TABLE {table} ALTER COLUMN age TYPE BIGINT")
+    run(f"ALTER TABLE {table} RENAME COLUMN extra TO other")
+    insert(2, "id + 3000000000")
+    for each in houses:
+        status = each.sync()
+        assert (status["reason"], status["rows_read"]) == ("1 commit changed the data", 20)
+        ages = {place: state.to_json()["greatest"] for place, state in each.states("features.age").items()}
+        assert ages == {bucket(1): 119.0, bucket(2): 3_000_000_219.0}
+        each.check()
+    assert houses[0].stored() == houses[1].stored()
+    before = houses[0].stored()
+    run(f"ALTER TABLE {table} RENAME COLUMN city TO town")
+    insert(3, "id")
+    for each in houses:
+        with pytest.raises(ValidationError, match="'city'"):
+            each.sync()
+        assert (each.status()["status"], each.stored()) == ("failed", before)
+    run(f"ALTER TABLE {table} RENAME COLUMN town TO city")
+    for each in houses:
+        assert (each.sync()["rows_read"], each.status()["status"]) == (20, "synced")
+        each.check()
+    assert houses[0].stored() == houses[1].stored()
