@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import pyarrow as pa
@@ -21,6 +15,7 @@ import pytest
 from deltalake import write_deltalake
 
 from tests import servers
+from tests.airflow.between import Killer, Stalling
 from tests.airflow.deployment import SECONDS, Deployment, deployed
 
 CLI = Path(sys.executable).with_name("aporia-provider")
@@ -38,97 +33,6 @@ SECRETS = {
         "PLANTED_ENGINE_TOKEN",
     )
 }
-
-
-class Killer:
-    """
-    Passes requests on to the server. The first answer to a POST of a version is not passed back: the process
-    that asked is killed instead.
-    """
-
-    def __init__(self, server_port: int) -> None:
-        self.server_port = server_port
-        self.killed: list[int] = []
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join(10)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, (_, port) = self._listening.accept()
-            except OSError:
-                return
-            with client, socket.create_connection(("127.0.0.1", self.server_port)) as server:
-                self._exchange(client, port, server)
-
-    def _exchange(self, client: socket.socket, port: int, server: socket.socket) -> None:
-        while request := client.recv(1 << 20):
-            server.sendall(request)
-            if b"\r\n\r\n{" not in request and request.startswith(b"POST"):
-                server.sendall(client.recv(1 << 20))
-            answer = server.recv(1 << 20)
-            if request.startswith(b"POST") and b"/versions" in request.split(b"\r\n")[0] and not self.killed:
-                self._kill(port)
-                return
-            client.sendall(answer)
-
-    def _kill(self, port: int) -> None:
-        owner = next(c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.pid)
-        assert owner != os.getpid()
-        self.killed.append(owner)
-        psutil.Process(owner).kill()
-
-
-class Stalling(ThreadingHTTPServer):
-    """An S3 that passes on what it is asked, until somebody asks for data."""
-
-    daemon_threads = True
-
-    def __init__(self, behind: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Stall)
-        self.behind = urlsplit(behind).netloc
-        self.asked = threading.Event()
-        self.done = threading.Event()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self.done.set()
-        self.shutdown()
-        self.server_close()
-
-
-class _Stall(BaseHTTPRequestHandler):
-    server: Stalling
-
-    def do_GET(self) -> None:
-        if self.path.partition("?")[0].endswith(".parquet"):
-            self.server.asked.set()
-            self.server.done.wait(SECONDS)
-            return
-        self.do_HEAD()
-
-    def do_HEAD(self) -> None:
-        connection = HTTPConnection(self.server.behind, timeout=30)
-        connection.request(self.command, self.path, headers=dict(self.headers))
-        reply = connection.getresponse()
-        content = reply.read()
-        self.send_response(reply.status)
-        for name, value in reply.getheaders():
-            if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
-                self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-        connection.close()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +54,7 @@ def server(home: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.fixture(scope="module")
 def killer(server: tuple[int, str]) -> Iterator[Killer]:
-    killer = Killer(server[0])
+    killer = Killer(f"http://127.0.0.1:{server[0]}")
     yield killer
     killer.stop()
 
@@ -173,7 +77,7 @@ def table(s3_endpoint: str) -> str:
 
 @pytest.fixture(scope="module")
 def stalling(s3_endpoint: str) -> Iterator[Stalling]:
-    server = Stalling(s3_endpoint)
+    server = Stalling(s3_endpoint, SECONDS)
     yield server
     server.stop()
 
@@ -208,7 +112,7 @@ def airflow(
     home: Path, server: tuple[int, str], killer: Killer, stalling: Stalling, s3_endpoint: str, table: str
 ) -> Iterator[Deployment]:
     port, token = server
-    defined = connections(s3_endpoint, port, token, killer.port, stalling.server_port)
+    defined = connections(s3_endpoint, port, token, killer.server_port, stalling.server_port)
     settings = {**SECRETS, "TABLE": table, **defined}
     with deployed(home, Path(__file__).parent / "dags", **settings) as running:
         yield running
