@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import servers
 
@@ -21,6 +22,10 @@ os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "d
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("aporia", deadline=None)
+settings.load_profile("aporia")
 
 
 @dataclass(frozen=True)

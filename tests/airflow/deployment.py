@@ -74,6 +74,8 @@ def deployed(home: Path, dags: Path, **settings: str) -> Iterator[Deployment]:
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
+        # SQLite's own patience of 5 seconds is short where all components share two cores.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",

@@ -73,7 +73,7 @@ def test_a_connection_with_a_host_reaches_that_server(
 ) -> None:
     url, token = server
     host, port = url.removeprefix("http://").split(":")
-    extra = {"environment": "prod", "timeout": 5}
+    extra = {"environment": "prod", "timeout": 60}
     set_connection(
         "aporia_default",
         conn_type="aporia",

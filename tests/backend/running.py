@@ -54,10 +54,14 @@ def serving(database_url: str, *arguments: str) -> Iterator[Served]:
         yield served
     finally:
         running.terminate()
-        running.wait(20)
-        reader.join()
-        assert running.stderr is not None
-        running.stderr.close()
+        try:
+            running.wait(60)
+        finally:
+            running.kill()
+            running.wait()
+            reader.join()
+            assert running.stderr is not None
+            running.stderr.close()
 
 
 def _read(served: Served, ready: threading.Event) -> None:
@@ -100,4 +104,4 @@ def _administer(admin_url: str, statement: str) -> None:
 def run_cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``aporia-provider`` to its end."""
     command: Sequence[str] = [sys.executable, "-m", "aporia_provider.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)

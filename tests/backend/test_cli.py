@@ -59,7 +59,7 @@ def test_a_name_is_given_once(sqlite_url: str) -> None:
 def test_the_server_ends_cleanly_when_told_to(sqlite_url: str, number: signal.Signals) -> None:
     with serving(sqlite_url) as server:
         server.process.send_signal(number)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
     assert "Traceback" not in server.log
 
 

@@ -77,7 +77,6 @@ def stocked(target: Target) -> Target:
 @settings(
     max_examples=20,
     derandomize=True,
-    deadline=None,
     database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -88,7 +87,7 @@ def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Targ
         if len(str(value)) % 2:
             case.path_parameters[name] = KNOWN.get(name, value)
     case.headers["Authorization"] = f"Bearer {stocked.token}"
-    reply = case.call(base_url=stocked.server.url)
+    reply = case.call(base_url=stocked.server.url, timeout=60)
     assert reply.status_code != 401
     case.validate_response(reply, checks=CHECKS)
 
@@ -97,12 +96,11 @@ def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Targ
 @settings(
     max_examples=5,
     derandomize=True,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 def test_nothing_is_answered_without_a_token(case: schemathesis.Case, stocked: Target) -> None:
     case.headers["Authorization"] = "Bearer guessed"
-    reply = case.call(base_url=stocked.server.url)
+    reply = case.call(base_url=stocked.server.url, timeout=60)
     assert reply.status_code == (200 if case.operation.path in OPEN else 401)

@@ -142,7 +142,6 @@ def test_synced_step_by_step_or_at_once(shard: int, migrated: Path, engine: str)
     @seed(shard)
     @settings(
         max_examples=-(-HISTORIES // SHARDS),
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -15,6 +15,7 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ConflictError, ValidationError
 from aporia_provider.schema import VersionSchema
+from tests.backend.dying import poll
 
 PROCESSES = 50
 
@@ -36,14 +37,20 @@ def run_at_once(work: Callable[[int], str], processes: int = PROCESSES) -> list[
     context = multiprocessing.get_context("fork")
     barrier, answers = context.Barrier(processes), context.SimpleQueue()
     racers = [
-        context.Process(target=_run, args=(work, number, barrier, answers)) for number in range(processes)
+        context.Process(target=_run, args=(work, number, barrier, answers), daemon=True)
+        for number in range(processes)
     ]
     for racer in racers:
         racer.start()
-    found = [answers.get() for _ in racers]
+    found = [_next(answers) for _ in racers]
     for racer in racers:
         racer.join()
     return found
+
+
+def _next(answers: Any) -> str:
+    poll(lambda: not answers.empty(), 120)
+    return str(answers.get())
 
 
 def _run(work: Callable[[int], str], number: int, barrier: Any, answers: Any) -> None:

@@ -117,15 +117,34 @@ def test_in_the_middle_of_its_transaction(house: House) -> None:
     before = house.stored()
     # So many bins that SQLite writes a part of it before the end.
     house.write("serving", spread(1, 1000, 1, seed=1), mode="overwrite")
-    written = Path(house.folder / "aporia.db-wal")
-    with syncing(url(house.folder / "aporia.db"), house.engine, lease_seconds=1) as process:
+    with EmbeddedRegistry(url(killed_while_it_writes(house)), "prod") as registry:
+        killed = House(house.folder, registry, house.engine)
+        assert killed.stored() == before
+        assert killed.sync()["rows"] == 1000
+        assert_equal_rows(killed, killed.rows("serving"))
+
+
+def killed_while_it_writes(house: House) -> Path:
+    """A copy of its database; its sync was killed when a part of what it writes was on the disk."""
+    reached = house.status()["table_version"]
+    for number in range(10):
+        database = house.folder / f"{number}.db"
+        shutil.copyfile(house.folder / "aporia.db", database)
+        kill_once_it_writes(database, house.engine)
+        with EmbeddedRegistry(url(database), "prod") as registry:
+            # Or else it had come to the end before it was killed.
+            if House(house.folder, registry).status()["table_version"] == reached:
+                return database
+    pytest.fail("it was never killed in time")
+
+
+def kill_once_it_writes(database: Path, engine: str) -> None:
+    written = Path(f"{database}-wal")
+    with syncing(url(database), engine, lease_seconds=1) as process:
         process.go()
         poll(lambda: process.done() or size(written) > 100_000)
-        assert not process.done(), process.answer()
+        assert not process.done() or process.answer() == "changed"
         kill(process)
-    assert house.stored() == before
-    assert house.sync()["rows"] == 1000
-    assert_equal_rows(house, house.rows("serving"))
 
 
 def size(path: Path) -> int:
@@ -142,8 +161,8 @@ def test_the_engine_dies(large: House) -> None:
         process.go()
         poll(lambda: bool(children(process.process.pid)))
         (engine,) = children(process.process.pid)
-        # By the time it listens, the sync is about to ask it something.
-        poll(lambda: listening(engine) or process.done())
+        # Earlier, the sync would not know its port yet.
+        poll(lambda: connected(engine) or process.done())
         os.kill(engine, signal.SIGKILL)
         assert "TransientError" in process.answer(), "it says that another try may help"
     assert large.stored() == before
@@ -152,10 +171,10 @@ def test_the_engine_dies(large: House) -> None:
     large.check()
 
 
-def listening(pid: int) -> bool:
-    """Whether a process waits for connections on a port of its own."""
+def connected(pid: int) -> bool:
+    """Whether a process has accepted a connection."""
     sockets = set()
     with suppress(OSError):
         sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return any(f"socket:[{line.split()[9]}]" in sockets and line.split()[3] == "0A" for line in lines)
+    return any(f"socket:[{line.split()[9]}]" in sockets and line.split()[3] == "01" for line in lines)

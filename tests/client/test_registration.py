@@ -95,7 +95,7 @@ def listed(**more: Any) -> Answer:
 
 @pytest.mark.parametrize("first", [(), (DROP,), (HANG,), (Answer(502, {}),)])
 def test_a_version_that_is_there_is_compared(ask: Ask, server: RecordingServer, first: Any) -> None:
-    client = {"timeout": 0.3}
+    client = {"timeout": 2.0} if HANG in first else {}
     server.answer(*first, CONFLICT, listed(model_type="binary", registration=REGISTERED))
     same = ask("create_model_version", "m", "v", SCHEMA, client=client)
     assert same == {"id": "id-1", "status": "unchanged"}

@@ -189,13 +189,13 @@ def nested(core: str, layers: list[tuple[str, str]]) -> str:
     return core
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FORBIDDEN), LAYERS)
 def test_nothing_forbidden_hides_at_any_depth(core: str, layers: list[tuple[str, str]]) -> None:
     assert check_select_expr([f"{nested(core, layers)} AS y"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["a", "1", "'x'", "s.f"]), LAYERS)
 def test_functions_are_never_refused_for_what_they_are_around(
     core: str, layers: list[tuple[str, str]]
@@ -205,7 +205,7 @@ def test_functions_are_never_refused_for_what_they_are_around(
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_answered(expression: str) -> None:
     assert all(isinstance(line, str) for line in check_select_expr([expression]))
 

@@ -18,7 +18,7 @@ from aporia_provider.monitoring.vectors import VectorGrid
 from tests.monitoring.columns import KEY, KINDS, array_of, grids_of
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_order_and_chunks_do_not_matter(name: str, data: st.DataObject) -> None:
     kind = KINDS[name]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
@@ -29,7 +29,6 @@ def test_four_categories() -> None:
     assert test.cramers_v.noise == pytest.approx(math.sqrt(3 / 200))
 
 
-@settings(deadline=None)
 @given(
     st.integers(2, 30).flatmap(
         lambda bins: st.tuples(*[st.lists(st.integers(100, 500), min_size=bins, max_size=bins)] * 2)

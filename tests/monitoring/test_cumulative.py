@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, kstwobign, norm
 from scipy.stats import wasserstein_distance as exact_wasserstein
@@ -38,7 +38,6 @@ def check(baseline: NumericHistogram, current: NumericHistogram, one: np.ndarray
     assert math.isfinite(area.noise)
 
 
-@settings(deadline=None)
 @given(sides)
 def test_bounds_hold_on_the_baselines_grid(pair: tuple[np.ndarray, np.ndarray]) -> None:
     one, other = pair
@@ -47,20 +46,17 @@ def test_bounds_hold_on_the_baselines_grid(pair: tuple[np.ndarray, np.ndarray]) 
     assert sure(ks_distance(baseline, current)).value <= exact_ks(one, other) + LOOSE
 
 
-@settings(deadline=None)
 @given(samples, samples, grids)
 def test_bounds_hold_on_any_grid(one: np.ndarray, other: np.ndarray, grid: NumericGrid) -> None:
     check(histogram(one, grid), histogram(other, grid), one, other)
 
 
-@settings(deadline=None)
 @given(sides)
 def test_bounds_hold_for_two_baselines(pair: tuple[np.ndarray, np.ndarray]) -> None:
     one, other = pair
     check(histogram(one), histogram(other), one, other)
 
 
-@settings(deadline=None)
 @given(samples, samples, grids, grids)
 def test_bounds_hold_on_any_two_grids(
     one: np.ndarray, other: np.ndarray, grid: NumericGrid, another: NumericGrid
@@ -68,7 +64,6 @@ def test_bounds_hold_on_any_two_grids(
     check(histogram(one, grid), histogram(other, another), one, other)
 
 
-@settings(deadline=None)
 @given(sides)
 def test_distances_are_symmetric_and_zero_without_a_difference(
     pair: tuple[np.ndarray, np.ndarray],
@@ -223,7 +218,6 @@ def test_nearly_all_of_the_baseline_may_be_in_one_bin() -> None:
         assert distance.value == pytest.approx(0.5)
 
 
-@settings(deadline=None)
 @given(sides, st.sampled_from([0.0, 0.5, 3.0]))
 def test_bounds_hold_for_trimmed_areas(pair: tuple[np.ndarray, np.ndarray], margin: float) -> None:
     one, other = pair

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import jensenshannon
@@ -121,7 +121,6 @@ def test_breast_cancer_on_doane_bins(column: str, js: float, hellinger: float) -
     assert sure(hellinger_distance(one, other)).value == pytest.approx(hellinger, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(vectors)
 def test_distances_equal_their_definitions(pair: tuple[list[int], list[int]]) -> None:
     p, q = shares(pair[0]), shares(pair[1])
@@ -131,11 +130,11 @@ def test_distances_equal_their_definitions(pair: tuple[list[int], list[int]]) ->
     assert sure(hellinger_distance(*pair)).value ** 2 == pytest.approx(1 - np.sqrt(p * q).sum(), abs=1e-14)
     assert sure(total_variation(*pair)).value == pytest.approx(np.abs(p - q).sum() / 2, abs=1e-12)
     assert sure(linf_distance(*pair)).value == pytest.approx(np.abs(p - q).max(), abs=1e-12)
-    assume(all(pair[0]) and all(pair[1]))
+    # It raises shares below that to it.
+    assume(min(*p, *q) >= 1e-4)
     assert sure(psi(*pair)).value == pytest.approx(entropy(p, q) + entropy(q, p), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(vectors)
 def test_distances_are_symmetric_and_zero_only_without_a_difference(
     pair: tuple[list[int], list[int]],
@@ -293,7 +292,6 @@ def test_euclidean_distance_needs_values_of_one_dimension() -> None:
         euclidean_distance([1, 2], [1], samples=1, baseline_samples=1, variance=1)
 
 
-@settings(deadline=None)
 @given(vectors, st.data())
 def test_bound_holds_for_all_counts_within_theirs(
     pair: tuple[list[int], list[int]], data: st.DataObject

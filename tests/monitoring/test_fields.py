@@ -46,7 +46,7 @@ def counted(state: ValueState) -> dict[str, int]:
 
 
 class TestNumbers:
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(st.none() | _floats, min_size=1, max_size=30), st.lists(_floats, max_size=12))
     def test_all_of_it(self, values: list[float | None], baseline: list[float]) -> None:
         grid = NumericGrid.of(np.array(baseline))
@@ -124,7 +124,7 @@ class TestTimes:
 
 
 class TestTexts:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         st.lists(
             st.none() | st.sampled_from(["a", "b", "c", ""]) | st.text(max_size=3), min_size=1, max_size=40
@@ -331,7 +331,7 @@ class TestDicts:
         assert found[f"{KEY}[b]"] == NumericState(rows=1, nulls=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_every_row_is_counted_once(name: str, data: st.DataObject) -> None:
     kind = KINDS[name]

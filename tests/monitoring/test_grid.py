@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
@@ -123,7 +123,6 @@ def test_values_at_the_limits_of_floats(values: np.ndarray) -> None:
     assert json.loads(json.dumps(grid.to_json(), allow_nan=False)) == grid.to_json()
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats() | st.sampled_from([0.0, -0.0, 1.0, 2.0]), min_size=1, max_size=300))
 def test_every_grid_is_in_order_and_survives_the_database(values: list[float]) -> None:
     grid = NumericGrid.of(np.array(values))

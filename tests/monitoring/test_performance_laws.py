@@ -48,7 +48,7 @@ def of(model_type: str, rows: list, kind: tuple) -> object:
 
 
 @pytest.mark.parametrize("model_type", KINDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_state(model_type, data):
     check_law(model_type, data, KINDS[model_type])
@@ -57,7 +57,7 @@ def test_any_order_and_any_split_give_the_same_state(model_type, data):
 WORDS = st.sampled_from([None, "yes", "FALSE", "ok", "fraud"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_faults(data):
     check_law("binary", data, (WORDS, pa.string(), WORDS, pa.string()))
@@ -65,7 +65,7 @@ def test_any_order_and_any_split_give_the_same_faults(data):
 
 @pytest.mark.parametrize("model_type", ["multiclass", "multi-label"])
 @pytest.mark.parametrize("most", [1, 2, 3])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_too_many_classes_are_too_many_in_any_order_and_any_split(model_type, most, data):
     with patch.object(multiclass, "MOST_CLASSES", most), patch.object(multilabel, "MOST_LABELS", most):

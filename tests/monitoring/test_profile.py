@@ -64,7 +64,7 @@ def _texts(found: Profile) -> dict[Any, str]:
     return {place: json.dumps(state.to_json()) for place, state in found.items()}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(split_rows(), st.sampled_from([(1, 0, 1 << 25), (5, 0, 1 << 25), (1, 2, 1 << 25), (1 << 18, 0, 150)]))
 def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
     kind, whole, parts, period, grids = rows
@@ -82,7 +82,7 @@ def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]
     assert _texts(added) == _texts(at_once_and_whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(split_rows())
 def test_every_row_is_in_one_bucket(rows: Any) -> None:
     kind, whole, _, period, grids = rows

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.distances import (
@@ -114,7 +114,6 @@ def test_tail_no_float_can_hold_is_as_long_as_a_tail_can_be(endless: float | Fra
     assert (found.low, found.value, found.high) == ([0], [1], [1])
 
 
-@settings(deadline=None)
 @given(samples, grids, st.lists(st.integers(-10, 30).map(lambda number: number / 5), min_size=1))
 def test_true_counts_are_between_the_bounds(
     values: np.ndarray, grid: NumericGrid, edges: list[float]
@@ -127,7 +126,6 @@ def test_true_counts_are_between_the_bounds(
     assert (found.value <= found.high).all()
 
 
-@settings(deadline=None)
 @given(sides)
 def test_bounds_of_distances_of_bins_hold_for_two_baselines(
     pair: tuple[np.ndarray, np.ndarray],

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import servers
+from tests.backend.dying import alive
 
 HERE = Path(__file__).parent
 VENV = HERE.parent.parent / ".venv-spark"
@@ -55,9 +56,9 @@ def spark_connect(s3_endpoint: str) -> Iterator[Cluster]:
 
 
 def processes_of(session: int) -> list[int]:
-    """The processes of a session, such as a server with its workers."""
+    """The processes of a session that have not ended, such as a server with its workers."""
     pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return [pid for pid in pids if _session_of(pid) == session]
+    return [pid for pid in pids if _session_of(pid) == session and alive(pid)]
 
 
 def _start(folder: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
