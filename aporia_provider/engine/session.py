@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,8 @@ def spark_session(
     :param credentials: Whom the embedded engine is to be on S3. A cluster has credentials of its own.
     :raises aporia_provider.errors.ValidationError: if ``engine`` is neither, or is not installed; the message
         says what to install.
-    :raises aporia_provider.errors.TransientError: if the cluster does not answer.
+    :raises aporia_provider.errors.TransientError: if the cluster does not answer, or the embedded engine is
+        killed while it starts.
     """
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")
@@ -168,6 +170,12 @@ def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCre
         return int(line)
     errors.seek(0)
     told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+    if (ended := child.wait(_PATIENCE)) < 0:
+        name = signal.Signals(-ended).name
+        raise TransientError(
+            f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
+            "short of memory."
+        )
     raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(told[-1])}")
 
 

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,9 +29,13 @@ SECRET, TOKEN = "planted-secret-access-key", "planted-session-token"
 PLANTED = AwsCredentials("AKIA", SECRET, TOKEN, "eu-central-1", "http://127.0.0.1:9")
 
 
-def children() -> set[int]:
-    listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return {int(pid) for path in listed for pid in path.read_text().split()}
+def children(parent: int | None = None) -> set[int]:
+    found = set()
+    for path in Path(f"/proc/{parent or os.getpid()}/task").glob("*/children"):
+        # A thread may end before its file is read.
+        with suppress(OSError):
+            found |= {int(pid) for pid in path.read_text().split()}
+    return found
 
 
 def environment_of(pid: int) -> str:
@@ -113,8 +118,7 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     assert parent.stdout is not None
     assert parent.stdin is not None
     parent.stdout.readline()
-    listed = Path(f"/proc/{parent.pid}/task").glob("*/children")
-    (child,) = {int(pid) for path in listed for pid in path.read_text().split()}
+    (child,) = children(parent.pid)
     handle = os.pidfd_open(child)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait(10)
@@ -169,6 +173,16 @@ def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch,
     with refused as caught, spark_session("embedded", PLANTED):
         pass
     assert SECRET not in str(caught.value)
+
+
+def test_an_engine_that_is_killed_while_it_starts(
+    monkeypatch: pytest.MonkeyPatch, before: set[int], tmp_path: Path
+) -> None:
+    dies = "import os, sys\nif 'aporia_provider.engine.embedded' in sys.orig_argv: os.kill(os.getpid(), 9)"
+    (tmp_path / "sitecustomize.py").write_text(dies)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TransientError, match=r"killed while it started \(SIGKILL\)"), spark_session():
+        pass
 
 
 def test_only_the_warning_about_pandas_is_silenced() -> None:
