@@ -45,10 +45,10 @@ def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
         return None
     column = quoted(id_column)
     # The length makes the engine look at the rows: the statistics of files cut long texts.
-    found = frame.selectExpr(
+    (found,) = frame.selectExpr(
         f"min({column}) AS least", f"max({column}) AS greatest", f"max(length({_text(id_column)})) AS length"
-    ).toArrow()
-    return IdRange(of_ids, *(found.column(name)[0].as_py() for name in ("least", "greatest")))
+    ).collect()
+    return IdRange(of_ids, found["least"], found["greatest"])
 
 
 def within(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
@@ -108,8 +108,8 @@ def labelled_buckets(
     ids = labels.selectExpr(f"{_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
     candidates = within(predictions, identifier, id_range(labels, id_column))
     matched = candidates.join(ids, on=_expression(f"{_text(identifier)} = {_ID}"), how="leftsemi")
-    found = matched.selectExpr(f"{bucket_start(quoted(time), seconds)} AS bucket").distinct().toArrow()
-    return [None if start is None else start // 1_000_000 for start in found.column("bucket").to_pylist()]
+    found = matched.selectExpr(f"{bucket_start(quoted(time), seconds)} AS bucket").distinct().collect()
+    return [None if row["bucket"] is None else row["bucket"] // 1_000_000 for row in found]
 
 
 def _kind(frame: DataFrame, column: str) -> str:
@@ -124,9 +124,8 @@ def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str
         f"{quoted(time)} AS {_KNOWN}",
         *(f"{quoted(column)} AS {name}" for name, column in labels.items()),
     )
-    types = {item["name"]: item["type"] for item in given.schema.jsonValue()["fields"]}
     # Maps have no order.
-    rank = [_KNOWN, *(name for name in labels if kind(types[name]) != "map")]
+    rank = [_KNOWN, *(name for name, column in labels.items() if _kind(actuals, column) != "map")]
     ranked = given.where(f"{_ID} IS NOT NULL").selectExpr(
         _ID, f"struct({', '.join(labels)}) AS {_LABEL}", f"struct({', '.join(rank)}) AS {_RANK}"
     )

@@ -60,6 +60,7 @@ class ConnectedTable:
             raise ValidationError("Some expressions are not allowed", problems=faults)
         self._credentials = credentials
         self.embedded = is_embedded(engine)
+        self._frames: dict[tuple[int | None, bool], DataFrame] = {}
 
     @cached_property
     def log(self) -> DeltaLog | None:
@@ -108,21 +109,23 @@ class ConnectedTable:
         self, spark: SparkSession, version: int | None = None, *, values_only: bool = False
     ) -> DataFrame:
         """
-        Its rows after ``select_expr``.
+        Its rows after ``select_expr``. What was read once is not asked for its columns again.
 
         :param version: Another version than the one it was looked at.
         :param values_only: See :func:`aporia_provider.engine.read.read`.
         :raises aporia_provider.errors.AporiaError: if it cannot be read.
         """
+        pinned = self.log.version if self.log is not None and version is None else version
+        if (pinned, values_only) not in self._frames:
+            self._frames[pinned, values_only] = self._read(spark, pinned, values_only)
+        return self._frames[pinned, values_only]
+
+    def _read(self, spark: SparkSession, version: int | None, values_only: bool) -> DataFrame:
         source = self.source
-        if self.log is not None:
-            pinned = self.log.version if version is None else version
-            kept = {
-                key: value
-                for key, value in (source.read_options or {}).items()
-                if key.lower() != "versionasof"
-            }
-            source = source.model_copy(update={"read_options": {**kept, _VERSION: str(pinned)}})
+        if version is not None:
+            options = (source.read_options or {}).items()
+            kept = {key: value for key, value in options if key.lower() != _VERSION.lower()}
+            source = source.model_copy(update={"read_options": {**kept, _VERSION: str(version)}})
         with self.reading():
             return read(
                 spark,
