@@ -41,7 +41,12 @@ class IdSample:
     @classmethod
     def of(cls, hashes: NDArray[np.int64]) -> IdSample:
         """Make it from the hashes of ids, one for each row."""
-        return _fitted(0, *np.unique(hashes, return_counts=True))
+        # If no id is twice, about two capacities of them are left.
+        level = max(0, (len(hashes) // ID_CAPACITY).bit_length() - 2)
+        known, counts = np.unique(hashes[_kept(hashes, level)], return_counts=True)
+        if level and len(known) <= ID_CAPACITY:
+            level, (known, counts) = 0, np.unique(hashes, return_counts=True)
+        return _fitted(level, known, counts)
 
     def __add__(self, other: IdSample) -> IdSample:
         level = max(self.level, other.level)
@@ -106,7 +111,7 @@ class ValueSample:
 
     def to_json(self) -> dict[str, Any]:
         """What the database keeps."""
-        return {"level": self.level, "counts": dict(self.counts)}
+        return {"level": self.level, "counts": dict(sorted(self.counts.items()))}
 
     def _fitted(self, counts: Mapping[str, int], of_this_level: bool, capacity: int) -> ValueSample:
         """A sample of this level at least, of texts all of which may be known to belong to it."""
@@ -118,7 +123,7 @@ class ValueSample:
                 level += 1
                 kept = kept[_kept(hashes[kept], level)]
             texts = [texts[place] for place in kept.tolist()]
-        return ValueSample(level, {text: counts[text] for text in sorted(texts)})
+        return ValueSample(level, {text: counts[text] for text in texts})
 
 
 def _dump_ids(sample: IdSample) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from aporia_provider.monitoring.exact import exact_sum
+from aporia_provider.monitoring.exact import ordered_sum
 from aporia_provider.monitoring.states import COUNTS, GREATEST, LEAST, SUM, TOTAL, State, part
 
 if TYPE_CHECKING:
@@ -68,12 +68,19 @@ class NumericState(State):
         :param nulls: How many are null beside them.
         :param grid: Bins and centre, if they are known yet.
         """
-        special = _special(values)
-        if special:
-            values = values[np.isfinite(values)]
-        rows = len(values) + nulls + sum(special.values())
-        made: dict[str, Any] = {"rows": rows, "nulls": nulls, **special}
-        return cls(**made, **_finite(np.sort(values), grid)) if len(values) else cls(**made)
+        # Whatever is not a number comes last.
+        ordered = np.sort(values)
+        finite = slice(ordered.searchsorted(-np.inf, "right"), ordered.searchsorted(np.inf, "left"))
+        nans = len(ordered) - int(ordered.searchsorted(np.inf, "right"))
+        made: dict[str, Any] = {
+            "rows": len(values) + nulls,
+            "nulls": nulls,
+            "nans": nans,
+            "positive_infinities": len(ordered) - nans - int(finite.stop),
+            "negative_infinities": int(finite.start),
+        }
+        proper = ordered[finite]
+        return cls(**made, **_finite(proper, grid)) if len(proper) else cls(**made)
 
     @property
     def finite(self) -> int:
@@ -86,31 +93,26 @@ class NumericState(State):
         return self.negative_sum + self.positive_sum
 
 
-def _special(values: Floats) -> dict[str, int]:
-    if np.isfinite(values).all():
-        return {}
-    return {
-        "nans": int(np.isnan(values).sum()),
-        "positive_infinities": int((values == np.inf).sum()),
-        "negative_infinities": int((values == -np.inf).sum()),
-    }
-
-
 def _finite(ordered: Floats, grid: NumericGrid | None) -> dict[str, Any]:
     """Parts made of finite values in ascending order, at least one."""
     first, last = np.searchsorted(ordered, 0.0, "left"), np.searchsorted(ordered, 0.0, "right")
-    with np.errstate(over="ignore"):
-        squares = (ordered - (grid.centre if grid else 0.0)) ** 2
     made = {
         "zeros": int(last - first),
         # 0.0 is added because -0.0 and 0.0 are one value, and which of them came first must not matter.
         "least": float(ordered[0]) + 0.0,
         "greatest": float(ordered[-1]) + 0.0,
-        "negative_sum": exact_sum(ordered[:first]),
-        "positive_sum": exact_sum(ordered[last:]),
-        "squares": _bounded_sum(squares),
+        "negative_sum": -ordered_sum(-ordered[:first][::-1]),
+        "positive_sum": ordered_sum(ordered[last:]),
+        "squares": _squares(ordered, grid.centre if grid else 0.0),
     }
     return made | _binned(ordered, grid) if grid else made
+
+
+def _squares(ordered: Floats, centre: float) -> Fraction:
+    middle = ordered.searchsorted(centre)
+    with np.errstate(over="ignore"):
+        squares = _bounded((ordered - centre) ** 2)
+    return ordered_sum(squares[:middle][::-1], squares[middle:])
 
 
 def _binned(ordered: Floats, grid: NumericGrid) -> dict[str, Any]:
@@ -122,11 +124,13 @@ def _binned(ordered: Floats, grid: NumericGrid) -> dict[str, Any]:
         below, above = edges[0] - ordered[: places[0]], ordered[places[-1] :] - edges[-1]
     return {
         "counts": tuple(counts.tolist()),
-        "below": _bounded_sum(below),
-        "above": _bounded_sum(above),
+        "below": ordered_sum(_bounded(below[::-1])),
+        "above": ordered_sum(_bounded(above)),
     }
 
 
-def _bounded_sum(distances: Floats) -> Fraction:
-    """Distances that no float can hold count as the largest there is."""
-    return exact_sum(np.minimum(distances, _LARGEST))
+def _bounded(distances: Floats) -> Floats:
+    """Distances that no float can hold count as the largest there is. The greatest is at an end."""
+    if len(distances) and max(distances[0], distances[-1]) > _LARGEST:
+        return np.minimum(distances, _LARGEST)
+    return distances

@@ -68,7 +68,7 @@ class Bounded:
     @property
     def exact(self) -> bool:
         """Whether there is nothing between the least and the greatest."""
-        return bool(np.array_equal(self.low, self.high))
+        return self.low is self.high or np.array_equal(self.low, self.high)
 
     def map(self, rising: Callable[[Floats], Floats]) -> Self:
         """
@@ -81,6 +81,8 @@ class Bounded:
 
 def common_edges(one: NumericHistogram, other: NumericHistogram) -> Floats:
     """The edges of both, in order."""
+    if one.grid.edges == other.grid.edges:
+        return np.array(one.grid.edges)
     return np.union1d(np.array(one.grid.edges), np.array(other.grid.edges))
 
 
@@ -141,6 +143,9 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
         return Bounded.exactly(np.zeros(len(edges)))
     own = np.array(histogram.grid.edges)
     counts = np.array(histogram.counts, dtype=np.float64)
+    places = np.minimum(own.searchsorted(edges), len(own) - 1)
+    if np.array_equal(own[places], edges):
+        return Bounded.exactly(np.cumsum(counts)[places])
     low, high = _surrounding(own, counts, edges)
     inside = np.interp(edges, own, np.cumsum(counts)[:-1])
     samples = histogram.samples

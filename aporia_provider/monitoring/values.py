@@ -67,7 +67,7 @@ class ValueState(State):
         return cls(
             rows=rows,
             nulls=nulls,
-            known={text: count for text, count in sorted(counts.items()) if text in categories},
+            known={text: count for text, count in counts.items() if text in categories},
             others=ValueSample.of(others),
             other_count=sum(others.values()),
             length=length,
