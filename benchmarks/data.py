@@ -1,6 +1,6 @@
 """
 The rows that the benchmarks are run on: ten numeric columns of different shapes, three of categories, an id
-and a time, as a Delta table of one file for each of a hundred days.
+and a time, as a Delta table of a hundred days. A larger table has more files, not larger ones.
 
 Made in pieces, so that memory stays small, and from seeds, so that everybody has the same.
 """
@@ -21,6 +21,7 @@ CATEGORIES = {"c0": 5, "c1": 50, "c2": 1_000}
 COLUMNS = (*NUMBERS, *CATEGORIES)
 ID, TIME = "id", "at"
 DAYS = 100
+ROWS_OF_FILE = 200_000
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 _DAY = 86_400 * 1_000_000
@@ -82,16 +83,18 @@ def write_table(folder: Path, rows: int, *, sorted_by_time: bool = True) -> Path
     Write the table, unless it is there already.
 
     :param folder: Where to.
-    :param rows: How many, a hundredth in each file.
-    :param sorted_by_time: Whether each file holds a day, or times of all the days in no order.
+    :param rows: How many, a hundredth on each day.
+    :param sorted_by_time: Whether a file holds times of one day, or of all the days in no order.
     """
     path = folder / f"{'days' if sorted_by_time else 'shuffled'}-{rows}"
     done = path / ".done"
     if done.exists():
         return path
     shutil.rmtree(path, ignore_errors=True)
-    for place in range(DAYS):
-        days = (place, place) if sorted_by_time else (0, DAYS - 1)
-        write_deltalake(path, piece(place, rows // DAYS, days=days), mode="append")
+    files = max(1, rows // DAYS // ROWS_OF_FILE)
+    for place in range(DAYS * files):
+        day = place // files
+        days = (day, day) if sorted_by_time else (0, DAYS - 1)
+        write_deltalake(path, piece(place, rows // (DAYS * files), days=days), mode="append")
     done.touch()
     return path

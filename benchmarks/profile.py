@@ -123,7 +123,7 @@ def main() -> None:
         folder = (chosen.folder or Path(temporary)).absolute()
         for in_order in (True,) if chosen.sorted_only else (True, False):
             path = written(folder, chosen.rows, in_order)
-            order = "a day in each file" if in_order else "every day in every file, for information"
+            order = "a day in each of its files" if in_order else "every day in every file, for information"
             columns = f"{len(NUMBERS)} numeric and {len(CATEGORIES)} categorical columns"
             print(f"{chosen.rows:,} rows, {columns}, {order}; {load()}", flush=True)
             warm = measure(path, chosen.rows)
