@@ -7,20 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.rows import upsert
 from aporia_provider.backend.sync.leases import Lease
-from aporia_provider.backend.sync.profiles import is_stored, read_profile, replace_profile, store_baseline
+from aporia_provider.backend.sync.profiles import is_stored, replace_profile, store_baseline
 from aporia_provider.backend.sync.work import Desk, Result, Seen
-from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, SyncRow
+from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
 from aporia_provider.backend.tables import DatasetRow, utc_now
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.changes import Position
 from aporia_provider.monitoring.plan import ROWS, dump_grids
-from aporia_provider.monitoring.rows import RowState
 
 
 class Records:
@@ -109,16 +108,20 @@ class Records:
 
 def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
     """What is known about the syncs of a dataset, see :meth:`Syncs.get_dataset_sync_status`."""
-    rows = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
-    profiled = [state for _, _, state in read_profile(session, dataset.key, [ROWS])]
+    parts = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
+    rows_of_bucket = cast(ProfileRow.state["rows"].as_string(), BigInteger)
+    profiled = select(func.sum(rows_of_bucket), func.count()).where(
+        ProfileRow.dataset_key == dataset.key, ProfileRow.field == ROWS
+    )
+    total, buckets = session.execute(profiled).one()
     return {
         "dataset": dataset.role,
         "enabled": dataset.enabled,
         "schedule": dataset.registration["sync"].get("schedule"),
-        **_part_status(rows.get(FIELDS), dataset.role),
-        "rows": sum(state.rows for state in profiled if isinstance(state, RowState)),
-        "buckets": len(profiled),
-        "performance": _part_status(rows[PERFORMANCE], dataset.role) if PERFORMANCE in rows else None,
+        **_part_status(parts.get(FIELDS), dataset.role),
+        "rows": int(total or 0),
+        "buckets": buckets,
+        "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,
     }
 
 
