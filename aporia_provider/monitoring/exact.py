@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _FRACTION = 52  # Bits of a float below those of its exponent.
 _LONGEST = 1 << (64 - _FRACTION - 1)  # So many significands fit 64 bits together.
 _UNIT = 1074  # Every float is a multiple of 2**-1074.
-_NOTHING = Fraction()
-_FEW = 32  # So few values are summed one by one in less time.
 
 
 def exact_sum(values: Floats) -> Fraction:
@@ -25,8 +23,6 @@ def exact_sum(values: Floats) -> Fraction:
 
     :param values: Any number of finite values.
     """
-    if len(values) <= _FEW:
-        return sum(map(Fraction, values.tolist()), _NOTHING)
     ordered = np.sort(values)
     negative, rest = ordered.searchsorted(0.0, "left"), ordered.searchsorted(0.0, "right")
     return ordered_sum(ordered[rest:]) - ordered_sum(-ordered[:negative][::-1])

@@ -29,12 +29,12 @@ def by_hand(values: list[float]) -> Fraction:
     return sum(map(Fraction, values), Fraction())
 
 
-@given(lists, st.sampled_from([0, 3, 32]), st.sampled_from([4, 1 << 11]))
-@example([_LARGEST] * 3 + [_LEAST] * 3, 0, 1 << 11)
-@example([-_LARGEST, 1.0, _LARGEST], 0, 1 << 11)
-@example([1e16, 1.0, -1e16], 0, 4)
-def test_it_is_the_sum_of_fractions(values: list[float], few: int, longest: int) -> None:
-    with patch.object(exact, "_FEW", few), patch.object(exact, "_LONGEST", longest):
+@given(lists, st.sampled_from([4, 1 << 11]))
+@example([_LARGEST] * 3 + [_LEAST] * 3, 1 << 11)
+@example([-_LARGEST, 1.0, _LARGEST], 1 << 11)
+@example([1e16, 1.0, -1e16], 4)
+def test_it_is_the_sum_of_fractions(values: list[float], longest: int) -> None:
+    with patch.object(exact, "_LONGEST", longest):
         assert exact_sum(np.array(values)) == by_hand(values)
 
 
@@ -55,11 +55,12 @@ def test_neither_order_nor_grouping_matter(values: list[float], random: object) 
     assert parts == exact_sum(np.array(values))
 
 
-@pytest.mark.parametrize("size", [0, 1, 31, 33, (1 << 11) - 1, (1 << 11) + 1, 40_000])
+@pytest.mark.parametrize("size", [0, 1, 33, (1 << 11) - 1, (1 << 11) + 1, 40_000])
 @pytest.mark.parametrize("scale", [1e-320, 1.0, 1e307])
 def test_many_values(size: int, scale: float) -> None:
     values = np.random.default_rng(size).normal(size=size) * scale
     spread = values * np.exp2(np.random.default_rng(1).integers(-40, 0, size))
-    # Equal values are the longest runs there are.
-    for given_ in (values, spread, np.full(size, 0.1 * scale), values[::-1], values[::3]):
+    # Equal values are the longest runs there are, and no significand is greater than the second's.
+    equal = (np.full(size, 0.1 * scale), np.full(size, math.nextafter(2.0, 0.0)))
+    for given_ in (values, spread, *equal, values[::-1], values[::3]):
         assert exact_sum(given_) == by_hand(given_.tolist())
