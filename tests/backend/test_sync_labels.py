@@ -65,6 +65,12 @@ def relabel(house: House) -> dict[str, Any]:
     return found
 
 
+def numbered(known: float, labels: dict[int, bool]) -> pa.Table:
+    """Labels by ids that are numbers."""
+    table = labelled(known, {str(id_): label for id_, label in labels.items()})
+    return table.set_column(0, "id", table["id"].cast(pa.int64()))
+
+
 @pytest.fixture
 def pair(house: House) -> House:
     """Predictions ``a1`` to ``a4`` on the first of January, ``b1`` to ``b4`` on the second; no labels yet."""
@@ -100,6 +106,26 @@ class TestLabels:
         assert pair.sync("actuals")["changed"], "its own columns are profiled, too"
         assert not pair.sync("actuals", engine=NOWHERE)["changed"]
         check(pair)
+
+    def test_ids_that_are_numbers(self, house: House) -> None:
+        """The log tells between which they are, unless files have several days in them."""
+        house.connect("serving")
+        house.connect("actuals")
+        scores = pa.array([0.0, 0.25, 0.625, 1.0])
+        for day in (1, 2):
+            ids = range(10 * day, 10 * day + 4)
+            house.write("serving", served(*(day + n / 8 for n in range(4)), ids=list(ids), score=scores))
+        house.write("actuals", numbered(8, {}))
+        house.sync()
+        for known, labels in ((9, {13: True, 10: False}), (9.5, {20: True, 23: True, 99: False})):
+            house.write("actuals", numbered(known, labels))
+            assert (relabel(house)["buckets_recomputed"], house.sync()["changed"]) == (1, False)
+            check(house)
+        assert outcomes(house)[bucket(1)] == (4, 2, Counter({(0.0, False): 1, (1.0, True): 1}))
+        house.delta("serving").optimize.compact()
+        house.write("actuals", numbered(9.7, {12: True}))
+        relabel(house)
+        check(house)
 
     def test_the_one_that_became_known_last_wins(self, pair: House) -> None:
         for known, label in ((8, True), (9, False), (7, True)):

@@ -3,37 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from aporia_provider.backend.sync.buckets import Interval
+from aporia_provider.columns.types import kind
+from aporia_provider.engine.labels import IdRange
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import local_path
 from aporia_provider.lake.statistics import FileStatistics
+from aporia_provider.monitoring.arrays import as_microseconds
 
+Bounds = tuple[Any, Any] | None
+
+_SECOND = 1_000_000
 _FRACTIONAL = ("float", "double")
 _ROWS = ("path", "num_records", "deleted")
 
 
-def files_with(
-    log: DeltaLog,
-    column: str | None,
-    spans: Sequence[tuple[Any, Any]],
-    read_as: Callable[[Any], Any] = lambda bounds: bounds,
-    columns: Sequence[str] = (),
-) -> FileStatistics:
+@dataclass(frozen=True)
+class TableFiles:
     """
-    The files that may have values between some bounds.
+    The files of a table, by the rows that they may hold.
 
     :param log: The table.
-    :param column: The column whose values are meant; None for all files.
-    :param spans: Pairs of a least and a greatest value.
-    :param read_as: Makes of the bounds in the log what the spans are made of.
-    :param columns: Columns of which statistics are wanted besides.
+    :param time_column: Its column of times; None if they are made of others.
+    :param id_column: Its column of ids, likewise.
     """
-    files = log.files([*columns, *([column] if column else [])])
-    if column is None:
-        return files
-    return FileStatistics(files.table.filter(_overlaps(files.table, column, spans, read_as)))
+
+    log: DeltaLog
+    time_column: str | None
+    id_column: str | None
+
+    def during(self, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()) -> FileStatistics:
+        """
+        The files that may have rows of some times.
+
+        :param intervals: Half-open pairs of seconds since 1970, UTC; None for all rows.
+        :param columns: Columns of which statistics are wanted besides.
+        """
+        if intervals is None or self.time_column is None:
+            return self.log.files(columns)
+        files = self.log.files([*columns, self.time_column])
+        times = _bounds(files, self.time_column, as_microseconds)
+        return _overlapping(files, times, _microseconds(intervals))
+
+    def with_ids(self, ids: IdRange | None) -> FileStatistics:
+        """The files that may have rows whose ids are in a range; all of them without."""
+        if ids is None or self.id_column is None or self._kind_of_ids != ids.kind:
+            return self.log.files([])
+        files = self.log.files([self.id_column])
+        spans = [] if ids.least is None else [(ids.least, ids.greatest)]
+        return _overlapping(files, _bounds(files, self.id_column), spans)
+
+    def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
+        """
+        Between which ids those of the rows of some times are.
+
+        :return: None if that is not known, or the files have rows of other times as well.
+        """
+        if intervals is None or self.time_column is None or self.id_column is None:
+            return None
+        if self._kind_of_ids != "integral":
+            return None  # Texts are cut.
+        files = self.during(intervals, [self.id_column])
+        times, known = _bounds(files, self.time_column, as_microseconds), files.bounds(self.id_column)
+        if known is None or not _inside(times, _microseconds(intervals)):
+            return None
+        return IdRange("integral", *known)
+
+    @property
+    def _kind_of_ids(self) -> str:
+        return kind(dict(self.log.metadata.columns)[self.id_column or ""])
 
 
 def size_of(files: FileStatistics) -> tuple[int, int]:
@@ -77,19 +119,41 @@ def rows_of(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
     return found
 
 
-def _overlaps(
-    files: Any, column: str, spans: Sequence[tuple[Any, Any]], read_as: Callable[[Any], Any]
-) -> Any:
-    """Which files may have values in one of the spans, both ends included."""
+def _microseconds(intervals: Iterable[Interval]) -> list[tuple[int, int]]:
+    """First and last moments."""
+    return [(start * _SECOND, end * _SECOND - 1) for start, end in intervals]
+
+
+def _bounds(files: FileStatistics, column: str, read_as: Callable[[Any], Any] = lambda it: it) -> Bounds:
+    """Least and greatest value of each file, if any file tells."""
+    low, high = (f"{kind}.{column}" for kind in ("min", "max"))
+    if low not in files.table.column_names or high not in files.table.column_names:
+        return None
+    return read_as(files.table[low]), read_as(files.table[high])
+
+
+def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> FileStatistics:
+    """The files that may have values in one of the spans, both ends included."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    low, high = (f"{kind}.{column}" for kind in ("min", "max"))
-    if low not in files.column_names or high not in files.column_names:
-        return pa.repeat(pa.scalar(True), len(files))
-    least, greatest = read_as(files[low]), read_as(files[high])
-    found = pa.chunked_array([pa.repeat(pa.scalar(False), len(files))])
+    if bounds is None:
+        return files
+    least, greatest = bounds
+    found = pa.chunked_array([pa.repeat(pa.scalar(False), files.file_count)])
     for start, end in spans:
         found = pc.or_(found, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
     # Files that do not tell may have any.
-    return pc.fill_null(found, True)
+    return FileStatistics(files.table.filter(pc.fill_null(found, True)))
+
+
+def _inside(bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether the values of each file are all in one of the spans."""
+    if bounds is None:
+        return False
+    least, greatest = (bound.to_pylist() for bound in bounds)
+    spans = list(spans)
+    return all(
+        low is not None and any(start <= low and high <= end for start, end in spans)
+        for low, high in zip(least, greatest, strict=True)
+    )

@@ -12,7 +12,7 @@ from aporia_provider.backend.sync.buckets import Interval, described, whole_buck
 from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
-from aporia_provider.engine.labels import IdRange, id_range, labelled_buckets, with_latest_labels, within
+from aporia_provider.engine.labels import IdRange, labelled_buckets, with_latest_labels, within
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
@@ -132,8 +132,7 @@ class _Comparison:
         if intervals is None:
             return None
         rows = self._serving.between(self._predictions, intervals, untimed)
-        with self._serving.reading():
-            return id_range(rows, self._serving.dataset.id_column)
+        return self._serving.ids(rows, intervals, untimed)
 
     def states(self, intervals: Sequence[Interval] | None, untimed: bool, ids: IdRange | None) -> Profile:
         """The states of the predictions of some buckets, which have such ids."""

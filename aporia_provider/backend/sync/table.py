@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.facts import diagnosed, version_wanted
 from aporia_provider.backend.sync.buckets import Interval
-from aporia_provider.backend.sync.files import files_with, fractional, rows_of, size_of, stored_types
+from aporia_provider.backend.sync.files import TableFiles, fractional, rows_of, size_of, stored_types
 from aporia_provider.columns.preflight import check
-from aporia_provider.columns.types import kind
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.constants import hides_nan
 from aporia_provider.engine.expressions import check_select_expr, untouched_columns
-from aporia_provider.engine.labels import IdRange
+from aporia_provider.engine.labels import IdRange, id_range
 from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.read import engine_errors, on_s3, read
 from aporia_provider.engine.session import is_embedded
@@ -25,8 +24,6 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.statistics import FileStatistics
-from aporia_provider.monitoring.arrays import as_microseconds
 from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
 from aporia_provider.schema import VersionSchema
 
@@ -40,7 +37,6 @@ log = logging.getLogger(__name__)
 _VERSION = "versionAsOf"
 _LITTLE = 32 * 1024 * 1024
 """Bytes of Parquet that one core profiles as fast as two."""
-_SECOND = 1_000_000
 
 
 class ConnectedTable:
@@ -92,6 +88,12 @@ class ConnectedTable:
     def _origin(self) -> str | None:
         """The column of the table that the times are, if they are one."""
         return self._origins.get(self.dataset.timestamp_column)
+
+    @cached_property
+    def _files(self) -> TableFiles | None:
+        if self.log is None:
+            return None
+        return TableFiles(self.log, self._origin, self._origins.get(self.dataset.id_column))
 
     def changes(self, seen: Position | None) -> Changes:
         """
@@ -160,12 +162,12 @@ class ConnectedTable:
         self, spark: SparkSession, columns: Iterable[str], intervals: Sequence[Interval] | None
     ) -> bool:
         """Whether the engine would take NaN for numbers, see :mod:`aporia_provider.engine.constants`."""
-        if self.log is None:
+        if self.log is None or self._files is None:
             return False
         names = fractional(self.log, (self._origins.get(name) for name in columns))
         if not names:
             return False
-        files = self._files(self.log, intervals, names).constant(names)
+        files = self._files.during(intervals, names).constant(names)
         with self.reading():
             return hides_nan(spark, stored_types(self.log, names), rows_of(self.log, files))
 
@@ -222,29 +224,27 @@ class ConnectedTable:
 
     def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
         """How many files, and bytes, hold the rows of some times, if a log tells."""
-        return size_of(self._files(self.log, intervals)) if self.log else None
-
-    def _files(
-        self, log: DeltaLog, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()
-    ) -> FileStatistics:
-        if intervals is None:
-            return files_with(log, None, (), columns=columns)
-        spans = [(start * _SECOND, end * _SECOND - 1) for start, end in intervals]
-        return files_with(log, self._origin, spans, as_microseconds, columns)
+        return size_of(self._files.during(intervals)) if self._files else None
 
     def extent_of_ids(self, ids: IdRange | None) -> tuple[int, int] | None:
         """How many files, and bytes, hold the rows whose ids are in a range (all without), if a log tells."""
-        if self.log is None:
-            return None
-        column = self._origins.get(self.dataset.id_column)
-        if ids is None or column is None or self._kind(column) != ids.kind:
-            return size_of(files_with(self.log, None, ()))
-        spans = [] if ids.least is None else [(ids.least, ids.greatest)]
-        return size_of(files_with(self.log, column, spans))
+        return size_of(self._files.with_ids(ids)) if self._files else None
 
-    def _kind(self, column: str) -> str | None:
-        """Kind of the type of one of its columns."""
-        return kind(dict(self.log.metadata.columns)[column]) if self.log else None
+    def ids(self, rows: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
+        """
+        Between which ids those of some of its rows are.
+
+        :param rows: The rows.
+        :param intervals: What :meth:`between` made them from.
+        :param untimed: Likewise.
+        :return: None if the ids have no order that can be relied on.
+        """
+        # Rows without a time may be in any file.
+        known = self._files.ids_during(intervals) if self._files and not untimed else None
+        if known is not None:
+            return known
+        with self.reading():
+            return id_range(rows, self.dataset.id_column)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
