@@ -33,8 +33,10 @@ class Answer:
     :param excess: What the value has above the noise, at least 0: what to judge drift by.
     :param bound: How far the exact value can be from this one, at most.
     :param p_value: How likely a value as great is without drift, where there is a test.
-    :param shown: The value where there is too little data to decide by it.
-    :param reason: Why there is no value.
+    :param shown: The value where it is not fit to decide by: from too little data, or known too vaguely.
+    :param left_out: How many rows of the range have something in place of a value that the answer cannot use,
+        such as an infinite number or a class that was not declared. Missing values do not count.
+    :param reason: Why there is no value, or what to know about it: what was left out, what is an estimate.
     """
 
     value: Any
@@ -46,6 +48,7 @@ class Answer:
     bound: float = 0.0
     p_value: float | None = None
     shown: Any = None
+    left_out: int = 0
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -85,7 +88,15 @@ def of_value(value: Value) -> Answer:
     """A performance metric's answer."""
     status: Status = "ok" if value.value is not None else "undefined" if value.enough else "insufficient_data"
     shown = value.shown if value.value is None else None
-    return Answer(value.value, status, value.samples, bound=value.bound, shown=shown, reason=value.reason)
+    return Answer(
+        value.value,
+        status,
+        value.samples,
+        bound=value.bound,
+        shown=shown,
+        left_out=value.left_out,
+        reason=value.reason,
+    )
 
 
 def of_distance(distance: Distance | NotEnough) -> Answer:

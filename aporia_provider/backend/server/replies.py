@@ -112,6 +112,7 @@ class AnswerReply(BaseModel):
     bound: float
     p_value: float | None
     shown: Any
+    left_out: int
     reason: str | None
     error: str | None
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # To be raised whenever the same rows would make other states than before.
-STATES = 1
+STATES = 2
 
 
 @dataclass(frozen=True)

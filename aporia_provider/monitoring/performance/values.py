@@ -22,6 +22,7 @@ class Value:
     :param samples: How many labelled rows, or queries, it was made from.
     :param bound: How far the exact number can be from the one shown, at most.
     :param enough: Whether there were enough samples to decide by it.
+    :param left_out: How many rows have a prediction or label that cannot be used.
     :param reason: Why there is no number, or what to know about it.
     """
 
@@ -30,6 +31,7 @@ class Value:
     bound: float = 0.0
     enough: bool = True
     reason: str | None = None
+    left_out: int = 0
 
     @property
     def value(self) -> float | None:
