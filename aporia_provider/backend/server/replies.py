@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel
+
+from aporia_provider.monitoring.answers import Answer
 
 
 class Done(BaseModel):
@@ -99,21 +102,14 @@ class SyncReply(PartReply):
     performance: PartReply | None
 
 
-class AnswerReply(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AnswerReply(Answer):
     """The answer to a question about a metric."""
+
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
     id: str
     segment: None
-    value: Any
-    status: Literal["ok", "undefined", "insufficient_data"]
-    samples: int
-    baseline_samples: int | None
-    noise: float | None
-    bound: float
-    p_value: float | None
-    shown: Any
-    left_out: int
-    reason: str | None
     error: str | None
 
 
