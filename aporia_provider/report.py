@@ -8,29 +8,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aporia_provider.metrics import Metric, MetricsQuery
 
-_HEADERS = ("from", "to", "metric", "column", "value", "noise", "±", "samples", "baseline", "note")
+_HEADERS = (
+    *("from", "to", "metric", "column", "value", "noise", "excess", "±", "p"),
+    *("samples", "baseline", "left out", "note"),
+)
 _STATUS = {"ok": "", "undefined": "undefined", "insufficient_data": "insufficient data"}
+_LONGEST = 60  # Characters of a value: a histogram or a vector would make the table too wide.
+_NARROWEST = 30
 _SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]]) -> str:
+def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: int | None = None) -> str:
     """
-    Answers as a table, one line for each.
+    Answers as a table, one row for each. Columns that no answer has anything in are left out.
+
+    A value in parentheses is not fit to decide by, which the note explains.
 
     :param query: The questions.
     :param answers: As :meth:`~aporia_provider.api.AporiaApi.query_metrics` gives them.
+    :param width: Characters of a line into which notes are wrapped where possible; None for one line for each
+        answer, however long.
     """
     from tabulate import tabulate
 
     asked = {metric.id: metric for metric in query.metrics}
     lines = [line for item in answers for line in _lines(asked, item)]
-    kept = [place for place in range(len(_HEADERS)) if any(line[place] not in ("", None) for line in lines)]
-    text: str = tabulate(
-        [[line[place] for place in kept] for line in lines],
-        headers=[_HEADERS[place] for place in kept],
-        disable_numparse=True,
-    )
-    return text
+    kept = [place for place in range(len(_HEADERS)) if any(line[place] for line in lines)]
+    headers = [_HEADERS[place] for place in kept]
+    cells = [[line[place] for place in kept] for line in lines]
+    limits = _limits([headers, *cells], width) if width is not None and kept else None
+    return str(tabulate(cells, headers=headers, disable_numparse=True, maxcolwidths=limits))
+
+
+def _limits(cells: list[list[str]], width: int) -> list[int | None]:
+    """The most characters of each column, none for all but the last."""
+    *others, notes = (max(map(len, column)) for column in zip(*cells, strict=True))
+    # Two spaces are between columns, and tabulate may add two to the width of a header.
+    room = width - sum(others) - 4 * len(others)
+    return [*(None for _ in others), min(notes, max(room, _NARROWEST))]
 
 
 def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
@@ -52,7 +67,7 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"Last recomputed of the performance: {_work(status['performance'])}"
 
 
-def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     time_range = item["time_range"] or {"start": "", "end": ""}
     for answer in item["metrics"]:
         metric = asked[answer["id"]]
@@ -63,9 +78,12 @@ def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tup
             metric.parameters.column or "",
             _shown(answer),
             _number(answer["noise"]),
+            _number(answer["excess"]),
             _number(answer["bound"] or None),
+            _number(answer["p_value"]),
             str(answer["samples"]),
             _number(answer["baseline_samples"]),
+            _number(answer["left_out"] or None),
             answer["error"] or _note(answer),
         )
 
@@ -83,7 +101,8 @@ def _shown(answer: Mapping[str, Any]) -> str:
 def _number(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _time(text: str) -> str:
