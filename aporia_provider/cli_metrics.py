@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ _PARAMETERS = (
     "minimum",
     "minimum_baseline",
 )
-_PERIODS = {"day": "daily", "hour": "hourly"}
+_PERIODS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
 def add_metrics(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
@@ -57,7 +57,7 @@ def _add_data(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--start", metavar="TIME", help="such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", metavar="TIME", help="first moment that does not belong to it any more")
-    parser.add_argument("--by", choices=tuple(_PERIODS), help="a line for each, instead of one for all")
+    parser.add_argument("--by", choices=tuple(_PERIODS), help="a line for each, instead of one for all (UTC)")
 
 
 def _add_baseline(parser: ArgumentParser) -> None:
@@ -74,11 +74,11 @@ def _add_baseline(parser: ArgumentParser) -> None:
 def _add_parameters(parser: ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="score from which on a prediction is positive")
     parser.add_argument("--k", type=int, help="ranking: how many places count")
-    parser.add_argument("--class-name", help="class of a *_per_class metric")
+    parser.add_argument("--class-name", help="class of a *_per_class metric, such as fraud or 1")
     parser.add_argument("--average", choices=("micro", "macro", "weighted"))
     parser.add_argument("--gain", choices=("exponential", "linear"), help="of the metric ndcg_at_k")
     parser.add_argument("--quantile", type=float, help="of the metric quantile, from 0 to 1")
-    parser.add_argument("--value", help="of the metric value_count")
+    parser.add_argument("--value", help="of the metric value_count, such as Rome, True or 3")
     parser.add_argument(
         "--zeros", choices=("floor", "jeffreys", "laplace"), help="psi: what becomes of bins one side lacks"
     )
@@ -91,26 +91,20 @@ def _add_parameters(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> int:
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.metrics import failures
     from aporia_provider.report import as_table
 
     query = _query(options)
     environment = options.environment or settings.environment()
     with EmbeddedRegistry(options.database_url or settings.database_url(), environment) as registry:
         answers = registry.query_metrics(query)
-    errors = _errors(answers)
+    errors = dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in failures(answers))
     if options.json or not errors:
-        print(json.dumps(answers, indent=2) if options.json else as_table(query, answers))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(json.dumps(answers, indent=2) if options.json else as_table(query, answers, width))
     for error in errors:
         print(f"aporia-provider: {error}", file=sys.stderr)
     return 1 if errors else 0
-
-
-def _errors(answers: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Why nothing could be answered; empty if anything was, since the table shows the rest."""
-    given = [answer for item in answers for answer in item["metrics"]]
-    if any(answer["error"] is None for answer in given):
-        return []
-    return list(dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in given))
 
 
 def _query(options: Namespace) -> MetricsQuery:

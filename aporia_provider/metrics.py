@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from aporia_provider.datasets import ROLES
-from aporia_provider.models import AGGREGATION_PERIODS
 from aporia_provider.vocabulary import Name, Vocabulary, one_of
 
 
@@ -21,6 +20,13 @@ def _in_utc(value: datetime) -> datetime:
 
 
 Time = Annotated[datetime, AfterValidator(_in_utc)]
+AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
+"""
+Periods that answers are given for. The buckets of a model are hours or days, whichever it was created with
+(:data:`aporia_provider.models.AGGREGATION_PERIODS`).
+"""
+Value = str | bool | int | Annotated[float, Field(allow_inf_nan=False)]
+"""A value of a categorical field, or a class; true, 3 and 3.0 are those that rows have as text or as such."""
 
 
 class TimeRange(Vocabulary):
@@ -79,10 +85,11 @@ class MetricParameters(Vocabulary):
     :param threshold: Score from which on a prediction is positive; without, 0.5 for probabilities, while
         other scores take one.
     :param k: Ranking: how many places count, 1 to 12.
-    :param class_name: The class of a ``*_per_class`` metric.
+    :param class_name: The class of a ``*_per_class`` metric: text, a boolean or a number.
     :param average: ``micro``, ``macro`` or ``weighted``.
     :param quantile: Of ``quantile``, from 0 to 1.
-    :param value: Of ``value_count``.
+    :param value: Of ``value_count``: text, a boolean or a number. ``3`` and ``3.0`` are one value, as are
+        ``True`` and ``true``, unless the column has the text just as it is given.
     :param gain: nDCG: ``exponential`` or ``linear``.
     :param zeros: PSI: what becomes of bins that one side lacks: ``floor`` (a share of 0.0001), ``jeffreys``
         (0.5 added to each count) or ``laplace`` (1 added).
@@ -93,10 +100,10 @@ class MetricParameters(Vocabulary):
     column: Name | None = None
     threshold: float | None = None
     k: int | None = None
-    class_name: str | None = None
+    class_name: Value | None = None
     average: Literal["micro", "macro", "weighted"] | None = None
     quantile: float | None = None
-    value: str | None = None
+    value: Value | None = None
     gain: Literal["exponential", "linear"] | None = None
     zeros: Literal["floor", "jeffreys", "laplace"] = "floor"
     minimum: Annotated[int, Field(ge=1)] | None = None
@@ -143,15 +150,17 @@ class MetricsQuery(Vocabulary):
 
     :param model_id: The model.
     :param metrics: The questions.
-    :param aggregation_period: ``hourly`` or ``daily``: an answer for each such part of the range that has
-        rows, which at the ends of the range may be shorter; without, one answer for the whole range.
+    :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``, in UTC; weeks start on
+        Monday. There is an answer for each period that the range touches, with rows or without, and periods
+        at the ends of the range are cut there; without a time_range, the range is from the first period with
+        rows to the last. Without an aggregation_period, there is one answer for the whole range.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("model_id",)
 
     model_id: Name
     metrics: Annotated[list[Metric], Field(min_length=1, max_length=500)]
-    aggregation_period: Annotated[str, one_of(*AGGREGATION_PERIODS)] | None = None
+    aggregation_period: AnswerPeriod | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Body of the request."""
@@ -165,3 +174,17 @@ class MetricsQuery(Vocabulary):
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
         return cls(**body)
+
+
+def failures(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """
+    The answers with an error, if no other answer is made from any data; none otherwise.
+
+    :param answers: As :meth:`~aporia_provider.api.AporiaApi.query_metrics` gives them.
+    :return: The answers, each with the ``time_range`` that it is for.
+    """
+    given = [{"time_range": item["time_range"], **answer} for item in answers for answer in item["metrics"]]
+    failed = [answer for answer in given if answer["error"] is not None]
+    if any(answer["error"] is None and answer["samples"] for answer in given):
+        return []
+    return failed

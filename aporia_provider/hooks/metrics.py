@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
-from aporia_provider.metrics import MetricsQuery
+from aporia_provider.metrics import MetricsQuery, failures
 
 
 class MetricsHook(AporiaHook):
@@ -51,12 +51,14 @@ class MetricsHook(AporiaHook):
         :param baseline: What a distance compares with, as of :class:`~aporia_provider.metrics.MetricDataset`,
             such as ``{"dataset_type": "training"}`` (which is what it takes without) or
             ``{"dataset_type": "serving", "time_period": "2w"}``.
-        :param aggregation_period: ``hourly`` or ``daily`` for an answer per bucket; one for all without.
+        :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``: an answer for each such
+            period, with rows or without; if not given, one answer for the whole range.
         :param parameters: As of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``k`` …
-        :return: For each range of time its ``start`` and ``end`` and what
-            :class:`~aporia_provider.monitoring.answers.Answer` has.
-        :raises aporia_provider.errors.ValidationError: if the question cannot be answered.
+        :return: For each range of time its ``start`` and ``end``, what
+            :class:`~aporia_provider.monitoring.answers.Answer` has, and ``error``: why there is no answer for
+            this range although there are answers for others; None otherwise.
+        :raises aporia_provider.errors.ValidationError: if there is no answer for any range that has rows.
         """
         data = dataset(dataset_type, model_version, start, end)
         question = {
@@ -67,7 +69,9 @@ class MetricsHook(AporiaHook):
         query = MetricsQuery.from_wire(
             {"model_id": model_id, "metrics": [question], "aggregation_period": aggregation_period}
         )
-        return [_flat(item) for item in self.query(query)]
+        answers = self.query(query)
+        _raise(failures(answers))
+        return [_flat(item) for item in answers]
 
 
 def dataset(
@@ -78,8 +82,20 @@ def dataset(
     return {"dataset_type": dataset_type, "model_version": model_version, "time_range": given}
 
 
+def _raise(failed: Iterable[Mapping[str, Any]]) -> None:
+    ranges: dict[str, list[str]] = {}
+    for answer in failed:
+        ranges.setdefault(answer["error"], []).append((answer["time_range"] or {}).get("start", "all rows"))
+    if len(ranges) == 1:
+        raise ValidationError(next(iter(ranges)))
+    if ranges:
+        problems = [f"{error} ({_listed(starts)})" for error, starts in ranges.items()]
+        raise ValidationError("No range could be answered", problems=problems)
+
+
+def _listed(starts: Sequence[str]) -> str:
+    return starts[0] if len(starts) == 1 else f"{starts[0]} and {len(starts) - 1} more"
+
+
 def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
-    answer = dict(item["metrics"][0])
-    if answer["error"]:
-        raise ValidationError(answer["error"])
-    return {**(item["time_range"] or {"start": None, "end": None}), **answer}
+    return {**(item["time_range"] or {"start": None, "end": None}), **item["metrics"][0]}

@@ -16,7 +16,7 @@ from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.metrics.fields import subject_of
-from aporia_provider.backend.metrics.periods import shown, split, whole
+from aporia_provider.backend.metrics.periods import PERIODS, Split, shown, whole
 from aporia_provider.backend.metrics.sources import VersionSource
 from aporia_provider.backend.tables import VersionRow
 from aporia_provider.errors import ValidationError
@@ -114,7 +114,17 @@ class TestRows:
             "future_timestamps": [2],
         }
         assert found == expected
-        by_day = {name: values(house, name, by="daily") for name in asked}
+        with pytest.raises(ValidationError, match=r"80,002 answers, from 2024-01-01.* to 2133-07-08T"):
+            house.registry.query_metrics(query(("count", None), ("null_ids", None), by="daily"))
+        days = [(at(0), at(48)), (at(24 * 40_000 - 24), at(24 * 40_000 + 24))]
+        by_day = {
+            name: [
+                value
+                for start, end in days
+                for value in values(house, name, by="daily", start=start, end=end)
+            ]
+            for name in asked
+        }
         assert by_day == {
             "count": [4, 2, 1, 1],
             "null_ids": [1, 1, 1, 0],
@@ -181,14 +191,18 @@ class TestHours:
             assert (answer["samples"], answer["baseline_samples"]) == (now.total(), before.total())
 
     def test_periods_are_cut_at_the_range_only(self) -> None:
-        buckets = [3_600 * hour for hour in (13, 22, 25, 50)]
-        assert split(buckets, DAY, (None, None)) == [(0, DAY), (DAY, 2 * DAY), (2 * DAY, 3 * DAY)]
-        assert split(buckets, DAY, (3_600 * 13, 3_600 * 51)) == [
+        extent = (3_600 * 13, 3_600 * 50 + 1)
+        assert days_of((None, None), extent) == [(0, DAY), (DAY, 2 * DAY), (2 * DAY, 3 * DAY)]
+        assert days_of((3_600 * 13, 3_600 * 51), extent) == [
             (3_600 * 13, DAY),
             (DAY, 2 * DAY),
             (2 * DAY, 3_600 * 51),
         ]
-        assert split([None], DAY, (None, None)) == []
+        assert days_of((None, None), (None, None)) == []
+
+
+def days_of(within: Any, extent: Any) -> list[Any]:
+    return list(Split(PERIODS["daily"], within, extent))
 
 
 class TestLimits:
@@ -201,9 +215,11 @@ class TestLimits:
         odd.connect("serving")
         odd.sync()
         last = {"start": "9999-12-31T00:00:00+00:00", "end": "9999-12-31T23:59:59.999999+00:00"}
-        answers = ask(odd, "count", by="daily")
-        assert [answer["value"] for answer in answers] == [1, 1, 1]
-        assert {name: answers[-1][name] for name in last} == last
+        answers = ask(odd, "count", by="monthly", start=at(0), end="2024-02-02")
+        assert [answer["value"] for answer in answers] == [2, 0]
+        answers = ask(odd, "count", by="monthly", start="9999-11-30", end=last["end"])
+        assert [answer["value"] for answer in answers] == [0, 1]
+        assert (answers[-1]["start"], answers[-1]["end"]) == ("9999-12-01T00:00:00+00:00", last["end"])
         (answer,) = ask(odd, "count", **last)
         assert ({name: answer[name] for name in last}, answer["value"]) == (last, 1)
         assert values(odd, "max", "seen") == ["9999-12-31T23:59:59.999999+00:00"]

@@ -1,18 +1,98 @@
-"""Ranges of time in whole buckets."""
+"""Ranges of time in whole buckets, and the periods that they are divided into."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from aporia_provider.backend.metrics.sources import Range
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, TimeRange
 
 SECONDS = {"hourly": 3_600, "daily": 86_400}
+"""Length of a bucket, by the aggregation period of the model."""
 _UNITS = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_MONDAY = 4 * 86_400  # 1970-01-05; 1970-01-01 was a Thursday.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Period:
+    """
+    A division of time in UTC, whose parts are numbered.
+
+    :param number: Number of the part that a second is in.
+    :param start: First second of the part with a number.
+    """
+
+    number: Callable[[int], int]
+    start: Callable[[int], int]
+
+
+def _even(seconds: int, first: int = 0) -> Period:
+    return Period(lambda second: (second - first) // seconds, lambda number: number * seconds + first)
+
+
+def _month(second: int) -> int:
+    # Unlike datetime, numpy has months of all years that a bucket can be in.
+    return int(np.datetime64(second, "s").astype("datetime64[M]").astype(np.int64))
+
+
+def _month_start(number: int) -> int:
+    return int(np.datetime64(number, "M").astype("datetime64[s]").astype(np.int64))
+
+
+PERIODS = {
+    **{name: _even(seconds) for name, seconds in SECONDS.items()},
+    "weekly": _even(_UNITS["w"], _MONDAY),
+    "monthly": Period(_month, _month_start),
+}
+"""
+Periods of answers (:data:`~aporia_provider.metrics.AnswerPeriod`): weeks of ISO 8601, which start on Monday,
+and months of the Gregorian calendar, both at 00:00 UTC.
+"""
+
+
+@dataclass(frozen=True)
+class Split:
+    """
+    The periods that a range touches, in order; those at the ends of ``within`` are cut there.
+
+    :param period: The division.
+    :param within: The range asked for; open for all rows.
+    :param extent: First bucket with rows and the end of the last; what is divided if ``within`` is open.
+    """
+
+    period: Period
+    within: Range
+    extent: Range
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Range]:
+        return map(self._part, self._numbers)
+
+    @property
+    def starts(self) -> Range:
+        """Where the first and the last of them start; there has to be one."""
+        return self._part(self._numbers[0])[0], self._part(self._numbers[-1])[0]
+
+    @property
+    def _numbers(self) -> range:
+        start, end = self.extent if self.within[0] is None else self.within
+        if start is None or end is None:
+            return range(0)
+        return range(self.period.number(start), self.period.number(end - 1) + 1)
+
+    def _part(self, number: int) -> Range:
+        (first, last), start = self.within, self.period.start
+        begin, end = start(number), start(number + 1)
+        return begin if first is None else max(begin, first), end if last is None else min(end, last)
 
 
 def whole(time_range: TimeRange | None, seconds: int) -> Range:
@@ -31,26 +111,9 @@ def whole(time_range: TimeRange | None, seconds: int) -> Range:
     return start // length * seconds, -(-end // length) * seconds
 
 
-def split(buckets: Iterable[int | None], seconds: int, within: Range) -> list[Range]:
-    """
-    The periods that buckets fall into, in order; rows without a time fall into none.
-
-    :param buckets: First seconds of buckets.
-    :param seconds: Length of a period, at least that of a bucket.
-    :param within: The range that the buckets are from; the periods at its ends are cut there.
-    """
-    starts = {bucket // seconds * seconds for bucket in buckets if bucket is not None}
-    return [_cut(start, start + seconds, within) for start in sorted(starts)]
-
-
-def _cut(start: int, end: int, within: Range) -> Range:
-    first, last = within
-    return start if first is None else max(start, first), end if last is None else min(end, last)
-
-
 def before(moment: int | None, window: MetricDataset, seconds: int) -> Range:
     """
-    A window that moves with the data.
+    The window of a baseline that moves with the data.
 
     :param moment: Where the data starts.
     :param window: ``time_period`` and ``skip_period``.

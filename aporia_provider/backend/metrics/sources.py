@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cached_property, reduce
 from operator import add
@@ -24,6 +25,31 @@ Range = tuple[int | None, int | None]
 States = list[tuple[int | None, State]]
 
 
+class Series:
+    """
+    States of a field of a dataset.
+
+    :param states: The states, in the order of their buckets; those of rows without a time are anywhere.
+    """
+
+    def __init__(self, states: States) -> None:
+        self.states = states
+        self._timed = [(bucket, state) for bucket, state in states if bucket is not None]
+        self._buckets = [bucket for bucket, _ in self._timed]
+
+    @property
+    def extent(self) -> Range:
+        """The first second of the first bucket, and the one after that of the last; open without any."""
+        return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
+
+    def within(self, part: Range) -> States:
+        """The states of a range; all of them, those without a time included, if it is open."""
+        start, end = part
+        if start is None or end is None:
+            return self.states
+        return [*self._timed[bisect_left(self._buckets, start) : bisect_left(self._buckets, end)]]
+
+
 class VersionSource:
     """
     What is stored of a version.
@@ -34,7 +60,8 @@ class VersionSource:
 
     def __init__(self, session: Session, row: VersionRow) -> None:
         self._session, self._row = session, row
-        self._read: dict[tuple[str, str, Range], States] = {}
+        self._read: dict[tuple[str, str, Range], Series] = {}
+        self._merged: dict[tuple[str, str, Range], State | None] = {}
         self._grids: dict[str, dict[str, Grid]] = {}
 
     @cached_property
@@ -50,9 +77,15 @@ class VersionSource:
             self._grids[role] = load_grids(self._session.scalar(stored) or {})
         return self._grids[role].get(key)
 
-    def states(self, role: str, key: str, within: Range) -> States:
+    def is_synced(self, role: str) -> bool:
+        """Whether a sync of a dataset has ever succeeded."""
+        dataset = find_dataset(self._session, self._row, role)
+        synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
+        return self._session.scalar(synced) is not None
+
+    def series(self, role: str, key: str, within: Range) -> Series:
         """
-        States of a field of a dataset, with their buckets, in order.
+        The states of a field of a dataset in a range.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
@@ -60,13 +93,15 @@ class VersionSource:
         if asked not in self._read:
             dataset = find_dataset(self._session, self._row, role)
             found = read_profile(self._session, dataset.key, [key], *within)
-            self._read[asked] = [(bucket, state) for bucket, _, state in found]
+            self._read[asked] = Series([(bucket, state) for bucket, _, state in found])
         return self._read[asked]
 
     def merged(self, role: str, key: str, within: Range) -> State | None:
         """The state of a whole range; None if it has no rows."""
-        merged: State | None = total(state for _, state in self.states(role, key, within))
-        return merged
+        asked = (role, key, within)
+        if asked not in self._merged:
+            self._merged[asked] = total(state for _, state in self.series(*asked).states)
+        return self._merged[asked]
 
 
 class Sources:
