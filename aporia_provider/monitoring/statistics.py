@@ -48,10 +48,19 @@ def statistic(name: str, type_: str, state: State, question: Question) -> Answer
     :raises aporia_provider.errors.ValidationError: if the type has no such statistic, or something it takes
         was not given; it names what there is.
     """
+    return find_statistic(name, type_)(state, question)
+
+
+def find_statistic(name: str, type_: str) -> Statistic:
+    """
+    A statistic of a type, by name.
+
+    :raises aporia_provider.errors.ValidationError: if there is none; it names what there is.
+    """
     known = statistics_of(type_)
     if name not in known:
         raise ValidationError(f"There is no metric {name!r} of {type_} fields; {nearest(name, known)}")
-    return known[name](state, question)
+    return known[name]
 
 
 def statistics_of(type_: str) -> Mapping[str, Statistic]:

@@ -21,7 +21,7 @@ from aporia_provider.monitoring.outcomes import Minimum
 from aporia_provider.monitoring.performance.catalogue import state_class
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.statistics import Question, statistic, statistics_of
+from aporia_provider.monitoring.statistics import Question, find_statistic, statistic
 
 MOST_ANSWERS = 50_000
 """Limit of the answers to one query, which are all kept in memory."""
@@ -181,8 +181,10 @@ class _Asked:
             return row_metric(name, [])
         if self.subject.performance:
             return self._without_predictions()
-        is_count = name == "count" or name.endswith("_count")
-        return Answer(0) if type_ and is_count and name in statistics_of(type_) else _no_data(_NO_ROWS)
+        if not type_:
+            return _no_data(_NO_ROWS)
+        find_statistic(name, type_)
+        return Answer(0) if name == "count" or name.endswith("_count") else _no_data(_NO_ROWS)
 
     def _without_predictions(self) -> Answer:
         if not any(self._judged()):
