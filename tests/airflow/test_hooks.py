@@ -253,25 +253,38 @@ def predictions() -> pa.Table:
     )
 
 
-@pytest.fixture(scope="module")
-def synced_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def with_bad_scores(*counts: int) -> pa.Table:
+    """The same, with so many scores of each day just above 1."""
+    rows = predictions()
+    scores = rows["score"].to_pylist()
+    for day, count in enumerate(counts):
+        scores[day * PER_DAY : day * PER_DAY + count] = [1.0000001] * count
+    return rows.set_column(rows.column_names.index("score"), "score", pa.array(scores))
+
+
+def sync(folder: Path, **tables: pa.Table) -> str:
     """A database that knows the metrics of model ``m``."""
-    folder = tmp_path_factory.mktemp("synced")
-    write_deltalake(folder / "serving", predictions())
-    source = S3DataSource(object_path=f"file://{folder}/serving", object_format="delta")
     schema = VersionSchema(
         model_type="binary",
         features={"age": "numeric", "city": "categorical"},
         predictions={"score": "numeric"},
     )
     url = f"sqlite:///{folder}/aporia.db"
+    columns = {"id_column": "id", "timestamp_column": "at", "labels": {"score": "churned"}}
     with EmbeddedRegistry(url, "prod") as registry:
         registry.create_model("m", "M")
         registry.create_model_version("m", "v1", schema)
-        columns = {"id_column": "id", "timestamp_column": "at", "labels": {"score": "churned"}}
-        registry.connect_dataset("serving", "m", "v1", data_source=source, **columns)
-        registry.sync_dataset("m", "v1", "serving")
+        for role, rows in tables.items():
+            write_deltalake(folder / role, rows)
+            source = S3DataSource(object_path=f"file://{folder}/{role}", object_format="delta")
+            registry.connect_dataset(role, "m", "v1", data_source=source, **columns)
+            registry.sync_dataset("m", "v1", role)
     return url
+
+
+@pytest.fixture(scope="module")
+def synced_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return sync(tmp_path_factory.mktemp("synced"), serving=predictions())
 
 
 @pytest.fixture
@@ -322,6 +335,52 @@ def test_drift_from_a_moving_baseline(synced: pa.Table) -> None:
     assert len(others) == 2
 
 
+@pytest.fixture
+def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[pa.Table], MetricsHook]:
+    """Sync predictions some of whose scores are above 1, so that accuracy needs a threshold there."""
+
+    def synced(rows: pa.Table) -> MetricsHook:
+        url = sync(tmp_path, training=predictions(), serving=rows)
+        monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", url)
+        monkeypatch.setenv("AIRFLOW__APORIA__ENVIRONMENT", "prod")
+        return MetricsHook()
+
+    return synced
+
+
+BY_DAY: dict[str, Any] = {"aggregation_period": "daily", "start": MARCH, "end": "2024-03-05"}
+
+
+def test_an_error_on_one_day_is_none_on_the_others(spoilt: Callable[[pa.Table], MetricsHook]) -> None:
+    rows = predictions()
+    hit = (rows["score"].to_numpy() >= 0.5) == rows["churned"].to_numpy()
+    first, bad, last, empty = spoilt(with_bad_scores(0, 1)).get_metric("m", "accuracy", **BY_DAY)
+    for day, answer in ((0, first), (2, last)):
+        expected = hit[day * PER_DAY : (day + 1) * PER_DAY].mean()
+        assert (answer["value"], answer["error"]) == (pytest.approx(expected, rel=1e-12), None)
+    assert bad["value"] is None
+    assert "not from 0 to 1" in bad["error"]
+    assert (empty["value"], empty["status"], empty["error"]) == (None, "insufficient_data", None)
+    assert [answer["start"] for answer in (first, bad, last, empty)] == [
+        (MARCH + timedelta(days=day)).isoformat() for day in range(4)
+    ]
+
+
+def test_errors_of_all_days_are_raised_together(spoilt: Callable[[pa.Table], MetricsHook]) -> None:
+    hook = spoilt(with_bad_scores(0, 1, 2).slice(PER_DAY))
+    with pytest.raises(ValidationError) as caught:
+        hook.get_metric("m", "accuracy", **BY_DAY)
+    assert [problem[-27:] for problem in caught.value.problems] == [
+        "(2024-03-02T00:00:00+00:00)",
+        "(2024-03-03T00:00:00+00:00)",
+    ]
+    assert all("not from 0 to 1" in problem for problem in caught.value.problems)
+    found = hook.get_metric("m", "accuracy", threshold=0.5, **BY_DAY)
+    assert [(answer["samples"], answer["error"]) for answer in found] == [
+        (samples, None) for samples in (0, PER_DAY, PER_DAY, 0)
+    ]
+
+
 def test_several_questions_at_once(synced_url: str, set_connection: Callable[..., None]) -> None:
     data = {"data": {"dataset_type": "serving"}}
     asked = [
@@ -346,7 +405,9 @@ def test_several_questions_at_once(synced_url: str, set_connection: Callable[...
         ("mean", {"column": "agee"}, "'age'"),
         ("mean", {"column": "age", "start": "2024-03-01"}, "end"),
         ("mean", {"colum": "age"}, "colum"),
-        ("count", {"aggregation_period": "weekly"}, "weekly"),
+        ("mean", {"column": "agee", **BY_DAY}, "'age'"),
+        ("meen", {"column": "age", **BY_DAY}, "meen"),
+        ("count", {"aggregation_period": "yearly"}, "'weekly' or 'monthly'"),
         ("count", {"model_version": "v9"}, "v9"),
     ],
 )

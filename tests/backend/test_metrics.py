@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.monitoring.answers import Answer
+from aporia_provider.report import as_table
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import run_cli, serving, token_for
 
@@ -392,15 +394,35 @@ def test_other_questions_are_answered_beside_one_that_cannot_be(model: Model) ->
 
 
 def test_a_server_answers_the_same(model: Model) -> None:
-    query = question("drift_score", "age", by="daily", start="2024-03-01", end="2024-03-03")
+    asked = [
+        *("drift_score", "age", {"by": "daily", "start": "2024-03-01", "end": "2024-03-06"}),
+        *("chi_squared", "city", {}),
+        *("histogram", "city", {}),
+        *("value_count", "vip", {"value": True}),
+        *("accuracy", None, {"minimum": 10_000, "by": "weekly"}),
+        *("mean", "agee", {}),
+    ]
+    queries = [
+        question(metric, column, **more)
+        for metric, column, more in zip(asked[::3], asked[1::3], asked[2::3], strict=True)
+    ]
+    expected = {field.name for field in fields(Answer)} | {"id", "segment", "error"}
     with serving(model.url) as served:
         token = token_for(model.url, "prod")
         with AporiaClient(served.url, token, environment="prod") as client:
-            assert client.query_metrics(query) == model.registry.query_metrics(query)
+            given = [model.registry.query_metrics(query) for query in queries]
+            assert [client.query_metrics(query) for query in queries] == given
             with pytest.raises(NotFoundError):
-                client.query_metrics(query.model_copy(update={"model_id": "n"}))
+                client.query_metrics(queries[0].model_copy(update={"model_id": "n"}))
         wrong = served.ask("POST", "/v1beta/metrics/query", token, json={"model_id": "m", "metrics": []})
+        document = served.ask("GET", "/openapi.json").json()["components"]["schemas"]["AnswerReply"]
     assert wrong.status_code == 422
+    answers = [answer for items in given for item in items for answer in item["metrics"]]
+    assert {frozenset(answer) for answer in answers} == {frozenset(expected)}
+    # Each field has something else than its default in one of them, except those that are always the same.
+    told = {name for answer in answers for name, value in answer.items() if value not in (None, 0)}
+    assert expected - told <= {"segment", "bound", "left_out"}
+    assert set(document["properties"]) == set(document["required"]) == expected
 
 
 def test_the_command_prints_a_table_or_json(model: Model) -> None:
@@ -465,3 +487,34 @@ def test_the_command_takes_what_a_query_takes(sqlite_url: str, monkeypatch: pyte
     assert asked[0].metrics == [metric.model_copy(update={"id": "psi age"})]
     assert main(["metrics", "m", "count", "--baseline-skip", "1d", *place]) == 2
     assert len(asked) == 1
+
+
+def test_a_table_shows_what_an_answer_says() -> None:
+    few = Answer(None, "insufficient_data", 60, shown=0.25, left_out=3, reason=" ".join(["of a reason"] * 9))
+    answers = {
+        1: Answer(0.5, "ok", 200, 1000, noise=0.125, excess=0.375, bound=0.01, p_value=0.02),
+        2: few,
+        3: Answer({str(n): n for n in range(100)}, samples=9),
+    }
+    days = {day: f"2024-01-0{day}T00:00:00+00:00" for day in range(1, 5)}
+    items = [
+        {
+            "time_range": {"start": days[day], "end": days[day + 1]},
+            "metrics": [{"id": "0", "segment": None, "error": None, **answer.to_json()}],
+        }
+        for day, answer in answers.items()
+    ]
+    header, _, *lines = as_table(question("psi", "age"), items).splitlines()
+    columns = ("from", "to", "metric", "column", "value", "noise", "excess", "±", "p", "samples", "baseline")
+    assert header.split() == [*columns, "left", "out", "note"]
+    assert len(lines) == 3
+    assert lines[0].split()[6:] == ["0.5", "0.125", "0.375", "0.01", "0.02", "200", "1000"]
+    assert lines[1].split()[6:9] == ["(0.25)", "60", "3"]
+    assert lines[1].endswith(f"insufficient data: {few.reason}")
+    assert "…" in lines[2]
+    for width in (40, 120, 220):
+        wrapped = as_table(question("psi", "age"), items[:2], width).splitlines()
+        note = wrapped[0].index("note")
+        assert max(map(len, wrapped)) <= max(width, note + 30)
+        assert " ".join(line[note:].strip() for line in wrapped[3:]) == f"insufficient data: {few.reason}"
+    assert as_table(question("psi", "age"), [], 80) == ""
