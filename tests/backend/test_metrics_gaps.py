@@ -197,7 +197,7 @@ class TestGaps:
         assert few
         for answer in few:
             assert answer["shown"] is not None
-            words = f"only {answer['samples']} samples; 100 are needed; set minimum to {answer['samples']} or"
+            words = f"only {answer['samples']} samples; 100 are needed; set minimum={answer['samples']}, "
             assert words in answer["reason"]
         minimum = min(answer["samples"] for answer in few)
         again = ask(gaps, "accuracy", "kind", by="weekly", minimum=minimum)

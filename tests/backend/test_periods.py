@@ -20,7 +20,6 @@ from aporia_provider.backend.metrics.sources import Range, Series
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, MetricsQuery
 from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.performance.readings import class_name
 from aporia_provider.monitoring.texts import as_texts
 from aporia_provider.monitoring.values import ValueState
 
@@ -150,6 +149,7 @@ def test_the_window_of_a_baseline_before_a_month() -> None:
         ("", [""]),
         (10**30, [str(10**30)]),
         ("9" * 50, ["9" * 50]),
+        ("12345678901234567.50", ["12345678901234567.50", "12345678901234567.5", "12345678901234568"]),
     ],
 )
 def test_texts_that_a_value_may_stand_for(value: Any, texts: list[str]) -> None:
@@ -158,9 +158,9 @@ def test_texts_that_a_value_may_stand_for(value: Any, texts: list[str]) -> None:
 
 @given(st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False))
 def test_values_are_looked_up_as_rows_have_them(value: Any) -> None:
-    kept = {as_texts(pa.array([value]))[0].as_py(), class_name(value)}
-    assert kept <= set(texts_of(value))
-    assert kept <= set(texts_of(str(value)))
+    (kept,) = as_texts(pa.array([value])).to_pylist()
+    assert kept in texts_of(value)
+    assert kept in texts_of(str(value))
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-999, max_value=999))
@@ -207,14 +207,14 @@ def test_values_that_json_cannot_say_are_refused() -> None:
 @pytest.mark.parametrize(
     ("samples", "minimum", "period", "advice"),
     [
-        (60, 100, None, "set minimum to 60 or less, or ask for a longer range"),
-        (60, 100, "daily", "or ask for weekly answers, which have enough at this rate"),
-        (15, 100, "daily", "or ask for weekly answers"),
+        (60, 100, None, "or ask for a longer range"),
+        (60, 100, "daily", 'or ask for aggregation_period="weekly", which has enough at this rate'),
+        (15, 100, "daily", 'or ask for aggregation_period="weekly"'),
         # 14 a day are 98 a week, and 392 in four weeks.
-        (14, 100, "daily", "or ask for monthly answers"),
+        (14, 100, "daily", 'or ask for aggregation_period="monthly"'),
         (3, 100, "daily", "or ask for one answer for a longer range, without an aggregation_period"),
-        (5, 100, "hourly", "or ask for daily answers"),
-        (30, 100, "weekly", "or ask for monthly answers"),
+        (5, 100, "hourly", 'or ask for aggregation_period="daily"'),
+        (30, 100, "weekly", 'or ask for aggregation_period="monthly"'),
         (99, 100, "monthly", "or ask for one answer for a longer range"),
     ],
 )
@@ -222,7 +222,7 @@ def test_advice_names_what_would_do(samples: int, minimum: int, period: Any, adv
     answer = Answer(None, "insufficient_data", samples, shown=0.5, reason="too few")
     found = advised(answer, minimum, period)
     assert found.reason is not None
-    assert found.reason.startswith(f"too few; set minimum to {samples} or less, ")
+    assert found.reason.startswith(f"too few; set minimum={samples}, ")
     assert advice in found.reason
     assert Answer(None, "insufficient_data", samples, shown=0.5, reason="too few") == answer
 

@@ -21,7 +21,7 @@ def advised(answer: Answer, minimum: int, period: AnswerPeriod | None) -> Answer
     """
     if answer.status != "insufficient_data" or not 0 < answer.samples < minimum:
         return answer
-    ways = f"set minimum to {answer.samples} or less, or ask for {_longer(answer.samples, minimum, period)}"
+    ways = f"set minimum={answer.samples}, or ask for {_longer(answer.samples, minimum, period)}"
     return replace(answer, reason="; ".join(filter(None, (answer.reason, ways))))
 
 
@@ -31,5 +31,5 @@ def _longer(samples: int, minimum: int, period: AnswerPeriod | None) -> str:
     needed = _HOURS[period] * minimum / samples
     enough = [name for name, hours in _HOURS.items() if hours >= needed]
     if enough:
-        return f"{enough[0]} answers, which have enough at this rate"
+        return f'aggregation_period="{enough[0]}", which has enough at this rate'
     return "one answer for a longer range, without an aggregation_period"

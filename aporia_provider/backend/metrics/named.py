@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from decimal import Decimal
 
 import pyarrow as pa
 
-from aporia_provider.monitoring.performance.readings import class_name
 from aporia_provider.monitoring.states import State
 from aporia_provider.monitoring.texts import as_texts
 from aporia_provider.monitoring.values import ValueState, shortened
 
-# A text such as 00501 is no number: it would be taken for 501.
-_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,39})(\.[0-9]{1,39})?([eE][+-]?[0-9]{1,3})?")
+# A text such as 00501 is no number: it would be taken for 501. A decimal of Arrow has up to 76 digits.
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,37})(\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?")
 
 
 def texts_of(value: str | float) -> list[str]:
     """
     The texts under which rows may have a value, in the order in which to look them up.
 
-    Categories and classes are kept as text: true as ``true``, 3 and 3.0 as ``3``. The first text is the value
-    as it was written, since a column of text may have ``True`` or ``3.0``. The others are what is kept of the
-    boolean or number that it is or spells.
+    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.texts.as_texts`. The first
+    text is the value as it was written, since a column of text may have ``True`` or ``3.0``. The others are
+    what is kept of the boolean or number that it is or spells, such as ``true`` and ``3``.
 
     :param value: Text, a boolean or a number.
     """
-    meant = _meant(value) if isinstance(value, str) else value
-    return list(dict.fromkeys([str(value), *_kept(meant)]))
+    return list(dict.fromkeys([str(value), *map(_kept, _meanings(value))]))
 
 
 def counted_as(value: str | float, state: State | None) -> str:
@@ -41,16 +41,18 @@ def counted_as(value: str | float, state: State | None) -> str:
     return next((text for text in texts if text in counts or shortened(text) in counts), texts[-1])
 
 
-def _meant(text: str) -> str | float:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if _NUMBER.fullmatch(text):
-        return float(text) if re.search("[.eE]", text) else int(text)
-    return text
+def _meanings(value: str | float) -> Iterator[float | Decimal]:
+    if not isinstance(value, str):
+        yield value
+    elif value.lower() in ("true", "false"):
+        yield value.lower() == "true"
+    elif _NUMBER.fullmatch(value):
+        if "e" not in value.lower():
+            yield Decimal(value)
+        yield float(value)
 
 
-def _kept(value: str | float) -> list[str]:
-    # Floats are kept in one form as values of fields and in another as classes, such as 1e-7 and 1e-07.
-    fields = as_texts(pa.array([value])).to_pylist() if isinstance(value, float) else []
-    name = class_name(value)
-    return fields if name is None else [*fields, name]
+def _kept(value: float | Decimal) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # Arrow's integers have 64 bits.
+    return str(as_texts(pa.array([value]))[0].as_py())
