@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from aporia_provider.monitoring.arrow import text_counts
 from aporia_provider.monitoring.categories import CategoryHistogram, aligned
 from aporia_provider.monitoring.cumulative import ks_distance
 from aporia_provider.monitoring.distances import js_distance
@@ -31,7 +32,6 @@ from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.outcomes import Distance
 from aporia_provider.monitoring.rebinning import NumericHistogram
-from aporia_provider.monitoring.texts import text_counts
 from benchmarks.peers import run_peer
 
 JS, KS = "jensen_shannon", "kolmogorov_smirnov"

@@ -9,11 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aporia_provider.monitoring.arrays import as_floats, items, plain, readable, vectors
+from aporia_provider.monitoring.arrow import (
+    as_floats,
+    entries,
+    items,
+    plain,
+    readable,
+    text_counts,
+    vectors,
+)
 from aporia_provider.monitoring.fields import NUMERIC, VALUES, VECTORS, vector_grid
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.plan import FieldPlan, Grid
-from aporia_provider.monitoring.texts import entries, text_counts
 from aporia_provider.monitoring.values import shortened
 from aporia_provider.monitoring.vectors import VectorGrid, norms
 

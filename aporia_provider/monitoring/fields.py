@@ -10,12 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aporia_provider.monitoring.arrays import as_floats, items, readable, vectors
+from aporia_provider.monitoring.arrow import as_floats, entries, items, readable, text_counts, vectors
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.plan import FieldPlan, Grid
 from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.texts import entries, text_counts
 from aporia_provider.monitoring.values import ValueState, shortened
 from aporia_provider.monitoring.vectors import VectorGrid, VectorState
 

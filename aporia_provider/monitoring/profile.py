@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aporia_provider.monitoring.arrays import as_microseconds, plain
+from aporia_provider.monitoring.arrow import as_microseconds, plain
 from aporia_provider.monitoring.fields import field_states
 from aporia_provider.monitoring.performance import state_class
 from aporia_provider.monitoring.plan import ID, ROWS, TIME, ProfilePlan

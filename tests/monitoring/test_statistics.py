@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.arrays import as_floats
+from aporia_provider.monitoring.arrow import as_floats
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.statistics import Question, statistic

@@ -13,7 +13,7 @@ from aporia_provider.engine.labels import IdRange
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import local_path
 from aporia_provider.lake.statistics import FileStatistics
-from aporia_provider.monitoring.arrays import as_microseconds
+from aporia_provider.monitoring.arrow import as_microseconds
 
 Bounds = tuple[Any, Any] | None
 

@@ -13,7 +13,10 @@ import pyarrow.types as kinds
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.readings import Numbers, classes, given_rows, plain
+from aporia_provider.monitoring.arrow import is_dict, is_list, plain
+from aporia_provider.monitoring.performance.readings import Numbers, classes, given_rows
+
+__all__ = ["Elements", "Named", "elements", "is_dict", "is_list", "named"]
 
 
 @dataclass(frozen=True)
@@ -48,22 +51,6 @@ class Named:
     names: list[str]
     values: Numbers
     given: NDArray[np.bool_]
-
-
-def is_list(type_: Any) -> bool:
-    """Whether a type holds arrays."""
-    return bool(
-        kinds.is_list(type_)
-        or kinds.is_large_list(type_)
-        or kinds.is_fixed_size_list(type_)
-        or kinds.is_list_view(type_)
-        or kinds.is_large_list_view(type_)
-    )
-
-
-def is_dict(type_: Any) -> bool:
-    """Whether a type holds values by name."""
-    return bool(kinds.is_map(type_) or kinds.is_struct(type_))
 
 
 def elements(array: Any) -> Elements:

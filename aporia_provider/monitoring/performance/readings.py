@@ -8,12 +8,25 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.texts import doubles
+from aporia_provider.monitoring.arrow import as_texts, doubles, is_number, is_text, plain
+
+__all__ = [
+    "Classes",
+    "Numbers",
+    "classes",
+    "given_rows",
+    "is_number",
+    "is_text",
+    "meaning",
+    "numbers",
+    "plain",
+    "renumber",
+    "truths",
+]
 
 _MEANINGS = {
     **dict.fromkeys(("true", "1", "yes", "positive"), "true"),
@@ -59,34 +72,6 @@ class Classes:
         return self.codes >= 0
 
 
-def plain(array: Any) -> Any:
-    """One array of values: chunks are put together, dictionaries, views and extension types taken off."""
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    if kinds.is_string_view(array.type):
-        # Arrow can do less with views.
-        return array.cast(pa.large_string())
-    if kinds.is_dictionary(array.type):
-        return plain(array.dictionary).take(array.indices)
-    return array
-
-
-def is_text(type_: Any) -> bool:
-    """Whether a type holds text, dictionary-encoded or not."""
-    if kinds.is_dictionary(type_):
-        return is_text(type_.value_type)
-    return bool(kinds.is_string(type_) or kinds.is_large_string(type_) or kinds.is_string_view(type_))
-
-
-def is_number(type_: Any) -> bool:
-    """Whether a type holds numbers, dictionary-encoded or not. Booleans are none."""
-    if kinds.is_dictionary(type_):
-        return is_number(type_.value_type)
-    return bool(kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_))
-
-
 def given_rows(array: Any) -> NDArray[np.bool_]:
     """Rows that are not null."""
     if not array.null_count:
@@ -97,7 +82,7 @@ def given_rows(array: Any) -> NDArray[np.bool_]:
 
 def numbers(array: Any) -> Numbers:
     """
-    Read numbers; booleans are 0 and 1.
+    Read numbers, see :func:`aporia_provider.monitoring.arrow.doubles`; booleans are 0 and 1.
 
     :raises aporia_provider.errors.ValidationError: if the type holds no numbers.
     """
@@ -105,32 +90,16 @@ def numbers(array: Any) -> Numbers:
     type_ = array.type
     if not (is_number(type_) or kinds.is_boolean(type_) or kinds.is_null(type_)):
         raise ValidationError(f"Numbers are needed; the column holds {type_}")
-    if kinds.is_decimal(type_):
-        # Arrow's own cast multiplies by a rounded power of ten, which misses the nearest float now and then.
-        array = array.cast(pa.string())
-    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    values = doubles(array)
     finite = np.isfinite(values)
     return Numbers(values if finite.all() else np.where(finite, values, np.nan), given_rows(array))
 
 
-def class_name(value: Any) -> str | None:
-    """
-    Name of a class, the same for equal values of any type: ``3.0`` and ``Decimal("3.00")`` are ``"3"`` too.
-
-    :return: ``None`` for NaN and infinities, which name no class.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, int) and not np.isfinite(float(value)):
-        return None
-    return str(int(value)) if value == int(value) else repr(float(value))
-
-
 def classes(array: Any) -> Classes:
     """
-    Read classes from text, booleans and numbers.
+    Read classes from text, booleans and numbers, see :func:`aporia_provider.monitoring.arrow.as_texts`.
+
+    NaN and infinite numbers name no class.
 
     :raises aporia_provider.errors.ValidationError: if the type is another.
     """
@@ -139,15 +108,18 @@ def classes(array: Any) -> Classes:
     if not (is_text(type_) or is_number(type_) or kinds.is_boolean(type_) or kinds.is_null(type_)):
         raise ValidationError(f"Classes are text, booleans or numbers; the column holds {type_}")
     encoded = array.dictionary_encode()
-    names = [class_name(value) for value in _values(encoded.dictionary)]
+    names = _names(encoded.dictionary)
     codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
     table, known = renumber(names)
     return Classes(np.append(table, -1)[codes], known, given_rows(array))
 
 
-def _values(array: Any) -> list[Any]:
-    values: list[Any] = (doubles(array) if kinds.is_floating(array.type) else array).to_pylist()
-    return values
+def _names(array: Any) -> list[str | None]:
+    names: list[str | None] = as_texts(array).to_pylist()
+    if not kinds.is_floating(array.type):
+        return names
+    finite = np.isfinite(array.to_numpy(zero_copy_only=False)).tolist()
+    return [name if good else None for name, good in zip(names, finite, strict=True)]
 
 
 def renumber(names: Sequence[str | None]) -> tuple[NDArray[np.int64], list[str]]:

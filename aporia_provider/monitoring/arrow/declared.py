@@ -1,0 +1,41 @@
+"""Columns as the type of their field declares them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as kinds
+
+from aporia_provider.monitoring.arrow.times import times_of_texts
+from aporia_provider.monitoring.arrow.types import is_text
+
+_NUMBERS = pa.list_(pa.float64())
+_OF_NULLS = {
+    "text": pa.string(),
+    "array": pa.list_(pa.string()),
+    "vector": _NUMBERS,
+    "tensor": _NUMBERS,
+    "dict": pa.map_(pa.string(), pa.float64()),
+}
+"""Field types to the physical types of columns that contain only nulls; others have booleans."""
+
+
+def readable(array: pa.Array, type_: str) -> pa.Array:
+    """
+    Convert a column to a physical type that values of a field type are read from.
+
+    Integers of a boolean field become booleans, and texts of a datetime field become microseconds. NaN in a
+    column of categories is a missing value, so it becomes null. Other columns are returned as they are.
+
+    :param array: Values of the column, as :func:`~aporia_provider.monitoring.arrow.types.plain` returns them.
+    :param type_: Type of the field, see :data:`~aporia_provider.schema.FIELD_TYPES`.
+    """
+    if kinds.is_null(array.type):
+        return array.cast(_OF_NULLS.get(type_, pa.bool_()))
+    if type_ == "boolean" and kinds.is_integer(array.type):
+        return array.cast(pa.bool_())
+    if type_ == "datetime" and is_text(array.type):
+        return times_of_texts(array)
+    if type_ in ("categorical", "string") and kinds.is_floating(array.type):
+        return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    return array

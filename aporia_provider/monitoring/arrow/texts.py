@@ -1,0 +1,76 @@
+"""Values of every physical type as the texts of categories."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as kinds
+
+from aporia_provider.monitoring.arrow.decimals import text_of_decimal
+from aporia_provider.monitoring.arrow.floats import shortest_doubles
+from aporia_provider.monitoring.arrow.times import as_utc
+
+_INTEGERS = 2.0**63  # Whole doubles below this size are integers of 64 bits.
+_UNSIGNED = 2.0**64
+_PLAIN = (1e-6, 1e10)  # Arrow writes doubles of these sizes without an exponent.
+
+
+def text_counts(array: pa.Array) -> dict[str, int]:
+    """
+    Count values by their texts, see :func:`as_texts`.
+
+    :param array: Values; nulls and NaN are not counted.
+    """
+    array = array.drop_null() if array.null_count else array
+    if kinds.is_floating(array.type):
+        array = array.filter(pc.invert(pc.is_nan(array)))
+    counted = pc.value_counts(array)
+    texts = as_texts(counted.field("values")).to_pylist()
+    numbers = counted.field("counts").to_pylist()
+    counts: dict[str, int] = dict(zip(texts, numbers, strict=True))
+    if len(counts) < len(texts):
+        # Different values may have the same text, such as 0.0 and -0.0.
+        counts = dict.fromkeys(texts, 0)
+        for text, number in zip(texts, numbers, strict=True):
+            counts[text] += number
+    return counts
+
+
+def as_texts(array: pa.Array) -> pa.Array:
+    """
+    Convert values to text, so that equal numbers have equal texts whatever their physical type.
+
+    A boolean is ``true`` or ``false``. Numbers are written with the digits that they need and, from 0.000001
+    up to 10**76 in size, without an exponent: 3.0, 3.00 and 3 are ``3``, the 32-bit 0.1 is ``0.1``. A double
+    that is an integer of 64 bits has all of its digits, other doubles those of their shortest decimal.
+
+    :param array: Values, none of them null.
+    """
+    if kinds.is_floating(array.type):
+        return _texts_of_doubles(shortest_doubles(array.to_numpy(zero_copy_only=False)))
+    if kinds.is_decimal(array.type):
+        return pa.array([text_of_decimal(number) for number in array.to_pylist()], pa.string())
+    if kinds.is_timestamp(array.type):
+        array = as_utc(array)
+    return array.cast(pa.string())
+
+
+def _texts_of_doubles(numbers: Any) -> pa.Array:
+    size = np.abs(numbers)
+    whole = (size < _INTEGERS) & (numbers == np.trunc(numbers))
+    integers = pa.array(np.where(whole, numbers, 0).astype(np.int64)).cast(pa.string())
+    texts = pc.if_else(pa.array(whole), integers, pa.array(numbers).cast(pa.string()))
+    others = ~whole & np.isfinite(numbers) & ((size < _PLAIN[0]) | (size >= _PLAIN[1]))
+    if not others.any():
+        return texts
+    return pc.replace_with_mask(texts, pa.array(others), pa.array(list(map(_text, numbers[others].tolist()))))
+
+
+def _text(number: float) -> str:
+    if abs(number) < _UNSIGNED and number.is_integer():
+        return str(int(number))
+    return text_of_decimal(Decimal(repr(number)))

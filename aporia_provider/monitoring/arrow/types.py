@@ -1,0 +1,72 @@
+"""Arrow types by what they hold, and arrays without encodings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.types as kinds
+
+
+def is_text(type_: Any) -> bool:
+    """Whether a type holds text, dictionary-encoded or not."""
+    if kinds.is_dictionary(type_):
+        return is_text(type_.value_type)
+    return bool(kinds.is_string(type_) or kinds.is_large_string(type_) or kinds.is_string_view(type_))
+
+
+def is_number(type_: Any) -> bool:
+    """Whether a type holds numbers, dictionary-encoded or not. Booleans are not numbers."""
+    if kinds.is_dictionary(type_):
+        return is_number(type_.value_type)
+    return bool(kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_))
+
+
+def is_list(type_: Any) -> bool:
+    """Whether a type holds lists."""
+    return bool(
+        kinds.is_list(type_)
+        or kinds.is_large_list(type_)
+        or kinds.is_fixed_size_list(type_)
+        or kinds.is_list_view(type_)
+        or kinds.is_large_list_view(type_)
+    )
+
+
+def is_dict(type_: Any) -> bool:
+    """Whether a type holds values by name."""
+    return bool(kinds.is_map(type_) or kinds.is_struct(type_))
+
+
+def plain(array: Any) -> pa.Array:
+    """
+    Return the same values as one array without dictionaries, views of text and extension types.
+
+    Arrow lacks many functions for these. Nested values are treated likewise.
+
+    :param array: An array or a chunked array.
+    """
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if kinds.is_dictionary(array.type):
+        # A cast lacks dictionaries of views.
+        return plain(array.dictionary).take(array.indices)
+    type_ = _plain_type(array.type)
+    return array if type_ == array.type else array.cast(type_)
+
+
+def _plain_type(type_: Any) -> Any:
+    if kinds.is_dictionary(type_):
+        return _plain_type(type_.value_type)
+    if kinds.is_string_view(type_):
+        return pa.large_string()
+    if kinds.is_map(type_):
+        return pa.map_(_plain_type(type_.key_type), _plain_type(type_.item_type))
+    if kinds.is_struct(type_):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in type_])
+    if kinds.is_list(type_) or kinds.is_large_list(type_) or kinds.is_fixed_size_list(type_):
+        inner = _plain_type(type_.value_type)
+        return type_ if inner == type_.value_type else pa.large_list(inner)
+    return type_
