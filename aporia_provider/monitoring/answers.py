@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from aporia_provider.monitoring.contingency import ChiSquared
+from aporia_provider.monitoring.limits import MOST_LEFT_OUT
 from aporia_provider.monitoring.outcomes import Distance, NotEnough
 from aporia_provider.monitoring.performance import Value
 
@@ -59,6 +60,38 @@ class Answer:
 def undefined(reason: str, samples: int = 0) -> Answer:
     """There is no such number."""
     return Answer(None, "undefined", samples, reason=reason)
+
+
+def without(found: Answer, count: int, what: str) -> Answer:
+    """
+    An answer from the values that remain when some cannot be used.
+
+    :param found: The answer, whose ``samples`` are the values that remain.
+    :param count: How many values were left out.
+    :param what: What they are, in the plural.
+    :return: The answer with the count and a reason. If more than
+        :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` of the values were left out, its value is
+        only shown.
+    """
+    if not count:
+        return found
+    reason = "; ".join(filter(None, (found.reason, f"{what} are left out: {count}")))
+    told = replace(found, left_out=found.left_out + count, reason=reason)
+    if found.value is None or count <= MOST_LEFT_OUT * (found.samples + count):
+        return told
+    return replace(told, value=None, status="insufficient_data", shown=found.value)
+
+
+def rounded(found: Answer) -> Answer:
+    """
+    A least or greatest value with a bound that allows for integers and decimals that no double holds.
+
+    Beyond 2**53 they are rounded to the nearest double, by half of the distance to the next one at most.
+    """
+    number = found.shown if found.value is None else found.value
+    if number is None or abs(number) < _WHOLE:
+        return found
+    return replace(found, bound=math.ulp(number) / 2)
 
 
 def of_number(number: Fraction | float, samples: int) -> Answer:

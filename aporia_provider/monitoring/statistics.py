@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.answers import Answer, in_time, of_number, undefined
+from aporia_provider.monitoring.answers import Answer, in_time, of_number, rounded, undefined, without
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.quantiles import quantile
@@ -161,6 +161,21 @@ def _histogram(state: NumericState, question: Question) -> Answer:
     return Answer(bins, samples=state.finite)
 
 
+def _finite(made: Statistic) -> Statistic:
+    """A statistic of the finite values that says how many infinite ones it leaves out."""
+    return lambda state, question: without(made(state, question), _infinite(state), "infinite values")
+
+
+def _infinite(state: NumericState) -> int:
+    return state.positive_infinities + state.negative_infinities
+
+
+def _missing(state: Any) -> int:
+    """Rows without a value: null or, as in pandas, NaN."""
+    nulls: int = state.nulls
+    return nulls + state.nans if isinstance(state, NumericState) else nulls
+
+
 def _values(state: ValueState, _: Question) -> Answer:
     counts = state.counts
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -211,6 +226,10 @@ def _norm(name: str) -> Statistic:
     return norm
 
 
+def _rounded(wrapped: Statistic) -> Statistic:
+    return lambda state, question: rounded(wrapped(state, question))
+
+
 def _in_time(wrapped: Statistic) -> Statistic:
     """A statistic of times, which were counted in microseconds, as a time."""
     return lambda state, question: in_time(wrapped(state, question))
@@ -218,31 +237,32 @@ def _in_time(wrapped: Statistic) -> Statistic:
 
 _COUNTS: dict[str, Statistic] = {
     "count": _of_rows(lambda state: state.rows),
-    "column_count": _of_rows(lambda state: state.rows - state.nulls),
-    "missing_count": _of_rows(lambda state: state.nulls),
-    "missing_ratio": _share(lambda state: state.nulls),
+    "column_count": _of_rows(lambda state: state.rows - _missing(state)),
+    "missing_count": _of_rows(_missing),
+    "missing_ratio": _share(_missing),
 }
 _NUMBERS: dict[str, Statistic] = {
-    "mean": _number(lambda state, _: state.total / state.finite),
-    "min": _number(lambda state, _: state.least),
-    "max": _number(lambda state, _: state.greatest),
-    "median": lambda state, question: quantile(state, question.grid, 0.5),
-    "quantile": _quantile,
+    "mean": _finite(_number(lambda state, _: state.total / state.finite)),
+    "min": _finite(_number(lambda state, _: state.least)),
+    "max": _finite(_number(lambda state, _: state.greatest)),
+    "median": _finite(lambda state, question: quantile(state, question.grid, 0.5)),
+    "quantile": _finite(_quantile),
 }
 _MOMENTS: dict[str, Statistic] = {
-    "sum": _number(lambda state, _: state.total),
-    "absolute_sum": _number(lambda state, _: state.positive_sum - state.negative_sum),
-    "squared_sum": _of_squares(_squared_sum),
-    "squared_deviation_sum": _of_squares(_deviations),
-    "variance": _of_squares(lambda state, grid: variance(state, grid, less=1)),
-    "std": _of_squares(_deviation),
+    "sum": _finite(_number(lambda state, _: state.total)),
+    "absolute_sum": _finite(_number(lambda state, _: state.positive_sum - state.negative_sum)),
+    "squared_sum": _finite(_of_squares(_squared_sum)),
+    "squared_deviation_sum": _finite(_of_squares(_deviations)),
+    "variance": _finite(_of_squares(lambda state, grid: variance(state, grid, less=1))),
+    "std": _finite(_of_squares(_deviation)),
     "zero_count": _of_rows(lambda state: state.zeros),
     "zero_ratio": _share(lambda state: state.zeros),
     "nan_count": _of_rows(lambda state: state.nans),
-    "infinite_count": _of_rows(lambda state: state.positive_infinities + state.negative_infinities),
-    "histogram": _histogram,
+    "infinite_count": _of_rows(_infinite),
+    "histogram": _finite(_histogram),
 }
-_NUMERIC = {**_COUNTS, **_NUMBERS, **_MOMENTS}
+_ENDS = {name: _rounded(_NUMBERS[name]) for name in ("min", "max")}
+_NUMERIC = {**_COUNTS, **_NUMBERS, **_ENDS, **_MOMENTS}
 _DATETIME = {**_COUNTS, **{name: _in_time(made) for name, made in _NUMBERS.items()}}
 _TEXT = {
     **_COUNTS,
