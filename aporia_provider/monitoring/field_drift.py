@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import Answer, of_distance, undefined
+from aporia_provider.monitoring.booleans import COMPARED, in_one_spelling
 from aporia_provider.monitoring.categories import CategoryHistogram
 from aporia_provider.monitoring.distances import Zeros, euclidean_distance
 from aporia_provider.monitoring.drift import (
@@ -75,8 +76,14 @@ def drift(
     if isinstance(current.state, ValueState):
         name = CATEGORY_SCORE if metric == SCORE else _known(metric, CATEGORY_METRICS, "categories")
         sides = _categories(baseline.state), _categories(current.state)
-        return of_distance(category_drift(name, *sides, zeros=zeros, minimum=minimum))
+        alike = in_one_spelling(*sides)
+        answer = of_distance(category_drift(name, *(alike or sides), zeros=zeros, minimum=minimum))
+        return answer if alike is None else _noted(answer, COMPARED)
     return _vectors(metric, baseline, current, minimum)
+
+
+def _noted(answer: Answer, note: str) -> Answer:
+    return replace(answer, reason="; ".join(filter(None, (answer.reason, note))))
 
 
 def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
