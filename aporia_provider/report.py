@@ -112,7 +112,8 @@ def _time(text: str) -> str:
 def _work(part: Mapping[str, Any]) -> str:
     return (
         f"{_figure(part['buckets_recomputed'])} buckets from {_figure(part['rows_read'])} rows in "
-        f"{_figure(part['files_read'])} files of {_size(part['bytes_read'])}; {part['reason']}"
+        f"{_figure(part['files_read'])} files of {_size(part['bytes_read'])}; "
+        f"{'; '.join([str(part['reason']), *part.get('notes', ())])}"
     )
 
 

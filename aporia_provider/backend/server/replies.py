@@ -87,6 +87,7 @@ class PartReply(BaseModel):
     buckets_recomputed: int | None
     files_read: int | None
     bytes_read: int | None
+    notes: list[str]
     seconds: float | None
     last_error: str | None
 

@@ -9,6 +9,7 @@ from aporia_provider.backend.sync.buckets import Interval, described, whole_buck
 from aporia_provider.backend.sync.grids import baseline_for
 from aporia_provider.backend.sync.planning import fields_plan, with_score_edges
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
+from aporia_provider.columns.differences import field_types
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import Grid, ProfilePlan, dump_grids, fingerprint
 
@@ -37,7 +38,8 @@ def sync_fields(desk: Desk, role: str, seen: Seen) -> Result:
 def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
     table, subject = desk.table(role), desk.subject
     frame = table.frame(desk.spark)
-    plan = fields_plan(table.dataset, subject.schema, table.check(frame, subject.schema))
+    types = table.check(frame, subject.schema)
+    plan = fields_plan(table.dataset, subject.schema, types)
     intervals = _intervals(changes, subject.seconds)
     rows = table.rows(desk.spark, plan.columns.values(), intervals, changes.untimed)
     baseline = baseline_for(desk, role, plan, rows)
@@ -62,6 +64,7 @@ def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
         baseline=None if baseline is subject.baseline else baseline,
         extent=extent,
         grids=_used(desk, role, baseline.grids),
+        types=field_types(table.dataset, subject.schema, types),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -17,9 +18,12 @@ from aporia_provider.backend.sync.profiles import is_stored, replace_profile, st
 from aporia_provider.backend.sync.work import Desk, Result, Seen
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
 from aporia_provider.backend.tables import DatasetRow, utc_now
+from aporia_provider.columns.differences import type_notes
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.changes import Position
 from aporia_provider.monitoring.plan import ROWS, dump_grids
+
+log = logging.getLogger(__name__)
 
 
 class Records:
@@ -89,10 +93,11 @@ class Records:
             "position": positions,
             "latest_version": positions[role]["version"] if role in positions else None,
             "error": None,
-            **({"report": _report(result)} if result.changed else {}),
         }
         with self._database.writing() as session:
             self._lease.confirm(session)
+            if result.changed:
+                kept["report"] = self._report(session, role, result)
             # Files without a log are read each time, whether there is anything new or not.
             whole = result.intervals is None
             same = not result.changed or (whole and is_stored(session, key, part, result.states))
@@ -104,6 +109,19 @@ class Records:
         if result.baseline is not None:
             self._desk.adopt(result.baseline)
         return not same
+
+    def _report(self, session: Session, role: str, result: Result) -> dict[str, Any]:
+        notes = type_notes(role, result.types, _known_types(session, self._version_key))
+        for note in notes:
+            log.warning("%s dataset: %s", role, note)
+        return {**_work(result), "notes": notes, "types": dict(result.types)}
+
+
+def _known_types(session: Session, version_key: int) -> dict[str, dict[str, Any]]:
+    """Role of a dataset to the types that its columns had in its last sync that changed something."""
+    query = select(DatasetRow.role, SyncRow.report).join(SyncRow, SyncRow.dataset_key == DatasetRow.key)
+    rows = session.execute(query.where(DatasetRow.version_key == version_key, SyncRow.part == FIELDS))
+    return {role: (report or {}).get("types") or {} for role, report in rows}
 
 
 def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
@@ -135,19 +153,20 @@ def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:
         "table_version": reached,
         "latest_version": latest,
         "lag": None if reached is None or latest is None else max(0, latest - reached),
-        **{name: report.get(name) for name in _REPORTED},
+        **{name: report.get(name) for name in _WORK},
+        "notes": report.get("notes") or [],
         "seconds": row.seconds if row else None,
         "last_error": row.error if row else None,
     }
 
 
-_REPORTED = ("reason", "rows_read", "buckets_recomputed", "files_read", "bytes_read")
+_WORK = ("reason", "rows_read", "buckets_recomputed", "files_read", "bytes_read")
 
 
-def _report(result: Result) -> dict[str, Any]:
+def _work(result: Result) -> dict[str, Any]:
     files, size = result.extent or (None, None)
     buckets = {bucket for bucket, _ in result.states}
-    return dict(zip(_REPORTED, (result.reason, result.rows, len(buckets), files, size), strict=True))
+    return dict(zip(_WORK, (result.reason, result.rows, len(buckets), files, size), strict=True))
 
 
 def _shown(error: Exception) -> str:

@@ -75,8 +75,10 @@ class Syncs(Scope):
             ``table_version`` that was reached, the ``latest_version`` that was seen and the ``lag`` between
             them in commits, ``rows`` and ``buckets`` that are profiled, what the last sync that changed
             something read (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``,
-            ``bytes_read``), the ``seconds`` that the last good sync took, and ``last_error``. The serving
-            dataset has the same of the ``performance`` of its predictions.
+            ``bytes_read``), ``notes`` about columns that have another type in another dataset of the version
+            (see :func:`aporia_provider.columns.differences.type_notes`), the ``seconds`` that the last good
+            sync took, and ``last_error``. The serving dataset has the same of the ``performance`` of its
+            predictions.
         """
         from aporia_provider.backend.sync.records import status
 

@@ -93,6 +93,7 @@ class Result:
     :param baseline: New grids, if any were made.
     :param extent: How many files and bytes hold the rows that were read, if a log tells.
     :param grids: Those of the states, by the keys of fields.
+    :param types: Types of the columns, in Spark's JSON form, by the keys of fields.
     """
 
     seen: Seen
@@ -103,6 +104,7 @@ class Result:
     baseline: Baseline | None = None
     extent: tuple[int, int] | None = (0, 0)
     grids: Mapping[str, Grid] = field(default_factory=dict)
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
