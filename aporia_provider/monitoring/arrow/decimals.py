@@ -30,7 +30,7 @@ def doubles_of_decimals(array: pa.Array) -> Doubles:
     A quotient of two integers that doubles hold exactly is rounded correctly (IEEE 754). Decimals that are no
     such quotient are converted as text.
 
-    :param array: Decimals of any width.
+    :param array: Decimals of 128 or 256 bits.
     """
     words, places = _words(array), array.type.scale
     numbers, left = _quotients(words, places)
@@ -49,19 +49,16 @@ def doubles_of_decimals(array: pa.Array) -> Doubles:
 
 def _words(array: pa.Array) -> NDArray[np.int64]:
     """The unscaled integers as they are stored, in words of 64 bits, the lowest first."""
-    dtype = np.dtype(f"<i{min(array.type.byte_width, 8)}")
-    count = max(1, array.type.byte_width // 8)
-    stored = np.frombuffer(array.buffers()[1] or b"", dtype=dtype)
-    rows = stored[array.offset * count : (array.offset + len(array)) * count].reshape(-1, count)
-    return rows.astype(np.int64, copy=False)
+    count = array.type.byte_width // 8
+    stored = np.frombuffer(array.buffers()[1] or b"", dtype="<i8")
+    return stored.reshape(-1, count)[array.offset : array.offset + len(array)]
 
 
 def _quotients(words: NDArray[np.int64], places: int) -> tuple[Doubles, NDArray[np.intp]]:
     """The integers divided by a power of ten, and the rows where the quotient may be wrong."""
     low, power = words[:, 0], 10.0 ** min(abs(places), _POWER)
     good = (low <= _WHOLE) & (low >= -_WHOLE) & (abs(places) <= _POWER)
-    if words.shape[1] > 1:
-        good &= (words[:, 1:] == (low >> 63)[:, None]).all(axis=1)
+    good &= (words[:, 1:] == (low >> 63)[:, None]).all(axis=1)
     numbers: Doubles = np.divide(low, power) if places >= 0 else np.multiply(low, power)
     return numbers, np.flatnonzero(~good)
 

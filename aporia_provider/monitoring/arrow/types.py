@@ -40,9 +40,10 @@ def is_dict(type_: Any) -> bool:
 
 def plain(array: Any) -> pa.Array:
     """
-    Return the same values as one array without dictionaries, views of text and extension types.
+    Return the same values as one array without encodings for which Arrow lacks many functions.
 
-    Arrow lacks many functions for these. Nested values are treated likewise.
+    These are dictionaries, views of text, decimals of less than 128 bits and extension types, also inside of
+    lists, maps and structs.
 
     :param array: An array or a chunked array.
     """
@@ -62,6 +63,8 @@ def _plain_type(type_: Any) -> Any:
         return _plain_type(type_.value_type)
     if kinds.is_string_view(type_):
         return pa.large_string()
+    if kinds.is_decimal32(type_) or kinds.is_decimal64(type_):
+        return pa.decimal128(type_.precision, type_.scale)
     if kinds.is_map(type_):
         return pa.map_(_plain_type(type_.key_type), _plain_type(type_.item_type))
     if kinds.is_struct(type_):
