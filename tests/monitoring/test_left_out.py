@@ -1,0 +1,122 @@
+"""What statistics leave out: missing values, infinite values with their number, and roundings as a bound."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.limits import MOST_LEFT_OUT
+from aporia_provider.monitoring.plan import FieldPlan
+from aporia_provider.monitoring.statistics import Question, statistic
+from tests.monitoring.columns import KEY, grids_of, states_of
+
+NAN, INF = math.nan, math.inf
+OF_FINITE = (
+    "mean",
+    "min",
+    "max",
+    "sum",
+    "absolute_sum",
+    "squared_sum",
+    "variance",
+    "std",
+    "median",
+    "histogram",
+)
+
+
+def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> Answer:
+    field = FieldPlan(KEY, type_, "c")
+    grids = grids_of(array, field)
+    return statistic(name, type_, states_of(array, field, grids)[KEY], Question(grids.get(KEY), **more))
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.none() | st.floats(width=32) | st.sampled_from([NAN, INF, 1.0]), min_size=1, max_size=20),
+    st.sampled_from([pa.float64(), pa.float32()]),
+    st.sampled_from(["numeric", "categorical"]),
+)
+def test_nan_is_missing_as_in_pandas(values: list[float | None], type_: pa.DataType, field: str) -> None:
+    array = pa.array(values, type_)
+    series = pd.Series(values, dtype="float64")
+    assert asked("missing_count", array, field).value == series.isna().sum()
+    assert asked("missing_ratio", array, field).value == series.isna().mean()
+    assert asked("column_count", array, field).value == series.count()
+    if field == "numeric":
+        assert asked("nan_count", array).value == sum(
+            value is not None and math.isnan(value) for value in values
+        )
+    else:
+        assert asked("unique_values", array, field).value == series.nunique()
+
+
+def test_nan_is_no_category() -> None:
+    array = pa.array([NAN, 1.0, None, NAN])
+    assert asked("histogram", array, "categorical").value == {"counts": {"1": 1}, "unlisted": 0}
+    lists = pa.array([[NAN, 1.0], [None], None])
+    assert asked("histogram", lists, "array").value == {"counts": {"1": 1}, "unlisted": 0}
+
+
+def test_texts_that_are_no_time_are_missing() -> None:
+    array = pa.array(["2024-01-01", "soon", None])
+    assert asked("missing_count", array, "datetime").value == 2
+    assert asked("column_count", array, "datetime").value == 1
+
+
+class TestInfiniteValues:
+    @pytest.mark.parametrize("name", OF_FINITE)
+    def test_few_are_left_out_and_told(self, name: str) -> None:
+        finite = pa.array([float(number) for number in range(1, 40)])
+        whole = pa.concat_arrays([finite, pa.array([INF, -INF, NAN, None])])
+        expected, found = asked(name, finite), asked(name, whole)
+        assert (found.value, found.status, found.samples) == (expected.value, "ok", 39)
+        assert found.left_out == 2
+        assert "infinite values are left out: 2" in (found.reason or "")
+        assert (expected.left_out, "infinite" in (expected.reason or "")) == (0, False)
+
+    @pytest.mark.parametrize("name", OF_FINITE)
+    def test_with_many_there_is_not_enough_to_decide_by(self, name: str) -> None:
+        finite = pa.array([1.0, 2.0, 3.0])
+        found = asked(name, pa.concat_arrays([finite, pa.array([INF])]))
+        assert (found.value, found.status, found.left_out) == (None, "insufficient_data", 1)
+        assert found.shown == asked(name, finite).value
+
+    def test_how_many_are_too_many(self) -> None:
+        ones = [1.0] * round((1 - MOST_LEFT_OUT) * 100)
+        infinities = [INF] * (100 - len(ones))
+        assert asked("mean", pa.array(ones + infinities)).status == "ok"
+        assert asked("mean", pa.array([*ones, *infinities, INF])).status == "insufficient_data"
+
+    def test_nothing_but_infinite_values_has_no_mean(self) -> None:
+        found = asked("mean", pa.array([INF, -INF]))
+        assert (found.value, found.shown, found.status, found.left_out) == (None, None, "undefined", 2)
+
+    @pytest.mark.parametrize("name", ["count", "missing_count", "infinite_count", "nan_count", "zero_count"])
+    def test_counts_of_rows_leave_none_out(self, name: str) -> None:
+        assert asked(name, pa.array([INF, 0.0])).left_out == 0
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(2**53 - 3, 2**53 + 3), min_size=1, max_size=10)
+)
+def test_the_bound_of_least_and_greatest_integers(values: list[int]) -> None:
+    array = pa.array(values, pa.int64())
+    for name, exact in (("min", min(values)), ("max", max(values))):
+        found = asked(name, array)
+        assert abs(int(found.value) - exact) <= found.bound <= max(0, abs(exact) * 2.0**-52)
+        assert found.bound == 0 or abs(found.value) >= 2**53
+
+
+def test_least_and_greatest_values_that_are_only_shown_have_a_bound() -> None:
+    found = asked("max", pa.array([float(np.float64(2**60)), INF]))
+    assert (found.shown, found.bound, found.status) == (2.0**60, 2.0**7, "insufficient_data")
