@@ -37,5 +37,10 @@ def readable(array: pa.Array, type_: str) -> pa.Array:
     if type_ == "datetime" and is_text(array.type):
         return times_of_texts(array)
     if type_ in ("categorical", "string") and kinds.is_floating(array.type):
-        return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        return _without_nan(array)
     return array
+
+
+def _without_nan(array: pa.Array) -> pa.Array:
+    nan = pc.is_nan(array)
+    return pc.if_else(nan, pa.scalar(None, array.type), array) if pc.any(nan).as_py() else array

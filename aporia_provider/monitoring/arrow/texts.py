@@ -25,10 +25,9 @@ def text_counts(array: pa.Array) -> dict[str, int]:
 
     :param array: Values; nulls and NaN are not counted.
     """
-    array = array.drop_null() if array.null_count else array
+    counted = pc.value_counts(array.drop_null() if array.null_count else array)
     if kinds.is_floating(array.type):
-        array = array.filter(pc.invert(pc.is_nan(array)))
-    counted = pc.value_counts(array)
+        counted = counted.filter(pc.invert(pc.is_nan(counted.field("values"))))
     texts = as_texts(counted.field("values")).to_pylist()
     numbers = counted.field("counts").to_pylist()
     counts: dict[str, int] = dict(zip(texts, numbers, strict=True))
