@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
-from aporia_provider.datasets import DatasetArguments
+from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.nearest import nearest
@@ -160,6 +160,17 @@ def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> Vers
         raise NotFoundError(f"Model {model_id!r} has no version {model_version!r}; {hint}")
     registration = found[0].get("registration")
     return VersionSchema.from_wire(registration) if registration else None
+
+
+def connected_datasets(api: AporiaApi, model_id: str, model_version: str) -> list[DatasetConnection]:
+    """
+    Datasets that are connected to a version, which the embedded backend tells and a server does not.
+
+    :return: Their secrets are replaced by ``***``.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
+    """
+    tell = getattr(api, "get_datasets", None)
+    return [] if tell is None else list(tell(model_id, model_version))
 
 
 def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> list[str]:

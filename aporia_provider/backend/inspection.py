@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from aporia_provider.backend.comparison import compared
 from aporia_provider.backend.facts import Columns, TableFacts, inspect
 from aporia_provider.backend.scan import scan
 from aporia_provider.columns.preflight import Findings, check
@@ -50,6 +51,7 @@ def preflight(
     credentials: AwsCredentials | None = None,
     engine: str = EMBEDDED,
     check_rows: bool = False,
+    others: Sequence[DatasetConnection] = (),
 ) -> Report:
     """
     Check a dataset against its version, and name every problem at once.
@@ -59,6 +61,7 @@ def preflight(
     :param credentials: Whom to be on S3.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param check_rows: Read the data, too: ids that repeat, nulls, values that do not fit.
+    :param others: Datasets that are connected to the version, whose types are compared.
     :raises aporia_provider.errors.TransientError: if S3 or the cluster does not answer.
     """
     faults = check_select_expr(dataset.data_source.select_expr or [])
@@ -66,6 +69,8 @@ def preflight(
     found = _check(dataset, schema, facts)
     problems, warnings = [*faults, *lost, *found.problems], [*found.warnings]
     rows = facts.rows if facts else None
+    if facts and schema and others:
+        warnings += compared(dataset, schema, facts.columns, others, credentials=credentials, engine=engine)
     if check_rows and facts and not faults and _unambiguous(facts):
         columns = facts.columns
         seen, failed = _try(lambda: scan(dataset, schema, columns, credentials=credentials, engine=engine))

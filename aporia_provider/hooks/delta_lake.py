@@ -125,7 +125,12 @@ class DeltaLakeHook(BaseHook):
         return infer_schema(facts.columns, **choices), facts.version
 
     def preflight(
-        self, dataset: DatasetConnection, schema: VersionSchema | None, *, check_rows: bool = False
+        self,
+        dataset: DatasetConnection,
+        schema: VersionSchema | None,
+        *,
+        check_rows: bool = False,
+        others: Sequence[DatasetConnection] = (),
     ) -> Report:
         """
         Check that a dataset fits a schema before it is connected.
@@ -133,13 +138,19 @@ class DeltaLakeHook(BaseHook):
         :param dataset: The dataset.
         :param schema: Schema of the version; None checks only what the dataset says itself.
         :param check_rows: Read the rows as well.
+        :param others: Datasets that are connected to the version, whose types are compared.
         :return: Problems, warnings, and what is known about the table.
         """
         from aporia_provider.backend.inspection import preflight
 
         credentials = self.credentials_for(dataset.data_source)
         return preflight(
-            dataset, schema, credentials=credentials, engine=settings.engine(), check_rows=check_rows
+            dataset,
+            schema,
+            credentials=credentials,
+            engine=settings.engine(),
+            check_rows=check_rows,
+            others=others,
         )
 
     def grant_read_access(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import registered_schema
+from aporia_provider.api import connected_datasets, registered_schema
 from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
@@ -27,7 +27,9 @@ class ConnectDatasetOperator(VersionOperator):
     Base of the operators that connect a data source to a model version in one role.
 
     Before anything is registered, preflight checks that the data fits the version's schema and reports every
-    fault at once. It reads the log of a Delta table, not its data. Emits an asset event on the version.
+    fault at once. It reads the log of a Delta table, not its data. Where the embedded backend knows the other
+    datasets of the version, it warns of columns that have another type there. Emits an asset event on the
+    version.
 
     :param data_source: Where the data lives; a data source, or its form on the wire (for mapped tasks).
     :param id_column: Column that identifies a prediction.
@@ -150,7 +152,10 @@ class ConnectDatasetOperator(VersionOperator):
         if not self.preflight or not isinstance(dataset.data_source, S3DataSource):
             return unchecked
         self.registered = self.schema or registered_schema(api, self.model_id, self.model_version)
-        report = self.delta_lake_hook.preflight(dataset, self.registered, check_rows=self.check_rows)
+        others = connected_datasets(api, self.model_id, self.model_version)
+        report = self.delta_lake_hook.preflight(
+            dataset, self.registered, check_rows=self.check_rows, others=others
+        )
         for warning in report.warnings:
             self.log.warning("Preflight: %s", warning)
         report.raise_for_problems()

@@ -321,6 +321,22 @@ def test_connecting_what_cannot_be_read_warns_that_it_is_not_monitored(
         assert part in said, (part, said)
 
 
+def test_a_column_of_another_type_than_in_training_is_a_warning(
+    aws: S3, registered: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    amounts = {"training": pa.array([19.99] * 3), "serving": pa.array([19.99] * 3, pa.float32())}
+    operators = (ConnectTrainingOperator, ConnectServingOperator)
+    for make, (role, amount) in zip(operators, amounts.items(), strict=True):
+        write_deltalake(
+            aws.uri(role), pa.table({**ROWS, "amount": amount}), storage_options=aws.delta_options
+        )
+        data_source = S3DataSource(object_path=aws.uri(role), object_format="delta")
+        operator = make(task_id="t", model_id="m", model_version="v1", data_source=data_source, **COLUMNS)
+        assert execute(operator)["status"] == "created"
+    note = "Preflight: feature 'amount' is float here and double in the training dataset"
+    assert capsys.readouterr().out.count(note) == 1
+
+
 def test_lineage_leads_from_the_table_to_the_version(source: S3DataSource, registered: Any, aws: S3) -> None:
     rendered = source.model_copy(update={"object_path": aws.uri("lake/v1")})
     operator = ConnectServingOperator(
