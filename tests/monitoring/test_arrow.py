@@ -110,6 +110,16 @@ class TestDecimals:
         array = pa.array([Decimal(number).scaleb(-2) for number in cents], pa.decimal128(38, places))
         assert doubles(array).tolist() == [number / 100 for number in cents]
 
+    @pytest.mark.parametrize(
+        ("bits", "places"), [(53, 9), (54, 9), (56, 17), (63, 22), (30, 23), (40, 28), (53, 38)]
+    )
+    def test_at_the_limits_of_exact_quotients(self, bits: int, places: int) -> None:
+        rng = np.random.default_rng(bits)
+        integers = [int(number) for number in rng.integers(2 ** (bits - 1), 2**bits, 300)]
+        integers += [2**53 - 1, 2**53, -(2**53), 2**53 + 1, -(2**53) - 1]
+        array = pa.array([Decimal(number).scaleb(-places) for number in integers], pa.decimal128(38, places))
+        assert doubles(array).tolist() == [float(Fraction(number, 10**places)) for number in integers]
+
     @settings(max_examples=80)
     @given(_decimals())
     def test_texts_have_all_digits(self, drawn: tuple[list[Decimal], pa.DataType]) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as kinds
 
+_NARROWEST = 128
+"""Bits of the decimals for which Arrow has all functions."""
+
 
 def is_text(type_: Any) -> bool:
     """Whether a type holds text, dictionary-encoded or not."""
@@ -63,7 +66,7 @@ def _plain_type(type_: Any) -> Any:
         return _plain_type(type_.value_type)
     if kinds.is_string_view(type_):
         return pa.large_string()
-    if kinds.is_decimal32(type_) or kinds.is_decimal64(type_):
+    if kinds.is_decimal(type_) and type_.bit_width < _NARROWEST:
         return pa.decimal128(type_.precision, type_.scale)
     if kinds.is_map(type_):
         return pa.map_(_plain_type(type_.key_type), _plain_type(type_.item_type))
