@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.arrow import as_texts, doubles, plain
+from aporia_provider.monitoring.arrow import as_texts, doubles, items, plain, text_counts, vectors
 from aporia_provider.monitoring.field_drift import SCORE, Side, drift
 from aporia_provider.monitoring.outcomes import Minimum
 from aporia_provider.monitoring.performance import STATES
@@ -221,3 +221,15 @@ def test_plain_arrays_have_no_encodings() -> None:
     assert plain(chunks).equals(pa.array(["b", "a", None], pa.large_string()))
     lists = pa.array([["a"], None], pa.list_(pa.dictionary(pa.int8(), pa.string())))
     assert plain(lists).equals(pa.array([["a"], None], pa.large_list(pa.string())))
+
+
+@pytest.mark.parametrize("make", [pa.list_, pa.large_list, pa.list_view, pa.large_list_view])
+def test_encodings_inside_of_lists(make: Callable[[pa.DataType], pa.DataType]) -> None:
+    numbers = [[Decimal("19.99")], None, [Decimal("4.35"), None]]
+    for type_ in (pa.decimal32(5, 2), pa.decimal64(5, 2), pa.decimal128(5, 2)):
+        found, lengths = vectors(plain(pa.array(numbers, make(type_))).drop_null())
+        assert np.array_equal(found, [19.99, 4.35, math.nan], equal_nan=True)
+        assert lengths.tolist() == [1, 2]
+    for type_ in (pa.string_view(), pa.dictionary(pa.int8(), pa.string())):
+        found, lengths = items(plain(pa.array([["a"], None, ["b", "a"]], make(type_))))
+        assert (text_counts(found), lengths.tolist()) == ({"a": 2, "b": 1}, [1, 0, 2])

@@ -12,7 +12,7 @@ import pyarrow.types as kinds
 
 from aporia_provider.monitoring.arrow.numbers import doubles
 from aporia_provider.monitoring.arrow.texts import as_texts
-from aporia_provider.monitoring.arrow.types import is_list
+from aporia_provider.monitoring.arrow.types import is_list, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,8 @@ def items(array: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     :param array: Lists, or lists of lists. A null counts as an empty list.
     :return: The values of all lists, and how many each list has.
     """
-    lengths, values = _lengths(array), pc.list_flatten(array)
+    # Arrow cannot cast the values inside of list views.
+    lengths, values = _lengths(array), plain(pc.list_flatten(array))
     if not is_list(values.type):
         return values, lengths
     inner, counts = items(values)
