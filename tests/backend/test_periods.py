@@ -20,7 +20,7 @@ from aporia_provider.backend.metrics.sources import Range, Series
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, MetricsQuery
 from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.texts import as_texts
+from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.values import ValueState
 
 DAY = 86_400

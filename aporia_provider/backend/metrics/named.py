@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pyarrow as pa
 
+from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.texts import as_texts
 from aporia_provider.monitoring.values import ValueState, shortened
 
 # A text such as 00501 is no number: it would be taken for 501. A decimal of Arrow has up to 76 digits.
@@ -20,7 +20,7 @@ def texts_of(value: str | float) -> list[str]:
     """
     The texts under which rows may have a value, in the order in which to look them up.
 
-    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.texts.as_texts`. The first
+    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.arrow.texts.as_texts`. The first
     text is the value as it was written, since a column of text may have ``True`` or ``3.0``. The others are
     what is kept of the boolean or number that it is or spells, such as ``true`` and ``3``.
 
