@@ -54,6 +54,28 @@ def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str])
     return {name: origin for (name, origin), *others in made.values() if origin and not others}
 
 
+def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, frozenset[str]]:
+    """
+    Which columns of the source each column of the result may be computed from.
+
+    :param expressions: Expressions that passed :func:`check_select_expr`; none keep all columns.
+    :param columns: Columns of the source.
+    :return: Name in the result to names in the source. Results without a name of their own are left out.
+    """
+    if not expressions:
+        return {name: frozenset([name]) for name in columns}
+    made: dict[str, frozenset[str]] = {}
+    for expression in expressions:
+        root = _parse(expression)
+        named = _names_in(root, columns)
+        for name, origin in _outputs(root, columns):
+            # What an asterisk stands for is a copy.
+            known = {origin.lower()} if origin else named
+            found = frozenset(column for column in columns if column.lower() in known)
+            made[name] = made.get(name, frozenset()) | found
+    return made
+
+
 def _faults(expression: str) -> Iterator[str]:
     from sqlglot.errors import ParseError, TokenError
 
@@ -145,6 +167,14 @@ def _outputs(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str
         yield from ((name, name) for name in columns if name.lower() not in hidden)
     elif plain or isinstance(root, exp.Alias):
         yield root.alias_or_name, inner.name if plain else None
+
+
+def _names_in(root: exp.Expression, columns: Sequence[str]) -> set[str]:
+    """All names in an expression, in small letters: of columns, and of parts of them."""
+    from sqlglot import exp
+
+    stars = {name.lower() for name in columns} if root.find(exp.Star) else set()
+    return stars | {node.name.lower() for node in root.find_all(exp.Identifier)}
 
 
 def _tokenize(expression: str) -> list[Any]:

@@ -26,7 +26,8 @@ class Position:
 
     :param table_id: Its id; another table in its place has another.
     :param version: Its version.
-    :param columns: Logical to physical name of its columns.
+    :param columns: The columns that were read, each with its
+        :attr:`~aporia_provider.lake.metadata.TableMetadata.identities`.
     """
 
     table_id: str
@@ -34,10 +35,16 @@ class Position:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, metadata: TableMetadata) -> Position:
-        """The position at which ``metadata`` was read."""
-        columns = {name: physical for physical, name in metadata.physical_names.items()}
-        return cls(metadata.table_id, metadata.version, columns)
+    def of(cls, metadata: TableMetadata, columns: Iterable[str] | None = None) -> Position:
+        """
+        The position at which ``metadata`` was read.
+
+        :param metadata: The table.
+        :param columns: The columns that are read of it; all of them without.
+        """
+        known = metadata.identities
+        kept = known if columns is None else {name: known[name] for name in columns if name in known}
+        return cls(metadata.table_id, metadata.version, dict(kept))
 
 
 @dataclass(frozen=True)
@@ -97,15 +104,21 @@ def changes_since(log: DeltaLog, seen: Position | None, column: str | None) -> C
 def _whole(log: DeltaLog, seen: Position | None) -> str | None:
     if seen is None:
         return "first sync"
-    now = Position.of(log.metadata)
+    now = log.metadata
     if now.table_id != seen.table_id:
         return "the table was dropped and made anew"
     if now.version < seen.version:
         return f"the table went back from version {seen.version} to {now.version}"
-    known = (name for name in now.columns if name in seen.columns)
-    if any(now.columns[name] != seen.columns[name] for name in known):
-        return "a column's name means another column now"
-    return None
+    changed = sorted(name for name, known in seen.columns.items() if now.identities.get(name) != known)
+    return _columns_changed(changed, now.identities) if changed else None
+
+
+def _columns_changed(changed: Iterable[str], present: Iterable[str]) -> str:
+    gone = sorted(set(changed).difference(present))
+    if gone:
+        return f"columns that are read were dropped or renamed: {', '.join(map(repr, gone))}"
+    listed = ", ".join(map(repr, changed))
+    return f"columns that are read are others now, or of another type: {listed}"
 
 
 def _touched(log: DeltaLog, seen: Position, column: str, commits: Iterable[Commit]) -> Changes:
@@ -134,7 +147,8 @@ class _Bounds:
 
     def __init__(self, log: DeltaLog, seen: Position, column: str) -> None:
         self._log, self._seen, self._column = log, seen, column
-        self._physical = Position.of(log.metadata).columns.get(column, column)
+        physical = {logical: name for name, logical in log.metadata.physical_names.items()}
+        self._physical = physical.get(column, column)
         self._partition = column in log.metadata.partition_columns
         self._known: dict[str, Bounds] = {}
         self._earlier: dict[str, Bounds] | None = None

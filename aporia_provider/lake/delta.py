@@ -12,13 +12,13 @@ from aporia_provider.errors import AporiaError
 from aporia_provider.lake.commits import Commit, commits_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
-from aporia_provider.lake.metadata import TableMetadata
+from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
 from aporia_provider.lake.statistics import FileStatistics
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_PHYSICAL_NAME = "delta.columnMapping.physicalName"
+_MAPPING = "delta.columnMapping.mode"
 
 
 class DeltaLog:
@@ -53,6 +53,7 @@ class DeltaLog:
         with self._explained():
             described, features = self._table.metadata(), self._table.protocol().reader_features
             fields = json.loads(self._table.schema().to_json())["fields"]
+            by_id = described.configuration.get(_MAPPING) == "id"
             return TableMetadata(
                 uri=self.uri,
                 table_id=str(described.id),
@@ -60,9 +61,10 @@ class DeltaLog:
                 columns=tuple((item["name"], plain_type(item["type"])) for item in fields),
                 partition_columns=tuple(described.partition_columns),
                 physical_names={
-                    item["metadata"].get(_PHYSICAL_NAME, item["name"]): item["name"] for item in fields
+                    item["metadata"].get(PHYSICAL_NAME, item["name"]): item["name"] for item in fields
                 },
                 reader_features=tuple(features or ()),
+                identities={item["name"]: identity(item, by_id=by_id) for item in fields},
             )
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:

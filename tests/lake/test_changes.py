@@ -352,13 +352,18 @@ class TestSchema:
         }
         begin = [logs.protocol("columnMapping"), *metadata(("x", "col-x"), ("y", "col-y"))]
         logs.commit(tmp_path, 0, [*begin, logs.add("a.parquet", stats)])
-        seen = position(tmp_path)
-        assert seen.columns == {"at": "col-at", "x": "col-x", "y": "col-y"}
+        seen = Position.of(opened(tmp_path).metadata, ["at", "y", "nowhere"])
+        assert set(seen.columns) == {"at", "y"}
         logs.commit(tmp_path, 1, [*metadata(("age", "col-x"), ("y", "col-y")), logs.add("b.parquet", stats)])
-        assert days_of(since(tmp_path, seen)) == [3], "no name means another column"
+        assert days_of(since(tmp_path, seen)) == [3], "nobody reads what was renamed"
         logs.commit(tmp_path, 2, metadata(("age", "col-x"), ("y", "col-new")), "DROP AND ADD")
         changes = since(tmp_path, seen)
-        assert (changes.whole, changes.reason) == (True, "a column's name means another column now")
+        told = "columns that are read are others now, or of another type: 'y'"
+        assert (changes.whole, changes.reason) == (True, told)
+        logs.commit(tmp_path, 3, metadata(("age", "col-x"), ("z", "col-y")), "RENAME COLUMN")
+        changes = since(tmp_path, seen)
+        told = "columns that are read were dropped or renamed: 'y'"
+        assert (changes.whole, changes.reason) == (True, told)
 
     def test_the_column_of_times_was_renamed(self, tmp_path: Path) -> None:
         stats = {"numRecords": 1, "nullCount": {"col-at": 0}}
@@ -371,5 +376,5 @@ class TestSchema:
             actions = [logs.protocol("columnMapping"), *made]
             logs.commit(tmp_path, version, [*actions, logs.add(f"{version}.parquet", {**stats, **bounds})])
             if not version:
-                seen = position(tmp_path)
+                seen = Position.of(opened(tmp_path).metadata, ())
         assert days_of(since(tmp_path, seen)) == [3]
