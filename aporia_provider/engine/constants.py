@@ -1,39 +1,30 @@
 """
-NaN that statistics would hide.
+Values that the embedded engine takes from statistics.
 
-The embedded engine reads a column of a Delta table's file as one and the same value where the log says that
-its least value is its greatest and that nothing is null (apache/datafusion#19089, Sail 0.7). Statistics leave
-NaN out, so NaN beside one other value would become that value.
+The embedded engine does not read a column of a Delta table's file if the log says that its least value is its
+greatest and that nothing is null: it takes that bound for every value (apache/datafusion#19089, Sail 0.7).
+Bounds are not values. NaN has no part in them, writers round them, and the engine rounds them once more when
+it reads them from JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 BY_VALUES = {"metadataAsDataRead": "true"}
 """By this the embedded engine reads a Delta table without statistics, if no condition asks for them."""
 _AT_ONCE = 500
-
-
-def hides_nan(spark: SparkSession, columns: Mapping[str, str], files: Mapping[str, int]) -> bool:
-    """
-    Whether files in which columns seem to be constant have NaN there, which the engine would not see.
-
-    :param spark: Session.
-    :param columns: Column, as the files name it, to its type, ``float`` or ``double``.
-    :param files: Paths of the files, which are Parquet, to how many rows each has.
-    """
-    paths = sorted(files)
-    if not paths or not _is_sail(spark):
-        return False
-    parts = (paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE))
-    return any(_have_nan(spark, columns, {path: files[path] for path in part}) for part in parts)
+# The sum of any number of them that a table can have fits into 64 bits.
+_MODULUS = 2**31
+# Sail 0.7 panics where all that it is to hash is the same in all rows of a file; it cannot know that of this.
+_ZERO = "cast(0 * rand() AS bigint)"
 
 
 def by_values(frame: DataFrame) -> DataFrame:
@@ -43,21 +34,46 @@ def by_values(frame: DataFrame) -> DataFrame:
     return frame.selectExpr(*(f"if(rand() < 2, {name}, NULL) AS {name}" for name in names))
 
 
-def _have_nan(spark: SparkSession, columns: Mapping[str, str], files: Mapping[str, int]) -> bool:
-    from pyspark.errors import PySparkException
+def stored(
+    spark: SparkSession, files: Mapping[str, int], schema: StructType, columns: Mapping[str, str]
+) -> list[DataFrame] | None:
+    """
+    The rows of files as they are, whatever a log says.
 
-    schema = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
-    found = " OR ".join(f"coalesce(isnan({quoted(name)}), false)" for name in columns)
-    try:
-        frame = spark.read.schema(schema).parquet(*files)
-        (row,) = frame.selectExpr("count(*) AS rows", f"max({found}) AS found").collect()
-    except PySparkException:
-        # Whatever is wrong with them is told by the read that comes next.
-        return True
-    # A path that the engine takes for another one brings no rows, and no error.
-    return bool(row["found"]) or row["rows"] != sum(files.values())
+    :param spark: Session.
+    :param files: Paths of the files, which are Parquet, to how many rows each has.
+    :param schema: Columns of the table, with their types.
+    :param columns: What the files call columns to what the table calls them.
+    :return: Frames with the table's columns; None if the engine takes one of the paths for another one.
+    """
+    from pyspark.sql.types import StructField, StructType
+
+    paths = sorted(files)
+    wanted = StructType([StructField(name, schema[column].dataType) for name, column in columns.items()])
+    frames = []
+    for start in range(0, len(paths), _AT_ONCE):
+        part = paths[start : start + _AT_ONCE]
+        frame = spark.read.schema(wanted).parquet(*part)
+        # A path that the engine takes for another one brings no rows, and no error.
+        if frame.count() != sum(files[path] for path in part):
+            return None
+        frames.append(frame.selectExpr(*(f"{quoted(n)} AS {quoted(c)}" for n, c in columns.items())))
+    return frames
 
 
-def _is_sail(spark: SparkSession) -> bool:
-    """Sail answers with the version of Spark that it stands for, but calls itself by its own."""
+def hold_the_same(left: Sequence[DataFrame], right: Sequence[DataFrame], columns: Sequence[str]) -> bool:
+    """Whether frames have the same rows, in any order and by a hash, as far as columns go."""
+    return _digest(left, columns) == _digest(right, columns)
+
+
+def _digest(frames: Sequence[DataFrame], columns: Sequence[str]) -> tuple[int, ...]:
+    hashed = f"pmod(xxhash64({', '.join(map(quoted, columns))}, {_ZERO}), {_MODULUS})"
+    wanted = ("count(*) AS rows", f"coalesce(sum({hashed}), 0) AS hashes")
+    found: list[Any] = [frame.selectExpr(*wanted).collect()[0] for frame in frames]
+    return tuple(sum(row[place] for row in found) for place in range(2))
+
+
+def takes_bounds_for_values(spark: SparkSession) -> bool:
+    """Whether an engine does so: whether it is Sail, which calls itself by a version of its own."""
+    # It answers with the version of Spark that it stands for elsewhere.
     return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)

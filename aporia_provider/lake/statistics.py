@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.lake.bounds import greatest, least, seem_equal
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
@@ -20,11 +22,13 @@ class FileStatistics:
 
     :param table: Columns ``path``, ``size_bytes``, ``num_records`` (without deleted rows; null if unknown),
         ``deleted``, and for every column asked for ``null_count.<column>``, ``min.<column>`` and
-        ``max.<column>``, as far as any file has them. Bounds may be wider than the values: strings are cut,
-        and rows deleted by a deletion vector still count.
+        ``max.<column>``, as far as any file has them. These are what the log has: writers round them, so
+        that values may be outside of them. Those of :meth:`bounds` and :meth:`file_bounds` are not.
+    :param partition_columns: The columns whose bounds are their values.
     """
 
     table: pa.Table
+    partition_columns: tuple[str, ...] = ()
 
     @classmethod
     def read(
@@ -49,7 +53,7 @@ class FileStatistics:
             of_partition = column in metadata.partition_columns
             found = _partition if of_partition else _statistics
             made |= found(actions, column, physical.get(column, column), deleted)
-        return cls(pa.table(made))
+        return cls(pa.table(made), metadata.partition_columns)
 
     @property
     def file_count(self) -> int:
@@ -70,31 +74,57 @@ class FileStatistics:
         return self._total(f"null_count.{column}")
 
     def bounds(self, column: str) -> tuple[Any, Any] | None:
-        """Least and greatest value of a column; ``None`` if a file with values does not tell."""
+        """
+        Least and greatest value that a column can have; ``None`` if a file with values does not tell.
+
+        All values are between them, both included, but for NaN, which has no place in the order. They may be
+        further apart than the values: strings are cut, times and decimals are rounded, and rows that a
+        deletion vector hides still count.
+        """
         import pyarrow.compute as pc
 
-        low, high = f"min.{column}", f"max.{column}"
+        # A file of nothing but nulls has no bounds, and needs none.
+        found = self.filter(self._has_values(column)).file_bounds(column)
+        if found is None or not len(found[0]) or found[0].null_count or found[1].null_count:
+            return None
+        return pc.min(found[0]).as_py(), pc.max(found[1]).as_py()
+
+    def file_bounds(self, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
+        """
+        Least and greatest value that a column can have in each file, null for files that do not tell.
+
+        :return: ``None`` if no file tells.
+        """
+        low, high = (f"{kind}.{column}" for kind in ("min", "max"))
         if low not in self.table.column_names or high not in self.table.column_names:
             return None
-        # A file of nothing but nulls has no bounds, and needs none.
-        valued = self.table.filter(self._has_values(column))
-        if not len(valued) or valued[low].null_count or valued[high].null_count:
-            return None
-        return pc.min(valued[low]).as_py(), pc.max(valued[high]).as_py()
+        if column in self.partition_columns:
+            return self.table[low], self.table[high]
+        return least(self.table[low]), greatest(self.table[high])
 
-    def constant(self, columns: Iterable[str]) -> FileStatistics:
-        """The files of several rows in which one of some columns has a single value, and no nulls."""
+    def doubtful(self, columns: Iterable[str]) -> list[str]:
+        """
+        The columns, of some, that the embedded engine may take for constant in a file where they are not.
+
+        See :mod:`aporia_provider.engine.constants`.
+        """
+        import pyarrow.compute as pc
+
+        return [column for column in columns if pc.any(self._seems_constant(column)).as_py()]
+
+    def filter(self, kept: Any) -> FileStatistics:
+        """Those of some of the files."""
+        return FileStatistics(self.table.filter(kept), self.partition_columns)
+
+    def _seems_constant(self, column: str) -> Any:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        found = pa.chunked_array([pa.repeat(pa.scalar(False), self.file_count)])
-        for column in columns:
-            low, high, nulls = (f"{kind}.{column}" for kind in ("min", "max", "null_count"))
-            if {low, high, nulls} <= set(self.table.column_names):
-                single = pc.and_(pc.equal(self.table[low], self.table[high]), pc.equal(self.table[nulls], 0))
-                found = pc.or_(found, pc.fill_null(single, False))
-        several = pc.greater(pc.add(self.table["num_records"], self.table["deleted"]), 1)
-        return FileStatistics(self.table.filter(pc.and_(found, pc.fill_null(several, True))))
+        low, high, nulls = (f"{kind}.{column}" for kind in ("min", "max", "null_count"))
+        if column in self.partition_columns or not {low, high, nulls} <= set(self.table.column_names):
+            return pa.chunked_array([pa.repeat(pa.scalar(False), self.file_count)])
+        without_nulls = pc.fill_null(pc.equal(self.table[nulls], 0), False)
+        return pc.and_(without_nulls, seem_equal(self.table[low], self.table[high]))
 
     def _has_values(self, column: str) -> Any:
         import pyarrow as pa

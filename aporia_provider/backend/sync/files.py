@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -18,7 +18,6 @@ from aporia_provider.monitoring.arrow import as_microseconds
 Bounds = tuple[Any, Any] | None
 
 _SECOND = 1_000_000
-_FRACTIONAL = ("float", "double")
 _ROWS = ("path", "num_records", "deleted")
 
 
@@ -46,8 +45,7 @@ class TableFiles:
         if intervals is None or self.time_column is None:
             return self.log.files(columns)
         files = self.log.files([*columns, self.time_column])
-        times = _bounds(files, self.time_column, as_microseconds)
-        return _overlapping(files, times, _microseconds(intervals))
+        return _overlapping(files, self._times(files), _microseconds(intervals))
 
     def with_ids(self, ids: IdRange | None) -> FileStatistics:
         """The files that may have rows whose ids are in a range; all of them without."""
@@ -55,7 +53,7 @@ class TableFiles:
             return self.log.files([])
         files = self.log.files([self.id_column])
         spans = [] if ids.least is None else [(ids.least, ids.greatest)]
-        return _overlapping(files, _bounds(files, self.id_column), spans)
+        return _overlapping(files, files.file_bounds(self.id_column), spans)
 
     def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
         """
@@ -68,10 +66,15 @@ class TableFiles:
         if self._kind_of_ids != "integral":
             return None  # Texts are cut.
         files = self.during(intervals, [self.id_column])
-        times, known = _bounds(files, self.time_column, as_microseconds), files.bounds(self.id_column)
-        if known is None or not _inside(times, _microseconds(intervals)):
+        known = files.bounds(self.id_column)
+        if known is None or not _inside(self._times(files), _microseconds(intervals)):
             return None
         return IdRange("integral", *known)
+
+    def _times(self, files: FileStatistics) -> Bounds:
+        """First and last moment that each file can have, in microseconds since 1970."""
+        found = files.file_bounds(self.time_column or "")
+        return None if found is None else (as_microseconds(found[0]), as_microseconds(found[1]))
 
     @property
     def _kind_of_ids(self) -> str:
@@ -84,29 +87,16 @@ def size_of(files: FileStatistics) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def fractional(log: DeltaLog, names: Iterable[str | None]) -> list[str]:
+def columns_in_files(log: DeltaLog, names: Iterable[str]) -> Mapping[str, str]:
     """
-    Columns that can be NaN.
+    The columns that the files of a table hold.
 
     :param log: The table.
-    :param names: The columns in question; None stands for whatever columns there are.
+    :param names: Columns of it.
+    :return: What the files call each column to what the table calls it, without partition columns.
     """
-    wanted = set(names)
-    metadata = log.metadata
-    return [
-        name
-        for name, type_ in metadata.columns
-        if type_ in _FRACTIONAL
-        and name not in metadata.partition_columns
-        and (None in wanted or name in wanted)
-    ]
-
-
-def stored_types(log: DeltaLog, names: Iterable[str]) -> Mapping[str, str]:
-    """What the files call columns, and the types of those."""
-    types, physical = dict(log.metadata.columns), log.metadata.physical_names
-    called = {logical: name for name, logical in physical.items()}
-    return {called.get(name, name): types[name] for name in names}
+    called = {logical: name for name, logical in log.metadata.physical_names.items()}
+    return {called.get(name, name): name for name in names if name not in log.metadata.partition_columns}
 
 
 def rows_of(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
@@ -124,14 +114,6 @@ def _microseconds(intervals: Iterable[Interval]) -> list[tuple[int, int]]:
     return [(start * _SECOND, end * _SECOND - 1) for start, end in intervals]
 
 
-def _bounds(files: FileStatistics, column: str, read_as: Callable[[Any], Any] = lambda it: it) -> Bounds:
-    """Least and greatest value of each file, if any file tells."""
-    low, high = (f"{kind}.{column}" for kind in ("min", "max"))
-    if low not in files.table.column_names or high not in files.table.column_names:
-        return None
-    return read_as(files.table[low]), read_as(files.table[high])
-
-
 def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> FileStatistics:
     """The files that may have values in one of the spans, both ends included."""
     import pyarrow as pa
@@ -144,7 +126,7 @@ def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[An
     for start, end in spans:
         found = pc.or_(found, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
     # Files that do not tell may have any.
-    return FileStatistics(files.table.filter(pc.fill_null(found, True)))
+    return files.filter(pc.fill_null(found, True))
 
 
 def _inside(bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
@@ -79,18 +78,6 @@ class _Comparison:
         options = [asdict(outcome.options) for outcome in self.outcomes]
         return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, options)
 
-    @cached_property
-    def _predictions(self) -> DataFrame:
-        frame = self._serving.frame(self._desk.spark)
-        self._serving.check(frame, self._desk.subject.schema)
-        return frame
-
-    @cached_property
-    def _known(self) -> DataFrame:
-        frame = self._actuals.frame(self._desk.spark)
-        self._actuals.check(frame, self._desk.subject.schema)
-        return frame
-
     def touched(self, predicted: Changes, labelled: Changes) -> tuple[tuple[Interval, ...] | None, bool]:
         """The buckets to recompute (None for all), and whether rows without a time are."""
         if predicted.whole or labelled.whole:
@@ -115,15 +102,17 @@ class _Comparison:
             return None
 
     def _labelled_at(self, version: int | None, changes: Changes) -> list[int | None]:
-        labels = self._known if version is None else self._actuals.frame(self._desk.spark, version)
-        changed = self._actuals.between(labels, whole_buckets(changes.intervals, 1), changes.untimed)
-        dataset = self._serving.dataset
+        serving, actuals = self._serving.dataset, self._actuals.dataset
+        intervals = whole_buckets(changes.intervals, 1)
+        changed = self._rows(self._actuals, (), intervals, changes.untimed, version)
+        # Bounds of times are good enough for buckets.
+        predictions = self._rows(self._serving, ())
         with self._serving.reading(), self._actuals.reading():
             return labelled_buckets(
-                self._predictions,
-                (dataset.id_column, dataset.timestamp_column),
+                predictions,
+                (serving.id_column, serving.timestamp_column),
                 changed,
-                self._actuals.dataset.id_column,
+                actuals.id_column,
                 self._desk.subject.seconds,
             )
 
@@ -131,8 +120,7 @@ class _Comparison:
         """The ids of the predictions of some buckets; None for all there are."""
         if intervals is None:
             return None
-        rows = self._serving.between(self._predictions, intervals, untimed)
-        return self._serving.ids(rows, intervals, untimed)
+        return self._serving.ids(self._desk.spark, intervals, untimed)
 
     def states(self, intervals: Sequence[Interval] | None, untimed: bool, ids: IdRange | None) -> Profile:
         """The states of the predictions of some buckets, which have such ids."""
@@ -141,7 +129,7 @@ class _Comparison:
         rows = with_latest_labels(
             self._rows(self._serving, self._plan.columns.values(), intervals, untimed),
             dataset.id_column,
-            within(self._rows(self._actuals, self._labels.values()), given.id_column, ids),
+            within(self._known_labels(), given.id_column, ids),
             (given.id_column, given.timestamp_column),
             self._labels,
         )
@@ -151,15 +139,22 @@ class _Comparison:
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {place: state for place, state in states.items() if place[1] != ROWS}
 
+    def _known_labels(self) -> DataFrame:
+        # Of labels of one id the times are compared, which bounds are too coarse for.
+        columns = [self._actuals.dataset.timestamp_column, *self._labels.values()]
+        return self._rows(self._actuals, columns)
+
     def _rows(
         self,
         table: ConnectedTable,
         columns: Iterable[str],
         intervals: Sequence[Interval] | None = None,
         untimed: bool = True,
+        version: int | None = None,
     ) -> DataFrame:
-        rows = table.rows(self._desk.spark, columns, intervals, untimed)
-        table.check(rows, self._desk.subject.schema)
+        rows = table.rows(self._desk.spark, columns, intervals, untimed, version)
+        if version is None:
+            table.check(rows, self._desk.subject.schema)
         return rows
 
     def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.facts import diagnosed, version_wanted
 from aporia_provider.backend.sync.buckets import Interval
-from aporia_provider.backend.sync.files import TableFiles, fractional, rows_of, size_of, stored_types
+from aporia_provider.backend.sync.files import TableFiles, size_of
+from aporia_provider.backend.sync.values import bounds_mislead
 from aporia_provider.columns.preflight import check
+from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.constants import hides_nan
-from aporia_provider.engine.expressions import check_select_expr, untouched_columns
+from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
 from aporia_provider.engine.labels import IdRange, id_range
 from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.read import engine_errors, on_s3, read
@@ -71,10 +72,17 @@ class ConnectedTable:
         log = self.__dict__.get("log")
         return log.version if isinstance(log, DeltaLog) else None
 
-    @property
-    def position(self) -> Position | None:
-        """Where it is, if it is a Delta table."""
-        return Position.of(self.log.metadata) if self.log else None
+    def position(self, schema: VersionSchema) -> Position | None:
+        """
+        Where it is, if it is a Delta table, and the columns of the table that its states depend on.
+
+        :param schema: Schema of its version.
+        """
+        if self.log is None:
+            return None
+        used = [column for _, _, column in self.dataset.columns(schema)]
+        columns = [self.dataset.id_column, self.dataset.timestamp_column, *used]
+        return Position.of(self.log.metadata, self._sources(columns))
 
     @cached_property
     def _origins(self) -> Mapping[str, str]:
@@ -84,6 +92,15 @@ class ConnectedTable:
         columns = [name for name, _ in self.log.metadata.columns]
         return untouched_columns(self.source.select_expr, columns)
 
+    def _sources(self, columns: Iterable[str]) -> list[str]:
+        """The columns of the table that columns of the dataset may be computed from."""
+        if self.log is None:
+            return []
+        there = [name for name, _ in self.log.metadata.columns]
+        known = sources(self.source.select_expr, there)
+        wanted = frozenset[str]().union(*(known.get(name, there) for name in columns))
+        return [name for name in there if name in wanted]
+
     @property
     def _origin(self) -> str | None:
         """The column of the table that the times are, if they are one."""
@@ -91,9 +108,10 @@ class ConnectedTable:
 
     @cached_property
     def _files(self) -> TableFiles | None:
-        if self.log is None:
-            return None
-        return TableFiles(self.log, self._origin, self._origins.get(self.dataset.id_column))
+        return None if self.log is None else self._files_of(self.log)
+
+    def _files_of(self, log: DeltaLog) -> TableFiles:
+        return TableFiles(log, self._origin, self._origins.get(self.dataset.id_column))
 
     def changes(self, seen: Position | None) -> Changes:
         """
@@ -123,11 +141,7 @@ class ConnectedTable:
         return self._frames[pinned, values_only]
 
     def _read(self, spark: SparkSession, version: int | None, values_only: bool) -> DataFrame:
-        source = self.source
-        if version is not None:
-            options = (source.read_options or {}).items()
-            kept = {key: value for key, value in options if key.lower() != _VERSION.lower()}
-            source = source.model_copy(update={"read_options": {**kept, _VERSION: str(version)}})
+        source = self._at(version)
         with self.reading():
             return read(
                 spark,
@@ -137,39 +151,60 @@ class ConnectedTable:
                 values_only=values_only,
             )
 
+    def _at(self, version: int | None) -> S3DataSource:
+        """Its source, at a version."""
+        source = self.source
+        if version is not None:
+            options = (source.read_options or {}).items()
+            kept = {key: value for key, value in options if key.lower() != _VERSION.lower()}
+            source = source.model_copy(update={"read_options": {**kept, _VERSION: str(version)}})
+        return source
+
     def rows(
         self,
         spark: SparkSession,
         columns: Iterable[str],
         intervals: Sequence[Interval] | None = None,
         untimed: bool = True,
+        version: int | None = None,
     ) -> DataFrame:
         """
-        The rows of some times, of which every value is to be read.
+        The rows of some times, with the values that the files have.
 
-        :param columns: The columns that will be looked at.
+        :param columns: The columns that will be looked at, besides the ids.
         :param intervals: See :meth:`between`.
         :param untimed: See :meth:`between`.
+        :param version: Another version than the one it was looked at.
         :raises aporia_provider.errors.AporiaError: if they cannot be read.
         """
         # Rows without a time may be in any file.
-        values_only = self._hides_nan(spark, columns, None if untimed else intervals)
-        if values_only:
-            log.info("%s: files have NaN beside one value, so all of them are read", self.source.uri)
-        return self.between(self.frame(spark, values_only=values_only), intervals, untimed)
+        asked = None if untimed else intervals
+        values_only = self._bounds_mislead(spark, columns, asked, version)
+        if values_only and asked is not None:
+            log.info("%s: bounds in the log are no values, so all files are read", self.source.uri)
+        return self.between(self.frame(spark, version, values_only=values_only), intervals, untimed)
 
-    def _hides_nan(
-        self, spark: SparkSession, columns: Iterable[str], intervals: Sequence[Interval] | None
+    def _bounds_mislead(
+        self,
+        spark: SparkSession,
+        columns: Iterable[str],
+        intervals: Sequence[Interval] | None,
+        version: int | None,
     ) -> bool:
-        """Whether the engine would take NaN for numbers, see :mod:`aporia_provider.engine.constants`."""
-        if self.log is None or self._files is None:
+        """Whether the engine would take bounds for values, see :mod:`aporia_provider.engine.constants`."""
+        if self.log is None:
             return False
-        names = fractional(self.log, (self._origins.get(name) for name in columns))
-        if not names:
-            return False
-        files = self._files.during(intervals, names).constant(names)
+        at = self.log if version is None else self.log.at(version)
+        plain = self._at(at.version).model_copy(update={"select_expr": None, "sample_size": 1})
+        names = self._sources([self.dataset.id_column, *columns])
         with self.reading():
-            return hides_nan(spark, stored_types(self.log, names), rows_of(self.log, files))
+            return bounds_mislead(
+                spark,
+                self._files_of(at),
+                names,
+                intervals,
+                lambda: read(spark, plain, embedded=self.embedded),
+            )
 
     def between(self, frame: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> DataFrame:
         """
@@ -230,19 +265,19 @@ class ConnectedTable:
         """How many files, and bytes, hold the rows whose ids are in a range (all without), if a log tells."""
         return size_of(self._files.with_ids(ids)) if self._files else None
 
-    def ids(self, rows: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
+    def ids(self, spark: SparkSession, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
         """
-        Between which ids those of some of its rows are.
+        Between which ids those of the rows of some times are.
 
-        :param rows: The rows.
-        :param intervals: What :meth:`between` made them from.
-        :param untimed: Likewise.
+        :param intervals: See :meth:`between`.
+        :param untimed: See :meth:`between`.
         :return: None if the ids have no order that can be relied on.
         """
         # Rows without a time may be in any file.
         known = self._files.ids_during(intervals) if self._files and not untimed else None
         if known is not None:
             return known
+        rows = self.rows(spark, (), intervals, untimed)
         with self.reading():
             return id_range(rows, self.dataset.id_column)
 

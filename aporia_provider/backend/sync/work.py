@@ -153,7 +153,7 @@ class Desk:
 
     def positions(self, *roles: str) -> dict[str, Position]:
         """Where the tables of datasets are, for those that have a log."""
-        found = {role: self.table(role).position for role in roles}
+        found = {role: self.table(role).position(self.subject.schema) for role in roles}
         return {role: position for role, position in found.items() if position is not None}
 
     def version_seen(self, role: str) -> int | None:

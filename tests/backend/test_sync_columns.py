@@ -1,0 +1,138 @@
+"""States go with the columns that they were computed from, not with the names of those."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aporia_provider.backend.inspection import preflight
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.numbers import NumericState
+from tests.backend.mapped import MappedTable
+from tests.backend.syncing import NOWHERE, SCHEMA, House, labelled
+
+COLUMNS = {
+    "id": "string",
+    "at": "timestamp",
+    "age": "double",
+    "city": "string",
+    "vip": "boolean",
+    "score": "double",
+    "other": "double",
+}
+OTHERS = "columns that are read are others now, or of another type: "
+GONE = "columns that are read were dropped or renamed: "
+
+
+def rows(first: int, count: int, **values: Any) -> list[dict[str, Any]]:
+    """Rows of 1 January 2024."""
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    given = {"age": 1.5, "city": "Rome", "vip": True, "score": 0.5, "other": 7.0, **values}
+    return [{"id": f"i{n}", "at": start + timedelta(seconds=n), **given} for n in range(first, first + count)]
+
+
+@pytest.fixture(params=["name", "id"])
+def table(request: pytest.FixtureRequest, house: House) -> MappedTable:
+    made = MappedTable(Path(house.path("serving")), request.param).create(COLUMNS)
+    made.append(rows(0, 6))
+    return made
+
+
+def counted(house: House, key: str = "features.age") -> tuple[int, int, float | None]:
+    """Rows, nulls and the greatest value."""
+    (state,) = house.states(key).values()
+    assert isinstance(state, NumericState)
+    return state.rows, state.nulls, state.greatest
+
+
+def told(table: MappedTable, **more: Any) -> list[str]:
+    """What preflight says of the table."""
+    source = S3DataSource(object_path=str(table.folder), object_format="delta", **more)
+    dataset = DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at")
+    return preflight(dataset, SCHEMA, credentials=None).problems
+
+
+def test_dropped_and_added_again(house: House, table: MappedTable) -> None:
+    house.connect("serving")
+    house.sync()
+    assert counted(house) == (6, 0, 1.5)
+    table.alter(drop=["age"], age="double")
+    status = house.sync()
+    assert (status["reason"], counted(house)) == (f"{OTHERS}'age'", (6, 6, None))
+    house.check()
+
+
+def test_dropped_and_synced_and_added_again(house: House, table: MappedTable) -> None:
+    house.connect("serving")
+    house.sync()
+    before = house.stored()
+    table.alter(drop=["age"])
+    with pytest.raises(ValidationError) as error:
+        house.sync()
+    assert told(table) == error.value.problems
+    assert "no column 'age'" in error.value.problems[0]
+    assert (house.status()["status"], house.stored()) == ("failed", before)
+    table.alter(age="double")
+    table.append(rows(6, 1, age=8.5))
+    house.sync()
+    assert (house.status()["status"], counted(house)) == ("synced", (7, 6, 8.5))
+    house.check()
+
+
+def test_renamed(house: House, table: MappedTable) -> None:
+    house.connect("serving")
+    house.sync()
+    table.alter(rename={"age": "years"})
+    with pytest.raises(ValidationError) as error:
+        house.sync()
+    assert told(table) == error.value.problems
+    table.alter(rename={"other": "age"})
+    status = house.sync()
+    assert (status["reason"], counted(house)) == (f"{OTHERS}'age'", (6, 0, 7.0))
+    house.check()
+
+
+def test_what_nobody_reads_costs_nothing(house: House, table: MappedTable) -> None:
+    house.connect("serving")
+    house.sync()
+    table.alter(drop=["other"], more="double")
+    table.alter(rename={"more": "other"})
+    assert house.sync(engine=NOWHERE)["changed"] is False
+    house.check()
+
+
+def test_columns_that_expressions_reach(house: House, table: MappedTable) -> None:
+    kept = ["id", "at", "age + other AS age", "city", "vip", "score"]
+    house.connect("serving", select_expr=kept)
+    house.sync()
+    assert counted(house) == (6, 0, 8.5)
+    table.alter(drop=["other"], other="double")
+    assert house.sync()["reason"] == f"{OTHERS}'other'"
+    assert counted(house) == (6, 6, None)
+    before = house.stored()
+    table.alter(rename={"other": "another"})
+    with pytest.raises(ValidationError):
+        house.sync()
+    assert (house.status()["status"], house.stored()) == ("failed", before)
+
+
+def test_the_predictions_that_labels_are_compared_with(house: House, table: MappedTable) -> None:
+    house.connect("serving")
+    house.connect("actuals")
+    house.write("actuals", labelled(2, {f"i{n}": True for n in range(6)}))
+    house.sync("serving")
+    house.sync("actuals")
+    (outcome,) = house.outcomes().values()
+    assert (outcome.labelled, outcome.unusable) == (6, 0)
+    table.alter(drop=["score"], score="double")
+    status = house.sync("actuals")
+    (outcome,) = house.outcomes().values()
+    assert status["changed_parts"] == ["performance"]
+    assert (outcome.rows, outcome.labelled) == (6, 0)
+    house.sync("serving")
+    house.check()
