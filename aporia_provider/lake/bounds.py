@@ -40,8 +40,8 @@ def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     Whether a reader may take the bounds of a file for its only value, and that is not certain to be right.
 
-    Bounds of integers, booleans and dates are values. Doubles count as equal if they are so close that a
-    reader which rounds them may find them equal.
+    Bounds of integers, booleans and dates are values, and no reader takes those of times for values. Doubles
+    count as equal if they are so close that a reader which rounds them may find them equal.
 
     :param low: Lower bound of each file.
     :param high: Upper bound of each file.
@@ -50,8 +50,6 @@ def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     type_ = low.type
-    if pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_date(type_):
-        return pa.chunked_array([pa.repeat(pa.scalar(False), len(low))])
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
         long = pc.greater_equal(pc.utf8_length(low), _SHORT)
         return pc.fill_null(pc.and_(pc.equal(low, high), long), False)
@@ -60,7 +58,7 @@ def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_decimal(type_):
         # This reader makes nothing of bounds such as 1e-7; another one may.
         return pc.fill_null(_close(low.cast(pa.float64()), high.cast(pa.float64())), True)
-    return pc.fill_null(pc.equal(low, high), False)
+    return pa.chunked_array([pa.repeat(pa.scalar(False), len(low))])
 
 
 def _close(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -136,3 +136,29 @@ def test_the_predictions_that_labels_are_compared_with(house: House, table: Mapp
     assert (outcome.rows, outcome.labelled) == (6, 0)
     house.sync("serving")
     house.check()
+
+
+def test_a_field_inside_of_a_struct(house: House) -> None:
+    columns = {**COLUMNS, "parts": {"x": "double", "y": "double"}}
+    table = MappedTable(Path(house.path("serving"))).create(columns)
+    table.append(rows(0, 6, parts={"x": 1.5, "y": 2.5}))
+    house.connect("serving", select_expr=["id", "at", "parts.x AS age", "city", "vip", "score"])
+    house.sync()
+    assert counted(house) == (6, 0, 1.5)
+    table.retype("parts", {"y": "double"})
+    table.retype("parts", {"x": "double", "y": "double"})
+    assert house.sync()["reason"] == f"{OTHERS}'parts'"
+    assert counted(house) == (6, 6, None)
+    house.check()
+
+
+def test_a_wider_type(house: House) -> None:
+    table = MappedTable(Path(house.path("serving"))).create({**COLUMNS, "age": "integer"})
+    table.append(rows(0, 6, age=3))
+    house.connect("serving")
+    house.sync()
+    table.retype("age", "long")
+    table.append(rows(6, 1, age=2**40))
+    assert house.sync()["reason"] == f"{OTHERS}'age'"
+    assert counted(house) == (7, 0, 2.0**40)
+    house.check()

@@ -87,8 +87,9 @@ def commit(
     log = folder / "_delta_log"
     log.mkdir(parents=True, exist_ok=True)
     info = {"commitInfo": {"timestamp": 1_700_000_000_000 + version, "operation": operation}}
-    lines = [json.dumps(action) for action in (info, *actions)]
-    (log / f"{version:020}.json").write_text("\n".join(lines))
+    # No writer of tables escapes more than it has to.
+    lines = [json.dumps(action, ensure_ascii=False) for action in (info, *actions)]
+    (log / f"{version:020}.json").write_text("\n".join(lines), encoding="utf-8")
 
 
 NUMBERS = tuple(f"n{index}" for index in range(10))

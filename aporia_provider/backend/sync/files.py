@@ -47,11 +47,17 @@ class TableFiles:
         files = self.log.files([*columns, self.time_column])
         return _overlapping(files, self._times(files), _microseconds(intervals))
 
-    def with_ids(self, ids: IdRange | None) -> FileStatistics:
-        """The files that may have rows whose ids are in a range; all of them without."""
-        if ids is None or self.id_column is None or self._kind_of_ids != ids.kind:
-            return self.log.files([])
-        files = self.log.files([self.id_column])
+    def with_ids(self, ids: IdRange | None, columns: Sequence[str] = ()) -> FileStatistics:
+        """
+        The files that may have rows whose ids are in a range; all of them without.
+
+        :param ids: The range.
+        :param columns: Columns of which statistics are wanted besides.
+        """
+        if ids is None or not self.tells(ids):
+            return self.log.files(columns)
+        assert self.id_column is not None  # noqa: S101
+        files = self.log.files([*columns, self.id_column])
         spans = [] if ids.least is None else [(ids.least, ids.greatest)]
         return _overlapping(files, files.file_bounds(self.id_column), spans)
 
@@ -75,6 +81,10 @@ class TableFiles:
         """First and last moment that each file can have, in microseconds since 1970."""
         found = files.file_bounds(self.time_column or "")
         return None if found is None else (as_microseconds(found[0]), as_microseconds(found[1]))
+
+    def tells(self, ids: IdRange) -> bool:
+        """Whether ids of the table can be compared with a range."""
+        return self.id_column is not None and self._kind_of_ids == ids.kind
 
     @property
     def _kind_of_ids(self) -> str:

@@ -11,7 +11,7 @@ from aporia_provider.backend.sync.buckets import Interval, described, whole_buck
 from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
-from aporia_provider.engine.labels import IdRange, labelled_buckets, with_latest_labels, within
+from aporia_provider.engine.labels import IdRange, labelled_buckets, with_latest_labels
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
@@ -105,7 +105,6 @@ class _Comparison:
         serving, actuals = self._serving.dataset, self._actuals.dataset
         intervals = whole_buckets(changes.intervals, 1)
         changed = self._rows(self._actuals, (), intervals, changes.untimed, version)
-        # Bounds of times are good enough for buckets.
         predictions = self._rows(self._serving, ())
         with self._serving.reading(), self._actuals.reading():
             return labelled_buckets(
@@ -129,7 +128,7 @@ class _Comparison:
         rows = with_latest_labels(
             self._rows(self._serving, self._plan.columns.values(), intervals, untimed),
             dataset.id_column,
-            within(self._known_labels(), given.id_column, ids),
+            self._known_labels(ids),
             (given.id_column, given.timestamp_column),
             self._labels,
         )
@@ -139,10 +138,10 @@ class _Comparison:
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {place: state for place, state in states.items() if place[1] != ROWS}
 
-    def _known_labels(self) -> DataFrame:
-        # Of labels of one id the times are compared, which bounds are too coarse for.
-        columns = [self._actuals.dataset.timestamp_column, *self._labels.values()]
-        return self._rows(self._actuals, columns)
+    def _known_labels(self, ids: IdRange | None) -> DataFrame:
+        rows = self._actuals.rows_with_ids(self._desk.spark, self._labels.values(), ids)
+        self._actuals.check(rows, self._desk.subject.schema)
+        return rows
 
     def _rows(
         self,

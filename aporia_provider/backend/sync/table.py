@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from aporia_provider.backend.facts import diagnosed, version_wanted
 from aporia_provider.backend.sync.buckets import Interval
 from aporia_provider.backend.sync.files import TableFiles, size_of
-from aporia_provider.backend.sync.values import bounds_mislead
+from aporia_provider.backend.sync.values import Wanted, bounds_mislead
 from aporia_provider.columns.preflight import check
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
-from aporia_provider.engine.labels import IdRange, id_range
+from aporia_provider.engine.labels import IdRange, id_range, within
 from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.read import engine_errors, on_s3, read
 from aporia_provider.engine.session import is_embedded
@@ -179,32 +179,46 @@ class ConnectedTable:
         """
         # Rows without a time may be in any file.
         asked = None if untimed else intervals
-        values_only = self._bounds_mislead(spark, columns, asked, version)
-        if values_only and asked is not None:
-            log.info("%s: bounds in the log are no values, so all files are read", self.source.uri)
+        at = self.log if version is None or self.log is None else self.log.at(version)
+        values_only = False
+        if at is not None:
+            files, names = self._files_of(at), self._looked_at(columns)
+            found = files.during(asked, names)
+            time = None if asked is None else files.time_column
+            wanted = Wanted(
+                at, found, names, time, lambda rows: between(rows, time or "", asked or (), False)
+            )
+            values_only = self._bounds_mislead(spark, wanted)
         return self.between(self.frame(spark, version, values_only=values_only), intervals, untimed)
 
-    def _bounds_mislead(
-        self,
-        spark: SparkSession,
-        columns: Iterable[str],
-        intervals: Sequence[Interval] | None,
-        version: int | None,
-    ) -> bool:
+    def rows_with_ids(self, spark: SparkSession, columns: Iterable[str], ids: IdRange | None) -> DataFrame:
+        """
+        The rows whose ids are in a range, with the values that the files have.
+
+        :param columns: The columns that will be looked at, besides the ids.
+        :param ids: The range; None for all ids.
+        :raises aporia_provider.errors.AporiaError: if they cannot be read.
+        """
+        values_only = False
+        if self.log is not None and self._files is not None:
+            files, names = self._files, self._looked_at(columns)
+            found = files.with_ids(ids, names)
+            place = files.id_column if ids is not None and files.tells(ids) else None
+            wanted = Wanted(self.log, found, names, place, lambda rows: within(rows, place or "", ids))
+            values_only = self._bounds_mislead(spark, wanted)
+        return within(self.frame(spark, values_only=values_only), self.dataset.id_column, ids)
+
+    def _looked_at(self, columns: Iterable[str]) -> list[str]:
+        return self._sources([self.dataset.id_column, *columns])
+
+    def _bounds_mislead(self, spark: SparkSession, wanted: Wanted) -> bool:
         """Whether the engine would take bounds for values, see :mod:`aporia_provider.engine.constants`."""
-        if self.log is None:
-            return False
-        at = self.log if version is None else self.log.at(version)
-        plain = self._at(at.version).model_copy(update={"select_expr": None, "sample_size": 1})
-        names = self._sources([self.dataset.id_column, *columns])
+        plain = self._at(wanted.log.version).model_copy(update={"select_expr": None, "sample_size": 1})
         with self.reading():
-            return bounds_mislead(
-                spark,
-                self._files_of(at),
-                names,
-                intervals,
-                lambda: read(spark, plain, embedded=self.embedded),
-            )
+            mislead = bounds_mislead(spark, wanted, lambda: read(spark, plain, embedded=self.embedded))
+        if mislead and wanted.place is not None:
+            log.info("%s: bounds in the log are no values, so all files are read", self.source.uri)
+        return mislead
 
     def between(self, frame: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> DataFrame:
         """

@@ -1,0 +1,133 @@
+"""What is synced are the values of the files, whatever the statistics of a log make of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aporia_provider.backend.sync.table import ConnectedTable
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.session import spark_session
+from aporia_provider.monitoring.numbers import NumericState
+from tests.backend.syncing import House, served, times
+from tests.lake.columns import WRITERS, columns, write
+
+START = 1_704_067_200
+"""1 January 2024, in seconds since 1970."""
+
+
+@pytest.fixture(scope="module")
+def spark(engine: str) -> Iterator[Any]:
+    with spark_session(engine) as opened:
+        yield opened
+
+
+def tables(files: list[list[Any]], type_: pa.DataType) -> list[pa.Table]:
+    """A day for each file, with rows at the first and the last moment of it and in between."""
+    made = []
+    for day, values in enumerate(files):
+        first = (START + day * 86_400) * 1_000_000
+        moments = [first, first + 86_399_999_999, first + 3_600_000_000][: len(values)]
+        made.append(
+            pa.table(
+                {
+                    "id": [f"{day}/{place}" for place in range(len(values))],
+                    "at": pa.array(moments, pa.int64()).cast(pa.timestamp("us", "UTC")),
+                    "v": pa.array(values, type_),
+                }
+            )
+        )
+    return made
+
+
+def told(value: Any) -> Any:
+    """A value that equals itself and no other, such as NaN and either zero."""
+    return repr(value) if isinstance(value, float) else value
+
+
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(columns(), st.sampled_from(WRITERS), st.booleans())
+def test_rows_of_random_values(
+    spark: Any, drawn: tuple[pa.DataType, list[list[Any]]], writer: str, whole: bool
+) -> None:
+    type_, files = drawn
+    rows = tables(files, type_)
+    wanted = rows if whole else rows[-1:]
+    end = START + len(rows) * 86_400
+    with TemporaryDirectory() as folder:
+        write(Path(folder), writer, rows)
+        source = S3DataSource(object_path=folder, object_format="delta")
+        dataset = DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at")
+        table = ConnectedTable(dataset, None, "embedded")
+        intervals = None if whole else [(end - 86_400, end)]
+        found = table.rows(spark, ["at", "v"], intervals, whole).select("id", "at", "v").toArrow().to_pylist()
+    expected = [
+        (row["id"], row["at"].replace(tzinfo=None), told(row["v"]))
+        for part in wanted
+        for row in pa.table(part).to_pylist()
+    ]
+    assert Counter(map(str, expected)) == Counter(
+        str((row["id"], row["at"].replace(tzinfo=None), told(row["v"]))) for row in found
+    )
+
+
+def numbers(house: House, key: str = "features.age") -> list[NumericState]:
+    states = house.states(key).values()
+    assert all(isinstance(state, NumericState) for state in states)
+    return list(states)  # type: ignore[arg-type]
+
+
+def appended(house: House, name: str, rows: pa.Table) -> None:
+    """Each row in a file of its own."""
+    for place in range(len(rows)):
+        house.write(name, rows.slice(place, 1))
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_decimals_beyond_64_bits(house: House, full: bool) -> None:
+    values = [Decimal(93 * 10**17 + place * 137 * 10**18) for place in range(5)]
+    house.connect("serving")
+    days = [1.1, 2.1, 3.1, 4.1, 5.1]
+    rows = served(*days, age=pa.array(values, pa.decimal128(38, 0)))
+    appended(house, "serving", rows.slice(0, 1))
+    house.sync()
+    appended(house, "serving", rows.slice(1))
+    house.sync(full=full)
+    assert sum(state.total for state in numbers(house)) == sum(int(float(value)) for value in values)
+    house.check()
+
+
+def test_doubles_of_seventeen_digits(house: House) -> None:
+    """The engine reads this one from JSON as the double before it."""
+    house.connect("serving")
+    for day in (1.1, 2.1):
+        house.write("serving", served(day, age=[0.9138306327822837]))
+        house.sync()
+    assert [state.greatest for state in numbers(house)] == [0.9138306327822837] * 2
+
+
+@pytest.mark.parametrize("roles", [("serving", "actuals"), ("actuals", "serving")])
+def test_ids_of_nineteen_digits(house: House, roles: tuple[str, str]) -> None:
+    listed = pa.array([Decimal(10**18 + place) for place in range(4)], pa.decimal128(38, 0))
+    labels = pa.table({"id": listed, "known": times([9.0] * 4), "churned": [True, False, True, False]})
+    tables = {"serving": served(1.1, 1.2, 2.1, 2.2, ids=listed), "actuals": labels}
+    columns = {"serving": ["at", "age", "city", "vip", "score"], "actuals": ["known", "churned"]}
+    for role in roles:
+        house.connect(role, select_expr=["cast(id AS string) AS id", *columns[role]])
+        for rows in (tables[role].slice(0, 1), tables[role].slice(1)):
+            appended(house, role, rows)
+            house.sync(role)
+    # Grids may have come from the dataset that was synced last.
+    house.sync(roles[0])
+    assert [(state.rows, state.labelled) for state in house.outcomes().values()] == [(2, 2)] * 2
+    house.check()
