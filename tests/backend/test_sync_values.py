@@ -118,16 +118,20 @@ def test_doubles_of_seventeen_digits(house: House) -> None:
 
 @pytest.mark.parametrize("roles", [("serving", "actuals"), ("actuals", "serving")])
 def test_ids_of_nineteen_digits(house: House, roles: tuple[str, str]) -> None:
-    listed = pa.array([Decimal(10**18 + place) for place in range(4)], pa.decimal128(38, 0))
-    labels = pa.table({"id": listed, "known": times([9.0] * 4), "churned": [True, False, True, False]})
+    ids = [Decimal(1_234_567_890_123_456_780 + place) for place in range(4)]
+    labels = pa.table(
+        {"id": list(map(str, ids)), "known": times([9.0] * 4), "churned": [True, False, True, False]}
+    )
+    listed = pa.array(ids, pa.decimal128(38, 0))
     tables = {"serving": served(1.1, 1.2, 2.1, 2.2, ids=listed), "actuals": labels}
-    columns = {"serving": ["at", "age", "city", "vip", "score"], "actuals": ["known", "churned"]}
+    expressions = {"serving": ["cast(id AS string) AS id", "at", "age", "city", "vip", "score"]}
     for role in roles:
-        house.connect(role, select_expr=["cast(id AS string) AS id", *columns[role]])
+        house.connect(role, select_expr=expressions.get(role))
         for rows in (tables[role].slice(0, 1), tables[role].slice(1)):
             appended(house, role, rows)
             house.sync(role)
     # Grids may have come from the dataset that was synced last.
     house.sync(roles[0])
     assert [(state.rows, state.labelled) for state in house.outcomes().values()] == [(2, 2)] * 2
+    assert [state.to_json()["rows"] for state in house.states("rows").values()] == [2, 2]
     house.check()
