@@ -78,3 +78,11 @@ def house(tmp_path: Path, engine: str) -> Iterator[House]:
     """A registered version, its tables on the disk."""
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
         yield House(tmp_path, registry, engine).register()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database that is ready, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "aporia.db"
+    EmbeddedRegistry(f"sqlite:///{path}", "prod").close()
+    return path

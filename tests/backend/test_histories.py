@@ -86,14 +86,6 @@ histories = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is ready, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "aporia.db"
-    EmbeddedRegistry(f"sqlite:///{path}", "prod").close()
-    return path
-
-
 @contextmanager
 def house_of(migrated: Path, engine: str, period: str) -> Iterator[House]:
     """A version with nothing connected to it."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.inspection import preflight
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
@@ -162,3 +168,80 @@ def test_a_wider_type(house: House) -> None:
     assert house.sync()["reason"] == f"{OTHERS}'age'"
     assert counted(house) == (7, 0, 2.0**40)
     house.check()
+
+
+READ = ("age", "score")
+NAMES = (*READ, "other", "spare")
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    A commit.
+
+    :param kind: ``append``, ``drop``, ``rename``, ``add``, or ``replace``: drop a column and add another one.
+    :param name: The column.
+    :param to: Its new name.
+    :param synced: Whether it is synced before the next one comes.
+    """
+
+    kind: str
+    name: str
+    to: str
+    synced: bool
+
+    def apply(self, table: MappedTable, number: int) -> None:
+        there, free = self.name in table.columns, self.to not in table.columns
+        if self.kind == "append":
+            table.append(rows(10 * number, 2, age=float(number), score=0.25, other=number + 0.5, spare=-1.0))
+        elif self.kind == "drop" and there:
+            table.alter(drop=[self.name])
+        elif self.kind == "rename" and there and free:
+            table.alter(rename={self.name: self.to})
+        elif self.kind == "add" and not there:
+            table.alter(**{self.name: "double"})
+        elif self.kind == "replace" and there:
+            table.alter(drop=[self.name], **{self.name: "double"})
+
+
+changes = st.builds(
+    Change,
+    st.sampled_from(["append", "drop", "rename", "rename", "add", "add", "replace"]),
+    st.sampled_from(NAMES),
+    st.sampled_from(NAMES),
+    st.integers(0, 3).map(bool),
+)
+
+
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(["name", "id"]), st.lists(changes, min_size=2, max_size=6))
+def test_random_changes_of_columns(migrated: Path, engine: str, mode: str, drawn: list[Change]) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        EmbeddedRegistry(f"sqlite:///{shutil.copy(migrated, folder)}", "prod") as registry,
+    ):
+        house = House(Path(folder), registry, engine).register()
+        table = MappedTable(Path(house.path("serving")), mode).create(COLUMNS)
+        table.append(rows(0, 3))
+        house.connect("serving")
+        house.sync()
+        for number, change in enumerate(drawn, 1):
+            change.apply(table, number)
+            if change.synced or number == len(drawn):
+                synced(house, table)
+
+
+def synced(house: House, table: MappedTable) -> None:
+    """Sync, and hold the states against the rows; where a column is missing, nothing may change."""
+    before = house.stored()
+    if set(READ) <= set(table.columns):
+        house.sync()
+        for column, key in (("age", "features.age"), ("score", "predictions.score")):
+            values = [row[column] for row in table.rows()]
+            known = [value for value in values if value is not None]
+            found = (len(values), len(values) - len(known), max(known, default=None))
+            assert counted(house, key) == found
+    else:
+        with pytest.raises(ValidationError):
+            house.sync()
+        assert (house.status()["status"], house.stored()) == ("failed", before)
