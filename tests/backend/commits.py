@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,9 @@ NOTHING = -1
 _MOMENTS = (0, 1, 3_599_999_999, 3_600_000_000, DAY * 1_000_000 - 1)
 _EARLY = (-1, -DAY * 1_000_000)
 _AGES = (41.5, 0.0, -0.0, None, float("nan"), float("inf"), -float("inf"), 0.1, 1e300, -7.25)
+# Beyond 64 bits, and of more digits than a double has.
+_PRICES = (Decimal("19.99"), Decimal("-1e-18"), Decimal("98765432109876543210.5"), None, Decimal("0.1"))
+_RATIOS = (0.1, None, 16777217.0, float("nan"), -0.0, 1e-40)
 _NAMES = ("Rome", "Oslo", None, "", "Bern", "x" * 250)
 _VECTORS = ([1.0, 2.0], [0.5, -3.0], None, [4.0], [1.0, None])
 _DICTS = ({"a": 1.0, "b": None}, {"a": None, "b": 2.5}, None)
@@ -53,6 +57,8 @@ def predictions(rows: Rows) -> pa.Table:
             "at": _times(rows),
             "age": chosen(_AGES, pa.float64()),
             "size": chosen(range(100), pa.int32()),
+            "price": chosen(_PRICES, pa.decimal128(38, 18)),
+            "ratio": chosen(_RATIOS, pa.float32()),
             "city": chosen(_NAMES, pa.string()),
             "vip": chosen((True, False, None), pa.bool_()),
             "emb": chosen(_VECTORS, pa.list_(pa.float64())),

@@ -33,6 +33,8 @@ SCHEMA = VersionSchema(
     features={
         "age": "numeric",
         "size": "numeric",
+        "price": "numeric",
+        "ratio": "numeric",
         "city": "categorical",
         "vip": "boolean",
         "emb": "vector",

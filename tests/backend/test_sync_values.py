@@ -14,11 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.performance.regression import Regression
+from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import House, served, times
 from tests.lake.columns import WRITERS, columns, write
 
@@ -135,3 +138,25 @@ def test_ids_of_nineteen_digits(house: House, roles: tuple[str, str]) -> None:
     assert [(state.rows, state.labelled) for state in house.outcomes().values()] == [(2, 2)] * 2
     assert [state.to_json()["rows"] for state in house.states("rows").values()] == [2, 2]
     house.check()
+
+
+def test_labels_whose_ids_are_in_a_range(tmp_path: Path, engine: str) -> None:
+    schema = VersionSchema(
+        model_type="regression", features={"age": "numeric"}, predictions={"score": "numeric"}
+    )
+    values = [0.9138306327822837, 0.5]
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+        house = House(tmp_path, registry, engine).register(schema)
+        for role in ("serving", "actuals"):
+            house.connect(role)
+        for first, day in ((1, 1.1), (3, 2.1)):
+            ids = [first, first + 1]
+            house.write("serving", served(day, day, ids=ids, score=values))
+            labels = pa.table({"id": ids, "known": times([9.0] * 2), "churned": values})
+            appended(house, "actuals", labels)
+            house.sync("serving")
+        for state in house.states("performance.score").values():
+            assert isinstance(state, Regression)
+            assert (state.labelled, state.absolute_errors) == (2, 0)
+        house.sync("actuals")
+        house.check()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.engine.expressions import check_select_expr, untouched_columns
+from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
 from aporia_provider.engine.functions import ALLOWED, SYNTAX, why_refused
 from aporia_provider.engine.read import read
 from aporia_provider.engine.session import spark_session
@@ -235,6 +235,28 @@ class TestUntouched:
     )
     def test_only_copies_are_told(self, expressions: list[str] | None, expected: dict[str, str]) -> None:
         assert untouched_columns(expressions, self.columns) == expected
+
+
+class TestSources:
+    columns = ("id", "ts", "Amount", "s")
+
+    @pytest.mark.parametrize(
+        ("expressions", "expected"),
+        [
+            (None, {"id": "id", "ts": "ts", "Amount": "Amount", "s": "s"}),
+            (["* except (ts, s)"], {"id": "id", "Amount": "Amount"}),
+            (["upper(ID) AS u", "s.x AS x", "missing"], {"u": "id", "x": "s", "missing": ""}),
+            (["amount * 2 + s.x AS both", "1 AS one"], {"both": "Amount s", "one": ""}),
+            (["to_json(struct(*)) AS every"], {"every": "id ts Amount s"}),
+            (["id", "ts AS id"], {"id": "id ts"}),
+            (["id + 1"], {}),
+        ],
+    )
+    def test_all_that_are_named_are_told(
+        self, expressions: list[str] | None, expected: dict[str, str]
+    ) -> None:
+        found = sources(expressions, self.columns)
+        assert found == {name: frozenset(listed.split()) for name, listed in expected.items()}
 
 
 def test_a_subquery_would_have_run(tmp_path: Path) -> None:

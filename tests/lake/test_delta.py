@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,7 @@ from aporia_provider.errors import NotFoundError, TransientError, ValidationErro
 from aporia_provider.lake.commits import LogExpiredError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.metadata import PHYSICAL_NAME, identity
 from tests import servers
 from tests.conftest import S3
 from tests.lake import logs
@@ -261,3 +263,33 @@ class TestFailures:
         path.write_text(json.dumps({"add": {"size": 1}}))
         with pytest.raises(ValidationError, match=r"Version 0 of .* is broken"):
             log.commits(-1)
+
+
+class TestIdentities:
+    """What the values of a column depend on."""
+
+    def identity(self, type_: Any, *, by_id: bool = False, name: str = "a", **more: Any) -> str:
+        return identity(logs.field(name, type_, **{PHYSICAL_NAME: "col-1", **more}), by_id=by_id)
+
+    def test_its_place_and_its_type(self) -> None:
+        known = self.identity("long")
+        assert known == self.identity("long", name="b", comment="what else it says")
+        assert known != self.identity("integer")
+        assert known != self.identity("long", **{PHYSICAL_NAME: "col-2"})
+
+    def test_its_id_where_files_are_read_by_it(self) -> None:
+        first, second = ({"delta.columnMapping.id": number} for number in (1, 2))
+        assert self.identity("long", **first) == self.identity("long", **second)
+        assert self.identity("long", by_id=True, **first) != self.identity("long", by_id=True, **second)
+
+    @pytest.mark.parametrize("around", ["struct", "array", "map"])
+    def test_the_fields_inside_of_it(self, around: str) -> None:
+        def wrapped(place: str, name: str = "x") -> dict[str, Any]:
+            inner = {"type": "struct", "fields": [logs.field(name, "long", **{PHYSICAL_NAME: place})]}
+            key = {"array": "elementType", "map": "valueType"}.get(around)
+            return inner if key is None else {"type": around, key: inner}
+
+        known = self.identity(wrapped("col-7"))
+        assert known == self.identity(wrapped("col-7"))
+        assert known != self.identity(wrapped("col-8"))
+        assert known != self.identity(wrapped("col-7", "y"))

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from aporia_provider.backend.sync.buckets import Interval
 from aporia_provider.columns.types import kind
-from aporia_provider.engine.labels import IdRange
+from aporia_provider.engine.labels import IdRange, within
+from aporia_provider.engine.times import between
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import local_path
 from aporia_provider.lake.statistics import FileStatistics
 from aporia_provider.monitoring.arrow import as_microseconds
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 Bounds = tuple[Any, Any] | None
 
 _SECOND = 1_000_000
 _ROWS = ("path", "num_records", "deleted")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    Some rows of a table.
+
+    :param log: The table.
+    :param files: The files that may have such rows, with statistics of the columns that will be looked at.
+    :param columns: Those columns.
+    :param place: The column of the table that tells such rows; None for all rows.
+    :param chosen: Leaves such rows of a frame that has this column.
+    """
+
+    log: DeltaLog
+    files: FileStatistics
+    columns: Sequence[str]
+    place: str | None = None
+    chosen: Callable[[DataFrame], DataFrame] = lambda rows: rows
 
 
 @dataclass(frozen=True)
@@ -60,6 +83,20 @@ class TableFiles:
         files = self.log.files([*columns, self.id_column])
         spans = [] if ids.least is None else [(ids.least, ids.greatest)]
         return _overlapping(files, files.file_bounds(self.id_column), spans)
+
+    def rows_during(self, intervals: Sequence[Interval] | None, columns: Sequence[str]) -> Wanted:
+        """The rows of some times, of which columns will be looked at; parameters as of :meth:`during`."""
+        found, time = self.during(intervals, columns), self.time_column
+        if intervals is None or time is None:
+            return Wanted(self.log, found, columns)
+        return Wanted(self.log, found, columns, time, lambda rows: between(rows, time, intervals, False))
+
+    def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> Wanted:
+        """The rows whose ids are in a range, likewise; parameters as of :meth:`with_ids`."""
+        found, column = self.with_ids(ids, columns), self.id_column
+        if ids is None or column is None or not self.tells(ids):
+            return Wanted(self.log, found, columns)
+        return Wanted(self.log, found, columns, column, lambda rows: within(rows, column, ids))
 
     def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
         """

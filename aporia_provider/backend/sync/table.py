@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.facts import diagnosed, version_wanted
 from aporia_provider.backend.sync.buckets import Interval
-from aporia_provider.backend.sync.files import TableFiles, size_of
-from aporia_provider.backend.sync.values import Wanted, bounds_mislead
+from aporia_provider.backend.sync.files import TableFiles, Wanted, size_of
+from aporia_provider.backend.sync.values import bounds_mislead
 from aporia_provider.columns.preflight import check
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
@@ -179,17 +179,9 @@ class ConnectedTable:
         """
         # Rows without a time may be in any file.
         asked = None if untimed else intervals
-        at = self.log if version is None or self.log is None else self.log.at(version)
-        values_only = False
-        if at is not None:
-            files, names = self._files_of(at), self._looked_at(columns)
-            found = files.during(asked, names)
-            time = None if asked is None else files.time_column
-            wanted = Wanted(
-                at, found, names, time, lambda rows: between(rows, time or "", asked or (), False)
-            )
-            values_only = self._bounds_mislead(spark, wanted)
-        return self.between(self.frame(spark, version, values_only=values_only), intervals, untimed)
+        files = self._files if version is None or self.log is None else self._files_of(self.log.at(version))
+        wanted = files.rows_during(asked, self._looked_at(columns)) if files else None
+        return self.between(self._values(spark, wanted, version), intervals, untimed)
 
     def rows_with_ids(self, spark: SparkSession, columns: Iterable[str], ids: IdRange | None) -> DataFrame:
         """
@@ -199,26 +191,23 @@ class ConnectedTable:
         :param ids: The range; None for all ids.
         :raises aporia_provider.errors.AporiaError: if they cannot be read.
         """
-        values_only = False
-        if self.log is not None and self._files is not None:
-            files, names = self._files, self._looked_at(columns)
-            found = files.with_ids(ids, names)
-            place = files.id_column if ids is not None and files.tells(ids) else None
-            wanted = Wanted(self.log, found, names, place, lambda rows: within(rows, place or "", ids))
-            values_only = self._bounds_mislead(spark, wanted)
-        return within(self.frame(spark, values_only=values_only), self.dataset.id_column, ids)
+        wanted = self._files.rows_with_ids(ids, self._looked_at(columns)) if self._files else None
+        return within(self._values(spark, wanted), self.dataset.id_column, ids)
 
     def _looked_at(self, columns: Iterable[str]) -> list[str]:
         return self._sources([self.dataset.id_column, *columns])
 
+    def _values(self, spark: SparkSession, wanted: Wanted | None, version: int | None = None) -> DataFrame:
+        """All rows, read in such a way that those which are wanted have the values of the files."""
+        values_only = wanted is not None and self._bounds_mislead(spark, wanted)
+        if wanted and wanted.place and values_only:
+            log.info("%s: bounds in the log are no values, so all files are read", self.source.uri)
+        return self.frame(spark, version, values_only=values_only)
+
     def _bounds_mislead(self, spark: SparkSession, wanted: Wanted) -> bool:
-        """Whether the engine would take bounds for values, see :mod:`aporia_provider.engine.constants`."""
         plain = self._at(wanted.log.version).model_copy(update={"select_expr": None, "sample_size": 1})
         with self.reading():
-            mislead = bounds_mislead(spark, wanted, lambda: read(spark, plain, embedded=self.embedded))
-        if mislead and wanted.place is not None:
-            log.info("%s: bounds in the log are no values, so all files are read", self.source.uri)
-        return mislead
+            return bounds_mislead(spark, wanted, lambda: read(spark, plain, embedded=self.embedded))
 
     def between(self, frame: DataFrame, intervals: Sequence[Interval] | None, untimed: bool) -> DataFrame:
         """

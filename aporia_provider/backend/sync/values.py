@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aporia_provider.backend.sync.files import columns_in_files, rows_of
+from aporia_provider.backend.sync.files import Wanted, columns_in_files, rows_of
 from aporia_provider.engine.constants import hold_the_same, stored, takes_bounds_for_values
-from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.statistics import FileStatistics
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """
-    Some rows of a table.
-
-    :param log: The table.
-    :param files: The files that may have such rows, with statistics of the columns that will be looked at.
-    :param columns: Those columns.
-    :param place: The column of the table that tells such rows; None for all rows.
-    :param chosen: Leaves such rows of a frame that has this column.
-    """
-
-    log: DeltaLog
-    files: FileStatistics
-    columns: Sequence[str]
-    place: str | None
-    chosen: Callable[[DataFrame], DataFrame]
 
 
 def bounds_mislead(spark: SparkSession, wanted: Wanted, read: Callable[[], DataFrame]) -> bool:
