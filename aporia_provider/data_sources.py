@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, SecretStr
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.locations import location_fault, uri_of
 from aporia_provider.vocabulary import Name, Vocabulary, one_of
 
 HIDDEN = "***"
@@ -62,10 +63,9 @@ class DataSource(Vocabulary):
         return list(cls.model_fields)
 
 
-def _no_login(path: str) -> str:
-    authority = path.partition("://")[2].partition("/")[0]
-    if "@" in authority:
-        raise ValueError("holds a login before its '@'; give the keys with an AWS connection instead")
+def _location(path: str) -> str:
+    if fault := location_fault(path):
+        raise ValueError(fault)
     return path
 
 
@@ -74,23 +74,21 @@ class S3DataSource(DataSource):
     Files on S3, or on a local disk.
 
     :param object_path: ``bucket/key``, ``s3://bucket/key``, ``s3a://bucket/key``, an absolute local path, or
-        ``file:///path``.
+        ``file:///path``, of which only the last is percent-encoded. ``*``, ``?``, ``[…]`` and ``{…}`` in the
+        paths of other formats than ``delta`` are patterns, unless a local file or folder has that very name.
     :param object_format: ``delta``, ``parquet``, ``csv`` or ``json``.
     """
 
     type = "s3"
     template_fields = (*DataSource.template_fields, "object_path", "object_format")
 
-    object_path: Annotated[Name, AfterValidator(_no_login)]
+    object_path: Annotated[Name, AfterValidator(_location)]
     object_format: Annotated[str, one_of("parquet", "csv", "json", "delta")]
 
     @property
     def uri(self) -> str:
-        """The path with its scheme: ``s3://bucket/key`` or ``file:///path``, without a trailing slash."""
-        path = re.sub(r"^s3[an]://", "s3://", self.object_path.strip()).rstrip("/")
-        if path.startswith(("s3://", "file://")):
-            return path
-        return f"file://{path}" if path.startswith("/") else f"s3://{path}"
+        """The path with its scheme, see :func:`aporia_provider.locations.uri_of`."""
+        return uri_of(self.object_path)
 
 
 class GlueDataSource(DataSource):

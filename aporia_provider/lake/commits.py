@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
 
 _AT_ONCE = 8
+_SPACE = re.compile(r"\s*")
 
 
 class LogExpiredError(NotFoundError):
@@ -125,18 +127,15 @@ def _read_s3(client: Any, uri: str, name: str, credentials: AwsCredentials) -> b
 
 def _parse(uri: str, version: int, content: bytes) -> Commit:
     try:
-        actions = [json.loads(line) for line in content.splitlines() if line.strip()]
-        info: dict[str, Any] = next(
-            (action["commitInfo"] for action in actions if "commitInfo" in action), {}
-        )
-        milliseconds = info.get("inCommitTimestamp", info.get("timestamp"))
+        actions = json_values(content)
+        info: dict[str, Any] = next(_of_kind("commitInfo", actions), {})
         return Commit(
             version=version,
-            timestamp=None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC),
+            timestamp=_time(info.get("inCommitTimestamp", info.get("timestamp"))),
             operation=info.get("operation"),
-            adds=tuple(_file(action["add"]) for action in actions if "add" in action),
-            removes=tuple(_file(action["remove"]) for action in actions if "remove" in action),
-            changes_metadata=any("metaData" in action for action in actions),
+            adds=tuple(map(_file, _of_kind("add", actions))),
+            removes=tuple(map(_file, _of_kind("remove", actions))),
+            changes_metadata=any(_of_kind("metaData", actions)),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValidationError(
@@ -144,12 +143,54 @@ def _parse(uri: str, version: int, content: bytes) -> Commit:
         ) from None
 
 
+def json_values(content: bytes) -> list[Any]:
+    """
+    The JSON values of a commit: usually one to a line, but readers accept any white space between them.
+
+    :raises ValueError: if there is anything else.
+    """
+    try:
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
+    except ValueError:
+        return list(_values_in(content.decode("utf-8-sig")))
+
+
+def _values_in(text: str) -> Iterator[Any]:
+    decoder, place = json.JSONDecoder(), 0
+    while rest := _SPACE.match(text, place):
+        if rest.end() == len(text):
+            return
+        value, place = decoder.raw_decode(text, rest.end())
+        yield value
+
+
+def _of_kind(kind: str, actions: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (action[kind] for action in actions if action.get(kind) is not None)
+
+
+def _time(milliseconds: Any) -> datetime | None:
+    """A time since 1970; None for what is none: the times of commits serve for display only."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
 def _file(action: Mapping[str, Any]) -> FileAction:
-    stats, vector = action.get("stats"), action.get("deletionVector")
+    vector = action.get("deletionVector")
     return FileAction(
         path=action["path"],
         data_change=bool(action.get("dataChange", True)),
         partition_values=action.get("partitionValues") or {},
-        stats=json.loads(stats) if stats else None,
+        stats=_statistics(action.get("stats")),
         deleted=int(vector["cardinality"]) if vector else 0,
     )
+
+
+def _statistics(text: str | None) -> Mapping[str, Any] | None:
+    """What a file's statistics say; None for those that cannot be read, as if there were none."""
+    try:
+        stats = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return stats if isinstance(stats, dict) else None

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.commits import Commit, commits_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
+from aporia_provider.lake.links import plain_path
 from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
 from aporia_provider.lake.statistics import FileStatistics
 
@@ -101,8 +103,14 @@ class DeltaLog:
     def _open(self, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable
 
-        place = self.uri if self.uri.startswith("s3://") else local_path(self.uri)
-        return DeltaTable(place, version=version, storage_options=self._options)
+        return DeltaTable(self._place, version=version, storage_options=self._options)
+
+    @property
+    def _place(self) -> str:
+        """The path as delta-rs takes it: it decodes those on S3."""
+        if not self.uri.startswith("s3://"):
+            return plain_path(local_path(self.uri))
+        return f"s3://{quote(self.uri.removeprefix('s3://'))}"
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

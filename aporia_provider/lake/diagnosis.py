@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from aporia_provider.errors import (
     AporiaError,
@@ -103,8 +103,8 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def local_path(uri: str) -> str:
-    """Path of ``file:///path``."""
-    return unquote(urlsplit(uri).path)
+    """Path of ``file:///path``, decoded."""
+    return unquote(uri.removeprefix("file://"))
 
 
 def refusal(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from aporia_provider.lake.bounds import greatest, least, seem_equal
 
@@ -182,10 +183,20 @@ def _deleted_rows(delta: DeltaTable, actions: pa.Table) -> Any:
     for batch in pa.RecordBatchReader.from_stream(delta.deletion_vectors()):
         kept = batch.column("selection_vector")
         gone = pc.list_parent_indices(kept).filter(pc.invert(pc.list_flatten(kept)))
-        counted.append(pa.table({"uri": batch.column("filepath").take(gone)}))
+        counted.append(pa.table({"uri": _decoded(batch.column("filepath")).take(gone)}))
     if not counted:
         return None
     sums = pa.concat_tables(counted).group_by("uri").aggregate([([], "count_all")])
-    uris = pc.binary_join_element_wise(delta.table_uri.rstrip("/"), actions["path"], "/")
-    found = pc.index_in(uris.cast(pa.large_string()), sums["uri"].combine_chunks())
+    uris = _decoded(actions["path"], unquote(delta.table_uri.rstrip("/")))
+    found = pc.index_in(uris, sums["uri"].combine_chunks())
     return pc.fill_null(sums["count_all"].take(found), 0)
+
+
+def _decoded(paths: Any, root: str | None = None) -> pa.Array:
+    """Paths without percent encoding, which writers and readers apply to different characters."""
+    import pyarrow as pa
+
+    decoded = [unquote(path) for path in paths.to_pylist()]
+    return pa.array(
+        [path if root is None or "://" in path else f"{root}/{path}" for path in decoded], pa.large_string()
+    )

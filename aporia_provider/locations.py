@@ -1,0 +1,87 @@
+"""The forms in which the place of data is written, and the URI that each form comes to."""
+
+from __future__ import annotations
+
+import re
+
+from aporia_provider.vocabulary import is_template
+
+_FORMS = "write s3://bucket/key, s3a://bucket/key, bucket/key, an absolute local path or file:///path"
+_S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
+_LOCAL = re.compile(r"file:(?://localhost(?=/)|//)?", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/*", re.IGNORECASE)
+_WINDOWS = re.compile(r"[a-z]:(?:[\\/]|$)|\\\\", re.IGNORECASE)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_ADVICE = {
+    "http": "write s3://bucket/key instead of the URL of an object",
+    "https": "write s3://bucket/key instead of the URL of an object",
+    "dbfs": "write the s3:// location that is mounted there (DESCRIBE DETAIL shows that of a table)",
+    "arn": "write s3://bucket/key, or the alias of an access point in place of the bucket",
+}
+
+
+def uri_of(path: str) -> str:
+    """
+    The URI of a path: ``s3://bucket/key`` or ``file:///path``, without a trailing slash.
+
+    A key of S3 is written as it is. In a local URI ``%`` begins an encoded byte, so that a ``%`` of a plain
+    path is encoded; nothing else is. Repeated slashes count as one.
+
+    :param path: A path in one of the forms that :func:`location_fault` accepts.
+    """
+    path = path.strip()
+    if path.startswith("/"):
+        return f"file://{_single_slashes(path.replace('%', '%25'))}"
+    if match := _LOCAL.match(path):
+        return f"file://{_single_slashes(path[match.end() :])}"
+    return f"s3://{_single_slashes(_S3.sub('', path, count=1))}"
+
+
+def location_fault(path: str) -> str | None:
+    """
+    Why no data can be read from a path, and what to write instead; None if its form is supported.
+
+    :param path: The path; one that holds a template is not judged. It may hold a secret, so the answer names
+        no more of it than a scheme or a bucket.
+    """
+    path = path.strip()
+    if is_template(path):
+        return None
+    if "@" in path.partition("://")[2].partition("/")[0]:
+        return "holds a login before its '@'; give the keys with an AWS connection instead"
+    if re.search(r"[\x00-\x1f\x7f]", path):
+        return "holds a control character, such as a line break"
+    if path.startswith("/"):
+        return None
+    if match := _LOCAL.match(path):
+        return None if path[match.end() :].startswith("/") else "names a host: a local URI is file:///path"
+    return _other_fault(path)
+
+
+def _other_fault(path: str) -> str | None:
+    """The fault of a path that is not local."""
+    if _WINDOWS.match(path):
+        return f"is a path of Windows, which cannot be read; {_FORMS}"
+    if path.startswith(("~", "./", "../")) or path in (".", ".."):
+        return f"is a relative path; {_FORMS}"
+    found = _S3.match(path)
+    scheme = _SCHEME.match(path)
+    if found is None and scheme is not None:
+        return _scheme_fault(scheme[1].lower())
+    bucket, _, key = _S3.sub("", path, count=1).partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        shown = "" if "@" in bucket else f" {bucket!r}"
+        return f"has no valid name of a bucket{shown}: these are of letters, digits, '.', '-' and '_'"
+    if {".", ".."} & set(key.split("/")):
+        return "has '.' or '..' as a part of its key: write the key itself"
+    return None
+
+
+def _scheme_fault(scheme: str) -> str:
+    if scheme in ("s3", "s3a", "s3n"):
+        return f"has {scheme}: without the two slashes; did you mean {scheme}://bucket/key?"
+    return f"has the scheme {scheme}:, which cannot be read; {_ADVICE.get(scheme, _FORMS)}"
+
+
+def _single_slashes(path: str) -> str:
+    return re.sub(r"/{2,}", "/", path).rstrip("/")
