@@ -7,17 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.data_sources import DataSource, S3DataSource, hide_secrets_in_url
 from aporia_provider.engine.expressions import check_select_expr, untouched_columns
+from aporia_provider.engine.paths import key_fault
 from aporia_provider.engine.read import columns as engine_columns
 from aporia_provider.engine.read import on_s3
-from aporia_provider.engine.session import EMBEDDED, is_embedded, spark_session
+from aporia_provider.engine.refusals import APACHE_SPARK
+from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
 from aporia_provider.errors import AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import diagnose
+from aporia_provider.lake.statistics import FileStatistics
 
 Columns = tuple[tuple[str, Any], ...]
+
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,9 @@ def inspect(
     """
     Find out what a data source is, without reading its data.
 
-    A Delta table without ``select_expr`` is known from its log. With expressions, and for other formats, the
-    engine analyses the columns; it opens no more than what tells their types.
+    A Delta table without ``select_expr`` is known from its log. With expressions, for other formats, and if
+    the log has something that the engine may be unable to read, the engine analyses the columns; it opens no
+    more than what tells their types.
 
     :param source: The data source; on S3.
     :param credentials: Whom to be on S3.
@@ -64,11 +70,16 @@ def inspect(
         raise ValidationError("Some expressions are not allowed", problems=faults)
     if source.object_format != "delta":
         return TableFacts(source.uri, _analyse(source, credentials, engine))
+    if is_embedded(engine) and (fault := key_fault(source)):
+        raise ValidationError(fault)
     log = DeltaLog(source.uri, credentials, version=version_wanted(source))
-    columns = log.metadata.columns
-    if source.select_expr:
-        columns = _analyse(source, credentials, engine)
-    return _facts(log, source, columns, nulls_of)
+    origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
+    wanted = {name: origins[name] for name in nulls_of if name in origins}
+    files = log.files(sorted(set(wanted.values())))
+    columns = _columns(log, files, source, credentials, engine)
+    counted = {name: files.null_count(origin) for name, origin in wanted.items()}
+    known = {name: nulls for name, nulls in counted.items() if nulls is not None}
+    return TableFacts(log.uri, columns, log.version, files.row_count, known)
 
 
 @contextmanager
@@ -82,18 +93,39 @@ def diagnosed(source: S3DataSource, credentials: AwsCredentials | None) -> Itera
         raise (found or error) from None
 
 
-def _analyse(source: S3DataSource, credentials: AwsCredentials | None, engine: str) -> Columns:
+def _columns(
+    log: DeltaLog,
+    files: FileStatistics,
+    source: S3DataSource,
+    credentials: AwsCredentials | None,
+    engine: str,
+) -> Columns:
+    """The columns of a Delta table, for which the engine is asked only if the log does not tell."""
+    outside, odd = files.outside, log.oddities()
+    if not (outside or odd or source.select_expr):
+        return log.metadata.columns
+    try:
+        columns = _analyse(source, credentials, engine, outside)
+    except ValidationError as error:
+        if not odd or outside:
+            raise
+        told = f"{error.message}. What is unusual of the table: {'; '.join(odd[:_MOST_TOLD])}"
+        raise ValidationError(told, problems=error.problems) from None
+    return columns if source.select_expr else log.metadata.columns
+
+
+def _analyse(
+    source: S3DataSource, credentials: AwsCredentials | None, engine: str, outside: Sequence[str] = ()
+) -> Columns:
+    embedded = is_embedded(engine)
     with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
-        return tuple(engine_columns(spark, source, embedded=is_embedded(engine)))
-
-
-def _facts(log: DeltaLog, source: S3DataSource, columns: Columns, nulls_of: Sequence[str]) -> TableFacts:
-    origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
-    wanted = {name: origins[name] for name in nulls_of if name in origins}
-    files = log.files(sorted(set(wanted.values())))
-    counted = {name: files.null_count(origin) for name, origin in wanted.items()}
-    known = {name: nulls for name, nulls in counted.items() if nulls is not None}
-    return TableFacts(log.uri, columns, log.version, files.row_count, known)
+        if outside and (embedded or is_sail(spark)):
+            raise ValidationError(
+                f"{source.uri} is a shallow clone: its log names files outside of its folder, such as "
+                f"{hide_secrets_in_url(outside[0])}. The embedded engine cannot read them. Make a deep clone, "
+                f"connect the table that it was cloned from, or {APACHE_SPARK}"
+            )
+        return tuple(engine_columns(spark, source, embedded=embedded))
 
 
 def version_wanted(source: S3DataSource) -> int | None:

@@ -11,7 +11,7 @@ from aporia_provider.columns.row_checks import RowCheck, row_checks
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.read import on_s3, read
 from aporia_provider.engine.rows import Counts, Found, counts
-from aporia_provider.engine.session import is_embedded, spark_session
+from aporia_provider.engine.session import is_embedded, is_sail, spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
 
@@ -40,7 +40,8 @@ def scan(
     key = dataset.id_column if dataset.id_column in dict(columns) else None
     with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
         embedded = is_embedded(engine)
-        frame = read(spark, source, embedded=embedded, sample_by=key, values_only=embedded)
+        values_only = embedded or is_sail(spark)
+        frame = read(spark, source, embedded=embedded, sample_by=key, values_only=values_only)
         found = counts(frame, source, checks, id_column=key)
     lines = [*_repeated(dataset, found), *_faulty(checks, found)]
     problems = [line for blocks, line in lines if blocks]

@@ -71,9 +71,3 @@ def _digest(frames: Sequence[DataFrame], columns: Sequence[str]) -> tuple[int, .
     wanted = ("count(*) AS rows", f"coalesce(sum({hashed}), 0) AS hashes")
     found: list[Any] = [frame.selectExpr(*wanted).collect()[0] for frame in frames]
     return tuple(sum(row[place] for row in found) for place in range(2))
-
-
-def takes_bounds_for_values(spark: SparkSession) -> bool:
-    """Whether an engine does so: whether it is Sail, which calls itself by a version of its own."""
-    # It answers with the version of Spark that it stands for elsewhere.
-    return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
-from aporia_provider.data_sources import HIDDEN, DataSource, S3DataSource, hide_secrets_in_url
+from aporia_provider.data_sources import HIDDEN, DataSource, S3DataSource
 from aporia_provider.engine.constants import BY_VALUES, by_values
-from aporia_provider.errors import (
-    AporiaError,
-    AuthenticationError,
-    NotFoundError,
-    TransientError,
-    ValidationError,
-)
+from aporia_provider.engine.paths import engine_path
+from aporia_provider.engine.refusals import engine_errors
+from aporia_provider.errors import NotFoundError, ValidationError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PARTS = 1_000_000
+_PATTERNS = ": '*', '?', '[' and '{' begin patterns there"
 
 _NEEDS = {
     "glue": "a catalogue of the engine",
@@ -31,26 +26,6 @@ _NEEDS = {
     "bigquery": "the connector for BigQuery",
     "snowflake": "the connector for Snowflake",
 }
-# Not the bare numbers: stages, tasks and paths have numbers, too.
-_STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
-_KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
-    (
-        rf"{_STATUS}403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken",
-        AuthenticationError,
-    ),
-    (
-        rf"tcp connect|dns error|lookup address|refused|timed? ?out|SlowDown|{_STATUS}50[234]\b|UNAVAILABLE",
-        TransientError,
-    ),
-    (
-        rf"NoSuchBucket|PATH_NOT_FOUND|FILE_NOT_EXIST|No commit files|No such file|{_STATUS}404\b"
-        "|DELTA_TABLE_NOT_FOUND",
-        NotFoundError,
-    ),
-)
-_STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
-_CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
-_RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
 
 
 def read(
@@ -80,9 +55,11 @@ def read(
         options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
         if values_only:
             options |= BY_VALUES
-        frame = spark.read.format(source.object_format).options(**options).load(_path(source, embedded))
+        path = engine_path(spark, source, embedded)
+        frame = spark.read.format(source.object_format).options(**options).load(path)
         if not frame.columns:
-            raise NotFoundError(f"There are no {source.object_format} files at {source.uri}")
+            told = _PATTERNS if source.uri.startswith("s3://") and re.search(r"[*?[{]", source.uri) else ""
+            raise NotFoundError(f"There are no {source.object_format} files at {source.uri}{told}")
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
         if values_only:
@@ -121,17 +98,6 @@ def why_unread(source: DataSource) -> str:
     )
 
 
-@contextmanager
-def engine_errors(source: DataSource) -> Iterator[None]:
-    """Turn errors of the engine into ours, in its own words but for secrets."""
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except PySparkException as error:
-        raise _explain(error, getattr(source, "uri", source.type)) from None
-
-
 def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:
     # Not DataFrame.sample(): a sync that is repeated has to see the same rows, and Sail heeds no seed.
     # In an order of their own: Spark sorts the columns of JSON, Sail does not.
@@ -144,27 +110,3 @@ def _hashable(frame: DataFrame) -> list[str]:
     fields = frame.schema.jsonValue()["fields"]
     plain = [field["name"] for field in fields if not isinstance(field["type"], dict)]
     return plain or [field["name"] for field in fields]
-
-
-def _explain(error: Exception, place: str) -> AporiaError:
-    text = _STACK.sub("", str(error)).strip() or type(error).__name__
-    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
-    return kind(f"{place} could not be read: {_first_line(text)}")
-
-
-def _first_line(text: str) -> str:
-    line = text.splitlines()[0]
-    # Apache Spark says first that a job failed, and last why.
-    if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
-        line = causes[-1]
-    # What reaches a Python function inside the engine is told at the end of its traceback.
-    elif "Python worker" in line and (raised := _RAISED.findall(text)):
-        line = raised[-1]
-    line = hide_secrets_in_url(line.strip())
-    # The parser of the embedded engine lists every token it knows.
-    line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
-    return line if len(line) <= 300 else f"{line[:297]}..."
-
-
-def _path(source: S3DataSource, embedded: bool) -> str:
-    return source.uri if embedded else re.sub(r"^s3://", "s3a://", source.uri)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aporia_provider.columns.row_checks import RowCheck
 from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import DataSource
-from aporia_provider.engine.read import engine_errors
+from aporia_provider.engine.refusals import engine_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

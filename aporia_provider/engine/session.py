@@ -67,6 +67,15 @@ def is_embedded(engine: str) -> bool:
     return engine == EMBEDDED
 
 
+def is_sail(spark: SparkSession) -> bool:
+    """
+    Whether the engine of a session is Sail, which the embedded engine is.
+
+    It answers with the version of Spark that it stands for, but calls itself by its own.
+    """
+    return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)
+
+
 def _need(module: str, what: str) -> None:
     if importlib.util.find_spec(module) is None:
         raise ValidationError(f"{what} needs {module}, which is not installed: {_INSTALL}")

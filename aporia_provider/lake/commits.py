@@ -82,7 +82,7 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
     """
     if until < since:
         raise ValidationError(f"{uri} is at version {until}, but version {since} was seen: it was made anew")
-    read = _reader(uri, credentials)
+    read = reader(uri, credentials)
 
     def one(version: int) -> Commit:
         content = read(f"_delta_log/{version:020}.json")
@@ -94,7 +94,7 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
         return list(pool.map(one, range(since + 1, until + 1)))
 
 
-def _reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
+def reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
     """
     A function that reads a file of the table, or answers ``None`` if there is none.
 

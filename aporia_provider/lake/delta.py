@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,16 +12,20 @@ from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.commits import Commit, commits_since
+from aporia_provider.lake.copies import copied_log
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
-from aporia_provider.lake.links import plain_path
+from aporia_provider.lake.log_files import LogFiles
 from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
+from aporia_provider.lake.oddities import odd_entries, odd_features, odd_types
 from aporia_provider.lake.statistics import FileStatistics
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _MAPPING = "delta.columnMapping.mode"
+# What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
+_AVOIDABLE = re.compile("didn't find any checkpoints|Malformed JSON|Json error")
 
 
 class DeltaLog:
@@ -92,6 +97,20 @@ class DeltaLog:
         with self._explained():
             return commits_since(self.uri, self._credentials, since, self.version)
 
+    def oddities(self) -> list[str]:
+        """
+        What is unusual in the log, in words: an engine may be unable to read what delta-rs reads.
+
+        Reads the commits since the last checkpoint.
+        """
+        with self._explained():
+            files = LogFiles(self.uri, self._credentials, self.version)
+            return [
+                *odd_features(self.metadata.reader_features),
+                *odd_types(self.metadata.columns),
+                *odd_entries(files),
+            ]
+
     def at(self, version: int) -> DeltaLog:
         """The same table at another version."""
         return DeltaLog(self.uri, self._credentials, version=version)
@@ -102,15 +121,17 @@ class DeltaLog:
 
     def _open(self, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
-        return DeltaTable(self._place, version=version, storage_options=self._options)
-
-    @property
-    def _place(self) -> str:
-        """The path as delta-rs takes it: it decodes those on S3."""
-        if not self.uri.startswith("s3://"):
-            return plain_path(local_path(self.uri))
-        return f"s3://{quote(self.uri.removeprefix('s3://'))}"
+        if (place := _place(self.uri)) is not None:
+            try:
+                return DeltaTable(place, version=version, storage_options=self._options)
+            except DeltaError as error:
+                if not _AVOIDABLE.search(str(error)):
+                    raise
+        # The folder lasts as long as it is referred to.
+        self._copy = copied_log(self.uri, self._credentials)
+        return DeltaTable(self._copy.name, version=version)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -122,6 +143,14 @@ class DeltaLog:
             raise
         except (DeltaError, OSError, ValueError) as error:
             raise explain(error, self.uri, self._credentials) from None
+
+
+def _place(uri: str) -> str | None:
+    """The path as delta-rs takes it; None if it would read another: it decodes some of them twice."""
+    if uri.startswith("s3://"):
+        return None if re.search("%[0-9A-Fa-f]{2}", uri) else f"s3://{quote(uri.removeprefix('s3://'))}"
+    path = local_path(uri)
+    return None if "%" in path or "\\" in path else path
 
 
 def plain_type(type_: Any) -> Any:

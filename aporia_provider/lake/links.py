@@ -1,8 +1,8 @@
 """
-Plain names for local folders whose names have special characters.
+Plain names of local folders whose names have special characters.
 
-delta-rs decodes percent signs in local paths and takes backslashes for slashes, and the embedded engine
-encodes the paths of Delta tables without decoding them again. A symbolic link has a name that neither changes.
+The embedded engine encodes the path of a Delta table without decoding it again, so that it does not find a
+folder with a special character in its name. A symbolic link to the folder has a plain name.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from aporia_provider.lake.metadata import TableMetadata
+
+
+_ABSOLUTE = re.compile(r"/|[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class FileStatistics:
     def file_count(self) -> int:
         """How many data files the table has."""
         return len(self.table)
+
+    @property
+    def outside(self) -> list[str]:
+        """Files that the log names by absolute paths, as that of a shallow clone does."""
+        return [path for path in self.table["path"].to_pylist() if _ABSOLUTE.match(path)]
 
     @property
     def row_count(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from sqlalchemy import select
@@ -18,9 +19,12 @@ from aporia_provider.backend.sync.records import Records
 from aporia_provider.backend.sync.work import Desk, Result, Seen, Subject
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.tables import DatasetRow, ModelRow, utc_now
+from aporia_provider.engine.refusals import StatisticsError
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
+
+log = logging.getLogger(__name__)
 
 
 class Run:
@@ -88,4 +92,18 @@ def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
     ]
     if role in (SERVING, ACTUALS) and SERVING in desk.subject.readable:
         parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
-    return [part for owner, part, work in parts if records.sync(owner, part, work, full)]
+    return [part for owner, part, work in parts if records.sync(owner, part, _retried(desk, work), full)]
+
+
+def _retried(desk: Desk, work: Callable[[Seen], Result | None]) -> Callable[[Seen], Result | None]:
+    """The work, done again without the statistics in the logs if the engine cannot read those."""
+
+    def do(seen: Seen) -> Result | None:
+        try:
+            return work(seen)
+        except StatisticsError as error:
+            log.warning("%s: all files are read", error.message)
+            desk.read_values_only()
+            return work(seen)
+
+    return do

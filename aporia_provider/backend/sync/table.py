@@ -18,7 +18,8 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
 from aporia_provider.engine.labels import IdRange, id_range, within
 from aporia_provider.engine.profiling import grids_of, profile_frame, projected
-from aporia_provider.engine.read import engine_errors, on_s3, read
+from aporia_provider.engine.read import on_s3, read
+from aporia_provider.engine.refusals import engine_errors
 from aporia_provider.engine.session import is_embedded
 from aporia_provider.engine.times import between
 from aporia_provider.errors import ValidationError
@@ -47,11 +48,19 @@ class ConnectedTable:
     :param dataset: The dataset.
     :param credentials: Whom to be on S3.
     :param engine: The engine that will read it.
+    :param values_only: Whether it is always read without the statistics in its log.
     :raises aporia_provider.errors.ValidationError: if the dataset is not one that can be read.
     """
 
-    def __init__(self, dataset: DatasetConnection, credentials: AwsCredentials | None, engine: str) -> None:
+    def __init__(
+        self,
+        dataset: DatasetConnection,
+        credentials: AwsCredentials | None,
+        engine: str,
+        values_only: bool = False,
+    ) -> None:
         self.dataset = dataset
+        self._values_only = values_only
         self.source = on_s3(dataset.data_source)
         if faults := check_select_expr(self.source.select_expr or []):
             raise ValidationError("Some expressions are not allowed", problems=faults)
@@ -135,6 +144,7 @@ class ConnectedTable:
         :param values_only: See :func:`aporia_provider.engine.read.read`.
         :raises aporia_provider.errors.AporiaError: if it cannot be read.
         """
+        values_only = values_only or self._values_only
         pinned = self.log.version if self.log is not None and version is None else version
         if (pinned, values_only) not in self._frames:
             self._frames[pinned, values_only] = self._read(spark, pinned, values_only)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.files import Wanted, columns_in_files, rows_of
-from aporia_provider.engine.constants import hold_the_same, stored, takes_bounds_for_values
+from aporia_provider.engine.constants import hold_the_same, stored
+from aporia_provider.engine.session import is_sail
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -25,7 +26,7 @@ def bounds_mislead(spark: SparkSession, wanted: Wanted, read: Callable[[], DataF
     from pyspark.errors import PySparkException
 
     doubtful = wanted.files.doubtful(wanted.columns)
-    if not doubtful or not takes_bounds_for_values(spark):
+    if not doubtful or not is_sail(spark):
         return False
     if wanted.place is None:
         return True

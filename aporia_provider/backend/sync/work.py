@@ -134,6 +134,7 @@ class Desk:
         self._engine = engine
         self._stack = ExitStack()
         self._tables: dict[str, ConnectedTable] = {}
+        self._values_only = False
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -144,11 +145,16 @@ class Desk:
         """Work with new grids from now on."""
         self.subject = replace(self.subject, baseline=baseline)
 
+    def read_values_only(self) -> None:
+        """Read all tables anew from now on, without the statistics in their logs."""
+        self._values_only = True
+        self._tables.clear()
+
     def table(self, role: str) -> ConnectedTable:
         """The table of a dataset, the same at every call."""
         if role not in self._tables:
             dataset = self.subject.datasets[role]
-            self._tables[role] = ConnectedTable(dataset, self._credentials, self._engine)
+            self._tables[role] = ConnectedTable(dataset, self._credentials, self._engine, self._values_only)
         return self._tables[role]
 
     def positions(self, *roles: str) -> dict[str, Position]:

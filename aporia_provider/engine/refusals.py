@@ -1,0 +1,161 @@
+"""What an engine refuses, in words that say what is wrong with a table and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from aporia_provider.data_sources import DataSource, hide_secrets_in_url
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
+
+APACHE_SPARK = "read it with Apache Spark (engine sc://host:port)"
+_LONGEST = 300
+# Not the bare numbers: stages, tasks and paths have numbers, too.
+_STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
+_KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
+    (
+        rf"{_STATUS}403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken",
+        AuthenticationError,
+    ),
+    (
+        rf"tcp connect|dns error|lookup address|refused|timed? ?out|SlowDown|{_STATUS}50[234]\b|UNAVAILABLE",
+        TransientError,
+    ),
+    (
+        rf"NoSuchBucket|PATH_NOT_FOUND|FILE_NOT_EXIST|No commit files|No such file|{_STATUS}404\b"
+        "|DELTA_TABLE_NOT_FOUND",
+        NotFoundError,
+    ),
+)
+_STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
+_CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
+_RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
+
+
+_CHECKPOINT = "Write a checkpoint (DeltaTable.create_checkpoint of the package deltalake)"
+_NO_STATISTICS = "|".join(
+    (
+        r"EOF while parsing an? \w+ at line",
+        r"expected value at line",
+        r"invalid number at line",
+        r"invalid (?:type|length|value).*(?:PartialStats|i64).* at line",
+        r"duplicate field .* at line",
+        r"Encountered unexpected '.' whilst parsing",
+        r"Truncated record whilst reading",
+        r"expected \{ got",
+        r"whilst decoding field '(?:minValues|maxValues|nullCount)'",
+        r"all columns in a record batch must have the same length",
+    )
+)
+
+
+class StatisticsError(ValidationError):
+    """The statistics of files in a Delta log are no valid JSON, or of a wrong form."""
+
+
+class _Known(NamedTuple):
+    """An error of the embedded engine in reading a Delta table: how to recognise it, and what it means."""
+
+    pattern: str
+    meaning: str
+    kind: type[AporiaError] = ValidationError
+
+
+_KNOWN = (
+    _Known(
+        r"Failed to fetch metadata for file (\S+): .*Object at location .*not found",
+        r"its log names the data file \1, which is not there. Restore it, or remove it from the log "
+        "(FSCK REPAIR TABLE, or DeltaTable.repair of the package deltalake)",
+        NotFoundError,
+    ),
+    _Known(
+        r"Failed to fetch metadata for file (\S+): .*(?:Corrupt footer|range was invalid)",
+        r"the data file \1 is no whole Parquet file, or not of the size that its log says. Write it anew",
+    ),
+    _Known(
+        r"^No such file or directory \(os error 2\)",
+        "its log names a deletion vector that is not there. Restore it, or write the file anew",
+        NotFoundError,
+    ),
+    _Known(
+        r"Invalid JSON in log record, version=(\d+), Error at line (\d+)",
+        r"line \2 of version \1 of its log is an entry that the embedded engine does not know. "
+        f"{_CHECKPOINT}, after which that version is not read any more, or {APACHE_SPARK}",
+    ),
+    _Known(
+        r"Missing commit file: expected (?:final )?version (\d+)",
+        r"its log lacks version \1, and the embedded engine finds no checkpoint in place of it. "
+        f"{_CHECKPOINT}, or delete _delta_log/_last_checkpoint if the version it names does not exist",
+    ),
+    _Known(_NO_STATISTICS, "the statistics of a file in its log are no valid JSON", StatisticsError),
+    _Known(
+        "untagged enum DataType",
+        "a column has a type that the embedded engine does not know, such as void. "
+        f"Drop the column or give it another type, or {APACHE_SPARK}",
+    ),
+    _Known(
+        "Encountered object with invalid path",
+        "its log names files by absolute or invalid paths, as that of a shallow clone does. "
+        f"Make a deep clone of it, or {APACHE_SPARK}",
+    ),
+    _Known(
+        "requires unsupported reader features|catalog-managed Delta tables|not support reader version",
+        f"it needs features that the embedded engine does not have: {APACHE_SPARK}",
+    ),
+)
+
+
+@contextmanager
+def engine_errors(source: DataSource) -> Iterator[None]:
+    """
+    Turn errors of the engine into ours. Known ones are explained, others told in its words but for secrets.
+
+    :raises StatisticsError: if it cannot read the statistics in a log; it can do without them, see
+        ``values_only`` of :func:`aporia_provider.engine.read.read`.
+    """
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        raise _explain(error, source) from None
+
+
+def _explain(error: Exception, source: DataSource) -> AporiaError:
+    place = getattr(source, "uri", source.type)
+    text = _STACK.sub("", str(error)).strip() or type(error).__name__
+    for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
+        if found := re.search(known.pattern, text):
+            return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
+    return kind(f"{place} could not be read: {_first_line(text)}")
+
+
+def _first_line(text: str) -> str:
+    line = text.splitlines()[0]
+    # Apache Spark says first that a job failed, and last why.
+    if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
+        line = causes[-1]
+    # What reaches a Python function inside the engine is told at the end of its traceback.
+    elif "Python worker" in line and (raised := _RAISED.findall(text)):
+        line = raised[-1]
+    line = hide_secrets_in_url(line.strip())
+    # The parser of the embedded engine lists every token it knows.
+    line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
+    return _cut(line)
+
+
+def _cut(line: str) -> str:
+    """A line without its middle if it is long: the reason may be told at either end."""
+    if len(line) <= _LONGEST:
+        return line
+    half = (_LONGEST - 5) // 2
+    return f"{line[:half]} ... {line[-half:]}"

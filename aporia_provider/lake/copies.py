@@ -1,0 +1,137 @@
+"""
+Copies of tables' logs, for delta-rs to read where it cannot take the original.
+
+delta-rs decodes the percent signs of some paths twice, takes backslashes for slashes, and does not open a
+table whose ``_last_checkpoint`` names a checkpoint that is not there, nor some whose log has statistics
+that are no JSON. A copy has none of these.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
+from aporia_provider.lake.log_files import log_names
+
+_LOG, _HINT = "_delta_log", "_last_checkpoint"
+_AT_ONCE = 8
+
+Folder = tempfile.TemporaryDirectory[str]
+
+
+def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
+    """
+    A folder with the log of a table as it is at present, but for its ``_last_checkpoint`` and for statistics
+    that are no JSON.
+
+    Of a local table it has links to everything else, of one on S3 nothing but the log.
+
+    :param uri: The table.
+    :param credentials: Whom to be on S3.
+    :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+    """
+    made = tempfile.TemporaryDirectory(prefix="aporia-log-")
+    root = Path(made.name)
+    (root / _LOG).mkdir()
+    if uri.startswith("s3://"):
+        _download(uri, credentials, root)
+    else:
+        table = Path(local_path(uri))
+        _link(table, root)
+        _link(table / _LOG, root / _LOG)
+    for path in (root / _LOG).iterdir():
+        if path.suffix == ".json":
+            _clean_commit(path)
+        elif ".checkpoint" in path.name:
+            _clean_checkpoint(path)
+    return made
+
+
+def _clean_commit(path: Path) -> None:
+    lines = path.read_bytes().splitlines()
+    cleaned = list(map(_without_odd_statistics, lines))
+    if cleaned != lines:
+        # It may be a link.
+        path.unlink()
+        path.write_bytes(b"\n".join(cleaned))
+
+
+def _clean_checkpoint(path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError):
+        # delta-rs says what is wrong with it.
+        return
+    add = table["add"].combine_chunks() if "add" in table.column_names else None
+    if add is None or (place := add.type.get_field_index("stats")) < 0:
+        return
+    stats = add.field(place).to_pylist()
+    cleaned = [text if _is_object(text) else None for text in stats]
+    if cleaned != stats:
+        parts = [add.field(index) for index in range(add.type.num_fields)]
+        parts[place] = pa.array(cleaned, parts[place].type)
+        struct = pa.StructArray.from_arrays(parts, fields=list(add.type), mask=add.is_null())
+        path.unlink()
+        parquet.write_table(table.set_column(table.column_names.index("add"), "add", struct), path)
+
+
+def _without_odd_statistics(line: bytes) -> bytes:
+    if b'"stats"' not in line:
+        return line
+    try:
+        action = json.loads(line)
+        (values,) = action.values()
+    except (ValueError, AttributeError):
+        return line
+    if not isinstance(values, dict) or _is_object(values.get("stats")):
+        return line
+    return json.dumps({kind: {**values, "stats": None} for kind in action}).encode()
+
+
+def _is_object(stats: Any) -> bool:
+    """Whether statistics are a JSON object, or there are none; Python takes NaN, JSON does not."""
+    if stats is None:
+        return True
+    try:
+        return isinstance(json.loads(stats, parse_constant=_refuse), dict)
+    except (ValueError, TypeError):
+        return False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _link(source: Path, target: Path) -> None:
+    for entry in source.iterdir():
+        if entry.name not in (_LOG, _HINT):
+            (target / entry.name).symlink_to(entry)
+
+
+def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, key = split(uri)
+    prefix = f"{key}/{_LOG}/".lstrip("/")
+    client = credentials.client()
+    try:
+        names = [name for name in log_names(uri, credentials) if name and not name.endswith(("/", _HINT))]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda name: _fetch(client, bucket, prefix + name, root / _LOG / name), names))
+    except ClientError as error:
+        raise refusal(error, bucket, prefix, "s3:GetObject", credentials) or error from None
+    except BotoCoreError as error:
+        raise unanswered(uri, credentials, error) from None
+
+
+def _fetch(client: Any, bucket: str, key: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -1,0 +1,122 @@
+"""What is unusual in the log of a Delta table, so that an engine may not read what delta-rs reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any
+
+from aporia_provider.lake.commits import json_values
+from aporia_provider.lake.log_files import LogFiles
+
+READER_FEATURES = frozenset(
+    {
+        "columnMapping",
+        "deletionVectors",
+        "timestampNtz",
+        "typeWidening",
+        "typeWidening-preview",
+        "v2Checkpoint",
+        "vacuumProtocolCheck",
+    }
+)
+"""Reader features that the embedded engine knows."""
+_AT_ONCE = 8
+_ACTIONS = frozenset(
+    {
+        "add",
+        "cdc",
+        "checkpointMetadata",
+        "commitInfo",
+        "domainMetadata",
+        "metaData",
+        "protocol",
+        "remove",
+        "sidecar",
+        "txn",
+    }
+)
+_LEVELS = (None, "Serializable", "WriteSerializable", "SnapshotIsolation")
+_INFO: Mapping[str, type] = {
+    "timestamp": int,
+    "inCommitTimestamp": int,
+    "readVersion": int,
+    "isBlindAppend": bool,
+    "operationParameters": dict,
+    "operation": str,
+    "userId": str,
+    "userName": str,
+    "userMetadata": str,
+    "engineInfo": str,
+}
+# These are most of a log, and delta-rs has read them.
+_FILES = re.compile(rb'\s*\{\s*"(?:add|remove)"\s*:\s*\{')
+
+
+def odd_features(features: tuple[str, ...]) -> Iterator[str]:
+    """Reader features that the embedded engine may not know, as what a table has."""
+    for name in features:
+        if name not in READER_FEATURES:
+            yield f"its protocol needs the reader feature {name}"
+
+
+def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
+    """Columns without values, as what a table has."""
+    for name, type_ in columns:
+        if re.search('"(?:void|null)"', json.dumps(_types_in(type_))):
+            yield f"its column {name!r} is of type void: drop it, or give it another type"
+
+
+def odd_entries(files: LogFiles) -> Iterator[str]:
+    """
+    Entries of the commits since the last checkpoint that the embedded engine may not know.
+
+    :param files: The files of the log.
+    """
+    yield from files.odd_checkpoints()
+    versions = list(files.commits_to_read())
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        contents = pool.map(files.read_commit, versions)
+        yield from chain.from_iterable(map(_odd_in_commit, versions, contents))
+
+
+def _odd_in_commit(version: int, content: bytes | None) -> Iterator[str]:
+    lines = (content or b"").splitlines()
+    rest = b"\n".join(line for line in lines if not _FILES.match(line))
+    try:
+        values = json_values(rest)
+    except ValueError:
+        # Files that are written over several lines.
+        return
+    for action in values:
+        if (found := _odd_action(action)) is not None:
+            yield f"version {version} of its log has {found}"
+
+
+def _odd_action(action: Any) -> str | None:
+    if not isinstance(action, dict) or len(action) != 1:
+        return "an entry that is not one action"
+    ((kind, value),) = action.items()
+    if kind not in _ACTIONS or not isinstance(value, dict):
+        return f"the unknown entry {kind!r}"
+    return _odd_info(value) if kind == "commitInfo" else None
+
+
+def _odd_info(info: Mapping[str, Any]) -> str | None:
+    for name, type_ in _INFO.items():
+        value = info.get(name)
+        if value is not None and type(value) is not type_:
+            return f"a commitInfo whose {name} is no {type_.__name__}"
+    if info.get("isolationLevel") not in _LEVELS:
+        return "a commitInfo of an unknown isolationLevel"
+    return None
+
+
+def _types_in(type_: Any) -> Any:
+    """A type without the names of its fields, which may be anything."""
+    if isinstance(type_, dict):
+        return [_types_in(part) for key, part in type_.items() if key not in ("name", "metadata")]
+    return [_types_in(part) for part in type_] if isinstance(type_, list) else type_
