@@ -122,8 +122,8 @@ def _analyse(
         if outside and (embedded or is_sail(spark)):
             raise ValidationError(
                 f"{source.uri} is a shallow clone: its log names files outside of its folder, such as "
-                f"{hide_secrets_in_url(outside[0])}. The embedded engine cannot read them. Make a deep clone, "
-                f"connect the table that it was cloned from, or {APACHE_SPARK}"
+                f"{hide_secrets_in_url(outside[0])}. The embedded engine cannot read them. "
+                f"Make a deep clone, connect the table that it was cloned from, or {APACHE_SPARK}"
             )
         return tuple(engine_columns(spark, source, embedded=embedded))
 
