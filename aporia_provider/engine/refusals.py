@@ -61,6 +61,10 @@ class StatisticsError(ValidationError):
     """The statistics of files in a Delta log are no valid JSON, or of a wrong form."""
 
 
+class BehindCheckpointError(ValidationError):
+    """A version of a Delta table is older than its last checkpoint; a newer one can be read."""
+
+
 class _Known(NamedTuple):
     """An error of the embedded engine in reading a Delta table: how to recognise it, and what it means."""
 
@@ -91,9 +95,10 @@ _KNOWN = (
         f"{_CHECKPOINT}, after which that version is not read any more, or {APACHE_SPARK}",
     ),
     _Known(
-        r"Missing commit file: expected (?:final )?version (\d+)",
-        r"its log lacks version \1, and the embedded engine finds no checkpoint in place of it. "
-        f"{_CHECKPOINT}, or delete _delta_log/_last_checkpoint if the version it names does not exist",
+        r"Missing commit file",
+        "the embedded engine reads only versions since the checkpoint that _delta_log/_last_checkpoint names. "
+        f"Read the latest version, delete that file if it names what is not there, or {APACHE_SPARK}",
+        BehindCheckpointError,
     ),
     _Known(_NO_STATISTICS, "the statistics of a file in its log are no valid JSON", StatisticsError),
     _Known(

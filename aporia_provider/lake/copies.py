@@ -16,7 +16,6 @@ from typing import Any
 
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
-from aporia_provider.lake.log_files import log_names
 
 _LOG, _HINT = "_delta_log", "_last_checkpoint"
 _AT_ONCE = 8
@@ -123,13 +122,19 @@ def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
     prefix = f"{key}/{_LOG}/".lstrip("/")
     client = credentials.client()
     try:
-        names = [name for name in log_names(uri, credentials) if name and not name.endswith(("/", _HINT))]
+        names = _names(client, bucket, prefix)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda name: _fetch(client, bucket, prefix + name, root / _LOG / name), names))
     except ClientError as error:
         raise refusal(error, bucket, prefix, "s3:GetObject", credentials) or error from None
     except BotoCoreError as error:
         raise unanswered(uri, credentials, error) from None
+
+
+def _names(client: Any, bucket: str, prefix: str) -> list[str]:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    names = [entry["Key"].removeprefix(prefix) for page in pages for entry in page.get("Contents", [])]
+    return [name for name in names if name and not name.endswith(("/", _HINT))]
 
 
 def _fetch(client: Any, bucket: str, key: str, path: Path) -> None:

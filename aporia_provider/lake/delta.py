@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
-from aporia_provider.lake.commits import Commit, commits_since
+from aporia_provider.lake.commits import Commit, commits_since, reader
 from aporia_provider.lake.copies import copied_log
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
-from aporia_provider.lake.log_files import LogFiles
 from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
 from aporia_provider.lake.oddities import odd_entries, odd_features, odd_types
 from aporia_provider.lake.statistics import FileStatistics
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 
 _MAPPING = "delta.columnMapping.mode"
 # What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
-_AVOIDABLE = re.compile("didn't find any checkpoints|Malformed JSON|Json error")
+_NO_CHECKPOINT = "didn't find any checkpoints"
+_AVOIDABLE = re.compile(f"{_NO_CHECKPOINT}|Malformed JSON|Json error")
 
 
 class DeltaLog:
@@ -46,6 +46,7 @@ class DeltaLog:
     ) -> None:
         self.uri = uri.rstrip("/")
         self._credentials = credentials or AwsCredentials()
+        self._odd_checkpoint: tuple[str, ...] = ()
         with self._explained():
             self._table = self._open(version)
 
@@ -104,12 +105,31 @@ class DeltaLog:
         Reads the commits since the last checkpoint.
         """
         with self._explained():
-            files = LogFiles(self.uri, self._credentials, self.version)
             return [
                 *odd_features(self.metadata.reader_features),
                 *odd_types(self.metadata.columns),
-                *odd_entries(files),
+                *self._odd_checkpoint,
+                *odd_entries(self._reader(), self.version),
             ]
+
+    def _reader(self) -> Callable[[str], bytes | None]:
+        """A function that reads a file of the table."""
+        from deltalake.fs import DeltaStorageHandler
+
+        place = _place(self.uri)
+        if place is None or not place.startswith("s3://"):
+            return reader(self.uri, self._credentials)
+        # It takes longer to make a client of boto3 than to open the table.
+        files = DeltaStorageHandler(place, self._options)
+
+        def read(name: str) -> bytes | None:
+            try:
+                content: bytes = files.open_input_file(name).read()
+            except FileNotFoundError:
+                return None
+            return content
+
+        return read
 
     def at(self, version: int) -> DeltaLog:
         """The same table at another version."""
@@ -127,8 +147,10 @@ class DeltaLog:
             try:
                 return DeltaTable(place, version=version, storage_options=self._options)
             except DeltaError as error:
-                if not _AVOIDABLE.search(str(error)):
+                if not (found := _AVOIDABLE.search(str(error))):
                     raise
+                if found[0] == _NO_CHECKPOINT:
+                    self._odd_checkpoint = ("its _last_checkpoint names a checkpoint that is not there",)
         # The folder lasts as long as it is referred to.
         self._copy = copied_log(self.uri, self._credentials)
         return DeltaTable(self._copy.name, version=version)

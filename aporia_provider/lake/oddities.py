@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
 from aporia_provider.lake.commits import json_values
-from aporia_provider.lake.log_files import LogFiles
+
+Read = Callable[[str], bytes | None]
 
 READER_FEATURES = frozenset(
     {
@@ -25,6 +26,7 @@ READER_FEATURES = frozenset(
 )
 """Reader features that the embedded engine knows."""
 _AT_ONCE = 8
+_MOST_COMMITS = 1000
 _ACTIONS = frozenset(
     {
         "add",
@@ -70,17 +72,32 @@ def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
             yield f"its column {name!r} is of type void: drop it, or give it another type"
 
 
-def odd_entries(files: LogFiles) -> Iterator[str]:
+def odd_entries(read: Read, version: int) -> Iterator[str]:
     """
-    Entries of the commits since the last checkpoint that the embedded engine may not know.
+    What the embedded engine may not know in the log, or not find.
 
-    :param files: The files of the log.
+    :param read: Reads a file of the table, by its name; None if it is not there.
+    :param version: Version at which the table is read.
     """
-    yield from files.odd_checkpoints()
-    versions = list(files.commits_to_read())
+    hint = _last_checkpoint(read)
+    base = hint["version"] if hint else -1
+    if base > version:
+        yield f"its last checkpoint is of version {base}, which is later"
+        base = -1
+    if hint and hint.get("parts") == 1:
+        yield f"its checkpoint of version {base} has one part, but the name of several"
+    versions = range(max(base + 1, version + 1 - _MOST_COMMITS), version + 1)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        contents = pool.map(files.read_commit, versions)
+        contents = pool.map(lambda number: read(f"_delta_log/{number:020}.json"), versions)
         yield from chain.from_iterable(map(_odd_in_commit, versions, contents))
+
+
+def _last_checkpoint(read: Read) -> dict[str, Any] | None:
+    try:
+        hint = json.loads(read("_delta_log/_last_checkpoint") or b"null")
+    except ValueError:
+        return None
+    return hint if isinstance(hint, dict) and isinstance(hint.get("version"), int) else None
 
 
 def _odd_in_commit(version: int, content: bytes | None) -> Iterator[str]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
-from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.log_files import LogFiles
 from tests.conftest import S3
 from tests.lake import logs
 from tests.lake.test_delta import credentials
@@ -68,52 +67,48 @@ def test_types_by_their_names_only(tmp_path: Path) -> None:
 
 
 class TestCheckpoints:
-    def files(self, folder: Path, version: int = 5) -> LogFiles:
-        return LogFiles(f"file://{folder}", AwsCredentials(), version)
+    def log(self, folder: Path, commits: int = 6, **hint: Any) -> DeltaLog:
+        for version in range(commits):
+            logs.commit(folder, version, BEGIN if version == 0 else [{"strange": {}}])
+        if hint:
+            (folder / "_delta_log" / "_last_checkpoint").write_text(json.dumps({"size": 3, **hint}))
+        return DeltaLog(f"file://{folder}")
 
-    def log(self, folder: Path, *checkpoints: str, hint: int | None = None) -> None:
-        for version in range(6):
-            logs.commit(folder, version, BEGIN if version == 0 else [])
-        for name in checkpoints:
-            (folder / "_delta_log" / f"{3:020}.checkpoint{name}").touch()
-        if hint is not None:
-            (folder / "_delta_log" / "_last_checkpoint").write_text(json.dumps({"version": hint, "size": 3}))
+    def test_commits_before_are_not_read(self, tmp_path: Path) -> None:
+        self.log(tmp_path)
+        DeltaTable(tmp_path).create_checkpoint()
+        logs.commit(tmp_path, 6, [{"odd": {}}])
+        assert oddities(tmp_path) == ["version 6 of its log has the unknown entry 'odd'"]
 
-    @pytest.mark.parametrize(
-        "names",
-        [
-            [".parquet"],
-            [f".{1:010}.{2:010}.parquet", f".{2:010}.{2:010}.parquet"],
-            [".80a083e8-7026-4e79-81be-64bd76c43a11.json"],
-            [".80a083e8-7026-4e79-81be-64bd76c43a11.parquet"],
-        ],
-    )
-    def test_whole_ones_stand_for_commits(self, tmp_path: Path, names: list[str]) -> None:
-        self.log(tmp_path, *names)
-        files = self.files(tmp_path)
-        assert (list(files.commits_to_read()), list(files.odd_checkpoints())) == ([4, 5], [])
-        assert list(self.files(tmp_path, 2).commits_to_read()) == [0, 1, 2]
+    @pytest.mark.parametrize("version", [3, 50])
+    def test_one_that_is_not_there(self, tmp_path: Path, version: int) -> None:
+        log = self.log(tmp_path, version=version)
+        assert (log.version, log.files([]).row_count) == (5, 1)
+        assert "its _last_checkpoint names a checkpoint that is not there" in log.oddities()
 
-    def test_incomplete_ones_do_not(self, tmp_path: Path) -> None:
-        self.log(tmp_path, f".{1:010}.{2:010}.parquet")
-        files = self.files(tmp_path)
-        assert list(files.commits_to_read()) == [0, 1, 2, 3, 4, 5]
-        assert list(files.odd_checkpoints()) == ["its checkpoint of version 3 is incomplete, or of one part"]
+    def test_a_version_before_it(self, tmp_path: Path) -> None:
+        self.log(tmp_path)
+        DeltaTable(tmp_path).create_checkpoint()
+        found = DeltaLog(f"file://{tmp_path}", version=0).oddities()
+        assert found == ["its last checkpoint is of version 5, which is later"]
 
-    @pytest.mark.parametrize("hint", [3, 50])
-    def test_a_hint_at_none(self, tmp_path: Path, hint: int) -> None:
-        self.log(tmp_path, hint=hint)
-        told = f"its _last_checkpoint names version {hint}, which has no checkpoint"
-        assert list(self.files(tmp_path).odd_checkpoints()) == [told]
+    @pytest.mark.parametrize("content", ["", "{oops", "[]", "null", '{"version": "3"}'])
+    def test_a_hint_that_says_nothing(self, tmp_path: Path, content: str) -> None:
+        logs.commit(tmp_path, 0, BEGIN)
+        (tmp_path / "_delta_log" / "_last_checkpoint").write_text(content)
+        assert oddities(tmp_path) == []
 
 
-def test_on_s3_old_files_are_not_listed(s3: S3, tmp_path: Path) -> None:
-    client = s3.client()
-    names = [*(f"{version:020}.json" for version in range(9)), f"{6:020}.checkpoint.parquet"]
-    for name in names:
-        client.put_object(Bucket=s3.bucket, Key=f"t/_delta_log/{name}", Body=b"{}")
-    hint = json.dumps({"version": 6, "size": 1}).encode()
-    client.put_object(Bucket=s3.bucket, Key="t/_delta_log/_last_checkpoint", Body=hint)
-    files = LogFiles(s3.uri("t"), credentials(s3), 8)
-    assert (files.commits, list(files.commits_to_read())) == ([6, 7, 8], [7, 8])
-    assert LogFiles(s3.uri("t"), credentials(s3), 4).commits == list(range(9))
+def test_on_s3(s3: S3) -> None:
+    lines = [json.dumps(action) for action in (*BEGIN, {"odd": {}})]
+    key = f"a b/%20/_delta_log/{0:020}.json"
+    s3.client().put_object(Bucket=s3.bucket, Key=key, Body="\n".join(lines).encode())
+    log = DeltaLog(s3.uri("a b/%20"), credentials(s3))
+    assert log.oddities() == ["version 0 of its log has the unknown entry 'odd'"]
+    key = f"t/_delta_log/{0:020}.json"
+    s3.client().put_object(Bucket=s3.bucket, Key=key, Body="\n".join(lines).encode())
+    hint = b'{"version":0,"size":1}'
+    s3.client().put_object(Bucket=s3.bucket, Key="t/_delta_log/_last_checkpoint", Body=hint)
+    log = DeltaLog(s3.uri("t"), credentials(s3))
+    assert log.files([]).row_count == 1
+    assert log.oddities() == ["its _last_checkpoint names a checkpoint that is not there"]

@@ -19,7 +19,7 @@ from aporia_provider.backend.sync.records import Records
 from aporia_provider.backend.sync.work import Desk, Result, Seen, Subject
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.tables import DatasetRow, ModelRow, utc_now
-from aporia_provider.engine.refusals import StatisticsError
+from aporia_provider.engine.refusals import BehindCheckpointError, StatisticsError
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
@@ -96,14 +96,17 @@ def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
 
 
 def _retried(desk: Desk, work: Callable[[Seen], Result | None]) -> Callable[[Seen], Result | None]:
-    """The work, done again without the statistics in the logs if the engine cannot read those."""
+    """The work, done again if the engine could not read a table as it was tried."""
 
     def do(seen: Seen) -> Result | None:
         try:
             return work(seen)
         except StatisticsError as error:
             log.warning("%s: all files are read", error.message)
-            desk.read_values_only()
-            return work(seen)
+            desk.look_again(values_only=True)
+        except BehindCheckpointError:
+            # Somebody has written a checkpoint since the table was looked at.
+            desk.look_again()
+        return work(seen)
 
     return do

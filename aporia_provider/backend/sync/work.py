@@ -145,9 +145,13 @@ class Desk:
         """Work with new grids from now on."""
         self.subject = replace(self.subject, baseline=baseline)
 
-    def read_values_only(self) -> None:
-        """Read all tables anew from now on, without the statistics in their logs."""
-        self._values_only = True
+    def look_again(self, *, values_only: bool = False) -> None:
+        """
+        Look at all tables anew when they are next asked for.
+
+        :param values_only: Whether to read them without the statistics in their logs from now on.
+        """
+        self._values_only = self._values_only or values_only
         self._tables.clear()
 
     def table(self, role: str) -> ConnectedTable:
