@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _PATTERN = "*?[]{},!^"
 _S3, _FILE = "s3://", "file://"
-# Sail encodes these in the path of a Delta table, takes them for a pattern, or both.
-_NOT_IN_KEYS = re.compile(r"[^\x21-\x7e]|[\"#<>?`{}\[\]*]|%[89A-Fa-f][0-9A-Fa-f]")
+# What Sail encodes in the path of a Delta table, so that it does not find the log or the files.
+_NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_./+=@,:;!$&'()-]")
 
 
 def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> str:
@@ -51,7 +51,7 @@ def key_fault(source: S3DataSource) -> str | None:
     """Why Sail cannot read a Delta table under its key of S3; None if it can."""
     if source.object_format != "delta" or not source.uri.startswith(_S3):
         return None
-    if not (found := _NOT_IN_KEYS.findall(source.uri)):
+    if not (found := _NOT_IN_KEYS.findall(source.uri.removeprefix(_S3))):
         return None
     shown = ", ".join(sorted(set(map(repr, found))))
     return (

@@ -96,7 +96,7 @@ _KNOWN = (
     ),
     _Known(
         r"Missing commit file",
-        "the embedded engine reads only versions since the checkpoint that _delta_log/_last_checkpoint names. "
+        "the embedded engine reads versions since the checkpoint that _delta_log/_last_checkpoint names. "
         f"Read the latest version, delete that file if it names what is not there, or {APACHE_SPARK}",
         BehindCheckpointError,
     ),

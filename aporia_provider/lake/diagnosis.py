@@ -14,6 +14,7 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.faults import fault_of
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -60,7 +61,10 @@ def explain(
         return found
     if isinstance(error, PermissionError):
         return AuthenticationError(f"{uri} could not be read: the file system denies it")
-    return ValidationError(f"The Delta log of {uri} cannot be read: {credentials.hide_in(_gist(text))}")
+    gist = _gist(text)
+    return ValidationError(
+        f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(gist) or gist)}"
+    )
 
 
 def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaError | None:

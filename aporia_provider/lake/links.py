@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-PLAIN = re.compile(r"[A-Za-z0-9_./~+=@,:-]*")
+PLAIN = re.compile(r"[A-Za-z0-9_./+=@,:-]*")
 """What a path is made of that every reader takes as it is written."""
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from botocore.exceptions import ClientError
+from deltalake import DeltaTable
 
 from aporia_provider.errors import (
     AporiaError,
@@ -13,7 +17,9 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import refusal
+from tests.lake import logs
 
 KNOWN = AwsCredentials("AKIA", "planted-secret", "planted-token", "eu-west-1")
 
@@ -61,3 +67,77 @@ def test_a_refused_key_of_kms_is_named() -> None:
 @pytest.mark.parametrize("code", ["NoSuchKey", "404"])
 def test_a_missing_object_refuses_nothing(code: str) -> None:
     assert refusal(answer(code, 404), "lake", "t", "s3:GetObject", KNOWN) is None
+
+
+SCHEMA = logs.metadata([logs.field("id", "string")])
+BEGIN = [logs.protocol(), *SCHEMA]
+
+
+def _gap(folder: Path) -> None:
+    for version in (0, 2):
+        logs.commit(folder, version, BEGIN if version == 0 else [])
+
+
+def _gap_behind_a_checkpoint(folder: Path) -> None:
+    logs.commit(folder, 0, BEGIN)
+    DeltaTable(folder).create_checkpoint()
+    logs.commit(folder, 2, [])
+
+
+def _broken_checkpoint(folder: Path) -> None:
+    logs.commit(folder, 0, BEGIN)
+    DeltaTable(folder).create_checkpoint()
+    (folder / "_delta_log" / f"{0:020}.checkpoint.parquet").write_bytes(b"nonsense")
+
+
+def _feature(name: str) -> Callable[[Path], None]:
+    return lambda folder: logs.commit(folder, 0, [logs.protocol(name), *SCHEMA])
+
+
+def _lost_deletion_vector(folder: Path) -> None:
+    vector = {
+        "storageType": "u",
+        "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^",
+        "offset": 1,
+        "sizeInBytes": 36,
+        "cardinality": 2,
+    }
+    add = logs.add("f.parquet", {"numRecords": 9}, deletionVector=vector)
+    logs.commit(folder, 0, [logs.protocol("deletionVectors"), *SCHEMA, add])
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (_feature("catalogManaged"), "managed by its catalogue .*Read it through the catalogue"),
+        (_feature("catalogOwned-preview"), "managed by its catalogue"),
+        (_feature("unheardOf"), "needs the reader feature unheardOf.*DROP FEATURE unheardOf"),
+        (_gap, "commits between others are missing"),
+        (_gap_behind_a_checkpoint, "between version 0, which has a checkpoint, and version 2 are missing"),
+        (lambda folder: logs.commit(folder, 1, []), "no commit or checkpoint in it holds the schema"),
+        (_broken_checkpoint, "its checkpoint is no whole Parquet file. If all commits are there"),
+        (
+            lambda folder: logs.commit(
+                folder, 0, [logs.protocol(), *logs.metadata([logs.field("n", "null")])]
+            ),
+            "has the type null, which is not known here",
+        ),
+        (
+            lambda folder: logs.commit(folder, 0, [*BEGIN, {"add": {"path": "a"}}]),
+            "not of the form of its kind",
+        ),
+        (
+            lambda folder: logs.commit(
+                folder, 0, [{"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}}, *SCHEMA]
+            ),
+            "needs version 9 of the reader protocol",
+        ),
+        (_lost_deletion_vector, "names the deletion vector .*deletion_vector_d2c639aa.*, which is not there"),
+    ],
+)
+def test_faults_of_a_log(tmp_path: Path, write: Callable[[Path], None], told: str) -> None:
+    write(tmp_path)
+    with pytest.raises(ValidationError, match=f"The Delta log of .* cannot be read: .*{told}") as caught:
+        DeltaLog(f"file://{tmp_path}").files([])
+    for internal in ("Kernel", "with_max_catalog_version", "ParsedLogPath", "\n"):
+        assert internal not in caught.value.message

@@ -1,0 +1,67 @@
+"""What delta-rs says of a log that it cannot read, in words for those who own the table."""
+
+from __future__ import annotations
+
+import re
+
+_FAULTS: tuple[tuple[str, str], ...] = (
+    (
+        r"catalog-managed|Max catalog version",
+        "the table is managed by its catalogue (feature catalogManaged), which alone knows its last commits. "
+        "Read it through the catalogue and write what is to be monitored to a table of its own",
+    ),
+    (
+        r"Feature '([^']+)' is not supported",
+        r"the table needs the reader feature \1, which is not known here. Write it without that feature "
+        r"(ALTER TABLE … DROP FEATURE \1), or copy its data to another table",
+    ),
+    (
+        r"Unsupported minimum reader version (\d+)",
+        r"the table needs version \1 of the reader protocol, and 3 is the latest that is known here. "
+        "Write it with an older protocol",
+    ),
+    (
+        r"Gap between checkpoint version (\d+) and next commit (\d+)",
+        r"commits between version \1, which has a checkpoint, and version \2 are missing. Restore them",
+    ),
+    (
+        r"Expected contiguous commit files, but found gap",
+        "commits between others are missing. Restore them, or write the table anew",
+    ),
+    (
+        r"No table metadata or protocol found",
+        "no commit or checkpoint in it holds the schema. Restore its first commits or its last checkpoint, "
+        "or write the table anew",
+    ),
+    (
+        r"Unsupported Delta table type: '([^']+)'",
+        r"its schema has the type \1, which is not known here. Drop the column, or give it another type",
+    ),
+    (
+        r"File not found: (\S*deletion_vector\S+)",
+        r"it names the deletion vector \1, which is not there. Restore it, or write the file anew",
+    ),
+    (
+        r"Invalid Parquet file|Parquet error",
+        "its checkpoint is no whole Parquet file. If all commits are there, delete the checkpoint and "
+        "_last_checkpoint; otherwise restore it",
+    ),
+    (r"Invalid protocol action in the delta log: (.+)", r"its protocol is not valid (\1)"),
+    (
+        r"(?:Json error|Malformed JSON)[: ]*(.*)",
+        r"an entry of it is no valid JSON, or not of the form of its kind (\1)",
+    ),
+)
+
+
+def fault_of(text: str) -> str | None:
+    """
+    What is wrong with a log, and what to do.
+
+    :param text: What delta-rs says, without its backtrace.
+    :return: None if the words are not known.
+    """
+    for pattern, meaning in _FAULTS:
+        if found := re.search(pattern, text):
+            return found.expand(meaning)
+    return None
