@@ -18,6 +18,7 @@ from aporia_provider.errors import AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import diagnose
+from aporia_provider.lake.partitions import zoneless_times
 from aporia_provider.lake.statistics import FileStatistics
 
 Columns = tuple[tuple[str, Any], ...]
@@ -35,6 +36,7 @@ class TableFacts:
     :param version: Version of the Delta table.
     :param rows: Rows of the Delta table, if its log tells.
     :param null_counts: Nulls by column, for those asked for, as far as the log tells.
+    :param warnings: What may be read in another way than was meant.
     """
 
     uri: str
@@ -42,6 +44,7 @@ class TableFacts:
     version: int | None = None
     rows: int | None = None
     null_counts: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def inspect(
@@ -79,7 +82,8 @@ def inspect(
     columns = _columns(log, files, source, credentials, engine)
     counted = {name: files.null_count(origin) for name, origin in wanted.items()}
     known = {name: nulls for name, nulls in counted.items() if nulls is not None}
-    return TableFacts(log.uri, columns, log.version, files.row_count, known)
+    warnings = tuple(zoneless_times(log.metadata, files.paths))
+    return TableFacts(log.uri, columns, log.version, files.row_count, known, warnings)
 
 
 @contextmanager

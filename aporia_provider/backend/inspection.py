@@ -67,7 +67,8 @@ def preflight(
     faults = check_select_expr(dataset.data_source.select_expr or [])
     facts, lost = _try(lambda: _inspect(dataset, faults, credentials, engine))
     found = _check(dataset, schema, facts)
-    problems, warnings = [*faults, *lost, *found.problems], [*found.warnings]
+    problems = [*faults, *lost, *found.problems]
+    warnings = [*(facts.warnings if facts else ()), *found.warnings]
     rows = facts.rows if facts else None
     if facts and schema and others:
         warnings += compared(dataset, schema, facts.columns, others, credentials=credentials, engine=engine)
@@ -93,7 +94,7 @@ def _inspect(
     rest = source.model_copy(update={"select_expr": good or None})
     facts = inspect(rest, credentials=credentials, engine=engine, nulls_of=wanted)
     kept, nulls = (facts.columns, facts.null_counts) if good else ((), {})
-    return TableFacts(facts.uri, (*kept, *unknown), facts.version, facts.rows, nulls)
+    return TableFacts(facts.uri, (*kept, *unknown), facts.version, facts.rows, nulls, facts.warnings)
 
 
 def _sorted_out(source: DataSource) -> tuple[list[str], Columns]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aporia_provider.columns.types import LabelType, describe, fit, kind, label_type
+from aporia_provider.columns.advice import cast_for
+from aporia_provider.columns.types import LabelType, describe, fit, is_numeric, kind, label_type, quoted
 from aporia_provider.datasets import MAPPINGS, DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
@@ -20,17 +21,6 @@ SINGULAR = {
     "features": "feature",
     "labels": "label of",
     "raw_inputs": "raw input",
-}
-_CASTS = {
-    "numeric": "cast({0} AS double) AS {0}",
-    "boolean": "cast({0} AS boolean) AS {0}",
-    "string": "cast({0} AS string) AS {0}",
-    "text": "cast({0} AS string) AS {0}",
-    "categorical": "cast({0} AS string) AS {0}",
-    "datetime": "to_timestamp({0}) AS {0}",
-    "vector": "cast({0} AS array<double>) AS {0}",
-    "array": "array({0}) AS {0}",
-    "dict": "from_json({0}, 'map<string, double>') AS {0}",
 }
 
 
@@ -185,9 +175,20 @@ def _misfit(what: str, declared: FieldSchema, column: str, type_: Any, verdict: 
         return (
             f"{what} is {shown}, but column {column!r} is {found}, not {wanted} or one flat array of numbers"
         )
-    advice = _CASTS.get(declared.type)
-    told = f": write {_derived(advice, column)}, or declare another field type" if advice else ""
-    return f"{what} is {shown}, but column {column!r} is {found}{told}"
+    advice = cast_for(declared.type, _quoted(column), type_)
+    told = f"write {_derived(f'{advice} AS {{0}}', column)}, or " if advice else ""
+    of = _other_members(type_) if declared.type == "dict" else ""
+    return f"{what} is {shown}, but column {column!r} is {found}{of}: {told}declare another field type"
+
+
+def _other_members(type_: Any) -> str:
+    """The members of a struct that are no numbers, to follow its type."""
+    if kind(type_) != "struct":
+        return ""
+    others = [item["name"] for item in type_["fields"] if not is_numeric(item["type"])]
+    return (
+        f", whose {', '.join(map(repr, others))} {'is no number' if len(others) == 1 else 'are no numbers'}"
+    )
 
 
 def _unfit_label(what: str, wanted: LabelType, column: str, type_: Any) -> str:
@@ -208,5 +209,8 @@ def _text(name: str) -> str:
 
 
 def _derived(template: str, name: str) -> str:
-    quoted = name if name.isidentifier() else f"`{name}`"
-    return f"{template.format(quoted)!r} in select_expr".replace("\\'", "'")
+    return f"{template.format(_quoted(name))!r} in select_expr".replace("\\'", "'")
+
+
+def _quoted(name: str) -> str:
+    return name if name.isidentifier() else quoted(name)

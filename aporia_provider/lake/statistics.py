@@ -66,9 +66,14 @@ class FileStatistics:
         return len(self.table)
 
     @property
+    def paths(self) -> list[str]:
+        """Paths of the files, as the log writes them."""
+        return list(self.table["path"].to_pylist())
+
+    @property
     def outside(self) -> list[str]:
         """Files that the log names by absolute paths, as that of a shallow clone does."""
-        return [path for path in self.table["path"].to_pylist() if _ABSOLUTE.match(path)]
+        return [path for path in self.paths if _ABSOLUTE.match(path)]
 
     @property
     def row_count(self) -> int | None:

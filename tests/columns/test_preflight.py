@@ -86,7 +86,7 @@ def test_good_data_passes() -> None:
         ({"owner": "double"}, ["'owner' is string", "is double", "cast(owner AS string) AS owner"]),
         ({"kind": array("string")}, ["'kind' is categorical", "array<string>"]),
         ({"is_new": "string"}, ["'is_new' is boolean", "cast(is_new AS boolean)"]),
-        ({"since": "double"}, ["'since' is datetime", "to_timestamp(since)"]),
+        ({"since": "double"}, ["'since' is datetime", "timestamp_seconds(since)"]),
         ({"note": "long"}, ["'note' is text", "is bigint"]),
         ({"scores": "double"}, ["'scores' is vector", "is double"]),
         ({"scores": array("string")}, ["'scores' is vector", "array<string>"]),

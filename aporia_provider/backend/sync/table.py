@@ -26,6 +26,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.partitions import zoneless_times
 from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
 from aporia_provider.schema import VersionSchema
 
@@ -258,6 +259,11 @@ class ConnectedTable:
     def _projected(self, rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
         return projected(rows, self.dataset.id_column, self.dataset.timestamp_column, columns)
 
+    @property
+    def notes(self) -> list[str]:
+        """What may be read of it in another way than was meant."""
+        return list(zoneless_times(self.log.metadata, self.log.files([]).paths)) if self.log else []
+
     def check(self, frame: DataFrame, schema: VersionSchema) -> dict[str, Any]:
         """
         Make sure that the columns still fit.
@@ -267,6 +273,8 @@ class ConnectedTable:
         """
         with self.reading():
             columns = _columns(frame)
+        for note in self.notes:
+            log.warning("%s: %s", self.source.uri, note)
         check(self.dataset, schema, columns).raise_for_problems()
         return dict(columns)
 

@@ -1,0 +1,75 @@
+"""Expressions that make a column fit a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aporia_provider.columns.types import is_numeric, kind, nesting
+
+_TEXT = "cast({0} AS string)"
+_AS_JSON = dict.fromkeys(("array", "map", "struct"), "to_json({0})")
+_AS_TEXT = dict.fromkeys(("integral", "fractional", "string", "boolean", "time"), _TEXT)
+_CASTS: Mapping[str, Mapping[str, str]] = {
+    "numeric": {
+        "string": "cast({0} AS double)",
+        "boolean": "cast({0} AS double)",
+        "time": "unix_timestamp({0})",
+    },
+    "boolean": {
+        "string": "cast({0} AS boolean)",
+        "integral": "cast({0} AS boolean)",
+        "fractional": "{0} <> 0",
+    },
+    "string": _AS_TEXT | _AS_JSON,
+    "text": _AS_TEXT | _AS_JSON,
+    "categorical": _AS_TEXT | _AS_JSON,
+    "datetime": {
+        "string": "to_timestamp({0})",
+        "integral": "timestamp_millis({0})",
+        "fractional": "timestamp_seconds({0})",
+    },
+    "vector": {
+        "string": "from_json({0}, 'array<double>')",
+        "integral": "array({0})",
+        "fractional": "array({0})",
+    },
+    "array": dict.fromkeys(("integral", "fractional", "string", "boolean", "time"), "array({0})"),
+    "dict": {"string": "from_json({0}, 'map<string, double>')"},
+}
+
+
+def cast_for(field_type: str, name: str, type_: Any) -> str | None:
+    """
+    Spark SQL that makes a value of a field of a column.
+
+    :param field_type: Type of the field.
+    :param name: The column, as Spark SQL writes it.
+    :param type_: Type of the column, in Spark's JSON form.
+    :return: None if none is known.
+    """
+    found = kind(type_)
+    if field_type == "dict" and found == "struct":
+        return _members(name, type_)
+    if field_type == "dict" and found == "map" and _can_be_number(type_["valueType"]):
+        return f"cast({name} AS map<string, double>)"
+    depth, inner = nesting(type_)
+    if field_type == "vector" and depth == 1 and _can_be_number(inner):
+        return f"cast({name} AS array<double>)"
+    template = _CASTS.get(field_type, {}).get(found)
+    return template.format(name) if template else None
+
+
+def _members(name: str, type_: Any) -> str | None:
+    """The members of a struct that are numbers, or can be."""
+    members = []
+    for item in type_["fields"]:
+        member = f"{name}.`{item['name'].replace('`', '``')}`"
+        if _can_be_number(item["type"]):
+            value = member if is_numeric(item["type"]) else f"cast({member} AS double)"
+            members.append(f"'{item['name']}', {value}")
+    return f"named_struct({', '.join(members)})" if members else None
+
+
+def _can_be_number(type_: Any) -> bool:
+    return is_numeric(type_) or kind(type_) in ("string", "boolean")

@@ -1,0 +1,38 @@
+"""Partition values of a Delta table, as the paths of its files have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
+
+from aporia_provider.lake.metadata import TableMetadata
+
+# deltalake writes UTC with six digits after the point, and Spark no more digits than it needs.
+_OF_A_ZONE = re.compile(r".*(?:Z|[+-]\d\d:?\d\d|\.\d{6})|__HIVE_DEFAULT_PARTITION__|")
+
+
+def zoneless_times(metadata: TableMetadata, paths: Iterable[str]) -> Iterator[str]:
+    """
+    What to say of partition columns of times whose values may be local.
+
+    By the Delta protocol, a partition value of type timestamp is either ISO 8601 in UTC, or a time without a
+    zone in the zone of the session that wrote it, which the log does not tell.
+
+    :param metadata: The table.
+    :param paths: Paths of its files, as the log writes them.
+    """
+    types = dict(metadata.columns)
+    names = [name for name in metadata.partition_columns if types.get(name) == "timestamp"]
+    if not names:
+        return
+    segments = {part for path in paths for part in unquote(unquote(path)).split("/")[:-1]}
+    for name in names:
+        values = (part.removeprefix(f"{name}=") for part in segments if part.startswith(f"{name}="))
+        if local := sorted(value for value in values if not _OF_A_ZONE.fullmatch(value)):
+            yield (
+                f"partition column {name!r} has times without a zone, such as {local[0]!r}, which are read as "
+                "UTC: if Spark wrote them in another time zone, they are off. Write "
+                f"\"to_utc_timestamp({name}, 'zone') AS {name}\" in select_expr, or the table anew with "
+                "spark.sql.session.timeZone UTC"
+            )

@@ -1,0 +1,65 @@
+"""Partition values that are times without a zone are read as UTC, and preflight and the sync say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aporia_provider.backend.inspection import preflight
+from aporia_provider.lake.metadata import TableMetadata
+from aporia_provider.lake.partitions import zoneless_times
+from tests.backend.agreement import assert_reads, changed, rewrite
+from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, House, served
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("at=2024-01-01 05%3A00%3A00/f.parquet", True),
+        ("at=2024-01-01%252005%253A00%253A00/f.parquet", True),
+        ("x=1/at=2024-01-01 05:00:00.5/f.parquet", True),
+        ("at=2024-01-01T05%3A00%3A00.000000Z/f.parquet", False),
+        ("at=2024-01-01%252005%253A00%253A00.000000/f.parquet", False),
+        ("at=__HIVE_DEFAULT_PARTITION__/f.parquet", False),
+        ("x=2024-01-01 05:00:00/f.parquet", False),
+        ("at=2024-01-01 05:00:00", False),
+    ],
+)
+def test_what_is_told(path: str, told: bool) -> None:
+    columns = (("at", "timestamp"), ("x", "string"))
+    metadata = TableMetadata("file:///t", "id", 0, columns, ("at", "x"), {"at": "at", "x": "x"}, ())
+    assert bool(list(zoneless_times(metadata, [path]))) is told
+
+
+def test_by_preflight_and_by_the_sync(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    rows = served(1.5)
+    house.write("serving", rows, partition_by=["at"])
+    house.connect("serving")
+    table = Path(house.path("serving"))
+    (data,) = table.glob("at=*/*.parquet")
+    local = "2024-01-01 12:00:00"
+    (table / f"at={local.replace(':', '%3A')}").mkdir()
+    data.rename(table / f"at={local.replace(':', '%3A')}" / data.name)
+    path = f"at={local.replace(' ', '%20').replace(':', '%253A')}/{data.name}"
+    rewrite(table, changed("add", path=path, partitionValues={"at": local}))
+    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
+    report = preflight(dataset, SCHEMA, engine=house.engine)
+    (warning,) = report.warnings
+    assert "partition column 'at' has times without a zone, such as '2024-01-01 12:00:00'" in warning
+    assert "to_utc_timestamp(at, 'zone') AS at" in warning
+    assert_reads(house, rows)
+    assert warning in caplog.text
+
+
+def test_the_advice_gives_the_time_that_was_meant(house: House) -> None:
+    """Noon of a clock in New York is 17:00 UTC in winter."""
+    house.write("serving", served(1.5), partition_by=["at"])
+    columns = ["id", "age", "city", "vip", "score", "to_utc_timestamp(at, 'America/New_York') AS at"]
+    house.connect("serving", select_expr=columns)
+    house.registry.create_model("hourly", "Hourly", aggregation_period="hourly")
+    house.registry.create_model_version("hourly", VERSION, SCHEMA)
+    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
+    house.registry.register_dataset("hourly", VERSION, dataset)
+    house.registry.sync_dataset("hourly", VERSION, "serving", engine=house.engine)
+    assert set(house.states("rows")) == {JANUARY + 17 * 3600}
