@@ -31,8 +31,8 @@ def zoneless_times(metadata: TableMetadata, paths: Iterable[str]) -> Iterator[st
         values = (part.removeprefix(f"{name}=") for part in segments if part.startswith(f"{name}="))
         if local := sorted(value for value in values if not _OF_A_ZONE.fullmatch(value)):
             yield (
-                f"partition column {name!r} has times without a zone, such as {local[0]!r}, which are read as "
-                "UTC: if Spark wrote them in another time zone, they are off. Write "
+                f"partition column {name!r} has times without a zone, such as {local[0]!r}, which are read "
+                "as UTC: if Spark wrote them in another time zone, they are off. Write "
                 f"\"to_utc_timestamp({name}, 'zone') AS {name}\" in select_expr, or the table anew with "
                 "spark.sql.session.timeZone UTC"
             )

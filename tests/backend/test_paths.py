@@ -188,7 +188,8 @@ class TestOnS3:
         assert_reads(on_s3, ROWS)
 
     @pytest.mark.parametrize(
-        ("name", "shown"), [("a b", "' '"), ("ü[1]", "'[', ']', 'ü'"), ("x#?", "'#', '?'")]
+        ("name", "shown"),
+        [("a b", "' '"), ("ü[1]", "'[', ']', 'ü'"), ("x#?", "'#', '?'"), ("a%20b~", "'%', '~'")],
     )
     def test_others_are_refused(self, on_s3: House, name: str, shown: str) -> None:
         on_s3.write(quote(name), ROWS)

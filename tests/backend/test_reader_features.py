@@ -1,0 +1,176 @@
+"""Tables with each reader feature: the rows written are the rows read, and unknown features are named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.backend.agreement import Action, assert_reads, assert_refuses, problems, rewrite
+from tests.backend.syncing import NOWHERE, House, served, spread, times
+from tests.lake import logs
+
+
+def with_features(*names: str) -> Callable[[list[Action]], list[Action]]:
+    """A change that makes a commit's protocol need some features."""
+    return lambda actions: [logs.protocol(*names) if "protocol" in action else action for action in actions]
+
+
+def with_schema(change: Callable[[dict[str, Any]], dict[str, Any]], **configuration: str) -> Any:
+    """A change of each field of the schema."""
+
+    def do(actions: list[Action]) -> list[Action]:
+        for action in actions:
+            if "metaData" in action:
+                schema = json.loads(action["metaData"]["schemaString"])
+                schema["fields"] = [change(item) for item in schema["fields"]]
+                action["metaData"]["schemaString"] = json.dumps(schema)
+                action["metaData"]["configuration"] = configuration
+        return actions
+
+    return do
+
+
+def only_file(table: Path) -> Path:
+    (found,) = table.glob("*.parquet")
+    return found
+
+
+@pytest.fixture
+def table(house: House) -> Path:
+    house.connect("serving")
+    return Path(house.path("serving"))
+
+
+@pytest.mark.parametrize(
+    "name", ["vacuumProtocolCheck", "v2Checkpoint", "typeWidening", "typeWidening-preview"]
+)
+def test_that_only_a_protocol_names(house: House, table: Path, name: str) -> None:
+    house.write("serving", spread(1, 2, 4))
+    rewrite(table, with_features(name))
+    assert problems(house, engine=NOWHERE) == [], "the engine is not asked"
+    assert_reads(house, spread(1, 2, 4))
+
+
+def test_deletion_vectors(house: House, table: Path) -> None:
+    rows = spread(1, 3, 4)
+    house.write("serving", rows)
+    rewrite(table, with_features("deletionVectors"))
+    vector = logs.deletion_vector([0, 5, 11])
+    rewrite(
+        table,
+        lambda actions: [
+            {"add": {**action["add"], "deletionVector": vector}} if "add" in action else action
+            for action in actions
+        ],
+    )
+    assert_reads(house, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
+
+
+@pytest.mark.parametrize("mode", ["name", "id"])
+def test_column_mapping(house: House, table: Path, mode: str) -> None:
+    rows = spread(1, 3, 4)
+    house.write("serving", rows)
+    places = {name: place for place, name in enumerate(rows.column_names, 1)}
+
+    def mapped(item: dict[str, Any]) -> dict[str, Any]:
+        place = places[item["name"]]
+        names = {"delta.columnMapping.id": place, "delta.columnMapping.physicalName": f"col-{place}"}
+        return {**item, "metadata": names}
+
+    rewrite(table, with_features("columnMapping"))
+    rewrite(
+        table,
+        with_schema(
+            mapped,
+            **{"delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": str(len(places))},
+        ),
+    )
+    path = only_file(table)
+    fields = [
+        pa.field(f"col-{place}", rows.schema.field(name).type, metadata={"PARQUET:field_id": str(place)})
+        for name, place in places.items()
+    ]
+    pq.write_table(pa.table(rows.columns, schema=pa.schema(fields)), path)
+    size = path.stat().st_size
+    rewrite(
+        table,
+        lambda actions: [
+            {"add": {**action["add"], "size": size, "stats": None}} if "add" in action else action
+            for action in actions
+        ],
+    )
+    assert_reads(house, rows)
+
+
+def test_times_without_a_zone(house: House, table: Path) -> None:
+    days = (1.25, 2.5, 2.75)
+    rows = served(*days).set_column(1, "at", times(days, pa.timestamp("us")))
+    house.write("serving", rows)
+    assert "timestampNtz" in house.delta("serving").protocol().reader_features
+    house.sync()
+    assert_reads(house, rows)
+
+
+def test_widened_types(house: House, table: Path) -> None:
+    ages = [pa.array(np.arange(8, dtype=np.int32) - 3), pa.array(np.arange(8, dtype=np.int64) + 2**40)]
+    written = [spread(day, day + 1, 4, seed=day).set_column(2, "age", ages[day - 1]) for day in (1, 2)]
+    house.write("serving", written[0])
+
+    def widened(item: dict[str, Any]) -> dict[str, Any]:
+        if item["name"] != "age":
+            return item
+        changes = [{"toType": "long", "fromType": "integer"}]
+        return {**item, "type": "long", "metadata": {"delta.typeChanges": changes}}
+
+    rewrite(table, with_features("typeWidening"))
+    rewrite(table, with_schema(widened, **{"delta.enableTypeWidening": "true"}))
+    extra = table / "wide.parquet"
+    pq.write_table(written[1], extra)
+    logs.commit(table, 1, [logs.add(extra.name, None, size=extra.stat().st_size)])
+    everything = [rows.set_column(2, "age", rows["age"].cast(pa.int64())) for rows in written]
+    assert_reads(house, pa.concat_tables(everything))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("catalogManaged", "managed by its catalogue"),
+        ("catalogOwned-preview", "managed by its catalogue"),
+        ("collations", "reader feature collations, which is not known"),
+        ("unheardOf", "reader feature unheardOf, which is not known"),
+    ],
+)
+def test_unknown_ones_are_refused(house: House, table: Path, name: str, told: str) -> None:
+    house.write("serving", spread(1, 2, 4))
+    rewrite(table, with_features(name))
+    assert_refuses(house, told)
+
+
+def test_ones_that_only_the_engine_does_not_know(house: House, table: Path) -> None:
+    """The engine wants variantType beside variantShredding, delta-rs does not."""
+    house.write("serving", spread(1, 2, 4))
+    rewrite(table, with_features("variantShredding"))
+    assert_refuses(house, "its protocol needs the reader feature variantShredding")
+
+
+def test_columns_of_type_variant(house: House, table: Path) -> None:
+    house.write("serving", spread(1, 2, 4))
+    rewrite(table, with_features("variantType"))
+
+    def more(actions: list[Action]) -> list[Action]:
+        for action in actions:
+            if "metaData" in action:
+                schema = json.loads(action["metaData"]["schemaString"])
+                schema["fields"].append(logs.field("payload", "variant"))
+                action["metaData"]["schemaString"] = json.dumps(schema)
+        return actions
+
+    rewrite(table, more)
+    assert_reads(house, spread(1, 2, 4))
