@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from aporia_provider.assets import lineage_identity
 from aporia_provider.data_sources import S3DataSource, as_data_source
@@ -22,7 +23,7 @@ def table_dataset(source: Any) -> list[Dataset]:
     scheme, _, rest = source.uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme == "file":
-        return [Dataset(namespace="file", name=rest)]
+        return [Dataset(namespace="file", name=unquote(rest))]
     return [Dataset(namespace=f"s3://{bucket}", name=key or "/")]
 
 

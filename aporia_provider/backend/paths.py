@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.lake.diagnosis import local_path
 
 
 def local_path_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[str]:
@@ -19,8 +20,8 @@ def local_path_faults(source: DataSource, allowed: Sequence[str] | None) -> Iter
     """
     if allowed is None or not isinstance(source, S3DataSource) or not source.uri.startswith("file://"):
         return
-    path = source.uri.removeprefix("file://")
-    # Readers differ in whether they decode the path of a URL, so both readings have to be inside.
+    path = local_path(source.uri)
+    # In case a reader decodes the path once more, both readings have to be inside.
     if not all(_is_inside(reading, allowed) for reading in (path, unquote(path))):
         yield (
             f"object_path: {source.object_path} is on the disk of the server, outside the folders it reads. "

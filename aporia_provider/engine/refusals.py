@@ -75,13 +75,13 @@ class _Known(NamedTuple):
 
 _KNOWN = (
     _Known(
-        r"Failed to fetch metadata for file (\S+): .*Object at location .*not found",
+        r"Failed to fetch metadata for file (.+?): .*Object at location .*not found",
         r"its log names the data file \1, which is not there. Restore it, or remove it from the log "
         "(FSCK REPAIR TABLE, or DeltaTable.repair of the package deltalake)",
         NotFoundError,
     ),
     _Known(
-        r"Failed to fetch metadata for file (\S+): .*(?:Corrupt footer|range was invalid)",
+        r"Failed to fetch metadata for file (.+?): .*(?:Corrupt footer|range was invalid)",
         r"the data file \1 is no whole Parquet file, or not of the size that its log says. Write it anew",
     ),
     _Known(

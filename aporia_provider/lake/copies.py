@@ -126,7 +126,8 @@ def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda name: _fetch(client, bucket, prefix + name, root / _LOG / name), names))
     except ClientError as error:
-        raise refusal(error, bucket, prefix, "s3:GetObject", credentials) or error from None
+        denied = refusal(error, bucket, prefix, "s3:GetObject", credentials)
+        raise denied or unanswered(uri, credentials, error) from None
     except BotoCoreError as error:
         raise unanswered(uri, credentials, error) from None
 

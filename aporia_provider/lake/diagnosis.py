@@ -50,7 +50,7 @@ def explain(
     from deltalake.exceptions import TableNotFoundError
 
     text = _COLOUR.sub("", str(error))
-    if isinstance(error, TableNotFoundError):
+    if isinstance(error, (TableNotFoundError, FileNotFoundError)):
         return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
     if _CONNECTION.search(text):
         return TransientError(
