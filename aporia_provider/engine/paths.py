@@ -36,15 +36,13 @@ def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> st
     :param embedded: Whether it is the embedded one.
     :raises aporia_provider.errors.ValidationError: if the engine cannot read a Delta table at such a path.
     """
-    if not embedded and (PLAIN.fullmatch(source.uri) or not is_sail(spark)):
-        return _for_spark(source.uri)
+    is_root = source.uri.startswith(_S3) and "/" not in source.uri.removeprefix(_S3)
+    uri = f"{source.uri}/" if is_root else source.uri
+    if not embedded and (PLAIN.fullmatch(uri) or not is_sail(spark)):
+        return _for_spark(uri)
     if fault := key_fault(source):
         raise ValidationError(fault)
-    if source.uri.startswith(_S3) and "/" not in source.uri.removeprefix(_S3):
-        return f"{source.uri}/"
-    if source.object_format == "delta":
-        return _table_for_sail(source.uri)
-    return _files_for_sail(source.uri)
+    return _table_for_sail(uri) if source.object_format == "delta" else _files_for_sail(uri)
 
 
 def key_fault(source: S3DataSource) -> str | None:

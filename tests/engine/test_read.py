@@ -13,6 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.columns.row_checks import RowCheck
 from aporia_provider.data_sources import DATA_SOURCES, DataSource, S3DataSource
+from aporia_provider.engine.paths import engine_path
 from aporia_provider.engine.read import columns, read
 from aporia_provider.engine.rows import counts
 from aporia_provider.engine.session import spark_session
@@ -226,3 +227,19 @@ class TestCounts:
         where = source(tmp_path)
         found = counts(read(spark, where), where, [RowCheck("null", "id IS NULL", "'x'")], id_column="id")
         assert (found.rows, found.duplicates.count, found.faults[0].count) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "for_spark"),
+    [
+        ("s3://bucket/t", "s3a://bucket/t"),
+        ("s3://bucket", "s3a://bucket/"),
+        ("s3://bucket/a b/ü%20[1]", "s3a://bucket/a b/ü%20[1]"),
+        ("file:///data/a%20b", "file:///data/a b"),
+        ("/data/a%20b", "file:///data/a%20b"),
+    ],
+)
+def test_apache_spark_gets_paths_decoded(path: str, for_spark: str) -> None:
+    version = type("Frame", (), {"collect": lambda _: [["4.1.0 abc"]]})()
+    session: Any = type("Session", (), {"sql": lambda *_: version, "version": "4.1.0"})()
+    assert engine_path(session, source(path), embedded=False) == for_spark
