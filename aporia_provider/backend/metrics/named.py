@@ -20,9 +20,9 @@ def texts_of(value: str | float) -> list[str]:
     """
     The texts under which rows may have a value, in the order in which to look them up.
 
-    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.arrow.texts.as_texts`. The first
-    text is the value as it was written, since a column of text may have ``True`` or ``3.0``. The others are
-    what is kept of the boolean or number that it is or spells, such as ``true`` and ``3``.
+    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.arrow.texts.as_texts`. The
+    first text is the value as it was written, since a column of text may have ``True`` or ``3.0``. The others
+    are what is kept of the boolean or number that it is or spells, such as ``true`` and ``3``.
 
     :param value: Text, a boolean or a number.
     """
