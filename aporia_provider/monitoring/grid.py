@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST_DISCRETE = 50
-_PARTS = 240  # A multiple of ten, so that the deciles are among the edges, which are at most 256.
-_TRIM = (0.001, 0.999)  # Where the trimmed Wasserstein distance cuts.
+from aporia_provider.monitoring.binning import cuts
+
 _GREATEST = 2.0**1022  # The difference of two edges is a finite number.
 _MOST_CATEGORIES = 256
 
@@ -40,9 +39,7 @@ class NumericGrid:
         """
         The bins for a baseline, or a sample of it; ``None`` if it has no finite value.
 
-        With at most 50 distinct values each has a bin to itself, which is a coarse bin as well. Otherwise
-        the edges are quantiles (numpy's default method) and the coarse bins are cut at the deciles. A value
-        that is more than one of the quantiles has a bin to itself: nothing can hide behind an atom.
+        See :func:`~aporia_provider.monitoring.binning.cuts` for where they are cut.
 
         :param values: The field's values, in any order. Values that are not finite are ignored; those
             beyond 2**1022 in magnitude are taken as that.
@@ -52,7 +49,7 @@ class NumericGrid:
         values = np.sort(np.clip(values[np.isfinite(values)], -_GREATEST, _GREATEST) + 0.0)
         if not values.size:
             return None
-        edges, boundaries = _edges(values)
+        edges, boundaries = cuts(values)
         return cls(
             edges=tuple(edges.tolist()),
             coarse=tuple(np.searchsorted(edges, boundaries).tolist()),
@@ -85,34 +82,6 @@ class NumericGrid:
         """Read what :meth:`to_json` wrote."""
         edges, coarse = map(float, stored["edges"]), map(int, stored["coarse"])
         return cls(edges=tuple(edges), coarse=tuple(coarse), centre=float(stored["centre"]))
-
-
-def _edges(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The edges for sorted values, and which of them are coarse."""
-    distinct = values[np.append(True, values[1:] != values[:-1])]
-    if len(distinct) <= _MOST_DISCRETE:
-        edges = _distinct(distinct, np.nextafter(distinct, np.inf))
-        return edges, edges
-    deciles = _quantiles(values, np.arange(11) / 10)
-    fine = _quantiles(values, np.union1d(np.arange(_PARTS + 1) / _PARTS, _TRIM))
-    boundaries = _distinct(deciles[1:-1], _after_repeated(deciles))
-    last = np.nextafter(values[-1:], np.inf)
-    return _distinct(fine, _after_repeated(fine), last), boundaries
-
-
-def _quantiles(values: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Interpolation rounds: it may step outside the values, or back, by a last digit.
-    return np.sort(np.clip(np.quantile(values, levels), values[0], values[-1]))
-
-
-def _after_repeated(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
-    repeated = quantiles[1:][quantiles[1:] == quantiles[:-1]]
-    after: NDArray[np.float64] = np.nextafter(repeated, np.inf)
-    return after
-
-
-def _distinct(*parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.unique(np.concatenate(parts) + 0.0)
 
 
 @dataclass(frozen=True)

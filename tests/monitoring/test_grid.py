@@ -52,13 +52,21 @@ def test_fifty_distinct_values_are_few(distinct: int, discrete: bool) -> None:
     assert (grid.boundaries == grid.edges) is discrete
 
 
-def test_value_that_is_more_than_one_quantile_has_bins_of_its_own() -> None:
+def test_frequent_value_has_bins_of_its_own_and_the_others_have_ten() -> None:
     values = np.concatenate([np.zeros(650), np.linspace(1, 2, 350)])
     grid = grid_of(values)
     assert grid.edges[:2] == (0.0, TINY)
     assert grid.boundaries[:2] == (0.0, TINY)
-    assert len(grid.boundaries) == 5
-    assert grid.coarsen(histogram(values, grid).counts) == (0, 650, 50, 100, 100, 100)
+    assert grid.coarsen(histogram(values, grid).counts) == (0, 650, *(35,) * 10)
+
+
+def test_value_that_is_more_than_one_quantile_of_its_range_has_bins_of_its_own() -> None:
+    # Nine in ten values are zero. Of the others 60 are -1, no tenth, but half of those below zero.
+    values = np.concatenate(
+        [np.full(9_000, 0.0), np.linspace(-2, -1.5, 50), np.full(60, -1.0), np.linspace(1, 2, 890)]
+    )
+    grid = grid_of(values)
+    assert {-1.0, after(-1.0)} <= set(grid.boundaries)
 
 
 def test_maximum_that_is_many_values_has_a_coarse_bin_of_its_own() -> None:
