@@ -1,4 +1,4 @@
-"""Where the bins of a numeric field are cut: values that are frequent alone, the others at their quantiles."""
+"""Where the bins of a numeric field are cut: frequent values alone, the others at their quantiles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cuts(NamedTuple):
 
 
 class _Range(NamedTuple):
-    """A range without frequent values: its values, its number of coarse bins, and of bins in each of these."""
+    """A range without frequent values: its values, its coarse bins, and the bins of each of these."""
 
     values: Floats
     coarse: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -60,6 +61,16 @@ class NumericGrid:
     def boundaries(self) -> tuple[float, ...]:
         """The edges that separate the coarse bins, one fewer than there are such bins."""
         return tuple(self.edges[index] for index in self.coarse)
+
+    @property
+    def shown_boundaries(self) -> tuple[float, ...]:
+        """
+        The boundaries for people: the bin of a single value lies between that value and itself.
+
+        Of two boundaries with no float between them the second is only there to end the bin of the first.
+        """
+        pairs = pairwise((-math.inf, *self.boundaries))
+        return tuple(low if edge == math.nextafter(low, math.inf) else edge for low, edge in pairs)
 
     def coarsen(self, counts: Sequence[int]) -> tuple[int, ...]:
         """

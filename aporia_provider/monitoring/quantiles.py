@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from aporia_provider.monitoring.answers import Answer, undefined
 from aporia_provider.monitoring.grid import NumericGrid
@@ -11,7 +12,11 @@ from aporia_provider.monitoring.numbers import NumericState
 
 def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Answer:
     """
-    A quantile, by linear interpolation inside of a bin; exact at both ends.
+    A quantile as numpy defines it by default: with ``n`` values, of which ``x[0]`` is the least, it lies at
+    ``(n - 1) * share`` on the straight lines from each ``x[i]`` to ``x[i + 1]``.
+
+    The least and the greatest value are known, and so is every value whose bin has room for one value only.
+    The others are taken to be spread evenly in their bins; the bound covers wherever in them they can be.
 
     :param state: State of the values.
     :param grid: The grid of the state, if it has one.
@@ -19,26 +24,61 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Ans
     """
     if not state.finite or state.least is None or state.greatest is None:
         return undefined("there are no values")
-    if share in (0, 1):
-        return Answer(state.greatest if share else state.least, samples=state.finite)
-    if grid is None:
+    grid = grid if state.counts else None
+    place = (state.finite - 1) * share
+    before = math.floor(place)
+    after = min(before + 1, state.finite - 1)
+    if grid is None and not {before, after if place > before else before} <= {0, state.finite - 1}:
         return undefined("the field has no bins yet", state.finite)
-    low, high, inside = _bin_at(state, grid, share)
-    if math.isinf(high - low):
+    one = _ordered(state, grid, before)
+    found = _between(one, _ordered(state, grid, after), place - before) if place > before else one
+    if math.isinf(found.high - found.low):
         return undefined("the bin of the quantile is wider than the largest float", state.finite)
-    value = low + (high - low) * inside
-    return Answer(value, samples=state.finite, bound=max(value - low, high - value))
+    return Answer(found.value, samples=state.finite, bound=found.bound)
 
 
-def _bin_at(state: NumericState, grid: NumericGrid, share: float) -> tuple[float, float, float]:
-    """Ends of the bin that holds a quantile, and how far inside it is."""
+class _Estimate(NamedTuple):
+    """A number, the least and the greatest that it can be."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def bound(self) -> float:
+        if self.low == self.high:
+            return 0.0
+        # The ends were rounded as the value was.
+        rounding = 2 * math.ulp(max(abs(self.low), abs(self.high)))
+        return max(self.value - self.low, self.high - self.value) + rounding
+
+
+def _ordered(state: NumericState, grid: NumericGrid | None, place: int) -> _Estimate:
+    """The value that has so many others before it."""
     assert state.least is not None  # noqa: S101
     assert state.greatest is not None  # noqa: S101
-    ends = [state.least, *grid.edges, state.greatest]
-    wanted, passed = share * state.finite, 0
-    for place, count in enumerate(state.counts):
-        if count and passed + count >= wanted:
-            low, high = max(ends[place], state.least), min(ends[place + 1], state.greatest)
-            return low, max(low, high), (wanted - passed) / count
+    if grid is None or place in (0, state.finite - 1):
+        known = state.greatest if place else state.least
+        return _Estimate(known, known, known)
+    ends = [state.least, *grid.edges, math.nextafter(state.greatest, math.inf)]
+    passed = 0
+    for number, count in enumerate(state.counts):
+        if place < passed + count:
+            # The upper end does not belong to the bin.
+            low, high = max(ends[number], state.least), math.nextafter(ends[number + 1], -math.inf)
+            high = max(low, min(high, state.greatest))
+            return _Estimate(_on_line(low, high, (place - passed + 0.5) / count), low, high)
         passed += count
-    return state.greatest, state.greatest, 0.0
+    raise ValueError(f"The bins hold {passed} values, so none has {place} before it")
+
+
+def _between(one: _Estimate, other: _Estimate, part: float) -> _Estimate:
+    return _Estimate(*(_on_line(a, b, part) for a, b in zip(one, other, strict=True)))
+
+
+def _on_line(low: float, high: float, part: float) -> float:
+    """Some part of the way from one number to another, rounded as numpy rounds it."""
+    way = high - low
+    if math.isinf(way):
+        return low * (1 - part) + high * part
+    return low + way * part if part < 0.5 else high - way * (1 - part)

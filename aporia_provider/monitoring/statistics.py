@@ -157,7 +157,7 @@ def _histogram(state: NumericState, question: Question) -> Answer:
     grid = question.grid
     if grid is None:
         return undefined("the field has no bins yet", state.finite)
-    bins = {"edges": list(grid.boundaries), "counts": list(grid.coarsen(state.counts))}
+    bins = {"edges": list(grid.shown_boundaries), "counts": list(grid.coarsen(state.counts))}
     return Answer(bins, samples=state.finite)
 
 

@@ -191,7 +191,7 @@ def test_statistics_of_numbers_are_numpys_by_day_and_merged(model: Model, metric
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.25, 0.5, 0.9, 1.0])
 def test_quantiles_are_within_their_bound(model: Model, share: float) -> None:
     (answer,) = model.ask("quantile", "age", quantile=share)
-    exact = np.quantile(numbers(model.serving, "age"), share, method="inverted_cdf")
+    exact = np.quantile(numbers(model.serving, "age"), share)
     assert abs(answer["value"] - exact) <= answer["bound"] + 1e-12
     assert answer["bound"] < 3
     if share == 0.5:
