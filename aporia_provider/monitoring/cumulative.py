@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aporia_provider.monitoring.outcomes import Distance, NotEnough, empty, rate
 from aporia_provider.monitoring.rebinning import (
@@ -85,15 +86,16 @@ def scale(baseline: NumericHistogram, deviation: float) -> float:
     """
     The unit of the normalised Wasserstein distance: the baseline's standard deviation.
 
-    It is at least a millionth of the grid's greatest magnitude, so that a constant field has one too; 1 if
-    even that is zero.
+    A constant field has none, and the distance needs a unit: it is a millionth of the constant's magnitude,
+    so that values which differ by rounding only are near; 1 if the constant is zero.
 
     :param baseline: The baseline's histogram.
     :param deviation: Its population standard deviation, in the unit of the field.
     """
+    if deviation > 0:
+        return deviation
     edges = baseline.grid.edges
-    least = _LEAST_SCALE * max(abs(edges[0]), abs(edges[-1]))
-    unit = max(deviation, least)
+    unit = _LEAST_SCALE * max(abs(edges[0]), abs(edges[-1]))
     return unit if unit >= np.finfo(float).tiny else 1.0
 
 
@@ -118,6 +120,11 @@ class _Functions:
         return (f * m + g * n) / (m + n)
 
     @property
+    def single(self) -> NDArray[np.bool_]:
+        """Which bins between two edges are those of a single value: no float is between the edges."""
+        return self.edges[1:] <= np.nextafter(self.edges[:-1], np.inf)
+
+    @property
     def bins(self) -> int:
         """How many bins have values on either side."""
         f, g = (np.diff(side.value, prepend=0.0, append=1.0) for side in (self.f, self.g))
@@ -135,8 +142,7 @@ def _greatest_apart(pair: _Functions) -> float:
         for side in (pair.f, pair.g)
     )
     # The bin of a single value begins where it ends: both functions have gained all they gain.
-    single = np.zeros(len(pair.edges) + 1, dtype=bool)
-    single[1:-1] = pair.edges[1:] <= np.nextafter(pair.edges[:-1], np.inf)
+    single = np.concatenate([[False], pair.single, [False]])
     f_before, g_before = (np.where(single, low[1:], low[:-1]) for low in (f_low, g_low))
     return float(np.maximum(f_high[1:] - g_before, g_high[1:] - f_before).max())
 
@@ -152,32 +158,39 @@ class _Area(NamedTuple):
 
 def _inner_area(pair: _Functions) -> _Area:
     """The area from the first edge to the last."""
-    width, f, g = np.diff(pair.edges), pair.f, pair.g
-    least = np.maximum(f.low[:-1] - g.high[1:], g.low[:-1] - f.high[1:])
-    greatest = np.maximum(f.high[1:] - g.low[:-1], g.high[1:] - f.low[:-1])
+    width, (f, f_end), (g, g_end) = np.diff(pair.edges), _ends(pair, pair.f), _ends(pair, pair.g)
+    least = np.maximum(f.low - g_end.high, g.low - f_end.high)
+    greatest = np.maximum(f_end.high - g.low, g_end.high - f.low)
     heights = (
-        _mean_height(f.value - g.value),
+        _mean_height(f.value - g.value, f_end.value - g_end.value),
         np.maximum(0.0, least),
         greatest,
-        _mean_deviation(pair.pooled(f.value, g.value)),
+        _mean_deviation(pair.pooled(f.value, g.value), pair.pooled(f_end.value, g_end.value)),
     )
     return _Area(*(float((width * height).sum()) for height in heights))
 
 
-def _mean_height(difference: Floats) -> Floats:
-    """The mean of the absolute value of straight lines from each difference to the next."""
-    one, other = np.abs(difference[:-1]), np.abs(difference[1:])
+def _ends(pair: _Functions, side: Bounded) -> tuple[Bounded, Bounded]:
+    """A function after the start of each bin between two edges, and at its end."""
+    ends = side.map(lambda shares: shares[1:])
+    # In the bin of a single value it has gained all it gains after the start.
+    starts = (np.where(pair.single, part[1:], part[:-1]) for part in (side.value, side.low, side.high))
+    return Bounded(*starts), ends
+
+
+def _mean_height(one: Floats, other: Floats) -> Floats:
+    """The mean of the absolute value of straight lines from each difference to another."""
+    crossing = one * other < 0
+    one, other = np.abs(one), np.abs(other)
     both = one + other
-    crossing = difference[:-1] * difference[1:] < 0
     return np.where(crossing, (one**2 + other**2) / np.where(crossing, both, 1.0), both) / 2
 
 
-def _mean_deviation(share: Floats) -> Floats:
-    """The mean of sqrt(F(1 - F)) between each share and the next, by Simpson's rule."""
-    share = np.clip(share, 0.0, 1.0)
-    middle = (share[:-1] + share[1:]) / 2
-    ends, middles = np.sqrt(share * (1 - share)), np.sqrt(middle * (1 - middle))
-    mean: Floats = (ends[:-1] + 4 * middles + ends[1:]) / 6
+def _mean_deviation(one: Floats, other: Floats) -> Floats:
+    """The mean of sqrt(F(1 - F)) between each share and another, by Simpson's rule."""
+    one, middle, other = (np.clip(share, 0.0, 1.0) for share in (one, (one + other) / 2, other))
+    first, middles, last = (np.sqrt(share * (1 - share)) for share in (one, middle, other))
+    mean: Floats = (first + 4 * middles + last) / 6
     return mean
 
 

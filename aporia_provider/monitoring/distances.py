@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from aporia_provider.monitoring.limits import WIDEST_BOUND, WIDEST_UNBOUNDED
 from aporia_provider.monitoring.outcomes import Distance, NotEnough, empty, rate
 from aporia_provider.monitoring.rebinning import Bounded, Floats
 
@@ -81,6 +82,7 @@ def psi(
         lambda terms: float(terms.sum()),
         lambda pair: pair.noise,
         shares,
+        WIDEST_UNBOUNDED,
     )
     return measure.between(baseline, current)
 
@@ -195,6 +197,7 @@ class _Measure:
     total: Callable[[Floats], float]
     noise: Callable[[_Pair], float]
     shares: Callable[[Floats, float], Floats] = lambda counts, total: counts / total
+    widest: float = WIDEST_BOUND
 
     def between(self, baseline: Counts, current: Counts) -> Distance | NotEnough:
         pair = self._pair(_bounded(baseline), _bounded(current))
@@ -202,9 +205,8 @@ class _Measure:
             return pair
         value = self.total(self.term(pair.p.value, pair.q.value))
         bound = 0.0 if pair.p.exact and pair.q.exact else self._bound(pair, value)
-        return Distance(
-            value, self.noise(pair), bound, pair.samples, pair.baseline_samples, len(pair.p.value)
-        )
+        sizes = pair.samples, pair.baseline_samples, len(pair.p.value)
+        return Distance(value, self.noise(pair), bound, *sizes, widest=self.widest)
 
     def _pair(self, baseline: Bounded, current: Bounded) -> _Pair | NotEnough:
         m, n = float(baseline.value.sum()), float(current.value.sum())

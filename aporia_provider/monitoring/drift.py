@@ -6,7 +6,9 @@ Missing values have no place in any of these distances: they are a metric of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -22,6 +24,7 @@ from aporia_provider.monitoring.distances import (
     psi,
     total_variation,
 )
+from aporia_provider.monitoring.limits import WIDEST_UNBOUNDED
 from aporia_provider.monitoring.outcomes import Distance, Minimum, NotEnough
 from aporia_provider.monitoring.rebinning import NumericHistogram, counts_between
 
@@ -32,15 +35,13 @@ _BINNED: dict[str, Callable[[Counts, Counts], Distance | NotEnough]] = {
     "linf_distance": linf_distance,
     "psi": psi,
 }
-_CUMULATIVE: dict[str, Callable[[NumericHistogram, NumericHistogram], Distance | NotEnough]] = {
-    "ks_distance": ks_distance,
-    "wasserstein_distance": wasserstein_distance,
-}
-_NORMALISED = "normalised_wasserstein_distance"
+_KS, _AREA = "ks_distance", "wasserstein_distance"
+NORMALISED: Final = "normalised_wasserstein_distance"
+"""The distance that takes the baseline's standard deviation."""
 
 SUGGESTED: Final = Minimum()
 """The least data a verdict should rest on."""
-NUMERIC_METRICS: Final = frozenset((*_BINNED, *_CUMULATIVE, _NORMALISED))
+NUMERIC_METRICS: Final = frozenset((*_BINNED, _KS, _AREA, NORMALISED))
 """What :func:`numeric_drift` can compute."""
 CATEGORY_METRICS: Final = frozenset((*_BINNED, "chi_squared", "cramers_v"))
 """What :func:`category_drift` can compute."""
@@ -68,17 +69,16 @@ def numeric_drift(
     :param metric: One of :data:`NUMERIC_METRICS`.
     :param baseline: The baseline's histogram.
     :param current: The focal histogram, on the same grid or on that of another model version.
-    :param deviation: The baseline's population standard deviation; only the normalised distance takes it.
+    :param deviation: The baseline's population standard deviation, if known. The normalised distance takes
+        it, and the other Wasserstein distance is not judged by its bound without it.
     :param zeros: What the population stability index makes of empty bins.
     :param minimum: How much data it takes. The number of values per bin matters to distances of bins only.
     :raises ValueError: There is no such metric, or it takes the deviation.
     """
     if metric not in NUMERIC_METRICS:
         raise ValueError(f"{metric!r} is no distance of numeric fields")
-    if metric in _CUMULATIVE:
-        return _enough(_CUMULATIVE[metric](baseline, current), minimum, per_bin=False)
-    if metric == _NORMALISED:
-        return _enough(_normalised(baseline, current, deviation), minimum, per_bin=False)
+    if metric not in _BINNED:
+        return _enough(_cumulative(metric, baseline, current, deviation), minimum, per_bin=False)
     sides = (counts_between(side, baseline.grid.boundaries) for side in (baseline, current))
     return _enough(_binned(metric, zeros)(*sides), minimum, per_bin=True)
 
@@ -116,18 +116,22 @@ def _binned(metric: str, zeros: Zeros) -> Callable[[Counts, Counts], Distance | 
     return partial(psi, zeros=zeros) if metric == "psi" else _BINNED[metric]
 
 
-def _normalised(
-    baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
+def _cumulative(
+    metric: str, baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
 ) -> Distance | NotEnough:
-    if deviation is None:
-        raise ValueError(f"{_NORMALISED!r} takes the baseline's standard deviation")
-    unit = scale(baseline, deviation)
-    distance = wasserstein_distance(baseline, current, margin=unit)
-    return distance if isinstance(distance, NotEnough) else distance.divided_by(unit)
+    if metric == _KS:
+        return ks_distance(baseline, current)
+    if metric == NORMALISED and deviation is None:
+        raise ValueError(f"{NORMALISED!r} takes the baseline's standard deviation")
+    unit = math.inf if deviation is None else scale(baseline, deviation)
+    distance = wasserstein_distance(baseline, current, margin=unit if metric == NORMALISED else None)
+    if isinstance(distance, NotEnough):
+        return distance
+    measured = replace(distance, widest=WIDEST_UNBOUNDED * unit)
+    return measured.divided_by(unit) if metric == NORMALISED else measured
 
 
 def _enough(outcome: Distance | NotEnough, minimum: Minimum, *, per_bin: bool) -> Distance | NotEnough:
     if isinstance(outcome, NotEnough):
         return outcome
-    bins = outcome.bins if per_bin else 1
-    return minimum.shortage(outcome.samples, outcome.baseline_samples, bins) or outcome
+    return minimum.judged(outcome, outcome.bins if per_bin else 1)

@@ -15,6 +15,7 @@ from aporia_provider.monitoring.distances import Zeros, euclidean_distance
 from aporia_provider.monitoring.drift import (
     CATEGORY_METRICS,
     CATEGORY_SCORE,
+    NORMALISED,
     NUMERIC_METRICS,
     NUMERIC_SCORE,
     SUGGESTED,
@@ -23,11 +24,11 @@ from aporia_provider.monitoring.drift import (
 )
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.outcomes import Minimum
+from aporia_provider.monitoring.outcomes import Minimum, NotEnough
 from aporia_provider.monitoring.plan import Grid
 from aporia_provider.monitoring.rebinning import NumericHistogram
 from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.statistics import variance
+from aporia_provider.monitoring.statistics import deviation, variance
 from aporia_provider.monitoring.values import ValueState
 from aporia_provider.monitoring.vectors import VectorGrid, VectorState
 
@@ -91,12 +92,13 @@ def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: 
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
         return undefined("the field has no bins yet: no values of it have been seen")
-    spread = variance(_same(NumericState, baseline.state), sides[0].grid)
-    if spread is None:
-        return Answer(None, "insufficient_data", reason="there are no values in the baseline")
-    deviation = float(spread) ** 0.5
+    spread = deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
+    if spread is None and name == NORMALISED:
+        return undefined(
+            "the standard deviation of the baseline cannot be told from its bins", sides[1].samples
+        )
     return of_distance(
-        numeric_drift(name, sides[0], sides[1], deviation=deviation, zeros=zeros, minimum=minimum)
+        numeric_drift(name, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
     )
 
 
@@ -104,7 +106,8 @@ def _histogram(side: Side) -> NumericHistogram | None:
     state = _same(NumericState, side.state)
     if not isinstance(side.grid, NumericGrid):
         return None
-    return NumericHistogram(side.grid, state.counts, state.below, state.above)
+    ends = state.least, state.greatest
+    return NumericHistogram(side.grid, state.counts, state.below, state.above, *ends)
 
 
 def _categories(state: State) -> CategoryHistogram:
@@ -119,18 +122,14 @@ def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> An
     before, now = _same(VectorState, baseline.state), _same(VectorState, current.state)
     if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):
         return undefined("there are no vectors of the same dimension on both sides", now.vectors)
-    short = minimum.shortage(now.vectors, before.vectors)
-    if short is not None:
-        return of_distance(short)
     if before.norm.positive_infinities or now.norm.positive_infinities:
         return undefined("there are vectors whose length no float can hold", now.vectors)
     sides = ((before, _norm_grid(baseline)), (now, _norm_grid(current)))
     means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
-    return of_distance(
-        euclidean_distance(
-            *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
-        )
+    distance = euclidean_distance(
+        *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
     )
+    return of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
 
 
 def _norm_grid(side: Side) -> NumericGrid | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from aporia_provider.monitoring.binning import cuts
 
 _GREATEST = 2.0**1022  # The difference of two edges is a finite number.
+_LEAST_USUAL = 2.0**-400  # Of distances that are squared as they are.
 _MOST_CATEGORIES = 256
 
 
@@ -29,11 +30,14 @@ class NumericGrid:
     :param edges: Strictly increasing finite values, at most 256, in the unit of the field.
     :param coarse: The indices of the edges that separate the coarse bins.
     :param centre: A finite value near the baseline's mean, from which moments are taken.
+    :param unit: A power of two: distances from the centre are squared in this unit. It is 1 unless the
+        squares of very great or small distances would overflow or vanish.
     """
 
     edges: tuple[float, ...]
     coarse: tuple[int, ...]
     centre: float
+    unit: float = 1.0
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Self | None:
@@ -51,10 +55,12 @@ class NumericGrid:
         if not values.size:
             return None
         edges, boundaries = cuts(values)
+        centre = float(np.clip((values / values.size).sum(), values[0], values[-1]))
         return cls(
             edges=tuple(edges.tolist()),
             coarse=tuple(np.searchsorted(edges, boundaries).tolist()),
-            centre=float(np.clip((values / values.size).sum(), values[0], values[-1])),
+            centre=centre,
+            unit=_unit(max(centre - values[0], values[-1] - centre)),
         )
 
     @property
@@ -86,13 +92,20 @@ class NumericGrid:
 
     def to_json(self) -> dict[str, Any]:
         """What the database keeps."""
-        return {"edges": list(self.edges), "coarse": list(self.coarse), "centre": self.centre}
+        edges, coarse = list(self.edges), list(self.coarse)
+        return {"edges": edges, "coarse": coarse, "centre": self.centre, "unit": self.unit}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` wrote."""
         edges, coarse = map(float, stored["edges"]), map(int, stored["coarse"])
-        return cls(edges=tuple(edges), coarse=tuple(coarse), centre=float(stored["centre"]))
+        return cls(tuple(edges), tuple(coarse), float(stored["centre"]), float(stored["unit"]))
+
+
+def _unit(farthest: float) -> float:
+    """The unit of distances of which this is the greatest."""
+    usual = farthest == 0 or _LEAST_USUAL <= farthest <= 1 / _LEAST_USUAL
+    return 1.0 if usual else math.ldexp(1.0, math.frexp(farthest)[1])
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class NumericState(State):
     :param greatest: Greatest value.
     :param negative_sum: Sum of the values below zero.
     :param positive_sum: Sum of the values above zero.
-    :param squares: Sum of squared distances from the grid's centre (from 0 without a grid).
+    :param squares: Sum of squared distances from the grid's centre, in its unit (from 0, in 1, if none).
     :param counts: Values in each bin of the grid, see :class:`~aporia_provider.monitoring.grid.NumericGrid`.
     :param below: Sum of distances to the first edge of the values below it.
     :param above: Sum of distances to the last edge of the values above it.
@@ -103,15 +103,16 @@ def _finite(ordered: Floats, grid: NumericGrid | None) -> dict[str, Any]:
         "greatest": float(ordered[-1]) + 0.0,
         "negative_sum": -ordered_sum(-ordered[:first][::-1]),
         "positive_sum": ordered_sum(ordered[last:]),
-        "squares": _squares(ordered, grid.centre if grid else 0.0),
+        "squares": _squares(ordered, *((grid.centre, grid.unit) if grid else (0.0, 1.0))),
     }
     return made | _binned(ordered, grid) if grid else made
 
 
-def _squares(ordered: Floats, centre: float) -> Fraction:
+def _squares(ordered: Floats, centre: float, unit: float) -> Fraction:
     middle = ordered.searchsorted(centre)
     with np.errstate(over="ignore"):
-        squares = _bounded((ordered - centre) ** 2)
+        distances = ordered - centre if unit == 1 else (ordered - centre) / unit
+        squares = _bounded(distances**2)
     return ordered_sum(squares[:middle][::-1], squares[middle:])
 
 

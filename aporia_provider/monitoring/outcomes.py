@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
+
+from aporia_provider.monitoring.limits import WIDEST_BOUND
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Distance:
     :param samples: How many values the focal side has.
     :param baseline_samples: How many values the baseline has.
     :param bins: How many bins have values on either side.
+    :param widest: A bound above this is wide, see :attr:`vague`.
     """
 
     value: float
@@ -27,11 +30,23 @@ class Distance:
     samples: int
     baseline_samples: int
     bins: int
+    widest: float = field(default=WIDEST_BOUND, kw_only=True)
 
     @property
     def excess(self) -> float:
-        """What the value has above the noise, at least 0."""
-        return max(0.0, self.value - self.noise)
+        """What the value has above the noise wherever it is within its bound, at least 0."""
+        return max(0.0, self.value - self.bound - self.noise)
+
+    @property
+    def vague(self) -> bool:
+        """
+        Whether the bound makes the value useless.
+
+        A wide bound does if it is more than half of the value, except where even the greatest value within
+        the bound is no more than the noise, and so no drift.
+        """
+        wide = self.bound > self.widest
+        return wide and 2 * self.bound > self.value and self.value + self.bound > self.noise
 
     def divided_by(self, scale: float) -> Self:
         """
@@ -39,23 +54,25 @@ class Distance:
 
         :param scale: The new unit in terms of the old one, positive.
         """
-        value, noise, bound = (part / scale for part in (self.value, self.noise, self.bound))
-        return dataclasses.replace(self, value=value, noise=noise, bound=bound)
+        parts = ("value", "noise", "bound", "widest")
+        return dataclasses.replace(self, **{name: getattr(self, name) / scale for name in parts})
 
 
 @dataclass(frozen=True)
 class NotEnough:
     """
-    There is no distance, for lack of data.
+    There is too little data to judge a distance by.
 
-    :param reason: What there is and what it takes.
+    :param reason: What there is, what it takes and what to do.
     :param samples: How many values the focal side has.
     :param baseline_samples: How many values the baseline has.
+    :param distance: The distance nevertheless; ``None`` if one side has no values at all, or too few for it.
     """
 
     reason: str
     samples: int
     baseline_samples: int
+    distance: Distance | None = None
 
 
 @dataclass(frozen=True)
@@ -74,24 +91,41 @@ class Minimum:
 
     def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> NotEnough | None:
         """
-        What is missing, if anything.
+        What is missing, if anything, and what to ask instead.
 
-        :param samples: How many values the focal side has.
-        :param baseline_samples: How many values the baseline has.
+        :param samples: How many values the focal side has, at least 1.
+        :param baseline_samples: How many values the baseline has, at least 1.
         :param bins: How many bins have values; 1 for a distance whose noise does not grow with the bins.
         """
-        if baseline_samples < self.baseline:
-            reason = f"the baseline has {baseline_samples} values, it takes {self.baseline}"
-        elif samples < (needed := max(self.focal, self.per_bin * bins)):
-            reason = f"there are {samples} values, it takes {needed}"
-        else:
-            return None
-        return NotEnough(reason, samples, baseline_samples)
+        needed = max(self.focal, self.per_bin * bins)
+        short = [
+            (samples < needed, _FEW_VALUES.format(samples, needed)),
+            (baseline_samples < self.baseline, _SMALL_BASELINE.format(baseline_samples, self.baseline)),
+        ]
+        reason = "; ".join(text for is_short, text in short if is_short)
+        return NotEnough(reason, samples, baseline_samples) if reason else None
+
+    def judged(self, distance: Distance, bins: int = 1) -> Distance | NotEnough:
+        """The distance if there is enough data to judge it by; ``bins`` as of :meth:`shortage`."""
+        short = self.shortage(distance.samples, distance.baseline_samples, bins)
+        return dataclasses.replace(short, distance=distance) if short else distance
+
+
+_FEW_VALUES = (
+    "there are {0} values, a verdict takes {1}: ask for a longer time "
+    '(aggregation_period="weekly", or a longer time_range), or set minimum={0}'
+)
+_SMALL_BASELINE = (
+    "the baseline has {0} values, a verdict takes {1}: choose a larger baseline, or set minimum_baseline={0}"
+)
 
 
 def empty(samples: int, baseline_samples: int) -> NotEnough | None:
     """The answer if one of the sides has no values at all."""
-    return Minimum(1, 1, 1).shortage(samples, baseline_samples)
+    sides = [name for name, count in (("range", samples), ("baseline", baseline_samples)) if not count]
+    if not sides:
+        return None
+    return NotEnough(f"there are no values in the {' and in the '.join(sides)}", samples, baseline_samples)
 
 
 def rate(samples: int, baseline_samples: int) -> float:

@@ -7,6 +7,7 @@ a histogram's own edges; at others it is interpolated, and known to lie between 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,8 @@ Floats = NDArray[np.float64]
 
 _GREATEST = 2.0**1020  # What no tail is longer than, so that sums of lengths are finite.
 _STEP = 1e-9
+_LOOKS = 8
+_ROUNDING = 1e-15  # Relative, of sums and differences of floats.
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,16 @@ class NumericHistogram:
     :param counts: One for each bin, or none at all if nothing was counted.
     :param below_sum: The distances of the values in the first bin from the first edge, added up.
     :param above_sum: The distances of the values in the last bin from the last edge, added up.
+    :param least: The least value, if known.
+    :param greatest: The greatest value, if known.
     """
 
     grid: NumericGrid
     counts: tuple[int, ...]
     below_sum: float | Fraction
     above_sum: float | Fraction
+    least: float | None = None
+    greatest: float | None = None
 
     @property
     def samples(self) -> int:
@@ -103,15 +110,20 @@ def tail_areas(histogram: NumericHistogram, first: float, last: float) -> tuple[
 
 
 def tail_steps(histogram: NumericHistogram) -> list[float]:
-    """Values just before and just after the mean of what lies in the first bin and in the last."""
+    """
+    Where to look at the tails: just before and just after the mean of what lies in the first bin and in the
+    last, and at even distances from the edge to the farthest value, if that is known.
+    """
     own, counts, samples = histogram.grid.edges, histogram.counts, histogram.samples
     steps: list[float] = []
-    for edge, sign, count, total in (
-        (own[0], -1, counts[0], histogram.below_sum),
-        (own[-1], 1, counts[-1], histogram.above_sum),
+    for edge, sign, count, total, farthest in (
+        (own[0], -1, counts[0], histogram.below_sum, histogram.least),
+        (own[-1], 1, counts[-1], histogram.above_sum, histogram.greatest),
     ):
         reach = sign * _mean(total, samples) * (samples / count) if count else 0.0
         steps += [edge + reach * (1 - _STEP), edge + reach * (1 + _STEP)]
+        if count and farthest is not None:
+            steps += [edge + (farthest - edge) * (part / _LOOKS) for part in range(1, _LOOKS)] + [farthest]
     return steps
 
 
@@ -148,12 +160,17 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
         return Bounded.exactly(np.cumsum(counts)[places])
     low, high = _surrounding(own, counts, edges)
     inside = np.interp(edges, own, np.cumsum(counts)[:-1])
-    samples = histogram.samples
-    below, most_below = _tail(own[0] - edges, counts[0], samples * _mean(histogram.below_sum, samples))
-    above, most_above = _tail(edges - own[-1], counts[-1], samples * _mean(histogram.above_sum, samples))
+    below, above = (
+        _tail(distance, count, histogram.samples * _mean(total, histogram.samples), reach)
+        for distance, count, total, reach in (
+            (own[0] - edges, counts[0], histogram.below_sum, _reach(own[0], histogram.least)),
+            (edges - own[-1], counts[-1], histogram.above_sum, _reach(own[-1], histogram.greatest)),
+        )
+    )
     first, last = edges < own[0], edges > own[-1]
-    low, high = np.where(last, counts.sum() - most_above, low), np.where(first, most_below, high)
-    value = np.select([first, last], [below, counts.sum() - above], inside)
+    low = np.select([first, last], [below.low, counts.sum() - above.high], low)
+    high = np.select([first, last], [below.high, counts.sum() - above.low], high)
+    value = np.select([first, last], [below.value, counts.sum() - above.value], inside)
     # In a bin of a few of the smallest floats the interpolation overflows.
     return Bounded(np.clip(value, low, high), low, high)
 
@@ -164,11 +181,24 @@ def _surrounding(own: Floats, counts: Floats, edges: Floats) -> tuple[Floats, Fl
     return cumulative[np.searchsorted(own, edges, "right")], cumulative[np.searchsorted(own, edges) + 1]
 
 
-def _tail(distance: Floats, count: float, total: float) -> tuple[Floats, Floats]:
-    """How many of the values in a tail are farther out than ``distance``: estimated, and at most (Markov)."""
+def _reach(edge: float, farthest: float | None) -> float:
+    return math.inf if farthest is None else abs(farthest - edge)
+
+
+def _tail(distance: Floats, count: float, total: float, reach: float) -> Bounded:
+    """
+    How many of the values in a tail are farther out than ``distance``.
+
+    Estimated, all are at their mean. At most, Markov's inequality holds, and none is farther out than
+    ``reach``; at least, the others are at ``distance`` and these at ``reach``.
+    """
     distance = np.maximum(distance, np.nextafter(0.0, 1.0))
-    with np.errstate(over="ignore"):
-        return np.where(total > distance * count, count, 0.0), np.minimum(count, total / distance)
+    with np.errstate(over="ignore", invalid="ignore"):
+        most = np.where(distance > reach, 0.0, np.minimum(count, total / distance))
+        beyond = total * (1 - _ROUNDING) - count * distance * (1 + _ROUNDING)
+        least = np.clip(beyond / (reach * (1 + _ROUNDING) - distance), 0.0, most)
+        known = (distance < reach) & (beyond > 0) & math.isfinite(total) & math.isfinite(reach)
+        return Bounded(np.where(total > distance * count, count, 0.0), np.where(known, least, 0.0), most)
 
 
 def _beyond(mean: float, share: float, moved: float) -> Bounded:

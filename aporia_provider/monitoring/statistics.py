@@ -34,6 +34,9 @@ class Question:
     value: str | None = None
 
 
+# Of the squares that a variance is told from; they are rounded at the 53rd bit.
+_LEAST_PART = Fraction(1, 2**40)
+
 Statistic = Callable[[Any, Question], Answer]
 
 
@@ -82,7 +85,25 @@ def variance(state: NumericState, grid: NumericGrid | None, *, less: int = 0) ->
     if n - less < 1:
         return None
     shifted = state.total - n * Fraction(grid.centre if grid else 0)
-    return max(Fraction(0), state.squares - shifted * shifted / n) / (n - less)
+    return max(Fraction(0), _squares(state, grid) - shifted * shifted / n) / (n - less)
+
+
+def deviation(state: NumericState, grid: NumericGrid | None) -> float | None:
+    """
+    Population standard deviation of the values.
+
+    :param state: Their state.
+    :param grid: The grid of the state.
+    :return: None if there are no values, or the state does not tell: some are so far from the grid's centre
+        that no float holds the square, or all are so much farther from it than from one another that the
+        squares were rounded to the same.
+    """
+    found = variance(state, grid)
+    if found is None or state.least == state.greatest:
+        return None if found is None else 0.0
+    if _is_cut(state, grid) or found * state.finite < _LEAST_PART * _squares(state, grid):
+        return None
+    return _deviation(state, grid)
 
 
 def _of_rows(part: Callable[[Any], int]) -> Statistic:
@@ -124,16 +145,21 @@ def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Stat
 
 def _is_cut(state: NumericState, grid: NumericGrid | None) -> bool:
     """Whether the state holds a square that no float can hold as the largest float."""
-    centre = grid.centre if grid else 0.0
+    centre, unit = (grid.centre, grid.unit) if grid else (0.0, 1.0)
     # None is greater than those of the least and the greatest value, computed as the state computes them.
-    ends = [end - centre for end in (state.least, state.greatest) if end is not None]
+    ends = [(end - centre) / unit for end in (state.least, state.greatest) if end is not None]
     return any(math.isinf(end * end) for end in ends)
+
+
+def _squares(state: NumericState, grid: NumericGrid | None) -> Fraction:
+    """Sum of squared distances from the centre, in the unit of the field."""
+    return state.squares * Fraction(grid.unit if grid else 1) ** 2
 
 
 def _squared_sum(state: NumericState, grid: NumericGrid | None) -> Fraction:
     centre = Fraction(grid.centre if grid else 0)
     # The squares are rounded, and so the sum of squares of zeros could be a little below zero.
-    return max(Fraction(0), state.squares + 2 * centre * state.total - state.finite * centre * centre)
+    return max(Fraction(0), _squares(state, grid) + 2 * centre * state.total - state.finite * centre * centre)
 
 
 def _deviations(state: NumericState, grid: NumericGrid | None) -> Fraction | None:
@@ -143,7 +169,8 @@ def _deviations(state: NumericState, grid: NumericGrid | None) -> Fraction | Non
 
 def _deviation(state: NumericState, grid: NumericGrid | None) -> float | None:
     found = variance(state, grid)
-    return None if found is None else float(found) ** 0.5
+    unit = Fraction(grid.unit if grid else 1)
+    return None if found is None else math.sqrt(found / unit**2) * float(unit)
 
 
 def _quantile(state: NumericState, question: Question) -> Answer:

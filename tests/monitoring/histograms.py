@@ -47,9 +47,9 @@ def histogram(values: ArrayLike, grid: NumericGrid | None = None) -> NumericHist
     edges = np.array(grid.edges)
     counts = np.bincount(np.searchsorted(edges, values, "right"), minlength=len(edges) + 1)
     below, above = values[values < edges[0]], values[values >= edges[-1]]
-    return NumericHistogram(
-        grid, tuple(counts.tolist()), float((edges[0] - below).sum()), float((above - edges[-1]).sum())
-    )
+    sums = float((edges[0] - below).sum()), float((above - edges[-1]).sum())
+    ends = (float(values.min()), float(values.max())) if values.size else (None, None)
+    return NumericHistogram(grid, tuple(counts.tolist()), *sums, *ends)
 
 
 def sure(outcome: Distance | NotEnough) -> Distance:

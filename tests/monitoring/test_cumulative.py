@@ -310,9 +310,11 @@ def test_single_rows() -> None:
     assert sure(ks_distance(baseline, other)).noise == 1
 
 
-def test_scale_is_the_deviation_or_a_little_of_the_magnitude() -> None:
+def test_scale_is_the_deviation_or_a_little_of_the_magnitude_of_a_constant() -> None:
     assert scale(histogram([-4.0, 2.0]), 3.0) == 3.0
-    assert scale(histogram([-4.0, 2.0]), 1e-9) == pytest.approx(4e-6)
+    assert scale(histogram([-4.0, 2.0]), 1e-9) == 1e-9
+    assert scale(histogram([2.0**53, 2.0**53 + 2]), 1.0) == 1.0
+    assert scale(histogram([4.0]), 0.0) == pytest.approx(4e-6)
     assert scale(histogram([0.0]), 0.0) == 1.0
     assert scale(histogram([1e300]), 0.0) == pytest.approx(1e294)
 

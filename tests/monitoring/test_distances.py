@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn.datasets import load_breast_cancer
 
+from aporia_provider.monitoring.answers import of_distance
 from aporia_provider.monitoring.distances import (
     Counts,
     Zeros,
@@ -161,11 +163,11 @@ def test_nothing_in_common_is_one(function: Function) -> None:
 @pytest.mark.parametrize(
     ("baseline", "current", "reason"),
     [
-        ([1, 2], [0, 0], "there are 0 values"),
-        ([0, 0], [1, 2], "the baseline has 0 values"),
-        ([], [1, 2], "the baseline has 0 values"),
-        ([1, 2], (), "there are 0 values"),
-        ([], [], "the baseline has 0 values"),
+        ([1, 2], [0, 0], "there are no values in the range"),
+        ([0, 0], [1, 2], "there are no values in the baseline"),
+        ([], [1, 2], "there are no values in the baseline"),
+        ([1, 2], (), "there are no values in the range"),
+        ([], [], "there are no values in the range and in the baseline"),
     ],
 )
 def test_no_values_is_no_distance(
@@ -233,28 +235,76 @@ def test_noise_counts_bins_in_use() -> None:
     assert sure(psi([10, 0, 0, 0], [0, 10, 0, 0])).noise == pytest.approx(0.2)
 
 
-def test_excess_is_what_is_above_the_noise() -> None:
+def test_excess_is_what_is_above_the_noise_within_the_bound() -> None:
     distance = Distance(0.5, 0.2, 0.01, samples=50, baseline_samples=200, bins=3)
-    assert distance.excess == pytest.approx(0.3)
+    assert distance.excess == pytest.approx(0.29)
+    assert Distance(0.72, 0.03, 0.67, samples=50, baseline_samples=200, bins=3).excess == pytest.approx(0.02)
+    assert Distance(0.72, 0.03, 0.70, samples=50, baseline_samples=200, bins=3).excess == 0
     assert Distance(0.1, 0.2, 0.0, samples=50, baseline_samples=200, bins=3).excess == 0
 
 
 def test_distance_in_another_unit() -> None:
-    assert Distance(6, 2, 1, 50, 200, 3).divided_by(2) == Distance(3, 1, 0.5, 50, 200, 3)
+    distance = Distance(6, 2, 1, 50, 200, 3, widest=0.4)
+    assert distance.divided_by(2) == Distance(3, 1, 0.5, 50, 200, 3, widest=0.2)
 
 
 @pytest.mark.parametrize(
-    ("samples", "baseline_samples", "bins", "reason"),
+    ("samples", "baseline_samples", "bins", "words"),
     [
-        (200, 1000, 40, None),
-        (199, 1000, 1, "there are 199 values, it takes 200"),
-        (200, 1000, 41, "there are 200 values, it takes 205"),
-        (200, 999, 1, "the baseline has 999 values, it takes 1000"),
+        (200, 1000, 40, []),
+        (199, 1000, 1, ["there are 199 values, a verdict takes 200", "minimum=199", "weekly", "time_range"]),
+        (200, 1000, 41, ["there are 200 values, a verdict takes 205", "minimum=200"]),
+        (200, 999, 1, ["the baseline has 999 values, a verdict takes 1000", "minimum_baseline=999"]),
+        (5, 7, 1, ["there are 5 values", "minimum=5", "the baseline has 7 values", "minimum_baseline=7"]),
     ],
 )
-def test_minimum(samples: int, baseline_samples: int, bins: int, reason: str | None) -> None:
+def test_minimum(samples: int, baseline_samples: int, bins: int, words: list[str]) -> None:
     outcome = Minimum().shortage(samples, baseline_samples, bins)
-    assert outcome == (reason and NotEnough(reason, samples, baseline_samples))
+    assert (outcome is None) == (not words)
+    if outcome is not None:
+        assert [word for word in words if word not in outcome.reason] == []
+        assert (outcome.samples, outcome.baseline_samples) == (samples, baseline_samples)
+
+
+def test_a_distance_of_too_little_data_is_kept_beside_the_verdict() -> None:
+    distance = Distance(0.5, 0.2, 0.01, samples=165, baseline_samples=2000, bins=30)
+    assert Minimum(per_bin=0).judged(distance, 30) == NotEnough(
+        Minimum().shortage(165, 2000).reason,
+        165,
+        2000,
+        distance,  # type: ignore[union-attr]
+    )
+    assert Minimum(focal=165, per_bin=0).judged(distance, 30) is distance
+    assert isinstance(Minimum(focal=100).judged(distance, 34), NotEnough)
+
+
+@pytest.mark.parametrize(
+    ("value", "noise", "bound", "vague"),
+    [
+        (0.72, 0.03, 0.67, True),
+        (0.72, 0.03, 0.3, False),
+        (0.05, 0.03, 0.05, False),
+        (0.05, 0.03, 0.06, True),
+        # However great it is within the bound, it is no more than the noise.
+        (0.05, 0.2, 0.06, False),
+    ],
+)
+def test_a_wide_bound_makes_a_value_useless_unless_it_changes_nothing(
+    value: float, noise: float, bound: float, vague: bool
+) -> None:
+    distance = Distance(value, noise, bound, samples=500, baseline_samples=2000, bins=10)
+    assert distance.vague is vague
+    answer = of_distance(distance)
+    assert answer.status == ("insufficient_data" if vague else "ok")
+    assert (answer.value, answer.shown) == ((None, value) if vague else (value, None))
+    assert (answer.bound, answer.noise, answer.excess) == (bound, noise, distance.excess)
+    assert ("full=True" in (answer.reason or "")) is vague
+    assert not dataclasses.replace(distance, widest=1.0).vague
+
+
+def test_distances_without_an_upper_end_have_twice_the_room() -> None:
+    known, other = Bounded.exactly([80.0, 20.0]), Bounded.exactly([70.0, 30.0])
+    assert (sure(psi(known, other)).widest, sure(js_distance(known, other)).widest) == (0.1, 0.05)
 
 
 def test_minimum_can_be_less() -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
 
+from aporia_provider.monitoring.answers import Answer
 from aporia_provider.monitoring.drift import CATEGORY_METRICS, NUMERIC_METRICS
 from aporia_provider.monitoring.field_drift import SCORE, Side, drift
 from aporia_provider.monitoring.grid import NumericGrid
@@ -17,6 +21,7 @@ from tests.monitoring.columns import KEY, states_of
 
 Vectors = NDArray[np.float64]
 ANY = Minimum(1, 0, 1)
+OFFSET = 2.0**53
 
 
 def side(values: pa.Array, type_: str, grid: Grid | None) -> Side:
@@ -90,7 +95,52 @@ def test_every_distance_of_numbers_comes_with_noise_and_excess(metric: str) -> N
     grid = NumericGrid.of(one)
     answer = drift(metric, *(side(pa.array(values), "numeric", grid) for values in (one, other)))
     assert 0 < (answer.noise or 0) < answer.value
-    assert answer.excess == pytest.approx(answer.value - answer.noise)
+    assert answer.excess == pytest.approx(answer.value - answer.bound - answer.noise)
+
+
+def small_day(metric: str, minimum: Minimum | None = None) -> Answer:
+    rng = np.random.default_rng(24)
+    one, other = rng.normal(size=3000), rng.normal(1, 1, 165)
+    grid = NumericGrid.of(one)
+    sides = [side(pa.array(values), "numeric", grid) for values in (one, other)]
+    return drift(metric, *sides, **({"minimum": minimum} if minimum else {}))
+
+
+@pytest.mark.parametrize("metric", sorted(NUMERIC_METRICS))
+def test_a_small_day_shows_its_distance_and_says_what_to_ask(metric: str) -> None:
+    answer, enough = small_day(metric), small_day(metric, Minimum(165, 0, 1000))
+    assert (answer.value, answer.status, enough.status) == (None, "insufficient_data", "ok")
+    assert answer.shown == enough.value > 0.2
+    shared = ("noise", "excess", "bound", "samples", "baseline_samples")
+    assert [getattr(answer, name) for name in shared] == [getattr(enough, name) for name in shared]
+    assert [
+        word for word in ("165", "200", "minimum=165", "weekly") if word not in (answer.reason or "")
+    ] == []
+
+
+def test_few_vectors_show_their_distance() -> None:
+    rng = np.random.default_rng(25)
+    sides = of_vectors(samples(rng, 2000)), of_vectors(samples(rng, 165) + 1)
+    answer, enough = drift(SCORE, *sides), drift(SCORE, *sides, minimum=ANY)
+    assert (answer.value, answer.status) == (None, "insufficient_data")
+    assert (answer.shown, answer.noise, answer.excess) == (enough.value, enough.noise, enough.excess)
+    assert "minimum=165" in (answer.reason or "")
+
+
+def test_a_distance_that_may_be_anything_is_no_answer() -> None:
+    """The bins of one side were made from one value, so where the others are is not known."""
+    rng = np.random.default_rng(26)
+    baseline = np.concatenate([np.zeros(600), rng.normal(5, 1, 1400)])
+    one_row = NumericGrid.of(np.array([0.1]))
+    sides = (
+        side(pa.array(baseline), "numeric", NumericGrid.of(baseline)),
+        side(pa.array(rng.normal(1, 3, 1000)), "numeric", one_row),
+    )
+    for metric in ("js_distance", "ks_distance", "psi"):
+        answer = drift(metric, *sides)
+        assert (answer.value, answer.status) == (None, "insufficient_data"), metric
+        assert answer.bound > answer.shown / 2
+        assert answer.excess == max(0, answer.shown - answer.bound - answer.noise)
 
 
 @pytest.mark.parametrize("metric", sorted(CATEGORY_METRICS))
@@ -101,3 +151,61 @@ def test_every_distance_of_categories_comes_with_noise_and_excess(metric: str) -
     answer = drift(metric, *sides)
     assert 0 < (answer.noise or 0) < answer.value
     assert answer.excess == pytest.approx(answer.value - answer.noise)
+
+
+def test_a_baseline_that_is_one_value_and_what_leaves_it() -> None:
+    for there in (2015.0, 2013.0):
+        constant = np.full(2000, 2014.0)
+        grid = NumericGrid.of(constant)
+        sides = [side(pa.array(values), "numeric", grid) for values in (constant, np.full(500, there))]
+        for metric in sorted(NUMERIC_METRICS):
+            answer = drift(metric, *sides)
+            assert (answer.status, answer.bound) == ("ok", pytest.approx(0, abs=1e-9)), metric
+            assert answer.excess > 0.9
+
+
+@settings(max_examples=30)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([(2.0**996, 0.0), (2.0**-996, 0.0), (2.0**-500, 0.0), (2.0**600, 0.0), (32.0, OFFSET)]),
+    st.floats(-1, 1),
+    st.floats(0.5, 2),
+    st.booleans(),
+)
+def test_the_normalised_distance_does_not_depend_on_the_scale(
+    seed: int, unit: tuple[float, float], shift: float, factor: float, own: bool
+) -> None:
+    """Powers of two scale without rounding, so the distance is that of the values scaled back."""
+    rng = np.random.default_rng(seed)
+    scale, offset = unit
+    one, other = (
+        values * scale + offset for values in (rng.normal(size=2000), rng.normal(shift, factor, 500))
+    )
+    grids = NumericGrid.of(one), NumericGrid.of(other if own else one)
+    sides = [
+        side(pa.array(values), "numeric", grid) for values, grid in zip((one, other), grids, strict=True)
+    ]
+    back = [(values - offset) / scale for values in (one, other)]
+    answer = drift("normalised_wasserstein_distance", *sides)
+    found = answer.value if answer.status == "ok" else answer.shown
+    low, high = np.quantile(back[0], [0.001, 0.999]) + np.array([-1, 1]) * back[0].std()
+    exact = wasserstein_distance(*(np.clip(values, low, high) for values in back)) / back[0].std()
+    # The trimming quantiles are edges near those of numpy.
+    assert abs(found - exact) <= answer.bound + 0.002
+    assert answer.bound < 0.15
+    raw = drift("wasserstein_distance", *sides)
+    assert raw.status == "ok" or raw.bound > raw.shown / 2
+    number = raw.value if raw.status == "ok" else raw.shown
+    assert abs(number / scale - wasserstein_distance(*back)) <= raw.bound / scale + 1e-9
+
+
+def test_a_spread_that_the_squares_do_not_tell_is_no_unit() -> None:
+    grid = NumericGrid.of(np.array([1.0, 2.0]))
+    sides = [
+        side(pa.array(values), "numeric", grid)
+        for values in (np.tile([1e9, 1e9 + 1e-6], 600), np.full(300, 1e9))
+    ]
+    answer = drift("normalised_wasserstein_distance", *sides)
+    assert (answer.value, answer.status) == (None, "undefined")
+    assert "standard deviation" in (answer.reason or "")
+    assert drift("ks_distance", *sides).samples == 300

@@ -59,6 +59,18 @@ def test_outside_values_are_at_their_mean() -> None:
     assert below(4.0, 11.0) == ([14, 14.5], [14, 15], [15, 15])
 
 
+def test_the_farthest_value_tells_how_many_are_far() -> None:
+    """Four values above 3, at 4 from it on average: at 4 each if none is farther, and nothing beyond it."""
+    known = NumericHistogram(GRID, (0, 0, 0, 4), 0, 16, None, 7.0)
+    found = counts_below(known, np.array([5.0, 6.9, 7.5]))
+    assert found.low.tolist() == pytest.approx([0, 0, 4])
+    assert found.high.tolist() == pytest.approx([0, 0, 4])
+    spread = NumericHistogram(GRID, (0, 0, 0, 4), 0, 16, None, 11.0)
+    # At least 16 - 4 * 2 of what the values are beyond 5 takes 8 / (8 - 2) of them; at most all are.
+    found = counts_below(spread, np.array([5.0]))
+    assert (found.low.tolist(), found.high.tolist()) == ([0], pytest.approx([4 - 8 / 6]))
+
+
 def test_counts_between_boundaries() -> None:
     found = counts_between(HISTOGRAM, [0.25, 1.0])
     assert found.value.tolist() == [3, 3, 9]
