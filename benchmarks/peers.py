@@ -84,7 +84,7 @@ def write_rows(folder: Path, rows: int) -> dict[str, list[pa.Table]]:
 def profile_and_compare(spark: Any, folder: Path) -> int:
     """All that we make of the two tables; the number of distances."""
     reference, analysis = (columns_of(frame_of(spark, folder / name)) for name in ("reference", "analysis"))
-    grids = grids_of(reference, FIELDS)
+    grids = {key: made.grid for key, made in grids_of(reference, FIELDS).items()}
     plan = ProfilePlan("daily", FIELDS, (), grids)
     baseline: Profile = {}
     for (_, key), state in profile_frame(reference, plan).items():

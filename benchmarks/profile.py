@@ -72,7 +72,8 @@ def measure(path: Path, rows: int) -> Cost:
         with measured() as warm_scan:
             scan(frame)
     with measured() as making, spark_session() as spark:
-        grids = grids_of(columns_of(frame_of(spark, path)), FIELDS)
+        made = grids_of(columns_of(frame_of(spark, path)), FIELDS)
+        grids = {key: item.grid for key, item in made.items()}
     forget(path)
     with measured() as cold, spark_session() as spark:
         full_profile(frame_of(spark, path), grids, rows)

@@ -60,7 +60,11 @@ class ProfileRow(Base):
 
 
 class GridRow(Base):
-    """The grids of a version, and the role of the dataset that they were made from."""
+    """
+    The grids of a version, and the role of the dataset that they were made from.
+
+    ``origins`` tells for each grid of which dataset it was made, and from how many values and rows.
+    """
 
     __tablename__ = "aporia_grid"
     __table_args__ = (UniqueConstraint("version_key"),)
@@ -68,6 +72,7 @@ class GridRow(Base):
     version_key: Mapped[int] = mapped_column(ForeignKey(VersionRow.key, ondelete="CASCADE"))
     role: Mapped[str] = mapped_column(String(20))
     grids: Mapped[dict[str, Any]]
+    origins: Mapped[dict[str, Any]]
 
 
 class LeaseRow(Base):

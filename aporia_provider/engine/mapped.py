@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Mapped = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 _STATES = "bucket long, key string, state string"
-_GRIDS = "grids string"
+_GRIDS = "grids string, values string"
 
 
 def states_in(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def grids_in(frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool) ->
     Make grids of the rows of a frame, each partition by itself.
 
     :param embedded: Whether the embedded engine does it.
-    :return: ``grids`` (as JSON).
+    :return: ``grids`` (as JSON), and the number of ``values`` that each was made from.
     """
     return _run(frame, _grid_maker(fields), _GRIDS, embedded)
 
@@ -108,7 +108,9 @@ def _grid_maker(fields: tuple[FieldPlan, ...]) -> Mapped:
     def grid_maker(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = list(_whole(batches))
         if held:
-            grids = make_grids(pa.Table.from_batches(held), fields)
-            yield pa.RecordBatch.from_pydict({"grids": [json.dumps(dump_grids(grids))]})
+            made = make_grids(pa.Table.from_batches(held), fields)
+            grids = dump_grids({key: item.grid for key, item in made.items()})
+            values = {key: item.values for key, item in made.items()}
+            yield pa.RecordBatch.from_pydict({"grids": [json.dumps(grids)], "values": [json.dumps(values)]})
 
     return grid_maker

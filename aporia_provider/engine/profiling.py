@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from aporia_provider.columns.types import quoted
 from aporia_provider.engine.queries import gathered
 from aporia_provider.engine.times import microseconds
-from aporia_provider.monitoring.plan import ID, ROWS, TIME, FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.plan import ID, ROWS, TIME, FieldPlan, ProfilePlan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from aporia_provider.monitoring.baseline import Made
     from aporia_provider.monitoring.profile import Profile
 
 _SAMPLE_ROWS = 50_000
@@ -72,7 +73,7 @@ def _profiled(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
     return states
 
 
-def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Grid]:
+def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
     """
     Make the grids of a baseline, from a sample of it if it is large.
 
@@ -84,6 +85,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     :param embedded: Whether the embedded engine does it.
     """
     from aporia_provider.engine.mapped import grids_in
+    from aporia_provider.monitoring.baseline import Made
     from aporia_provider.monitoring.plan import load_grids
 
     fields = tuple(fields)
@@ -100,5 +102,6 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     for sample in samples:
         # One partition, so that one call sees all rows.
         if answer := grids_in(sample.repartition(1), fields, embedded):
-            return load_grids(json.loads(answer[0]["grids"]))
+            grids, values = (json.loads(answer[0][name]) for name in ("grids", "values"))
+            return {key: Made(grid, values[key]) for key, grid in load_grids(grids).items()}
     return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,22 +26,33 @@ from aporia_provider.monitoring.values import shortened
 from aporia_provider.monitoring.vectors import VectorGrid, norms
 
 
-def make_grids(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, Grid]:
+class Made(NamedTuple):
+    """
+    A grid, and from how many values it was made.
+
+    Nulls and what is not a number do not count, nor do vectors of another dimension.
+    """
+
+    grid: Grid
+    values: int
+
+
+def make_grids(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, Made]:
     """
     Make the grids of fields.
 
     :param rows: Rows of the baseline, or a sample of them, in any order.
     :param fields: The fields; those without values get no grid.
     """
-    grids: dict[str, Grid] = {}
+    grids: dict[str, Made] = {}
     for field in fields:
         column = rows.column(field.column)
         array = readable(plain(pa.concat_arrays(column.chunks or [pa.array([], column.type)])), field.type)
-        grids |= {key: grid for key, grid in _grids(field, array.drop_null()) if grid is not None}
+        grids |= {key: made for key, made in _grids(field, array.drop_null()) if made is not None}
     return grids
 
 
-def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Grid | None]]:
+def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Made | None]]:
     if field.type in NUMERIC:
         yield field.key, _numeric(pc.utf8_length(array) if field.type == "text" else array)
     elif field.type in VALUES:
@@ -51,30 +63,33 @@ def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Grid | None
         yield from _dicts(field.key, dict(entries(array)))
 
 
-def _dicts(key: str, found: Mapping[str, pa.Array]) -> Iterator[tuple[str, Grid | None]]:
+def _dicts(key: str, found: Mapping[str, pa.Array]) -> Iterator[tuple[str, Made | None]]:
     short = {shortened(name): values for name, values in found.items()}
     if short:
-        categories = CategoryGrid.of({name: len(values) for name, values in short.items()})
-        yield key, categories
+        counts = {name: len(values) for name, values in short.items()}
+        categories = CategoryGrid.of(counts)
+        yield key, Made(categories, sum(counts.values()))
         yield from ((f"{key}[{name}]", _numeric(short[name])) for name in categories.values)
 
 
-def _numeric(array: pa.Array) -> NumericGrid | None:
-    return NumericGrid.of(as_floats(array)[0])
+def _numeric(array: pa.Array) -> Made | None:
+    numbers = as_floats(array)[0]
+    grid = NumericGrid.of(numbers)
+    return None if grid is None else Made(grid, int(np.isfinite(numbers).sum()))
 
 
-def _categories(array: pa.Array) -> CategoryGrid | None:
+def _categories(array: pa.Array) -> Made | None:
     counts = {shortened(text): count for text, count in text_counts(array).items()}
-    return CategoryGrid.of(counts) if counts else None
+    return Made(CategoryGrid.of(counts), sum(counts.values())) if counts else None
 
 
-def _vectors(field: FieldPlan, array: pa.Array) -> VectorGrid | None:
+def _vectors(field: FieldPlan, array: pa.Array) -> Made | None:
     numbers, lengths = vectors(array, field.dimensions)
     grid = vector_grid(field, None)
     if not lengths.any():
-        return grid
+        return None if grid is None else Made(grid, 0)
     # The commonest dimension; of two that are equally common, the lesser.
     common = min(Counter(lengths[lengths > 0].tolist()).items(), key=lambda item: (-item[1], item[0]))[0]
     dimension = grid.dimension if grid else common
     right = numbers[np.repeat(lengths == dimension, lengths)].reshape(-1, dimension)
-    return VectorGrid(dimension, NumericGrid.of(norms(right)))
+    return Made(VectorGrid(dimension, NumericGrid.of(norms(right))), len(right))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -21,7 +22,7 @@ from aporia_provider.backend import upgrades
 from aporia_provider.backend.database import Database, make_engine, migrate
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.tables import VERSION_TABLE, Base
-from aporia_provider.backend.urls import read_url
+from aporia_provider.backend.urls import is_file, read_url
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 
 
@@ -58,6 +59,53 @@ def test_migrating_again_keeps_what_is_there(empty_url: str) -> None:
         assert Registry(database, "prod").get_model_tags("m") == {"a": "b"}
 
 
+def migrate_to(url: str, revision: str) -> None:
+    """Bring the schema to an older revision, as the code of that time did."""
+    if is_file(read_url(url)):
+        Path(str(read_url(url).database)).parent.mkdir()
+    engine = make_engine(read_url(url))
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(aporia_provider.backend.__file__).with_name("migrations"))
+    )
+    try:
+        with engine.execution_options(aporia_writes=True).begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+OLD_ROWS = (
+    "INSERT INTO aporia_model VALUES (1, '2024-01-01', 'prod', 'm', NULL, '{}')",
+    "INSERT INTO aporia_version VALUES (1, '2024-01-01', 1, 'v-id', 'v1', '{}')",
+    "INSERT INTO aporia_dataset VALUES (1, '2024-01-01', 1, 'd-id', 'training', {true}, '{}')",
+    "INSERT INTO aporia_sync (key, created_at, dataset_key, part, fingerprint, started_at, grids) "
+    "VALUES (1, '2024-01-01', 1, 'fields', 'abc', '2024-01-01', '{}')",
+    "INSERT INTO aporia_profile VALUES (1, '2024-01-01', 1, 'fields', 'features.age', 0, '{}')",
+    "INSERT INTO aporia_profile VALUES (2, '2024-01-01', 1, 'performance', 'performance.score', NULL, '{}')",
+    "INSERT INTO aporia_grid VALUES (1, '2024-01-01', 1, 'training', '{\"features.age\": {}}')",
+    "INSERT INTO aporia_lease VALUES (1, '2024-01-01', 1, 'somebody', 'a sync', '2024-01-01')",
+)
+
+
+def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: str) -> None:
+    migrate_to(empty_url, "0002")
+    true = "true" if empty_url.startswith("postgresql") else "1"
+    for statement in OLD_ROWS:
+        execute(empty_url, statement.replace("{true}", true))
+    migrate(empty_url)
+    with Database(empty_url) as database, database.reading() as session:
+        counts = {
+            table: session.scalar(sqlalchemy.text(f"SELECT count(*) FROM aporia_{table}"))
+            for table in ("model", "version", "dataset", "lease", "sync", "profile", "grid")
+        }
+    assert counts == {
+        **dict.fromkeys(("model", "version", "dataset", "lease"), 1),
+        **dict.fromkeys(("sync", "profile", "grid"), 0),
+    }
+
+
 def test_the_code_knows_the_revisions_there_are() -> None:
     config = Config()
     folder = Path(aporia_provider.backend.__file__).with_name("migrations")
@@ -86,7 +134,7 @@ def test_a_newer_database_is_left_alone(empty_url: str) -> None:
     migrate(empty_url)
     execute(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     for opened in (Database, migrate):
-        with pytest.raises(AporiaError, match=r"9999, newer than the 0002 .* Upgrade"):
+        with pytest.raises(AporiaError, match=r"9999, newer than the 0003 .* Upgrade"):
             opened(empty_url)
 
 

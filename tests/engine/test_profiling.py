@@ -16,7 +16,7 @@ from aporia_provider.engine.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.plan import FieldPlan, ProfilePlan
 from aporia_provider.monitoring.rows import RowState
 
 TIME = pa.timestamp("us", "UTC")
@@ -92,8 +92,9 @@ class TestBaseline:
             for place, parts in enumerate(([table], [shuffled[:900], shuffled[900:]]))
         ]
         assert grids[0] == grids[1]
-        grid: Grid = grids[0][FIELD.key]
+        grid, count = grids[0][FIELD.key]
         assert isinstance(grid, NumericGrid)
+        assert 800 < count < 1_200
         # Four standard deviations of the median of 1,000 numbers.
         assert abs(grid.boundaries[4] - 2_000) < 4 * 4_000 * 0.5 / 1_000**0.5
         assert (grid.edges[0], grid.edges[-1]) != (0.0, np.nextafter(3_999.0, np.inf))
@@ -106,7 +107,7 @@ class TestBaseline:
         ids = [str(n % 8) for n in range(8_000)]
         table = rows(pa.array(ids), np.arange(8_000.0) % 8 * 100)
         table = table.set_column(1, "at", pa.array(range(8_000), pa.int64()).cast(TIME))
-        grid = grids_of(frame(spark, tmp_path, table), [FIELD])[FIELD.key]
+        grid = grids_of(frame(spark, tmp_path, table), [FIELD])[FIELD.key].grid
         assert isinstance(grid, NumericGrid)
         assert set(range(0, 800, 100)) <= set(grid.edges)
 
@@ -117,7 +118,7 @@ class TestBaseline:
         values = np.arange(400.0)
         for place in range(8):
             table = rows(pa.array([f"only {place}"] * 400), values)
-            grid = grids_of(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key]
+            grid = grids_of(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key].grid
             assert isinstance(grid, NumericGrid)
             assert 2 < len(grid.edges) <= 21
 

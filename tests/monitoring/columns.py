@@ -142,7 +142,8 @@ def table_of(
 
 
 def grids_of(array: pa.Array, field: FieldPlan) -> dict[str, Grid]:
-    return make_grids(pa.Table.from_batches([table_of(array)]), [field])
+    made = make_grids(pa.Table.from_batches([table_of(array)]), [field])
+    return {key: item.grid for key, item in made.items()}
 
 
 def states_of(

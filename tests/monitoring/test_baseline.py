@@ -28,7 +28,7 @@ def test_order_and_chunks_do_not_matter(name: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(values)))
     parts = [pa.table({"c": array_of(some, kind.type)}) for some in (mixed[:cut], mixed[cut:])]
     table = pa.concat_tables(parts, promote_options="none")
-    assert make_grids(table, [kind.plan]) == grids
+    assert {key: made.grid for key, made in make_grids(table, [kind.plan]).items()} == grids
     stored = json.loads(json.dumps(dump_grids(grids)))
     assert load_grids(stored) == grids
     assert fingerprint(dump_grids(load_grids(stored))) == fingerprint(dump_grids(grids))

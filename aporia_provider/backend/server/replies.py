@@ -100,6 +100,7 @@ class SyncReply(PartReply):
     schedule: str | None
     rows: int
     buckets: int
+    provisional_bins: dict[str, int]
     performance: PartReply | None
 
 

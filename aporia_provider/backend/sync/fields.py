@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
 from aporia_provider.backend.sync.grids import baseline_for
 from aporia_provider.backend.sync.planning import fields_plan, with_score_edges
@@ -15,37 +16,41 @@ from aporia_provider.monitoring.plan import Grid, ProfilePlan, dump_grids, finge
 
 log = logging.getLogger(__name__)
 
+_NEW_BINS = "the bins of some fields were made anew"
 
-def sync_fields(desk: Desk, role: str, seen: Seen) -> Result:
+
+def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Result:
     """
     Profile what has changed of a dataset since it was last synced.
 
     :param desk: Its version.
     :param role: Its role.
     :param seen: How far it was synced.
+    :param anew: Whether to make the grids anew that were made from this dataset.
     :raises aporia_provider.errors.AporiaError: if it cannot be read, or its columns do not fit any more.
     """
     table = desk.table(role)
     changes = table.changes(seen.positions.get(role))
     known = _fingerprint(desk, role, desk.subject.baseline.grids)
     if not changes.whole and seen.fingerprint != known:
-        changes = Changes("what is profiled, or how, has changed", whole=True)
+        changes = Changes(_difference(seen.fingerprint, known), whole=True)
     if not changes.any:
         return Result(Seen(known, desk.positions(role)), changes.reason)
-    return _profiled(desk, role, changes)
+    return _profiled(desk, role, changes, anew)
 
 
-def _profiled(desk: Desk, role: str, changes: Changes) -> Result:
+def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
     table, subject = desk.table(role), desk.subject
     frame = table.frame(desk.spark)
     types = table.check(frame, subject.schema)
     plan = fields_plan(table.dataset, subject.schema, types)
     intervals = _intervals(changes, subject.seconds)
     rows = table.rows(desk.spark, plan.columns.values(), intervals, changes.untimed)
-    baseline = baseline_for(desk, role, plan, rows)
-    if baseline is not subject.baseline and intervals is not None:
-        changes, intervals = Changes("some fields have bins only now", whole=True), None
-        rows = table.rows(desk.spark, plan.columns.values())
+    baseline = baseline_for(desk, role, plan, rows, anew=anew)
+    if baseline.grids != subject.baseline.grids:
+        changes = Changes(_with_bins(changes, subject.baseline, baseline), whole=True)
+        if intervals is not None:
+            intervals, rows = None, table.rows(desk.spark, plan.columns.values())
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
     extent = table.extent(intervals)
     outcomes = with_score_edges(plan.outcomes, baseline.grids)
@@ -72,12 +77,26 @@ def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
     return None if changes.whole else tuple(whole_buckets(changes.intervals, seconds))
 
 
+def _with_bins(changes: Changes, known: Baseline, found: Baseline) -> str:
+    """Why all rows are read where grids have changed."""
+    if any(grid != found.grids.get(key) for key, grid in known.grids.items()):
+        return f"{changes.reason}; {_NEW_BINS}"
+    return changes.reason if changes.whole else "some fields have bins only now"
+
+
+def _difference(seen: str | None, known: str) -> str:
+    """Why a fingerprint is another one."""
+    if seen is not None and seen.partition(".")[0] == known.partition(".")[0]:
+        return _NEW_BINS
+    return "what is profiled, or how, has changed"
+
+
 def _fingerprint(desk: Desk, role: str, grids: Mapping[str, Grid]) -> str:
     """Stands for everything that the states depend on besides the rows."""
     subject = desk.subject
     registered = {**subject.datasets[role].serialize(), "sync": None}
-    used = dump_grids(_used(desk, role, grids))
-    return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, used)
+    used = fingerprint(dump_grids(_used(desk, role, grids)))
+    return f"{fingerprint(STATES, subject.schema.to_wire(''), subject.period, registered)}.{used}"
 
 
 def _used(desk: Desk, role: str, grids: Mapping[str, Grid]) -> dict[str, Grid]:

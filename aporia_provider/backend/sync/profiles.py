@@ -9,8 +9,8 @@ from sqlalchemy import Select, delete, false, insert, or_, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.rows import upsert
+from aporia_provider.backend.sync.baseline import Baseline, dump_origins, load_origins
 from aporia_provider.backend.sync.buckets import Interval
-from aporia_provider.backend.sync.work import Baseline
 from aporia_provider.backend.sync_tables import GridRow, ProfileRow
 from aporia_provider.backend.tables import utc_now
 from aporia_provider.monitoring.plan import dump_grids, load_grids
@@ -84,14 +84,21 @@ def read_profile(
 
 def store_baseline(session: Session, version_key: int, baseline: Baseline) -> None:
     """Keep the grids of a version instead of those that were there."""
-    values = {"role": baseline.role, "grids": dump_grids(baseline.grids), "created_at": utc_now()}
+    values = {
+        "role": baseline.role,
+        "grids": dump_grids(baseline.grids),
+        "origins": dump_origins(baseline.origins),
+        "created_at": utc_now(),
+    }
     upsert(session, GridRow, {"version_key": version_key}, values)
 
 
 def read_baseline(session: Session, version_key: int) -> Baseline:
     """The grids of a version; none if it was never synced."""
     row = session.scalar(select(GridRow).filter_by(version_key=version_key))
-    return Baseline(row.role, load_grids(row.grids)) if row else Baseline()
+    if row is None:
+        return Baseline()
+    return Baseline(row.role, load_grids(row.grids), load_origins(row.origins))
 
 
 def _between(query: Select[Any], start: int | None, end: int | None) -> Select[Any]:

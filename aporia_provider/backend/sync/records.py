@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.rows import upsert
+from aporia_provider.backend.sync.baseline import load_origins, provisional_bins
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.backend.sync.profiles import is_stored, replace_profile, store_baseline
 from aporia_provider.backend.sync.work import Desk, Result, Seen
-from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
+from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, GridRow, ProfileRow, SyncRow
 from aporia_provider.backend.tables import DatasetRow, utc_now
 from aporia_provider.columns.differences import type_notes
 from aporia_provider.errors import AporiaError
@@ -139,8 +140,15 @@ def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
         **_part_status(parts.get(FIELDS), dataset.role),
         "rows": int(total or 0),
         "buckets": buckets,
+        "provisional_bins": _provisional(session, dataset, parts.get(FIELDS)),
         "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,
     }
+
+
+def _provisional(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:
+    """The fields of a dataset whose bins are provisional, and from how many values they were made."""
+    stored = session.scalar(select(GridRow.origins).filter_by(version_key=dataset.version_key))
+    return provisional_bins(load_origins(stored or {}), (row.grids if row else None) or {})
 
 
 def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Run:
 def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
     """Sync the parts that a dataset has a share in; those of which anything has changed."""
     parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [
-        (role, FIELDS, lambda seen: sync_fields(desk, role, seen))
+        (role, FIELDS, lambda seen: sync_fields(desk, role, seen, anew=full))
     ]
     if role in (SERVING, ACTUALS) and SERVING in desk.subject.readable:
         parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))

@@ -52,7 +52,8 @@ class Syncs(Scope):
             the performance of predictions up to date.
         :param credentials: Whom to be on S3.
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
-        :param full: Recompute everything, whatever the log says.
+        :param full: Recompute everything, whatever the log says, and make the bins anew that were made from
+            this dataset.
         :param patience: Seconds to wait for another sync of the same version.
         :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
         :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything that is
@@ -78,7 +79,9 @@ class Syncs(Scope):
             ``bytes_read``), ``notes`` about columns that have another type in another dataset of the version
             (see :func:`aporia_provider.columns.differences.type_notes`), the ``seconds`` that the last good
             sync took, and ``last_error``. The serving dataset has the same of the ``performance`` of its
-            predictions.
+            predictions. ``provisional_bins`` names the fields whose bins were made from fewer than 1,000
+            values, with their number: they are made anew by a sync of the dataset they were made from that
+            finds twice as many rows.
         """
         from aporia_provider.backend.sync.records import status
 

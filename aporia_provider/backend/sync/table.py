@@ -27,12 +27,13 @@ from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.partitions import zoneless_times
-from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.plan import FieldPlan, ProfilePlan
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from aporia_provider.monitoring.baseline import Made
     from aporia_provider.monitoring.profile import Profile
 
 log = logging.getLogger(__name__)
@@ -251,7 +252,7 @@ class ConnectedTable:
 
     def grids(
         self, rows: DataFrame, columns: Mapping[str, str], fields: Iterable[FieldPlan]
-    ) -> dict[str, Grid]:
+    ) -> dict[str, Made]:
         """Make grids of rows of it; parameters as of :meth:`profile`."""
         with self.reading():
             return grids_of(self._projected(rows, columns), fields, embedded=self.embedded)
@@ -301,6 +302,15 @@ class ConnectedTable:
         rows = self.rows(spark, (), intervals, untimed)
         with self.reading():
             return id_range(rows, self.dataset.id_column)
+
+    def row_count(self, spark: SparkSession) -> int:
+        """How many rows it has: as its log tells, or counted."""
+        if self.log is not None:
+            counts = self.log.files([]).table["num_records"].to_pylist()
+            if None not in counts:
+                return sum(counts)
+        with self.reading():
+            return self.frame(spark).count()
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.data_sources import S3DataSource
@@ -24,19 +25,6 @@ if TYPE_CHECKING:
 
 # To be raised whenever the same rows would make other states than before.
 STATES = 2
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """
-    Grids, and what they were made from.
-
-    :param role: Role of the dataset that they were made from; None if there are none.
-    :param grids: Key of a field to its grid.
-    """
-
-    role: str | None = None
-    grids: Mapping[str, Grid] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
