@@ -191,3 +191,6 @@ def test_values_that_do_not_repeat_beside_a_frequent_one_have_no_bins_of_their_o
     current = np.concatenate([np.zeros(3_960), rng.normal(5, 1, 40)])
     answer = answers(baseline, current, "js_distance")["js_distance"]
     assert answer.value < 1.5 * (answer.noise or 0)
+    # It is the root of their share, 0.1, if they are all in other bins than those before.
+    assert answer.value < 0.07
+    assert len(grid_of(baseline).coarse) < 12

@@ -209,3 +209,17 @@ def test_a_spread_that_the_squares_do_not_tell_is_no_unit() -> None:
     assert (answer.value, answer.status) == (None, "undefined")
     assert "standard deviation" in (answer.reason or "")
     assert drift("ks_distance", *sides).samples == 300
+
+
+def test_values_one_float_apart_are_compared_exactly() -> None:
+    """On an offset of 2**53 floats are 2 apart: the bin of a value is as wide as the way to the next one."""
+    rng = np.random.default_rng(27)
+    one, other = (rng.normal(shift, 10, size) + OFFSET for shift, size in ((0, 3000), (5, 1000)))
+    grid = NumericGrid.of(one)
+    sides = [side(pa.array(values), "numeric", grid) for values in (one, other)]
+    back = [values - OFFSET for values in (one, other)]
+    raw, normalised = (drift(f"{kind}wasserstein_distance", *sides) for kind in ("", "normalised_"))
+    assert raw.value == pytest.approx(wasserstein_distance(*back), rel=1e-9)
+    # It is trimmed besides.
+    assert normalised.value == pytest.approx(raw.value / back[0].std(), rel=2e-3)
+    assert (raw.bound < 1e-9, normalised.bound < 1e-3) == (True, True)
