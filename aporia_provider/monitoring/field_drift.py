@@ -23,12 +23,12 @@ from aporia_provider.monitoring.drift import (
     numeric_drift,
 )
 from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.moments import known_deviation, variance
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.outcomes import Minimum, NotEnough
 from aporia_provider.monitoring.plan import Grid
 from aporia_provider.monitoring.rebinning import NumericHistogram
 from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.statistics import deviation, variance
 from aporia_provider.monitoring.values import ValueState
 from aporia_provider.monitoring.vectors import VectorGrid, VectorState
 
@@ -92,7 +92,7 @@ def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: 
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
         return undefined("the field has no bins yet: no values of it have been seen")
-    spread = deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
+    spread = known_deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
     if spread is None and name == NORMALISED:
         return undefined(
             "the standard deviation of the baseline cannot be told from its bins", sides[1].samples

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import Answer, in_time, of_number, rounded, undefined, without
 from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.moments import (
+    is_cut,
+    squared_deviations,
+    squared_sum,
+    standard_deviation,
+    variance,
+)
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.quantiles import quantile
 from aporia_provider.monitoring.states import State
@@ -33,9 +38,6 @@ class Question:
     quantile: float | None = None
     value: str | None = None
 
-
-# Of the squares that a variance is told from; they are rounded at the 53rd bit.
-_LEAST_PART = Fraction(1, 2**40)
 
 Statistic = Callable[[Any, Question], Answer]
 
@@ -71,41 +73,6 @@ def statistics_of(type_: str) -> Mapping[str, Statistic]:
     return _BY_TYPE[type_]
 
 
-def variance(state: NumericState, grid: NumericGrid | None, *, less: int = 0) -> Fraction | None:
-    """
-    Variance of the values.
-
-    :param state: Their state.
-    :param grid: The grid of the state, which knows the centre that its squares were taken from. Where no
-        float holds one of them, the variance is too small.
-    :param less: 0 divides by the number of values, 1 by one less (the protocol's ``variance``).
-    :return: None if there are too few values.
-    """
-    n = state.finite
-    if n - less < 1:
-        return None
-    shifted = state.total - n * Fraction(grid.centre if grid else 0)
-    return max(Fraction(0), _squares(state, grid) - shifted * shifted / n) / (n - less)
-
-
-def deviation(state: NumericState, grid: NumericGrid | None) -> float | None:
-    """
-    Population standard deviation of the values.
-
-    :param state: Their state.
-    :param grid: The grid of the state.
-    :return: None if there are no values, or the state does not tell: some are so far from the grid's centre
-        that no float holds the square, or all are so much farther from it than from one another that the
-        squares were rounded to the same.
-    """
-    found = variance(state, grid)
-    if found is None or state.least == state.greatest:
-        return None if found is None else 0.0
-    if _is_cut(state, grid) or found * state.finite < _LEAST_PART * _squares(state, grid):
-        return None
-    return _deviation(state, grid)
-
-
 def _of_rows(part: Callable[[Any], int]) -> Statistic:
     return lambda state, _: Answer(part(state), samples=state.rows)
 
@@ -135,42 +102,12 @@ def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Stat
     made = _number(make)
 
     def of_squares(state: NumericState, question: Question) -> Answer:
-        if state.finite and _is_cut(state, question.grid):
+        if state.finite and is_cut(state, question.grid):
             reason = "squared distances from the baseline's mean are beyond the largest float"
             return undefined(reason, state.finite)
         return made(state, question)
 
     return of_squares
-
-
-def _is_cut(state: NumericState, grid: NumericGrid | None) -> bool:
-    """Whether the state holds a square that no float can hold as the largest float."""
-    centre, unit = (grid.centre, grid.unit) if grid else (0.0, 1.0)
-    # None is greater than those of the least and the greatest value, computed as the state computes them.
-    ends = [(end - centre) / unit for end in (state.least, state.greatest) if end is not None]
-    return any(math.isinf(end * end) for end in ends)
-
-
-def _squares(state: NumericState, grid: NumericGrid | None) -> Fraction:
-    """Sum of squared distances from the centre, in the unit of the field."""
-    return state.squares * Fraction(grid.unit if grid else 1) ** 2
-
-
-def _squared_sum(state: NumericState, grid: NumericGrid | None) -> Fraction:
-    centre = Fraction(grid.centre if grid else 0)
-    # The squares are rounded, and so the sum of squares of zeros could be a little below zero.
-    return max(Fraction(0), _squares(state, grid) + 2 * centre * state.total - state.finite * centre * centre)
-
-
-def _deviations(state: NumericState, grid: NumericGrid | None) -> Fraction | None:
-    found = variance(state, grid)
-    return None if found is None else found * state.finite
-
-
-def _deviation(state: NumericState, grid: NumericGrid | None) -> float | None:
-    found = variance(state, grid)
-    unit = Fraction(grid.unit if grid else 1)
-    return None if found is None else math.sqrt(found / unit**2) * float(unit)
 
 
 def _quantile(state: NumericState, question: Question) -> Answer:
@@ -181,6 +118,7 @@ def _quantile(state: NumericState, question: Question) -> Answer:
 
 
 def _histogram(state: NumericState, question: Question) -> Answer:
+    """Counts of the coarse bins, the outer ones open; two equal edges are the bin of that value alone."""
     grid = question.grid
     if grid is None:
         return undefined("the field has no bins yet", state.finite)
@@ -278,10 +216,10 @@ _NUMBERS: dict[str, Statistic] = {
 _MOMENTS: dict[str, Statistic] = {
     "sum": _finite(_number(lambda state, _: state.total)),
     "absolute_sum": _finite(_number(lambda state, _: state.positive_sum - state.negative_sum)),
-    "squared_sum": _finite(_of_squares(_squared_sum)),
-    "squared_deviation_sum": _finite(_of_squares(_deviations)),
+    "squared_sum": _finite(_of_squares(squared_sum)),
+    "squared_deviation_sum": _finite(_of_squares(squared_deviations)),
     "variance": _finite(_of_squares(lambda state, grid: variance(state, grid, less=1))),
-    "std": _finite(_of_squares(_deviation)),
+    "std": _finite(_of_squares(standard_deviation)),
     "zero_count": _of_rows(lambda state: state.zeros),
     "zero_ratio": _share(lambda state: state.zeros),
     "nan_count": _of_rows(lambda state: state.nans),
