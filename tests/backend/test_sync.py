@@ -185,10 +185,11 @@ class TestTables:
         parts = rows.append_column("part", pa.array(range(70)))
         house.write("serving", parts, partition_by=["part"])
         house.sync()
-        more = served(*(day + 0.75 for day in days), seed=2).append_column("part", pa.array(range(70)))
+        # One row fewer: twice as many would be enough to make the bins anew from all of them.
+        more = served(*(day + 0.75 for day in days[:-1]), seed=2).append_column("part", pa.array(range(69)))
         house.write("serving", more, partition_by=["part"])
         status = house.sync()
-        assert (status["reason"], status["rows_read"]) == ("1 commit changed the data", 140)
+        assert (status["reason"], status["rows_read"]) == ("1 commit changed the data", 138)
         assert_synced(house)
 
     def test_a_deletion_vector(self, serving: House) -> None:
