@@ -66,6 +66,18 @@ def chi_squared(
     return ChiSquared(statistic, float(degrees), 0.0, int(n), int(m), degrees + 1, degrees, p_value)
 
 
+def cramers_v(baseline: Sequence[float] | Floats, current: Sequence[float] | Floats) -> Distance | NotEnough:
+    """
+    Cramér's V of the counts, see :func:`chi_squared` and :attr:`ChiSquared.cramers_v`.
+
+    :param baseline: The counts of the categories.
+    :param current: The counts of the same categories.
+    :raises ValueError: The numbers of categories differ.
+    """
+    test = chi_squared(baseline, current)
+    return test.cramers_v if isinstance(test, ChiSquared) else test
+
+
 def chi_squared_tail(statistic: float, degrees: int) -> float:
     """
     The probability that a chi-squared variable is greater than a value.

@@ -12,8 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from aporia_provider.monitoring.categories import CategoryHistogram, aligned
-from aporia_provider.monitoring.contingency import ChiSquared, chi_squared
+from aporia_provider.monitoring.categories import CategoryHistogram
+from aporia_provider.monitoring.comparison import Comparison, compare
+from aporia_provider.monitoring.contingency import chi_squared, cramers_v
 from aporia_provider.monitoring.cumulative import ks_distance, scale, wasserstein_distance
 from aporia_provider.monitoring.distances import (
     Counts,
@@ -26,7 +27,7 @@ from aporia_provider.monitoring.distances import (
 )
 from aporia_provider.monitoring.limits import WIDEST_UNBOUNDED
 from aporia_provider.monitoring.outcomes import Distance, Minimum, NotEnough
-from aporia_provider.monitoring.rebinning import NumericHistogram, counts_between
+from aporia_provider.monitoring.rebinning import Floats, NumericHistogram, counts_between
 
 _BINNED: dict[str, Callable[[Counts, Counts], Distance | NotEnough]] = {
     "js_distance": js_distance,
@@ -34,6 +35,10 @@ _BINNED: dict[str, Callable[[Counts, Counts], Distance | NotEnough]] = {
     "total_variation": total_variation,
     "linf_distance": linf_distance,
     "psi": psi,
+}
+_TESTS: dict[str, Callable[[Floats, Floats], Distance | NotEnough]] = {
+    "chi_squared": chi_squared,
+    "cramers_v": cramers_v,
 }
 _KS, _AREA = "ks_distance", "wasserstein_distance"
 NORMALISED: Final = "normalised_wasserstein_distance"
@@ -43,7 +48,7 @@ SUGGESTED: Final = Minimum()
 """The least data a verdict should rest on."""
 NUMERIC_METRICS: Final = frozenset((*_BINNED, _KS, _AREA, NORMALISED))
 """What :func:`numeric_drift` can compute."""
-CATEGORY_METRICS: Final = frozenset((*_BINNED, "chi_squared", "cramers_v"))
+CATEGORY_METRICS: Final = frozenset((*_BINNED, *_TESTS))
 """What :func:`category_drift` can compute."""
 NUMERIC_SCORE: Final = "js_distance"
 """What the platform calls the drift score of a numeric field."""
@@ -102,14 +107,23 @@ def category_drift(
     :param minimum: How much data it takes.
     :raises ValueError: There is no such metric.
     """
+    return compare_categories(metric, baseline, current, zeros=zeros, minimum=minimum).outcome
+
+
+def compare_categories(
+    metric: str,
+    baseline: CategoryHistogram,
+    current: CategoryHistogram,
+    *,
+    zeros: Zeros = "floor",
+    minimum: Minimum = SUGGESTED,
+) -> Comparison:
+    """What :func:`category_drift` returns, with what to know about it."""
     if metric not in CATEGORY_METRICS:
         raise ValueError(f"{metric!r} is no distance of categorical fields")
-    sides = aligned(baseline, current)
-    if metric not in ("chi_squared", "cramers_v"):
-        return _enough(_binned(metric, zeros)(*sides), minimum, per_bin=True)
-    test = chi_squared(*sides)
-    effect = test.cramers_v if metric == "cramers_v" and isinstance(test, ChiSquared) else test
-    return _enough(effect, minimum, per_bin=True)
+    measure = _TESTS[metric] if metric in _TESTS else _binned(metric, zeros)
+    found = compare(measure, baseline, current, new_values=metric != "chi_squared")
+    return replace(found, outcome=_enough(found.outcome, minimum, per_bin=True))
 
 
 def _binned(metric: str, zeros: Zeros) -> Callable[[Counts, Counts], Distance | NotEnough]:

@@ -11,6 +11,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import Answer, of_distance, undefined
 from aporia_provider.monitoring.booleans import COMPARED, in_one_spelling
 from aporia_provider.monitoring.categories import CategoryHistogram
+from aporia_provider.monitoring.comparison import Comparison
 from aporia_provider.monitoring.distances import Zeros, euclidean_distance
 from aporia_provider.monitoring.drift import (
     CATEGORY_METRICS,
@@ -19,10 +20,11 @@ from aporia_provider.monitoring.drift import (
     NUMERIC_METRICS,
     NUMERIC_SCORE,
     SUGGESTED,
-    category_drift,
+    compare_categories,
     numeric_drift,
 )
-from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.hashing import text_hashes
 from aporia_provider.monitoring.moments import known_deviation, variance
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.outcomes import Minimum, NotEnough
@@ -76,9 +78,10 @@ def drift(
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
         name = CATEGORY_SCORE if metric == SCORE else _known(metric, CATEGORY_METRICS, "categories")
-        sides = _categories(baseline.state), _categories(current.state)
+        sides = _categories(baseline), _categories(current)
         alike = in_one_spelling(*sides)
-        answer = of_distance(category_drift(name, *(alike or sides), zeros=zeros, minimum=minimum))
+        found = compare_categories(name, *(alike or sides), zeros=zeros, minimum=minimum)
+        answer = _of_comparison(found)
         return answer if alike is None else _noted(answer, COMPARED)
     return _vectors(metric, baseline, current, minimum)
 
@@ -110,11 +113,24 @@ def _histogram(side: Side) -> NumericHistogram | None:
     return NumericHistogram(side.grid, state.counts, state.below, state.above, *ends)
 
 
-def _categories(state: State) -> CategoryHistogram:
-    values = _same(ValueState, state)
-    # Not those that were frequent: the sample is of the same categories on both sides.
-    counts = {**values.known, **values.others.counts}
-    return CategoryHistogram(counts, values.count - sum(counts.values()))
+def _categories(side: Side) -> CategoryHistogram:
+    values = _same(ValueState, side.state)
+    listed = side.grid.values if isinstance(side.grid, CategoryGrid) else ()
+    # A value that the grid of another version lists may be known as well.
+    counts = {**dict.fromkeys(listed, 0), **values.known}
+    hashes = text_hashes(list(values.frequent)).tolist()
+    return CategoryHistogram(
+        counts,
+        values.tail,
+        dict(zip(hashes, values.frequent.values(), strict=True)),
+        max(values.counts.items(), key=lambda item: (item[1], item[0]), default=(None, 0))[0],
+    )
+
+
+def _of_comparison(found: Comparison) -> Answer:
+    answer = of_distance(found.outcome)
+    reasons = [reason for reason in (answer.reason, found.reason) if reason]
+    return replace(answer, reason="; ".join(reasons) or None)
 
 
 def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Answer:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from aporia_provider.monitoring.distinct import IDS, IdSample
+from aporia_provider.monitoring.distinct import HASHES, HashSample
 from aporia_provider.monitoring.states import GREATEST, TOTAL, State, part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_KEPT_IDS = 256
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,11 @@ class RowState(State):
 
     :param rows: How many there are.
     :param null_ids: How many have no id.
-    :param duplicate_ids: How many have an id that another row of the bucket has already.
-    :param id_level: 0 if the duplicates were counted; otherwise they are an estimate, see
-        :class:`~aporia_provider.monitoring.distinct.IdSample`.
-    :param ids: The ids, until :meth:`settled`.
+    :param duplicate_ids: How many have an id that another row of their bucket has already.
+    :param duplicates_variance: The variance of ``duplicate_ids`` where it is an estimate.
+    :param id_level: The level of the samples that ``duplicate_ids`` comes from, see
+        :class:`~aporia_provider.monitoring.distinct.HashSample`: 0 if it was counted.
+    :param ids: The ids of the rows; once settled, a sample of the distinct ids of each bucket.
     """
 
     kind: ClassVar[str] = "rows"
@@ -32,8 +36,9 @@ class RowState(State):
     rows: int = part(TOTAL)
     null_ids: int = part(TOTAL)
     duplicate_ids: int = part(TOTAL)
+    duplicates_variance: int = part(TOTAL)
     id_level: int | None = part(GREATEST)
-    ids: IdSample = part(IDS)
+    ids: HashSample = part(HASHES)
 
     @classmethod
     def of(cls, hashes: NDArray[np.int64], null_ids: int) -> RowState:
@@ -43,8 +48,24 @@ class RowState(State):
         :param hashes: 64-bit hashes of the ids that are not null.
         :param null_ids: How many rows have none.
         """
-        return cls(rows=len(hashes) + null_ids, null_ids=null_ids, ids=IdSample.of(hashes))
+        return cls(rows=len(hashes) + null_ids, null_ids=null_ids, ids=HashSample.of(hashes))
 
     def settled(self) -> RowState:
-        """The state of a whole bucket, with its duplicates instead of its ids."""
-        return replace(self, duplicate_ids=self.ids.duplicates, id_level=self.ids.level, ids=IdSample())
+        """The state of a whole bucket, with its duplicates, and few of its ids, each of which counts once."""
+        return replace(
+            self,
+            duplicate_ids=self.duplicates,
+            duplicates_variance=self.duplicates_variance + self.ids.duplicates_variance,
+            id_level=max(self.id_level or 0, self.ids.level),
+            ids=self.ids.of_distinct(_KEPT_IDS),
+        )
+
+    @property
+    def duplicates(self) -> int:
+        """
+        How many rows have an id that another row has already, in their bucket or in another one.
+
+        In a sum of settled states an id counts once for each bucket it is in, so that what the sample has
+        twice are duplicates across buckets.
+        """
+        return self.duplicate_ids + self.ids.duplicates

@@ -162,11 +162,11 @@ def _value_count(state: ValueState, question: Question) -> Answer:
 
 
 def _unique(state: ValueState, _: Question) -> Answer:
-    return Answer(state.distinct, samples=state.count, reason=_estimated(state))
-
-
-def _estimated(state: ValueState) -> str | None:
-    return "an estimate: there were too many to keep them all" if state.others.level else None
+    sample = state.tail.sample
+    if not sample.level:
+        return Answer(state.distinct, samples=state.count)
+    reason = "an estimate from a sample of the values, with three standard errors as bound"
+    return Answer(state.distinct, samples=state.count, bound=3 * sample.distinct_error, reason=reason)
 
 
 def _length(make: Callable[[ValueState], float | None]) -> Statistic:

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from aporia_provider.monitoring.distinct import KEPT_VALUES, SAMPLE, ValueSample
+from aporia_provider.monitoring.hashing import text_hashes
 from aporia_provider.monitoring.states import GREATEST, LEAST, TALLY, TOTAL, State, part
+from aporia_provider.monitoring.tail import TAIL, Tail
 
 if TYPE_CHECKING:
     from aporia_provider.monitoring.grid import CategoryGrid
@@ -30,6 +34,7 @@ class ValueState(State):
     :param others: Counts of all other texts, sampled if there are many.
     :param frequent: Counts of those of them that were most frequent in their buckets, if there are many.
     :param other_count: How often those occur.
+    :param tail: Counts of those by hash, for comparisons.
     :param length: Sum of the lengths, in characters.
     :param shortest: Least length.
     :param longest: Greatest length.
@@ -43,6 +48,7 @@ class ValueState(State):
     others: ValueSample = part(SAMPLE)
     frequent: dict[str, int] = part(TALLY)
     other_count: int = part(TOTAL)
+    tail: Tail = part(TAIL)
     length: int = part(TOTAL)
     shortest: int | None = part(LEAST)
     longest: int | None = part(GREATEST)
@@ -64,12 +70,14 @@ class ValueState(State):
             counts = {shortened(text): count for text, count in counts.items()}
         categories = frozenset(grid.values) if grid else frozenset()
         others = {text: count for text, count in counts.items() if text not in categories}
+        hashes = text_hashes(list(others))
         return cls(
             rows=rows,
             nulls=nulls,
             known={text: count for text, count in counts.items() if text in categories},
-            others=ValueSample.of(others),
+            others=ValueSample.of(others, hashes),
             other_count=sum(others.values()),
+            tail=Tail.of(hashes, np.fromiter(others.values(), np.int64, len(others))),
             length=length,
             shortest=shortest,
             longest=longest,
@@ -99,8 +107,8 @@ class ValueState(State):
 
     @property
     def distinct(self) -> int:
-        """How many distinct texts there are; an estimate if the others were sampled."""
-        return len(self.known) + self.others.distinct
+        """The number of distinct texts: an estimate if the level of the tail's sample is not 0."""
+        return len(self.known) + self.tail.sample.distinct
 
 
 def shortened(text: str) -> str:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring import profile as module
+from aporia_provider.monitoring.distinct import HashSample
 from aporia_provider.monitoring.grid import CategoryGrid
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.plan import FieldPlan, ProfilePlan, dump_grids, load_grids
@@ -141,8 +142,9 @@ def test_ids() -> None:
     batch = table_of(pa.array([0.0] * len(ids)), [0] * 4 + [DAY] * 4, ids)
     found = profile([batch.slice(0, 3), batch.slice(3)], ProfilePlan("daily", ()))
     settled = {bucket: state.settled() for (bucket, _), state in found.items() if isinstance(state, RowState)}
-    assert settled[0] == RowState(rows=4, null_ids=1, duplicate_ids=2, id_level=0)
-    assert settled[86_400] == RowState(rows=4, null_ids=1, duplicate_ids=1, id_level=0)
+    first, second = HashSample(0, (1,), (1,)), HashSample(0, (-3, 2), (1, 1))
+    assert settled[0] == RowState(rows=4, null_ids=1, duplicate_ids=2, id_level=0, ids=first)
+    assert settled[86_400] == RowState(rows=4, null_ids=1, duplicate_ids=1, id_level=0, ids=second)
     assert read_state(json.loads(json.dumps(settled[0].to_json()))) == settled[0]
 
 

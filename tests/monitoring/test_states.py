@@ -16,21 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.distinct import (
-    ID_CAPACITY,
-    IDS,
+    CAPACITY,
+    HASHES,
     SAMPLE,
-    VALUE_CAPACITY,
-    IdSample,
+    HashSample,
     ValueSample,
 )
 from aporia_provider.monitoring.hashing import text_hashes
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.rows import RowState
 from aporia_provider.monitoring.states import State, read_state
+from aporia_provider.monitoring.tail import TAIL, Tail
 from aporia_provider.monitoring.values import ValueState
 from aporia_provider.monitoring.vectors import VectorState
 
-HASHES = [
+OF_TEXTS = [
     0,
     -1257582163658545725,
     -2572574369851497724,
@@ -89,17 +89,17 @@ class TestJson:
 class TestIds:
     @given(st.lists(st.integers(0, 400), max_size=300), st.integers(0, 300))
     def test_exact_below_the_capacity(self, ids: list[int], cut: int) -> None:
-        sample = IdSample.of(hashes(ids[:cut])) + IdSample.of(hashes(ids[cut:]))
-        assert sample == IdSample.of(hashes(ids))
+        sample = HashSample.of(hashes(ids[:cut])) + HashSample.of(hashes(ids[cut:]))
+        assert sample == HashSample.of(hashes(ids))
         assert sample.level == 0
         assert sample.duplicates == len(ids) - len(set(ids))
-        assert IDS.load(stored(IDS.dump(sample))) == sample
+        assert HASHES.load(stored(HASHES.dump(sample))) == sample
 
     def test_exact_at_the_capacity(self) -> None:
-        ids = [*range(ID_CAPACITY), 7]
-        assert IdSample.of(hashes(ids)).level == 0
-        assert IdSample.of(hashes(ids)).duplicates == 1
-        assert IdSample.of(hashes([*ids, ID_CAPACITY])).level == 1
+        ids = [*range(CAPACITY), 7]
+        assert HashSample.of(hashes(ids)).level == 0
+        assert HashSample.of(hashes(ids)).duplicates == 1
+        assert HashSample.of(hashes([*ids, CAPACITY])).level == 1
 
     @settings(max_examples=25)
     @given(st.integers(0, 2**32), st.lists(st.integers(0, 20_000), max_size=5))
@@ -108,18 +108,18 @@ class TestIds:
         given_ = hashes(rng.integers(0, 8_000, 20_000))
         bounds = [0, *sorted(cuts), len(given_)]
         mixed = rng.permutation(given_)
-        parts = [IdSample.of(mixed[a:b]) for a, b in itertools.pairwise(bounds)]
+        parts = [HashSample.of(mixed[a:b]) for a, b in itertools.pairwise(bounds)]
         added = sum(parts[1:], parts[0])
-        assert added == IdSample.of(given_)
-        assert len(added.hashes) <= ID_CAPACITY
+        assert added == HashSample.of(given_)
+        assert len(added.hashes) <= CAPACITY
 
     def test_the_sample_is_exact(self) -> None:
         given_ = hashes(np.random.default_rng(3).integers(0, 9_000, 30_000))
-        sample = IdSample.of(given_)
+        sample = HashSample.of(given_)
         counted = Counter(given_.tolist())
-        assert sample.level == 4
+        assert sample.level == 3
         assert dict(zip(sample.hashes, sample.counts, strict=True)) == {
-            id_: count for id_, count in counted.items() if id_ % 16 == 0
+            id_: count for id_, count in counted.items() if id_ % 8 == 0
         }
 
     def test_estimates_are_as_good_as_they_can_be(self) -> None:
@@ -127,8 +127,9 @@ class TestIds:
         pairs, errors = 4_000, []
         for seed in range(60):
             singles = np.arange(pairs, 10_000)
-            sample = IdSample.of(hashes([*range(pairs), *range(pairs), *singles], seed * 7919))
+            sample = HashSample.of(hashes([*range(pairs), *range(pairs), *singles], seed * 7919))
             deviation = math.sqrt(pairs * (2**sample.level - 1))
+            assert math.sqrt(sample.duplicates_variance) == pytest.approx(deviation, rel=0.15)
             errors.append((sample.duplicates - pairs) / deviation)
         assert max(map(abs, errors)) < 3.5
         assert abs(np.mean(errors)) < 3 / math.sqrt(len(errors))
@@ -142,11 +143,11 @@ class TestTexts:
     @given(st.dictionaries(st.text(max_size=4), st.integers(1, 5), max_size=60))
     def test_exact_below_the_capacity(self, counts: dict[str, int]) -> None:
         sample = ValueSample.of(counts)
-        assert (sample.level, sample.counts, sample.distinct) == (0, counts, len(counts))
+        assert (sample.level, sample.counts) == (0, counts)
         assert SAMPLE.load(stored(SAMPLE.dump(sample))) == sample
 
     def test_exact_at_the_capacity(self) -> None:
-        full = dict.fromkeys(_texts(VALUE_CAPACITY, 0), 3)
+        full = dict.fromkeys(_texts(CAPACITY, 0), 3)
         assert ValueSample.of(full).level == 0
         assert (ValueSample.of(full) + ValueSample.of(full)).counts == dict.fromkeys(full, 6)
         assert (ValueSample.of(full) + ValueSample.of({"one more": 1})).level > 0
@@ -162,17 +163,50 @@ class TestTexts:
             added = sum(order[1:], order[0])
             assert added == whole
             assert json.dumps(SAMPLE.dump(added)) == json.dumps(SAMPLE.dump(whole))
-        assert len(whole.counts) <= VALUE_CAPACITY
+        assert len(whole.counts) <= CAPACITY
         assert {text: counted[text] for text in whole.counts} == whole.counts
         assert list(SAMPLE.dump(whole)["counts"]) == sorted(whole.counts)
 
-    def test_estimates_are_as_good_as_they_can_be(self) -> None:
+
+def _tail(drawn: Sequence[str]) -> Tail:
+    counts = Counter(drawn)
+    return Tail.of(text_hashes(list(counts)), np.array(list(counts.values()), dtype=np.int64))
+
+
+class TestTails:
+    def test_few_values_are_all_known(self) -> None:
+        tail = _tail(["a", "b", "a"])
+        assert (tail.sample.level, tail.cells, tail.rows) == (0, (), 3)
+        assert dict(zip(tail.sample.hashes, tail.sample.counts, strict=True)) == dict(
+            zip(text_hashes(["a", "b"]).tolist(), (2, 1), strict=True)
+        )
+        assert (tail.bins(16).sum(), tail.cells_of(text_hashes(["a", "b"])).tolist()) == (3, [2, 1])
+        assert Tail().bins(256).tolist() == [0] * 256
+
+    @settings(max_examples=25)
+    @given(st.integers(0, 2**32), st.lists(st.integers(0, 6_000), max_size=4), st.sampled_from([500, 9_000]))
+    def test_order_and_split_do_not_matter(self, seed: int, cuts: list[int], distinct: int) -> None:
+        drawn = [f"t{number}" for number in np.random.default_rng(seed).integers(0, distinct, 6_000)]
+        bounds = [0, *sorted(cuts), len(drawn)]
+        parts, whole = [_tail(drawn[a:b]) for a, b in itertools.pairwise(bounds)], _tail(drawn)
+        for order in (parts, parts[::-1]):
+            added = sum(order[1:], order[0])
+            assert added == whole
+            assert TAIL.load(stored(TAIL.dump(added))) == whole
+        cells = Counter((text_hashes(drawn).view(np.uint64) >> np.uint64(53)).tolist())
+        assert whole.bins(2048).tolist() == [cells[cell] for cell in range(2048)]
+        assert whole.rows == 6_000
+        assert bool(whole.cells) is (whole.sample.level > 0) is (distinct > 2_048)
+
+    def test_errors_of_numbers_of_distinct_values(self) -> None:
         count, errors = 6_000, []
-        for seed in range(60):
-            sample = ValueSample.of(dict.fromkeys(_texts(count, seed), 1))
-            errors.append((sample.distinct - count) / math.sqrt(count * (2**sample.level - 1)))
-        assert max(map(abs, errors)) < 3.5
-        assert abs(np.mean(errors)) < 3 / math.sqrt(len(errors))
+        for seed in range(200):
+            sample = _tail(_texts(count, seed)).sample
+            errors.append((sample.distinct - count) / sample.distinct_error)
+        # Standard errors of the mean and of the variance of a normal variable.
+        assert abs(np.mean(errors)) < 4 / math.sqrt(len(errors))
+        assert abs(np.var(errors) - 1) < 4 * math.sqrt(2 / len(errors))
+        assert _tail(_texts(2_048, 0)).sample.distinct_error == 0
 
 
 class TestHashes:
@@ -184,7 +218,7 @@ class TestHashes:
     def test_they_are_what_they_were(self) -> None:
         """Samples in a database were chosen by them."""
         texts = ["", "a", "b", "ab", "ba", "\x00", "é", "x" * 300]
-        assert text_hashes(texts).tolist() == HASHES
+        assert text_hashes(texts).tolist() == OF_TEXTS
 
     def test_texts_that_differ_have_hashes_that_differ(self) -> None:
         texts: Sequence[str] = [

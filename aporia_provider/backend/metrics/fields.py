@@ -13,6 +13,7 @@ from aporia_provider.backend.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
 from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.duplicates import duplicate_ids
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.performance import ALIASES, METRICS
 from aporia_provider.monitoring.plan import ROWS
@@ -27,7 +28,7 @@ Rows = list[tuple[int | None, RowState]]
 ROW_METRICS: dict[str, Callable[[Rows], int]] = {
     "count": lambda rows: sum(state.rows for _, state in rows),
     "null_ids": lambda rows: sum(state.null_ids for _, state in rows),
-    "duplicate_ids": lambda rows: sum(state.duplicate_ids for _, state in rows),
+    "duplicate_ids": lambda rows: duplicate_ids([state for _, state in rows]).value,
     "null_timestamps": lambda rows: sum(state.rows for bucket, state in rows if bucket is None),
     "future_timestamps": lambda rows: _later_than(datetime.now(UTC).timestamp(), rows),
 }
@@ -83,9 +84,9 @@ def row_metric(name: str, states: States) -> Answer:
     :param states: Their states, by bucket.
     """
     rows = cast("Rows", states)
-    estimated = name == "duplicate_ids" and any(state.id_level for _, state in rows)
-    reason = "an estimate: there were too many ids to keep them all" if estimated else None
-    return Answer(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows), reason=reason)
+    if name == "duplicate_ids":
+        return duplicate_ids([state for _, state in rows])
+    return Answer(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows))
 
 
 def _prediction(column: str | None, schema: VersionSchema) -> str:

@@ -1,0 +1,141 @@
+"""Comparisons of categorical fields, whatever the number of their values, with what to know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from aporia_provider.monitoring.categories import (
+    CategoryHistogram,
+    frequent_ones,
+    hashed,
+    listed_by_both,
+    one_by_one,
+)
+from aporia_provider.monitoring.intervals import Interval
+from aporia_provider.monitoring.outcomes import Distance, NotEnough
+from aporia_provider.monitoring.rebinning import Floats
+from aporia_provider.monitoring.vocabulary import Vocabulary, vocabulary
+
+Measure = Callable[[Floats, Floats], Distance | NotEnough]
+
+_WIDEST = 0.5  # Of the interval for the share of new values.
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """
+    What comparing two sides comes to.
+
+    :param outcome: The distance, or why there is none.
+    :param reason: What to know about it.
+    """
+
+    outcome: Distance | NotEnough
+    reason: str | None = None
+
+
+def compare(
+    measure: Measure,
+    baseline: CategoryHistogram,
+    current: CategoryHistogram,
+    *,
+    new_values: bool = True,
+) -> Comparison:
+    """
+    Compare two sides by a distance of bins.
+
+    Up to 512 distinct values are compared one by one, if all are known. Of more, the frequent ones are, and
+    the others in bins by their hashes. Such a bin has many values, so that the distance is less than that of
+    the values themselves. Where more values are new to the baseline than is to be expected, and that makes
+    a greater distance above its noise and bound, the other values are compared in two bins instead: those of
+    the baseline's vocabulary, and the others, see :class:`~aporia_provider.monitoring.vocabulary.Vocabulary`.
+
+    :param measure: The distance.
+    :param baseline: The baseline.
+    :param current: The current side.
+    :param new_values: Whether to take account of new values; a test has to be made of bins that do not depend
+        on the baseline.
+    """
+    each = one_by_one(baseline, current)
+    if each is not None:
+        return Comparison(measure(*each), _apart(each, baseline, current))
+    baseline, current = listed_by_both(baseline, current)
+    own = frequent_ones(baseline)
+    bins = hashed(baseline, current, own)
+    words, found = vocabulary(baseline, current, own), measure(*bins)
+    told = f"{_sizes(baseline, current)}; {_new(words)}"
+    by_words = _by_vocabulary(measure, words) if new_values else None
+    if by_words is not None and _clear(by_words) > _clear(found):
+        two = "two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
+        why = f"{told}; {_own(own)} in {two}"
+        apart = _apart(words.pairs[0], baseline, current)
+        return Comparison(by_words, "; ".join(filter(None, (why, apart))))
+    if new_values and not words.surprising and _width(words) > _WIDEST:
+        return Comparison(_unknown(words), told)
+    return Comparison(found, f"{told}; {_own(own)} in {len(bins[0]) - len(own)} bins by their hashes")
+
+
+def _own(own: list[str]) -> str:
+    return f"{len(own)} frequent values are compared one by one, the others" if own else "values are compared"
+
+
+def _by_vocabulary(measure: Measure, words: Vocabulary) -> Distance | None:
+    """The distance by new values, if there are more than is to be expected."""
+    if not words.surprising:
+        return None
+    best, *ends = (measure(*pair) for pair in words.pairs)
+    if isinstance(best, NotEnough):
+        return None
+    others = [end.value for end in ends if not isinstance(end, NotEnough)]
+    return replace(best, bound=max((abs(end - best.value) for end in others), default=0.0))
+
+
+def _clear(found: Distance | NotEnough) -> float:
+    """What a distance certainly has above its noise."""
+    return -1.0 if isinstance(found, NotEnough) else found.value - found.noise - found.bound
+
+
+def _width(words: Vocabulary) -> float:
+    return (words.found.high - words.found.low) * words.rest_share
+
+
+def _unknown(words: Vocabulary) -> NotEnough:
+    baseline, samples = words.samples
+    reason = (
+        "too few values are in the sample of the values to tell whether they are new to the baseline;"
+        " take a longer period"
+    )
+    return NotEnough(reason, samples, baseline)
+
+
+def _apart(
+    pair: tuple[Floats, Floats], baseline: CategoryHistogram, current: CategoryHistogram
+) -> str | None:
+    """A note on sides that have nothing in common."""
+    if not (pair[0].any() and pair[1].any()) or (pair[0] * pair[1]).any():
+        return None
+    return (
+        "no value was found on both sides: the baseline has, for example,"
+        f" {baseline.example!r}, the range {current.example!r}"
+    )
+
+
+def _sizes(baseline: CategoryHistogram, current: CategoryHistogram) -> str:
+    one, other = (
+        f"{'' if side.complete else 'about '}{side.distinct} distinct values" for side in (baseline, current)
+    )
+    return f"{one} in the baseline, {other} in the range"
+
+
+def _new(words: Vocabulary) -> str:
+    found, expected = (_percent(share * words.rest_share) for share in (words.found, words.expected))
+    return (
+        f"{found} of the range's values are new to the baseline, {expected} are to be expected without drift"
+    )
+
+
+def _percent(share: Interval) -> str:
+    if share.low == share.high:
+        return f"{share.value:.1%}"
+    return f"{share.value:.1%} (between {share.low:.1%} and {share.high:.1%})"

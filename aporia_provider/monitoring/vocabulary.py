@@ -1,0 +1,183 @@
+"""How many values a baseline lacks, where there are too many to keep them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.categories import CategoryHistogram
+from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval
+from aporia_provider.monitoring.rebinning import Floats
+
+_MOST_FREQUENT = 64
+_FREQUENT, _FREQUENT_ROWS = 0.001, 10  # Share of the values that are not listed, and a number of them.
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """
+    How many of the values of two sides are new to the baseline.
+
+    A current value is new if the baseline lacks it. Without drift, the share of the values to be expected to
+    be new is that of the baseline's values that occur in it once (Good, *The population frequencies of
+    species and the estimation of population parameters*, Biometrika 40, 1953). So a value of the baseline is
+    taken as new if no other is the same.
+
+    :param own: The counts of categories compared one by one, of the baseline and of the current side.
+    :param samples: How many values there are, of the baseline and of the current side.
+    :param new: How many of them are new and have no category of their own.
+    """
+
+    own: tuple[Floats, Floats]
+    samples: tuple[int, int]
+    new: tuple[Interval, Interval]
+
+    @property
+    def expected(self) -> Interval:
+        """The share of new values without drift, among those that have no category of their own."""
+        return self.new[0] * (1 / self._rest[0] if self._rest[0] else 0.0)
+
+    @property
+    def found(self) -> Interval:
+        """The share of new values among the current ones without a category of their own."""
+        return self.new[1] * (1 / self._rest[1] if self._rest[1] else 0.0)
+
+    @property
+    def surprising(self) -> bool:
+        """Whether more values are new than is to be expected, beyond the errors of the estimates."""
+        return self.found.low > self.expected.high
+
+    @property
+    def rest_share(self) -> float:
+        """The share of the current values that have no category of their own."""
+        return self._rest[1] / max(1, self.samples[1])
+
+    @property
+    def pairs(self) -> tuple[tuple[Floats, Floats], ...]:
+        """
+        The counts of both sides: own categories, values of the baseline's vocabulary, and others.
+
+        The vocabulary has the values that were seen before, and as many new ones as are to be expected with
+        them. The first pair is the best estimate; the second is as near, and the third as far, as they can
+        be.
+        """
+        expected, new = self.expected, self.new[1]
+        return (
+            self._pair(expected.value, new.value),
+            self._pair(expected.high, new.low),
+            self._pair(expected.low, new.high),
+        )
+
+    @property
+    def _rest(self) -> tuple[float, float]:
+        one, other = (count - float(own.sum()) for own, count in zip(self.own, self.samples, strict=True))
+        return one, other
+
+    def _pair(self, expected: float, new: float) -> tuple[Floats, Floats]:
+        rest, current = self._rest
+        seen = max(0.0, current - new)
+        within = min(current, seen / (1 - expected)) if expected < 1 else current
+        one, other = self.own
+        return np.append(one, [rest, 0.0]), np.append(other, [within, current - within])
+
+
+def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]) -> Vocabulary:
+    """
+    Estimate how many values are new.
+
+    :param baseline: The baseline; both sides list the same categories.
+    :param current: The current side.
+    :param own: The categories that are compared one by one.
+    """
+    rest = [text for text in baseline.counts if text not in set(own)]
+    once = sum(baseline.counts[text] == 1 for text in rest)
+    lacking = sum(current.counts[text] for text in rest if not baseline.counts[text])
+    one, other = (
+        np.array([side.counts[text] for text in own], dtype=np.float64) for side in (baseline, current)
+    )
+    return Vocabulary(
+        (one, other),
+        (baseline.samples, current.samples),
+        (_singles(baseline) + exactly(once), _lacking(baseline, current) + exactly(lacking)),
+    )
+
+
+def _frequent(side: CategoryHistogram) -> dict[int, int]:
+    """Hashes of frequent values of the tail, and how often each occurs at least."""
+    sample, known = side.tail.sample, dict(side.frequent)
+    if not sample.level:
+        known = dict(zip(sample.hashes, sample.counts, strict=True))
+    least = max(_FREQUENT_ROWS, _FREQUENT * side.tail.rows)
+    many = sorted((-count, value) for value, count in known.items() if count > least)
+    return {value: -count for count, value in many[:_MOST_FREQUENT]}
+
+
+def _singles(baseline: CategoryHistogram) -> Interval:
+    """How many values of the baseline's tail occur once."""
+    sample, frequent = baseline.tail.sample, _frequent(baseline)
+    pairs = zip(sample.hashes, sample.counts, strict=True)
+    counts = np.array([count for value, count in pairs if value not in frequent], dtype=np.float64)
+    rare = max(0, baseline.tail.rows - sum(frequent.values()))
+    return _share(np.ones(len(counts)), counts == 1, counts, sample.level) * rare
+
+
+def _lacking(baseline: CategoryHistogram, current: CategoryHistogram) -> Interval:
+    """How many values of the current tail the baseline lacks: frequent ones, and a share of the others."""
+    seen, level = baseline.tail.sample, max(baseline.tail.sample.level, current.tail.sample.level)
+    known, sample, frequent = set(seen.hashes), current.tail.sample.at(level), _frequent(current)
+    rare = [pair for pair in zip(sample.hashes, sample.counts, strict=True) if pair[0] not in frequent]
+    counts = np.array([count for _, count in rare], dtype=np.float64)
+    new = np.array([value not in known for value, _ in rare], dtype=np.bool_)
+    share = _share(counts, new, counts, level)
+    others = share * max(0, current.tail.rows - sum(frequent.values()))
+    return _of_frequent(frequent, baseline, current, share.value) + others
+
+
+def _of_frequent(
+    frequent: dict[int, int], baseline: CategoryHistogram, current: CategoryHistogram, share: float
+) -> Interval:
+    """
+    How many occurrences of frequent values are new.
+
+    The baseline's sample tells of those that it would hold. Another one occurs in the baseline at most as
+    often as all values of its cell do. What it occurs more than that in proportion, and more than a Poisson
+    variable of that mean does within three standard errors, is counted as new.
+    """
+    sample = baseline.tail.sample
+    known, scale = set(sample.hashes), current.samples / max(1, baseline.samples)
+    values = np.array(list(frequent), dtype=np.int64)
+    cells = baseline.tail.cells_of(values) if len(values) else values
+    total = exactly(0)
+    for (value, count), cell in zip(frequent.items(), cells.tolist(), strict=True):
+        if value & ((1 << sample.level) - 1) == 0:
+            total += exactly(0 if value in known else count)
+        else:
+            doubtful = min(count, greatest_count(cell * scale))
+            total += Interval(count - doubtful * (1 - share), count - doubtful, count)
+    return total
+
+
+def _share(weights: Floats, chosen: NDArray[np.bool_], counts: Floats, level: int) -> Interval:
+    """
+    The share of the occurrences of values that are of some kind, from a sample of the distinct values.
+
+    The estimate is the ratio of two sums over the sample. Its variance (Cochran, *Sampling Techniques*, 1977,
+    section 2.11) says how many independent values the sample is worth, at most what the weights allow for.
+
+    :param weights: How many occurrences of each value in the sample are of the kind if the value is.
+    :param chosen: Which values are.
+    :param counts: How often each value occurs.
+    :param level: The level of the sample; at level 0 it is the population.
+    """
+    if not len(counts):
+        return Interval(0.0, 0.0, float(level > 0))
+    found, all_, rows = (float(part.sum()) for part in (weights[chosen], weights, counts))
+    if not level:
+        return exactly(found / rows)
+    residuals = weights * chosen - counts * (found / rows)
+    worth = all_**2 / float((weights**2).sum())
+    if 0 < found < all_ and residuals.any():
+        worth = min(worth, found * (all_ - found) / float((residuals**2).sum()))
+    return interval(found / all_, worth / (1 - 0.5**level)) * (all_ / rows)
