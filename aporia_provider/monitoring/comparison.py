@@ -60,8 +60,8 @@ def compare(
     each = one_by_one(baseline, current)
     if each is not None:
         return Comparison(measure(*each), _apart(each, baseline, current))
+    own = [text for text in frequent_ones(baseline) if text in current.counts]
     baseline, current = listed_by_both(baseline, current)
-    own = frequent_ones(baseline)
     bins = hashed(baseline, current, own)
     words, found = vocabulary(baseline, current, own), measure(*bins)
     told = f"{_sizes(baseline, current)}; {_new(words)}"

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _Z = 3.0
-_TAIL = 0.00135  # The probability that a normal variable is above its mean by more than three deviations.
+_TAIL = (
+    math.erfc(_Z / math.sqrt(2)) / 2
+)  # The probability that a normal variable is above its mean by more than three deviations.
 _ENOUGH = 10.0
 _STEPS = 60
 

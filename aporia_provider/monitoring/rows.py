@@ -52,11 +52,13 @@ class RowState(State):
 
     def settled(self) -> RowState:
         """The state of a whole bucket, with its duplicates, and few of its ids, each of which counts once."""
+        if self.id_level is not None:
+            return self
         return replace(
             self,
-            duplicate_ids=self.duplicates,
-            duplicates_variance=self.duplicates_variance + self.ids.duplicates_variance,
-            id_level=max(self.id_level or 0, self.ids.level),
+            duplicate_ids=self.ids.duplicates,
+            duplicates_variance=self.ids.duplicates_variance,
+            id_level=self.ids.level,
             ids=self.ids.of_distinct(_KEPT_IDS),
         )
 

@@ -1,0 +1,192 @@
+"""Drift of fields with thousands of distinct values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import binomtest, chi2_contingency, kstest
+
+from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.drift import CATEGORY_METRICS
+from aporia_provider.monitoring.field_drift import Side, drift
+from aporia_provider.monitoring.grid import CategoryGrid
+from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of
+
+Floats = NDArray[np.float64]
+Oracle = Callable[[Floats, Floats], float]
+DISTANCES = sorted(CATEGORY_METRICS - {"chi_squared"})
+
+
+def _psi(p: Floats, q: Floats) -> float:
+    used = (p > 0) | (q > 0)
+    p, q = np.maximum(p[used], 1e-4), np.maximum(q[used], 1e-4)
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+ORACLES: dict[str, Oracle] = {
+    "js_distance": lambda p, q: float(jensenshannon(p, q, base=2)),
+    "hellinger_distance": lambda p, q: math.sqrt(max(0.0, 1 - np.sqrt(p * q).sum())),
+    "total_variation": lambda p, q: float(np.abs(p - q).sum() / 2),
+    "linf_distance": lambda p, q: float(np.abs(p - q).max()),
+    "psi": _psi,
+}
+
+
+def right(metric: str, sides: tuple[Floats, Floats]) -> float:
+    one, other = sides
+    return ORACLES[metric](one / one.sum(), other / other.sum())
+
+
+def ask(metric: str, pair: Pair) -> Answer:
+    return drift(metric, *pair.sides)
+
+
+pairs = st.builds(
+    Pair.of,
+    st.integers(0, 2**32),
+    st.integers(700, 20_000),
+    st.sampled_from([0.0, 0.6, 1.0, 1.3]),
+    st.tuples(st.integers(10_000, 100_000), st.integers(2_000, 60_000)),
+    st.sampled_from([0.0, 0.1, 0.3, 0.7, 1.0]),
+)
+
+
+@settings(max_examples=40, derandomize=True)
+@given(pairs, st.sampled_from(sorted(ORACLES)))
+def test_the_distance_of_all_rows_is_within_the_bound(pair: Pair, metric: str) -> None:
+    answer = ask(metric, pair)
+    assert answer.status == "ok"
+    if "two bins" in (answer.reason or ""):
+        expected = right(metric, by_vocabulary(pair))
+        assert abs(answer.value - expected) <= answer.bound + 1e-9
+    else:
+        assert answer.bound == 0
+        assert answer.value == pytest.approx(right(metric, by_hash(pair, 256)), abs=1e-9)
+
+
+@settings(max_examples=30, derandomize=True)
+@given(pairs)
+def test_what_is_replaced_is_seen_and_nothing_else(pair: Pair) -> None:
+    answer = ask("total_variation", pair)
+    replaced = sum(count for text, count in pair.current.items() if text.startswith("new"))
+    share, rows = replaced / sum(pair.current.values()), sum(pair.baseline.values())
+    if not share:
+        assert answer.value < 1.5 * answer.noise
+    elif share > 0.2 and rows > 2 * len(pair.baseline):
+        assert answer.value - answer.bound > 1.2 * answer.noise
+        assert answer.value + answer.bound > 0.85 * share
+        assert answer.value - answer.bound < share + 0.1
+    if share == 1:
+        assert answer.value == 1
+        assert "no value was found on both sides" in (answer.reason or "")
+
+
+@pytest.mark.parametrize(("distinct", "rows"), [(2_000, 20_000), (5_000, 50_000), (100_000, 500_000)])
+def test_a_replaced_vocabulary_is_as_far_as_can_be(distinct: int, rows: int) -> None:
+    sides = Pair.of(1, distinct, 0.0, (rows, 20_000), replaced=1.0).sides
+    for metric in (*DISTANCES, "drift_score"):
+        answer = drift(metric, *sides)
+        greatest = 2 * (1 - 1e-4) * math.log(1e4) if metric == "psi" else 1.0
+        assert answer.value == pytest.approx(greatest, rel=1e-3)
+        assert answer.value - answer.bound > greatest / 2
+        reason = answer.reason or ""
+        assert all(part in reason for part in ("distinct values", "100.0%", "'1-", "'new 1-"))
+
+
+@pytest.mark.parametrize(
+    ("distinct", "power"), [(700, 0.0), (2_000, 0.0), (5_000, 0.0), (5_000, 1.0), (40_000, 1.0)]
+)
+def test_unchanged_vocabularies_have_the_noise_and_uniform_p_values(distinct: int, power: float) -> None:
+    found: dict[str, list[Answer]] = {metric: [] for metric in (*DISTANCES, "chi_squared")}
+    for seed in range(30):
+        sides = Pair.of(seed, distinct, power, (50_000, 10_000)).sides
+        for metric, answers in found.items():
+            answers.append(drift(metric, *sides))
+    p_values = [answer.p_value for answer in found.pop("chi_squared") if answer.p_value is not None]
+    assert (len(p_values), min(p_values) > 1e-5) == (30, True)
+    assert binomtest(sum(p < 0.01 for p in p_values), 30, 0.01, "greater").pvalue > 1e-3
+    assert kstest(p_values, "uniform").pvalue > 1e-3
+    for metric, answers in found.items():
+        assert {(answer.status, answer.bound) for answer in answers} == {("ok", 0.0)}
+        ratio = np.mean([answer.value for answer in answers]) / np.mean([answer.noise for answer in answers])
+        assert (0.65 if metric == "linf_distance" else 0.9) < ratio < 1.15, metric
+
+
+def test_the_test_is_of_bins_of_all_values() -> None:
+    pair = Pair.of(3, 3_000, 0.0, (30_000, 20_000), replaced=0.3)
+    answer, expected = ask("chi_squared", pair), chi2_contingency(np.array(by_hash(pair, 256)))
+    assert (answer.value, answer.p_value) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_ids_as_categories_are_no_drift() -> None:
+    """Each value occurs once, so that all are new on both sides."""
+    ids = [{f"{side}{place}": 1 for place in range(30_000)} for side in "ab"]
+    grid = CategoryGrid.of(ids[0])
+    answer = drift("drift_score", *(Side(state_of(side, grid), grid) for side in ids))
+    assert answer.status == "ok"
+    assert answer.value < 1.3 * answer.noise
+    reason = answer.reason or ""
+    assert "100.0% (between" in reason.split("are to be expected")[0].split(",")[-1]
+
+
+def test_the_same_rows_have_no_distance_however_rare_their_values() -> None:
+    ids = {f"a{place}": 1 for place in range(30_000)}
+    side = Side(state_of(ids, grid := CategoryGrid.of(ids)), grid)
+    assert drift("total_variation", side, side).value == 0
+
+
+@pytest.mark.parametrize("replaced", [0.0, 1.0])
+def test_a_small_day_is_compared_in_fewer_bins(replaced: float) -> None:
+    pair = Pair.of(5, 3_000, 0.0, (100_000, 250), replaced)
+    answer = ask("total_variation", pair)
+    assert answer.status == "ok"
+    if replaced:
+        assert answer.value == 1
+        assert answer.bound < 0.2
+    else:
+        assert answer.value == pytest.approx(right("total_variation", by_hash(pair, 32)), abs=1e-9)
+        assert answer.value < 1.5 * answer.noise
+
+
+def test_a_day_that_tells_nothing_of_a_large_vocabulary_is_too_little() -> None:
+    answer = ask("total_variation", Pair.of(6, 100_000, 0.0, (200_000, 200)))
+    assert (answer.status, answer.value) == ("insufficient_data", None)
+    assert "take a longer period" in (answer.reason or "")
+
+
+@pytest.mark.parametrize("replaced", [0.0, 1.0])
+def test_a_flood_of_one_value_is_seen(replaced: float) -> None:
+    """The sample of the values holds one value in many; a frequent one is not to be missed with them."""
+    pair = Pair.of(7, 20_000, 0.0, (100_000, 20_000), replaced)
+    flooded = Pair(pair.baseline, {**pair.current, "flood": 20_000})
+    answer = ask("total_variation", flooded)
+    assert answer.value >= 0.49
+    assert answer.value + answer.bound >= 0.5 + replaced / 2 - 0.01
+
+
+def test_versions_whose_grids_differ() -> None:
+    """What only one of them counts by itself is counted by hash on both sides."""
+    pair = Pair.of(8, 3_000, 1.0, (50_000, 20_000))
+    first, second = CategoryGrid.of(pair.baseline), CategoryGrid.of(pair.current)
+    sides = Side(state_of(pair.baseline, first), first), Side(state_of(pair.current, second), second)
+    answer = drift("total_variation", *sides)
+    assert answer.value == pytest.approx(right("total_variation", by_hash(pair, 256)), abs=1e-9)
+
+
+def test_categories_that_meet_nowhere_are_shown() -> None:
+    codes: dict[str, Any] = {"1": 600, "2": 500}
+    names: dict[str, Any] = {"one": 200, "two": 300}
+    grid = CategoryGrid.of(codes)
+    answer = drift("drift_score", *(Side(state_of(side, grid), grid) for side in (codes, names)))
+    assert (answer.value, answer.bound, answer.status) == (1.0, 0.0, "ok")
+    assert answer.reason == (
+        "no value was found on both sides: the baseline has, for example, '1', the range 'two'"
+    )
