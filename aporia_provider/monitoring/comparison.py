@@ -13,6 +13,7 @@ from aporia_provider.monitoring.categories import (
     one_by_one,
 )
 from aporia_provider.monitoring.intervals import Interval
+from aporia_provider.monitoring.limits import WIDEST_BOUND
 from aporia_provider.monitoring.outcomes import Distance, NotEnough
 from aporia_provider.monitoring.rebinning import Floats
 from aporia_provider.monitoring.vocabulary import Vocabulary, vocabulary
@@ -20,6 +21,7 @@ from aporia_provider.monitoring.vocabulary import Vocabulary, vocabulary
 Measure = Callable[[Floats, Floats], Distance | NotEnough]
 
 _WIDEST = 0.5  # Of the interval for the share of new values.
+_TWO_BINS = "in two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class Comparison:
 
     :param outcome: The distance, or why there is none.
     :param reason: What to know about it.
+    :param shown: The distance where it is not fit to decide by, because the new values cannot be told.
     """
 
     outcome: Distance | NotEnough
     reason: str | None = None
+    shown: Distance | None = None
 
 
 def compare(
@@ -67,13 +71,13 @@ def compare(
     told = f"{_sizes(baseline, current)}; {_new(words)}"
     by_words = _by_vocabulary(measure, words) if new_values else None
     if by_words is not None and _clear(by_words) > _clear(found):
-        two = "two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
-        why = f"{told}; {_own(own)} in {two}"
         apart = _apart(words.pairs[0], baseline, current)
-        return Comparison(by_words, "; ".join(filter(None, (why, apart))))
-    if new_values and not words.surprising and _width(words) > _WIDEST:
-        return Comparison(_unknown(words), told)
-    return Comparison(found, f"{told}; {_own(own)} in {len(bins[0]) - len(own)} bins by their hashes")
+        why = "; ".join(filter(None, (told, f"{_own(own)} {_TWO_BINS}", apart)))
+        return _unknown(by_words, why) if _vague(by_words) else Comparison(by_words, why)
+    why = f"{told}; {_own(own)} in {len(bins[0]) - len(own)} bins by their hashes"
+    if new_values and not words.surprising and _width(words) > _WIDEST and isinstance(found, Distance):
+        return _unknown(found, why)
+    return Comparison(found, why)
 
 
 def _own(own: list[str]) -> str:
@@ -100,13 +104,13 @@ def _width(words: Vocabulary) -> float:
     return (words.found.high - words.found.low) * words.rest_share
 
 
-def _unknown(words: Vocabulary) -> NotEnough:
-    baseline, samples = words.samples
-    reason = (
-        "too few values are in the sample of the values to tell whether they are new to the baseline;"
-        " take a longer period"
-    )
-    return NotEnough(reason, samples, baseline)
+def _vague(found: Distance) -> bool:
+    return found.bound > WIDEST_BOUND and 2 * found.bound > found.value
+
+
+def _unknown(found: Distance, why: str) -> Comparison:
+    reason = "too few values are in the sample that tells whether they are new: take a longer period"
+    return Comparison(NotEnough(reason, found.samples, found.baseline_samples), why, found)
 
 
 def _apart(

@@ -130,7 +130,11 @@ def _categories(side: Side) -> CategoryHistogram:
 def _of_comparison(found: Comparison) -> Answer:
     answer = of_distance(found.outcome)
     reasons = [reason for reason in (answer.reason, found.reason) if reason]
-    return replace(answer, reason="; ".join(reasons) or None)
+    answer = replace(answer, reason="; ".join(reasons) or None)
+    if found.shown is None:
+        return answer
+    shown = of_distance(found.shown)
+    return replace(shown, value=None, status=answer.status, shown=found.shown.value, reason=answer.reason)
 
 
 def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Answer:

@@ -156,10 +156,14 @@ def test_a_small_day_is_compared_in_fewer_bins(replaced: float) -> None:
         assert answer.value < 1.5 * answer.noise
 
 
-def test_a_day_that_tells_nothing_of_a_large_vocabulary_is_too_little() -> None:
-    answer = ask("total_variation", Pair.of(6, 100_000, 0.0, (200_000, 200)))
+@pytest.mark.parametrize("replaced", [0.0, 0.4])
+def test_a_day_that_tells_too_little_of_a_large_vocabulary_is_shown(replaced: float) -> None:
+    pair = Pair.of(6, 100_000, 0.0, (400_000, 250), replaced)
+    answer = ask("total_variation", pair)
     assert (answer.status, answer.value) == ("insufficient_data", None)
-    assert "take a longer period" in (answer.reason or "")
+    assert answer.shown is not None
+    assert answer.noise is not None
+    assert "take a longer period; about " in (answer.reason or "")
 
 
 @pytest.mark.parametrize("replaced", [0.0, 1.0])
