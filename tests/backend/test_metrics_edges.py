@@ -108,8 +108,8 @@ class TestRows:
         expected = {
             "count": [11],
             "null_ids": [3],
-            # An id is a duplicate among the rows of its day, or of those without a time.
-            "duplicate_ids": [3],
+            # Of the rows of ``a``, two are on the first day beside another, and one is on the second.
+            "duplicate_ids": [4],
             "null_timestamps": [3],
             "future_timestamps": [2],
         }

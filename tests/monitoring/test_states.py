@@ -29,6 +29,7 @@ from aporia_provider.monitoring.states import State, read_state
 from aporia_provider.monitoring.tail import TAIL, Tail
 from aporia_provider.monitoring.values import ValueState
 from aporia_provider.monitoring.vectors import VectorState
+from tests.monitoring.ids import hashes
 
 OF_TEXTS = [
     0,
@@ -40,13 +41,6 @@ OF_TEXTS = [
     7918179258587037544,
     8473715437158784460,
 ]
-
-
-def hashes(ids: Any, seed: int = 0) -> Any:
-    """64-bit hashes of small numbers, all different."""
-    mixed = np.asarray(ids, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
-    mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
-    return (mixed ^ (mixed >> np.uint64(29))).view(np.int64)
 
 
 def stored(content: Any) -> Any:

@@ -191,6 +191,21 @@ class TestValueCounts:
         assert self.count("x" * 200, {"x" * 200: 2, "x" * 201: 5}).value == 2
 
 
+@pytest.mark.parametrize("distinct", [100, 2_304, 8_681, 40_000])
+def test_numbers_of_distinct_values_are_within_their_bounds(distinct: int) -> None:
+    found = []
+    for seed in range(5):
+        texts = {f"{seed}-{place}": 1 + place % 3 for place in range(distinct)}
+        grid = CategoryGrid(tuple(list(texts)[:256]))
+        state = ValueState.of(texts, sum(texts.values()), 0, grid).settled()
+        answer = statistic("unique_values", "categorical", state, Question(grid=grid))
+        assert abs(answer.value - distinct) <= answer.bound
+        assert ("estimate" in (answer.reason or "")) is (distinct > 2_304)
+        found.append(answer.bound)
+    # Three standard errors of a share of 1 to 2 thousand values.
+    assert max(found) < 3.1 * distinct / math.sqrt(1_000) if distinct > 2_304 else max(found) == 0
+
+
 def test_numbers_are_finite_or_undefined() -> None:
     """Whatever the values, no statistic raises, and JSON can hold every answer."""
     random = np.random.default_rng(9)
