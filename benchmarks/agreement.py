@@ -25,12 +25,13 @@ import pandas as pd
 import pyarrow as pa
 
 from aporia_provider.monitoring.arrow import text_counts
-from aporia_provider.monitoring.categories import CategoryHistogram, aligned
+from aporia_provider.monitoring.categories import CategoryHistogram
 from aporia_provider.monitoring.cumulative import ks_distance
 from aporia_provider.monitoring.distances import js_distance
+from aporia_provider.monitoring.drift import category_drift
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.outcomes import Distance
+from aporia_provider.monitoring.outcomes import Distance, Minimum
 from aporia_provider.monitoring.rebinning import NumericHistogram
 from benchmarks.peers import run_peer
 
@@ -131,7 +132,7 @@ def compare(case: Case) -> bool:
         baseline = CategoryHistogram(text_counts(pa.array(case.reference[column])))
         for place, chunk in enumerate(chunks):
             current = CategoryHistogram(text_counts(pa.array(chunk[column])))
-            value = of(js_distance(*aligned(baseline, current))).value
+            value = of(category_drift("js_distance", baseline, current, minimum=Minimum(1, 0, 1))).value
             differences["JS, categories"].append(abs(value - theirs[column][JS][place]))
     same = [_shown(name, found) for name, found in differences.items()]
     return fine and all(same)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from aporia_provider.monitoring.categories import (
     CategoryHistogram,
@@ -21,7 +22,6 @@ from aporia_provider.monitoring.vocabulary import Vocabulary, vocabulary
 Measure = Callable[[Floats, Floats], Distance | NotEnough]
 
 _WIDEST = 0.5  # Of the interval for the share of new values.
-_TWO_BINS = "in two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,57 @@ def compare(
     each = one_by_one(baseline, current)
     if each is not None:
         return Comparison(measure(*each), _apart(each, baseline, current))
-    own = [text for text in frequent_ones(baseline) if text in current.counts]
-    baseline, current = listed_by_both(baseline, current)
-    bins = hashed(baseline, current, own)
-    words, found = vocabulary(baseline, current, own), measure(*bins)
-    told = f"{_sizes(baseline, current)}; {_new(words)}"
-    by_words = _by_vocabulary(measure, words) if new_values else None
+    many = _Many.of(baseline, current)
+    found = measure(*many.bins)
+    if not new_values or isinstance(found, NotEnough):
+        return Comparison(found, many.by_hash)
+    by_words = _by_vocabulary(measure, many.words)
     if by_words is not None and _clear(by_words) > _clear(found):
-        apart = _apart(words.pairs[0], baseline, current)
-        why = "; ".join(filter(None, (told, f"{_own(own)} {_TWO_BINS}", apart)))
-        return _unknown(by_words, why) if _vague(by_words) else Comparison(by_words, why)
-    why = f"{told}; {_own(own)} in {len(bins[0]) - len(own)} bins by their hashes"
-    if new_values and not words.surprising and _width(words) > _WIDEST and isinstance(found, Distance):
-        return _unknown(found, why)
-    return Comparison(found, why)
+        return _unknown(by_words, many.by_words) if _vague(by_words) else Comparison(by_words, many.by_words)
+    if not many.words.surprising and _width(many.words) > _WIDEST:
+        return _unknown(found, many.by_hash)
+    return Comparison(found, many.by_hash)
 
 
-def _own(own: list[str]) -> str:
-    return f"{len(own)} frequent values are compared one by one, the others" if own else "values are compared"
+@dataclass(frozen=True)
+class _Many:
+    """
+    Two sides that have too many distinct values to be compared one by one.
+
+    :param sides: The baseline and the current side, which list the same categories.
+    :param own: The categories that are compared one by one.
+    :param bins: The counts of these, and of the others in bins by their hashes.
+    :param words: How many of the others are new.
+    """
+
+    sides: tuple[CategoryHistogram, CategoryHistogram]
+    own: list[str]
+    bins: tuple[Floats, Floats]
+    words: Vocabulary
+
+    @classmethod
+    def of(cls, baseline: CategoryHistogram, current: CategoryHistogram) -> Self:
+        own = [text for text in frequent_ones(baseline) if text in current.counts]
+        sides = listed_by_both(baseline, current)
+        return cls(sides, own, hashed(*sides, own), vocabulary(*sides, own))
+
+    @property
+    def by_hash(self) -> str:
+        """What to know of a comparison by hash."""
+        return self._told(f"in {len(self.bins[0]) - len(self.own)} bins by their hashes")
+
+    @property
+    def by_words(self) -> str:
+        """What to know of a comparison by new values."""
+        told = self._told(
+            "in two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
+        )
+        return "; ".join(filter(None, (told, _apart(self.words.pairs[0], *self.sides))))
+
+    def _told(self, others: str) -> str:
+        own = f"{len(self.own)} frequent values are compared one by one, the others"
+        how = f"{own if self.own else 'values are compared'} {others}"
+        return f"{_sizes(*self.sides)}; {_new(self.words)}; {how}"
 
 
 def _by_vocabulary(measure: Measure, words: Vocabulary) -> Distance | None:

@@ -48,16 +48,18 @@ class HashSample:
         :param hashes: Hashes of values; the same hash may be given several times.
         :param counts: How often the value of each hash occurs; by default once.
         """
-        counts = np.ones(len(hashes), dtype=np.int64) if counts is None else counts
         # If no hash is given twice, about two capacities of them are left.
         level = max(0, (len(hashes) // CAPACITY).bit_length() - 2)
         kept = _kept(hashes, level)
-        known, added = _added(hashes[kept], counts[kept])
+        known, added = _added(hashes[kept], None if counts is None else counts[kept])
         if level and len(known) <= CAPACITY:
             level, (known, added) = 0, _added(hashes, counts)
         return _fitted(level, known, added)
 
     def __add__(self, other: HashSample) -> HashSample:
+        for one, another in ((self, other), (other, self)):
+            if not one.hashes and one.level <= another.level:
+                return another
         level = max(self.level, other.level)
         hashes = np.array([*self.hashes, *other.hashes], dtype=np.int64)
         counts = np.array([*self.counts, *other.counts], dtype=np.int64)
@@ -97,7 +99,7 @@ class HashSample:
     @property
     def duplicates_variance(self) -> int:
         """
-        The variance of :attr:`duplicates`, rounded up, 0 at level 0.
+        The variance of :attr:`duplicates`, 0 at level 0.
 
         The estimate is that of Horvitz and Thompson with inclusion probabilities ``f = 2**-level``. Its
         variance is estimated by the sum over the sample of ``(1 - f) / f**2`` times the squared number of
@@ -107,9 +109,12 @@ class HashSample:
 
 
 def _added(
-    hashes: NDArray[np.int64], counts: NDArray[np.int64]
+    hashes: NDArray[np.int64], counts: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct hashes, ascending, and the sums of their counts."""
+    """The distinct hashes, ascending, and the sums of their counts, each of which is 1 by default."""
+    if counts is None:
+        known, numbers = np.unique(hashes, return_counts=True)
+        return known, numbers.astype(np.int64)
     known, places = np.unique(hashes, return_inverse=True)
     added = np.zeros(len(known), dtype=np.int64)
     np.add.at(added, places, counts)

@@ -41,6 +41,8 @@ class Tail:
         :param hashes: 64-bit hashes of values.
         :param counts: How often each value occurs.
         """
+        if not len(hashes):
+            return cls()
         sample = HashSample.of(hashes, counts)
         return cls(sample, tuple(_summed(hashes, counts).tolist()) if sample.level else ())
 
