@@ -14,7 +14,7 @@ from aporia_provider.monitoring.rebinning import Floats
 from aporia_provider.monitoring.tail import Tail
 
 _MOST_CATEGORIES = 512
-_MOST_LISTED = 256
+MOST_LISTED = 256
 _FREQUENT = 0.01
 _FREQUENT_ROWS = 50
 _LEAST_BINS, _MOST_BINS = 16, 256
@@ -39,7 +39,12 @@ class CategoryHistogram:
     @property
     def samples(self) -> int:
         """How many values there are."""
-        return sum(self.counts.values()) + self.tail.rows
+        return sum(self.counts.values()) + self.unlisted
+
+    @property
+    def unlisted(self) -> int:
+        """How many values have a category that is not counted by itself."""
+        return self.tail.rows
 
     @property
     def distinct(self) -> int:
@@ -97,7 +102,7 @@ def frequent_ones(baseline: CategoryHistogram) -> list[str]:
     are, so that a test would find drift where there is none. These are the ones which have at least 1 % of
     the baseline's values, and 50 of them: there, chance decides about few or none.
     """
-    if len(baseline.counts) < _MOST_LISTED or not baseline.tail.rows:
+    if len(baseline.counts) < MOST_LISTED or not baseline.unlisted:
         return sorted(baseline.counts)
     least = max(_FREQUENT_ROWS, _FREQUENT * baseline.samples)
     return sorted(text for text, count in baseline.counts.items() if count >= least)

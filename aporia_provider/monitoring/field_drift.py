@@ -10,7 +10,7 @@ from typing import TypeVar
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import Answer, of_distance, undefined
 from aporia_provider.monitoring.booleans import COMPARED, in_one_spelling
-from aporia_provider.monitoring.categories import CategoryHistogram
+from aporia_provider.monitoring.categories import MOST_LISTED, CategoryHistogram
 from aporia_provider.monitoring.comparison import Comparison
 from aporia_provider.monitoring.distances import Zeros, euclidean_distance
 from aporia_provider.monitoring.drift import (
@@ -116,15 +116,14 @@ def _histogram(side: Side) -> NumericHistogram | None:
 def _categories(side: Side) -> CategoryHistogram:
     values = _same(ValueState, side.state)
     listed = side.grid.values if isinstance(side.grid, CategoryGrid) else ()
-    # A value that the grid of another version lists may be known as well.
     counts = {**dict.fromkeys(listed, 0), **values.known}
+    example = max(values.counts.items(), key=lambda item: (item[1], item[0]), default=(None, 0))[0]
+    every = {**counts, **values.others.counts}
+    if not values.others.level and len(every) <= MOST_LISTED:
+        return CategoryHistogram(every, example=example)
     hashes = text_hashes(list(values.frequent)).tolist()
-    return CategoryHistogram(
-        counts,
-        values.tail,
-        dict(zip(hashes, values.frequent.values(), strict=True)),
-        max(values.counts.items(), key=lambda item: (item[1], item[0]), default=(None, 0))[0],
-    )
+    frequent = dict(zip(hashes, values.frequent.values(), strict=True))
+    return CategoryHistogram(counts, values.tail, frequent, example)
 
 
 def _of_comparison(found: Comparison) -> Answer:

@@ -185,6 +185,22 @@ def test_versions_whose_grids_differ() -> None:
     assert answer.value == pytest.approx(right("total_variation", by_hash(pair, 256)), abs=1e-9)
 
 
+@pytest.mark.parametrize("lacking", [40, 400])
+def test_values_that_the_bins_were_made_without_are_not_new(lacking: int) -> None:
+    """A sample of a large training set may lack rare values, of which the states know all the same."""
+    rng = np.random.default_rng(9)
+    shares = np.append(np.full(200, 0.9 / 200), np.full(lacking, 0.1 / lacking))
+    names = [f"v{place}" for place in range(200 + lacking)]
+    one, other = (dict(zip(names, rng.multinomial(40_000, shares).tolist(), strict=True)) for _ in range(2))
+    grid = CategoryGrid(tuple(names[:200]))
+    answer = drift("total_variation", *(Side(state_of(side, grid), grid) for side in (one, other)))
+    assert answer.value < 1.3 * answer.noise
+    flooded = other | {f"new{place}": 5 for place in range(4_000)}
+    answer = drift("total_variation", *(Side(state_of(side, grid), grid) for side in (one, flooded)))
+    counts = np.array([(one.get(name, 0), flooded[name]) for name in flooded], dtype=float)
+    assert 1 / 3 <= answer.value <= right("total_variation", (counts[:, 0], counts[:, 1])) + 1e-9
+
+
 def test_categories_that_meet_nowhere_are_shown() -> None:
     codes: dict[str, Any] = {"1": 600, "2": 500}
     names: dict[str, Any] = {"one": 200, "two": 300}
