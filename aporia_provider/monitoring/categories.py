@@ -27,13 +27,11 @@ class CategoryHistogram:
 
     :param counts: How often each category occurs that is counted by itself, be it 0.
     :param tail: The counts of all other values.
-    :param frequent: Hashes of some of those values that are frequent, and how often each occurs at least.
     :param example: A value, to be shown.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     tail: Tail = field(default_factory=Tail)
-    frequent: Mapping[int, int] = field(default_factory=dict)
     example: str | None = None
 
     @property
@@ -70,7 +68,7 @@ class CategoryHistogram:
             return self
         moved = Tail.of(text_hashes(list(others)), np.fromiter(others.values(), np.int64, len(others)))
         counts = {text: self.counts[text] for text in self.counts if text in texts}
-        return CategoryHistogram(counts, self.tail + moved, self.frequent, self.example)
+        return CategoryHistogram(counts, self.tail + moved, self.example)
 
 
 def listed_by_both(

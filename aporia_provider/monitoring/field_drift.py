@@ -24,7 +24,6 @@ from aporia_provider.monitoring.drift import (
     numeric_drift,
 )
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.hashing import text_hashes
 from aporia_provider.monitoring.moments import known_deviation, variance
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.outcomes import Minimum, NotEnough
@@ -121,9 +120,7 @@ def _categories(side: Side) -> CategoryHistogram:
     every = {**counts, **values.others.counts}
     if not values.others.level and len(every) <= MOST_LISTED:
         return CategoryHistogram(every, example=example)
-    hashes = text_hashes(list(values.frequent)).tolist()
-    frequent = dict(zip(hashes, values.frequent.values(), strict=True))
-    return CategoryHistogram(counts, values.tail, frequent, example)
+    return CategoryHistogram(counts, values.tail, example)
 
 
 def _of_comparison(found: Comparison) -> Answer:

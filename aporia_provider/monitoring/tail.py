@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CELL_BITS = 11
+CELLS: Final = 1 << _CELL_BITS
+"""How many cells there are."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,9 @@ class Tail:
 
         :param number: How many bins: a power of two, at most 2048.
         """
-        cells = np.array(self._all_cells() or (0,) * (1 << _CELL_BITS), dtype=np.int64)
+        cells = np.array(self._all_cells() or (0,) * CELLS, dtype=np.int64)
         added: NDArray[np.int64] = cells.reshape(number, -1).sum(axis=1)
         return added
-
-    def cells_of(self, hashes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The count of the cell that each of some hashes belongs to."""
-        return self.bins(1 << _CELL_BITS)[_cell(hashes)]
 
     def to_json(self) -> dict[str, Any]:
         """What the database keeps."""
@@ -88,13 +86,14 @@ class Tail:
         return tuple(_summed(hashes, counts).tolist())
 
 
-def _cell(hashes: NDArray[np.int64]) -> NDArray[np.int64]:
+def cell(hashes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers of the cells that hashes belong to."""
     return (hashes.view(np.uint64) >> np.uint64(64 - _CELL_BITS)).astype(np.int64)
 
 
 def _summed(hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    cells = np.zeros(1 << _CELL_BITS, dtype=np.int64)
-    np.add.at(cells, _cell(hashes), counts)
+    cells = np.zeros(CELLS, dtype=np.int64)
+    np.add.at(cells, cell(hashes), counts)
     return cells
 
 

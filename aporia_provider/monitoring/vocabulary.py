@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.monitoring.categories import CategoryHistogram
+from aporia_provider.monitoring.distinct import HashSample
 from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval
 from aporia_provider.monitoring.rebinning import Floats
+from aporia_provider.monitoring.tail import CELLS, cell
 
-_MOST_FREQUENT = 64
-_FREQUENT, _FREQUENT_ROWS = 0.001, 10  # Share of the values that are not listed, and a number of them.
+_USUAL = 4.0  # Times the mean of the cells.
 
 
 @dataclass(frozen=True)
@@ -104,58 +105,62 @@ def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: lis
     )
 
 
-def _frequent(side: CategoryHistogram) -> dict[int, int]:
-    """Hashes of frequent values of the tail, and how often each occurs at least."""
-    sample, known = side.tail.sample, dict(side.frequent)
-    if not sample.level:
-        known = dict(zip(sample.hashes, sample.counts, strict=True))
-    least = max(_FREQUENT_ROWS, _FREQUENT * side.tail.rows)
-    many = sorted((-count, value) for value, count in known.items() if count > least)
-    return {value: -count for count, value in many[:_MOST_FREQUENT]}
+def _light(side: CategoryHistogram) -> NDArray[np.bool_]:
+    """
+    The cells of a tail whose counts are usual.
+
+    A sample of the values would miss a frequent one, or count it several times over, so that cells with a
+    frequent value are estimated in another way.
+    """
+    cells = side.tail.bins(CELLS)
+    return cells <= greatest_count(_USUAL * float(cells.mean()))
+
+
+def _in_light(side: CategoryHistogram, level: int) -> tuple[HashSample, NDArray[np.bool_]]:
+    """The sample of the values at a level, and which of them are in light cells."""
+    sample = side.tail.sample.at(max(level, side.tail.sample.level))
+    return sample, _light(side)[cell(np.array(sample.hashes, dtype=np.int64))]
 
 
 def _singles(baseline: CategoryHistogram) -> Interval:
-    """How many values of the baseline's tail occur once."""
-    sample, frequent = baseline.tail.sample, _frequent(baseline)
-    pairs = zip(sample.hashes, sample.counts, strict=True)
-    counts = np.array([count for value, count in pairs if value not in frequent], dtype=np.float64)
-    rare = max(0, baseline.tail.rows - sum(frequent.values()))
-    return _share(np.ones(len(counts)), counts == 1, counts, sample.level) * rare
+    """How many values of the baseline's tail occur once; there are as many in a cell that is not light."""
+    sample, inside = _in_light(baseline, 0)
+    counts, light = np.array(sample.counts, dtype=np.float64), _light(baseline)
+    if not sample.level:
+        return exactly(float((counts == 1).sum()))
+    share = _share(np.ones(int(inside.sum())), counts[inside] == 1, counts[inside], sample.level)
+    return share * (float(baseline.tail.bins(CELLS)[light].sum()) * CELLS / max(1, int(light.sum())))
 
 
 def _lacking(baseline: CategoryHistogram, current: CategoryHistogram) -> Interval:
-    """How many values of the current tail the baseline lacks: frequent ones, and a share of the others."""
-    seen, level = baseline.tail.sample, max(baseline.tail.sample.level, current.tail.sample.level)
-    known, sample, frequent = set(seen.hashes), current.tail.sample.at(level), _frequent(current)
-    rare = [pair for pair in zip(sample.hashes, sample.counts, strict=True) if pair[0] not in frequent]
-    counts = np.array([count for _, count in rare], dtype=np.float64)
-    new = np.array([value not in known for value, _ in rare], dtype=np.bool_)
-    share = _share(counts, new, counts, level)
-    others = share * max(0, current.tail.rows - sum(frequent.values()))
-    return _of_frequent(frequent, baseline, current, share.value) + others
+    """How many values of the current tail the baseline lacks."""
+    known = np.array(baseline.tail.sample.hashes, dtype=np.int64)
+    sample, inside = _in_light(current, baseline.tail.sample.level)
+    counts, new = np.array(sample.counts, dtype=np.float64), ~np.isin(sample.hashes, known)
+    if not sample.level:
+        return exactly(float(counts[new].sum()))
+    share = _share(counts[inside], new[inside], counts[inside], sample.level)
+    light, cells = _light(current), current.tail.bins(CELLS)
+    rare = share * float(cells[light].sum())
+    return rare + _of_heavy(baseline, current, rare.value / max(1, int(light.sum())))
 
 
-def _of_frequent(
-    frequent: dict[int, int], baseline: CategoryHistogram, current: CategoryHistogram, share: float
-) -> Interval:
+def _of_heavy(baseline: CategoryHistogram, current: CategoryHistogram, usual: float) -> Interval:
     """
-    How many occurrences of frequent values are new.
+    How many of the values in cells that are not light are new.
 
-    The baseline's sample tells of those that it would hold. Another one occurs in the baseline at most as
-    often as all values of its cell do. What it occurs more than that in proportion, and more than a Poisson
-    variable of that mean does within three standard errors, is counted as new.
+    A value occurs in the baseline at most as often as all values of its cell do. What a cell has more than
+    that in proportion, and more than a Poisson variable of that mean has within three standard errors, is
+    counted as new. Of the rest as much is new as is usual in a cell, or any part of it.
+
+    :param usual: How many new values a light cell has on average.
     """
-    sample = baseline.tail.sample
-    known, scale = set(sample.hashes), current.samples / max(1, baseline.samples)
-    values = np.array(list(frequent), dtype=np.int64)
-    cells = baseline.tail.cells_of(values) if len(values) else values
+    heavy, scale = ~_light(current), current.samples / max(1, baseline.samples)
     total = exactly(0)
-    for (value, count), cell in zip(frequent.items(), cells.tolist(), strict=True):
-        if value & ((1 << sample.level) - 1) == 0:
-            total += exactly(0 if value in known else count)
-        else:
-            doubtful = min(count, greatest_count(cell * scale))
-            total += Interval(count - doubtful * (1 - share), count - doubtful, count)
+    for count, before in zip(current.tail.bins(CELLS)[heavy], baseline.tail.bins(CELLS)[heavy], strict=True):
+        doubtful = min(float(count), greatest_count(float(before) * scale))
+        certain = float(count) - doubtful
+        total += Interval(certain + min(usual, doubtful), certain, float(count))
     return total
 
 

@@ -26,7 +26,7 @@ from aporia_provider.monitoring.hashing import text_hashes
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.rows import RowState
 from aporia_provider.monitoring.states import State, read_state
-from aporia_provider.monitoring.tail import TAIL, Tail
+from aporia_provider.monitoring.tail import TAIL, Tail, cell
 from aporia_provider.monitoring.values import ValueState
 from aporia_provider.monitoring.vectors import VectorState
 from tests.monitoring.ids import hashes
@@ -174,7 +174,7 @@ class TestTails:
         assert dict(zip(tail.sample.hashes, tail.sample.counts, strict=True)) == dict(
             zip(text_hashes(["a", "b"]).tolist(), (2, 1), strict=True)
         )
-        assert (tail.bins(16).sum(), tail.cells_of(text_hashes(["a", "b"])).tolist()) == (3, [2, 1])
+        assert (tail.bins(16).sum(), tail.bins(2048)[cell(text_hashes(["a", "b"]))].tolist()) == (3, [2, 1])
         assert Tail().bins(256).tolist() == [0] * 256
 
     @settings(max_examples=25)
