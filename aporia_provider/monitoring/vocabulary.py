@@ -98,10 +98,11 @@ def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: lis
     one, other = (
         np.array([side.counts[text] for text in own], dtype=np.float64) for side in (baseline, current)
     )
+    singles = _singles(baseline)
     return Vocabulary(
         (one, other),
         (baseline.samples, current.samples),
-        (_singles(baseline) + exactly(once), _lacking(baseline, current) + exactly(lacking)),
+        (singles + exactly(once), _lacking(baseline, current, singles.value) + exactly(lacking)),
     )
 
 
@@ -132,8 +133,12 @@ def _singles(baseline: CategoryHistogram) -> Interval:
     return share * (float(baseline.tail.bins(CELLS)[light].sum()) * CELLS / max(1, int(light.sum())))
 
 
-def _lacking(baseline: CategoryHistogram, current: CategoryHistogram) -> Interval:
-    """How many values of the current tail the baseline lacks."""
+def _lacking(baseline: CategoryHistogram, current: CategoryHistogram, singles: float) -> Interval:
+    """
+    How many values of the current tail the baseline lacks.
+
+    :param singles: How many values of the baseline's tail occur once.
+    """
     known = np.array(baseline.tail.sample.hashes, dtype=np.int64)
     sample, inside = _in_light(current, baseline.tail.sample.level)
     counts, new = np.array(sample.counts, dtype=np.float64), ~np.isin(sample.hashes, known)
@@ -142,25 +147,32 @@ def _lacking(baseline: CategoryHistogram, current: CategoryHistogram) -> Interva
     share = _share(counts[inside], new[inside], counts[inside], sample.level)
     light, cells = _light(current), current.tail.bins(CELLS)
     rare = share * float(cells[light].sum())
-    return rare + _of_heavy(baseline, current, rare.value / max(1, int(light.sum())))
+    expected = singles / max(1, baseline.unlisted)
+    replaced = max(0.0, share.value - expected) / (1 - expected) if expected < 1 else 0.0
+    return rare + _of_heavy(baseline, current, rare.value / max(1, int(light.sum())), replaced)
 
 
-def _of_heavy(baseline: CategoryHistogram, current: CategoryHistogram, usual: float) -> Interval:
+def _of_heavy(
+    baseline: CategoryHistogram, current: CategoryHistogram, usual: float, replaced: float
+) -> Interval:
     """
     How many of the values in cells that are not light are new.
 
     A value occurs in the baseline at most as often as all values of its cell do. What a cell has more than
     that in proportion, and more than a Poisson variable of that mean has within three standard errors, is
-    counted as new. Of the rest as much is new as is usual in a cell, or any part of it.
+    counted as new. Of the rest as much is new as is usual in a cell, or as the share that was replaced of the
+    values in light cells; it may be any part of it.
 
     :param usual: How many new values a light cell has on average.
+    :param replaced: The share of the values in light cells that are new beyond what is to be expected.
     """
     heavy, scale = ~_light(current), current.samples / max(1, baseline.samples)
     total = exactly(0)
     for count, before in zip(current.tail.bins(CELLS)[heavy], baseline.tail.bins(CELLS)[heavy], strict=True):
         doubtful = min(float(count), greatest_count(float(before) * scale))
         certain = float(count) - doubtful
-        total += Interval(certain + min(usual, doubtful), certain, float(count))
+        rest = max(min(usual, doubtful), replaced * doubtful)
+        total += Interval(certain + rest, certain, float(count))
     return total
 
 
