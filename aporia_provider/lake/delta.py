@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,6 @@ _MAPPING = "delta.columnMapping.mode"
 # What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
 _NO_CHECKPOINT = "didn't find any checkpoints"
 _AVOIDABLE = re.compile(f"{_NO_CHECKPOINT}|Malformed JSON|Json error")
-_FEW = 10
 
 
 class DeltaLog:
@@ -110,27 +109,8 @@ class DeltaLog:
                 *odd_features(self.metadata.reader_features),
                 *odd_types(self.metadata.columns),
                 *self._odd_checkpoint,
-                *odd_entries(self._reader, self.version),
+                *odd_entries(reader(self.uri, self._credentials), self.version),
             ]
-
-    def _reader(self, files: int) -> Callable[[str], bytes | None]:
-        """A function that reads files of the table, by their names."""
-        from deltalake.fs import DeltaStorageHandler
-
-        place = _place(self.uri)
-        if place is None or not place.startswith("s3://") or files > _FEW:
-            return reader(self.uri, self._credentials)
-        # To make a client of boto3 takes longer than to open the table, but it reads more files at once.
-        handler = DeltaStorageHandler(place, self._options)
-
-        def read(name: str) -> bytes | None:
-            try:
-                content: bytes = handler.open_input_file(name).read()
-            except FileNotFoundError:
-                return None
-            return content
-
-        return read
 
     def at(self, version: int) -> DeltaLog:
         """The same table at another version."""

@@ -72,15 +72,14 @@ def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
             yield f"its column {name!r} is of type void: drop it, or give it another type"
 
 
-def odd_entries(reader: Callable[[int], Read], version: int) -> Iterator[str]:
+def odd_entries(read: Read, version: int) -> Iterator[str]:
     """
     What the embedded engine may not know in the log, or not find.
 
-    :param reader: Given how many files are to be read, what reads a file of the table by its name; None if
-        there is no such file.
+    :param read: Reads a file of the table, by its name; None if it is not there.
     :param version: Version at which the table is read.
     """
-    hint = _last_checkpoint(reader(1))
+    hint = _last_checkpoint(read)
     base = hint["version"] if hint else -1
     if base > version:
         yield f"its last checkpoint is of version {base}, which is later"
@@ -88,7 +87,6 @@ def odd_entries(reader: Callable[[int], Read], version: int) -> Iterator[str]:
     if hint and hint.get("parts") == 1:
         yield f"its checkpoint of version {base} has one part, but the name of several"
     versions = range(max(base + 1, version + 1 - _MOST_COMMITS), version + 1)
-    read = reader(len(versions))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         contents = pool.map(lambda number: read(f"_delta_log/{number:020}.json"), versions)
         yield from chain.from_iterable(map(_odd_in_commit, versions, contents))

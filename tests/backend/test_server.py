@@ -391,7 +391,7 @@ def test_local_data_is_taken_from_allowed_folders_only(sqlite_url: str, tmp_path
             f"{allowed}/../secret",
             f"{allowed}/link",
             f"file://{allowed}/%2e%2e/secret",
-            f"file://localhost{allowed}",
+            f"file://localhost{secret}",
             f"{allowed}-other",
             "/etc",
         ]
