@@ -297,6 +297,7 @@ def test_syncs_are_turned_off_and_on(api: AporiaApi, version: Any) -> None:
         "rows": 0,
         "buckets": 0,
         "provisional_bins": {},
+        "notes": [],
     }
     assert {"last_sync_at", "table_version", "lag", "last_error", "performance"} <= set(status)
     api.set_sync_enabled("churn", "v1", False)
