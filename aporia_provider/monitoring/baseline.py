@@ -22,6 +22,7 @@ from aporia_provider.monitoring.arrow import (
 from aporia_provider.monitoring.fields import NUMERIC, VALUES, VECTORS, vector_grid
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.plan import FieldPlan, Grid
+from aporia_provider.monitoring.scores import ScoreGrid
 from aporia_provider.monitoring.values import shortened
 from aporia_provider.monitoring.vectors import VectorGrid, norms
 
@@ -55,6 +56,8 @@ def make_grids(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, Made]:
 def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Made | None]]:
     if field.type in NUMERIC:
         yield field.key, _numeric(pc.utf8_length(array) if field.type == "text" else array)
+        if field.scored:
+            yield field.scores_key, _scores(array)
     elif field.type in VALUES:
         yield field.key, _categories(items(array)[0] if field.type == "array" else array)
     elif field.type in VECTORS:
@@ -75,6 +78,12 @@ def _dicts(key: str, found: Mapping[str, pa.Array]) -> Iterator[tuple[str, Made 
 def _numeric(array: pa.Array) -> Made | None:
     numbers = as_floats(array)[0]
     grid = NumericGrid.of(numbers)
+    return None if grid is None else Made(grid, int(np.isfinite(numbers).sum()))
+
+
+def _scores(array: pa.Array) -> Made | None:
+    numbers = as_floats(array)[0]
+    grid = ScoreGrid.of(numbers)
     return None if grid is None else Made(grid, int(np.isfinite(numbers).sum()))
 
 

@@ -10,14 +10,20 @@ from typing import Any
 
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.performance import Options
+from aporia_provider.monitoring.scores import ScoreGrid
 from aporia_provider.monitoring.vectors import VectorGrid
 
-Grid = NumericGrid | CategoryGrid | VectorGrid
+Grid = NumericGrid | CategoryGrid | VectorGrid | ScoreGrid
 
 ID, TIME = "id", "time"
 ROWS = "rows"
 _PERIODS = {"hourly": 3_600, "daily": 86_400}
-_GRIDS: dict[str, type[Any]] = {"numeric": NumericGrid, "categories": CategoryGrid, "vectors": VectorGrid}
+_GRIDS: dict[str, type[Any]] = {
+    "numeric": NumericGrid,
+    "categories": CategoryGrid,
+    "vectors": VectorGrid,
+    "scores": ScoreGrid,
+}
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,25 @@ class FieldPlan:
     :param type: Its field type, see :data:`~aporia_provider.schema.FIELD_TYPES`.
     :param column: Its column in the batches.
     :param dimensions: Of a tensor.
+    :param scored: Whether the values are scores of a binary model; their grid is kept under
+        :attr:`scores_key`.
     """
 
     key: str
     type: str
     column: str
     dimensions: tuple[int, ...] = ()
+    scored: bool = False
+
+    @property
+    def scores_key(self) -> str:
+        """Key of the grid of the scores."""
+        return scores_key(self.key)
+
+
+def scores_key(key: str) -> str:
+    """Key of the :class:`~aporia_provider.monitoring.scores.ScoreGrid` of a field, from that of the field."""
+    return f"{key}[scores]"
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,8 @@ class OutcomePlan:
     :param label: Column of the label.
     :param options: How they are to be read.
     :param query: Ranking, where each candidate has a row: column of the query that it belongs to.
+    :param tied: Column that says whether other labels were known at the time of the label; None if there is
+        no such column.
     """
 
     key: str
@@ -56,6 +77,7 @@ class OutcomePlan:
     label: str
     options: Options = field(default_factory=Options)
     query: str | None = None
+    tied: str | None = None
 
 
 @dataclass(frozen=True)

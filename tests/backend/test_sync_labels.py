@@ -46,9 +46,13 @@ def outcomes(house: House) -> dict[int | None, Outcome]:
     found: dict[int | None, Outcome] = {}
     for place, state in house.outcomes().items():
         pairs: Counter[tuple[float, bool]] = Counter()
-        for label, counts in ((True, state.positives), (False, state.negatives)):
-            # The bins of scores are thousandths, after one for what is below 0.
-            pairs.update({((at - 1) / 1000, label): count for at, count in enumerate(counts) if count})
+        counted = state.histograms
+        for label, counts in ((True, counted.positives), (False, counted.negatives)):
+            # There are so few scores that each has a bin of its own, after one for what is below all edges.
+            scores = [None, *counted.grid.edges.tolist(), None]
+            pairs.update(
+                {(score, label): count for score, count in zip(scores, counts, strict=True) if count}
+            )
         found[place] = (state.rows, state.labelled, pairs)
     return found
 

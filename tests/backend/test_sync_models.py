@@ -300,7 +300,8 @@ class TestBinaryClasses:
         together(house, made, served(outcome=predicted), pa.array(labels))
         reason = (
             "600 rows have a prediction or label that cannot be compared: 600 with a class that is neither "
-            "true nor false (declare both classes as labels of the version, the positive one last)"
+            "true nor false (declare both classes as labels of the version, the positive one last, "
+            'such as labels=["1", "2"])'
         )
         for metric in ("recall", "auc_roc", "logloss"):
             answer = ask(house, metric)

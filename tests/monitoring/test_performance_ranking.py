@@ -202,8 +202,8 @@ def test_what_cannot_be_compared_is_unusable():
     ]
     labels = [[1.0], [1.0], [1.0], [1.0], [1.0], [math.nan], [None], [-1.0], [1.0], None, [math.nan], []]
     state = made(predictions, labels)
-    assert (state.rows, state.labelled, state.unusable) == (12, 2, 7)
-    assert state.faults == {"other_length": 1, "no_score": 3, "no_relevance": 3}
+    assert (state.rows, state.labelled, state.unusable) == (12, 2, 6)
+    assert state.faults == {"other_length": 1, "no_score": 3, "no_relevance": 2}
     assert shown("precision", state, 1) == 0.5
     assert made([None] * 3, [None] * 3).labelled == 0
     with pytest.raises(ValidationError, match="Arrays are needed; the column holds double"):

@@ -79,8 +79,12 @@ def test_r2_is_exact_far_from_zero():
 def test_labels_of_zero_are_left_out_of_mape_and_counted():
     state = made([1.0, 2.0, 3.0, 1.0, 0.0], [0.0, 1.0, 2.0, 5e-324, -0.0])
     found = compute("mape", state, {"minimum": 2})
-    assert (found.value, found.samples) == (0.75, 2)
-    assert found.reason == "left out 3 rows whose label is 0"
+    assert (found.value, found.shown, found.samples, found.left_out) == (None, 0.75, 2, 3)
+    assert found.reason == (
+        "3 of 5 rows with a prediction and a label are left out; left out 3 rows whose label is 0"
+    )
+    few = compute("mape", made([1.0] * 100, [0.0] * 5 + [2.0] * 95), {"minimum": 95})
+    assert (few.value, few.left_out, few.reason) == (0.5, 5, "left out 5 rows whose label is 0")
     assert compute("mape", state, {"minimum": 3}).status == "insufficient"
     nothing = compute("mape", made([1.0] * 200, [0.0] * 200))
     assert (nothing.shown, nothing.status) == (None, "undefined")
@@ -90,8 +94,10 @@ def test_labels_of_zero_are_left_out_of_mape_and_counted():
 def test_rmsle_leaves_out_negative_numbers():
     state = made([1.0, -1.0, 3.0, -0.0], [1.0, 1.0, -2.0, 1.0])
     found = compute("rmsle", state, {"minimum": 2})
-    assert found.value == pytest.approx(math.log(2) / math.sqrt(2), **EXACT)
-    assert (found.samples, found.reason) == (2, "left out 2 rows with a negative label or prediction")
+    assert found.shown == pytest.approx(math.log(2) / math.sqrt(2), **EXACT)
+    assert (found.status, found.samples, found.left_out) == ("insufficient", 2, 2)
+    assert found.reason is not None
+    assert found.reason.endswith("; left out 2 rows with a negative label or prediction")
     assert compute("rmsle", made([-1.0], [1.0])).shown is None
 
 
@@ -112,7 +118,8 @@ def test_what_is_not_a_number_is_not_labelled():
 
 def test_a_number_beyond_floats_is_no_number():
     found = compute("r2", made([1e150, 1e150], [0.0, 5e-324]))
-    assert (found.shown, found.reason) == (None, "the number is too great for a float")
+    assert (found.shown, found.bound) == (None, 0)
+    assert found.reason == "only 2 samples; 100 are needed; the number is too great for a float"
 
 
 def test_booleans_are_numbers_and_text_is_not():

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
 from aporia_provider.backend.sync.grids import baseline_for
-from aporia_provider.backend.sync.planning import fields_plan, with_score_edges
+from aporia_provider.backend.sync.planning import fields_plan, with_baseline
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
 from aporia_provider.columns.differences import field_types
 from aporia_provider.lake.changes import Changes
@@ -53,7 +53,7 @@ def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
             intervals, rows = None, table.rows(desk.spark, plan.columns.values())
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
     extent = table.extent(intervals)
-    outcomes = with_score_edges(plan.outcomes, baseline.grids)
+    outcomes = with_baseline(plan.outcomes, baseline.grids)
     states = table.profile(
         rows,
         plan.columns,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
-from aporia_provider.backend.sync.planning import performance_plan, with_score_edges
+from aporia_provider.backend.sync.planning import performance_plan, with_baseline
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
 from aporia_provider.engine.labels import IdRange, labelled_buckets, with_latest_labels
@@ -68,7 +68,7 @@ class _Comparison:
         self._plan, self._labels = performance_plan(
             self._serving.dataset, self._actuals.dataset, desk.subject.schema
         )
-        self.outcomes = with_score_edges(self._plan.outcomes, desk.subject.baseline.grids)
+        self.outcomes = with_baseline(self._plan.outcomes, desk.subject.baseline.grids)
 
     @property
     def fingerprint(self) -> str:

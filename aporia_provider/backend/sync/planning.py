@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from aporia_provider.backend.sync_tables import PERFORMANCE
 from aporia_provider.columns.types import kind, label_type
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.meanings import declared_pair
+from aporia_provider.monitoring.grid import CategoryGrid
 from aporia_provider.monitoring.performance import Options
-from aporia_provider.monitoring.performance.readings import meaning
-from aporia_provider.monitoring.plan import FieldPlan, Grid, OutcomePlan
+from aporia_provider.monitoring.plan import FieldPlan, Grid, OutcomePlan, scores_key
+from aporia_provider.monitoring.scores import ScoreGrid
 from aporia_provider.schema import VersionSchema
 
 # They stand beside all columns of the predictions, which may have any name.
@@ -115,7 +116,8 @@ def _field(schema: VersionSchema, category: str, name: str, column: str, type_: 
         found = _type_of_label(schema.model_type, type_)
         return None if found is None else FieldPlan(key, found, column)
     declared = schema.fields(category)[name]
-    return FieldPlan(key, declared.type, column, tuple(declared.dimensions or ()))
+    scored = category == "predictions" and _is_scored(schema, name)
+    return FieldPlan(key, declared.type, column, tuple(declared.dimensions or ()), scored)
 
 
 def _type_of_label(model_type: str, type_: Any) -> str | None:
@@ -142,34 +144,49 @@ def _options(schema: VersionSchema, name: str) -> Options:
     classes elsewhere (scikit-learn's ``classes_``). Words of truth, such as yes and no, mean what they say in
     any order, and need not be declared.
     """
-    declared = tuple(schema.labels or ())
     if schema.model_type != "binary":
-        return Options(classes=declared)
-    scored = schema.fields("predictions")[name].type == "numeric"
-    meanings = {meaning(label) for label in declared}
-    if len(declared) != 2 or len(meanings) < 2 or meanings == {"true", "false"}:
+        return Options(classes=tuple(schema.labels or ()))
+    scored, pair = _is_scored(schema, name), declared_pair(schema.labels)
+    if pair is None:
         return Options(scored=scored)
-    negative, positive = declared
-    return Options(scored=scored, negative=negative, positive=positive)
+    return Options(scored=scored, negative=pair[0], positive=pair[1])
 
 
-def with_score_edges(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:
+def _is_scored(schema: VersionSchema, name: str) -> bool:
+    return schema.model_type == "binary" and schema.fields("predictions")[name].type == "numeric"
+
+
+def with_baseline(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:
     """
-    Tell outcomes the bins of scores that are no probabilities.
+    Complete the options of binary outcomes by what the baseline shows of their scores and labels.
+
+    The bins follow the scores of the baseline. Where the version declares no classes and the labels of the
+    baseline are two numbers that are not 0 and 1, the greater one is positive.
 
     :param outcomes: The outcomes.
-    :param grids: Grids of the predictions.
+    :param grids: Grids of the predictions and the labels.
     """
-    return tuple(_with_score_edges(outcome, grids) for outcome in outcomes)
+    return tuple(_with_baseline(outcome, grids) for outcome in outcomes)
 
 
-def _with_score_edges(outcome: OutcomePlan, grids: Mapping[str, Grid]) -> OutcomePlan:
-    name = outcome.key.removeprefix(f"{PERFORMANCE}.")
-    grid = grids.get(f"predictions.{name}")
-    if outcome.model_type != "binary" or not isinstance(grid, NumericGrid):
+def _with_baseline(outcome: OutcomePlan, grids: Mapping[str, Grid]) -> OutcomePlan:
+    if outcome.model_type != "binary":
         return outcome
-    # The last edge is the float after the maximum.
-    if grid.edges[0] >= 0 and grid.edges[-1] <= math.nextafter(1, 2):
-        return outcome
-    edges = grid.edges if len(grid.edges) > 2 else (*grid.edges, grid.edges[-1] + 1)
-    return replace(outcome, options=replace(outcome.options, edges=edges))
+    name, options = outcome.key.removeprefix(f"{PERFORMANCE}."), outcome.options
+    scores, labels = grids.get(scores_key(f"predictions.{name}")), grids.get(f"labels.{name}")
+    if isinstance(scores, ScoreGrid) and options.scored:
+        options = replace(options, edges=scores.edges)
+    pair = _pair_of_numbers(labels.values) if isinstance(labels, CategoryGrid) else None
+    if pair is not None and options.positive is None:
+        options = replace(options, negative=pair[0], positive=pair[1])
+    return replace(outcome, options=options)
+
+
+def _pair_of_numbers(values: Sequence[str]) -> tuple[str, str] | None:
+    """Two numbers in their order, unless they are 0 and 1."""
+    try:
+        numbers = {Decimal(value): value for value in values}
+        lesser, greater = sorted(number for number in numbers if number.is_finite())
+    except (ArithmeticError, ValueError):
+        return None
+    return None if lesser == 0 and greater == 1 else (numbers[lesser], numbers[greater])

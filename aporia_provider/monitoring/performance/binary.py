@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from aporia_provider.monitoring.elementary import log
 from aporia_provider.monitoring.exact import exact_sum
 from aporia_provider.monitoring.performance.faults import NO_TRUTH, UNDECLARED, Fault
-from aporia_provider.monitoring.performance.grid import Grid, grid_of
+from aporia_provider.monitoring.performance.grid import Grid, grid_of, kept
 from aporia_provider.monitoring.performance.labelled import Labelled, judge_readings, of_one_length
 from aporia_provider.monitoring.performance.options import Options
-from aporia_provider.monitoring.performance.parts import HISTOGRAM, nothing_if_zero
+from aporia_provider.monitoring.performance.parts import EDGES, HISTOGRAM, nothing_if_zero
 from aporia_provider.monitoring.performance.readings import (
     Numbers,
     classes,
@@ -29,12 +29,27 @@ from aporia_provider.monitoring.states import SUM, TOTAL, part
 
 BINS = 1000
 """So that every threshold of up to three decimals is on an edge."""
-CLIP = 1e-15
-"""What the log loss takes for a chance of zero."""
+CLIP = 2.0**-52
+"""What the log loss takes for a chance of zero: the machine epsilon of doubles, as in scikit-learn."""
 _AT_ONCE = 1 << 14  # Slices of this length stay in the processor's cache.
 
 Scores = NDArray[np.float64]
 Truths = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """
+    Labelled rows by the bin of their score.
+
+    :param grid: The bins.
+    :param positives: Rows whose label is true.
+    :param negatives: Rows whose label is false.
+    """
+
+    grid: Grid
+    positives: tuple[int, ...]
+    negatives: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -46,10 +61,12 @@ class Binary(Labelled):
 
     :param positives: Labelled rows whose label is true, by the bin of their score (see :class:`Grid`).
     :param negatives: The same of those whose label is false.
+    :param edges: Of bins that are not even, the edges of those that have rows, by their places among all. A
+        state says all about its bins, and its size is bounded by its rows.
     :param decided: Labelled rows whose score is exactly 0 or 1.
     :param outside: Labelled rows whose score is outside [0, 1] and so no probability.
     :param scores: Sum of the scores that are probabilities.
-    :param log_loss: Sum of -ln(probability of what happened), clipped at 1e-15 (Good, *Rational decisions*,
+    :param log_loss: Sum of -ln(probability of what happened), clipped at 2**-52 (Good, *Rational decisions*,
         J. R. Stat. Soc. B 14, 1952).
     :param brier: Sum of (score - label)² (Brier, *Verification of forecasts expressed in terms of
         probability*, Monthly Weather Review 78, 1950).
@@ -59,6 +76,7 @@ class Binary(Labelled):
 
     positives: tuple[int, ...] = part(HISTOGRAM)
     negatives: tuple[int, ...] = part(HISTOGRAM)
+    edges: dict[int, float] = part(EDGES)
     decided: int = part(TOTAL)
     outside: int = part(TOTAL)
     scores: Fraction = part(SUM)
@@ -84,14 +102,25 @@ class Binary(Labelled):
         return cls(
             made_with=_settings(options),
             **judged.counts,
-            **_histograms(scores, true, grid_of(options.edges, BINS)),
+            **_histograms(scores, true, options),
             **_sums(scores, true),
         )
 
     @property
+    def histograms(self) -> Histograms:
+        """The bins and their counts; of bins that are not even, empty ones are put together."""
+        low, high = self.made_with.get("edges", Options().edges)
+        if self.made_with.get("bins") is None:
+            grid = grid_of((low, high), BINS)
+            sources: Sequence[int | None] = range(grid.count)
+        else:
+            grid, sources = kept(self.edges, low, high, len(self.positives or self.negatives))
+        return Histograms(grid, _taken(self.positives, sources), _taken(self.negatives, sources))
+
+    @property
     def grid(self) -> Grid:
-        """The bins of the histograms."""
-        return grid_of(self.made_with.get("edges", Options().edges), BINS)
+        """The bins of :attr:`histograms`."""
+        return self.histograms.grid
 
     @property
     def true(self) -> int:
@@ -106,7 +135,11 @@ class Binary(Labelled):
 
 def _settings(options: Options) -> dict[str, Any]:
     chosen = {"positive": options.positive, "negative": options.negative, "scored": options.scored}
-    return {"edges": list(map(float, options.edges)), **chosen}
+    return {"edges": [float(options.edges[0]), float(options.edges[-1])], "bins": options.bins, **chosen}
+
+
+def _taken(counts: Sequence[int], sources: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(counts[source] if counts and source is not None else 0 for source in sources)
 
 
 def _truths(array: Any, options: Options) -> Numbers:
@@ -125,14 +158,13 @@ def _slices(scores: Scores, true: Truths) -> Iterator[tuple[Scores, Truths]]:
         yield scores[start : start + _AT_ONCE], true[start : start + _AT_ONCE]
 
 
-def _histograms(scores: Scores, true: Truths, grid: Grid) -> dict[str, Any]:
-    both = np.zeros(2 * grid.count, dtype=np.int64)
-    for some, are_true in _slices(scores, true):
-        both += np.bincount(grid.bins(some) + grid.count * are_true, minlength=len(both))
-    counts = both.tolist()
+def _histograms(scores: Scores, true: Truths, options: Options) -> dict[str, Any]:
+    grid = grid_of(options.edges, BINS)
+    positives, negatives = grid.counts(scores[true]), grid.counts(scores[~true])
     return {
-        "positives": nothing_if_zero(counts[grid.count :]),
-        "negatives": nothing_if_zero(counts[: grid.count]),
+        "positives": nothing_if_zero(positives.tolist()),
+        "negatives": nothing_if_zero(negatives.tolist()),
+        "edges": grid.near(positives + negatives) if options.bins else {},
         "decided": int(np.count_nonzero((scores == 0) | (scores == 1))),
     }
 

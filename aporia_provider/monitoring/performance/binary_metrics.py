@@ -25,7 +25,8 @@ def cut_at(state: Binary, parameters: Parameters) -> Cut:
     :raises aporia_provider.errors.ValidationError: if other scores have no threshold, or it is beyond the
         bins.
     """
-    return cut(state.positives, state.negatives, state.grid, _threshold(state, parameters))
+    found = state.histograms
+    return cut(found.positives, found.negatives, found.grid, _threshold(state, parameters))
 
 
 def _threshold(state: Binary, parameters: Parameters) -> float:
@@ -47,6 +48,8 @@ def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
     threshold = _threshold(state, parameters)
     place = state.grid.place(threshold)
     moved = found.corners[-1].tp + found.corners[-1].fp - found.corners[0].tp - found.corners[0].fp
+    if not moved:
+        return None
     return (
         f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
         f"{moved} rows are in its bin"
@@ -68,7 +71,8 @@ def _cell(name: str) -> Metric:
         found = cut_at(state, parameters)
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
-        return conclude(state, parameters, count, bound=bound, reason=_note(state, parameters, found))
+        note = _note(state, parameters, found)
+        return conclude(state, parameters, count, bound=bound, scale=state.labelled, reason=note)
 
     return metric
 

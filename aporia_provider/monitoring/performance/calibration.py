@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aporia_provider.monitoring.performance.binary import BINS, Binary
+import numpy as np
+
+from aporia_provider.monitoring.performance.binary import Binary, Histograms
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.values import Value, conclude
 
 GROUPS = 10
 """Groups of scores, of one width."""
-_HALF_BIN = 0.5 / BINS
+_LIMITS = np.arange(GROUPS + 1) / GROUPS
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,9 @@ class Group:
     :param low: Least score.
     :param high: Where the next group begins; the last includes 1.
     :param rows: How many there are.
-    :param score: Their mean score, to half the width of a bin (0.0005).
+    :param score: Their mean score.
     :param share: Share of them whose label is true.
+    :param bound: How far the exact mean can be from :attr:`score`, at most: half the width of the bins.
     """
 
     low: float
@@ -31,6 +36,7 @@ class Group:
     rows: int
     score: float
     share: float
+    bound: float = 0.0
 
 
 def calibration(state: Binary) -> list[Group]:
@@ -41,24 +47,23 @@ def calibration(state: Binary) -> list[Group]:
     """
     if _reason(state):
         return []
-    positives, negatives = state.positives or (0,) * (BINS + 3), state.negatives or (0,) * (BINS + 3)
-    groups = (_group(number, positives, negatives) for number in range(GROUPS))
-    return [group for group in groups if group.rows]
+    found = state.histograms
+    edges = np.append(found.grid.edges, found.grid.edges[-1])
+    # The last of these bins holds the greatest edge alone; none of the rows is in the bins outside.
+    true, rows = (np.array(counts, dtype=np.int64)[1:-1] for counts in _counts(found))
+    middles, halves = (edges[:-1] + edges[1:]) / 2, (edges[1:] - edges[:-1]) / 2
+    groups = np.minimum(np.searchsorted(_LIMITS, edges[:-1], side="right") - 1, GROUPS - 1)
+    sums = (np.bincount(groups, weights, GROUPS) for weights in (rows, true, rows * middles, rows * halves))
+    every = enumerate(zip(*(part.tolist() for part in sums), strict=True))
+    return [
+        Group(number / GROUPS, (number + 1) / GROUPS, int(count), score / count, hits / count, half / count)
+        for number, (count, hits, score, half) in every
+        if count
+    ]
 
 
-def _group(number: int, positives: tuple[int, ...], negatives: tuple[int, ...]) -> Group:
-    width = BINS // GROUPS
-    first = number * width + 1
-    bins = range(first, first + width + (number == GROUPS - 1))
-    true = sum(positives[place] for place in bins)
-    rows = true + sum(negatives[place] for place in bins)
-    scores = sum(_middle(place) * (positives[place] + negatives[place]) for place in bins)
-    low, high = number / GROUPS, (number + 1) / GROUPS
-    return Group(low, high, rows, scores / rows if rows else 0.0, true / rows if rows else 0.0)
-
-
-def _middle(place: int) -> float:
-    return min((place - 0.5) / BINS, 1.0)
+def _counts(found: Histograms) -> tuple[Sequence[int], Sequence[int]]:
+    return found.positives, list(map(operator.add, found.positives, found.negatives))
 
 
 def calibration_error(state: Binary, parameters: Parameters) -> Value:
@@ -71,8 +76,10 @@ def calibration_error(state: Binary, parameters: Parameters) -> Value:
     reason = _reason(state)
     if reason:
         return conclude(state, parameters, None, reason=reason)
-    total = sum(group.rows * abs(group.score - group.share) for group in calibration(state))
-    return conclude(state, parameters, total / state.labelled, bound=_HALF_BIN)
+    groups = calibration(state)
+    total = sum(group.rows * abs(group.score - group.share) for group in groups)
+    bound = sum(group.rows * group.bound for group in groups)
+    return conclude(state, parameters, total / state.labelled, bound=bound / state.labelled)
 
 
 def calibration_bias(state: Binary, parameters: Parameters) -> Value:
@@ -86,4 +93,14 @@ def _reason(state: Binary) -> str | None:
     if state.outside:
         return f"{state.outside} scores are no probabilities from 0 to 1"
     edges = state.made_with.get("edges", Options().edges)
-    return None if tuple(edges) == (0.0, 1.0) else "the scores are not binned from 0 to 1"
+    if tuple(edges) != (0.0, 1.0) or not _are_nested(state.histograms):
+        return "the scores are not binned from 0 to 1"
+    return None
+
+
+def _are_nested(found: Histograms) -> bool:
+    """Whether no bin that has rows is in two groups."""
+    places = np.searchsorted(found.grid.edges, _LIMITS, side="left")
+    on_edge = found.grid.edges[places] == _LIMITS
+    rows = np.array(_counts(found)[1])[places]
+    return bool((on_edge | (rows == 0)).all())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,8 +38,8 @@ STATES: Mapping[str, type[Labelled]] = {
 def _label_coverage(state: Labelled, _: Parameters) -> Value:
     """Share of the predictions that have a label they can be compared with."""
     if not state.rows:
-        return fact(None, 0, "there are no predictions")
-    return fact(state.labelled / state.rows, state.rows, state.told)
+        return Value(None, 0, reason="there are no predictions")
+    return fact(state.labelled / state.rows, state.rows, state)
 
 
 def _prediction_count(state: Labelled, _: Parameters) -> Value:
@@ -48,7 +47,7 @@ def _prediction_count(state: Labelled, _: Parameters) -> Value:
 
 
 def _actuals_count(state: Labelled, _: Parameters) -> Value:
-    return fact(float(state.labelled), state.rows, state.told)
+    return fact(float(state.labelled), state.rows, state)
 
 
 _OF_ALL: Mapping[str, Metric] = {
@@ -90,8 +89,8 @@ def state_class(model_type: str) -> type[Labelled]:
 
 def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None) -> Value:
     """
-    Compute a metric. Without labelled rows there is none, whatever the parameters. Where there is no number
-    to decide by, the reason tells of rows that cannot be compared, too.
+    Compute a metric. Without labelled rows there is none, whatever the parameters. The reason tells of rows
+    that cannot be compared, also where there is a number to decide by.
 
     :param name: One of :data:`METRICS` of the state's model type, or of :data:`ALIASES`.
     :param state: The state of the rows it is about; sums of states are states.
@@ -109,10 +108,6 @@ def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, An
     if metric in _OF_ALL.values():
         return metric(state, given)
     if not state.labelled:
-        return Value(None, 0, enough=False, reason=state.told or "no row is labelled")
-    found = metric(state, given)
-    return found if found.value is not None or state.told is None else _with_faults(found, state.told)
-
-
-def _with_faults(found: Value, told: str) -> Value:
-    return dataclasses.replace(found, reason="; ".join(filter(None, (found.reason, told))))
+        reason = state.told or "no row is labelled"
+        return Value(None, 0, enough=False, reason=reason, left_out=state.left_out)
+    return metric(state, given)

@@ -57,11 +57,10 @@ def _least(true: int, above: int, false: int) -> float:
 
 def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
     """True labels, false labels, and whether all scores of the bin are equal; in the order of the scores."""
-    count = state.grid.count
-    positives, negatives = state.positives or (0,) * count, state.negatives or (0,) * count
+    found = state.histograms
     decisions = state.decided == state.labelled
-    for place, (true, false) in enumerate(zip(positives, negatives, strict=True)):
-        yield true, false, decisions or place == count - 2
+    for true, false, single in zip(found.positives, found.negatives, found.grid.single, strict=True):
+        yield true, false, decisions or single
 
 
 def _one_class(state: Binary, parameters: Parameters) -> Value:

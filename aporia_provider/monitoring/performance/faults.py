@@ -14,12 +14,15 @@ NO_TRUTH, UNDECLARED = "no_truth", "undeclared"
 NO_SCORE = "no_score"
 UNLABELLED, OTHER_LENGTH, NO_RELEVANCE = "unlabelled", "other_length", "no_relevance"
 
+AWAITED = (UNLABELLED,)
+"""Faults of rows that are waiting for labels. They are told, but are not left out of an answer."""
+
 _SHOWN = {
     NOT_FINITE: "NaN or an infinite number",
     TOO_GREAT: "a number too great to be squared",
     NO_TRUTH: (
         "a class that is neither true nor false (declare both classes as labels of the version, "
-        "the positive one last)"
+        'the positive one last, such as labels=["1", "2"])'
     ),
     UNDECLARED: "a class that is none of the two declared as labels of the version",
     NO_SCORE: "a score that is missing, NaN or infinite",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,20 @@ class Grid:
     def _lower(self) -> NDArray[np.float64]:
         return np.concatenate(([-np.inf], self.edges, [np.nextafter(self.edges[-1], np.inf), np.inf]))
 
+    @property
+    def single(self) -> list[bool]:
+        """By bin: whether no two different scores are in it."""
+        lower = self._lower
+        single: list[bool] = (np.nextafter(lower[:-1], np.inf) >= lower[1:]).tolist()
+        return single
+
+    def near(self, counts: NDArray[np.int64]) -> dict[int, float]:
+        """The edges of the bins that have rows, by their places."""
+        used = np.flatnonzero(counts)
+        places = np.unique(np.concatenate([used - 1, used]))
+        places = places[(places >= 0) & (places < len(self.edges))]
+        return dict(zip(places.tolist(), self.edges[places].tolist(), strict=True))
+
     def bins(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Bin of each score, which must be finite."""
         lower = self._lower
@@ -61,6 +76,11 @@ class Grid:
         # Rounding can miss by one; the edges have the last word.
         guess -= scores < lower[guess]
         return np.asarray(guess + (scores >= lower[guess + 1]), dtype=np.int64)
+
+    def counts(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        """How many scores are in each bin; they must be finite."""
+        ends = np.sort(scores).searchsorted(self._lower[1:-1])
+        return np.diff(ends, prepend=0, append=len(scores))
 
     def place(self, threshold: float) -> Place:
         """
@@ -99,3 +119,20 @@ def grid_of(edges: Sequence[float], bins: int) -> Grid:
     ):
         return even_grid(low, high, bins)
     return Grid(np.asarray(edges, dtype=np.float64), even=False)
+
+
+def kept(edges: Mapping[int, float], low: float, high: float, count: int) -> tuple[Grid, list[int | None]]:
+    """
+    The bins that have rows, with all empty bins between two of them as one.
+
+    :param edges: What :meth:`Grid.near` gave.
+    :param low: The least edge of all.
+    :param high: The greatest.
+    :param count: Number of all bins; 0 if there are no rows.
+    :return: The grid, and for each of its bins the place it had among all, ``None`` where it is empty.
+    """
+    known = {0: low, **edges, max(count - 3, 1): high}
+    places = sorted(known)
+    inner = (one + 1 if other == one + 1 else None for one, other in pairwise(places))
+    grid = Grid(np.array([known[place] for place in places]), even=False)
+    return grid, [0, *inner, places[-1] + 1, places[-1] + 2]

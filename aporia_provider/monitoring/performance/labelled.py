@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.faults import NOT_FINITE, Fault, tally, told
+from aporia_provider.monitoring.performance.faults import AWAITED, NOT_FINITE, Fault, tally, told
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parts import SETTINGS
 from aporia_provider.monitoring.performance.readings import Classes, Numbers
@@ -25,7 +25,7 @@ class Labelled(State):
     :param made_with: Options the other parts depend on.
     :param rows: Predictions seen, labelled or not.
     :param labelled: Rows with a prediction and a label that can be compared.
-    :param faults: Rows whose prediction or label is there but cannot be compared, by the reason (see
+    :param faults: Rows that have a prediction and a label which cannot be compared, by the reason (see
         :mod:`aporia_provider.monitoring.performance.faults`).
     """
 
@@ -51,8 +51,18 @@ class Labelled(State):
 
     @property
     def unusable(self) -> int:
-        """Rows whose prediction or label is there but cannot be compared."""
+        """Rows that have a prediction and a label which cannot be compared."""
         return sum(self.faults.values())
+
+    @property
+    def left_out(self) -> int:
+        """Those of them that will not become comparable when further labels arrive."""
+        return sum(count for name, count in self.faults.items() if name not in AWAITED)
+
+    @property
+    def doubt(self) -> str | None:
+        """Why no metric of the state is fit to decide by; ``None`` if there is no such reason."""
+        return None
 
     @property
     def told(self) -> str | None:
@@ -95,7 +105,8 @@ def judge(
     :param faults: What may be wrong with the others; see :func:`~.faults.tally` for this and ``otherwise``.
     """
     usable = predicted & known
-    unusable = (predictions_given & ~predicted) | (labels_given & ~known)
+    # A row that lacks either of them has no label yet, or no prediction to compare.
+    unusable = predictions_given & labels_given & ~usable
     labelled = int(np.count_nonzero(usable))
     counted = tally(unusable, faults, otherwise)
     return Judged(usable, {"rows": len(usable), "labelled": labelled, "faults": counted})

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
+from aporia_provider.meanings import meaning
 from aporia_provider.monitoring.performance.confusion import (
     CELLS,
     RATES,
@@ -25,7 +26,7 @@ from aporia_provider.monitoring.performance.labelled import Judged, Labelled, ju
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.parts import at_most, by_name
-from aporia_provider.monitoring.performance.readings import Classes, classes, meaning, plain, renumber
+from aporia_provider.monitoring.performance.readings import Classes, classes, plain, renumber
 from aporia_provider.monitoring.performance.top_class import has_scores, top_class
 from aporia_provider.monitoring.performance.values import Value, conclude, unless
 from aporia_provider.monitoring.states import TALLY, Rule, part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, averaged, pick
+from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Averaged, Cut, Rate, averaged, pick
 from aporia_provider.monitoring.performance.multilabel import MultiLabel
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.values import Value, conclude, unless
@@ -34,20 +34,63 @@ def _averaged(rate: Rate) -> Metric:
         if parameters.class_name is not None and parameters.average is None:
             return _of_label(rate)(state, parameters)
         answer = averaged(rate, _cuts(state, parameters), parameters.average or "macro")
-        reason = _together(answer.reason, _note(state, parameters))
-        return conclude(state, parameters, answer.number, bound=answer.bound, reason=reason)
+        return _of_all(state, parameters, answer)
 
     return metric
+
+
+def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Value:
+    """An answer over all labels, of which each row is a sample."""
+    skipped = sum((state.skipped or {}).values())
+    known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
+    return conclude(
+        state,
+        parameters,
+        answer.number,
+        bound=answer.bound,
+        reason=_together(answer.reason, _note(state, parameters), _told(skipped)),
+        skipped=-(-skipped // len(known)) if skipped else 0,
+    )
+
+
+def _told(skipped: int) -> str | None:
+    return (
+        f"left out {skipped} scores or truths of labels that are missing, NaN or infinite"
+        if skipped
+        else None
+    )
 
 
 def _of_label(rate: Rate) -> Metric:
     def metric(state: MultiLabel, parameters: Parameters) -> Value:
         found = pick(parameters.class_name, _cuts(state, parameters), "label")
         number, bound = rate.bounded(found)
-        reason = _together(None if number is not None else rate.undefined, _note(state, parameters))
-        return conclude(state, parameters, number, bound=bound, reason=reason, samples=found.counts.total)
+        undefined = None if number is not None else rate.undefined
+        return _of_one(state, parameters, found, (number, bound), undefined)
 
     return metric
+
+
+def _of_one(
+    state: MultiLabel,
+    parameters: Parameters,
+    found: Cut,
+    bounded: tuple[float | None, float],
+    undefined: str | None = None,
+    scale: float = 1.0,
+) -> Value:
+    """An answer about one label, of which the rows where it was not skipped are samples."""
+    skipped, (number, bound) = state.labelled - found.counts.total, bounded
+    return conclude(
+        state,
+        parameters,
+        number,
+        bound=bound,
+        scale=scale,
+        reason=_together(undefined, _note(state, parameters), _told(skipped)),
+        samples=found.counts.total,
+        skipped=skipped,
+    )
 
 
 def _cell(name: str) -> Metric:
@@ -55,8 +98,7 @@ def _cell(name: str) -> Metric:
         found = pick(parameters.class_name, _cuts(state, parameters), "label")
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
-        reason = _note(state, parameters)
-        return conclude(state, parameters, count, bound=bound, reason=reason, samples=found.counts.total)
+        return _of_one(state, parameters, found, (count, bound), scale=found.counts.total)
 
     return metric
 
@@ -68,9 +110,7 @@ def _hamming(state: MultiLabel, parameters: Parameters) -> Value:
     Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all the state has seen.
     """
     wrong = Rate(lambda c: c.fp + c.fn, lambda c: c.total, "no row names a label")
-    answer = averaged(wrong, _cuts(state, parameters), "micro")
-    reason = _together(answer.reason, _note(state, parameters))
-    return conclude(state, parameters, answer.number, bound=answer.bound, reason=reason)
+    return _of_all(state, parameters, averaged(wrong, _cuts(state, parameters), "micro"))
 
 
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
@@ -99,7 +139,7 @@ def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
     left_out = state.labelled - state.named
     reason = f"left out {left_out} rows without a label, true or predicted" if left_out else None
     mean = state.overlap / state.named if state.named else None
-    return conclude(state, parameters, mean, samples=state.named, reason=reason)
+    return conclude(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
 
 
 _BY_LABEL: Mapping[str, Metric] = {

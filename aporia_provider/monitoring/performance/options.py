@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -45,6 +47,13 @@ class Options:
     threshold: float = 0.5
     candidates: Candidates | None = None
     relevant_above: float = 0.0
+
+    @property
+    def bins(self) -> str | None:
+        """Stands for :attr:`edges` where they are more than a range."""
+        if len(self.edges) == 2:
+            return None
+        return hashlib.sha256(struct.pack(f"<{len(self.edges)}d", *self.edges)).hexdigest()[:16]
 
     def __post_init__(self) -> None:
         problems = list(self._problems())

@@ -43,6 +43,13 @@ SETTINGS: Rule[dict[str, Any]] = Rule(dict, _agreed, dict, dict)
 """What a state was made with. States made with different settings do not add: a ``ValidationError``."""
 HISTOGRAM: Rule[tuple[int, ...]] = Rule(tuple, COUNTS.add, _pack, _unpack)
 """Counts of many bins, most of them empty: in JSON ``-n`` stands for ``n`` empty ones."""
+EDGES: Rule[dict[int, float]] = Rule(
+    dict,
+    lambda one, other: {**one, **other},
+    lambda edges: [item for place in sorted(edges) for item in (place, edges[place])],
+    lambda stored: dict(zip(stored[::2], map(float, stored[1::2]), strict=True)),
+)
+"""Some of the edges of one grid by their places."""
 SUMS: Rule[tuple[Fraction, ...]] = Rule(
     tuple, _add_sums, lambda sums: list(map(str, sums)), lambda texts: tuple(map(Fraction, texts))
 )

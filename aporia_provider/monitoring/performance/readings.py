@@ -12,6 +12,7 @@ import pyarrow.types as kinds
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.meanings import WORDS, meaning
 from aporia_provider.monitoring.arrow import as_texts, doubles, is_number, is_text, plain
 
 __all__ = [
@@ -21,17 +22,11 @@ __all__ = [
     "given_rows",
     "is_number",
     "is_text",
-    "meaning",
     "numbers",
     "plain",
     "renumber",
     "truths",
 ]
-
-_MEANINGS = {
-    **dict.fromkeys(("true", "1", "yes", "positive"), "true"),
-    **dict.fromkeys(("false", "0", "no", "negative"), "false"),
-}
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ def truths(array: Any, positive: str | None = None, negative: str | None = None)
     """
     Read booleans, numbers and text as 1.0 for true and 0.0 for false.
 
-    :param array: ``1`` and ``0``, or words of truth (:func:`meaning`), or classes.
+    :param array: ``1`` and ``0``, or words of truth (:func:`~aporia_provider.meanings.meaning`), or classes.
     :param positive: The class that is true; every other is false.
     :param negative: The only class that is false.
     :raises aporia_provider.errors.ValidationError: if the type is another.
@@ -148,11 +143,6 @@ def truths(array: Any, positive: str | None = None, negative: str | None = None)
     return Numbers(table[found.codes], found.given)
 
 
-def meaning(name: str) -> str:
-    """``true`` for true, yes, positive and 1 in any case, ``false`` for their opposites; else the name."""
-    return _MEANINGS.get(name.lower(), name)
-
-
 def _truth(name: str, positive: str | None, negative: str | None) -> float:
     if positive is None:
         return {"true": 1.0, "false": 0.0}.get(meaning(name), np.nan)
@@ -165,7 +155,7 @@ def _can_be(type_: Any, positive: str | None) -> bool:
     # A boolean label goes with a class such as "fraud" as well: then it says itself what is true.
     if positive is None or kinds.is_null(type_):
         return False
-    if positive.lower() in _MEANINGS:
+    if positive.lower() in WORDS:
         return True
     return is_number(type_) and _is_decimal(positive)
 

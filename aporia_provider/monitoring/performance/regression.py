@@ -139,7 +139,7 @@ def _mape(state: Regression, parameters: Parameters) -> Value:
     used, left_out = state.labelled - state.without_ratio, state.without_ratio
     reason = f"left out {left_out} rows whose label is 0" if left_out else None
     mean = state.relative_errors / used if used else None
-    return conclude(state, parameters, mean, samples=used, reason=reason)
+    return conclude(state, parameters, mean, samples=used, reason=reason, skipped=left_out)
 
 
 def _rmsle(state: Regression, parameters: Parameters) -> Value:
@@ -147,7 +147,7 @@ def _rmsle(state: Regression, parameters: Parameters) -> Value:
     used, left_out = state.labelled - state.negative, state.negative
     reason = f"left out {left_out} rows with a negative label or prediction" if left_out else None
     root = math.sqrt(state.squared_log_errors / used) if used else None
-    return conclude(state, parameters, root, samples=used, reason=reason)
+    return conclude(state, parameters, root, samples=used, reason=reason, skipped=left_out)
 
 
 def _wape(state: Regression, parameters: Parameters) -> Value:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from aporia_provider.monitoring.limits import MOST_LEFT_OUT, WIDEST_BOUND
 from aporia_provider.monitoring.performance.labelled import Labelled
 from aporia_provider.monitoring.performance.parameters import Parameters
 
@@ -21,8 +22,8 @@ class Value:
     :param shown: The number, for people to see; ``None`` if it is not defined. Not for decisions.
     :param samples: How many labelled rows, or queries, it was made from.
     :param bound: How far the exact number can be from the one shown, at most.
-    :param enough: Whether there were enough samples to decide by it.
-    :param left_out: How many rows have a prediction or label that cannot be used.
+    :param enough: Whether the number is fit to decide by: see :func:`conclude`.
+    :param left_out: How many rows have both a prediction and a label, one of which cannot be used.
     :param reason: Why there is no number, or what to know about it.
     """
 
@@ -35,7 +36,7 @@ class Value:
 
     @property
     def value(self) -> float | None:
-        """The number to decide by: ``None`` if it is not defined, or made from too few samples."""
+        """The number to decide by: ``None`` if it is not defined or not fit to decide by."""
         return self.shown if self.enough else None
 
     @property
@@ -73,26 +74,58 @@ def conclude(
     number: Fraction | float | None,
     *,
     bound: float = 0.0,
+    scale: float = 1.0,
     reason: str | None = None,
     samples: int | None = None,
+    skipped: int = 0,
 ) -> Value:
     """
-    Turn a number into an answer, which is insufficient if it was made from too few samples.
+    Turn a number into an answer.
+
+    The answer is insufficient if the number was made from too few samples, if more than
+    :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` of the rows with a prediction and a label are
+    left out of it, if its bound is above :data:`~aporia_provider.monitoring.limits.WIDEST_BOUND`, or if the
+    state itself is not fit to decide by (:attr:`~.labelled.Labelled.doubt`).
 
     :param state: What it was made from.
     :param parameters: How many samples are enough.
     :param number: ``None`` if it is not defined; then ``reason`` says why.
+    :param bound: How far the exact number can be from this one, at most.
+    :param scale: Greatest value of the quantity, which the bound is compared with: 1 for a rate.
+    :param reason: What to know about the number.
     :param samples: If it was made from some of the labelled rows only.
+    :param skipped: Labelled rows that the metric is not defined for.
     """
     used = state.labelled if samples is None else samples
-    enough = used >= parameters.minimum
-    few = None if enough else f"only {used} samples; {parameters.minimum} are needed"
-    reasons = "; ".join(filter(None, (few, reason))) or None
+    left_out = state.left_out + skipped
     try:
         shown = None if number is None else float(number)
     except OverflowError:
-        return Value(None, used, enough=enough, reason="the number is too great for a float")
-    return Value(shown, used, bound if shown is not None else 0.0, enough, reasons)
+        shown, reason = None, "the number is too great for a float"
+    bound = 0.0 if shown is None else bound
+    objections = [
+        f"only {used} samples; {parameters.minimum} are needed" if used < parameters.minimum else None,
+        _too_many_left_out(left_out, state.labelled + state.left_out),
+        _too_wide(bound, scale),
+        state.doubt,
+    ]
+    told = "; ".join(filter(None, (*objections, reason, state.told))) or None
+    return Value(shown, used, bound, not any(objections), told, left_out)
+
+
+def _too_many_left_out(left_out: int, rows: int) -> str | None:
+    if left_out <= MOST_LEFT_OUT * rows:
+        return None
+    return f"{left_out} of {rows} rows with a prediction and a label are left out"
+
+
+def _too_wide(bound: float, scale: float) -> str | None:
+    if bound <= WIDEST_BOUND * scale:
+        return None
+    return (
+        f"the bound {bound:.3g} is too wide to decide by, since many scores lie in one bin (bins follow the "
+        "scores of the training dataset, if one is connected; a threshold on the edge of a bin is exact)"
+    )
 
 
 def unless(
@@ -114,6 +147,12 @@ def unless(
     return answer
 
 
-def fact(number: float | None, samples: int, reason: str | None = None) -> Value:
-    """An answer that needs no minimum of samples: counts of rows."""
-    return Value(number, samples, reason=reason)
+def fact(number: float | None, samples: int, state: Labelled | None = None) -> Value:
+    """
+    An answer that needs no minimum of samples: counts of rows.
+
+    :param state: Where the answer depends on which rows can be compared, the state that counted them.
+    """
+    if state is None:
+        return Value(number, samples)
+    return Value(number, samples, reason=state.told, left_out=state.left_out)

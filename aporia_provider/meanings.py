@@ -1,0 +1,32 @@
+"""Words for true and false, as classes of binary models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+WORDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("true", "1", "yes", "positive"), "true"),
+    **dict.fromkeys(("false", "0", "no", "negative"), "false"),
+}
+"""Words in lower case, and what they mean: ``true`` or ``false``."""
+
+
+def meaning(name: str) -> str:
+    """``true`` for true, yes, positive and 1 in any case, ``false`` for their opposites; else the name."""
+    return WORDS.get(name.lower(), name)
+
+
+def declared_pair(labels: list[str] | None) -> tuple[str, str] | None:
+    """
+    The negative and the positive class that a binary version declares as its ``labels``, the positive last.
+
+    :return: ``None`` if it does not declare two classes, or declares words that mean true and false in any
+        order.
+    """
+    classes = labels or []
+    meanings = {meaning(label) for label in classes}
+    if len(classes) != 2 or len(meanings) < 2 or meanings == {"true", "false"}:
+        return None
+    negative, positive = classes
+    return negative, positive
