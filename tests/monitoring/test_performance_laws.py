@@ -32,6 +32,7 @@ RELEVANCES = st.lists(
 NAMES = st.one_of(st.none(), st.lists(st.sampled_from("abcd"), max_size=4))
 DICTS = st.one_of(st.none(), st.lists(st.tuples(st.sampled_from("abcd"), SCORES), max_size=4))
 
+USUAL = Options()
 KINDS = {
     "binary": (SCORES, pa.float64(), st.sampled_from([None, True, False]), pa.bool_()),
     "multiclass": (CLASSES, pa.string(), CLASSES, pa.string()),
@@ -41,10 +42,10 @@ KINDS = {
 }
 
 
-def of(model_type: str, rows: list, kind: tuple) -> object:
+def of(model_type: str, rows: list, kind: tuple, options: Options) -> object:
     _, prediction, _, label = kind
     predictions, labels = zip(*rows, strict=True) if rows else ((), ())
-    return STATES[model_type].of(pa.array(predictions, prediction), pa.array(labels, label))
+    return STATES[model_type].of(pa.array(predictions, prediction), pa.array(labels, label), options)
 
 
 @pytest.mark.parametrize("model_type", KINDS)
@@ -52,6 +53,19 @@ def of(model_type: str, rows: list, kind: tuple) -> object:
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_state(model_type, data):
     check_law(model_type, data, KINDS[model_type])
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_order_and_any_split_give_the_same_scores_of_classes(data):
+    check_law("multiclass", data, (DICTS, pa.map_(pa.string(), pa.float64()), CLASSES, pa.string()))
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_order_and_any_split_give_the_same_bins_of_scores(data):
+    options = Options(edges=(-2.0, 0.0, 5e-324, 0.001, 0.5, math.nextafter(0.5, 1), 1.0))
+    check_law("binary", data, KINDS["binary"], options)
 
 
 WORDS = st.sampled_from([None, "yes", "FALSE", "ok", "fraud"])
@@ -74,14 +88,14 @@ def test_too_many_classes_are_too_many_in_any_order_and_any_split(model_type, mo
         assert all(part is None or len(part) <= most for part in parts)
 
 
-def check_law(model_type: str, data: st.DataObject, kind: tuple) -> object:
+def check_law(model_type: str, data: st.DataObject, kind: tuple, options: Options = USUAL) -> object:
     predictions, _, labels, _ = kind
     rows = data.draw(st.lists(st.tuples(predictions, labels), max_size=30))
-    whole = of(model_type, rows, kind)
+    whole = of(model_type, rows, kind, options)
     shuffled = data.draw(st.permutations(rows))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     pieces = [shuffled[start:end] for start, end in itertools.pairwise([0, *cuts, len(rows)])]
-    states = data.draw(st.permutations([of(model_type, piece, kind) for piece in pieces]))
+    states = data.draw(st.permutations([of(model_type, piece, kind, options) for piece in pieces]))
     added = functools.reduce(operator.add, states)
     assert added == whole
     assert added.to_json() == whole.to_json()

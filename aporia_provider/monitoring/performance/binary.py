@@ -16,6 +16,7 @@ from aporia_provider.monitoring.performance.faults import NO_TRUTH, UNDECLARED, 
 from aporia_provider.monitoring.performance.grid import Grid, grid_of, kept
 from aporia_provider.monitoring.performance.labelled import Labelled, judge_readings, of_one_length
 from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parameters import CLIP
 from aporia_provider.monitoring.performance.parts import EDGES, HISTOGRAM, nothing_if_zero
 from aporia_provider.monitoring.performance.readings import (
     Numbers,
@@ -29,8 +30,6 @@ from aporia_provider.monitoring.states import SUM, TOTAL, part
 
 BINS = 1000
 """So that every threshold of up to three decimals is on an edge."""
-CLIP = 2.0**-52
-"""What the log loss takes for a chance of zero: the machine epsilon of doubles, as in scikit-learn."""
 _AT_ONCE = 1 << 14  # Slices of this length stay in the processor's cache.
 
 Scores = NDArray[np.float64]

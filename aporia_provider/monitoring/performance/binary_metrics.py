@@ -10,6 +10,7 @@ from aporia_provider.monitoring.performance.binary import Binary
 from aporia_provider.monitoring.performance.calibration import calibration_bias, calibration_error
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, cut
 from aporia_provider.monitoring.performance.curves import average_precision, roc_area
+from aporia_provider.monitoring.performance.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.values import Value, conclude
 
@@ -77,6 +78,28 @@ def _cell(name: str) -> Metric:
     return metric
 
 
+def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
+    """Mean of recall and specificity; of one of them, if no label is of the other class (scikit-learn)."""
+    found = cut_at(state, parameters)
+    recalls = [RATES[name].bounded(found) for name in ("recall", "specificity")]
+    numbers, bounds = zip(*((number, bound) for number, bound in recalls if number is not None), strict=True)
+    mean, bound = sum(numbers) / len(numbers), sum(bounds) / len(numbers)
+    return conclude(state, parameters, mean, bound=bound, reason=_note(state, parameters, found))
+
+
+def _confusion_matrix(state: Binary, parameters: Parameters) -> Value:
+    """Labelled rows by label (rows of the matrix) and prediction (columns), false before true."""
+    found, note = cut_at(state, parameters), _note(state, parameters, cut_at(state, parameters))
+    cells = (getattr(corner, cell) for corner in found.corners for cell in CELLS)
+    counts = [getattr(found.counts, cell) for cell in CELLS] * len(found.corners)
+    bound = max((abs(one - other) for one, other in zip(cells, counts, strict=True)), default=0)
+    concluded = conclude(state, parameters, state.labelled, bound=bound, scale=state.labelled, reason=note)
+    settings = state.made_with
+    names = [settings.get("negative") or "false", settings.get("positive") or "true"]
+    at = found.counts
+    return matrix_answer(concluded, names, [[at.tn, at.fp], [at.fn, at.tp]])
+
+
 def _mean(total: Callable[[Binary], Fraction]) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> Value:
         if state.outside:
@@ -90,6 +113,8 @@ def _mean(total: Callable[[Binary], Fraction]) -> Metric:
 METRICS: Mapping[str, Metric] = {
     **{name: _rate(rate) for name, rate in RATES.items()},
     **{f"{cell}_count": _cell(cell) for cell in CELLS},
+    "balanced_accuracy": _balanced_accuracy,
+    "confusion_matrix": _confusion_matrix,
     "auc_roc": roc_area,
     "average_precision": average_precision,
     "logloss": _mean(lambda state: state.log_loss),

@@ -8,7 +8,7 @@ from typing import Any
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.performance import (
     binary_metrics,
-    multiclass,
+    multiclass_metrics,
     multilabel_metrics,
     ranking_metrics,
     regression,
@@ -69,7 +69,7 @@ ALIASES: Mapping[str, str] = {
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "regression": {**_OF_ALL, **regression.METRICS},
     "binary": {**_OF_ALL, **binary_metrics.METRICS},
-    "multiclass": {**_OF_ALL, **multiclass.METRICS},
+    "multiclass": {**_OF_ALL, **multiclass_metrics.METRICS},
     "multi-label": {**_OF_ALL, **multilabel_metrics.METRICS},
     "ranking": {**_OF_ALL, **ranking_metrics.METRICS},
 }

@@ -6,13 +6,14 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Literal, TypeVar
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.performance.grid import Grid
 from aporia_provider.nearest import nearest
 
 _MOST_NAMED = 5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Literal["micro", "mac
     return Averaged(
         sum(number * weight for number, _, weight in defined) / total,
         sum(bound * weight for _, bound, weight in defined) / total,
-        f"left out {_listed(left_out)}: {rate.undefined}" if left_out else None,
+        f"left out {listed(left_out)}: {rate.undefined}" if left_out else None,
     )
 
 
@@ -182,15 +183,16 @@ def _weight(counts: Confusion, average: Literal["macro", "weighted"]) -> int:
     return 1 if average == "macro" else counts.tp + counts.fn
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names for messages, at most five of them."""
     shown = ", ".join(map(repr, names[:_MOST_NAMED]))
     more = len(names) - _MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def pick(name: str | None, cuts: Mapping[str, Cut], what: str) -> Cut:
+def pick(name: str | None, cuts: Mapping[str, T], what: str) -> T:
     """
-    The confusion of one class.
+    What is known of one class, such as its confusion.
 
     :raises aporia_provider.errors.ValidationError: if there is no such class, naming those there are.
     """
@@ -203,4 +205,4 @@ def pick(name: str | None, cuts: Mapping[str, Cut], what: str) -> Cut:
 
 def _hint(name: str, names: Iterable[str]) -> str:
     names = list(names)
-    return f"{nearest(name, names)} There are {_listed(names)}" if names else "there are none"
+    return f"{nearest(name, names)} There are {listed(names)}" if names else "there are none"

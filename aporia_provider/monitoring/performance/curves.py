@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from aporia_provider.monitoring.performance.binary import Binary
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.values import Value, conclude
 
+Bins = Iterable[tuple[int, int, bool]]
+"""True labels, false labels, and whether all scores of the bin are equal; in the order of the scores."""
 
-def roc_area(state: Binary, parameters: Parameters) -> Value:
+
+@dataclass(frozen=True)
+class Area:
     """
-    Area under the ROC curve: the share of pairs of one true and one false label that the scores put in order.
+    An area under a curve.
+
+    :param number: ``None`` if all labels are of one class.
+    :param bound: How far it can be from the exact one.
+    :param true: True labels.
+    :param false: False labels.
+    """
+
+    number: float | None
+    bound: float
+    true: int
+    false: int
+
+
+def area_under_roc(bins: Bins) -> Area:
+    """
+    The share of pairs of one true and one false label that the scores put in order.
 
     Pairs in one bin count half (Hanley and McNeil, *The meaning and use of the area under a ROC curve*,
     Radiology 143, 1982), so the error is at most half of them.
     """
-    ordered, tied, below = 0, 0, 0
-    for true, false, exact in _bins(state):
+    ordered, tied, positives, below = 0, 0, 0, 0
+    for true, false, exact in bins:
         ordered += true * (2 * below + false)
         tied += 0 if exact else true * false
+        positives += true
         below += false
-    pairs = 2 * state.true * state.false
+    pairs = 2 * positives * below
     if not pairs:
+        return Area(None, 0.0, positives, below)
+    return Area(ordered / pairs, tied / pairs, positives, below)
+
+
+def roc_area(state: Binary, parameters: Parameters) -> Value:
+    """Area under the ROC curve."""
+    area = area_under_roc(_bins(state))
+    if area.number is None:
         return _one_class(state, parameters)
-    return _both_classes(state, parameters, ordered / pairs, tied / pairs)
+    return _both_classes(state, parameters, area.number, area.bound)
 
 
 def average_precision(state: Binary, parameters: Parameters) -> Value:
@@ -56,7 +85,6 @@ def _least(true: int, above: int, false: int) -> float:
 
 
 def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
-    """True labels, false labels, and whether all scores of the bin are equal; in the order of the scores."""
     found = state.histograms
     decisions = state.decided == state.labelled
     for true, false, single in zip(found.positives, found.negatives, found.grid.single, strict=True):
@@ -73,4 +101,4 @@ def _both_classes(state: Binary, parameters: Parameters, number: float, bound: f
     if rarer >= parameters.minimum_each:
         return answer
     few = f"only {rarer} labels of one class; {parameters.minimum_each} are needed"
-    return dataclasses.replace(answer, enough=False, reason="; ".join(filter(None, (answer.reason, few))))
+    return answer.objected(few)

@@ -1,9 +1,10 @@
-"""The state and the metrics of multiclass classification: a confusion matrix."""
+"""The state of multiclass classification: a confusion matrix, and scores by class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import reduce
 from typing import Any, ClassVar, Self
 
@@ -12,24 +13,23 @@ import pyarrow.types as kinds
 from numpy.typing import NDArray
 
 from aporia_provider.meanings import meaning
-from aporia_provider.monitoring.performance.confusion import (
-    CELLS,
-    RATES,
-    Confusion,
-    Cut,
-    Rate,
-    averaged,
-    pick,
-)
+from aporia_provider.monitoring.performance.class_names import examples, name_of_number
+from aporia_provider.monitoring.performance.class_scores import SCORED, Counts, counted
+from aporia_provider.monitoring.performance.confusion import Confusion, Cut
 from aporia_provider.monitoring.performance.faults import NO_SCORE
 from aporia_provider.monitoring.performance.labelled import Judged, Labelled, judge_readings, of_one_length
+from aporia_provider.monitoring.performance.lists import Named
 from aporia_provider.monitoring.performance.options import Options
-from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.parts import at_most, by_name
-from aporia_provider.monitoring.performance.readings import Classes, classes, plain, renumber
-from aporia_provider.monitoring.performance.top_class import has_scores, top_class
-from aporia_provider.monitoring.performance.values import Value, conclude, unless
-from aporia_provider.monitoring.states import TALLY, Rule, part
+from aporia_provider.monitoring.performance.readings import (
+    Classes,
+    classes,
+    is_number,
+    plain,
+    renumber,
+)
+from aporia_provider.monitoring.performance.top_class import class_scores, has_scores, top_class
+from aporia_provider.monitoring.states import SUM, TALLY, TOTAL, Rule, part
 
 MOST_CLASSES = 1000
 """More would make a matrix too large to keep for each bucket."""
@@ -57,11 +57,20 @@ class Multiclass(Labelled):
 
     :param confusion: Labelled rows by label, then by predicted class; ``None`` if there are too many classes
         to keep it.
+    :param positives: Where predictions have scores: labelled rows by class and bin of the score of this class
+        (:data:`~.class_scores.GRID`), if it is their label; ``None`` if there are too many classes.
+    :param negatives: The same of those that have another label.
+    :param outside: Labelled rows with a score outside [0, 1].
+    :param log_loss: Sum of -ln(score of the label), clipped at 2**-52.
     """
 
     kind: ClassVar[str] = "multiclass-performance"
 
     confusion: Matrix | None = part(CONFUSION)
+    positives: Counts | None = part(SCORED)
+    negatives: Counts | None = part(SCORED)
+    outside: int = part(TOTAL)
+    log_loss: Fraction = part(SUM)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -75,17 +84,18 @@ class Multiclass(Labelled):
         """
         predictions, labels = plain(predictions), plain(labels)
         of_one_length(predictions, labels)
-        scored = has_scores(predictions.type)
-        prediction = top_class(predictions, options.classes) if scored else classes(predictions)
-        label = classes(labels)
-        if kinds.is_boolean(labels.type) != kinds.is_boolean(predictions.type):
-            # Beside booleans, "True" and 1 are booleans too.
-            prediction, label = _meant(prediction), _meant(label)
-        judged = judge_readings(prediction, label, [(NO_SCORE, _unscored(prediction))] if scored else ())
+        named_as = _naming(predictions.type, labels.type)
+        label = _renamed(classes(labels), named_as)
+        scores = _scores(predictions, options, named_as)
+        prediction = _renamed(classes(predictions), named_as) if scores is None else top_class(scores)
+        judged = judge_readings(
+            prediction, label, () if scores is None else [(NO_SCORE, _unscored(prediction))]
+        )
         return cls(
-            made_with={"classes": list(options.classes)},
+            made_with={"classes": list(options.classes), "scored": scores is not None},
             **judged.counts,
             confusion=_confusion(prediction, label, judged),
+            **({} if scores is None else counted(scores, label, judged.usable)),
         )
 
     @property
@@ -94,6 +104,27 @@ class Multiclass(Labelled):
         if self.confusion is not None:
             return None
         return f"there are more than {MOST_CLASSES} classes, too many to compare them"
+
+    @property
+    def doubt(self) -> str | None:
+        """That no class of the predictions is one of the labels, if so."""
+        labels, predicted = self._vocabularies()
+        if not labels or not predicted or labels & predicted:
+            return None
+        return (
+            f"no class of the predictions ({examples(predicted)}) is a class of the labels "
+            f"({examples(labels)}): write both alike"
+        )
+
+    def _vocabularies(self) -> tuple[set[str], set[str]]:
+        matrix = self.confusion or {}
+        scored = {*(self.positives or ()), *(self.negatives or ())}
+        return set(matrix), scored | {name for row in matrix.values() for name in row}
+
+    @property
+    def scored(self) -> bool:
+        """Whether predictions have scores of classes."""
+        return bool(self.made_with.get("scored"))
 
     def cuts(self) -> dict[str, Cut]:
         """The confusion of each class against all others; of none if there are too many."""
@@ -109,8 +140,23 @@ class Multiclass(Labelled):
         return Confusion(tp, predicted - tp, true - tp, self.labelled - predicted - true + tp)
 
 
-def _meant(read: Classes) -> Classes:
-    table, names = renumber([meaning(name) for name in read.names])
+def _naming(predictions: Any, labels: Any) -> Callable[[str], str]:
+    """What makes one name of the classes that columns of two types write differently."""
+    if kinds.is_boolean(predictions) != kinds.is_boolean(labels):
+        return meaning  # Beside booleans, "True" and 1 are booleans too.
+    if is_number(predictions) != is_number(labels):
+        return name_of_number  # Beside numbers, "1.0" is a number too.
+    return str
+
+
+def _scores(predictions: Any, options: Options, named_as: Callable[[str], str]) -> Named | None:
+    if not has_scores(predictions.type):
+        return None
+    return class_scores(predictions, options.classes, named_as)
+
+
+def _renamed(read: Classes, named_as: Callable[[str], str]) -> Classes:
+    table, names = renumber([named_as(name) for name in read.names])
     return Classes(np.append(table, -1)[read.codes], names, read.given)
 
 
@@ -131,50 +177,3 @@ def _confusion(prediction: Classes, label: Classes, judged: Judged) -> Matrix | 
     if not _is_small(matrix):
         return None
     return {name: dict(sorted(row.items())) for name, row in sorted(matrix.items())}
-
-
-def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
-    """A rate averaged over classes (:attr:`Parameters.average`), or of one of them."""
-
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
-        if parameters.class_name is not None and parameters.average is None:
-            return of_class(rate)(state, parameters)
-        answer = averaged(rate, state.cuts(), parameters.average or "macro")
-        return conclude(state, parameters, answer.number, bound=answer.bound, reason=answer.reason)
-
-    return metric
-
-
-def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
-    """A rate of one class against all others."""
-
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
-        number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
-        return conclude(state, parameters, number, reason=None if number is not None else rate.undefined)
-
-    return metric
-
-
-def _cell(name: str) -> Callable[[Multiclass, Parameters], Value]:
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
-        counts = pick(parameters.class_name, state.cuts(), "class").counts
-        return conclude(state, parameters, getattr(counts, name))
-
-    return metric
-
-
-def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
-    """Share of the labelled rows whose class was predicted."""
-    hits = sum(row.get(name, 0) for name, row in (state.confusion or {}).items())
-    return conclude(state, parameters, hits / state.labelled)
-
-
-_METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
-    "accuracy": _accuracy,
-    **{name: averaged_metric(rate) for name, rate in RATES.items() if name != "accuracy"},
-    **{f"{name}_per_class": of_class(rate) for name, rate in RATES.items()},
-    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
-    **{f"{cell}_count": _cell(cell) for cell in CELLS},
-}
-METRICS = {name: unless(lambda state: state.too_many, metric) for name, metric in _METRICS.items()}
-"""Metrics of multiclass classification by name."""

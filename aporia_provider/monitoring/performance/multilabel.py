@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.monitoring.exact import exact_sum
+from aporia_provider.monitoring.performance.class_names import examples
 from aporia_provider.monitoring.performance.confusion import Confusion, Cut, cut
 from aporia_provider.monitoring.performance.grid import Grid, even_grid
 from aporia_provider.monitoring.performance.labelled import Labelled, judge, of_one_length
@@ -101,6 +102,21 @@ class MultiLabel(Labelled):
         if None not in (self.positives, self.negatives, self.skipped):
             return None
         return f"there are more than {MOST_LABELS} labels, too many to compare each"
+
+    @property
+    def doubt(self) -> str | None:
+        """That no label of the predictions is ever true, and no true one is predicted, if so."""
+        true = set(self.positives or ())
+        scored = {name for name, counts in (self.negatives or {}).items() if sum(counts[1:])}
+        if not true or not scored or true & scored or any(sum(counts[1:]) for counts in self._true_counts()):
+            return None
+        return (
+            f"no label of the predictions ({examples(scored)}) is one of the labels ({examples(true)}): "
+            "write both alike"
+        )
+
+    def _true_counts(self) -> Iterable[tuple[int, ...]]:
+        return (self.positives or {}).values()
 
     def cuts(self, threshold: float) -> dict[str, Cut]:
         """The confusion of each label that was not skipped everywhere; of no use if there are too many."""

@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 
+CLIP = 2.0**-52
+"""What the log loss takes for a chance of zero: the machine epsilon of doubles, as in scikit-learn."""
 GREATEST_K = 12
 """The protocol's ranking metrics look at 12 places at most."""
 

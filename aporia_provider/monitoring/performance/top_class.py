@@ -1,8 +1,8 @@
-"""The class a dict or a vector of scores predicts."""
+"""The scores of classes in a dict or a vector, and the class that they predict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.performance.lists import Named, elements, is_dict, is_list, named
-from aporia_provider.monitoring.performance.readings import Classes, given_rows, numbers, plain
+from aporia_provider.monitoring.performance.readings import (
+    Classes,
+    Numbers,
+    given_rows,
+    numbers,
+    plain,
+    renumber,
+)
 
 
 def has_scores(type_: Any) -> bool:
@@ -18,20 +25,36 @@ def has_scores(type_: Any) -> bool:
     return is_dict(type_) or is_list(type_)
 
 
-def top_class(array: Any, names: Sequence[str] = ()) -> Classes:
+def class_scores(array: Any, names: Sequence[str], named_as: Callable[[str], str]) -> Named:
     """
-    Read the class with the greatest score, the first of equals.
-
-    A null score is that of a class the model did not consider; a row with a score that is NaN or infinite
-    predicts nothing.
+    Read scores of classes. Of several scores of one class in a row the last counts.
 
     :param array: Dicts of class to score, or vectors of scores.
     :param names: Names of the places of a vector; without them, ``"0"``, ``"1"``, …
+    :param named_as: Makes the name of a class of what it is called.
     :raises aporia_provider.errors.ValidationError: if a vector is longer than there are names.
     """
     array = plain(array)
     scores = named(array, numbers) if is_dict(array.type) else _of_vectors(array, names)
-    codes = np.full(len(array), -1, dtype=np.int64)
+    table, known = renumber([named_as(name) for name in scores.names])
+    codes = table[scores.codes] if len(table) else scores.codes
+    keys = scores.rows * max(len(known), 1) + codes
+    last = len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1]
+    if len(last) == len(keys):
+        return Named(scores.rows, codes, known, scores.values, scores.given)
+    last.sort()
+    values = Numbers(scores.values.values[last], scores.values.given[last])
+    return Named(scores.rows[last], codes[last], known, values, scores.given)
+
+
+def top_class(scores: Named) -> Classes:
+    """
+    Find the class with the greatest score, the first of equals.
+
+    A null score is that of a class the model did not consider; a row with a score that is NaN or infinite
+    predicts nothing.
+    """
+    codes = np.full(len(scores.given), -1, dtype=np.int64)
     first = _greatest(scores)
     codes[scores.rows[first]] = scores.codes[first]
     broken = scores.rows[scores.values.given & ~scores.values.usable]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -19,7 +19,8 @@ class Value:
     """
     What a metric says.
 
-    :param shown: The number, for people to see; ``None`` if it is not defined. Not for decisions.
+    :param shown: The number, or what the metric is instead of one, as JSON has it, for people to see;
+        ``None`` if it is not defined. Not for decisions.
     :param samples: How many labelled rows, or queries, it was made from.
     :param bound: How far the exact number can be from the one shown, at most.
     :param enough: Whether the number is fit to decide by: see :func:`conclude`.
@@ -27,7 +28,7 @@ class Value:
     :param reason: Why there is no number, or what to know about it.
     """
 
-    shown: float | None
+    shown: Any
     samples: int
     bound: float = 0.0
     enough: bool = True
@@ -35,7 +36,7 @@ class Value:
     left_out: int = 0
 
     @property
-    def value(self) -> float | None:
+    def value(self) -> Any:
         """The number to decide by: ``None`` if it is not defined or not fit to decide by."""
         return self.shown if self.enough else None
 
@@ -46,6 +47,10 @@ class Value:
             return "undefined"
         return "ok" if self.enough else "insufficient"
 
+    def objected(self, objection: str) -> Value:
+        """The same answer, not fit to decide by for a further reason."""
+        return replace(self, enough=False, reason="; ".join(filter(None, (self.reason, objection))))
+
     def verdict(self, least: float | None = None, most: float | None = None) -> Verdict:
         """
         Whether the number lies in a range, limits included.
@@ -54,7 +59,7 @@ class Value:
         insufficient, too few samples and no number among it.
         """
         number = self.value
-        if number is None:
+        if not isinstance(number, int | float):
             return "insufficient"
         low, high = number - self.bound, number + self.bound
         above = _decide(least is None or low >= least, least is not None and high < least)
