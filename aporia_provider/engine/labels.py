@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import kind, quoted
+from aporia_provider.engine.hashes import hash64
 from aporia_provider.engine.times import bucket_start
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
+_HASH = "__aporia_hash_"
 # Kinds of ids that have the same order as numbers or texts in all tables.
 _ORDERED = ("integral", "string")
 
@@ -76,19 +78,28 @@ def with_latest_labels(
     labels: Mapping[str, str],
 ) -> DataFrame:
     """
-    Add to predictions the labels that became known last.
+    Add to predictions the labels that became known last, and whether others became known at the same time.
 
     :param predictions: The predictions.
     :param id_column: Their column of ids.
     :param actuals: The labels.
     :param known: Their columns of ids and of the times when they became known. Of two labels of the same
         moment the greater counts, so that the order of rows is no matter.
-    :param labels: Name of a column to add to the column of the labels that it comes from.
+    :param labels: Name of a column to add to the column of the labels that it comes from. Beside each, a
+        column is added whose name :func:`tied` gives: true where labels differ that became known at the same
+        time.
     """
     latest = _latest(actuals, known, labels)
     joined = predictions.join(latest, on=_expression(f"{_text(id_column)} = {_ID}"), how="left")
     kept = [quoted(name) for name in predictions.columns]
-    return joined.selectExpr(*kept, *(f"{_LABEL}.{name} AS {name}" for name in labels))
+    added = (f"{_LABEL}.{name} AS {name}" for name in labels)
+    ties = (f"coalesce({_differ(place)}, false) AS {tied(name)}" for place, name in enumerate(labels))
+    return joined.selectExpr(*kept, *added, *ties)
+
+
+def tied(name: str) -> str:
+    """Name of the column that says whether a label of column ``name`` has others of the same time."""
+    return f"{name}_tied"
 
 
 def labelled_buckets(
@@ -127,9 +138,31 @@ def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str
     # Maps have no order.
     rank = [_KNOWN, *(name for name, column in labels.items() if _kind(actuals, column) != "map")]
     ranked = given.where(f"{_ID} IS NOT NULL").selectExpr(
-        _ID, f"struct({', '.join(labels)}) AS {_LABEL}", f"struct({', '.join(rank)}) AS {_RANK}"
+        _ID,
+        _KNOWN,
+        f"struct({', '.join(labels)}) AS {_LABEL}",
+        f"struct({', '.join(rank)}) AS {_RANK}",
+        *(f"{_hash(name)} AS {_HASH}{place}" for place, name in enumerate(labels)),
     )
-    return ranked.groupBy(_ID).agg(_expression(f"max_by({_LABEL}, {_RANK}) AS {_LABEL}"))
+    latest = _expression(f"max_by({_LABEL}, {_RANK}) AS {_LABEL}")
+    return ranked.groupBy(_ID).agg(latest, *_extremes(range(len(labels))))
+
+
+def _extremes(places: Iterable[int]) -> Iterator[Any]:
+    """The greatest hash of the labels that became known last, and the greatest of -1 minus the hash."""
+    for place in places:
+        for name, ranked in (("most", f"{_HASH}{place}"), ("rest", f"-1 - {_HASH}{place}")):
+            # Sail takes aggregates for equal that differ in what is inside of a struct only.
+            yield _expression(f"max(struct({_KNOWN}, {ranked} AS {name}{place})) AS {_HASH}{name}{place}")
+
+
+def _differ(place: int) -> str:
+    return f"{_HASH}most{place}.most{place} <> -1 - {_HASH}rest{place}.rest{place}"
+
+
+def _hash(name: str) -> str:
+    """Hash of a label; null for one that is null, which is less than any label."""
+    return f"if({name} IS NULL, NULL, {hash64(f'cast({name} AS string)')})"
 
 
 def _text(column: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aporia_provider.columns.types import quoted
+from aporia_provider.engine.hashes import hash64
 from aporia_provider.engine.queries import gathered
 from aporia_provider.engine.times import microseconds
 from aporia_provider.monitoring.plan import ID, ROWS, TIME, FieldPlan, ProfilePlan
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 _SAMPLE_ROWS = 50_000
 _SAMPLE_CELLS = 4_000_000
 _PARTS = 1_000_000
-# Sail 0.7 panics where all that it is to hash is the same in all rows of a file; it cannot know that of this.
-_ZERO = "cast(0 * rand() AS bigint)"
 
 
 def projected(
@@ -38,7 +37,7 @@ def projected(
     """
     id_ = quoted(id_column)
     return frame.selectExpr(
-        f"if({id_} IS NULL, NULL, xxhash64(cast({id_} AS string), {_ZERO})) AS {ID}",
+        f"if({id_} IS NULL, NULL, {hash64(f'cast({id_} AS string)')}) AS {ID}",
         f"{quoted(timestamp_column)} AS {TIME}",
         *(f"{quoted(column)} AS {name}" for name, column in columns.items()),
     )
@@ -96,7 +95,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
         samples = [frame]
     else:
         share = max(1, wanted * _PARTS // rows)
-        chosen = frame.where(f"pmod(xxhash64({ID}, {microseconds(TIME)}, {_ZERO}), {_PARTS}) < {share}")
+        chosen = frame.where(f"pmod({hash64(ID, microseconds(TIME))}, {_PARTS}) < {share}")
         # Rows that all have the same id and time are all chosen, or none.
         samples = [chosen.limit(2 * wanted), frame.limit(wanted)]
     for sample in samples:

@@ -29,16 +29,20 @@ def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
         f"{bucket_start(TIME, seconds)} AS bucket",
         TIME,
         f"struct({prediction}, {ID}, {label}) AS candidate",
+        *([] if outcome.tied is None else [outcome.tied]),
     )
+    kept = [] if outcome.tied is None else [outcome.tied]
     queries = candidates.groupBy("query", "bucket").agg(
         _expression(f"min({TIME}) AS {TIME}"),
         _expression("sort_array(collect_list(candidate), false) AS candidates"),
+        *(_expression(f"bool_or({name}) AS {name}") for name in kept),
     )
     return queries.selectExpr(
         f"cast(NULL AS bigint) AS {ID}",
         TIME,
         f"candidates.{prediction} AS {prediction}",
         f"candidates.{label} AS {label}",
+        *kept,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,4 +97,12 @@ def _states(rows: pa.RecordBatch, plan: ProfilePlan) -> Iterator[tuple[str, Stat
         yield from field_states(field, rows.column(field.column), plan.grids)
     for outcome in plan.outcomes:
         compared = rows.column(outcome.prediction), rows.column(outcome.label)
-        yield outcome.key, state_class(outcome.model_type).of(*compared, outcome.options)
+        state = state_class(outcome.model_type).of(*compared, outcome.options)
+        if outcome.tied is not None:
+            state = replace(state, ties=_ties(rows.column(outcome.tied), compared[0]))
+        yield outcome.key, state
+
+
+def _ties(tied: pa.Array, predictions: pa.Array) -> int:
+    """How many predictions have labels that differ at the same time."""
+    return pc.sum(pc.and_(tied, pc.is_valid(predictions))).as_py() or 0

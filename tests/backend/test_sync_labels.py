@@ -147,6 +147,24 @@ class TestLabels:
         pair.write("actuals", labelled(8, {"a1": False, "a2": True, "a3": False}))
         pair.sync("actuals")
         assert outcomes(pair)[bucket(1)][2] == {(0.0, True): 1, (0.25, True): 1, (0.625, False): 1}
+        # A label that is null differs from none.
+        assert {place: state.ties for place, state in pair.outcomes().items()} == {bucket(1): 2, bucket(2): 0}
+        check(pair)
+        (asked,) = pair.registry.query_metrics(
+            MetricsQuery.from_wire(
+                {"model_id": MODEL, "metrics": [{"metric": "recall", "datasets": {"data": {}}}]}
+            )
+        )
+        (answer,) = asked["metrics"]
+        assert (answer["error"], answer["status"], answer["shown"]) == (None, "insufficient_data", 0.0)
+        assert "2 rows have labels that differ at the same time, of which the greatest" in answer["reason"]
+        assert "give corrections a later timestamp" in answer["reason"]
+        pair.delta("actuals").optimize.compact()
+        pair.write("actuals", labelled(8, {"a3": False}))
+        pair.write("actuals", labelled(9, {"a2": False}))
+        pair.sync("actuals")
+        assert {place: state.ties for place, state in pair.outcomes().items()} == {bucket(1): 1, bucket(2): 0}
+        assert outcomes(pair)[bucket(1)][2] == {(0.0, True): 1, (0.25, False): 1, (0.625, False): 1}
         check(pair)
 
     def test_one_without_a_time_counts_least(self, pair: House) -> None:

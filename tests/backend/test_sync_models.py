@@ -266,6 +266,9 @@ class TestBinaryClasses:
             # Words of truth mean what they say in any order.
             ("categorical", "no", "yes", ["yes", "no"]),
             ("categorical", 1, 2, ["1", "2"]),
+            # Of two numbers the greater is positive.
+            ("categorical", 1, 2, None),
+            ("categorical", -1, 1, None),
             ("categorical", 0, 1, None),
         ],
     )
@@ -276,6 +279,50 @@ class TestBinaryClasses:
         made = schema("binary", {"outcome": type_}, labels=declared)
         late(house, made, served(outcome=predicted), known(pa.array(labels)))
         self.check(house, predicted[:LABELLED], labels[:LABELLED], positive)
+
+    def test_numbers_that_are_no_pair_are_left_out_and_told(self, house: House) -> None:
+        predicted, _ = self.columns(0, 1)
+        labels = np.arange(ROWS) % 3
+        made = schema("binary", {"outcome": "categorical"})
+        late(house, made, served(outcome=predicted), known(pa.array(labels)))
+        answer = ask(house, "precision")
+        assert (answer["status"], answer["value"], answer["left_out"]) == ("insufficient_data", None, 150)
+        two = labels[:LABELLED] < 2
+        expected = oracle.precision_score(labels[:LABELLED][two], predicted[:LABELLED][two])
+        assert answer["shown"] == pytest.approx(expected, **EXACT)
+        assert 'such as labels=["1", "2"]' in answer["reason"]
+
+    def test_scores_of_rare_events(self, house: House) -> None:
+        """Bins of one width had all of these scores in five bins."""
+        random = np.random.default_rng(10)
+        scores = random.beta(1, 400, ROWS)
+        labels = random.random(ROWS) < scores * 30
+        made = schema("binary", {"chance": "numeric"})
+        house.register(made)
+        house.write("training", served(chance=random.beta(1, 400, 5_000)))
+        house.connect("training")
+        house.write("serving", served(chance=scores).append_column("true", pa.array(labels)))
+        house.connect("serving", labels={"chance": "true"})
+        house.sync("training")
+        house.sync("serving")
+        house.check()
+        for metric, exact in (
+            ("auc_roc", oracle.roc_auc_score(labels, scores)),
+            ("average_precision", oracle.average_precision_score(labels, scores)),
+        ):
+            answer = ask(house, metric)
+            assert answer["status"] == "ok"
+            assert abs(answer["value"] - exact) <= answer["bound"] < 0.01
+        found = value(house, "recall", threshold=0.002)
+        assert found == pytest.approx(oracle.recall_score(labels, scores >= 0.002), **EXACT)
+
+    def test_predictions_that_are_not_numbers_are_left_out_and_told(self, house: House) -> None:
+        scores = np.where(np.arange(ROWS) % 2, np.nan, 0.75)
+        made = schema("binary", {"chance": "numeric"})
+        together(house, made, served(chance=scores), pa.array([True] * ROWS))
+        answer = ask(house, "accuracy")
+        assert (answer["status"], answer["shown"], answer["left_out"]) == ("insufficient_data", 1.0, 300)
+        assert "300 of 600 rows with a prediction and a label are left out" in answer["reason"]
 
     def test_labels_in_the_same_table(self, house: House) -> None:
         predicted, labels = self.columns("ok", "fraud")

@@ -11,6 +11,8 @@ from sklearn import metrics
 
 from aporia_provider.monitoring.answers import of_value
 from aporia_provider.monitoring.performance import METRICS, STATES, Options, compute
+from aporia_provider.monitoring.plan import OutcomePlan, ProfilePlan
+from aporia_provider.monitoring.profile import profile
 
 ROWS = 200
 RANDOM = np.random.default_rng(12)
@@ -156,3 +158,26 @@ def test_a_useless_bound_is_no_answer():
     )
     assert compute("recall", multi, {"threshold": 0.5003}).status == "insufficient"
     assert compute("recall", multi, {"threshold": 0.5}).status == "ok"
+
+
+@pytest.mark.parametrize(("ties", "status"), [(0, "ok"), (10, "ok"), (11, "insufficient")])
+def test_labels_that_differ_at_the_same_time_are_told(ties, status):
+    times = [0] * ROWS
+    columns = {
+        "id": range(ROWS),
+        "time": pa.array(times, pa.timestamp("us")),
+        "score": [None if n == 50 else 0.75 for n in range(ROWS)],
+        "label": [True] * ROWS,
+        # That of the row without a prediction is no matter.
+        "tied": [n < ties or n == 50 for n in range(ROWS)],
+    }
+    outcome = OutcomePlan("performance.score", "binary", "score", "label", tied="tied")
+    batch = pa.RecordBatch.from_pydict(columns)
+    state = profile([batch.slice(0, 5), batch.slice(5)], ProfilePlan("daily", (), (outcome,)))[
+        0, "performance.score"
+    ]
+    assert state.ties == ties
+    found = compute("recall", state)
+    assert (found.status, found.shown, found.left_out) == (status, 1.0, 0)
+    told = f"{ties} rows have labels that differ at the same time, of which the greatest is taken"
+    assert (told in (found.reason or "")) == (ties > 0)

@@ -93,7 +93,11 @@ def test_few_scores_have_no_bound_at_all():
     random = np.random.default_rng(4)
     scores = random.choice([0.0, 0.1234567, 0.5, 0.50000001, 1.0], 3_000)
     labels = random.random(3_000) < scores
-    found = compute("auc_roc", state(scores, labels, scores[:100]))
+    made = state(scores, labels, scores[:100])
+    # Scores of one are probabilities, too.
+    assert compute("recall", made).value == metrics.recall_score(labels, scores >= 0.5)
+    assert [group.high for group in calibration(made)] == [0.1, 0.2, 0.6, 1.0]
+    found = compute("auc_roc", made)
     assert (found.value, found.bound) == (pytest.approx(metrics.roc_auc_score(labels, scores), abs=1e-12), 0)
 
 

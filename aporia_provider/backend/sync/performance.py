@@ -11,7 +11,7 @@ from aporia_provider.backend.sync.buckets import Interval, described, whole_buck
 from aporia_provider.backend.sync.planning import performance_plan, with_baseline
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
-from aporia_provider.engine.labels import IdRange, labelled_buckets, with_latest_labels
+from aporia_provider.engine.labels import IdRange, labelled_buckets, tied, with_latest_labels
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
@@ -132,7 +132,8 @@ class _Comparison:
             (given.id_column, given.timestamp_column),
             self._labels,
         )
-        columns = {**self._plan.columns, **{name: name for name in self._labels}}
+        added = {name: name for label in self._labels for name in (label, tied(label))}
+        columns = {**self._plan.columns, **added}
         with self._actuals.reading():
             plan = ProfilePlan(subject.period, (), self.outcomes)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))

@@ -10,6 +10,7 @@ from typing import Any
 from aporia_provider.backend.sync_tables import PERFORMANCE
 from aporia_provider.columns.types import kind, label_type
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.labels import tied
 from aporia_provider.meanings import declared_pair
 from aporia_provider.monitoring.grid import CategoryGrid
 from aporia_provider.monitoring.performance import Options
@@ -86,8 +87,11 @@ def performance_plan(
     query = known.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
     if query is not None:
         columns["q"] = query
+    by_query = "q" if query is not None else None
     outcomes = (
-        _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), "q" if query is not None else None)
+        replace(
+            _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), by_query), tied=tied(f"{_LABEL}{place}")
+        )
         for place, (name, _) in enumerate(labels)
     )
     return DatasetPlan((), tuple(outcomes), columns), {

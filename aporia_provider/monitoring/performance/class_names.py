@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from aporia_provider.monitoring.performance.readings import class_name
+from aporia_provider.monitoring.arrow.decimals import text_of_decimal
 
 _MOST_DIGITS = 300
 _MOST_SHOWN = 3
@@ -19,7 +19,7 @@ def name_of_number(name: str) -> str:
         return name
     if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         return name
-    return class_name(number) or name
+    return text_of_decimal(number)
 
 
 def examples(names: Iterable[str]) -> str:

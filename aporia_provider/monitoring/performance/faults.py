@@ -61,3 +61,18 @@ def told(faults: Mapping[str, int], what: str) -> str | None:
         return None
     parts = ", ".join(f"{faults[name]} with {shown}" for name, shown in _SHOWN.items() if name in faults)
     return f"{sum(faults.values())} {what} have a prediction or label that cannot be compared: {parts}"
+
+
+def tied(ties: int, what: str) -> str | None:
+    """
+    Labels of one time in words; ``None`` if there are none.
+
+    :param ties: How many rows have such labels.
+    :param what: What the rows are, in the plural.
+    """
+    if not ties:
+        return None
+    return (
+        f"{ties} {what} have labels that differ at the same time, of which the greatest is taken: give "
+        "corrections a later timestamp"
+    )

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.faults import AWAITED, NOT_FINITE, Fault, tally, told
+from aporia_provider.monitoring.performance.faults import (
+    AWAITED,
+    NOT_FINITE,
+    Fault,
+    tally,
+    tied,
+    told,
+)
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parts import SETTINGS
 from aporia_provider.monitoring.performance.readings import Classes, Numbers
@@ -27,6 +34,7 @@ class Labelled(State):
     :param labelled: Rows with a prediction and a label that can be compared.
     :param faults: Rows that have a prediction and a label which cannot be compared, by the reason (see
         :mod:`aporia_provider.monitoring.performance.faults`).
+    :param ties: Rows whose label is one of several that differ and became known at the same time.
     """
 
     kind: ClassVar[str] = "performance"
@@ -36,6 +44,7 @@ class Labelled(State):
     rows: int = part(TOTAL)
     labelled: int = part(TOTAL)
     faults: dict[str, int] = part(TALLY)
+    ties: int = part(TOTAL)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -66,8 +75,8 @@ class Labelled(State):
 
     @property
     def told(self) -> str | None:
-        """How many rows cannot be compared, and why; ``None`` if all can that have a label."""
-        return told(self.faults, self.what)
+        """What to know about the rows: how many cannot be compared and why, and ties of labels."""
+        return "; ".join(filter(None, (told(self.faults, self.what), tied(self.ties, self.what)))) or None
 
 
 @dataclass(frozen=True)

@@ -87,10 +87,11 @@ def conclude(
     """
     Turn a number into an answer.
 
-    The answer is insufficient if the number was made from too few samples, if more than
-    :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` of the rows with a prediction and a label are
-    left out of it, if its bound is above :data:`~aporia_provider.monitoring.limits.WIDEST_BOUND`, or if the
-    state itself is not fit to decide by (:attr:`~.labelled.Labelled.doubt`).
+    The answer is insufficient if the number was made from too few samples, or if its bound is above
+    :data:`~aporia_provider.monitoring.limits.WIDEST_BOUND`. It is so as well if of the rows with a prediction
+    and a label more than :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` are left out, or have a
+    label that is one of several of the same time; and if the state itself is not fit to decide by
+    (:attr:`~.labelled.Labelled.doubt`).
 
     :param state: What it was made from.
     :param parameters: How many samples are enough.
@@ -112,6 +113,7 @@ def conclude(
         f"only {used} samples; {parameters.minimum} are needed" if used < parameters.minimum else None,
         _too_many_left_out(left_out, state.labelled + state.left_out),
         _too_wide(bound, scale),
+        _too_many_ties(state.ties, state.labelled + state.left_out),
         state.doubt,
     ]
     told = "; ".join(filter(None, (*objections, reason, state.told))) or None
@@ -122,6 +124,12 @@ def _too_many_left_out(left_out: int, rows: int) -> str | None:
     if left_out <= MOST_LEFT_OUT * rows:
         return None
     return f"{left_out} of {rows} rows with a prediction and a label are left out"
+
+
+def _too_many_ties(ties: int, rows: int) -> str | None:
+    if ties <= MOST_LEFT_OUT * rows:
+        return None
+    return f"of {rows} rows with a prediction and a label, {ties} have no label that is surely the latest"
 
 
 def _too_wide(bound: float, scale: float) -> str | None:
