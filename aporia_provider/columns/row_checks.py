@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from aporia_provider.columns.preflight import SINGULAR, used_columns
-from aporia_provider.columns.types import fit, kind, nesting, quoted
+from aporia_provider.columns.truth_checks import unknown_class
+from aporia_provider.columns.types import fit, kind, label_type, nesting, quoted
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.schema import FieldSchema, VersionSchema
 
@@ -51,6 +52,8 @@ def row_checks(
         declared = schema.fields(category).get(name) if schema and category != "labels" else None
         if declared is not None and column in types:
             checks += _of_field(f"{SINGULAR[category]} {name!r}", declared, column, types[column])
+        if schema is not None and column in types and _says_true(schema, category, name):
+            checks += _of_truth(f"{SINGULAR[category]} {name!r}", column, types[column], schema.labels)
     return checks
 
 
@@ -65,6 +68,23 @@ def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -
             present = f"timestamp'{now:%Y-%m-%d %H:%M:%S}Z'"
             late = f"cast({timestamp} AS timestamp) > {present}"
             yield RowCheck(f"timestamp_column {name!r} is in the future", late, timestamp)
+
+
+def _says_true(schema: VersionSchema, category: str, name: str) -> bool:
+    """Whether values are labels of a binary model, or predictions that are classes of one."""
+    if schema.model_type != "binary" or category not in ("labels", "predictions"):
+        return False
+    field = schema.fields("predictions").get(name)
+    if field is None or label_type(schema.model_type, field) is None:
+        return False
+    return category == "labels" or field.type in ("categorical", "string")
+
+
+def _of_truth(what: str, column: str, type_: Any, labels: list[str] | None) -> Iterator[RowCheck]:
+    found = unknown_class(column, type_, labels)
+    if found is not None:
+        fault, condition, blocks = found
+        yield RowCheck(f"{what} {fault}", condition, quoted(column), blocks)
 
 
 def _of_field(what: str, field: FieldSchema, column: str, type_: Any) -> Iterator[RowCheck]:

@@ -340,3 +340,54 @@ class TestRows:
         Path(path.removeprefix("file://")).unlink()
         (problem,) = preflight(dataset(source(tmp_path)), SCHEMA, check_rows=True).problems
         assert "could not be read" in problem
+
+
+class TestClasses:
+    """Labels of a binary model that are neither true nor false."""
+
+    def told(
+        self, folder: Path, columns: dict[str, list[Any]], labels: list[str] | None
+    ) -> tuple[list[str], list[str]]:
+        count = len(columns["score"])
+        base = {"id": [f"{n}" for n in range(count)], "at": [NOW] * count}
+        write_deltalake(folder, pa.table({**base, **columns}))
+        schema = VersionSchema(
+            model_type="binary",
+            features={"x": "numeric"},
+            predictions={"score": "numeric", "class": "string"},
+            labels=labels,
+        )
+        where = dataset(source(folder), labels={"score": "true"})
+        report = preflight(where, schema, check_rows=True)
+        return report.problems, report.warnings
+
+    def test_undeclared(self, tmp_path: Path) -> None:
+        columns = {
+            "x": [1.0] * 4,
+            "score": [0.5] * 4,
+            "class": ["Yes", "no", "it's", None],
+            "true": [1, 2, 2, None],
+        }
+        problems, warnings = self.told(tmp_path / "one", columns, None)
+        advice = (
+            "(declare both classes as labels of the version, the positive one last, such as "
+            'labels=["1", "2"] in the schema)'
+        )
+        shown = "is neither true nor false " + advice
+        assert problems == [f"prediction 'class' {shown} in 1 of 4 rows, for example \"it's\""]
+        assert warnings == [f"label of 'score' {shown} in 2 of 4 rows, for example '2'"]
+
+    def test_declared(self, tmp_path: Path) -> None:
+        columns = {
+            "x": [1.0] * 4,
+            "score": [0.5] * 4,
+            "class": ["it's", "no\\", "NO", "No"],
+            "true": ["it's", "no\\", "yes", "it's"],
+        }
+        problems, warnings = self.told(tmp_path / "one", columns, ["no\\", "it's"])
+        shown = "is none of the classes declared as labels, 'no\\\\' and \"it's\", in"
+        assert problems == []
+        assert sorted(warnings) == [
+            f"label of 'score' {shown} 1 of 4 rows, for example 'yes'",
+            f"prediction 'class' {shown} 2 of 4 rows, for example 'NO'",
+        ]
