@@ -126,6 +126,31 @@ class TestMulticlass:
         table, predicted, labels = self.columns()
         together(house, self.made, table, pa.array(labels))
         self.check(house, predicted, labels)
+        scores = np.array(table["places"].to_pylist())
+        areas = [oracle.roc_auc_score(labels == name, scores[:, place]) for place, name in enumerate(CLASSES)]
+        for column in ("scores", "places"):
+            answer = ask(house, "auc_roc", column=column)
+            assert abs(answer["value"] - np.mean(areas)) <= answer["bound"] < 0.02
+            found = ask(house, "auc_roc", column=column, class_name="cat")
+            assert abs(found["value"] - areas[1]) <= found["bound"] < 0.02
+        assert ask(house, "auc_roc", column="kind")["reason"] == "the predictions are classes without scores"
+        assert value(house, "confusion_matrix", column="kind") == {
+            "labels": CLASSES,
+            "matrix": oracle.confusion_matrix(labels, predicted).tolist(),
+        }
+        expected = oracle.balanced_accuracy_score(labels, predicted)
+        assert value(house, "balanced_accuracy", column="places") == pytest.approx(expected, **EXACT)
+
+    def test_names_beside_no_names(self, house: House) -> None:
+        """Vectors whose places have no names gave accuracy 0.0, ok."""
+        table, _, labels = self.columns()
+        made = schema("multiclass", {"places": "vector"})
+        together(house, made, table.select(["id", "at", "age", "places"]), pa.array(labels))
+        answer = ask(house, "accuracy")
+        assert (answer["value"], answer["status"], answer["shown"]) == (None, "insufficient_data", 0.0)
+        assert answer["reason"].startswith(
+            "no class of the predictions ('0', '1', '2', …) is a class of the labels ('bird', 'cat', 'dog', …)"
+        )
 
     def test_too_many_classes_stop_nothing_else(self, house: House) -> None:
         codes = pa.array(np.arange(1200) % 1100)

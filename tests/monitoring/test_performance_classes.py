@@ -111,7 +111,7 @@ def test_there_is_no_area_without_scores_or_with_one_class():
     assert "left out 'dog', 'eel': no label is of the class" in (few.reason or "")
     assert "only 5 labels of one class; 10 are needed" in (few.reason or "")
     many = Multiclass.of(pa.array([[0.5] * 102] * 200), pa.array(["3"] * 200))
-    assert compute("auc_roc", many).reason == "there are more than 100 classes, too many to keep their scores"
+    assert compute("auc_roc", many).reason == "there are more than 50 classes, too many to keep their scores"
     assert compute("accuracy", many).value == 0
 
 

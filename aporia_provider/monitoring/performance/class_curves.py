@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
-from aporia_provider.monitoring.performance.class_scores import MOST_SCORED, Counts, bins_of
+from aporia_provider.monitoring.performance.class_scores import BINS, MOST_SCORED, Counts, bins_of
 from aporia_provider.monitoring.performance.confusion import listed, pick
 from aporia_provider.monitoring.performance.curves import Area, area_under_roc
 from aporia_provider.monitoring.performance.multiclass import Multiclass
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.values import Value, conclude
-from aporia_provider.monitoring.states import TALLY
 
 NO_SCORES = "the predictions are classes without scores"
 
@@ -63,9 +62,9 @@ def _pooled(state: Multiclass) -> Area:
     return area_under_roc(bins_of(positives, negatives, state.labelled, rest))
 
 
-def _added(counts: Counts | None) -> dict[str, int]:
-    none: dict[str, int] = {}
-    return reduce(TALLY.add, (counts or {}).values(), none)
+def _added(counts: Counts | None) -> dict[int, int]:
+    none: dict[int, int] = {}
+    return reduce(BINS.add, (counts or {}).values(), none)
 
 
 def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> Value:

@@ -16,12 +16,14 @@ from aporia_provider.monitoring.performance.lists import Named
 from aporia_provider.monitoring.performance.parameters import CLIP
 from aporia_provider.monitoring.performance.parts import at_most, by_name
 from aporia_provider.monitoring.performance.readings import Classes
-from aporia_provider.monitoring.states import TALLY, Rule
+from aporia_provider.monitoring.states import Rule
 
-MOST_SCORED = 100
+MOST_SCORED = 50
 """Histograms of more classes would be too large to keep for each bucket."""
 
-Counts = dict[str, dict[str, int]]
+_EVEN = 200  # Bins of one width from 0 to 1.
+
+Counts = dict[str, dict[int, int]]
 Bins = Iterator[tuple[int, int, bool]]
 
 
@@ -33,12 +35,11 @@ def _octaves(first: int, last: int, parts: int) -> NDArray[np.float64]:
 
 def _edges() -> NDArray[np.float64]:
     # Probabilities may be near 0 or near 1, where the bins become finer; other scores have coarser ones.
-    near_zero = np.concatenate([_octaves(-40, -20, 4), _octaves(-20, -1, 32)])
-    single = np.array([0.0, 1.0, 0.5])
-    after = np.nextafter(single[:2], np.inf)
-    return np.unique(
-        np.concatenate([near_zero, 1 - near_zero, single, after, _octaves(0, 20, 8), -_octaves(-10, 20, 8)])
-    )
+    near_zero = np.concatenate([_octaves(-40, -20, 2), _octaves(-20, -1, 12)])
+    even = np.arange(_EVEN + 1) / _EVEN
+    after = np.nextafter([0.0, 1.0], np.inf)
+    beyond = (_octaves(0, 20, 8), -_octaves(-10, 20, 8))
+    return np.unique(np.concatenate([near_zero, 1 - near_zero, even, after, *beyond]))
 
 
 GRID = Grid(_edges(), even=False)
@@ -50,7 +51,14 @@ def _are_few(counts: Mapping[str, Any]) -> bool:
     return len(counts) <= MOST_SCORED
 
 
-SCORED: Rule[Counts | None] = at_most(by_name(TALLY), _are_few)
+BINS: Rule[dict[int, int]] = Rule(
+    dict,
+    lambda one, other: {**one, **{place: one.get(place, 0) + count for place, count in other.items()}},
+    lambda counts: [item for place in sorted(counts) for item in (place, counts[place])],
+    lambda stored: dict(zip(stored[::2], stored[1::2], strict=True)),
+)
+"""Counts by the places of bins."""
+SCORED: Rule[Counts | None] = at_most(by_name(BINS), _are_few)
 """Counts by class, then by bin; ``None`` if there are more than :data:`MOST_SCORED` classes."""
 
 
@@ -76,12 +84,18 @@ def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[st
 
 
 def _by_class(codes: NDArray[np.int64], bins: NDArray[np.int64], names: Sequence[str]) -> Counts | None:
-    pairs, numbers = np.unique(codes * GRID.count + bins, return_counts=True)
-    counts: Counts = {}
-    for pair, number in zip(pairs.tolist(), numbers.tolist(), strict=True):
-        code, place = divmod(pair, GRID.count)
-        counts.setdefault(names[code], {})[str(place)] = number
-    return dict(sorted(counts.items())) if _are_few(counts) else None
+    used, places = np.unique(codes, return_inverse=True)
+    if len(used) > MOST_SCORED:
+        return None
+    table = np.bincount(places * GRID.count + bins, minlength=len(used) * GRID.count)
+    rows = table.reshape(len(used), GRID.count)
+    counts = {names[code]: _tally(row) for code, row in zip(used.tolist(), rows, strict=True)}
+    return dict(sorted(counts.items()))
+
+
+def _tally(row: NDArray[np.int64]) -> dict[int, int]:
+    places = np.flatnonzero(row)
+    return dict(zip(places.tolist(), row[places].tolist(), strict=True))
 
 
 def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
@@ -91,7 +105,7 @@ def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
     return losses + unscored * Fraction(float(-log(np.array([CLIP]))[0]))
 
 
-def bins_of(positives: Mapping[str, int], negatives: Mapping[str, int], true: int, false: int) -> Bins:
+def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> Bins:
     """
     True labels, false labels, and whether all scores are equal, by bin in the order of the scores.
 
@@ -100,7 +114,7 @@ def bins_of(positives: Mapping[str, int], negatives: Mapping[str, int], true: in
     :param true: Rows of the class. Those without a score of the class count as scored 0.
     :param false: Other rows.
     """
-    sides = [{int(place): count for place, count in side.items()} for side in (positives, negatives)]
+    sides = [dict(positives), dict(negatives)]
     for side, rows in zip(sides, (true, false), strict=True):
         side[_ZERO] = side.get(_ZERO, 0) + rows - sum(side.values())
     single = GRID.single

@@ -39,10 +39,11 @@ def class_scores(array: Any, names: Sequence[str], named_as: Callable[[str], str
     table, known = renumber([named_as(name) for name in scores.names])
     codes = table[scores.codes] if len(table) else scores.codes
     keys = scores.rows * max(len(known), 1) + codes
-    last = len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1]
+    last = np.arange(len(keys))
+    if not (np.diff(keys) > 0).all():
+        last = np.sort(len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1])
     if len(last) == len(keys):
         return Named(scores.rows, codes, known, scores.values, scores.given)
-    last.sort()
     values = Numbers(scores.values.values[last], scores.values.given[last])
     return Named(scores.rows[last], codes[last], known, values, scores.given)
 
