@@ -149,7 +149,8 @@ class TestMulticlass:
         answer = ask(house, "accuracy")
         assert (answer["value"], answer["status"], answer["shown"]) == (None, "insufficient_data", 0.0)
         assert answer["reason"].startswith(
-            "no class of the predictions ('0', '1', '2', …) is a class of the labels ('bird', 'cat', 'dog', …)"
+            "no class of the predictions ('0', '1', '2', …) is a class of the labels "
+            "('bird', 'cat', 'dog', …)"
         )
 
     def test_too_many_classes_stop_nothing_else(self, house: House) -> None:

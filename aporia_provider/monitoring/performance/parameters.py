@@ -33,8 +33,8 @@ class Parameters:
     :param threshold: Score from which on a row is positive; 0.5 without, if scores are from 0 to 1.
         Multi-label states have their own.
     :param k: Ranking: how many places count, 1 to 12.
-    :param class_name: The class, or the label, that ``*_per_class`` is about; of a metric that has an average,
-        what it is about instead.
+    :param class_name: The class, or the label, that ``*_per_class`` is about. A metric that averages over
+        classes is about this class alone if no average is given.
     :param average: How classes become one number, as scikit-learn has it: ``micro``, ``macro`` (what is taken
         without it), ``weighted`` by the labels of each.
     :param gain: nDCG: ``exponential`` (2^relevance − 1, as the protocol's glossary has it) or ``linear``.
