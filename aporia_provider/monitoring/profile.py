@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +98,7 @@ def _states(rows: pa.RecordBatch, plan: ProfilePlan) -> Iterator[tuple[str, Stat
         compared = rows.column(outcome.prediction), rows.column(outcome.label)
         state = state_class(outcome.model_type).of(*compared, outcome.options)
         if outcome.tied is not None:
-            state = replace(state, ties=_ties(rows.column(outcome.tied), compared[0]))
+            state = state.with_ties(_ties(rows.column(outcome.tied), compared[0]))
         yield outcome.key, state
 
 

@@ -58,6 +58,11 @@ class Labelled(State):
         """
         raise NotImplementedError
 
+    def with_ties(self, ties: int) -> Self:
+        """The same state with a number of :attr:`ties`."""
+        # dataclasses.replace looks at the fields of the class, which another thread may still be unpickling.
+        return type(self)(**{**vars(self), "ties": ties})
+
     @property
     def unusable(self) -> int:
         """Rows that have a prediction and a label which cannot be compared."""
