@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from aporia_provider.monitoring.contingency import ChiSquared
 from aporia_provider.monitoring.limits import MOST_LEFT_OUT
@@ -14,6 +14,10 @@ from aporia_provider.monitoring.outcomes import Distance, NotEnough
 from aporia_provider.monitoring.performance import Value
 
 Status = Literal["ok", "undefined", "insufficient_data"]
+
+INFINITE: Final = "infinite values"
+UNUSABLE_VECTORS: Final = "vectors of another dimension, or with a number that is missing or infinite,"
+"""What :func:`without` says of values that are left out."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)

@@ -8,7 +8,14 @@ from fractions import Fraction
 from typing import TypeVar
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.answers import Answer, of_distance, undefined
+from aporia_provider.monitoring.answers import (
+    INFINITE,
+    UNUSABLE_VECTORS,
+    Answer,
+    of_distance,
+    undefined,
+    without,
+)
 from aporia_provider.monitoring.booleans import COMPARED, in_one_spelling
 from aporia_provider.monitoring.categories import MOST_LISTED, CategoryHistogram
 from aporia_provider.monitoring.comparison import Comparison
@@ -99,9 +106,10 @@ def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: 
         return undefined(
             "the standard deviation of the baseline cannot be told from its bins", sides[1].samples
         )
-    return of_distance(
+    found = of_distance(
         numeric_drift(name, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
     )
+    return without(found, _same(NumericState, current.state).infinite, INFINITE)
 
 
 def _histogram(side: Side) -> NumericHistogram | None:
@@ -145,7 +153,8 @@ def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> An
     distance = euclidean_distance(
         *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
     )
-    return of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
+    found = of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
+    return without(found, now.dimension_errors, UNUSABLE_VECTORS)
 
 
 def _norm_grid(side: Side) -> NumericGrid | None:

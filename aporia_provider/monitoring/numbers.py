@@ -85,7 +85,12 @@ class NumericState(State):
     @property
     def finite(self) -> int:
         """How many values are proper numbers."""
-        return self.rows - self.nulls - self.nans - self.positive_infinities - self.negative_infinities
+        return self.rows - self.nulls - self.nans - self.infinite
+
+    @property
+    def infinite(self) -> int:
+        """Rows of an infinite value."""
+        return self.positive_infinities + self.negative_infinities
 
     @property
     def total(self) -> Fraction:

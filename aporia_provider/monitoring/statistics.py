@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.answers import Answer, in_time, of_number, rounded, undefined, without
+from aporia_provider.monitoring.answers import (
+    INFINITE,
+    UNUSABLE_VECTORS,
+    Answer,
+    in_time,
+    of_number,
+    rounded,
+    undefined,
+    without,
+)
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.moments import (
     is_cut,
@@ -128,11 +137,7 @@ def _histogram(state: NumericState, question: Question) -> Answer:
 
 def _finite(made: Statistic) -> Statistic:
     """A statistic of the finite values that says how many infinite ones it leaves out."""
-    return lambda state, question: without(made(state, question), _infinite(state), "infinite values")
-
-
-def _infinite(state: NumericState) -> int:
-    return state.positive_infinities + state.negative_infinities
+    return lambda state, question: without(made(state, question), state.infinite, INFINITE)
 
 
 def _missing(state: Any) -> int:
@@ -179,14 +184,18 @@ def _length(make: Callable[[ValueState], float | None]) -> Statistic:
 
 def _mean_vector(state: VectorState, _: Question) -> Answer:
     if not state.vectors:
-        return undefined("there are no vectors of the right dimension")
-    return Answer([float(total / state.vectors) for total in state.sums], samples=state.vectors)
+        found = undefined("there are no vectors of the right dimension")
+    else:
+        mean = [float(total / state.vectors) for total in state.sums]
+        found = Answer(mean, samples=state.vectors)
+    return without(found, state.dimension_errors, UNUSABLE_VECTORS)
 
 
 def _norm(name: str) -> Statistic:
     def norm(state: VectorState, question: Question) -> Answer:
         grid = question.grid.norm if question.grid else None
-        return _NUMBERS[name](state.norm, Question(grid))
+        found = _NUMBERS[name](state.norm, Question(grid))
+        return without(found, state.dimension_errors, UNUSABLE_VECTORS)
 
     return norm
 
@@ -223,7 +232,7 @@ _MOMENTS: dict[str, Statistic] = {
     "zero_count": _of_rows(lambda state: state.zeros),
     "zero_ratio": _share(lambda state: state.zeros),
     "nan_count": _of_rows(lambda state: state.nans),
-    "infinite_count": _of_rows(_infinite),
+    "infinite_count": _of_rows(lambda state: state.infinite),
     "histogram": _finite(_histogram),
 }
 _ENDS = {name: _rounded(_NUMBERS[name]) for name in ("min", "max")}

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
 from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.field_drift import Side, drift
 from aporia_provider.monitoring.limits import MOST_LEFT_OUT
 from aporia_provider.monitoring.plan import FieldPlan
 from aporia_provider.monitoring.statistics import Question, statistic
@@ -120,3 +122,38 @@ def test_the_bound_of_least_and_greatest_integers(values: list[int]) -> None:
 def test_least_and_greatest_values_that_are_only_shown_have_a_bound() -> None:
     found = asked("max", pa.array([float(np.float64(2**60)), INF]))
     assert (found.shown, found.bound, found.status) == (2.0**60, 2.0**7, "insufficient_data")
+
+
+def compared(before: pa.Array, now: pa.Array, type_: str, metric: str) -> Answer:
+    field = FieldPlan(KEY, type_, "c")
+    grids = grids_of(before, field)
+    sides = (Side(states_of(array, field, grids)[KEY], grids[KEY]) for array in (before, now))
+    return drift(metric, *sides)
+
+
+class TestDistances:
+    def test_infinite_values_are_left_out_and_told(self) -> None:
+        numbers = np.random.default_rng(1).normal(size=2_000)
+        before, few = pa.array(numbers), pa.array(np.where(np.arange(2_000) < 3, INF, numbers))
+        answer = compared(before, few, "numeric", "ks_distance")
+        assert (answer.status, answer.left_out, answer.samples) == ("ok", 3, 1_997)
+        assert answer.reason == "infinite values are left out: 3"
+        many = pa.array(np.where(np.arange(2_000) < 500, -INF, numbers))
+        answer = compared(before, many, "numeric", "ks_distance")
+        assert (answer.status, answer.value, answer.left_out) == ("insufficient_data", None, 500)
+        assert answer.shown == pytest.approx(ks_2samp(numbers, numbers[500:]).statistic, abs=0.01)
+
+    def test_vectors_of_another_dimension_are_left_out_and_told(self) -> None:
+        vectors = np.random.default_rng(2).normal(size=(2_000, 3)).tolist()
+        before, now = pa.array(vectors), pa.array([*vectors[:1_500], *[[1.0, 2.0]] * 50])
+        answer = compared(before, now, "vector", "euclidean_distance")
+        assert (answer.status, answer.left_out, answer.samples) == ("ok", 50, 1_500)
+        assert answer.value == pytest.approx(
+            np.linalg.norm(np.mean(vectors, axis=0) - np.mean(vectors[:1_500], axis=0)), rel=1e-9
+        )
+        for name in ("mean_vector", "mean_norm"):
+            field = FieldPlan(KEY, "vector", "c")
+            grids = grids_of(before, field)
+            found = statistic(name, "vector", states_of(now, field, grids)[KEY], Question(grids[KEY]))
+            assert (found.left_out, found.samples) == (50, 1_500)
+            assert "of another dimension" in (found.reason or "")
