@@ -50,7 +50,7 @@ def _limits(cells: list[list[str]], width: int) -> list[int | None]:
 
 def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
     """
-    What a sync did, in up to three lines.
+    Describe what a sync did, in up to four lines.
 
     :param status: As :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset` gives it.
     """
@@ -59,6 +59,8 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
         f"lag {_figure(status['lag'])}: {status['rows']:,} rows in {status['buckets']:,} buckets, "
         f"{_figure(status['seconds'])} s"
     )
+    if status.get("provisional_bins"):
+        yield f"Provisional bins, from fewer than 1,000 values: {', '.join(status['provisional_bins'])}"
     if not status["changed"]:
         yield "Nothing has changed"
         return

@@ -82,7 +82,7 @@ def inspect(
     columns = _columns(log, files, source, credentials, engine)
     counted = {name: files.null_count(origin) for name, origin in wanted.items()}
     known = {name: nulls for name, nulls in counted.items() if nulls is not None}
-    warnings = tuple(zoneless_times(log.metadata, files.paths))
+    warnings = tuple(zoneless_times(log.metadata, set(origins.values()), lambda: files.paths))
     return TableFacts(log.uri, columns, log.version, files.row_count, known, warnings)
 
 

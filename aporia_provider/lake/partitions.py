@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from urllib.parse import unquote
 
 from aporia_provider.lake.metadata import TableMetadata
@@ -12,21 +12,26 @@ from aporia_provider.lake.metadata import TableMetadata
 _OF_A_ZONE = re.compile(r".*(?:Z|[+-]\d\d:?\d\d|\.\d{6})|__HIVE_DEFAULT_PARTITION__|")
 
 
-def zoneless_times(metadata: TableMetadata, paths: Iterable[str]) -> Iterator[str]:
+def zoneless_times(
+    metadata: TableMetadata, columns: Collection[str], paths: Callable[[], Iterable[str]]
+) -> Iterator[str]:
     """
-    What to say of partition columns of times whose values may be local.
+    Describe partition columns of times whose values may be in another time zone than UTC.
 
     By the Delta protocol, a partition value of type timestamp is either ISO 8601 in UTC, or a time without a
     zone in the zone of the session that wrote it, which the log does not tell.
 
     :param metadata: The table.
-    :param paths: Paths of its files, as the log writes them.
+    :param columns: The columns whose values are read as they are.
+    :param paths: Returns the paths of the table's files, as the log writes them. It is only called if there
+        is such a column.
     """
     types = dict(metadata.columns)
     names = [name for name in metadata.partition_columns if types.get(name) == "timestamp"]
+    names = [name for name in names if name in columns]
     if not names:
         return
-    segments = {part for path in paths for part in unquote(unquote(path)).split("/")[:-1]}
+    segments = {part for path in paths() for part in unquote(unquote(path)).split("/")[:-1]}
     for name in names:
         values = (part.removeprefix(f"{name}=") for part in segments if part.startswith(f"{name}="))
         if local := sorted(value for value in values if not _OF_A_ZONE.fullmatch(value)):

@@ -17,12 +17,14 @@ Grid = NumericGrid | CategoryGrid | VectorGrid | ScoreGrid
 
 ID, TIME = "id", "time"
 ROWS = "rows"
+SCORES = "scores"
+"""Kind of the grids of scores, as the database keeps them."""
 _PERIODS = {"hourly": 3_600, "daily": 86_400}
 _GRIDS: dict[str, type[Any]] = {
     "numeric": NumericGrid,
     "categories": CategoryGrid,
     "vectors": VectorGrid,
-    "scores": ScoreGrid,
+    SCORES: ScoreGrid,
 }
 
 

@@ -29,7 +29,8 @@ from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, House, served
 def test_what_is_told(path: str, told: bool) -> None:
     columns = (("at", "timestamp"), ("x", "string"))
     metadata = TableMetadata("file:///t", "id", 0, columns, ("at", "x"), {"at": "at", "x": "x"}, ())
-    assert bool(list(zoneless_times(metadata, [path]))) is told
+    assert bool(list(zoneless_times(metadata, ["at", "x"], lambda: [path]))) is told
+    assert not list(zoneless_times(metadata, ["x"], lambda: [path]))
 
 
 def test_by_preflight_and_by_the_sync(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -50,6 +51,7 @@ def test_by_preflight_and_by_the_sync(house: House, caplog: pytest.LogCaptureFix
     assert "to_utc_timestamp(at, 'zone') AS at" in warning
     assert_reads(house, rows)
     assert warning in caplog.text
+    assert house.status()["notes"] == [warning]
 
 
 def test_the_advice_gives_the_time_that_was_meant(house: House) -> None:

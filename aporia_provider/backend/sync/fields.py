@@ -70,6 +70,7 @@ def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
         extent=extent,
         grids=_used(desk, role, baseline.grids),
         types=field_types(table.dataset, subject.schema, types),
+        notes=table.notes,
     )
 
 

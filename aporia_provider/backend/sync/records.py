@@ -22,7 +22,7 @@ from aporia_provider.backend.tables import DatasetRow, utc_now
 from aporia_provider.columns.differences import type_notes
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.changes import Position
-from aporia_provider.monitoring.plan import ROWS, dump_grids
+from aporia_provider.monitoring.plan import ROWS, SCORES, dump_grids
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,8 @@ class Records:
         return not same
 
     def _report(self, session: Session, role: str, result: Result) -> dict[str, Any]:
-        notes = type_notes(role, result.types, _known_types(session, self._version_key))
+        types = _known_types(session, self._version_key)
+        notes = [*result.notes, *type_notes(role, result.types, types)]
         for note in notes:
             log.warning("%s dataset: %s", role, note)
         return {**_work(result), "notes": notes, "types": dict(result.types)}
@@ -148,7 +149,10 @@ def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
 def _provisional(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:
     """The fields of a dataset whose bins are provisional, and from how many values they were made."""
     stored = session.scalar(select(GridRow.origins).filter_by(version_key=dataset.version_key))
-    return provisional_bins(load_origins(stored or {}), (row.grids if row else None) or {})
+    grids = (row.grids if row else None) or {}
+    # The bins of scores are made from the same values as those of their field.
+    fields = [key for key, grid in grids.items() if grid["kind"] != SCORES]
+    return provisional_bins(load_origins(stored or {}), fields)
 
 
 def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:

@@ -76,9 +76,10 @@ class Syncs(Scope):
             ``table_version`` that was reached, the ``latest_version`` that was seen and the ``lag`` between
             them in commits, ``rows`` and ``buckets`` that are profiled, what the last sync that changed
             something read (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``,
-            ``bytes_read``), ``notes`` about columns that have another type in another dataset of the version
-            (see :func:`aporia_provider.columns.differences.type_notes`), the ``seconds`` that the last good
-            sync took, and ``last_error``. The serving dataset has the same of the ``performance`` of its
+            ``bytes_read``), ``notes``: warnings about values that may not be read as they were meant, and
+            about columns that have another type in another dataset of the version (see
+            :func:`aporia_provider.columns.differences.type_notes`), the ``seconds`` that the last good sync
+            took, and ``last_error``. The serving dataset has the same of the ``performance`` of its
             predictions. ``provisional_bins`` names the fields whose bins were made from fewer than 1,000
             values, with their number: they are made anew by a sync of the dataset they were made from that
             finds twice as many rows.

@@ -260,10 +260,13 @@ class ConnectedTable:
     def _projected(self, rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
         return projected(rows, self.dataset.id_column, self.dataset.timestamp_column, columns)
 
-    @property
-    def notes(self) -> list[str]:
-        """What may be read of it in another way than was meant."""
-        return list(zoneless_times(self.log.metadata, self.log.files([]).paths)) if self.log else []
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings about values that the engine may read in another way than they were meant."""
+        log = self.log
+        if log is None:
+            return ()
+        return tuple(zoneless_times(log.metadata, set(self._origins.values()), lambda: log.files([]).paths))
 
     def check(self, frame: DataFrame, schema: VersionSchema) -> dict[str, Any]:
         """
@@ -274,8 +277,6 @@ class ConnectedTable:
         """
         with self.reading():
             columns = _columns(frame)
-        for note in self.notes:
-            log.warning("%s: %s", self.source.uri, note)
         check(self.dataset, schema, columns).raise_for_problems()
         return dict(columns)
 

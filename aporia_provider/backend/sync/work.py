@@ -82,6 +82,7 @@ class Result:
     :param extent: How many files and bytes hold the rows that were read, if a log tells.
     :param grids: Those of the states, by the keys of fields.
     :param types: Types of the columns, in Spark's JSON form, by the keys of fields.
+    :param notes: Warnings about what was read.
     """
 
     seen: Seen
@@ -93,6 +94,7 @@ class Result:
     extent: tuple[int, int] | None = (0, 0)
     grids: Mapping[str, Grid] = field(default_factory=dict)
     types: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
