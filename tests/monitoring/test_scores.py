@@ -150,7 +150,9 @@ def test_states_of_parts_add_up_and_are_small():
 def test_the_grid_of_scores_is_made_with_the_others():
     plan = FieldPlan("predictions.score", "numeric", "score", scored=True)
     table = pa.table({"score": [0.2, None, float("nan"), 0.7]})
-    grids = make_grids(table, [plan])
+    made = make_grids(table, [plan])
+    assert {key: item.values for key, item in made.items()} == dict.fromkeys(made, 2)
+    grids = {key: item.grid for key, item in made.items()}
     assert set(grids) == {"predictions.score", "predictions.score[scores]"}
     assert {0.2, 0.7, 0.5, 0.001} <= set(grids["predictions.score[scores]"].edges)
     assert load_grids(json.loads(json.dumps(dump_grids(grids)))) == grids
