@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from deltalake import DeltaTable
 from hypothesis import strategies as st
 
 from tests.backend.syncing import DAY, JANUARY, TIME, House
+from tests.lake import logs
 
 IDS, DAYS = 9, 6
 NOTHING = -1
@@ -24,7 +27,9 @@ _AGES = (41.5, 0.0, -0.0, None, float("nan"), float("inf"), -float("inf"), 0.1, 
 # Beyond 64 bits, and of more digits than a double has.
 _PRICES = (Decimal("19.99"), Decimal("-1e-18"), Decimal("98765432109876543210.5"), None, Decimal("0.1"))
 _RATIOS = (0.1, None, 16777217.0, float("nan"), -0.0, 1e-40)
-_NAMES = ("Rome", "Oslo", None, "", "Bern", "x" * 250)
+_NAMES = ("Rome", "Oslo", None, "", "Bern", "x" * 250, "a b/ü%20", "[z]{*}=#?")
+DROPPED = "size"
+"""The column that is dropped and added again."""
 _VECTORS = ([1.0, 2.0], [0.5, -3.0], None, [4.0], [1.0, None])
 _DICTS = ({"a": 1.0, "b": None}, {"a": None, "b": 2.5}, None)
 _MAPS: Sequence[Any] = ([("k", 1.0)], [("k", 2.0), ("l[m]", None)], [], None)
@@ -118,6 +123,33 @@ class Table:
         merged = {} if mode == "overwrite" and "predicate" in more else {"schema_mode": "merge"}
         self.house.write(self.role, rows, mode=mode, **merged, **more)
 
+    @property
+    def folder(self) -> Path:
+        return Path(self.house.path(self.role))
+
+    @property
+    def columns(self) -> list[str]:
+        return [field.name for field in self.delta.schema().fields]
+
+    @property
+    def misses_a_column(self) -> bool:
+        """Whether a column that is connected is not there."""
+        return self.role == "serving" and DROPPED not in self.columns
+
+    def commit(self, *actions: dict[str, Any], operation: str) -> None:
+        """A commit that no writer of Python makes."""
+        logs.commit(self.folder, self.delta.version() + 1, actions, operation)
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Path to the entry of each file, as the JSON of the log has it."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in sorted((self.folder / "_delta_log").glob("*.json")):
+            actions = [json.loads(line) for line in path.read_text().splitlines() if line]
+            for action in actions:
+                found.pop(action.get("remove", {}).get("path", ""), None)
+            found |= {action["add"]["path"]: action["add"] for action in actions if "add" in action}
+        return found
+
     def day(self, number: int) -> str:
         """A predicate for one day."""
         first, after = (f"{_day(number + more)}T00:00:00Z" for more in (0, 1))
@@ -154,9 +186,16 @@ class OverwriteDay:
     def to(self, table: Table) -> None:
         kept = tuple((id_, self.day * len(_MOMENTS) + place, value) for id_, place, value in self.rows)
         rows = table.rows(kept)
-        for field in pa.schema(table.delta.schema().to_arrow()):
-            if field.name not in rows.column_names:
-                rows = rows.append_column(field.name, pa.nulls(len(rows), field.type))
+        schema = pa.schema(table.delta.schema().to_arrow())
+        rows = pa.table(
+            {
+                field.name: rows[field.name]
+                if field.name in rows.column_names
+                # A column of other rows only.
+                else pa.nulls(len(rows), field.type)
+                for field in schema
+            }
+        )
         table.write(rows, "overwrite", predicate=table.day(self.day))
 
 
@@ -184,8 +223,9 @@ class Merge:
     rows: Rows
 
     def to(self, table: Table) -> None:
-        unique = tuple({row[0]: row for row in self.rows if row[0] != 0}.values())
-        merger = table.delta.merge(table.rows(unique), "t.id = s.id", source_alias="s", target_alias="t")
+        unique = table.rows(tuple({row[0]: row for row in self.rows if row[0] != 0}.values()))
+        known = [name for name in unique.column_names if name in table.columns]
+        merger = table.delta.merge(unique.select(known), "t.id = s.id", source_alias="s", target_alias="t")
         if self.kind == "delete":
             merger.when_matched_delete().execute()
         elif self.kind == "insert":
@@ -221,6 +261,46 @@ class Widen:
     def to(self, table: Table) -> None:
         rows = table.rows(((1, 2, 3),))
         table.write(rows.append_column(self.name, pa.array([1])))
+
+
+@dataclass(frozen=True)
+class Hide:
+    """Rows of every file, those whose place ``divisor`` leaves ``rest`` of, hidden by deletion vectors."""
+
+    divisor: int
+    rest: int
+
+    def to(self, table: Table) -> None:
+        actions = [action for add in table.files().values() for action in self._of(add)]
+        if actions:
+            table.commit(logs.protocol("deletionVectors"), *actions, operation="DELETE")
+
+    def _of(self, add: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        stats = json.loads(add["stats"])
+        gone = [n for n in range(stats["numRecords"]) if n % self.divisor == self.rest % self.divisor]
+        if add.get("deletionVector") or not gone:
+            return
+        kept = {key: add[key] for key in ("path", "partitionValues", "size")}
+        yield {"remove": {**kept, "dataChange": True, "extendedFileMetadata": True}}
+        vector = {"deletionVector": logs.deletion_vector(gone), "dataChange": True}
+        yield {"add": {**add, **vector, "stats": json.dumps({**stats, "tightBounds": False})}}
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """The column that is dropped where it is there, and added where it is not."""
+
+    def to(self, table: Table) -> None:
+        if table.role != "serving":
+            return
+        described = table.delta.metadata()
+        fields = json.loads(table.delta.schema().to_json())["fields"]
+        kept = [field for field in fields if field["name"] != DROPPED]
+        if len(kept) == len(fields):
+            kept.append(logs.field(DROPPED, "integer"))
+        (action,) = logs.metadata(kept, described.partition_columns)
+        action["metaData"]["id"] = str(described.id)
+        table.commit(action, operation="CHANGE COLUMN")
 
 
 @dataclass(frozen=True)
@@ -270,7 +350,20 @@ def _ids(divisor: int, rest: int) -> str:
     return f"id IN ({', '.join(numbers)})" if numbers else "id IS NULL"
 
 
-Commit = Append | Overwrite | OverwriteDay | Delete | Merge | Update | Widen | Tidy | Restore | Recreate
+Commit = (
+    Append
+    | Overwrite
+    | OverwriteDay
+    | Delete
+    | Merge
+    | Update
+    | Hide
+    | Reshape
+    | Widen
+    | Tidy
+    | Restore
+    | Recreate
+)
 
 _moments = st.integers(0, DAYS * len(_MOMENTS) - 1)
 _rare = st.sampled_from([None, None, -1, -2])
@@ -285,11 +378,13 @@ _often: st.SearchStrategy[Commit] = st.one_of(
     st.builds(Merge, st.sampled_from(["upsert", "delete", "insert"]), rows),
     st.builds(Delete, st.integers(0, 5), st.integers(0, DAYS)),
     st.builds(Update, st.sampled_from([None, 0, 1, 2, -1]), _divisors, st.integers(0, 4)),
+    st.builds(Hide, _divisors, st.integers(0, 4)),
     st.builds(OverwriteDay, st.integers(0, DAYS - 1), st.lists(_in_day, max_size=5).map(tuple)),
 )
 _seldom: st.SearchStrategy[Commit] = st.one_of(
     st.builds(Tidy, st.sampled_from(["compact", "order", "vacuum", "checkpoint"])),
     st.builds(Widen, st.sampled_from(["first", "second"])),
+    st.builds(Reshape),
     st.builds(Restore, st.integers(1, 4)),
     st.builds(Overwrite, rows),
     st.builds(Recreate, rows),

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
-from tests.backend.commits import Append, Commit, Rows, Table, bare, commits, rows
+from tests.backend.commits import Append, Commit, Reshape, Rows, Table, bare, commits, rows
 from tests.backend.syncing import House
 
 log = logging.getLogger(__name__)
@@ -112,12 +113,27 @@ def live(house: House, history: History) -> None:
     for step in history.steps:
         step.commit.to(tables[step.role])
         waiting.add(step.role)
-        if step.synced:
-            house.sync(step.role)
+        if step.synced and synced(house, step.role, tables["serving"]):
             waiting.discard(step.role)
+    if tables["serving"].misses_a_column:
+        Reshape().to(tables["serving"])
+        waiting.add("serving")
     # No more than that: a sync too many would hide what an earlier one left out.
     for role in sorted(waiting):
         house.sync(role)
+
+
+def synced(house: House, role: str, predictions: Table) -> bool:
+    """Sync a dataset; False if it fails, as it has to if the predictions lack a column that is connected."""
+    if not predictions.misses_a_column:
+        house.sync(role)
+        return True
+    before = house.stored("fields")
+    with pytest.raises(ValidationError, match="'size'") if role == "serving" else suppress(ValidationError):
+        house.sync(role)
+    if role == "serving":
+        assert house.stored("fields") == before
+    return False
 
 
 def test_a_label_of_a_prediction_without_a_time(migrated: Path, engine: str) -> None:
