@@ -72,6 +72,19 @@ def _profiled(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
     return states
 
 
+def count_rows(frame: DataFrame, column: str) -> int:
+    """
+    Count the rows of a frame by reading them.
+
+    Without a column, the embedded engine would count by the statistics in a log, which may be unreadable.
+
+    :param frame: Data.
+    :param column: One of its columns.
+    """
+    (found,) = frame.selectExpr("count(*) AS rows", f"max({quoted(column)}) AS greatest").collect()
+    return int(found["rows"])
+
+
 def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
     """
     Make the grids of a baseline, from a sample of it if it is large.
@@ -89,8 +102,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
 
     fields = tuple(fields)
     wanted = min(_SAMPLE_ROWS, _SAMPLE_CELLS // max(1, len(fields)))
-    # Without a column, the embedded engine would count by the statistics in a log, which may be unreadable.
-    rows = frame.selectExpr("count(*) AS rows", f"max({TIME}) AS last").collect()[0]["rows"]
+    rows = count_rows(frame, TIME)
     if rows <= wanted:
         samples = [frame]
     else:

@@ -191,8 +191,14 @@ class TestOnS3:
         ("name", "shown"),
         [("a b", "' '"), ("ü[1]", "'[', ']', 'ü'"), ("x#?", "'#', '?'"), ("a%20b~", "'%', '~'")],
     )
-    def test_others_are_refused(self, on_s3: House, name: str, shown: str) -> None:
-        on_s3.write(quote(name), ROWS)
+    def test_others_are_refused(self, s3: S3, on_s3: House, name: str, shown: str) -> None:
+        # The writer decodes percent signs more than once, so the table is copied to such a path.
+        on_s3.write("plain", ROWS)
+        client = s3.client()
+        for entry in client.list_objects_v2(Bucket=s3.bucket, Prefix="plain/")["Contents"]:
+            origin = {"Bucket": s3.bucket, "Key": entry["Key"]}
+            key = f"{name}/{entry['Key'].removeprefix('plain/')}"
+            client.copy_object(Bucket=s3.bucket, Key=key, CopySource=origin)
         assert DeltaLog(on_s3.path(name), on_s3.credentials).files([]).row_count == len(ROWS)
         on_s3.connect("serving", path=on_s3.path(name))
         assert_refuses(on_s3, f"has {shown} in its path", "Copy the table to a path of ASCII letters")

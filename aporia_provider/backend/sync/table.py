@@ -17,7 +17,7 @@ from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
 from aporia_provider.engine.labels import IdRange, id_range, within
-from aporia_provider.engine.profiling import grids_of, profile_frame, projected
+from aporia_provider.engine.profiling import count_rows, grids_of, profile_frame, projected
 from aporia_provider.engine.read import on_s3, read
 from aporia_provider.engine.refusals import engine_errors
 from aporia_provider.engine.session import is_embedded
@@ -211,8 +211,10 @@ class ConnectedTable:
 
     def _values(self, spark: SparkSession, wanted: Wanted | None, version: int | None = None) -> DataFrame:
         """All rows, read in such a way that those which are wanted have the values of the files."""
-        values_only = wanted is not None and self._bounds_mislead(spark, wanted)
-        if wanted and wanted.place and values_only:
+        if wanted is None or self._values_only:
+            return self.frame(spark, version)
+        values_only = self._bounds_mislead(spark, wanted)
+        if wanted.place and values_only:
             log.info("%s: bounds in the log are no values, so all files are read", self.source.uri)
         return self.frame(spark, version, values_only=values_only)
 
@@ -311,7 +313,7 @@ class ConnectedTable:
             if None not in counts:
                 return sum(counts)
         with self.reading():
-            return self.frame(spark).count()
+            return count_rows(self.frame(spark), self.dataset.timestamp_column)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
