@@ -372,7 +372,7 @@ class TestBaselines:
             assert (state.counts[0], state.counts[-1], state.finite) == (below, above, 30)
         house.sync("training")
         before = house.stored()
-        house.write("training", spread(1, 1, 500, seed=7))
+        house.write("training", spread(1, 1, 200, seed=7))
         house.sync("training")
         assert not house.sync("serving", engine=NOWHERE)["changed"], "the bins stay what they were"
         assert {place: before[place] for place in before if place[0] == "serving"} == {
@@ -393,7 +393,7 @@ class TestBaselines:
         status = house.sync("serving")
         assert_answers(house)
         assert (status["buckets_recomputed"], status["rows_read"]) == (2, 60)
-        assert status["reason"] == "what is profiled, or how, has changed"
+        assert status["reason"] == "the bins of some fields were made anew"
         assert house.states("features.age") != own
         house.check()
         assert not house.sync("serving", engine=NOWHERE)["changed"]
@@ -419,13 +419,13 @@ class TestBaselines:
         house.connect("training")
         house.connect("serving")
         DeltaTable.create(house.path("training"), served().schema)
-        for day, read in ((1, 5), (2, 5), (3, 5)):
-            house.write("serving", spread(day, day, 5))
-            assert house.sync()["rows_read"] == read
+        for day, rows in ((1, 9), (2, 5), (3, 3)):
+            house.write("serving", spread(day, day, rows))
+            assert house.sync()["rows_read"] == rows
         assert house.sync("training")["rows"] == 0
         house.write("training", spread(1, 1, 50, seed=1))
         house.sync("training")
-        assert house.sync("serving")["rows_read"] == 15
+        assert house.sync("serving")["rows_read"] == 17
         house.check()
 
     def test_a_field_that_gets_values_later(self, house: House) -> None:
@@ -433,9 +433,9 @@ class TestBaselines:
         nothing = pa.array([None] * 5, pa.float64())
         house.write("serving", spread(1, 1, 5).set_column(2, "age", nothing))
         house.sync()
-        house.write("serving", spread(2, 2, 5))
+        house.write("serving", spread(2, 2, 4))
         status = house.sync()
-        assert (status["reason"], status["rows_read"]) == ("some fields have bins only now", 10)
+        assert (status["reason"], status["rows_read"]) == ("some fields have bins only now", 9)
         house.check()
 
 
