@@ -5,6 +5,8 @@ SPARK := .venv-spark
 PEERS := .venv-peers
 LIBRARIES := nannyml whylogs evidently
 BIN := $(VENV)/bin
+HISTORIES ?= 300
+CRASHES ?= 50
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .PHONY: demo test test-long test-spark lint setup bench clean
@@ -15,9 +17,9 @@ demo: setup
 test: setup $(SDK)/.done
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# Many random histories, and many syncs that are killed.
+# Many random histories, and many syncs that are killed. HISTORIES and CRASHES: how many of each.
 test-long: setup
-	APORIA_HISTORIES=300 APORIA_CRASHES=50 $(BIN)/python -m pytest -n 2 --timeout 3600 \
+	APORIA_HISTORIES=$(HISTORIES) APORIA_CRASHES=$(CRASHES) $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		tests/backend/test_histories.py tests/backend/test_sync_crash.py
 
 test-spark: setup $(SPARK)/.done
