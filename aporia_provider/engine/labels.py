@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import kind, quoted
 from aporia_provider.engine.hashes import hash64
-from aporia_provider.engine.times import bucket_start
+from aporia_provider.engine.times import bucket_start, microseconds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
-_HASH = "__aporia_hash_"
+_HASH, _MOMENT = "__aporia_hash_", "__aporia_moment"
+_LEAST = -9_000_000_000_000_000_000  # Before any time in microseconds.
 # Kinds of ids that have the same order as numbers or texts in all tables.
 _ORDERED = ("integral", "string")
 
@@ -139,7 +140,8 @@ def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str
     rank = [_KNOWN, *(name for name, column in labels.items() if _kind(actuals, column) != "map")]
     ranked = given.where(f"{_ID} IS NOT NULL").selectExpr(
         _ID,
-        _KNOWN,
+        # Sail compares structs with nulls in them in an order that depends on that of the rows.
+        f"coalesce({microseconds(_KNOWN)}, {_LEAST}) AS {_MOMENT}",
         f"struct({', '.join(labels)}) AS {_LABEL}",
         f"struct({', '.join(rank)}) AS {_RANK}",
         *(f"{_hash(name)} AS {_HASH}{place}" for place, name in enumerate(labels)),
@@ -153,11 +155,14 @@ def _extremes(places: Iterable[int]) -> Iterator[Any]:
     for place in places:
         for name, ranked in (("most", f"{_HASH}{place}"), ("rest", f"-1 - {_HASH}{place}")):
             # Sail takes aggregates for equal that differ in what is inside of a struct only.
-            yield _expression(f"max(struct({_KNOWN}, {ranked} AS {name}{place})) AS {_HASH}{name}{place}")
+            given = f"if({_HASH}{place} IS NULL, 0, 1) AS {name}{place}_given"
+            value = f"coalesce({ranked}, 0) AS {name}{place}"
+            yield _expression(f"max(struct({_MOMENT}, {given}, {value})) AS {_HASH}{name}{place}")
 
 
 def _differ(place: int) -> str:
-    return f"{_HASH}most{place}.most{place} <> -1 - {_HASH}rest{place}.rest{place}"
+    most, rest = f"{_HASH}most{place}", f"{_HASH}rest{place}"
+    return f"{most}.most{place}_given = 1 AND {most}.most{place} <> -1 - {rest}.rest{place}"
 
 
 def _hash(name: str) -> str:
