@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pyarrow as pa
@@ -141,6 +143,21 @@ def test_the_log_loss_of_a_certain_mistake_is_clipped():
     found = compute("logloss", made(scores, labels))
     assert found.shown == pytest.approx(metrics.log_loss(labels, scores), rel=1e-9)
     assert found.shown == pytest.approx(-math.log(2**-52) / 2, rel=1e-9)
+
+
+def test_the_log_loss_of_a_month_with_scores_at_and_near_0_and_1():
+    random = np.random.default_rng(15)
+    ends = [0.0, 5e-324, 1e-300, 1e-17, 2.0**-53, 2.0**-52, 1e-15, 1e-12, 1e-6, 0.01]
+    near = np.array([*ends, *(1 - end for end in ends)])
+    days = [np.concatenate([near, random.beta(0.2, 0.2, 165).round(2)]) for _ in range(30)]
+    labels = [random.random(len(scores)) < scores for scores in days]
+    # Every tenth label is the less likely one, also where the score is 0 or 1.
+    labels = [label ^ (random.random(len(label)) < 0.1) for label in labels]
+    state = reduce(add, map(made, days, labels))
+    expected = metrics.log_loss(np.concatenate(labels), np.concatenate(days))
+    found = compute("logloss", state)
+    assert (found.status, found.samples) == ("ok", 30 * 185)
+    assert found.value == pytest.approx(expected, rel=1e-12)
 
 
 def test_decisions_need_no_threshold_and_have_no_bound():
