@@ -103,7 +103,10 @@ def test_without_a_change_there_is_none(mixture: Mixture) -> None:
     expected = exact(baseline, current)
     for metric, answer in answers(baseline, current, *BINNED).items():
         assert answer.value == pytest.approx(expected[metric], abs=1e-9)
-        assert answer.value < 2 * (answer.noise or 0) + (0.02 if metric == "psi" else 0), metric
+        # In 1 of 700 draws, the total variation exceeds twice its mean, since the share of a single value
+        # decides it; three times the mean is beyond five standard deviations of that share.
+        most = 3 if metric == "total_variation" else 2
+        assert answer.value < most * (answer.noise or 0) + (0.02 if metric == "psi" else 0), metric
 
 
 @settings(max_examples=40)
