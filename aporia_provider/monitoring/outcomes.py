@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -75,6 +76,10 @@ class NotEnough:
     distance: Distance | None = None
 
 
+def _usual_advice(samples: int, _: int) -> str:
+    return f"set minimum={samples}, or ask for a longer time range"
+
+
 @dataclass(frozen=True)
 class Minimum:
     """
@@ -83,11 +88,14 @@ class Minimum:
     :param focal: The least number of values on the focal side.
     :param per_bin: The least number of them for each bin in use.
     :param baseline: The least number of values in the baseline.
+    :param advice: Makes the text that says what to do about too few values on the focal side, from their
+        number and the least number.
     """
 
     focal: int = 200
     per_bin: int = 5
     baseline: int = 1000
+    advice: Callable[[int, int], str] = field(default=_usual_advice, kw_only=True)
 
     def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> NotEnough | None:
         """
@@ -98,11 +106,12 @@ class Minimum:
         :param bins: How many bins have values; 1 for a distance whose noise does not grow with the bins.
         """
         needed = max(self.focal, self.per_bin * bins)
-        short = [
-            (samples < needed, _FEW_VALUES.format(samples, needed)),
-            (baseline_samples < self.baseline, _SMALL_BASELINE.format(baseline_samples, self.baseline)),
-        ]
-        reason = "; ".join(text for is_short, text in short if is_short)
+        reasons = []
+        if samples < needed:
+            reasons.append(_FEW_VALUES.format(samples, needed, self.advice(samples, needed)))
+        if baseline_samples < self.baseline:
+            reasons.append(_SMALL_BASELINE.format(baseline_samples, self.baseline))
+        reason = "; ".join(reasons)
         return NotEnough(reason, samples, baseline_samples) if reason else None
 
     def judged(self, distance: Distance, bins: int = 1) -> Distance | NotEnough:
@@ -111,10 +120,7 @@ class Minimum:
         return dataclasses.replace(short, distance=distance) if short else distance
 
 
-_FEW_VALUES = (
-    "there are {0} values, a verdict takes {1}: ask for a longer time "
-    '(aggregation_period="weekly", or a longer time_range), or set minimum={0}'
-)
+_FEW_VALUES = "there are {} values, a verdict takes {}: {}"
 _SMALL_BASELINE = (
     "the baseline has {0} values, a verdict takes {1}: choose a larger baseline, or set minimum_baseline={0}"
 )

@@ -203,6 +203,44 @@ class TestGaps:
         again = ask(gaps, "accuracy", "kind", by="weekly", minimum=minimum)
         assert {answer["status"] for answer in again if answer["samples"]} == {"ok"}
 
+    @pytest.mark.parametrize(
+        ("by", "days", "minimum", "named"),
+        [
+            ("daily", 40, 7.0, 'aggregation_period="weekly", which has enough at this rate'),
+            ("daily", 40, 7.1, 'aggregation_period="monthly", which has enough at this rate'),
+            ("daily", 20, 20.0, "one answer for the whole range, without an aggregation_period"),
+            ("daily", 5, 5.0, "one answer for the whole range, without an aggregation_period"),
+            ("daily", 5, 6.0, 'a longer time range and aggregation_period="weekly"'),
+            ("daily", 40, 41.0, "one answer for a longer time range, without an aggregation_period"),
+            ("weekly", 28, 4.0, 'aggregation_period="monthly", which has enough at this rate'),
+            ("weekly", 40, 4.1, "one answer for the whole range, without an aggregation_period"),
+            ("monthly", 100, 9.0, "one answer for the whole range, without an aggregation_period"),
+            ("monthly", 100, 9.1, "one answer for a longer time range, without an aggregation_period"),
+            ("monthly", None, 2.0, "one answer for the whole range, without an aggregation_period"),
+            ("monthly", None, 4.0, None),
+            ("weekly", None, 50.0, None),
+            (None, 40, 1.1, "a longer time range"),
+            (None, None, 1.1, None),
+        ],
+    )
+    @pytest.mark.parametrize("metric", ["accuracy", "hellinger_distance"])
+    def test_advice_names_a_longer_period_or_none(
+        self, gaps: House, metric: str, by: str | None, days: int | None, minimum: float, named: str | None
+    ) -> None:
+        """The first period with rows has so many, and ``minimum`` times as many are asked for."""
+        asked = {"by": by} if by else {}
+        if days:
+            asked |= {"start": "2023-11-20", "end": str(np.datetime64("2023-11-20") + days)}
+        if metric != "accuracy":
+            asked |= {"baseline": {"dataset_type": "serving"}, "minimum_baseline": 1}
+        column = "kind" if metric == "accuracy" else "city"
+        found = next(item["samples"] for item in ask(gaps, metric, column, **asked) if item["samples"])
+        answers = ask(gaps, metric, column, **asked, minimum=math.floor(found * minimum))
+        reason = next(item["reason"] for item in answers if item["samples"])
+        _, parameter, ways = reason.partition(f"set minimum={found}")
+        assert parameter
+        assert ways == (f", or ask for {named}" if named else "")
+
     def test_the_command_by_week(self, gaps: House, capsys: pytest.CaptureFixture[str]) -> None:
         url = gaps.registry.database.url.render_as_string(hide_password=False)
         place = ("--database-url", url, "--environment", "prod")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aporia_provider.backend.metrics.advice import advised
+from aporia_provider.backend.metrics.advice import Advice, advised
 from aporia_provider.backend.metrics.fields import Subject, row_metric, subject_of
 from aporia_provider.backend.metrics.judging import Judging
 from aporia_provider.backend.metrics.named import counted_as
@@ -161,7 +161,7 @@ class _Asked:
             return row_metric(name, states)
         if self.subject.performance:
             minimum = self._parameters.minimum or Parameters.minimum
-            return advised(self._judging.answer(state), minimum, self.period)
+            return advised(self._judging.answer(state), minimum, self._advice(within))
         given = self._parameters
         grid = self.version.grid(self._role, self.subject.key)
         question = Question(grid, given.quantile, self._value)
@@ -212,12 +212,16 @@ class _Asked:
         before = self._baseline(version, baseline, within)
         grid = self.version.grid(self._role, key)
         sides = Side(before, version.grid(baseline.dataset_type, key)), Side(state, grid)
-        return drift(self.metric.metric, *sides, zeros=self._parameters.zeros, minimum=self._minimum())
+        return drift(self.metric.metric, *sides, zeros=self._parameters.zeros, minimum=self._minimum(within))
 
-    def _minimum(self) -> Minimum:
+    def _advice(self, part: Range) -> Advice:
+        return Advice(self.period, part, self.within, self.series.extent)
+
+    def _minimum(self, part: Range) -> Minimum:
         given, usual = self._parameters, Minimum()
         focal = (usual.focal, usual.per_bin) if given.minimum is None else (given.minimum, 0)
-        return Minimum(*focal, given.minimum_baseline or usual.baseline)
+        baseline = given.minimum_baseline or usual.baseline
+        return Minimum(*focal, baseline, advice=self._advice(part))
 
     def _baseline(self, version: VersionSource, baseline: MetricDataset, within: Range) -> State | None:
         role, key, seconds = baseline.dataset_type, self.subject.key, SECONDS[self.sources.period]
