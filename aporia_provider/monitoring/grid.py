@@ -104,7 +104,7 @@ class NumericGrid:
 
 def _unit(farthest: float) -> float:
     """The unit of distances of which this is the greatest."""
-    usual = farthest == 0 or _LEAST_USUAL <= farthest <= 1 / _LEAST_USUAL
+    usual = _LEAST_USUAL <= farthest <= 1 / _LEAST_USUAL
     return 1.0 if usual else math.ldexp(1.0, math.frexp(farthest)[1])
 
 

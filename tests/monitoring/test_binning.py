@@ -161,6 +161,19 @@ def test_both_sides_of_a_frequent_value_have_five_bins_at_least() -> None:
     assert grid.boundaries[4:6] == (5.0, np.nextafter(5.0, 9))
 
 
+@pytest.mark.parametrize(
+    ("others", "counts"),
+    [(1, (1, 0)), (4, (4,)), (9, (9,)), (12, (6, 6)), (24, (6,) * 4), (25, (5,) * 5), (60, (6,) * 10)],
+)
+def test_coarse_bins_beside_a_frequent_value_have_five_values_at_least(
+    others: int, counts: tuple[int, ...]
+) -> None:
+    """Bins of fewer values each would be the noise of the baseline; a single value is a single bin."""
+    values = np.concatenate([np.zeros(1000), np.arange(1.0, others + 1)])
+    grid = grid_of(values)
+    assert grid.coarsen(histogram(values, grid).counts) == (0, 1000, *counts)
+
+
 def test_the_others_have_nearly_all_of_the_edges() -> None:
     values = np.concatenate([np.zeros(19_000), np.random.default_rng(2).lognormal(size=1_000)])
     grid = grid_of(values)

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.moments import standard_deviation
+from aporia_provider.monitoring.numbers import NumericState
 from tests.monitoring.histograms import grid_of, histogram
 
 GREATEST = float(np.finfo(np.float64).max)
@@ -105,6 +107,20 @@ def test_what_is_not_finite_is_ignored() -> None:
 
 def test_constant() -> None:
     assert grid_of([7.0] * 9) == NumericGrid((7.0, after(7.0)), (0, 1), 7.0)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "unit"), [(0, 1.0), (-399, 1.0), (399, 1.0), (-402, 2.0**-401), (550, 2.0**551)]
+)
+def test_distances_are_squared_in_a_unit_where_they_are_very_great_or_small(
+    exponent: int, unit: float
+) -> None:
+    """A standard deviation scales with its values exactly, also where their squares overflow or vanish."""
+    values = np.array([-1.0, -0.5, 0.5, 1.0])
+    grid = grid_of(values * 2.0**exponent)
+    assert grid.unit == unit
+    state = NumericState.of(values * 2.0**exponent, 0, grid)
+    assert standard_deviation(state, grid) == pytest.approx(np.std(values) * 2.0**exponent, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("values", [[-0.0], [0.0, -0.0], [-TINY, 0.0], [-TINY], [-0.0, *range(100)]])
