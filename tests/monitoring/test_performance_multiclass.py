@@ -123,6 +123,9 @@ def test_an_unknown_class_names_the_known():
     state = made(["cat", "dog"], ["cat", "cat"])
     with pytest.raises(ValidationError, match=r"no class 'car'; did you mean 'cat'.*'cat', 'dog'"):
         compute("recall_per_class", state, {"class_name": "car"})
+    with pytest.raises(ValidationError) as raised:
+        compute("recall_per_class", state, {"class_name": "ox"})
+    assert raised.value.message == "There is no class 'ox'; there are 'cat', 'dog'"
     with pytest.raises(ValidationError, match="needs class_name"):
         compute("recall_per_class", state)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal, TypeVar
@@ -199,10 +199,11 @@ def pick(name: str | None, cuts: Mapping[str, T], what: str) -> T:
     if name is None:
         raise ValidationError(f"The metric needs class_name; {nearest('', cuts)}")
     if name not in cuts:
-        raise ValidationError(f"There is no {what} {name!r}; {_hint(name, cuts)}")
+        raise ValidationError(f"There is no {what} {name!r}; {_hint(name, list(cuts))}")
     return cuts[name]
 
 
-def _hint(name: str, names: Iterable[str]) -> str:
-    names = list(names)
-    return f"{nearest(name, names)} There are {listed(names)}" if names else "there are none"
+def _hint(name: str, names: Sequence[str]) -> str:
+    hint = nearest(name, names)
+    # Without a similar name, the hint lists the names itself.
+    return f"{hint} There are {listed(names)}" if hint.endswith("?") else hint
