@@ -152,6 +152,23 @@ class TestGaps:
                 assert answer["status"] == "insufficient_data"
         assert {answer["status"] for answer in answers} >= {"ok", "undefined"}
 
+    def test_counts_of_a_class_that_a_period_lacks(self, gaps: House) -> None:
+        for cell in ("tp", "fp", "fn", "tn"):
+            answers = ask(gaps, f"{cell}_count_per_class", "kind", class_name="c", by="weekly", minimum=1)
+            for answer, (_, rows) in zip(answers, periods(frame(gaps), "weekly"), strict=True):
+                true, predicted = rows["label"] == "c", rows["kind"] == "c"
+                counts = {
+                    "tp": true & predicted,
+                    "fp": predicted & ~true,
+                    "fn": true & ~predicted,
+                    "tn": ~true & ~predicted,
+                }
+                if len(rows):
+                    assert (answer["status"], answer["value"]) == ("ok", counts[cell].sum())
+            assert any(
+                (rows["label"] != "c").all() for _, rows in periods(frame(gaps), "weekly") if len(rows)
+            )
+
     def test_a_class_that_the_range_lacks_but_not_the_data(self, gaps: House) -> None:
         (answer,) = ask(
             gaps, "recall_per_class", "kind", class_name="c", start="2024-01-01", end="2024-01-31"

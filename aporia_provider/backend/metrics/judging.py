@@ -10,8 +10,10 @@ from typing import Any
 from aporia_provider.backend.metrics.named import texts_of
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import Answer, of_value, undefined
-from aporia_provider.monitoring.performance import Value, compute
+from aporia_provider.monitoring.performance import Parameters, Value, compute
+from aporia_provider.monitoring.performance.confusion import CELLS
 from aporia_provider.monitoring.performance.labelled import Labelled
+from aporia_provider.monitoring.performance.values import conclude
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,18 @@ class Judging:
         try:
             return of_value(self._of_class(self._class, state))
         except ValidationError:
-            return undefined(f"there is no class {self._class!r} in the range", state.labelled)
+            return self._without_class(state)
+
+    def _without_class(self, state: Labelled) -> Answer:
+        """The answer where rows have other classes only: all are true negatives, and no rate is defined."""
+        missing = f"there is no class {self._class!r} in the range"
+        counts = {f"{cell}_count": state.labelled if cell == "tn" else 0 for cell in CELLS}
+        count = counts.get(self.metric.removesuffix("_per_class"))
+        if count is None:
+            return undefined(missing, state.labelled)
+        return of_value(
+            conclude(state, Parameters.read({**self.given, "class_name": self._class}), count, reason=missing)
+        )
 
     @cached_property
     def _class(self) -> str | None:
