@@ -37,7 +37,7 @@ def compared(
     :param schema: Schema of the version.
     :param columns: Names and types (Spark's JSON form) of the dataset's columns.
     :param others: Datasets that are connected to the version.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     """
     types = field_types(dataset, schema, dict(columns))

@@ -13,8 +13,9 @@ from aporia_provider.metrics import MetricsQuery, failures
 
 class MetricsHook(AporiaHook):
     """
-    Answers questions about metrics from what syncs have stored; parameters as of
-    :class:`~aporia_provider.hooks.aporia.AporiaHook`.
+    A hook that answers questions about metrics from what syncs have stored.
+
+    It takes the same parameters as :class:`~aporia_provider.hooks.aporia.AporiaHook`.
     """
 
     def query(self, query: MetricsQuery) -> list[dict[str, Any]]:
