@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aporia_provider.data_sources import DataSource, S3DataSource, hide_secrets_in_url
+from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.engine.expressions import check_select_expr, untouched_columns
 from aporia_provider.engine.paths import key_fault
 from aporia_provider.engine.read import columns as engine_columns
 from aporia_provider.engine.read import on_s3
-from aporia_provider.engine.refusals import APACHE_SPARK
+from aporia_provider.engine.refusals import refuse_shallow_clone
 from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
 from aporia_provider.errors import AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -123,12 +123,8 @@ def _analyse(
 ) -> Columns:
     embedded = is_embedded(engine)
     with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
-        if outside and (embedded or is_sail(spark)):
-            raise ValidationError(
-                f"{source.uri} is a shallow clone: its log names files outside of its folder, such as "
-                f"{hide_secrets_in_url(outside[0])}. The embedded engine cannot read them. "
-                f"Make a deep clone, connect the table that it was cloned from, or {APACHE_SPARK}"
-            )
+        if embedded or is_sail(spark):
+            refuse_shallow_clone(source.uri, outside)
         return tuple(engine_columns(spark, source, embedded=embedded))
 
 

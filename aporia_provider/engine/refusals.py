@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -116,6 +116,23 @@ _KNOWN = (
         f"it needs features that the embedded engine does not have: {APACHE_SPARK}",
     ),
 )
+
+
+def refuse_shallow_clone(uri: str, outside: Sequence[str]) -> None:
+    """
+    Refuse a Delta table that the embedded engine cannot read because its files are elsewhere.
+
+    :param uri: The table.
+    :param outside: Paths of files outside of its folder, see
+        :attr:`aporia_provider.lake.statistics.FileStatistics.outside`.
+    :raises aporia_provider.errors.ValidationError: if there are any.
+    """
+    if outside:
+        raise ValidationError(
+            f"{uri} is a shallow clone: its log names files outside of its folder, such as "
+            f"{hide_secrets_in_url(outside[0])}. The embedded engine cannot read them. "
+            f"Make a deep clone, connect the table that it was cloned from, or {APACHE_SPARK}"
+        )
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
-from tests.backend.commits import Append, Commit, Reshape, Rows, Table, bare, commits, rows
+from tests.backend.clones import Clone, DeepClone, ShallowClone, clones
+from tests.backend.commits import Append, Commit, Hide, Reshape, Rows, Table, Tidy, bare, commits, rows
 from tests.backend.syncing import House
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,12 @@ class Step:
     """
 
     role: str
-    commit: Commit
+    commit: Commit | Clone
     synced: bool = True
+
+    @property
+    def keeps_rows(self) -> bool:
+        return isinstance(self.commit, Tidy | ShallowClone | DeepClone)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,9 @@ class History:
     steps: tuple[Step, ...]
 
 
-steps = st.builds(Step, st.sampled_from(["serving", "actuals"]), commits, st.integers(0, 4).map(bool))
+steps = st.builds(
+    Step, st.sampled_from(["serving", "actuals"]), commits | clones, st.integers(0, 4).map(bool)
+)
 histories = st.builds(
     History,
     st.sampled_from(["daily", "hourly"]),
@@ -111,10 +118,13 @@ def live(house: House, history: History) -> None:
         house.sync(role)
     waiting: set[str] = set()
     for step in history.steps:
+        same = step.keeps_rows and step.role not in waiting
+        before = house.stored("fields")
         step.commit.to(tables[step.role])
         waiting.add(step.role)
         if step.synced and synced(house, step.role, tables["serving"]):
             waiting.discard(step.role)
+            assert not same or house.stored("fields") == before
     if tables["serving"].misses_a_column:
         Reshape().to(tables["serving"])
         waiting.add("serving")
@@ -143,6 +153,19 @@ def test_a_label_of_a_prediction_without_a_time(migrated: Path, engine: str) -> 
     with house_of(migrated, engine, history.period) as house:
         live(house, history)
         assert house.outcomes()[None].labelled == 1
+        house.check()
+
+
+@pytest.mark.parametrize(("role", "partitioned"), [("serving", True), ("actuals", False)])
+def test_clones(role: str, partitioned: bool, migrated: Path, engine: str) -> None:
+    """A few rows, some of them deleted by deletion vectors, are cloned in both ways before more come."""
+    given = ((1, 2, 3), (2, 8, 7), (3, 13, 1), (4, 13, 6))
+    commits = (Hide(3, 1), ShallowClone(), DeepClone(), Append(((5, 1, 2), (6, 9, 4))))
+    history = History(
+        "daily", partitioned, given, given, given, tuple(Step(role, commit) for commit in commits)
+    )
+    with house_of(migrated, engine, history.period) as house:
+        live(house, history)
         house.check()
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from aporia_provider.errors import ValidationError
 from tests.backend.agreement import added, assert_reads, assert_refuses, changed, problems, rewrite
 from tests.backend.syncing import NOWHERE, House, spread
 from tests.lake import logs
@@ -150,6 +151,8 @@ class TestShallowClones:
         shutil.move(data, house.folder / "origin.parquet")
         rewrite(table, changed("add", path=f"{scheme}{house.folder}/origin.parquet"))
         assert_refuses(house, "is a shallow clone", "Make a deep clone")
+        with pytest.raises(ValidationError, match="is a shallow clone"):
+            house.sync()
 
 
 class TestFiles:

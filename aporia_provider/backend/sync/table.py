@@ -19,8 +19,8 @@ from aporia_provider.engine.expressions import check_select_expr, sources, untou
 from aporia_provider.engine.labels import IdRange, id_range, within
 from aporia_provider.engine.profiling import count_rows, grids_of, profile_frame, projected
 from aporia_provider.engine.read import on_s3, read
-from aporia_provider.engine.refusals import engine_errors
-from aporia_provider.engine.session import is_embedded
+from aporia_provider.engine.refusals import engine_errors, refuse_shallow_clone
+from aporia_provider.engine.session import is_embedded, is_sail
 from aporia_provider.engine.times import between
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.changes import Changes, Position, changes_since
@@ -154,6 +154,10 @@ class ConnectedTable:
 
     def _read(self, spark: SparkSession, version: int | None, values_only: bool) -> DataFrame:
         source = self._at(version)
+        if self.log is not None and (self.embedded or is_sail(spark)):
+            # The engine would report missing files, and advise to restore them.
+            log = self.log if version in (None, self.log.version) else self.log.at(version)
+            refuse_shallow_clone(source.uri, log.files([]).outside)
         with self.reading():
             return read(
                 spark,
