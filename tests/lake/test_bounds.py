@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,9 @@ from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.statistics import FileStatistics
 from tests.lake.columns import WRITERS, columns, write
 
+LAST_SECOND = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC).replace(tzinfo=None)
+"""The second before 1970, without a time zone."""
+
 
 def statistics(folder: Path) -> FileStatistics:
     return DeltaLog(folder.as_uri()).files()
@@ -26,6 +30,9 @@ def statistics(folder: Path) -> FileStatistics:
 @example((pa.decimal128(38, 0), [[Decimal(10**37)], [Decimal(10**36), Decimal(1)]]), "json")
 @example((pa.decimal128(18, 18), [[Decimal("-0.013478557558579658")]]), "json")
 @example((pa.decimal128(38, 18), [[Decimal("21.534958907946629730")]]), "checkpoint")
+@example((pa.decimal128(38, 0), [[Decimal(-(2**62) - 1)], [Decimal(2**62 + 1)]]), "parsed")
+@example((pa.timestamp("us", "UTC"), [[datetime(2024, 1, 1, 0, 0, 0, 999_999, UTC)]]), "json")
+@example((pa.timestamp("us"), [[LAST_SECOND.replace(microsecond=999_999)]]), "spark")
 @given(columns(), st.sampled_from(WRITERS))
 def test_all_values_are_between_them(drawn: tuple[pa.DataType, list[list[Any]]], writer: str) -> None:
     type_, files = drawn
@@ -46,6 +53,20 @@ def test_all_values_are_between_them(drawn: tuple[pa.DataType, list[list[Any]]],
         (pa.int64(), 2**63 - 1, (2**63 - 1, 2**63 - 1)),
         (pa.float64(), float("inf"), None),
         (pa.string(), "a" * 20, ("a" * 20, "a" * 20)),
+        # Of these the writer has written nothing below milliseconds.
+        (
+            pa.timestamp("us", "UTC"),
+            datetime(2024, 1, 1, 0, 0, 0, 475, UTC),
+            (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, 0, 0, 0, 999, UTC)),
+        ),
+        (
+            pa.timestamp("us"),
+            LAST_SECOND.replace(microsecond=999_475),
+            (
+                LAST_SECOND.replace(microsecond=999_000),
+                LAST_SECOND.replace(microsecond=999_999),
+            ),
+        ),
     ],
 )
 def test_they_are_as_narrow_as_the_log_allows(tmp_path: Path, type_: Any, value: Any, expected: Any) -> None:
