@@ -33,7 +33,7 @@ def read_whole(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     with caplog.at_level(logging.INFO, "aporia_provider"):
         handler = logging.Handler()
         handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-        logger = logging.getLogger("aporia_provider.backend.sync.table")
+        logger = logging.getLogger("aporia_provider.backend.sync.frames")
         logger.addHandler(handler)
         yield said
         logger.removeHandler(handler)

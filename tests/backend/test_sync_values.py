@@ -73,7 +73,12 @@ def test_rows_of_random_values(
         dataset = DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at")
         table = ConnectedTable(dataset, None, "embedded")
         intervals = None if whole else [(end - 86_400, end)]
-        found = table.rows(spark, ["at", "v"], intervals, whole).select("id", "at", "v").toArrow().to_pylist()
+        found = (
+            table.frames.during(spark, ["at", "v"], intervals, whole)
+            .select("id", "at", "v")
+            .toArrow()
+            .to_pylist()
+        )
     expected = [
         (row["id"], row["at"].replace(tzinfo=None), told(row["v"]))
         for part in wanted

@@ -30,7 +30,7 @@ def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Res
     :raises aporia_provider.errors.AporiaError: if it cannot be read, or its columns do not fit any more.
     """
     table = desk.table(role)
-    changes = table.changes(seen.positions.get(role))
+    changes = table.log.changes(seen.positions.get(role))
     known = _fingerprint(desk, role, desk.subject.baseline.grids)
     if not changes.whole and seen.fingerprint != known:
         changes = Changes(_difference(seen.fingerprint, known), whole=True)
@@ -41,18 +41,18 @@ def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Res
 
 def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
     table, subject = desk.table(role), desk.subject
-    frame = table.frame(desk.spark)
+    frame = table.frames.all(desk.spark)
     types = table.check(frame, subject.schema)
     plan = fields_plan(table.dataset, subject.schema, types)
     intervals = _intervals(changes, subject.seconds)
-    rows = table.rows(desk.spark, plan.columns.values(), intervals, changes.untimed)
+    rows = table.frames.during(desk.spark, plan.columns.values(), intervals, changes.untimed)
     baseline = baseline_for(desk, role, plan, rows, anew=anew)
     if baseline.grids != subject.baseline.grids:
         changes = Changes(_with_bins(changes, subject.baseline, baseline), whole=True)
         if intervals is not None:
-            intervals, rows = None, table.rows(desk.spark, plan.columns.values())
+            intervals, rows = None, table.frames.during(desk.spark, plan.columns.values())
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
-    extent = table.extent(intervals)
+    extent = table.log.extent(intervals)
     outcomes = with_baseline(plan.outcomes, baseline.grids)
     states = table.profile(
         rows,
@@ -70,7 +70,7 @@ def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
         extent=extent,
         grids=_used(desk, role, baseline.grids),
         types=field_types(table.dataset, subject.schema, types),
-        notes=table.notes,
+        notes=table.log.notes,
     )
 
 

@@ -43,9 +43,9 @@ def baseline_for(desk: Desk, role: str, plan: DatasetPlan, rows: DataFrame, *, a
 
 def _made_from(desk: Desk, role: str) -> Baseline:
     table = desk.table(role)
-    frame = table.frame(desk.spark)
+    frame = table.frames.all(desk.spark)
     plan = fields_plan(table.dataset, desk.subject.schema, table.check(frame, desk.subject.schema))
-    return _made(desk, role, plan, plan.fields, table.rows(desk.spark, plan.columns.values()))
+    return _made(desk, role, plan, plan.fields, table.frames.during(desk.spark, plan.columns.values()))
 
 
 def _renewed(desk: Desk, role: str, plan: DatasetPlan, anew: bool) -> Baseline:
@@ -59,7 +59,7 @@ def _renewed(desk: Desk, role: str, plan: DatasetPlan, anew: bool) -> Baseline:
     fields = [field for field in plan.fields if any(_is_of(field, key) for key in old)]
     if not fields:
         return known
-    made = _made(desk, role, plan, fields, table.rows(desk.spark, plan.columns.values()))
+    made = _made(desk, role, plan, fields, table.frames.during(desk.spark, plan.columns.values()))
     replaced = [field for field in fields if field.key in made.grids]
     return known.without(key for key in known.grids if any(_is_of(field, key) for field in replaced)).joined(
         made

@@ -44,7 +44,9 @@ def sync_performance(desk: Desk, seen: Seen) -> Result | None:
     if not comparison.outcomes:
         return None
     now = Seen(comparison.fingerprint, desk.positions(SERVING, ACTUALS))
-    predicted, labelled = (desk.table(role).changes(seen.positions.get(role)) for role in (SERVING, ACTUALS))
+    predicted, labelled = (
+        desk.table(role).log.changes(seen.positions.get(role)) for role in (SERVING, ACTUALS)
+    )
     if seen.fingerprint != now.fingerprint and not predicted.whole:
         predicted = Changes("what is compared, or how, has changed", whole=True)
     reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
@@ -106,7 +108,7 @@ class _Comparison:
         intervals = whole_buckets(changes.intervals, 1)
         changed = self._rows(self._actuals, (), intervals, changes.untimed, version)
         predictions = self._rows(self._serving, ())
-        with self._serving.reading(), self._actuals.reading():
+        with self._serving.frames.reading(), self._actuals.frames.reading():
             return labelled_buckets(
                 predictions,
                 (serving.id_column, serving.timestamp_column),
@@ -134,13 +136,13 @@ class _Comparison:
         )
         added = {name: name for label in self._labels for name in (label, tied(label))}
         columns = {**self._plan.columns, **added}
-        with self._actuals.reading():
+        with self._actuals.frames.reading():
             plan = ProfilePlan(subject.period, (), self.outcomes)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {place: state for place, state in states.items() if place[1] != ROWS}
 
     def _known_labels(self, ids: IdRange | None) -> DataFrame:
-        rows = self._actuals.rows_with_ids(self._desk.spark, self._labels.values(), ids)
+        rows = self._actuals.frames.with_ids(self._desk.spark, self._labels.values(), ids)
         self._actuals.check(rows, self._desk.subject.schema)
         return rows
 
@@ -152,14 +154,14 @@ class _Comparison:
         untimed: bool = True,
         version: int | None = None,
     ) -> DataFrame:
-        rows = table.rows(self._desk.spark, columns, intervals, untimed, version)
+        rows = table.frames.during(self._desk.spark, columns, intervals, untimed, version)
         if version is None:
             table.check(rows, self._desk.subject.schema)
         return rows
 
     def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:
         """How many files and bytes hold what was read."""
-        found = self._serving.extent(intervals), self._actuals.extent_of_ids(ids)
+        found = self._serving.log.extent(intervals), self._actuals.log.extent_of_ids(ids)
         if found[0] is None or found[1] is None:
             return None
         return found[0][0] + found[1][0], found[0][1] + found[1][1]

@@ -153,13 +153,13 @@ class Desk:
 
     def positions(self, *roles: str) -> dict[str, Position]:
         """Where the tables of datasets are, for those that have a log."""
-        found = {role: self.table(role).position(self.subject.schema) for role in roles}
+        found = {role: self.table(role).log.position(self.subject.schema) for role in roles}
         return {role: position for role, position in found.items() if position is not None}
 
     def version_seen(self, role: str) -> int | None:
         """The version that a dataset's table turned out to have, if it was looked at."""
         table = self._tables.get(role)
-        return table.version_seen if table else None
+        return table.log.version_seen if table else None
 
     def __enter__(self) -> Self:
         return self
