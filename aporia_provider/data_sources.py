@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, SecretStr
+import pydantic
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.locations import location_fault, uri_of
-from aporia_provider.vocabulary import Name, Vocabulary, one_of
+from aporia_provider.vocabulary import Name, Vocabulary, explain, one_of
 
 HIDDEN = "***"
 
@@ -63,8 +64,12 @@ class DataSource(Vocabulary):
         return list(cls.model_fields)
 
 
-def _location(path: str) -> str:
-    if fault := location_fault(path):
+_STORED = {"stored": True}
+"""Context in which a data source is valid although its path has a fault."""
+
+
+def _location(path: str, info: ValidationInfo) -> str:
+    if info.context != _STORED and (fault := location_fault(path)):
         raise ValueError(fault)
     return path
 
@@ -87,8 +92,16 @@ class S3DataSource(DataSource):
 
     @property
     def uri(self) -> str:
-        """The path with its scheme, see :func:`aporia_provider.locations.uri_of`."""
-        return uri_of(self.object_path)
+        """
+        The path with its scheme, see :func:`aporia_provider.locations.uri_of`. A path whose form is not
+        supported is returned as it is: nothing may be read from another place than it names.
+        """
+        return self.object_path if self.path_fault else uri_of(self.object_path)
+
+    @property
+    def path_fault(self) -> str | None:
+        """Why no data can be read from the path, which only :func:`stored_data_source` leaves unchecked."""
+        return location_fault(self.object_path)
 
 
 class GlueDataSource(DataSource):
@@ -224,13 +237,33 @@ def data_source_from_wire(value: Any) -> DataSource:
 
     :raises aporia_provider.errors.ValidationError: for an unknown type or a wrong config, naming every fault.
     """
+    return _type_of(value)(**value["config"])
+
+
+def stored_data_source(value: Any) -> DataSource:
+    """
+    Read a data source that was registered before, in the form of the wire.
+
+    Its path is not checked, since earlier releases accepted other paths: it is checked when data is read, see
+    :func:`aporia_provider.engine.read.on_s3`.
+
+    :raises aporia_provider.errors.ValidationError: as :func:`data_source_from_wire`, but for the path.
+    """
+    source = _type_of(value)
+    try:
+        return source.model_validate(value["config"], context=_STORED)
+    except pydantic.ValidationError as error:
+        raise explain(error, source.__name__) from None
+
+
+def _type_of(value: Any) -> type[DataSource]:
     if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
         raise ValidationError('A data source is written {"type": …, "config": {…}}')
     source = DATA_SOURCES.get(str(value.get("type")))
     if source is None:
         known = ", ".join(DATA_SOURCES)
         raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {known}")
-    return source(**value["config"])
+    return source
 
 
 def as_data_source(value: DataSource | Mapping[str, Any]) -> DataSource:

@@ -13,6 +13,7 @@ from aporia_provider.backend.rows import find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import DatasetRow
 from aporia_provider.backend.text import check_json, check_rendered
+from aporia_provider.data_sources import stored_data_source
 from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
@@ -86,4 +87,5 @@ class Datasets(Scope):
 def connection_of(row: DatasetRow) -> DatasetConnection:
     """The dataset as it was connected, its secrets replaced by ``***``."""
     sync = {**row.registration["sync"], "enabled": row.enabled}
-    return DatasetConnection.from_wire({**row.registration, "sync": sync})
+    source = stored_data_source(row.registration["data_source"])
+    return DatasetConnection.from_wire({**row.registration, "data_source": source, "sync": sync})

@@ -82,15 +82,19 @@ def on_s3(source: DataSource) -> S3DataSource:
     """
     The source, if the engine can read it.
 
-    :raises aporia_provider.errors.ValidationError: if it is not on S3; it says what reading it would need.
+    :raises aporia_provider.errors.ValidationError: if it is neither on S3 nor on the disk.
     """
+    if fault := why_unread(source):
+        raise ValidationError(fault)
+    assert isinstance(source, S3DataSource)  # noqa: S101
+    return source
+
+
+def why_unread(source: DataSource) -> str | None:
+    """Why a data source cannot be read, and what to do instead; None if it can."""
     if isinstance(source, S3DataSource):
-        return source
-    raise ValidationError(why_unread(source))
-
-
-def why_unread(source: DataSource) -> str:
-    """What reading a source that is not on S3 would need, and what to do instead."""
+        fault = source.path_fault
+        return None if fault is None else f"The data source cannot be read: its object_path {fault}"
     needs = _NEEDS.get(source.type, "a connector")
     return (
         f"A data source of type {source.type!r} cannot be read here: it would need {needs}. "

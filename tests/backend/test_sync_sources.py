@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+from sqlalchemy import select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.data_sources import JDBCDataSource
+from aporia_provider.backend.inspection import preflight
+from aporia_provider.backend.tables import DatasetRow
+from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers
 from tests.backend.syncing import (
     MODEL,
     NOWHERE,
+    SCHEMA,
     VERSION,
     House,
     assert_equal_rows,
@@ -254,3 +259,53 @@ def test_on_s3(s3: S3, house: House) -> None:
     assert_synced(house)
     house.delta("serving").optimize.compact()
     assert not house.sync(engine=NOWHERE)["changed"]
+
+
+class TestPathsOfEarlierReleases:
+    """Paths that were accepted once, and are not any more."""
+
+    @pytest.fixture
+    def stored(self, house: House) -> Callable[[str, str], None]:
+        """Replaces the path of a connected dataset in the database."""
+
+        def store(role: str, path: str) -> None:
+            with house.registry.database.writing() as session:
+                row = session.scalars(select(DatasetRow).filter_by(role=role)).one()
+                source = row.registration["data_source"]
+                config = {**source["config"], "object_path": path}
+                row.registration = {**row.registration, "data_source": {**source, "config": config}}
+
+        return store
+
+    @pytest.mark.parametrize(
+        ("path", "told"),
+        [
+            ("gs://bucket/key", "has the scheme gs:"),
+            ("s3:/bucket/key", "has s3: without the two slashes"),
+            ("https://bucket.s3.amazonaws.com/key", "has the scheme https:"),
+            ("../key", "is a relative path"),
+            ("file://host/key", "names a host"),
+        ],
+    )
+    def test_they_are_loaded_and_not_read(
+        self, house: House, stored: Callable[[str, str], None], path: str, told: str
+    ) -> None:
+        house.connect("serving")
+        stored("serving", path)
+        (dataset,) = house.registry.get_datasets(MODEL, VERSION)
+        assert isinstance(dataset.data_source, S3DataSource)
+        assert (dataset.data_source.object_path, dataset.data_source.uri) == (path, path)
+        assert any(told in line for line in preflight(dataset, SCHEMA).problems)
+        with pytest.raises(ValidationError, match=f"its object_path {told}"):
+            house.sync()
+        assert house.status()["status"] == "failed"
+        with pytest.raises(ValidationError, match=f"object_path: {told}"):
+            house.connect("serving", path=path)
+
+    def test_the_other_datasets_are_synced(self, house: House, stored: Callable[[str, str], None]) -> None:
+        house.connect("training")
+        stored("training", "gs://bucket/key")
+        house.write("serving", spread(1, 2, 4))
+        house.connect("serving")
+        house.sync()
+        assert_synced(house)

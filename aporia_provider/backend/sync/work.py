@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval
 from aporia_provider.backend.sync.table import ConnectedTable
-from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.read import why_unread
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.changes import Position
 from aporia_provider.lake.credentials import AwsCredentials
@@ -47,7 +47,7 @@ class Subject:
     def readable(self) -> frozenset[str]:
         """Roles of the datasets that an engine can read; the others are no more than registered."""
         listed = self.datasets.items()
-        return frozenset(role for role, dataset in listed if isinstance(dataset.data_source, S3DataSource))
+        return frozenset(role for role, dataset in listed if why_unread(dataset.data_source) is None)
 
     @property
     def seconds(self) -> int:
