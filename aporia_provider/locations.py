@@ -10,6 +10,7 @@ _FORMS = "write s3://bucket/key, s3a://bucket/key, bucket/key, an absolute local
 _S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
 _LOCAL = re.compile(r"file:(?://localhost(?=/)|//)?", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/*", re.IGNORECASE)
+_WITHOUT_COLON = re.compile(r"(s3[an]?)//", re.IGNORECASE)
 _WINDOWS = re.compile(r"[a-z]:(?:[\\/]|$)|\\\\", re.IGNORECASE)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _ADVICE = {
@@ -47,15 +48,22 @@ def location_fault(path: str) -> str | None:
     path = path.strip()
     if is_template(path):
         return None
-    if "@" in path.partition("://")[2].partition("/")[0]:
-        return "holds a login before its '@'; give the keys with an AWS connection instead"
     if re.search(r"[\x00-\x1f\x7f]", path):
         return "holds a control character, such as a line break"
     if path.startswith("/"):
-        return None
+        return _local_fault(path)
     if match := _LOCAL.match(path):
-        return None if path[match.end() :].startswith("/") else "names a host: a local URI is file:///path"
+        return _local_fault(path[match.end() :], is_relative="//" not in match[0])
     return _other_fault(path)
+
+
+def _local_fault(path: str, *, is_relative: bool = False) -> str | None:
+    """The fault of a local path, given without its scheme."""
+    if not path.startswith("/"):
+        return f"is a relative path; {_FORMS}" if is_relative else "names a host: a local URI is file:///path"
+    if not path.strip("/"):
+        return "is the root of the disk: write the path of the folder that holds the data"
+    return None
 
 
 def _other_fault(path: str) -> str | None:
@@ -68,10 +76,18 @@ def _other_fault(path: str) -> str | None:
     scheme = _SCHEME.match(path)
     if found is None and scheme is not None:
         return _scheme_fault(scheme[1].lower())
-    bucket, _, key = _S3.sub("", path, count=1).partition("/")
+    if scheme := _WITHOUT_COLON.match(path):
+        return f"has no ':' after {scheme[1]}; did you mean {scheme[1]}://bucket/key?"
+    return _key_fault(*_S3.sub("", path, count=1).partition("/")[::2])
+
+
+def _key_fault(bucket: str, key: str) -> str | None:
+    if "@" in bucket:
+        return "holds a login before its '@'; give the keys with an AWS connection instead"
+    if not bucket:
+        return f"names no bucket; {_FORMS}"
     if not _BUCKET.fullmatch(bucket):
-        shown = "" if "@" in bucket else f" {bucket!r}"
-        return f"has no valid name of a bucket{shown}: these are of letters, digits, '.', '-' and '_'"
+        return f"has no valid name of a bucket {bucket!r}: these are of letters, digits, '.', '-' and '_'"
     if {".", ".."} & set(key.split("/")):
         return "has '.' or '..' as a part of its key: write the key itself"
     return None
