@@ -1,4 +1,4 @@
-"""What can be known of a data source without reading its data."""
+"""Facts about a data source that are found without reading its data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def inspect(
     more than what tells their types.
 
     :param source: The data source; on S3.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param nulls_of: Columns of the result whose nulls are to be counted.
     :raises aporia_provider.errors.AporiaError: if it cannot be read; ``ValidationError`` names every fault in

@@ -1,4 +1,4 @@
-"""Whether a dataset fits its version: everything that can be told, at once."""
+"""Checks of a dataset against its version, which report all problems at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Report(Findings):
     :param warnings: What may be meant that way.
     :param table_version: Version of the Delta table that was looked at.
     :param rows: Its rows, if known.
-    :param columns: Its columns after ``select_expr``, if they could be told.
+    :param columns: Its columns after ``select_expr``, if they are known.
     """
 
     table_version: int | None = None
@@ -58,7 +58,7 @@ def preflight(
 
     :param dataset: The dataset.
     :param schema: Schema of the version; without, only the columns that the dataset names are checked.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param check_rows: Read the data, too: ids that repeat, nulls, values that do not fit.
     :param others: Datasets that are connected to the version, whose types are compared.
@@ -132,7 +132,7 @@ def _unambiguous(facts: TableFacts) -> bool:
 
 
 def _with_rows(problems: list[str], found: Findings) -> list[str]:
-    """Add what the rows told, but for the nulls that the log had told already."""
+    """Add the problems found in rows, without those about nulls that were known from the log."""
     known = {match[1] for line in problems if (match := _NULLS.match(line))}
     fresh = (line for line in found.problems if not (match := _NULLS.match(line)) or match[1] not in known)
     return [*problems, *fresh]

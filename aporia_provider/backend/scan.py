@@ -30,7 +30,7 @@ def scan(
     :param dataset: The dataset.
     :param schema: Schema of the version, if known.
     :param columns: Names and types (Spark's JSON form) of the columns the data has.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :return: How many rows there are, and what is wrong with them.
     :raises aporia_provider.errors.AporiaError: if the data cannot be read.

@@ -1,4 +1,4 @@
-"""Whether data fits a version: everything that can be told from its columns and counts, at once."""
+"""Checks of the columns and counts of data against a version, which report all problems at once."""
 
 from __future__ import annotations
 

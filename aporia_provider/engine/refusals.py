@@ -166,7 +166,7 @@ def _first_line(text: str) -> str:
     # Apache Spark says first that a job failed, and last why.
     if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
         line = causes[-1]
-    # What reaches a Python function inside the engine is told at the end of its traceback.
+    # What reaches a Python function inside the engine is at the end of its traceback.
     elif "Python worker" in line and (raised := _RAISED.findall(text)):
         line = raised[-1]
     line = hide_secrets_in_url(line.strip())
@@ -176,7 +176,7 @@ def _first_line(text: str) -> str:
 
 
 def _cut(line: str) -> str:
-    """A line without its middle if it is long: the reason may be told at either end."""
+    """A line without its middle if it is long: the reason may be at either end."""
     if len(line) <= _LONGEST:
         return line
     half = (_LONGEST - 5) // 2

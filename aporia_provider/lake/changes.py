@@ -54,7 +54,7 @@ class Changes:
 
     :param reason: Why, in words.
     :param whole: Whether all of the table has to be taken for changed.
-    :param intervals: Times between which rows were added or removed, as half-open pairs of microseconds since
+    :param intervals: Times of the rows that were added or removed, as half-open pairs of microseconds since
         1970, UTC; they may overlap.
     :param untimed: Whether rows without a time were added or removed.
     :param removed: Whether rows may have been removed, not added only.

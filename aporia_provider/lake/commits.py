@@ -73,7 +73,7 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
     Read the commits after ``since`` up to ``until``, oldest first.
 
     :param uri: The table.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3.
     :param since: Last version that is known.
     :param until: Latest version.
     :raises LogExpiredError: if one of them is not in the log any more.

@@ -31,7 +31,7 @@ def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
     Of a local table it has links to everything else, of one on S3 nothing but the log.
 
     :param uri: The table.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3.
     :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
     """
     made = tempfile.TemporaryDirectory(prefix="aporia-log-")

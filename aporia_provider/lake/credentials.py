@@ -52,7 +52,7 @@ class AwsCredentials:
 
     @property
     def complete(self) -> bool:
-        """Whether a reader needs to look no further for whom to be."""
+        """Whether these are complete, so that a reader needs no others."""
         return self.anonymous or bool(self.access_key_id)
 
     def delta_options(self) -> dict[str, str]:

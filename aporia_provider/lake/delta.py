@@ -33,7 +33,7 @@ class DeltaLog:
     The log of a Delta table, opened at one version.
 
     :param uri: ``s3://bucket/key`` or ``file:///path``, as :attr:`S3DataSource.uri` gives it.
-    :param credentials: Whom to be on S3; without, what the environment says.
+    :param credentials: Credentials for S3; those of the environment without.
     :param version: Version to open; the latest without.
     :raises aporia_provider.errors.NotFoundError: if there is no table, or no bucket.
     :raises aporia_provider.errors.AuthenticationError: if S3 refuses; it names bucket, prefix and action.

@@ -1,4 +1,4 @@
-"""Why S3 or the Delta log could not be read, told so that somebody can act on it."""
+"""Reasons why S3 or a Delta log could not be read, and what to do about them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaE
     Ask S3 to list and to get below ``uri``, and tell what it refuses; ``None`` if it refuses nothing.
 
     :param uri: ``s3://bucket/key``.
-    :param credentials: Whom to be.
+    :param credentials: Credentials for S3.
     :param folder: Folder below ``uri`` to try, with its slash.
     """
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -121,7 +121,7 @@ def refusal(
     :param bucket: Bucket that was asked.
     :param prefix: Prefix or key that was asked for.
     :param action: What IAM calls the request.
-    :param credentials: Whom the request came from.
+    :param credentials: Credentials that the request was made with.
     """
     answer: Any = error.response
     code, status = str(answer["Error"].get("Code")), answer["ResponseMetadata"].get("HTTPStatusCode")

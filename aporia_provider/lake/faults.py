@@ -1,4 +1,4 @@
-"""What delta-rs says of a log that it cannot read, in words for those who own the table."""
+"""Faults of a Delta log that delta-rs reports, in words for the owners of the table."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class TableFiles:
 
     def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
         """
-        Between which ids those of the rows of some times are.
+        The range of the ids in the rows of some times.
 
         :return: None if that is not known, or the files have rows of other times as well.
         """

@@ -93,7 +93,7 @@ class _Comparison:
         return tuple(intervals), predicted.untimed or None in buckets
 
     def _labelled(self, changes: Changes) -> list[int | None] | None:
-        """Buckets of the predictions whose labels changed; None if that cannot be told any more."""
+        """Buckets of the predictions whose labels changed; None if they are not known any more."""
         found = self._labelled_at(None, changes)
         if not changes.removed:
             return found

@@ -34,7 +34,7 @@ class Run:
     :param scope: The environment and its database.
     :param model_id: The model.
     :param model_version: The version.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     """
 

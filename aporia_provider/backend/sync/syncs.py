@@ -50,7 +50,7 @@ class Syncs(Scope):
         :param model_version: The version.
         :param role: Role of the dataset. A sync of the serving dataset and one of the actuals both bring
             the performance of predictions up to date.
-        :param credentials: Whom to be on S3.
+        :param credentials: Credentials for S3; those of the environment without.
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
         :param full: Recompute everything, whatever the log says, and make the bins anew that were made from
             this dataset.

@@ -33,7 +33,7 @@ def bounds_mislead(spark: SparkSession, wanted: Wanted, read: Callable[[], DataF
     try:
         return not _agree(spark, wanted, wanted.place, doubtful, read())
     except PySparkException:
-        # What is wrong with the files is told by the read that comes next.
+        # The read that comes next reports what is wrong with the files.
         return True
 
 

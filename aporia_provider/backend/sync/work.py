@@ -114,7 +114,7 @@ class Desk:
     The tables of a version and one session of the engine, opened when first needed.
 
     :param subject: The version.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     """
 
