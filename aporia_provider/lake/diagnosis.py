@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -52,6 +53,8 @@ def explain(
     text = _COLOUR.sub("", str(error))
     if isinstance(error, (TableNotFoundError, FileNotFoundError)):
         return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
+    if uri.startswith("file://") and Path(local_path(uri)).is_file():
+        return ValidationError(f"{uri} is a file: write the folder of the Delta table, which has _delta_log")
     if _CONNECTION.search(text):
         return TransientError(
             f"{uri} could not be read: {_where(credentials)} does not answer ({_gist(text)})"

@@ -46,10 +46,14 @@ _FAULTS: tuple[tuple[str, str], ...] = (
         "its checkpoint is no whole Parquet file. If all commits are there, delete the checkpoint and "
         "_last_checkpoint; otherwise restore it",
     ),
-    (r"Invalid protocol action in the delta log: (.+)", r"its protocol is not valid (\1)"),
+    (
+        r"Invalid protocol action in the delta log: (.+)",
+        r"its protocol is not valid (\1). Write the table anew",
+    ),
     (
         r"(?:Json error|Malformed JSON)[: ]*(.*)",
-        r"an entry of it is no valid JSON, or not of the form of its kind (\1)",
+        r"an entry of it is no valid JSON, or not of the form of its kind (\1). "
+        "Restore its last commits from a backup, or write the table anew",
     ),
 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.errors import (
     AporiaError,
@@ -22,6 +23,23 @@ from aporia_provider.lake.diagnosis import refusal
 from tests.lake import logs
 
 KNOWN = AwsCredentials("AKIA", "planted-secret", "planted-token", "eu-west-1")
+
+
+def test_a_file_in_the_place_of_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "table.parquet"
+    file.write_bytes(b"PAR1")
+    with pytest.raises(
+        ValidationError, match=r"table.parquet is a file: write the folder of the Delta table"
+    ):
+        DeltaLog(file.as_uri())
+
+
+def test_a_commit_that_is_cut(tmp_path: Path) -> None:
+    write_deltalake(tmp_path, pa.table({"v": [1]}))
+    commit = tmp_path / "_delta_log" / f"{0:020}.json"
+    commit.write_bytes(commit.read_bytes()[:-80])
+    with pytest.raises(ValidationError, match=r"no valid JSON.*Restore its last commits"):
+        DeltaLog(tmp_path.as_uri()).files()
 
 
 def answer(code: str, status: int, message: str = "planted-secret planted-token") -> ClientError:
