@@ -158,7 +158,7 @@ SHAPES = {
         changed=lambda n, row: None if n < 4 else row,
         path="t/clone",
         on_spark=True,
-        refused="as that of a shallow clone does",
+        refused="is a shallow clone",
     ),
 }
 
