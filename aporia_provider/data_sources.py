@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import pydantic
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.locations import location_fault, uri_of
@@ -29,6 +30,36 @@ def hide_secrets_in_url(url: str) -> str:
     return _SECRET_IN_URL.sub(lambda match: (match[1] or match[3]) + HIDDEN, url)
 
 
+def _option_text(value: Any) -> Any:
+    """The value of an option as text, as PySpark's ``DataFrameReader.options`` writes it."""
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "item"):
+        # A number of numpy is an instance of no Python type that is tested here, or of several.
+        value = value.item()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (numbers.Integral, float)):
+        return str(value)
+    told = "leave the option out instead of None" if value is None else f"not {type(value).__name__}"
+    raise ValueError(f"an option is text, an integer, a float, or true or false; {told}")
+
+
+def _distinct_options(options: dict[str, str]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    for name in options:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(f"{other!r} and {name!r} are one option, since Spark ignores case: give one")
+    return options
+
+
+ReadOptions = Annotated[
+    dict[str, Annotated[str, BeforeValidator(_option_text, json_schema_input_type=str | bool | int | float)]],
+    AfterValidator(_distinct_options),
+]
+
+
 class DataSource(Vocabulary):
     """
     Base of all data sources.
@@ -36,7 +67,8 @@ class DataSource(Vocabulary):
     :param sample_size: Fraction of the rows to read, above 0 and up to 1.
     :param select_expr: Spark SQL expressions; each becomes a column of the dataset. ``["*", "a + b AS c"]``
         keeps the columns there are.
-    :param read_options: Options of the Spark reader.
+    :param read_options: Options of the Spark reader. Integers, floats and booleans are accepted as PySpark
+        accepts them, and kept as the text that PySpark makes of them: ``True`` and ``"true"`` are the same.
     """
 
     type: ClassVar[str]
@@ -44,7 +76,7 @@ class DataSource(Vocabulary):
 
     sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1.0
     select_expr: list[Name] | None = None
-    read_options: dict[str, str] | None = None
+    read_options: ReadOptions | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """``{"type": …, "config": …}`` with secrets in clear, as the protocol sends them."""

@@ -6,6 +6,7 @@ import json
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,6 +175,46 @@ def test_secrets_show_on_the_wire_only(source: DataSource) -> None:
     assert not [text for text in shown if PLANTED in text]
     assert all("***" in text for text in shown)
     assert PLANTED in json.dumps(dataset.to_wire("prod"))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("3", "3"), (3, "3"), (-7, "-7"), (True, "true"), (False, "false"), (0.5, "0.5"), (1.0, "1.0"),
+        ("True", "True"), ("", ""), (np.int64(3), "3"), (np.bool_(True), "true"), (np.float64(0.1), "0.1"),
+    ],
+)  # fmt: skip
+def test_options_are_kept_as_the_text_that_spark_makes_of_them(given: Any, kept: str) -> None:
+    from pyspark.sql.utils import to_str
+
+    source = S3DataSource(object_path="b/k", object_format="csv", read_options={"option": given})
+    assert source.read_options == {"option": kept}
+    if not isinstance(given, np.generic):
+        assert to_str(given) == kept
+    assert source == S3DataSource(object_path="b/k", object_format="csv", read_options={"option": kept})
+    assert data_source_from_wire(source.to_wire()) == source
+    assert source.serialize()["config"]["read_options"] == {"option": kept}
+
+
+def test_what_is_no_option_of_spark_is_named() -> None:
+    wrong = {"none": None, "list": [PLANTED], "object": {"a": PLANTED}, "bytes": PLANTED.encode(), "good": 1}
+    with pytest.raises(ValidationError) as failure:
+        S3DataSource(object_path="b/k", object_format="csv", read_options=wrong)
+    says = "an option is text, an integer, a float, or true or false"
+    assert failure.value.problems == [
+        f"read_options.none: {says}; leave the option out instead of None",
+        f"read_options.list: {says}; not list",
+        f"read_options.object: {says}; not dict",
+        f"read_options.bytes: {says}; not bytes",
+    ]
+    assert PLANTED not in str(failure.value)
+    with pytest.raises(ValidationError, match="'header' and 'Header' are one option"):
+        S3DataSource(object_path="b/k", object_format="csv", read_options={"header": True, "Header": False})
+
+
+def test_a_secret_option_that_is_a_number_is_hidden() -> None:
+    source = JDBCDataSource(url="u", query="q", read_options={"password": 4711, "fetchsize": 10})
+    assert source.serialize()["config"]["read_options"] == {"password": "***", "fetchsize": "10"}
 
 
 def test_a_fault_does_not_echo_a_secret() -> None:

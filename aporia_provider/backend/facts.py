@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,11 +72,12 @@ def inspect(
     source = on_s3(source)
     if faults := check_select_expr(source.select_expr or []):
         raise ValidationError("Some expressions are not allowed", problems=faults)
+    version = version_wanted(source)
     if source.object_format != "delta":
         return TableFacts(source.uri, _analyse(source, credentials, engine))
     if is_embedded(engine) and (fault := key_fault(source)):
         raise ValidationError(fault)
-    log = DeltaLog(source.uri, credentials, version=version_wanted(source))
+    log = DeltaLog(source.uri, credentials, version=version)
     origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
     wanted = {name: origins[name] for name in nulls_of if name in origins}
     files = log.files(sorted(set(wanted.values())))
@@ -132,12 +134,20 @@ def version_wanted(source: S3DataSource) -> int | None:
     """
     The version that the options of a Delta table name, if they do.
 
-    :raises aporia_provider.errors.ValidationError: if they name it in a way that cannot be traced.
+    :raises aporia_provider.errors.ValidationError: if they name it in a way that cannot be traced, or the
+        source is no Delta table.
     """
-    options = {key.lower(): value for key, value in (source.read_options or {}).items()}
+    options = {key.lower(): (key, value) for key, value in (source.read_options or {}).items()}
+    named = [options[name] for name in ("versionasof", "timestampasof") if name in options]
+    if named and source.object_format != "delta":
+        told = " and ".join(key for key, _ in named)
+        raise ValidationError(
+            f"{told} in read_options is for Delta tables, but {source.uri} has object_format "
+            f"{source.object_format!r}, whose reader would ignore it"
+        )
     if "timestampasof" in options:
         raise ValidationError("timestampAsOf cannot be traced in the log; name the version with versionAsOf")
-    version = options.get("versionasof")
-    if version is not None and not version.isdigit():
+    _, version = options.get("versionasof", ("", None))
+    if version is not None and not re.fullmatch("[0-9]+", version):
         raise ValidationError(f"versionAsOf is {version!r}, which is no version of a Delta table")
     return None if version is None else int(version)

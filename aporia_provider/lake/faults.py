@@ -29,6 +29,10 @@ _FAULTS: tuple[tuple[str, str], ...] = (
         "commits between others are missing. Restore them, or write the table anew",
     ),
     (
+        r"LogSegment end version (\d+) not the same as the specified end version (\d+)",
+        r"the table has no version \2; its latest is \1",
+    ),
+    (
         r"No table metadata or protocol found",
         "no commit or checkpoint in it holds the schema. Restore its first commits or its last checkpoint, "
         "or write the table anew",

@@ -99,12 +99,33 @@ class TestInspect:
     def test_a_version_by_its_number(self, tmp_path: Path) -> None:
         write_deltalake(tmp_path, GOOD)
         write_deltalake(tmp_path, GOOD, mode="append")
-        old = inspect(source(tmp_path, read_options={"versionAsOf": "0"}))
-        assert (old.version, old.rows) == (0, 3)
-        with pytest.raises(ValidationError, match="no version"):
-            inspect(source(tmp_path, read_options={"versionAsOf": "latest"}))
+        for wanted in ("0", 0):
+            old = inspect(source(tmp_path, read_options={"versionAsOf": wanted}))
+            assert (old.version, old.rows) == (0, 3)
+        for wrong in ("latest", True, 1.0, -1, "²"):
+            with pytest.raises(ValidationError, match="no version"):
+                inspect(source(tmp_path, read_options={"versionAsOf": wrong}))
+        with pytest.raises(ValidationError, match="the table has no version 7; its latest is 1"):
+            inspect(source(tmp_path, read_options={"versionAsOf": 7}))
         with pytest.raises(ValidationError, match="versionAsOf"):
             inspect(source(tmp_path, read_options={"timestampAsOf": "2024-01-01"}))
+
+    def test_the_columns_are_those_of_the_version(self, tmp_path: Path) -> None:
+        write_deltalake(tmp_path, GOOD)
+        later = pa.table({"id": ["d"], "later": [1]})
+        write_deltalake(tmp_path, later, mode="overwrite", schema_mode="overwrite")
+        pinned = {"versionasof": 0}
+        expected = ("id", "at", "x", "v", "y")
+        assert tuple(name for name, _ in inspect(source(tmp_path, read_options=pinned)).columns) == expected
+        analysed = inspect(source(tmp_path, read_options=pinned, select_expr=["*"]))
+        assert tuple(name for name, _ in analysed.columns) == expected
+        assert (analysed.version, analysed.rows) == (0, 3)
+
+    @pytest.mark.usefixtures("no_engine")
+    @pytest.mark.parametrize("option", ["versionAsOf", "timestampAsOf"])
+    def test_files_without_a_log_have_no_versions(self, tmp_path: Path, option: str) -> None:
+        with pytest.raises(ValidationError, match=f"{option} in read_options is for Delta tables"):
+            inspect(source(tmp_path, "csv", read_options={"header": True, option: 0}))
 
     @pytest.mark.usefixtures("no_engine")
     def test_faulty_expressions_never_reach_an_engine(self, tmp_path: Path) -> None:

@@ -166,19 +166,26 @@ class TestSources:
         assert house.stored() == first
         house.check()
 
-    def test_a_version_that_was_asked_for(self, house: House) -> None:
-        house.connect("serving", read_options={"versionAsOf": "0"})
+    @pytest.mark.parametrize("version", ["0", 0])
+    def test_a_version_that_was_asked_for(self, house: House, version: Any) -> None:
+        house.connect("serving", read_options={"versionAsOf": version})
         for day in (1, 2):
             house.write("serving", spread(day, day, 4))
         status = house.sync()
         assert (status["rows"], status["table_version"], status["lag"]) == (4, 0, 0)
         assert not house.sync(engine=NOWHERE)["changed"]
 
+    def test_a_version_of_files_without_a_log_is_refused(self, house: House) -> None:
+        options = {"header": True, "versionAsOf": 3}
+        house.connect("serving", path="/nowhere", format="csv", read_options=options)
+        with pytest.raises(ValidationError, match="versionAsOf in read_options is for Delta tables"):
+            house.sync(engine=NOWHERE)
+
     @pytest.mark.parametrize("object_format", ["parquet", "csv", "json"])
     def test_files_without_a_log(self, house: House, object_format: str) -> None:
         folder = house.folder / "files"
         folder.mkdir()
-        options = {"header": "true", "inferSchema": "true"} if object_format == "csv" else None
+        options = {"header": True, "inferSchema": True} if object_format == "csv" else None
         # Text has no types: JSON tells times and CSV booleans as text.
         casts = ["id", "cast(at AS timestamp) AS at", "age", "city", "cast(vip AS boolean) AS vip", "score"]
         house.connect(

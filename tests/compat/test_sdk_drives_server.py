@@ -11,9 +11,21 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.client import AporiaClient
+from aporia_provider.data_sources import S3DataSource
 from tests.compat.conftest import DriveSdk
-from tests.compat.scenario import EVERYTHING, IDS, MODEL, OTHER_SOURCES, VERSION
+from tests.compat.scenario import (
+    COLUMNS,
+    EVERYTHING,
+    IDS,
+    MODEL,
+    OTHER_SOURCES,
+    SMALL_VERSION,
+    VERSION,
+    Step,
+    source,
+)
 from tests.servers import free_port, process
 
 COMMAND = [sys.executable, "-m", "aporia_provider.cli"]
@@ -90,6 +102,47 @@ def the_server_holds_what_the_sdk_sent(client: AporiaClient) -> None:
     assert client.get_model_tags(MODEL) == {"team": "risk"}
     for role in ("training", "testing", "serving", "actuals"):
         assert isinstance(client.get_dataset_sync_status(*IDS.values(), role), dict)
+
+
+OPTIONS = {"versionAsOf": 3, "header": True, "samplingRatio": 0.5, "escape": "true"}
+AS_TEXT = {"versionAsOf": "3", "header": "true", "samplingRatio": "0.5", "escape": "true"}
+
+
+def test_options_of_any_type_are_one_dataset(
+    served: tuple[str, str], database_url: str, drive_sdk: DriveSdk
+) -> None:
+    url, token = served
+    ids = {"model_id": "m", "model_version": "v1"}
+
+    def connected(options: Any) -> Step:
+        return Step("connect_serving", {**ids, **COLUMNS, "data_source": s3_source(read_options=options)})
+
+    steps = [
+        Step("create_model", {"model_id": "m", "name": "M"}),
+        Step("create_model_version", {**ids, **SMALL_VERSION}),
+        *(connected(options) for options in (OPTIONS, AS_TEXT, OPTIONS)),
+        connected({**OPTIONS, "header": False}),
+        connected({"header": None}),
+        connected({"header": {"nested": 1}}),
+    ]
+    report = drive_sdk(url, token, steps)
+    assert [entry["error"] for entry in report[:5]] == [None] * 5
+    differs, none, nested = (entry["error"] for entry in report[5:])
+    assert "read_options.header: 'true' is registered, 'false' was given" in differs
+    assert "read_options.header: an option is text, an integer, a float, or true or false" in none
+    assert "read_options.header" in nested
+    with EmbeddedRegistry(database_url, "prod") as registry:
+        (dataset,) = registry.get_datasets("m", "v1")
+    assert dataset.data_source.read_options == AS_TEXT
+    with AporiaClient(url, token, "prod") as client:
+        for options in (OPTIONS, AS_TEXT):
+            source = S3DataSource(object_path="bucket/key", object_format="delta", read_options=options)
+            made = client.connect_dataset("serving", "m", "v1", data_source=source, **COLUMNS)
+            assert made["status"] == "unchanged"
+
+
+def s3_source(**arguments: Any) -> dict[str, Any]:
+    return source("S3DataSource", object_path="bucket/key", object_format="delta", **arguments)
 
 
 def test_the_sdk_is_told_what_is_wrong(served: tuple[str, str], drive_sdk: DriveSdk) -> None:

@@ -36,9 +36,10 @@ class DatasetLog:
     @cached_property
     def delta(self) -> DeltaLog | None:
         """The log at the version that the table has now, or that the data source names; None without one."""
+        version = version_wanted(self._source)
         if self._source.object_format != "delta":
             return None
-        return DeltaLog(self._source.uri, self._credentials, version=version_wanted(self._source))
+        return DeltaLog(self._source.uri, self._credentials, version=version)
 
     @property
     def version_seen(self) -> int | None:
