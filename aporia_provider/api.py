@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack, get_args
 
+from aporia_provider.choices import choice
 from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metrics import MetricsQuery
@@ -12,9 +13,15 @@ from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 
 IfExists = Literal["match", "skip", "fail"]
+IF_EXISTS: tuple[str, ...] = get_args(IfExists)
 Status = Literal["created", "unchanged", "skipped"]
 AggregationPeriod = Literal["hourly", "daily"]
 Role = Literal["training", "testing", "serving", "actuals"]
+
+PRODUCT = "airflow-provider-aporia"
+"""What a server of ours calls itself."""
+ENVIRONMENT_PATH = "/v1/environment"
+"""Path, outside of the protocol, at which a server of ours tells the environment that a token is for."""
 
 
 class Registered(TypedDict):
@@ -203,6 +210,15 @@ def settle(subject: str, registered_id: str, found: Sequence[str] | None, if_exi
     if if_exists == "skip":
         return {"id": registered_id, "status": "skipped"}
     raise ConflictError(f"{subject} is registered with something different", differences=found, status=409)
+
+
+def check_if_exists(if_exists: str) -> None:
+    """
+    Refuse what is no choice of ``if_exists``, before anything is registered.
+
+    :raises aporia_provider.errors.ValidationError: naming the nearest choice.
+    """
+    choice("if_exists", if_exists, IF_EXISTS)
 
 
 def _shown(value: Any) -> str:

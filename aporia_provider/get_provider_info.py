@@ -7,8 +7,11 @@ from typing import Any
 _CONNECTION_FIELDS = {
     "environment": {
         "label": "Environment",
-        "description": "Environment whose models are read and written, for instance prod.",
-        "schema": {"type": ["string", "null"], "default": "default"},
+        "description": (
+            "Leave it empty: our server tells which environment the token is for, and the embedded backend "
+            "takes [aporia] environment. Other servers do not tell it, so name it for them."
+        ),
+        "schema": {"type": ["string", "null"], "default": None},
     },
     "timeout": {
         "label": "Timeout",
@@ -35,7 +38,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "",
     },
     "environment": {
-        "description": "Environment of the embedded backend when no connection says another.",
+        "description": (
+            "Environment of the embedded backend, and of servers that do not tell theirs, if the connection "
+            "names none."
+        ),
         "version_added": "0.1.0",
         "type": "string",
         "example": "prod",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+from aporia_provider.api import ENVIRONMENT_PATH
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -35,6 +37,7 @@ class Answer:
 
 DROP = Answer(act="drop")
 HANG = Answer(act="hang")
+NOT_THERE = Answer(404, {"error": {"message": "Not Found", "detail": "Not Found"}})
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class Recorded:
 
 
 class RecordingServer(ThreadingHTTPServer):
-    """Answers from its script in order, then with ``otherwise``."""
+    """
+    Answers from its script in order, then with ``otherwise``; the question for the environment of the token
+    is neither scripted nor recorded with the others: like any path outside of the protocol, it is not there.
+    """
 
     daemon_threads = True
 
@@ -60,7 +66,9 @@ class RecordingServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list[Answer] = []
         self.otherwise = Answer()
+        self.environment = NOT_THERE
         self.recorded: list[Recorded] = []
+        self.asked_environment: list[Recorded] = []
         self.over = threading.Event()
 
     @property
@@ -75,9 +83,15 @@ class RecordingServer(ThreadingHTTPServer):
     def answer(self, *script: Answer) -> None:
         """Forget what was recorded, and answer in this way from now on."""
         self.recorded.clear()
+        self.asked_environment.clear()
+        self.environment = NOT_THERE
         self.script[:] = script
 
-    def next_answer(self) -> Answer:
+    def answer_to(self, request: Recorded) -> Answer:
+        if request.path.endswith(ENVIRONMENT_PATH):
+            self.asked_environment.append(request)
+            return self.environment
+        self.recorded.append(request)
         return self.script.pop(0) if self.script else self.otherwise
 
 
@@ -87,8 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.recorded.append(Recorded(self.command, self.path, dict(self.headers), content))
-        answer = self.server.next_answer()
+        request = Recorded(self.command, self.path, dict(self.headers), content)
+        answer = self.server.answer_to(request)
         if answer.act in ("reply", "slow"):
             self.server.over.wait(2 if answer.act == "slow" else 0)
             self._reply(answer)

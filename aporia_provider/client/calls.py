@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from aporia_provider.api import AggregationPeriod, IfExists, Registered, Role, Version
+from aporia_provider.api import AggregationPeriod, IfExists, Registered, Role, Version, check_if_exists
+from aporia_provider.choices import flag
+from aporia_provider.client.environment import Environment
 from aporia_provider.client.exchange import Call, Request, segment
 from aporia_provider.client.redaction import secrets_between
 from aporia_provider.client.replies import explanation, lines
@@ -36,8 +38,28 @@ class Calls:
     :param environment: The environment that datasets are connected in.
     """
 
-    def __init__(self, environment: str) -> None:
+    def __init__(self, environment: Environment) -> None:
         self._environment = environment
+
+    def resolve_environment(self) -> Call[str]:
+        """
+        The environment that all calls read and write; a server of ours is asked for it once.
+
+        Every call does so before its first request.
+
+        :raises aporia_provider.errors.AuthenticationError: if the token is for another environment than the
+            one that was named.
+        """
+        return (yield from self._environment.resolved())
+
+    def identify_server(self) -> Call[str]:
+        """
+        Find out what answers, and say so in a few words, with the environment.
+
+        :raises aporia_provider.errors.AporiaError: if it is no server of the protocol, or the token is not
+            accepted.
+        """
+        return (yield from self._environment.identified())
 
     def create_model(
         self,
@@ -60,6 +82,7 @@ class Calls:
 
         :raises aporia_provider.errors.ConflictError: if the server says how the registered one differs.
         """
+        check_if_exists(if_exists)
         model = Model(
             id=model_id,
             name=name,
@@ -90,6 +113,7 @@ class Calls:
 
         :raises aporia_provider.errors.ConflictError: if it differs.
         """
+        check_if_exists(if_exists)
         subject = f"Version {model_version!r} of model {model_id!r}"
         path = f"{_model(model_id)}/versions"
         body = schema.to_wire(_named(model_version))
@@ -133,6 +157,7 @@ class Calls:
         :raises aporia_provider.errors.ConflictError: if another dataset is connected in this role, or the
             server does not show whether it is the same.
         """
+        check_if_exists(if_exists)
         connection = DatasetConnection(role=role, **dataset)
         source = connection.data_source
         subject = f"Dataset {role} of version {model_version!r} of model {model_id!r}"
@@ -140,7 +165,7 @@ class Calls:
             f"Connecting dataset {role} of version {model_version!r} of model {model_id!r}",
             "POST",
             f"{_model_version(model_id, model_version)}/datasets",
-            connection.to_wire(self._environment),
+            connection.to_wire(self._environment.required()),
             timeout=DATASET_TIMEOUT,
             secrets=tuple(secrets_between(source.to_wire(), source.serialize())),
         )
@@ -155,7 +180,7 @@ class Calls:
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
         """Turn the syncs of all datasets of a version on or off."""
         # The protocol writes the flag as Python does: True, False.
-        path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={bool(enabled)}"
+        path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={flag('enabled', enabled)}"
         doing = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
         (yield Request(doing, "POST", path, {})).accepted()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aporia_provider.client.calls import Calls
+from aporia_provider.client.environment import Environment
 from aporia_provider.client.exchange import Reply, Request
 from aporia_provider.client.redaction import redacted
 from aporia_provider.client.replies import parse, seconds_to_wait
@@ -17,13 +19,19 @@ if TYPE_CHECKING:
     import httpx2
 
 
+_PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+"""How the versions of OpenSSL call bytes that are no TLS, such as a reply of plain HTTP to a handshake."""
+
+
 class Connection:
     """
     What a client knows of its server, whichever way it waits for it.
 
     :param base_url: ``http://`` or ``https://``, host, and port and path if there are any.
     :param token: Token of the environment.
-    :param environment: The environment that all calls read and write.
+    :param environment: The environment that all calls read and write; None for the one of the token. A server
+        of ours is asked before the first call, which fails if the token is for another environment.
+    :param default_environment: The environment if none is given and the server does not tell one.
     :param timeout: Seconds without progress after which a request counts as lost.
     :param verify_ssl: Whether the server has to show a certificate that is trusted.
     :param retries: How transient failures are retried.
@@ -34,19 +42,20 @@ class Connection:
         self,
         base_url: str,
         token: str,
-        environment: str,
+        environment: str | None = None,
         *,
+        default_environment: str = "default",
         timeout: float = 30.0,
         verify_ssl: bool = True,
         retries: Retries | None = None,
     ) -> None:
-        if not environment.strip():
+        if not (environment is None or environment.strip()) or not default_environment.strip():
             raise ValidationError("The environment is empty")
         self.base_url = _checked_url(base_url)
-        self.environment = environment
+        self._environment = Environment(self.base_url, environment, default_environment)
         self._token = _checked_token(token)
         self._timeout = timeout
-        self.calls = Calls(environment)
+        self.calls = Calls(self._environment)
         self.retries = retries or Retries()
         # The list of trusted certificates takes 40 ms to load. Without TLS, and without redirects that could
         # lead to it, nobody asks for it.
@@ -58,16 +67,17 @@ class Connection:
         }
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r}, environment={self.environment!r})"
+        return f"{type(self).__name__}(base_url={self.base_url!r}, environment={self._environment.name!r})"
 
     def _headers(self) -> dict[str, str]:
         from aporia_provider import __version__
+        from aporia_provider.api import PRODUCT
 
         return {
             "Authorization": f"Bearer {self._token}",
             "Content-Type": "application/json",
             "Accept": "application/json",
-            "User-Agent": f"airflow-provider-aporia/{__version__}",
+            "User-Agent": f"{PRODUCT}/{__version__}",
         }
 
     def sent(self, request: Request) -> dict[str, Any]:
@@ -105,6 +115,11 @@ class Connection:
         import httpx2
 
         told = f"{self.base_url}: {type(error).__name__}: {error}".rstrip(": ")
+        if isinstance(error, httpx2.ConnectError) and _ssl_reason(error) in _PLAIN:
+            # Not tried again: it would answer the same.
+            plain = self.base_url.replace("https:", "http:", 1)
+            told = f"{self.base_url} does not answer with TLS. If the server speaks plain HTTP, write {plain}"
+            raise AporiaError(f"{request.doing} failed: {told} ({request.method} {request.path})") from None
         text = self._without_secrets(request, told)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
             raise AporiaError(f"{request.doing} failed: {text} ({request.method} {request.path})") from None
@@ -142,7 +157,16 @@ def _is_permanent(error: BaseException) -> bool:
 
     if isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol)):
         return True
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def _ssl_reason(error: BaseException) -> str | None:
+    found = (cause.reason for cause in _causes(error) if isinstance(cause, ssl.SSLError))
+    return next(found, None)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+    while cause is not None:
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return cause is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
@@ -23,6 +24,7 @@ T = TypeVar("T")
 def _sync(call: Callable[Concatenate[Calls, P], Call[T]]) -> Callable[Concatenate[AporiaClient, P], T]:
     @functools.wraps(call)
     def method(self: AporiaClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self.resolve_environment()
         return self._carry_out(call(self.calls, *args, **kwargs))
 
     return method
@@ -33,6 +35,7 @@ def _async(
 ) -> Callable[Concatenate[AsyncAporiaClient, P], Coroutine[Any, Any, T]]:
     @functools.wraps(call)
     async def method(self: AsyncAporiaClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        await self.resolve_environment()
         return await self._carry_out(call(self.calls, *args, **kwargs))
 
     return method
@@ -59,6 +62,21 @@ class AporiaClient(Connection):
     set_feature_importance = _sync(Calls.set_feature_importance)
     create_monitor = _sync(Calls.create_monitor)
     delete_monitor = _sync(Calls.delete_monitor)
+    identify_server = _sync(Calls.identify_server)
+
+    @property
+    def environment(self) -> str:
+        """The environment that all calls read and write; asks the server unless it was asked before."""
+        return self.resolve_environment()
+
+    def resolve_environment(self) -> str:
+        """See :meth:`~aporia_provider.client.calls.Calls.resolve_environment`."""
+        with self._asking:
+            return self._carry_out(self.calls.resolve_environment())
+
+    @functools.cached_property
+    def _asking(self) -> threading.Lock:
+        return threading.Lock()
 
     @functools.cached_property
     def _http(self) -> Any:
@@ -120,6 +138,25 @@ class AsyncAporiaClient(Connection):
     set_feature_importance = _async(Calls.set_feature_importance)
     create_monitor = _async(Calls.create_monitor)
     delete_monitor = _async(Calls.delete_monitor)
+    identify_server = _async(Calls.identify_server)
+
+    @property
+    def environment(self) -> str:
+        """
+        The environment that all calls read and write.
+
+        :raises aporia_provider.errors.AporiaError: before the first call, if none was given.
+        """
+        return self._environment.required()
+
+    async def resolve_environment(self) -> str:
+        """See :meth:`~aporia_provider.client.calls.Calls.resolve_environment`."""
+        async with self._asking:
+            return await self._carry_out(self.calls.resolve_environment())
+
+    @functools.cached_property
+    def _asking(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     @functools.cached_property
     def _http(self) -> Any:

@@ -58,6 +58,13 @@ def lines(body: Any, key: str) -> list[str]:
     return [text for text in map(_line, items[:_MOST_LINES]) if text]
 
 
+def kind_of_body(body: Any, *, is_json: bool) -> str:
+    """What a body is, for a message on one that was not expected."""
+    if is_json:
+        return "JSON of another form"
+    return _visible(body) if body and "<" in body else ("plain text" if body else "no body")
+
+
 def _texts(body: Any) -> Iterator[Any]:
     if isinstance(body, str):
         yield _visible(body)
@@ -107,6 +114,8 @@ def _one_line(text: Any) -> str:
 def _visible(page: str) -> str:
     if "<" not in page:
         return page
+    if page.lstrip().startswith("<?xml"):
+        return "an XML document"
     title = re.search(r"<title[^>]*>(.*?)</title", page, re.DOTALL | re.IGNORECASE)
     return f"an HTML page titled {' '.join(title[1].split())!r}" if title else "an HTML page"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from aporia_provider import settings
+from aporia_provider.choices import check_keys, flag
 from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
 
 if TYPE_CHECKING:
@@ -19,18 +22,24 @@ if TYPE_CHECKING:
     from aporia_provider.client import AporiaClient, AsyncAporiaClient
 
 
+_EXTRA = ("environment", "timeout", "verify_ssl")
+
+
 @dataclass(frozen=True)
 class _Server:
-    """What a connection says; no server URL means the embedded backend."""
+    """
+    What a connection says; no server URL means the embedded backend.
+
+    :param environment: The environment of the embedded backend, and of a server that does not tell its own.
+    :param named: The environment that the connection names, if it does.
+    """
 
     url: str | None
     token: str = field(repr=False)
     environment: str
+    named: str | None = None
     timeout: float = 30
     verify_ssl: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.url or 'the embedded backend'}, environment {self.environment!r}"
 
 
 class AporiaHook(BaseHook):
@@ -39,7 +48,12 @@ class AporiaHook(BaseHook):
 
     :param aporia_conn_id: Airflow connection of type ``aporia``: server URL in ``host``, token in
         ``password``, ``environment``, ``timeout`` (seconds) and ``verify_ssl`` in ``extra``. If there is no
-        connection ``aporia_default``, or the connection has no host, the embedded backend answers.
+        connection ``aporia_default``, or the connection has no host, the embedded backend answers. A host
+        without a scheme is reached with ``https``.
+
+    A server of ours is asked for the environment of the token before the first call. If the connection names
+    another one, every call fails with :class:`~aporia_provider.errors.AuthenticationError`. Other servers do
+    not tell it: for them it is the one that the connection names, or ``[aporia] environment``.
     """
 
     conn_name_attr = "aporia_conn_id"
@@ -72,14 +86,11 @@ class AporiaHook(BaseHook):
         return self._server().url
 
     def test_connection(self) -> tuple[bool, str]:
-        """Reach the API with the token and say what answered."""
+        """Reach the API with the token; say what answered, and which environment it reads and writes."""
         try:
-            server = self._server()
-            with self._open(server) as api:
-                _probe(api)
+            return True, f"Reached {_reached(self._server())}"
         except AporiaError as error:
             return False, error.message
-        return True, f"Reached {server}"
 
     def _server(self) -> _Server:
         try:
@@ -97,9 +108,7 @@ class AporiaHook(BaseHook):
 
     def _open(self, server: _Server) -> AporiaClient | EmbeddedRegistry:
         if server.url is None:
-            from aporia_provider.backend.embedded import EmbeddedRegistry
-
-            return EmbeddedRegistry(settings.database_url(), server.environment)
+            return _embedded(server)
         from aporia_provider.client import AporiaClient
 
         return AporiaClient(server.url, server.token, **_options(server))
@@ -114,16 +123,28 @@ class AporiaHook(BaseHook):
         return AsyncAporiaClient(server.url, server.token, **_options(server))
 
 
-def _probe(api: Any) -> None:
-    try:
-        api.get_model_tags("connection-test")
-    except NotFoundError:
-        return
+def _embedded(server: _Server) -> EmbeddedRegistry:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    return EmbeddedRegistry(settings.database_url(), server.environment)
+
+
+def _reached(server: _Server) -> str:
+    if server.url is None:
+        with _embedded(server) as registry, contextlib.suppress(NotFoundError):
+            registry.get_model_tags("connection-test")
+        return f"the embedded backend, environment {server.environment!r}"
+    from aporia_provider.client import AporiaClient, Retries
+
+    # Somebody waits for the answer, and can ask again.
+    with AporiaClient(server.url, server.token, retries=Retries(1), **_options(server)) as client:
+        return f"{server.url}: {client.identify_server()}"
 
 
 def _options(server: _Server) -> dict[str, Any]:
     return {
-        "environment": server.environment,
+        "environment": server.named,
+        "default_environment": server.environment,
         "timeout": server.timeout,
         "verify_ssl": server.verify_ssl,
     }
@@ -131,17 +152,20 @@ def _options(server: _Server) -> dict[str, Any]:
 
 def _read(connection: Connection) -> _Server:
     extra = connection.extra_dejson
-    environment = str(extra.get("environment") or settings.environment())
+    check_keys(f"extra of connection {connection.conn_id!r}", extra, _EXTRA)
+    named = str(extra.get("environment") or "").strip() or None
+    environment = named or settings.environment()
     if not connection.host:
-        return _Server(None, "", environment)
+        return _Server(None, "", environment, named)
     if not connection.password:
         raise ValidationError(f"Connection {connection.conn_id!r} has a server but no token in its password")
     return _Server(
         url=_url(connection),
         token=connection.password,
         environment=environment,
+        named=named,
         timeout=_number(connection.conn_id, "timeout", extra.get("timeout") or 30),
-        verify_ssl=str(extra.get("verify_ssl", True)).lower() != "false",
+        verify_ssl=_flag(connection.conn_id, "verify_ssl", extra.get("verify_ssl")),
     )
 
 
@@ -149,12 +173,26 @@ def _url(connection: Connection) -> str:
     host = str(connection.host).rstrip("/")
     if "://" not in host:
         host = f"{connection.schema or 'https'}://{host}"
-    has_port = urlsplit(host).port is not None
+    try:
+        has_port = urlsplit(host).port is not None
+    except ValueError:
+        # Nothing of it is shown: it may hold credentials.
+        raise ValidationError(
+            f"The host of connection {connection.conn_id!r} is not a URL: check its port"
+        ) from None
     return host if has_port or not connection.port else f"{host}:{connection.port}"
 
 
 def _number(conn_id: str, name: str, value: Any) -> float:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise ValidationError(f"{name} of connection {conn_id!r} is not a number of seconds") from None
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise ValidationError(f"{name} of connection {conn_id!r} is not a number of seconds above 0")
+    return number
+
+
+def _flag(conn_id: str, name: str, value: Any) -> bool:
+    # The form of a connection leaves out what was not filled in, or sends null.
+    return flag(f"{name} of connection {conn_id!r}", True if value in (None, "") else value)

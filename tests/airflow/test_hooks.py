@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -18,9 +19,16 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from aporia_provider import __version__
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.errors import AuthenticationError, NotFoundError, ValidationError
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
 from aporia_provider.hooks.metrics import MetricsHook
@@ -28,6 +36,7 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.conftest import S3
+from tests.recording import Answer, recording
 
 SCHEMA = VersionSchema(model_type="binary", features={"a": "numeric"}, predictions={"p": "boolean"})
 CLI = Path(sys.executable).with_name("aporia-provider")
@@ -84,7 +93,8 @@ def test_a_connection_with_a_host_reaches_that_server(
         extra=extra,
     )
     hook = AporiaHook()
-    assert hook.test_connection() == (True, f"Reached {url}, environment 'prod'")
+    told = f"Reached {url}: airflow-provider-aporia {__version__}, environment 'prod', which the token is for"
+    assert hook.test_connection() == (True, told)
     with hook.get_conn() as api:
         api.create_model("m", "Model")
         assert api.create_model_version("m", "v1", SCHEMA)["status"] == "created"
@@ -93,13 +103,116 @@ def test_a_connection_with_a_host_reaches_that_server(
 
 
 def test_a_wrong_token_is_told_without_showing_it(
-    server: tuple[str, str], set_connection: Callable[..., None]
+    shared_server: tuple[str, str], set_connection: Callable[..., None]
 ) -> None:
-    set_connection("aporia_default", conn_type="aporia", host=server[0], password="planted-wrong-token")
+    url, _ = shared_server
+    set_connection("aporia_default", conn_type="aporia", host=url, password="planted-wrong-token")
     reached, message = AporiaHook().test_connection()
     assert not reached
-    assert "token" in message
+    assert "The token is not accepted" in message
     assert "planted-wrong-token" not in message
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A server that several tests use, and a token."""
+    with serving(f"sqlite:///{tmp_path_factory.mktemp('shared') / 'server.db'}") as served:
+        yield served
+
+
+@pytest.fixture
+def connect(shared_server: tuple[str, str], set_connection: Callable[..., None]) -> Callable[..., str]:
+    """Define the connection to the server, with fields of its extra; the URL of the server."""
+
+    def connect(**extra: Any) -> str:
+        url, token = shared_server
+        set_connection("aporia_default", conn_type="aporia", host=url, password=token, extra=extra)
+        return url
+
+    return connect
+
+
+@pytest.mark.parametrize("extra", [{}, {"environment": None}, {"environment": ""}, {"environment": "prod"}])
+async def test_the_environment_is_that_of_the_token(
+    connect: Callable[..., str], extra: dict[str, Any]
+) -> None:
+    connect(**extra)
+    with AporiaHook().get_conn() as api:
+        assert api.environment == "prod"
+    async with await AporiaHook().get_async_conn() as other:
+        await other.create_model("m", "M")
+        assert other.environment == "prod"
+
+
+async def test_a_connection_of_another_environment_writes_nothing(connect: Callable[..., str]) -> None:
+    url = connect(environment="default")
+    says = f"Environment 'default' is named, but the token is for environment 'prod' of {re.escape(url)}"
+    with AporiaHook().get_conn() as api, pytest.raises(AuthenticationError, match=says):
+        api.create_model("unwritten", "M")
+    async with await AporiaHook().get_async_conn() as other:
+        with pytest.raises(AuthenticationError, match=says):
+            await other.create_model("unwritten", "M")
+    reached, told = AporiaHook().test_connection()
+    assert not reached
+    assert re.match(says, told)
+    connect()
+    with AporiaHook().get_conn() as api, pytest.raises(NotFoundError):
+        api.get_model_versions("unwritten")
+
+
+@pytest.fixture(params=["files", "S3", "page"])
+def stranger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """URL of a server of something else, and what it answers."""
+    if request.param == "S3":
+        yield str(request.getfixturevalue("s3_endpoint")), "with HTTP 404 and an XML document"
+    elif request.param == "page":
+        with recording() as pages:
+            page = b"<html><title>Welcome</title></html>"
+            pages.environment = pages.otherwise = Answer(200, page, content_type="text/html")
+            yield pages.url, "with HTTP 200 and an HTML page titled 'Welcome'"
+    else:
+        port = str(servers.free_port())
+        command = [sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1", "-d", str(tmp_path)]
+        url = f"http://127.0.0.1:{port}"
+        with servers.process(command, ready=url):
+            yield url, "with HTTP 404 and an HTML page titled 'Error response'"
+
+
+def test_a_server_of_something_else_is_not_reached(
+    stranger: tuple[str, str], set_connection: Callable[..., None]
+) -> None:
+    url, answer = stranger
+    set_connection("aporia_default", conn_type="aporia", host=url, password="some-token")
+    reached, told = AporiaHook().test_connection()
+    assert not reached
+    assert told == (
+        f"{url} is not a server of the protocol: it answers GET /v1beta/capabilities/ {answer}. "
+        "Check host and port"
+    )
+
+
+def test_nobody_listening_is_told_once(set_connection: Callable[..., None]) -> None:
+    url = f"http://127.0.0.1:{servers.free_port()}"
+    set_connection("aporia_default", conn_type="aporia", host=url, password="some-token")
+    reached, told = AporiaHook().test_connection()
+    assert not reached
+    assert url in told
+    assert "Tried once" in told
+
+
+@pytest.mark.parametrize("with_port", [True, False])
+def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
+    shared_server: tuple[str, str], set_connection: Callable[..., None], with_port: bool
+) -> None:
+    url, token = shared_server
+    host, port = url.removeprefix("http://").split(":")
+    fields = {"host": f"{host}:{port}"} if with_port else {"host": host, "port": int(port)}
+    set_connection("aporia_default", conn_type="aporia", password=token, **fields)
+    with AporiaHook().get_conn() as api, pytest.raises(AporiaError) as failure:
+        api.create_model("m", "M")
+    assert not isinstance(failure.value, TransientError)
+    told = f"https://{host}:{port} does not answer with TLS. If the server speaks plain HTTP, write {url}"
+    assert told in failure.value.message
 
 
 @pytest.mark.parametrize(
@@ -107,6 +220,15 @@ def test_a_wrong_token_is_told_without_showing_it(
     [
         ({"host": "https://aporia.example"}, "no token"),
         ({"host": "https://h", "password": "t", "extra": {"timeout": "soon"}}, "timeout"),
+        ({"host": "https://h", "password": "t", "extra": {"timeout": -1}}, "timeout .* above 0"),
+        ({"host": "https://h", "password": "t", "extra": {"timeout": "nan"}}, "timeout"),
+        ({"host": "https://h:port", "password": "t"}, "check its port"),
+        ({"host": "https://h", "password": "t", "extra": {"verify_ssl": "flase"}}, "did you mean 'false'"),
+        (
+            {"host": "https://h", "password": "t", "extra": {"enviroment": "prod"}},
+            "'enviroment' is not one of environment, timeout, verify_ssl; did you mean 'environment'",
+        ),
+        ({"extra": {"enviroment": "prod"}}, "did you mean 'environment'"),
     ],
 )
 def test_a_connection_filled_in_badly_says_what_is_wrong(

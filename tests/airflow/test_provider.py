@@ -120,6 +120,8 @@ def test_the_connection_form_is_declared(providers: Any) -> None:
     form = forms["aporia"]
     assert form.hook_name == "Aporia"
     assert set(form.extra_fields) == {"environment", "timeout", "verify_ssl"}
+    # Filled in beforehand, it would be another environment than the token's as a rule.
+    assert form.extra_fields["environment"]["value"] is None
     assert form.standard_fields.password.title == "Token"
     assert form.standard_fields.url_schema.hidden
 

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from aporia_provider import __version__
 from aporia_provider.backend.attachments import Kind
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.registry import Registry
@@ -75,6 +76,21 @@ def test_capabilities_are_told_with_any_number_of_slashes(api: Api) -> None:
     for path in ("/v1beta/capabilities/", "/v1beta/capabilities", "//v1beta///capabilities//"):
         reply = api.ask("GET", path)
         assert (reply.status_code, reply.json()) == (200, {"is_field_schema_supported": True})
+
+
+def test_the_environment_of_the_token_is_told_to_its_owner_only(api: Api) -> None:
+    reply = api.ask("GET", "/v1/environment")
+    product = {"product": "airflow-provider-aporia", "version": __version__}
+    assert (reply.status_code, reply.json()) == (200, {"environment": api.environment, **product})
+    for token in (None, "guessed"):
+        refused = api.server.ask("GET", "/v1/environment", token)
+        assert refused.status_code == 401
+        error_of(refused)
+        for secret in (api.environment, "airflow-provider", __version__):
+            assert secret not in refused.text
+    described = api.server.ask("GET", "/openapi.json").json()["paths"]["/v1/environment"]["get"]
+    assert described["security"]
+    assert described["responses"]["200"]
 
 
 def test_registrations_answer_their_id_and_status(api: Api) -> None:

@@ -147,6 +147,15 @@ def test_a_certificate_nobody_vouches_for_is_not_tried_again(ask: Ask, tls_serve
     assert ask("get_model_tags", "m", url=url, client={"verify_ssl": False}) == {}
 
 
+def test_a_server_of_plain_http_is_not_tried_again_with_tls(ask: Ask, server: RecordingServer) -> None:
+    with pytest.raises(AporiaError) as caught:
+        ask("get_model_tags", "m", url=server.url.replace("http:", "https:"))
+    assert not isinstance(caught.value, TransientError)
+    assert "Tried" not in caught.value.message
+    told = f"does not answer with TLS. If the server speaks plain HTTP, write {server.url} ("
+    assert told in caught.value.message
+
+
 @pytest.fixture
 def tls_server(tmp_path: Any) -> Iterator[RecordingServer]:
     import ssl

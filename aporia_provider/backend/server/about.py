@@ -1,4 +1,4 @@
-"""Routes about the server itself: capabilities, environments, health, and GraphQL, which it has not."""
+"""Routes about the server itself: environments, capabilities, health, and GraphQL, which it refuses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
+import aporia_provider
+from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
 from aporia_provider.backend.server.errors import ErrorReply
@@ -19,9 +21,11 @@ from aporia_provider.backend.server.replies import (
     EnvironmentsReply,
     GraphqlReply,
     HealthReply,
+    TokenEnvironmentReply,
 )
 
 rest = APIRouter(tags=["about"])
+own = APIRouter(tags=["about"])
 graphql = APIRouter(tags=["about"])
 health = APIRouter(tags=["about"])
 
@@ -36,6 +40,16 @@ _INSTEAD = (
 def get_capabilities() -> Any:
     """What the server can do."""
     return {"is_field_schema_supported": True}
+
+
+@own.get(ENVIRONMENT_PATH, responses=replies(TokenEnvironmentReply))
+def get_token_environment(registry: Here) -> Any:
+    """The environment that the token is for, and which product and version answers; not of the protocol."""
+    return {
+        "environment": registry.environment,
+        "product": PRODUCT,
+        "version": aporia_provider.__version__,
+    }
 
 
 @rest.get("/environments", responses=replies(EnvironmentsReply))

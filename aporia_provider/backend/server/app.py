@@ -46,6 +46,7 @@ def create_app(
     add_error_handlers(app)
     app.include_router(_v1())
     # The gate checks tokens; this tells the readers of the document.
+    app.include_router(about.own, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(about.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(about.health)
     return app

@@ -55,6 +55,14 @@ class EnvironmentReply(BaseModel):
     name: str
 
 
+class TokenEnvironmentReply(BaseModel):
+    """The environment that a token is for, and the product that answers."""
+
+    environment: str
+    product: str
+    version: str
+
+
 class EnvironmentsReply(BaseModel):
     """The environments that a token opens."""
 

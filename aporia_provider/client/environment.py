@@ -1,0 +1,154 @@
+"""The environment that the calls of a client are for, and what answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
+from aporia_provider.client.exchange import Call, Reply, Request
+from aporia_provider.client.replies import kind_of_body
+from aporia_provider.errors import AporiaError, AuthenticationError
+
+_ASKING = "Asking for the environment of the token"
+_IDENTIFYING = "Looking for a server of the protocol"
+_UNKNOWN_PATH = (403, 404, 405, 410, 501)
+"""Statuses with which a server other than ours, or a gateway, may answer to a path that it does not have."""
+
+
+@dataclass(frozen=True)
+class OwnServer:
+    """
+    What a server of ours says of itself.
+
+    :param environment: The environment that the token is for.
+    :param version: Version of the package that it runs.
+    """
+
+    environment: str
+    version: str
+
+
+class Environment:
+    """
+    The environment that a client reads and writes.
+
+    A server of ours tells the environment of the token; of another server the protocol does not say how to
+    ask for it.
+
+    :param base_url: URL of the server.
+    :param named: The environment that the caller named; None for the one of the token.
+    :param default: The environment if neither the caller nor the server names one.
+    """
+
+    def __init__(self, base_url: str, named: str | None, default: str) -> None:
+        self.server: OwnServer | None = None
+        self.is_known = False
+        self._base_url = base_url
+        self._named = named
+        self._default = default
+
+    @property
+    def name(self) -> str | None:
+        """The environment as far as it is known; None if nobody has named it yet."""
+        if self.server is not None:
+            return self.server.environment
+        return self._named or (self._default if self.is_known else None)
+
+    def required(self) -> str:
+        """
+        The environment.
+
+        :raises aporia_provider.errors.AporiaError: if the server has to be asked first.
+        """
+        if self.name is None:
+            raise AporiaError(
+                "The environment is not known before the first call: call resolve_environment() first"
+            )
+        return self.name
+
+    def resolved(self) -> Call[str]:
+        """
+        Ask the server, unless it was asked before.
+
+        :raises aporia_provider.errors.AuthenticationError: if the token is for another environment than the
+            caller named.
+        """
+        if not self.is_known:
+            reply = yield Request(_ASKING, "GET", ENVIRONMENT_PATH)
+            if reply.status == 500:
+                raise reply.failure()
+            self.server = _own_server(reply)
+            # After any other refusal, such as of the token, the server is asked again before the next call.
+            self.is_known = reply.ok or reply.status in _UNKNOWN_PATH
+        self._check()
+        return self.name or self._default
+
+    def _check(self) -> None:
+        told = self.server.environment if self.server else None
+        if told is not None and self._named not in (None, told):
+            raise AuthenticationError(
+                f"Environment {self._named!r} is named, but the token is for environment {told!r} of "
+                f"{self._base_url}. In the Airflow connection, write {told!r} as environment or leave it "
+                f"empty, or use a token for {self._named!r}"
+            )
+
+    def identified(self) -> Call[str]:
+        """
+        Find out what answers, and which environment its token is for.
+
+        :raises aporia_provider.errors.AporiaError: if it is no server of the protocol, or the token is not
+            accepted.
+        """
+        name = yield from self.resolved()
+        if self.server is not None:
+            return f"{PRODUCT} {self.server.version}, environment {name!r}, which the token is for"
+        capabilities = yield Request(_IDENTIFYING, "GET", "/v1beta/capabilities/")
+        listed = yield Request(_IDENTIFYING, "GET", "/v1beta/environments")
+        environments = _environments(listed)
+        if not (_is_capabilities(capabilities) or environments is not None):
+            raise self._stranger(capabilities, listed)
+        # Its capabilities may be open to everybody.
+        tags = yield Request("Checking the token", "GET", "/v1beta/models/connection-test/tags")
+        if tags.status in (401, 403):
+            raise tags.failure()
+        return f"a server of the protocol, environment {name!r}{self._untold(name, environments)}"
+
+    def _stranger(self, *replies: Reply) -> AporiaError:
+        refused = next((reply for reply in replies if reply.status in (401, 403) and reply.is_json), None)
+        if refused is not None:
+            return refused.failure()
+        request, answer = replies[0].request, replies[0]
+        return AporiaError(
+            f"{self._base_url} is not a server of the protocol: it answers {request.method} {request.path} "
+            f"with HTTP {answer.status} and {kind_of_body(answer.body, is_json=answer.is_json)}. "
+            "Check host and port",
+            status=answer.status,
+        )
+
+    def _untold(self, name: str, environments: list[str] | None) -> str:
+        said = "as the connection says" if self._named else "by default, since the connection names none"
+        said = f", {said}; this server does not tell which environment the token is for"
+        if environments is None or name in environments:
+            return said
+        return f"{said}, and {name!r} is not among the environments it lists: {', '.join(environments)}"
+
+
+def _own_server(reply: Reply) -> OwnServer | None:
+    body = reply.body
+    if not (reply.ok and isinstance(body, Mapping) and body.get("product") == PRODUCT):
+        return None
+    name, version = body.get("environment"), body.get("version")
+    return OwnServer(name, str(version)) if isinstance(name, str) and name else None
+
+
+def _is_capabilities(reply: Reply) -> bool:
+    body = reply.body
+    return reply.ok and isinstance(body, Mapping) and isinstance(body.get("is_field_schema_supported"), bool)
+
+
+def _environments(reply: Reply) -> list[str] | None:
+    listed = reply.body.get("environments") if reply.ok and isinstance(reply.body, Mapping) else None
+    if not isinstance(listed, list):
+        return None
+    return [str(item["name"]) for item in listed if isinstance(item, Mapping) and "name" in item]
