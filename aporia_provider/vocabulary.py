@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from aporia_provider.choices import not_one_of
 from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def one_of(*allowed: str) -> Any:
 
     def check(value: str) -> str:
         if value not in allowed and not is_template(value):
-            raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
+            raise ValueError(not_one_of(value, allowed))
         return value
 
     return AfterValidator(check)

@@ -7,12 +7,13 @@ from typing import Unpack
 
 from sqlalchemy import select, update
 
-from aporia_provider.api import IfExists, Registered, Role, differences, settle
+from aporia_provider.api import IfExists, Registered, Role, check_if_exists, differences, settle
 from aporia_provider.backend.paths import local_path_faults
 from aporia_provider.backend.rows import find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import DatasetRow
 from aporia_provider.backend.text import check_json, check_rendered
+from aporia_provider.choices import flag
 from aporia_provider.data_sources import stored_data_source
 from aporia_provider.datasets import DatasetArguments, DatasetConnection
 from aporia_provider.errors import ValidationError
@@ -44,6 +45,7 @@ class Datasets(Scope):
         if_exists: IfExists = "match",
     ) -> Registered:
         """Connect a data source to a version. Its secrets are not stored, so new ones are no conflict."""
+        check_if_exists(if_exists)
         check_rendered(role=connection.role, schedule=connection.schedule)
         body = connection.serialize()
         check_json(body)
@@ -71,6 +73,7 @@ class Datasets(Scope):
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
         """Turn the syncs of all datasets of a version on or off."""
+        enabled = flag("enabled", enabled)
         with self.database.writing() as session:
             version = find_version(session, self.environment, model_id, model_version)
             datasets = update(DatasetRow).where(DatasetRow.version_key == version.key)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import delete, func, select
 
-from aporia_provider.api import AggregationPeriod, IfExists, Registered, differences, settle
+from aporia_provider.api import AggregationPeriod, IfExists, Registered, check_if_exists, differences, settle
 from aporia_provider.backend.rows import find_model, insert_or_find, upsert
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import ModelRow, TagRow
@@ -49,6 +49,7 @@ class Models(Scope):
 
     def register_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
         """Register a model."""
+        check_if_exists(if_exists)
         check_names(id=model.id)
         check_rendered(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
         body = {**model.to_wire(), "tags": None if model.tags is None else _lower(model.tags)}

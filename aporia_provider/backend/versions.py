@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from aporia_provider.api import IfExists, Registered, Version, differences, settle
+from aporia_provider.api import IfExists, Registered, Version, check_if_exists, differences, settle
 from aporia_provider.backend.rows import find_model, find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import VersionRow
@@ -19,6 +19,7 @@ class Versions(Scope):
         self, model_id: str, model_version: str, schema: VersionSchema, *, if_exists: IfExists = "match"
     ) -> Registered:
         """Register a version of a model with its schema."""
+        check_if_exists(if_exists)
         check_names(name=model_version)
         _check_schema_rendered(schema)
         body = schema.to_wire(model_version)

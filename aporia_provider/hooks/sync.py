@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider import settings
+from aporia_provider.choices import flag
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
 
@@ -81,6 +82,7 @@ class SyncHook(AporiaHook):
             ``model_version``, the ``table_uri`` and the ``previous_table_version``.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """
+        full = flag("full", full)
         with self.get_conn() as registry:
             before = registry.get_dataset_sync_status(model_id, model_version, role)
             datasets = registry.get_datasets(model_id, model_version)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import connected_datasets, registered_schema
+from aporia_provider.api import IF_EXISTS, connected_datasets, registered_schema
 from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import AporiaOperator, VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class ConnectDatasetOperator(VersionOperator):
         "labels",
         "schedule",
         "schema",
+        "preflight",
+        "check_rows",
+        "if_exists",
         "aws_conn_id",
         "data_source_conn_id",
     )
@@ -69,6 +73,10 @@ class ConnectDatasetOperator(VersionOperator):
     }
     operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
     ui_color = "#d9f2dd"
+
+    preflight = Flag()
+    check_rows = Flag()
+    if_exists = Choice["IfExists"](IF_EXISTS)
 
     def __init__(
         self,
@@ -262,8 +270,10 @@ class SetSyncEnabledOperator(AporiaOperator):
     :return: ``{"model_id", "model_version", "enabled"}``.
     """
 
-    template_fields = (*AporiaOperator.template_fields, "model_id", "model_version")
+    template_fields = (*AporiaOperator.template_fields, "model_id", "model_version", "enabled")
     ui_color = "#d9f2dd"
+
+    enabled = Flag()
 
     def __init__(self, *, model_id: str, model_version: str, enabled: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from aporia_provider.api import IF_EXISTS
 from aporia_provider.errors import NotFoundError
+from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS
 from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.parameters import Choice, Flag
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,9 +42,18 @@ class CreateModelOperator(AporiaOperator):
         "description",
         "model_owner",
         "tags",
+        "color",
+        "icon",
+        "aggregation_period",
+        "if_exists",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
     ui_color = "#d7e8ff"
+
+    color = Choice[str](COLORS)
+    icon = Choice[str](ICONS)
+    aggregation_period = Choice["AggregationPeriod | None"](AGGREGATION_PERIODS, optional=True)
+    if_exists = Choice["IfExists"](IF_EXISTS)
 
     def __init__(
         self,
@@ -95,8 +107,10 @@ class DeleteModelOperator(AporiaOperator):
     :return: ``{"model_id", "status"}`` with status ``deleted`` or ``missing``.
     """
 
-    template_fields = (*AporiaOperator.template_fields, "model_id")
+    template_fields = (*AporiaOperator.template_fields, "model_id", "ignore_if_missing")
     ui_color = "#ffd7d7"
+
+    ignore_if_missing = Flag()
 
     def __init__(self, *, model_id: str, ignore_if_missing: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

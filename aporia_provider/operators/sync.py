@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from aporia_provider.datasets import ROLES
 from aporia_provider.links import DeltaTableLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.report import sync_lines
 
 if TYPE_CHECKING:
@@ -48,9 +50,12 @@ class SyncDatasetOperator(VersionOperator):
         :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`.
     """
 
-    template_fields = (*VersionOperator.template_fields, "role", "aws_conn_id")
+    template_fields = (*VersionOperator.template_fields, "role", "full", "aws_conn_id")
     operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(),)
     ui_color = "#e6dcf7"
+
+    role = Choice["Role"](ROLES)
+    full = Flag()
 
     def __init__(
         self,

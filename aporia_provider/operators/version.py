@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from aporia_provider.api import IF_EXISTS
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
-from aporia_provider.schema import VersionSchema
+from aporia_provider.operators.parameters import Choice
+from aporia_provider.schema import MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -50,6 +52,7 @@ class CreateModelVersionOperator(VersionOperator):
         "raw_inputs",
         "exclude",
         "overrides",
+        "if_exists",
         "aws_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -59,6 +62,9 @@ class CreateModelVersionOperator(VersionOperator):
     }
     operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
     ui_color = "#d7e8ff"
+
+    model_type = Choice["str | None"](MODEL_TYPES, optional=True)
+    if_exists = Choice["IfExists"](IF_EXISTS)
 
     def __init__(
         self,
