@@ -23,7 +23,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricsQuery, TimeRange
 from aporia_provider.monitoring.values import shortened
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, House, micros, served
+from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, House, micros, served, times
 
 LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -134,6 +134,34 @@ class TestRows:
         }
         within = {name: values(house, name, start=at(0), end=at(24)) for name in asked}
         assert within == {name: by_day[name][:1] for name in asked}
+
+
+class TestLabels:
+    def test_a_prediction_without_labels_is_told_from_those_with(self, tmp_path: Path, engine: str) -> None:
+        schema = VersionSchema(
+            model_type="binary",
+            features={"age": "numeric"},
+            predictions={"will_buy": "boolean", "proba": "numeric"},
+        )
+        ids, days = list("abcd"), [1.1, 1.2, 1.3, 2.1]
+        bought = pa.table({"id": ids, "known": times([3.0] * 4), "bought": [True, False, False, True]})
+        made = {"age": [1.0] * 4, "will_buy": [True, False, True, True], "proba": [0.9, 0.1, 0.8, 0.7]}
+        with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+            house = House(tmp_path, registry, engine).register(schema)
+            house.write("serving", pa.table({"id": ids, "at": times(days), **made}))
+            house.write("actuals", bought)
+            house.connect("serving")
+            house.sync()
+            house.connect("actuals", labels={"will_buy": "bought"})
+            house.sync("actuals")
+            shares = {"accuracy": 3 / 4, "label_coverage": 1}
+            for name, value in shares.items():
+                (answer,) = ask(house, name, "will_buy", minimum=1)
+                assert answer["value"] == value
+                for answer in ask(house, name, "proba", by="daily"):
+                    assert (answer["status"], answer["error"]) == ("insufficient_data", None)
+                    told = "prediction 'proba' has no labels in the serving dataset; those that have are"
+                    assert answer["reason"] == f"{told} 'will_buy'"
 
 
 class TestHours:

@@ -13,6 +13,7 @@ from aporia_provider.backend.metrics.judging import Judging
 from aporia_provider.backend.metrics.named import counted_as
 from aporia_provider.backend.metrics.periods import PERIODS, SECONDS, Split, before, shown, whole
 from aporia_provider.backend.metrics.sources import Range, Series, Sources, VersionSource, total
+from aporia_provider.backend.sync_tables import PERFORMANCE
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.answers import Answer
@@ -187,6 +188,12 @@ class _Asked:
         return Answer(0) if name == "count" or name.endswith("_count") else _no_data(_NO_ROWS)
 
     def _without_predictions(self) -> Answer:
+        name, labelled = self.subject.key.removeprefix(f"{PERFORMANCE}."), self.version.labelled(self._role)
+        if labelled and name not in labelled:
+            others = ", ".join(map(repr, labelled))
+            return _no_data(
+                f"prediction {name!r} has no labels in the {self._role} dataset; those that have are {others}"
+            )
         if not any(self._judged()):
             return _no_data("no prediction has been compared with a label yet")
         answer = self._judging.answer(state_class(self.version.schema.model_type)())

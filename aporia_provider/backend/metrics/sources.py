@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.datasets import connection_of
 from aporia_provider.backend.rows import find_dataset, find_model, find_version
 from aporia_provider.backend.sync.profiles import read_profile
 from aporia_provider.backend.sync_tables import FIELDS, SyncRow
-from aporia_provider.backend.tables import VersionRow
+from aporia_provider.backend.tables import DatasetRow, VersionRow
 from aporia_provider.errors import NotFoundError
 from aporia_provider.monitoring.plan import Grid, load_grids
 from aporia_provider.monitoring.states import State
@@ -82,6 +83,17 @@ class VersionSource:
         dataset = find_dataset(self._session, self._row, role)
         synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
         return self._session.scalar(synced) is not None
+
+    def labelled(self, role: str) -> list[str]:
+        """The predictions with labels in a dataset; those of the serving dataset may be in the actuals."""
+        roles = ("serving", "actuals") if role == "serving" else (role,)
+        connected = select(DatasetRow).filter(
+            DatasetRow.version_key == self._row.key, DatasetRow.role.in_(roles)
+        )
+        datasets = [connection_of(row) for row in self._session.scalars(connected)]
+        brought = [item for dataset in datasets for item in dataset.columns(self.schema)]
+        found = {name for category, name, _ in brought if category == "labels"}
+        return [name for name in self.schema.predictions if name in found]
 
     def series(self, role: str, key: str, within: Range) -> Series:
         """
