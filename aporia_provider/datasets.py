@@ -43,7 +43,8 @@ class DatasetConnection(Vocabulary):
         became known.
     :param predictions: Prediction name to column.
     :param features: Feature name to column.
-    :param labels: Prediction name to the column of its true value.
+    :param labels: Prediction name to the column of its true value; those left out have no labels. Actuals
+        without it have those of every prediction, in the column of its name.
     :param raw_inputs: Raw input name to column.
     :param schedule: Cron expression (five fields, UTC) that says when a sync is due.
     :param enabled: Whether the dataset is synced.

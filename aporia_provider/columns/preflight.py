@@ -67,12 +67,17 @@ def check(
     :param null_timestamps: Nulls in the timestamp column, if known.
     """
     types = None if columns is None else dict(columns)
-    problems = [*_same_column(dataset), *(dataset.mapping_faults(schema, types or ()) if schema else ())]
+    problems = [
+        *_same_column(dataset),
+        *_no_labels(dataset),
+        *(dataset.mapping_faults(schema, types or ()) if schema else ()),
+    ]
     warnings = ["the table is empty: there is nothing to check but its columns"] if rows == 0 else []
     if columns is not None and types is not None:
         problems += _duplicates(dataset, schema, columns)
         problems += _key_columns(dataset, types)
         problems += _nulls(dataset, rows, null_ids, null_timestamps)
+        problems += _missing_actuals(dataset, schema, types)
         for verdict, line in _fields(dataset, schema, types):
             (warnings if verdict == "doubtful" else problems).append(line)
     return Findings(problems, warnings)
@@ -98,6 +103,32 @@ def _same_column(dataset: DatasetConnection) -> Iterator[str]:
     if dataset.id_column == dataset.timestamp_column:
         name = dataset.id_column
         yield f"id_column and timestamp_column are both {name!r}: each needs a column of its own"
+
+
+def _no_labels(dataset: DatasetConnection) -> Iterator[str]:
+    if dataset.role == "actuals" and dataset.labels == {}:
+        yield "labels is empty, so there are no actuals: map predictions to the columns of their true values"
+
+
+def _missing_actuals(
+    dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
+) -> Iterator[str]:
+    """The predictions without actuals, if these are to be found in columns of the predictions' names."""
+    if schema is None or not _is_by_name(dataset):
+        return
+    missing = [name for name in schema.predictions if name not in types]
+    if missing:
+        example = {name: name if name in types else "column" for name in schema.predictions}
+        shown = ", ".join(f"{name!r} ({nearest(name, types)})" for name in missing)
+        yield (
+            "without labels, the actuals of each prediction are read from the column of its name, but the "
+            f"table has none for {shown}. Write labels={example}, with the columns of the true values; a "
+            "prediction that is left out of labels has no actuals"
+        )
+
+
+def _is_by_name(dataset: DatasetConnection) -> bool:
+    return dataset.role == "actuals" and dataset.labels is None
 
 
 def _key_columns(dataset: DatasetConnection, types: Mapping[str, Any]) -> Iterator[str]:
@@ -141,6 +172,8 @@ def _fields(
         what = f"{SINGULAR[category]} {name!r}"
         declared = _declared(schema, category, name)
         if column not in types:
+            if category == "labels" and _is_by_name(dataset):
+                continue
             if schema is None or declared is not None:
                 reads = what if column == name else f"{what} reads {column!r}"
                 yield "missing", _missing(reads, column, types)

@@ -254,7 +254,8 @@ class ConnectActualsOperator(ConnectDatasetOperator):
     Connect the labels that become known later.
 
     Parameters as of :class:`ConnectDatasetOperator`. ``timestamp_column`` says when the label became known;
-    ``labels`` maps a prediction to the column of its true value, by default the column of the same name.
+    ``labels`` maps predictions to the columns of their true values; a prediction that is left out has no
+    actuals. Without ``labels``, every prediction of the version has to have them, in the column of its name.
     """
 
     role = "actuals"

@@ -219,7 +219,13 @@ class TestActuals:
 
     def test_without_a_mapping_each_prediction_needs_its_label(self) -> None:
         (problem,) = check(dataset("actuals"), SCHEMA, self.columns).problems
-        assert "label of 'proba', but the table has no column 'proba'" in problem
+        told = "the column of its name, but the table has none for 'proba'"
+        assert told in problem
+        assert "Write labels={'will_buy': 'will_buy', 'proba': 'column'}" in problem
+
+    def test_no_labels_at_all_are_no_actuals(self) -> None:
+        (problem,) = check(dataset("actuals", labels={}), SCHEMA, self.columns).problems
+        assert "labels is empty" in problem
 
     @pytest.mark.parametrize(
         ("prediction", "label"), [("dict", "string"), ("boolean", "integer"), ("numeric", "boolean")]

@@ -1,0 +1,174 @@
+"""What operators make of parameters that are typed wrong, and of no context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from deltalake import write_deltalake
+
+from aporia_provider.client import AporiaClient
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.errors import ValidationError
+from aporia_provider.hooks.aporia import AporiaHook
+from aporia_provider.operators.dataset import (
+    ConnectActualsOperator,
+    ConnectServingOperator,
+    ConnectTrainingOperator,
+    SetSyncEnabledOperator,
+)
+from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
+from aporia_provider.operators.sync import SyncDatasetOperator
+from aporia_provider.operators.version import CreateModelVersionOperator
+from aporia_provider.schema import VersionSchema
+from tests.airflow.running import START, finish, new_dag, run
+from tests.conftest import S3
+from tests.recording import recording
+
+SCHEMA = VersionSchema(
+    model_type="binary", features={"a": "numeric"}, predictions={"p": "boolean", "proba": "numeric"}
+)
+SOURCE = S3DataSource(object_path="b/k", object_format="delta")
+VERSION = {"model_id": "m", "model_version": "v1"}
+COLUMNS = {"data_source": SOURCE, "id_column": "id", "timestamp_column": "at"}
+WRONG = [
+    (CreateModelOperator, {"model_id": "m"}, "if_exists", "fial", "fail"),
+    (CreateModelOperator, {"model_id": "m"}, "color", "Blu", "blue"),
+    (CreateModelOperator, {"model_id": "m"}, "icon", "fraud_detection", "fraud-detection"),
+    (CreateModelOperator, {"model_id": "m"}, "aggregation_period", "dayly", "daily"),
+    (DeleteModelOperator, {"model_id": "m"}, "ignore_if_missing", "flase", "false"),
+    (CreateModelVersionOperator, VERSION, "if_exists", "skipp", "skip"),
+    (CreateModelVersionOperator, VERSION, "model_type", "multi_class", "multiclass"),
+    (ConnectServingOperator, {**VERSION, **COLUMNS}, "if_exists", "Match", "match"),
+    (ConnectTrainingOperator, {**VERSION, **COLUMNS}, "preflight", "flase", "false"),
+    (ConnectActualsOperator, {**VERSION, **COLUMNS}, "check_rows", "ture", "true"),
+    (SetSyncEnabledOperator, VERSION, "enabled", "fals", "false"),
+    (SyncDatasetOperator, VERSION, "role", "servng", "serving"),
+    (SyncDatasetOperator, {**VERSION, "role": "serving"}, "full", "tru", "true"),
+]
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize(("make", "given", "name", "typed", "meant"), WRONG)
+def test_a_wrong_value_is_refused_with_the_nearest_when_the_dag_is_read(
+    make: Make, given: dict[str, Any], name: str, typed: str, meant: str
+) -> None:
+    with pytest.raises(ValidationError) as failure:
+        make(task_id="t", **{**given, name: typed})
+    assert failure.value.message.startswith(f"{name}: {typed!r} is ")
+    assert failure.value.message.endswith(f"; did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize(("make", "given", "name", "typed", "meant"), WRONG)
+def test_a_template_is_checked_once_rendered_and_then_fails_the_task_at_once(
+    make: Make, given: dict[str, Any], name: str, typed: str, meant: str
+) -> None:
+    for value in (typed, meant):
+        operator = make(task_id="t", **{**given, name: "{{ typed }}"})
+        context = cast("Any", {"typed": value})
+        if value == typed:
+            with pytest.raises(AirflowFailException, match=f"did you mean {meant!r}"):
+                operator.render_template_fields(context)
+        else:
+            operator.render_template_fields(context)
+            assert str(getattr(operator, name)).lower() == meant
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "", 1, 0, None])
+def test_what_is_neither_true_nor_false_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match=r"enabled: .* is neither true nor false"):
+        SetSyncEnabledOperator(task_id="t", enabled=value, **VERSION)
+
+
+@pytest.fixture
+def registered(registry: Any) -> Any:
+    registry.create_model("m", "m")
+    registry.create_model_version("m", "v1", SCHEMA)
+    return registry
+
+
+@pytest.mark.parametrize("value", [False, "false", "False", " FALSE "])
+def test_false_in_words_is_false(registered: Any, value: Any) -> None:
+    registered.connect_dataset("serving", "m", "v1", **COLUMNS)
+    result = SetSyncEnabledOperator(task_id="t", enabled=value, **VERSION).execute({})
+    assert result["enabled"] is False
+    assert registered.get_dataset_sync_status("m", "v1", "serving")["enabled"] is False
+
+
+CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
+    ("create_model", ("m", "M"), {"if_exists": "fial"}, "did you mean 'fail'"),
+    ("create_model_version", ("m", "v1", SCHEMA), {"if_exists": "fial"}, "did you mean 'fail'"),
+    ("connect_dataset", ("serving", "m", "v1"), {**COLUMNS, "if_exists": "fial"}, "did you mean 'fail'"),
+    ("connect_dataset", ("servng", "m", "v1"), COLUMNS, "did you mean 'serving'"),
+    ("set_sync_enabled", ("m", "v1", "flase"), {}, "did you mean 'false'"),
+]
+
+
+@pytest.mark.parametrize(("call", "arguments", "more", "says"), CALLS)
+def test_the_calls_of_hooks_refuse_them_as_well(
+    registered: Any, call: str, arguments: Any, more: Any, says: str
+) -> None:
+    with AporiaHook().get_conn() as api, pytest.raises(ValidationError, match=says):
+        getattr(api, call)(*arguments, **more)
+    with recording() as server, AporiaClient(server.url, "some-token", "prod") as client:
+        with pytest.raises(ValidationError, match=says):
+            getattr(client, call)(*arguments, **more)
+        assert server.asked == []
+
+
+def table(s3: S3, **more: Any) -> S3DataSource:
+    at = pa.array([START], pa.timestamp("us", "UTC"))
+    rows = pa.table({"id": ["x"], "at": at, "a": [1.0], "p": [True], "proba": [0.5], **more})
+    write_deltalake(s3.uri("t"), rows, storage_options=s3.delta_options)
+    return S3DataSource(object_path=s3.uri("t"), object_format="delta")
+
+
+def test_every_operator_works_without_a_context(aws: S3, registry: Any) -> None:
+    columns = {**COLUMNS, "data_source": table(aws)}
+    done = [
+        CreateModelOperator(task_id="t", model_id="m").execute({}),
+        CreateModelVersionOperator(task_id="t", schema=SCHEMA, **VERSION).execute({}),
+        ConnectTrainingOperator(task_id="t", **VERSION, **columns).execute({}),
+        ConnectServingOperator(task_id="t", **VERSION, **columns).execute({}),
+        ConnectActualsOperator(task_id="t", **VERSION, **columns).execute({}),
+    ]
+    assert [result["status"] for result in done] == ["created"] * 5
+    assert AddModelTagsOperator(task_id="t", model_id="m", tags={"a": "b"}).execute({}) == {"a": "b"}
+    synced = SyncDatasetOperator(task_id="t", role="training", **VERSION).execute({})
+    assert (synced["status"], synced["changed"]) == ("synced", True)
+    assert DeleteModelOperator(task_id="t", model_id="m").execute({})["status"] == "deleted"
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_parameters_of_a_run_are_rendered_and_checked(registered: Any) -> None:
+    registered.connect_dataset("serving", "m", "v1", **COLUMNS)
+    with new_dag("rendered", enabled=False) as dag:
+        SetSyncEnabledOperator(task_id="pause", enabled="{{ params.enabled }}", **VERSION)
+    assert run(dag)["pause"]["enabled"] is False
+    with new_dag("refused", exists="fial") as dag:
+        CreateModelOperator(task_id="model", model_id="m", if_exists="{{ params.exists }}", retries=3)
+    (ti,) = finish(dag).get_task_instances()
+    # A task that may be retried would be up_for_retry.
+    assert ti.state == "failed"
+
+
+def test_actuals_without_labels_say_which_predictions_have_none(aws: S3, registered: Any) -> None:
+    source = table(aws, bought=[True])
+    columns = {
+        **COLUMNS,
+        "data_source": source.model_copy(update={"select_expr": ["id", "at", "p", "bought"]}),
+    }
+    with pytest.raises(AirflowFailException) as failure:
+        ConnectActualsOperator(task_id="t", **VERSION, **columns).execute({})
+    told = str(failure.value)
+    assert "the actuals of each prediction are read from the column of its name" in told
+    assert "but the table has none for 'proba' (" in told
+    assert "Write labels={'p': 'p', 'proba': 'column'}" in told
+    assert "a prediction that is left out of labels has no actuals" in told
+    with pytest.raises(AirflowFailException, match="labels is empty"):
+        ConnectActualsOperator(task_id="t", labels={}, **VERSION, **columns).execute({})
+    left_out = ConnectActualsOperator(task_id="t", labels={"p": "bought"}, **VERSION, **columns)
+    assert left_out.execute({})["status"] == "created"
