@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
 from aporia_provider.hooks.metrics import MetricsHook
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.operators.model import CreateModelOperator
+from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.conftest import S3
@@ -158,6 +161,22 @@ async def test_a_connection_of_another_environment_writes_nothing(connect: Calla
     connect()
     with AporiaHook().get_conn() as api, pytest.raises(NotFoundError):
         api.get_model_versions("unwritten")
+
+
+def test_what_names_the_environment_names_that_of_the_token(connect: Callable[..., str]) -> None:
+    connect()
+    emitted: list[str] = []
+
+    class Events(dict[Any, Any]):
+        def __missing__(self, key: Any) -> Any:
+            return SimpleNamespace(add=lambda asset, extra: emitted.append(asset.uri))
+
+    CreateModelOperator(task_id="t", model_id="named").execute({})
+    version = CreateModelVersionOperator(task_id="t", model_id="named", model_version="v1", schema=SCHEMA)
+    version.execute({"outlet_events": Events()})
+    assert emitted == ["aporia://prod/named/v1"]
+    lineage = version.get_openlineage_facets_on_complete(None)
+    assert [data.namespace for data in lineage.outputs] == ["aporia://prod"]
 
 
 @pytest.fixture(params=["files", "S3", "page"])

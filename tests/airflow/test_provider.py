@@ -94,7 +94,8 @@ def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
     there = {f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)}
     (entry,) = get_provider_info()[kind]
     # What operators have in common is no module to use.
-    assert sorted(entry["python-modules"]) == sorted(there - {"aporia_provider.operators.base"})
+    common = {f"aporia_provider.operators.{name}" for name in ("base", "parameters")}
+    assert sorted(entry["python-modules"]) == sorted(there - common)
 
 
 def test_every_module_and_class_it_names_can_be_imported() -> None:
