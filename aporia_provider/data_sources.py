@@ -15,6 +15,7 @@ from aporia_provider.locations import location_fault, uri_of
 from aporia_provider.vocabulary import Name, Vocabulary, explain, one_of
 
 HIDDEN = "***"
+OBJECT_FORMATS = ("parquet", "csv", "json", "delta")
 
 _SECRET_NAME = re.compile(
     r"secret|passw|pwd|token|credential|(?:access|account|private|api|encryption|session)[._-]?key|sas\b|signature",
@@ -120,7 +121,7 @@ class S3DataSource(DataSource):
     template_fields = (*DataSource.template_fields, "object_path", "object_format")
 
     object_path: Annotated[Name, AfterValidator(_location)]
-    object_format: Annotated[str, one_of("parquet", "csv", "json", "delta")]
+    object_format: Annotated[str, one_of(*OBJECT_FORMATS)]
 
     @property
     def uri(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +214,12 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
         session_token=frozen.token,
-        region=session.region_name,
-        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+        # The readers see only what is named here, so that the variables of other readers do no harm.
+        region=session.region_name or os.environ.get("AWS_REGION"),
+        endpoint_url=hook.conn_config.get_service_endpoint_url("s3") or _endpoint_of_environment(),
     )
+
+
+def _endpoint_of_environment() -> str | None:
+    """The endpoint that boto3 itself would use."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

@@ -1,0 +1,1 @@
+"""The paths under which scripts import from the platform's SDK."""

@@ -1,0 +1,101 @@
+"""The calls on monitors and on the list of versions, which the SDK calls experimental."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self
+
+from aporia_provider.errors import AporiaError
+from aporia_provider.models import MONITOR_TYPES
+from aporia_provider.sdk.core.types.words import enumerate_words, word_of
+from aporia_provider.sdk.session import current_session
+
+MonitorType = enumerate_words("MonitorType", MONITOR_TYPES, __name__)
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """
+    A registered version, as it is listed.
+
+    :param id: Its id.
+    :param name: Its name, such as ``v1``.
+    :param model_id: The model.
+    :param model_type: One of :data:`aporia_provider.schema.MODEL_TYPES`.
+    """
+
+    id: str
+    name: str
+    model_id: str
+    model_type: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make one of a mapping that has at least its four values."""
+        return cls(data["id"], data["name"], data["model_id"], data["model_type"])
+
+
+def get_model_versions(model_id: str) -> list[ModelVersion]:
+    """
+    List the versions of a model, oldest first.
+
+    :param model_id: The model.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model.
+    """
+    with current_session().open() as api:
+        found = api.get_model_versions(model_id)
+    return [ModelVersion.from_dict({**version, "model_id": model_id}) for version in found]
+
+
+def create_monitor(
+    name: str,
+    monitor_type: str,
+    scheduling: str,
+    configuration: Mapping[str, Any],
+    is_active: bool = True,
+    custom_alert_description: str | None = None,
+) -> str:
+    """
+    Register a monitor. It is not evaluated yet.
+
+    :param monitor_type: A :class:`MonitorType` or its value.
+    :return: Its id. Further parameters as of :class:`~aporia_provider.models.Monitor`.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+    with current_session().open() as api:
+        return api.create_monitor(
+            name,
+            word_of(monitor_type),
+            scheduling=scheduling,
+            configuration=configuration,
+            is_active=is_active,
+            custom_alert_description=custom_alert_description,
+        )
+
+
+def delete_monitor(monitor_id: str) -> None:
+    """
+    Delete a monitor.
+
+    :param monitor_id: Its id.
+    :raises aporia_provider.errors.NotFoundError: if there is no such monitor.
+    """
+    with current_session().open() as api:
+        api.delete_monitor(monitor_id)
+
+
+def run_all_monitors(model_id: str, model_version: str) -> NoReturn:
+    """Not supported: monitors are registered, but not evaluated."""
+    raise AporiaError(
+        "run_all_monitors is not supported: monitors are registered, but not evaluated yet. "
+        "Ask for the metric instead: Model(model_id, model_version).get_metric(…)"
+    )
+
+
+def delete_model_version(model_id: str, model_version: str) -> NoReturn:
+    """Not supported: a version is deleted with its model."""
+    raise AporiaError(
+        "delete_model_version is not supported: a version is deleted with its model (delete_model). "
+        "Model(model_id, model_version).set_sync_enabled(False) stops its syncs"
+    )

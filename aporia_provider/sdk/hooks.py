@@ -1,0 +1,60 @@
+"""The hooks that sync and answer, on a session of the drop-in instead of an Airflow connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.hooks.metrics import MetricsHook
+from aporia_provider.hooks.sync import SyncHook
+from aporia_provider.sdk.session import Session
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.client import AporiaClient
+
+
+class SessionMetricsHook(MetricsHook):
+    """
+    Answers questions about metrics.
+
+    :param session: Whom to ask.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.aporia_conn_id or MetricsHook.default_conn_name)
+        self._session = session
+
+    def get_conn(self) -> AporiaClient | EmbeddedRegistry:
+        """Open the API; close it with ``with`` or ``close()``."""
+        return self._session.open()
+
+
+class SessionSyncHook(SyncHook):
+    """
+    Syncs datasets of the embedded backend.
+
+    :param session: Whose embedded backend, and whose AWS connection.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.aporia_conn_id or SyncHook.default_conn_name, session.aws_conn_id)
+        self._session = session
+
+    def get_conn(self) -> EmbeddedRegistry:
+        """
+        Open the embedded backend; close it with ``with`` or ``close()``.
+
+        :raises aporia_provider.errors.ValidationError: if the session reaches a server.
+        """
+        from aporia_provider.backend.embedded import EmbeddedRegistry
+
+        api = self._session.open()
+        if isinstance(api, EmbeddedRegistry):
+            return api
+        api.close()
+        raise ValidationError(
+            "A server cannot be told to sync. What our own server has registered is synced where its "
+            "database is: set [aporia] database_url to it, and run dags/sync_datasets.py, or call sync() "
+            "without token, host and connection. Another platform syncs by itself"
+        )

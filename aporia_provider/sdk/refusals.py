@@ -1,0 +1,52 @@
+"""The calls of the platform's SDK that log rows, and what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from aporia_provider.errors import AporiaError
+
+_TABLES = {"serving": "predictions", "actuals": "labels", "training": "training set", "testing": "test set"}
+
+
+def refused(name: str, role: str) -> Callable[..., NoReturn]:
+    """
+    Make a call that raises.
+
+    :param name: Its name.
+    :param role: Role of the dataset to connect instead.
+    """
+
+    def call(*_: Any, **__: Any) -> NoReturn:
+        raise AporiaError(
+            f"{name} is not supported: rows are not logged, but read from the table they are written to. "
+            f"Write the {_TABLES[role]} to a table, such as a Delta table on S3, and connect it once: "
+            f'version.connect_{role}(S3DataSource("bucket/key", "delta"), id_column=…, timestamp_column=…). '
+            "Each sync then reads what was added"
+        )
+
+    call.__name__ = name
+    call.__doc__ = f"Not supported: write the rows to a table, and connect it with ``connect_{role}``."
+    return call
+
+
+class RowLogging:
+    """The methods of a model version that log rows; each raises, and says what to do instead."""
+
+    log_prediction = refused("log_prediction", "serving")
+    log_batch_prediction = refused("log_batch_prediction", "serving")
+    log_raw_inputs = refused("log_raw_inputs", "serving")
+    log_batch_raw_inputs = refused("log_batch_raw_inputs", "serving")
+    log_json = refused("log_json", "serving")
+    log_batch_pyspark_prediction = refused("log_batch_pyspark_prediction", "serving")
+    log_streaming_pyspark_prediction = refused("log_streaming_pyspark_prediction", "serving")
+    log_batch_pyspark_raw_inputs = refused("log_batch_pyspark_raw_inputs", "serving")
+    log_actuals = refused("log_actuals", "actuals")
+    log_batch_actuals = refused("log_batch_actuals", "actuals")
+    log_batch_pyspark_actuals = refused("log_batch_pyspark_actuals", "actuals")
+    log_training_set = refused("log_training_set", "training")
+    log_training_sample = refused("log_training_sample", "training")
+    log_pyspark_training_set = refused("log_pyspark_training_set", "training")
+    log_test_set = refused("log_test_set", "testing")
+    log_pyspark_test_set = refused("log_pyspark_test_set", "testing")

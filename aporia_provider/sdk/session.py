@@ -1,0 +1,165 @@
+"""Whom the calls of the drop-in reach: what ``init`` was told, or what there is without it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.vocabulary import Name, Vocabulary
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.client import AporiaClient
+
+PLATFORM = "app.aporia.com"
+"""The server that a token is for if no host is named, as in the platform's SDK."""
+
+_VARIABLES = ("token", "host", "environment", "port", "http_timeout_seconds")
+
+
+class Session(Vocabulary):
+    """
+    How calls are made. Nothing is opened before a call, and nothing stays open after it.
+
+    Parameters as of :func:`aporia_provider.sdk.init`.
+    """
+
+    token: SecretStr | None = None
+    host: Name | None = None
+    environment: Name | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    http_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30
+    verify_ssl: bool = True
+    aporia_conn_id: Name | None = None
+    aws_conn_id: Name | None = "aws_default"
+    preflight: bool = True
+
+    def open(self, *, timeout: float | None = None) -> AporiaClient | EmbeddedRegistry:
+        """
+        Open the API; close it with ``with`` or ``close()``.
+
+        :param timeout: Seconds to wait for a server that ``init`` named, if longer than its own.
+        :raises aporia_provider.errors.ValidationError: if the Airflow connection is for another environment
+            than ``init`` named.
+        """
+        if self.token is not None and self.environment is not None:
+            from aporia_provider.client import AporiaClient
+
+            return AporiaClient(
+                _url(self.host or PLATFORM, self.port),
+                self.token.get_secret_value(),
+                self.environment,
+                timeout=max(self.http_timeout_seconds, timeout or 0),
+                verify_ssl=self.verify_ssl,
+            )
+        return self._open_connection()
+
+    def _open_connection(self) -> AporiaClient | EmbeddedRegistry:
+        from aporia_provider import settings
+        from aporia_provider.hooks.aporia import AporiaHook
+
+        hook = AporiaHook(self.aporia_conn_id or AporiaHook.default_conn_name)
+        if self.environment is None:
+            return hook.get_conn()
+        if hook.server_url() is None:
+            from aporia_provider.backend.embedded import EmbeddedRegistry
+
+            return EmbeddedRegistry(settings.database_url(), self.environment)
+        api = hook.get_conn()
+        if api.environment != self.environment:
+            api.close()
+            raise ValidationError(
+                f"init names the environment {self.environment!r}, and the Airflow connection "
+                f"{hook.aporia_conn_id!r} is for {api.environment!r}: name the same one, or none in init"
+            )
+        return api
+
+
+def create_session(**given: Any) -> Session:
+    """
+    Make a session of arguments and, where these are missing, environment variables.
+
+    :param given: Parameters of :class:`Session`; None stands for a missing one.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+    values = {name: value for name, value in given.items() if value is not None or name == "aws_conn_id"}
+    if "aporia_conn_id" not in values:
+        values = {**_from_environment(), **values}
+    faults = list(_faults(values))
+    (session,) = made("aporia.init cannot use its settings", lambda: Session(**values), faults=faults)
+    return session  # type: ignore[no-any-return]
+
+
+def made(subject: str, *makers: Callable[[], Any], faults: list[str] | None = None) -> list[Any]:
+    """
+    Make several words, so that one error names the faults of all.
+
+    :param subject: The message of the error.
+    :param makers: Each makes one word.
+    :param faults: Faults that were found before.
+    :raises aporia_provider.errors.ValidationError: naming every fault.
+    """
+    words, problems = [], list(faults or ())
+    for make in makers:
+        try:
+            words.append(make())
+        except ValidationError as error:
+            problems += error.problems or [error.message]
+    if problems:
+        raise ValidationError(subject, problems=problems)
+    return words
+
+
+def _from_environment() -> dict[str, str]:
+    found = {name: os.environ.get(f"APORIA_{name.upper()}") for name in _VARIABLES}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _faults(values: Mapping[str, Any]) -> Iterator[str]:
+    to_server = [name for name in ("token", "host") if name in values]
+    if "aporia_conn_id" in values:
+        for name in to_server:
+            yield f"{name}: aporia_conn_id says which server; give one of the two"
+        return
+    for name in ("token", "environment"):
+        if to_server and name not in values:
+            yield f"{name}: a server needs it; pass it to init, or set APORIA_{name.upper()}"
+    try:
+        _url(str(values.get("host") or PLATFORM), _port(values.get("port")))
+    except ValueError as error:
+        yield f"host: {error}"
+
+
+def _port(value: Any) -> int | None:
+    # What is no number at all is the session's to refuse.
+    return int(value) if str(value).isdecimal() else None
+
+
+def _url(host: str, port: int | None) -> str:
+    """The server's URL; the port may be in either, and a path in ``host`` is kept."""
+    base = (host if "://" in host else f"https://{host}").rstrip("/")
+    parts = urlsplit(base)
+    if parts.port is not None and port not in (None, parts.port):
+        raise ValueError(f"names port {parts.port}, and port says {port}; give one of the two")
+    if port is None or parts.port is not None:
+        return base
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
+
+
+_current: Session | None = None
+
+
+def current_session() -> Session:
+    """The session of the last ``init``; without one, what it would make without arguments."""
+    return _current or create_session()
+
+
+def set_session(session: Session) -> None:
+    """Let the calls that follow use the session."""
+    global _current
+    _current = session
