@@ -94,16 +94,18 @@ FRAME = """{
 TEXTS = '{"few": ["a", "b"] * 100, "many": [str(number % 51) for number in range(200)]}'
 
 
-@pytest.mark.parametrize("frame", [FRAME, TEXTS])
-def test_schemas_of_data_frames_are_those_of_the_sdk(frame: str) -> None:
-    code = f"import json, numpy, pandas; data = pandas.DataFrame({frame})"
-    shown = "print(json.dumps(infer_schema_from_dataframe(data)))"
-    started = "import aporia; aporia.init(token='t', environment='e')"
-    theirs = f"{code}; {started}; from aporia.pandas.pandas_utils import infer_schema_from_dataframe; {shown}"
-    done = subprocess.run([str(PYTHON), "-c", theirs], capture_output=True, text=True, env={}, check=True)
+def test_schemas_of_data_frames_are_those_of_the_sdk() -> None:
+    code = f"import json, numpy, pandas; frames = [pandas.DataFrame(data) for data in [{FRAME}, {TEXTS}]]"
+    started = (
+        "import aporia; aporia.init(token='t', environment='e'); import aporia.pandas.pandas_utils as utils"
+    )
+    shown = "print(json.dumps([utils.infer_schema_from_dataframe(frame) for frame in frames]))"
+    command = [str(PYTHON), "-c", f"{code}; {started}; {shown}"]
+    done = subprocess.run(command, capture_output=True, text=True, env={}, check=True)
     found: dict[str, Any] = {}
     exec(code, found)
-    assert aporia.pandas.infer_schema_from_dataframe(found["data"]) == json.loads(done.stdout)
+    infer = aporia.pandas.pandas_utils.infer_schema_from_dataframe
+    assert [infer(frame) for frame in found["frames"]] == json.loads(done.stdout)
 
 
 def test_paths_that_scripts_import_from() -> None:
