@@ -74,8 +74,8 @@ class Session(Vocabulary):
         if api.environment != self.environment:
             api.close()
             raise ValidationError(
-                f"init names the environment {self.environment!r}, and the Airflow connection "
-                f"{hook.aporia_conn_id!r} is for {api.environment!r}: name the same one, or none in init"
+                f"init or APORIA_ENVIRONMENT names the environment {self.environment!r}, and the Airflow "
+                f"connection {hook.aporia_conn_id!r} is for {api.environment!r}: name the same one, or none"
             )
         return api
 
@@ -125,14 +125,16 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
     if "aporia_conn_id" in values:
         for name in to_server:
             yield f"{name}: aporia_conn_id says which server; give one of the two"
-        return
-    for name in ("token", "environment"):
-        if to_server and name not in values:
-            yield f"{name}: a server needs it; pass it to init, or set APORIA_{name.upper()}"
+    elif to_server:
+        for name in ("token", "environment"):
+            if name not in values:
+                yield f"{name}: a server needs it; pass it to init, or set APORIA_{name.upper()}"
+    if not to_server and "port" in values:
+        yield "port: there is no host that it is a port of; give host, or leave port out"
     try:
         _url(str(values.get("host") or PLATFORM), _port(values.get("port")))
-    except ValueError as error:
-        yield f"host: {error}"
+    except ValidationError as error:
+        yield f"host: {error.message}"
 
 
 def _port(value: Any) -> int | None:
@@ -143,10 +145,15 @@ def _port(value: Any) -> int | None:
 def _url(host: str, port: int | None) -> str:
     """The server's URL; the port may be in either, and a path in ``host`` is kept."""
     base = (host if "://" in host else f"https://{host}").rstrip("/")
-    parts = urlsplit(base)
-    if parts.port is not None and port not in (None, parts.port):
-        raise ValueError(f"names port {parts.port}, and port says {port}; give one of the two")
-    if port is None or parts.port is not None:
+    try:
+        parts = urlsplit(base)
+        own_port = parts.port
+    except ValueError:
+        # The reason would show a part of it, which may be a password.
+        raise ValidationError("is neither the name of a host nor a URL") from None
+    if own_port is not None and port not in (None, own_port):
+        raise ValidationError(f"names port {own_port}, and port says {port}; give one of the two")
+    if port is None or own_port is not None:
         return base
     return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
 

@@ -23,6 +23,7 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.sdk import session
+from aporia_provider.sdk.core.types.field import FieldType
 from tests.airflow.test_provider import HEAVY, modules_added_by
 from tests.recording import Answer, RecordingServer, recording
 
@@ -89,8 +90,15 @@ def test_init_names_every_fault() -> None:
         aporia.init(host="http://h:8765", port=1_000_000, http_timeout_seconds=0, throw_errors=False)
     places = [problem.partition(":")[0] for problem in error.value.problems]
     assert sorted(places) == ["environment", "host", "http_timeout_seconds", "port", "token"]
-    with pytest.raises(ValidationError, match="aporia_conn_id says which server"):
-        aporia.init(token="t", aporia_conn_id="aporia_default")
+    for arguments, fault in {
+        ("aporia_conn_id", "token"): "token: aporia_conn_id says which server",
+        ("port",): "port: there is no host",
+        ("host", "token", "environment"): "host: is neither the name of a host nor a URL",
+    }.items():
+        values = {"port": 1, "host": "http://user:secret-word"}
+        with pytest.raises(ValidationError, match=fault) as error:
+            aporia.init(**{name: values.get(name, "t") for name in arguments})
+        assert "secret-word" not in str(error.value)
 
 
 def test_a_token_alone_is_for_the_platform() -> None:
@@ -135,9 +143,33 @@ def test_errors_are_raised_whatever_init_was_told(registry: Any) -> None:
 
 def test_a_version_names_every_fault(registry: Any) -> None:
     with pytest.raises(ValidationError) as error:
-        aporia.create_model_version("", " ", "binry", features={"a": "numerc"}, predictions={"p": "boolean"})
+        aporia.create_model_version(
+            "", " ", "binry", {"a": "numerc"}, {"p": "boolean"}, labels=["a"], multiclass_labels=["b"]
+        )
     places = [problem.partition(":")[0] for problem in error.value.problems]
-    assert places == ["model_id", "model_version", "model_type", "features.a.type"]
+    assert places == ["multiclass_labels", "model_id", "model_version", "model_type", "features.a.type"]
+
+
+def test_fields_are_written_as_the_sdk_takes_them(registry: Any) -> None:
+    import numpy
+
+    tensor = {"type": FieldType.TENSOR, "dimensions": [numpy.int64(3), 2]}
+    importance = {"amount": numpy.float32(0.5)}
+    aporia.create_model("m", "M")
+    aporia.create_model_version(
+        "m",
+        "v1",
+        "multiclass",
+        {"amount": FieldType.NUMERIC, "e": tensor},
+        {"kind": "string"},
+        multiclass_labels=["a", "b"],
+        feature_importance=importance,
+    )
+    (version,) = registry.get_model_versions("m")
+    schema = version["registration"]["version_schema"]
+    assert schema["features"] == {"amount": "numeric", "e": {"type": "tensor", "dimensions": [3, 2]}}
+    assert version["registration"]["labels"] == ["a", "b"]
+    assert version["registration"]["feature_importance"] == {"amount": 0.5}
 
 
 def test_a_model_that_is_there_is_a_success_that_says_what_differs(

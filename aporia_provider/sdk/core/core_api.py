@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aporia_provider.api import AggregationPeriod, IfExists
@@ -50,10 +50,11 @@ def init(
     :param verbose: Without effect: messages are complete.
     :param throw_errors: Without effect: errors are always raised.
     :param debug: Without effect: what is logged is up to :mod:`logging`.
-    :param http_timeout_seconds: Seconds to wait for a server; 30 if it is left out.
-    :param verify_ssl: Whether the server has to show a certificate that is trusted.
+    :param http_timeout_seconds: Seconds to wait for a server that is named here; 30 if it is left out. An
+        Airflow connection has its own.
+    :param verify_ssl: Whether a server that is named here has to show a certificate that is trusted.
     :param aporia_conn_id: Not in the platform's SDK. The Airflow connection to use instead of
-        ``aporia_default``; environment variables that name a server are then not read.
+        ``aporia_default``; the environment variables are then not read.
     :param aws_conn_id: Not in the platform's SDK. Airflow's AWS connection that reads the data. If there is
         no ``aws_default``, or with None, boto3 looks for credentials.
     :param preflight: Not in the platform's SDK. Whether data on S3 or a local disk is checked before it is
@@ -175,7 +176,7 @@ def create_model_version(
     :raises aporia_provider.errors.ConflictError: naming what differs.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
-    names_of_classes = labels if labels is not None else multiclass_labels
+    two = labels is not None and multiclass_labels is not None and labels != multiclass_labels
     version, schema = made(
         f"Version {model_version!r} of model {model_id!r} is not valid",
         lambda: Model(model_id, model_version),
@@ -186,10 +187,13 @@ def create_model_version(
             raw_inputs=_words(raw_inputs),
             metrics=_words(metrics),
             model_data_type=model_data_type,
-            labels=names_of_classes,
+            labels=labels if labels is not None else multiclass_labels,
             feature_importance=feature_importance,
             mapping=mapping,
         ),
+        faults=["multiclass_labels: is another name of labels, which differ; give one of the two"]
+        if two
+        else [],
     )
     with current_session().open() as api:
         registered = api.create_model_version(model_id, model_version, schema, if_exists=if_exists)
@@ -198,7 +202,20 @@ def create_model_version(
 
 
 def _words(fields: Any) -> Any:
-    """Fields whose types may be members of :class:`FieldType`."""
+    """Fields whose types may be members of :class:`FieldType`, and their dimensions numbers of numpy."""
     if not isinstance(fields, Mapping):
         return fields
-    return {name: word_of(type_) for name, type_ in fields.items()}
+    return {name: _word(field) for name, field in fields.items()}
+
+
+def _word(field: Any) -> Any:
+    if not isinstance(field, Mapping):
+        return word_of(field)
+    known = {key: word_of(value) for key, value in field.items()}
+    if isinstance(known.get("dimensions"), Iterable):
+        known["dimensions"] = [_number(length) for length in known["dimensions"]]
+    return known
+
+
+def _number(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
