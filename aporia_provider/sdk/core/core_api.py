@@ -176,7 +176,6 @@ def create_model_version(
     :raises aporia_provider.errors.ConflictError: naming what differs.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
-    two = labels is not None and multiclass_labels is not None and labels != multiclass_labels
     version, schema = made(
         f"Version {model_version!r} of model {model_id!r} is not valid",
         lambda: Model(model_id, model_version),
@@ -191,14 +190,18 @@ def create_model_version(
             feature_importance=feature_importance,
             mapping=mapping,
         ),
-        faults=["multiclass_labels: is another name of labels, which differ; give one of the two"]
-        if two
-        else [],
+        faults=_label_faults(labels, multiclass_labels),
     )
     with current_session().open() as api:
         registered = api.create_model_version(model_id, model_version, schema, if_exists=if_exists)
     log.info("Version %r of model %r: %s", model_version, model_id, registered["status"])
     return version  # type: ignore[no-any-return]
+
+
+def _label_faults(labels: Iterable[str] | None, same_labels: Iterable[str] | None) -> list[str]:
+    if labels is None or same_labels is None or list(labels) == list(same_labels):
+        return []
+    return ["multiclass_labels: is another name of labels, and they differ; give one of the two"]
 
 
 def _words(fields: Any) -> Any:
