@@ -12,14 +12,13 @@ from aporia_provider.errors import AuthenticationError
 if TYPE_CHECKING:
     from aporia_provider.api import AporiaApi
     from aporia_provider.datasets import DatasetConnection
-    from aporia_provider.sdk.model import Model
     from aporia_provider.sdk.session import Session
 
 log = logging.getLogger(__name__)
 
 
 class Options(TypedDict):
-    """What a script may choose; see :class:`~aporia_provider.sdk.model.Model`."""
+    """What a script may choose; see :class:`~aporia_provider.sdk.datasets.Datasets`."""
 
     preflight: bool | None
     check_rows: bool
@@ -27,27 +26,33 @@ class Options(TypedDict):
 
 
 def connect(
-    version: Model, session: Session, dataset: DatasetConnection, timeout: float | None, options: Options
+    session: Session,
+    model_id: str,
+    model_version: str,
+    dataset: DatasetConnection,
+    timeout: float | None,
+    options: Options,
 ) -> dict[str, Any]:
     """
     Check that a dataset fits the version, and connect it.
 
-    :param version: The version.
     :param session: Whom to ask.
+    :param model_id: The model.
+    :param model_version: The version.
     :param dataset: The dataset.
     :param timeout: Seconds to wait for a server.
     :param options: What the script chose.
-    :return: As of :class:`~aporia_provider.sdk.model.Model`.
+    :return: As of :class:`~aporia_provider.sdk.datasets.Datasets`.
     """
     preflight = session.preflight if options["preflight"] is None else options["preflight"]
-    names = (version.model_id, version.model_version)
+    names = (model_id, model_version)
     source = dataset.data_source
     with session.open(timeout=timeout) as api:
         checked: dict[str, Any] = {"preflight": "skipped", "table_version": None, "rows": None}
         if not isinstance(source, S3DataSource):
             _warn_unread(dataset)
         elif preflight:
-            checked = _checked(api, version, session, dataset, options["check_rows"])
+            checked = _checked(api, names, session, dataset, options["check_rows"])
         registered = api.connect_dataset(
             dataset.role,  # type: ignore[arg-type]
             *names,
@@ -60,11 +65,10 @@ def connect(
 
 
 def _checked(
-    api: AporiaApi, version: Model, session: Session, dataset: DatasetConnection, check_rows: bool
+    api: AporiaApi, names: tuple[str, str], session: Session, dataset: DatasetConnection, check_rows: bool
 ) -> dict[str, Any]:
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
-    names = (version.model_id, version.model_version)
     schema = registered_schema(api, *names)
     others = connected_datasets(api, *names)
     try:

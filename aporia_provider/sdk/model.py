@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import base64
-import logging
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from aporia_provider.api import IfExists, Role
-from aporia_provider.data_sources import DataSource
-from aporia_provider.datasets import ROLES, DatasetConnection
+from aporia_provider.api import Role
+from aporia_provider.datasets import ROLES
 from aporia_provider.errors import AporiaError, NotFoundError
-from aporia_provider.sdk.connecting import Options, connect
 from aporia_provider.sdk.core.types.words import word_of
+from aporia_provider.sdk.datasets import Datasets
 from aporia_provider.sdk.refusals import RowLogging
-from aporia_provider.sdk.session import current_session, made
+from aporia_provider.sdk.session import current_session
 from aporia_provider.vocabulary import Name, Vocabulary
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
-
-log = logging.getLogger(__name__)
-
-Columns = Mapping[str, str] | None
 
 
 class ModelNames(Vocabulary):
@@ -39,66 +31,12 @@ class ModelNames(Vocabulary):
     model_version: Name
 
 
-class _Wait(Vocabulary):
-    http_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
-
-
-def _connector(role: Role, what: str) -> Callable[..., dict[str, Any]]:
-    """Make the method that connects data which holds the fields of the version."""
-
-    def connect_fields(
-        self: Model,
-        data_source: DataSource,
-        id_column: str,
-        timestamp_column: str,
-        predictions: Columns = None,
-        features: Columns = None,
-        labels: Columns = None,
-        raw_inputs: Columns = None,
-        http_timeout_seconds: float | None = None,
-        schedule: str | None = None,
-        *,
-        preflight: bool | None = None,
-        check_rows: bool = False,
-        if_exists: IfExists = "match",
-    ) -> dict[str, Any]:
-        dataset = {
-            "role": role,
-            "data_source": data_source,
-            "id_column": id_column,
-            "timestamp_column": timestamp_column,
-            "predictions": predictions,
-            "features": features,
-            "labels": labels,
-            "raw_inputs": raw_inputs,
-            "schedule": schedule,
-        }
-        options: Options = {"preflight": preflight, "check_rows": check_rows, "if_exists": if_exists}
-        return self._connect(dataset, http_timeout_seconds, options)
-
-    connect_fields.__name__ = f"connect_{role}"
-    connect_fields.__qualname__ = f"Model.connect_{role}"
-    connect_fields.__doc__ = f"""
-        Connect {what}.
-
-        :param http_timeout_seconds: Seconds to wait for a server that ``init`` named, if more than 600.
-        :return: As :class:`Model` says. Further parameters as of
-            :class:`~aporia_provider.datasets.DatasetConnection`.
-        :raises aporia_provider.errors.ValidationError: naming every fault.
-        """
-    return connect_fields
-
-
-class Model(RowLogging):
+class Model(Datasets, RowLogging):
     """
     A version of a model, whether it was just registered or long ago. Making one sends nothing.
 
-    The methods that connect data check it first, as the operators do: every fault is named at once, and
-    nothing is connected. They return ``{"dataset", "status", "table_uri", "preflight", "table_version",
-    "rows"}``. Three of their parameters are not in the platform's SDK: ``preflight`` (whether to check;
-    what ``init`` says if it is None), ``check_rows`` (whether to read the rows for it), and ``if_exists``
-    (``match``: the same again is a success, something different fails; ``skip``: keep what is there;
-    ``fail``: fail even if it is the same).
+    Of the methods that connect data, :class:`~aporia_provider.sdk.datasets.Datasets` says what they check and
+    return.
 
     :param model_id: The model.
     :param model_version: Name of the version.
@@ -107,9 +45,7 @@ class Model(RowLogging):
 
     def __init__(self, model_id: str, model_version: str) -> None:
         ModelNames(model_id=model_id, model_version=model_version)
-        self.model_id = model_id
-        self.model_version = model_version
-        self._session = current_session()
+        super().__init__(model_id, model_version, current_session())
 
     def __repr__(self) -> str:
         return f"Model(model_id={self.model_id!r}, model_version={self.model_version!r})"
@@ -120,41 +56,6 @@ class Model(RowLogging):
 
     def __setstate__(self, state: Mapping[str, str]) -> None:
         self.__init__(**state)  # type: ignore[misc]
-
-    connect_serving = _connector("serving", "the predictions made in production")
-    connect_training = _connector("training", "the training set, the baseline of drift")
-    connect_testing = _connector("testing", "the test set, the baseline of performance")
-
-    def connect_actuals(
-        self,
-        data_source: DataSource,
-        id_column: str,
-        timestamp_column: str,
-        labels: Columns = None,
-        http_timeout_seconds: float | None = None,
-        schedule: str | None = None,
-        *,
-        preflight: bool | None = None,
-        check_rows: bool = False,
-        if_exists: IfExists = "match",
-    ) -> dict[str, Any]:
-        """
-        Connect the labels that become known later; ``timestamp_column`` says when.
-
-        :param labels: Prediction to the column of its true value; the column of the same name without.
-        :return: As :class:`Model` says. Further parameters as of :meth:`connect_serving`.
-        :raises aporia_provider.errors.ValidationError: naming every fault.
-        """
-        dataset = {
-            "role": "actuals",
-            "data_source": data_source,
-            "id_column": id_column,
-            "timestamp_column": timestamp_column,
-            "labels": labels,
-            "schedule": schedule,
-        }
-        options: Options = {"preflight": preflight, "check_rows": check_rows, "if_exists": if_exists}
-        return self._connect(dataset, http_timeout_seconds, options)
 
     def set_sync_enabled(self, enabled: bool) -> None:
         """
@@ -250,16 +151,6 @@ class Model(RowLogging):
 
         hook = SessionMetricsHook(self._session)
         return hook.get_metric(self.model_id, metric, model_version=self.model_version, **question)
-
-    def _connect(
-        self, dataset: Mapping[str, Any], http_timeout_seconds: float | None, options: Options
-    ) -> dict[str, Any]:
-        connection, wait = made(
-            f"The {dataset['role']} data of {self.model_id} {self.model_version} cannot be connected",
-            lambda: DatasetConnection(**dataset),
-            lambda: _Wait(http_timeout_seconds=http_timeout_seconds),
-        )
-        return connect(self, self._session, connection, wait.http_timeout_seconds, options)
 
     def _connected(self, registry: EmbeddedRegistry) -> list[Role]:
         with registry:
