@@ -13,7 +13,7 @@ from aporia_provider.engine.expressions import check_select_expr, untouched_colu
 from aporia_provider.engine.paths import key_fault
 from aporia_provider.engine.read import columns as engine_columns
 from aporia_provider.engine.read import on_s3
-from aporia_provider.engine.refusals import refuse_shallow_clone
+from aporia_provider.engine.refusals import EngineAuthenticationError, refuse_shallow_clone
 from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
 from aporia_provider.errors import AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -93,6 +93,8 @@ def diagnosed(source: S3DataSource, credentials: AwsCredentials | None) -> Itera
     """Find out what S3 refuses when the engine is refused: it does not say."""
     try:
         yield
+    except EngineAuthenticationError:
+        raise
     except AuthenticationError as error:
         known = credentials or AwsCredentials()
         found = diagnose(source.uri, known) if source.uri.startswith("s3://") else None

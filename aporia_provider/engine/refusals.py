@@ -16,9 +16,13 @@ from aporia_provider.errors import (
     ValidationError,
 )
 
-APACHE_SPARK = "read it with Apache Spark (engine sc://host:port)"
+APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
 _LONGEST = 300
 # Not the bare numbers: stages, tasks and paths have numbers, too.
+ACCESS_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+"""What gRPC calls it if a server refuses who calls."""
+_CODE = re.compile(r"status = StatusCode\.(\w+)")
+_DETAILS = re.compile(r'details = "([^"]*)')
 _STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
 _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
     (
@@ -63,6 +67,10 @@ class StatisticsError(ValidationError):
 
 class BehindCheckpointError(ValidationError):
     """A version of a Delta table is older than its last checkpoint; a newer one can be read."""
+
+
+class EngineAuthenticationError(AuthenticationError):
+    """A cluster refuses who connects to it; S3 has not been asked for anything."""
 
 
 class _Known(NamedTuple):
@@ -151,8 +159,21 @@ def engine_errors(source: DataSource) -> Iterator[None]:
         raise _explain(error, source) from None
 
 
+def rpc_failure(error: Exception) -> tuple[str, str]:
+    """The code by which gRPC calls an error of a Spark Connect server, if there is one, and the reason."""
+    # gRPC writes its errors over many lines, of which one has the code and one the reason.
+    text = str(error)
+    code, details = _CODE.search(text), _DETAILS.search(text)
+    known = getattr(getattr(error, "_grpc_status_code", None), "name", "")
+    reason = details[1] if details else text.partition("\n")[0]
+    return code[1] if code else known, hide_secrets_in_url(reason)
+
+
 def _explain(error: Exception, source: DataSource) -> AporiaError:
     place = getattr(source, "uri", source.type)
+    code, reason = rpc_failure(error)
+    if code in ACCESS_REFUSED:
+        return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
     text = _STACK.sub("", str(error)).strip() or type(error).__name__
     for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
         if found := re.search(known.pattern, text):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from aporia_provider.data_sources import hide_secrets_in_url
+from aporia_provider.engine.connecting import INSTALL, connect
+from aporia_provider.engine.endpoints import SCHEME, Endpoint
 from aporia_provider.engine.processor import numpy_environment
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 EMBEDDED = "embedded"
-_INSTALL = "pip install 'airflow-provider-aporia[embedded]'"
 _PATIENCE = 10
-_NOISE: tuple[tuple[str, type[Warning]], ...] = (
-    ("PySpark does not yet fully support pandas", FutureWarning),
-    (r"\[RETRIES_EXCEEDED\]", UserWarning),
-)
 # The engine has no business with what Airflow keeps in its environment.
 _PRIVATE = ("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__")
 
@@ -46,19 +41,20 @@ def spark_session(
         says what to install.
     :raises aporia_provider.errors.TransientError: if the cluster does not answer, or the embedded engine is
         killed while it starts.
+    :raises aporia_provider.engine.refusals.EngineAuthenticationError: if the cluster refuses the token.
     """
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")
         with (
             _child(credentials or AwsCredentials()) as port,
-            _connected(f"sc://127.0.0.1:{port}", lasts=False) as spark,
+            _connected(Endpoint("127.0.0.1", port), lasts=False) as spark,
         ):
             yield spark
-    elif engine.startswith("sc://"):
-        with _connected(engine, lasts=True) as spark:
+    elif engine.startswith(SCHEME):
+        with _connected(Endpoint.parse(engine), lasts=True) as spark:
             yield spark
     else:
-        shown = hide_secrets_in_url(engine)
+        shown = hide_secrets_in_url(engine.partition(";")[0])
         raise ValidationError(f"{shown!r} is no engine: write 'embedded', or sc://host:port of a cluster")
 
 
@@ -78,70 +74,17 @@ def is_sail(spark: SparkSession) -> bool:
 
 def _need(module: str, what: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise ValidationError(f"{what} needs {module}, which is not installed: {_INSTALL}")
+        raise ValidationError(f"{what} needs {module}, which is not installed: {INSTALL}")
 
 
 @contextmanager
-def _connected(url: str, *, lasts: bool) -> Iterator[SparkSession]:
+def _connected(endpoint: Endpoint, *, lasts: bool) -> Iterator[SparkSession]:
     _need("pyspark", "Reading data")
-    with _main_with_a_file():
-        spark = _open(url, lasts)
+    spark = connect(endpoint, lasts=lasts)
     try:
         yield spark
     finally:
         spark.stop()
-
-
-@contextmanager
-def _main_with_a_file() -> Iterator[None]:
-    """pyspark takes a main module without a file (``python -c``) for its doctests, and ends the process."""
-    main = sys.modules["__main__"]
-    if hasattr(main, "__file__") or main.__spec__ is not None:
-        yield
-        return
-    main.__file__ = ""
-    try:
-        yield
-    finally:
-        del main.__file__
-
-
-def _open(url: str, lasts: bool) -> SparkSession:
-    _quieten()
-    try:
-        from pyspark.sql import SparkSession
-        from pyspark.sql.connect.client.retries import DefaultPolicy
-    except ImportError as error:
-        # pyspark without its Connect client lacks grpcio and the like.
-        raise ValidationError(f"Spark Connect cannot be used ({error}): {_INSTALL}") from None
-    # Not getOrCreate(): sessions are cached per process, and this one's credentials are its own.
-    spark = SparkSession.builder.remote(url).create()
-    try:
-        usual = spark.client.get_retry_policies()
-        # The usual ones wait ten minutes for a server that is not there.
-        spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
-        _ = spark.version
-        if lasts:
-            # A cluster may come back; an engine of our own that died does not.
-            spark.client.set_retry_policies(usual)
-        # A time without a zone is UTC here, wherever the engine runs.
-        spark.conf.set("spark.sql.session.timeZone", "UTC")
-    except Exception as error:
-        spark.stop()
-        raise _unanswered(url, error) from None
-    return spark
-
-
-def _unanswered(url: str, error: Exception) -> TransientError:
-    # gRPC writes its errors over many lines, of which one tells the reason.
-    found = re.search(r'details = "([^"]*)', str(error))
-    reason = found[1] if found else str(error).partition("\n")[0]
-    return TransientError(f"{hide_secrets_in_url(url)} does not answer: {hide_secrets_in_url(reason)}")
-
-
-def _quieten() -> None:
-    for message, category in _NOISE:
-        warnings.filterwarnings("ignore", message=message, category=category)
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
-from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
+from aporia_provider.hooks.spark_connect import engine_for
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -36,6 +36,8 @@ class DeltaLakeHook(BaseHook):
     :param aws_conn_id: Airflow AWS connection: static keys, session token, assumed role, profile, web
         identity, custom endpoint and region all work. None uses the ambient credentials of the worker.
     :param region_name: Region, if the connection does not say it.
+    :param spark_conn_id: Connection to the Spark Connect cluster that reads what the log does not tell; see
+        :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine`` does.
     """
 
     conn_name_attr = "aws_conn_id"
@@ -43,10 +45,16 @@ class DeltaLakeHook(BaseHook):
     conn_type = "aws"
     hook_name = "Delta Lake on S3"
 
-    def __init__(self, aws_conn_id: str | None = default_conn_name, region_name: str | None = None) -> None:
+    def __init__(
+        self,
+        aws_conn_id: str | None = default_conn_name,
+        region_name: str | None = None,
+        spark_conn_id: str | None = None,
+    ) -> None:
         super().__init__()
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
+        self.spark_conn_id = spark_conn_id
 
     def get_conn(self) -> AwsBaseHook:
         """The Amazon provider's hook that answers for the connection."""
@@ -122,7 +130,9 @@ class DeltaLakeHook(BaseHook):
         from aporia_provider.backend.facts import inspect
         from aporia_provider.columns.inference import infer_schema
 
-        facts = inspect(source, credentials=self.credentials_for(source), engine=settings.engine())
+        facts = inspect(
+            source, credentials=self.credentials_for(source), engine=engine_for(self.spark_conn_id)
+        )
         return infer_schema(facts.columns, **choices), facts.version
 
     def preflight(
@@ -149,7 +159,7 @@ class DeltaLakeHook(BaseHook):
             dataset,
             schema,
             credentials=credentials,
-            engine=settings.engine(),
+            engine=engine_for(self.spark_conn_id),
             check_rows=check_rows,
             others=others,
         )

@@ -9,6 +9,7 @@ from aporia_provider import settings
 from aporia_provider.choices import flag
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
+from aporia_provider.hooks.spark_connect import engine_for
 
 if TYPE_CHECKING:
     from aporia_provider.api import Role
@@ -24,15 +25,19 @@ class SyncHook(AporiaHook):
     :param aporia_conn_id: As of :class:`~aporia_provider.hooks.aporia.AporiaHook`; for the environment. A
         connection to a server is refused.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
+    :param spark_conn_id: Connection to the Spark Connect cluster that reads the data; see
+        :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine`` does.
     """
 
     def __init__(
         self,
         aporia_conn_id: str = AporiaHook.default_conn_name,
         aws_conn_id: str | None = "aws_default",
+        spark_conn_id: str | None = None,
     ) -> None:
         super().__init__(aporia_conn_id)
         self.aws_conn_id = aws_conn_id
+        self.spark_conn_id = spark_conn_id
 
     def get_conn(self) -> EmbeddedRegistry:
         """
@@ -76,7 +81,8 @@ class SyncHook(AporiaHook):
         :param model_id: The model.
         :param model_version: The version.
         :param role: Role of the dataset.
-        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; the configured one without.
+        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster, if the hook has no
+            ``spark_conn_id``; the configured one without.
         :param full: Recompute everything, whatever the log says.
         :return: As of :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`, with ``model_id``,
             ``model_version``, the ``table_uri`` and the ``previous_table_version``.
@@ -91,9 +97,9 @@ class SyncHook(AporiaHook):
             if before["enabled"]:
                 # Its baseline and its labels are read as well.
                 credentials = self._credentials_for(sources.values())
-                engine = engine or settings.engine()
+                chosen = engine_for(self.spark_conn_id, engine)
                 after = registry.sync_dataset(
-                    model_id, model_version, role, credentials=credentials, engine=engine, full=full
+                    model_id, model_version, role, credentials=credentials, engine=chosen, full=full
                 )
         return {
             "model_id": model_id,

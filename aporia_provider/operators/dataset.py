@@ -43,6 +43,8 @@ class ConnectDatasetOperator(VersionOperator):
     :param if_exists: ``match``: the same again is a success, something different fails; ``skip``: keep what
         is there; ``fail``: fail even if it is the same.
     :param aws_conn_id: AWS connection that reads the data.
+    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads what the log does not
+        tell; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine``.
     :param data_source_conn_id: Connection whose login and password go into the data source, for those that
         take a user and a password.
     :return: ``{"model_id", "model_version", "dataset", "status", "table_uri", "table_version", "rows",
@@ -64,6 +66,7 @@ class ConnectDatasetOperator(VersionOperator):
         "check_rows",
         "if_exists",
         "aws_conn_id",
+        "spark_conn_id",
         "data_source_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -91,6 +94,7 @@ class ConnectDatasetOperator(VersionOperator):
         check_rows: bool = False,
         if_exists: IfExists = "match",
         aws_conn_id: str | None = "aws_default",
+        spark_conn_id: str | None = None,
         data_source_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -105,6 +109,7 @@ class ConnectDatasetOperator(VersionOperator):
         self.check_rows = check_rows
         self.if_exists = if_exists
         self.aws_conn_id = aws_conn_id
+        self.spark_conn_id = spark_conn_id
         self.data_source_conn_id = data_source_conn_id
         self.registered = schema
 
@@ -113,7 +118,7 @@ class ConnectDatasetOperator(VersionOperator):
         """Hook to the data."""
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
-        return DeltaLakeHook(self.aws_conn_id)
+        return DeltaLakeHook(self.aws_conn_id, spark_conn_id=self.spark_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the data, connect it, and emit the asset event."""

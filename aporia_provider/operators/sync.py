@@ -40,8 +40,10 @@ class SyncDatasetOperator(VersionOperator):
     :param model_id: The model.
     :param model_version: The version.
     :param role: Role of the dataset: ``training``, ``testing``, ``serving`` or ``actuals``.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; ``[aporia] engine`` without. A URL
-        that holds a token belongs there, since Airflow stores the arguments of mapped tasks.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; ``[aporia] engine`` without. Airflow
+        stores the arguments of mapped tasks: for a cluster that takes a token, use ``spark_conn_id``.
+    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads the data, instead of
+        ``engine``; see :func:`~aporia_provider.hooks.spark_connect.engine_for`.
     :param full: Recompute everything, whatever the log says.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
     :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
@@ -50,7 +52,7 @@ class SyncDatasetOperator(VersionOperator):
         :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`.
     """
 
-    template_fields = (*VersionOperator.template_fields, "role", "full", "aws_conn_id")
+    template_fields = (*VersionOperator.template_fields, "role", "full", "aws_conn_id", "spark_conn_id")
     operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(),)
     ui_color = "#e6dcf7"
 
@@ -64,6 +66,7 @@ class SyncDatasetOperator(VersionOperator):
         engine: str | None = None,
         full: bool = False,
         aws_conn_id: str | None = "aws_default",
+        spark_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,13 +74,14 @@ class SyncDatasetOperator(VersionOperator):
         self.engine = engine
         self.full = full
         self.aws_conn_id = aws_conn_id
+        self.spark_conn_id = spark_conn_id
 
     @cached_property
     def aporia_hook(self) -> SyncHook:
         """Hook to the embedded backend."""
         from aporia_provider.hooks.sync import SyncHook
 
-        return SyncHook(self.aporia_conn_id, self.aws_conn_id)
+        return SyncHook(self.aporia_conn_id, self.aws_conn_id, self.spark_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Sync the dataset, and emit the asset event if that changed anything."""

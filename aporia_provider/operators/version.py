@@ -40,6 +40,8 @@ class CreateModelVersionOperator(VersionOperator):
     :param overrides: Column to field type where the inferred one is not wanted, or None to leave it out.
     :param if_exists: As of :class:`~aporia_provider.operators.model.CreateModelOperator`.
     :param aws_conn_id: AWS connection that reads ``infer_from``.
+    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads what the log does not
+        tell; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine``.
     :return: ``{"model_id", "model_version", "version_id", "status", "schema", "table_version"}``.
     """
 
@@ -54,6 +56,7 @@ class CreateModelVersionOperator(VersionOperator):
         "overrides",
         "if_exists",
         "aws_conn_id",
+        "spark_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "schema": "json",
@@ -78,6 +81,7 @@ class CreateModelVersionOperator(VersionOperator):
         overrides: Mapping[str, Any] | None = None,
         if_exists: IfExists = "match",
         aws_conn_id: str | None = "aws_default",
+        spark_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +94,7 @@ class CreateModelVersionOperator(VersionOperator):
         self.overrides = overrides
         self.if_exists = if_exists
         self.aws_conn_id = aws_conn_id
+        self.spark_conn_id = spark_conn_id
         self.registered: VersionSchema | None = None
 
     @cached_property
@@ -97,7 +102,7 @@ class CreateModelVersionOperator(VersionOperator):
         """Hook to the data source."""
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
-        return DeltaLakeHook(self.aws_conn_id)
+        return DeltaLakeHook(self.aws_conn_id, spark_conn_id=self.spark_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the version and emit its asset event."""

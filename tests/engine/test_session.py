@@ -17,7 +17,7 @@ import pytest
 from deltalake import write_deltalake
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine import session
+from aporia_provider.engine import connecting, session
 from aporia_provider.engine.read import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
@@ -188,7 +188,7 @@ def test_an_engine_that_is_killed_while_it_starts(
 def test_only_the_warning_about_pandas_is_silenced() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        session._quieten()
+        connecting._quieten()
         warnings.warn("PySpark does not yet fully support pandas >= 3.0.0.", FutureWarning, stacklevel=1)
         warnings.warn("something else", FutureWarning, stacklevel=1)
     assert [str(one.message) for one in caught] == ["something else"]

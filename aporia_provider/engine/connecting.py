@@ -1,0 +1,137 @@
+"""Connecting to a Spark Connect server, and what its refusals mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from aporia_provider.engine.endpoints import Endpoint
+from aporia_provider.engine.refusals import ACCESS_REFUSED, EngineAuthenticationError, rpc_failure
+from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
+
+if TYPE_CHECKING:
+    import pyspark.sql
+    from pyspark.sql import SparkSession
+
+INSTALL = "pip install 'airflow-provider-aporia[embedded]'"
+_NOISE: tuple[tuple[str, type[Warning]], ...] = (
+    ("PySpark does not yet fully support pandas", FutureWarning),
+    (r"\[RETRIES_EXCEEDED\]", UserWarning),
+)
+_NO_TLS = (
+    "it does not speak TLS, and a token is sent over TLS only, except to 'localhost'. Put TLS in front of "
+    "it, or leave the token and use_ssl out"
+)
+_NO_HTTP2 = "it is an HTTP server without HTTP/2, and not a Spark Connect server"
+# What waiting cannot put right, although gRPC calls it unavailable.
+_PERMANENT = (
+    ("WRONG_VERSION_NUMBER", _NO_TLS),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not valid here"),
+    ("connect an http1.x server", _NO_HTTP2),
+)
+_CODES: dict[str, tuple[type[AporiaError], str]] = {
+    **dict.fromkeys(ACCESS_REFUSED, (EngineAuthenticationError, "refuses access")),
+    "UNIMPLEMENTED": (ValidationError, "is not a Spark Connect server"),
+    "INVALID_ARGUMENT": (ValidationError, "refuses the connection"),
+    "NOT_FOUND": (NotFoundError, "refuses the connection"),
+}
+_CLOSED = re.compile("Connection reset|Socket closed|connection closed")
+_MAYBE_TLS = ". If it speaks TLS, set use_ssl"
+
+
+def connect(endpoint: Endpoint, *, lasts: bool) -> SparkSession:
+    """
+    Open a session.
+
+    :param endpoint: The server.
+    :param lasts: Whether the server is a cluster, which may come back after it was unavailable, and gets the
+        token of the environment variable ``SPARK_CONNECT_AUTHENTICATE_TOKEN`` if its URL has none.
+    :raises aporia_provider.errors.TransientError: if the server does not answer.
+    :raises aporia_provider.engine.refusals.EngineAuthenticationError: if it refuses the credentials.
+    :raises aporia_provider.errors.ValidationError: if it is not a Spark Connect server, or refuses the
+        connection for a reason that waiting does not change.
+    """
+    _quieten()
+    with _main_with_a_file():
+        spark = _created(endpoint, lasts)
+        try:
+            _prepare(spark, lasts)
+        except Exception as error:
+            spark.stop()
+            raise _explain(endpoint, error) from None
+    return spark
+
+
+def _created(endpoint: Endpoint, lasts: bool) -> SparkSession:
+    try:
+        from pyspark.sql import SparkSession
+
+        # Not getOrCreate(): sessions are cached per process, and this one's credentials are its own.
+        return SparkSession.builder.remote(endpoint.url).create() if lasts else _without_token(endpoint)
+    except ImportError as error:
+        # pyspark without its Connect client lacks grpcio and the like.
+        raise ValidationError(f"Spark Connect cannot be used ({error}): {INSTALL}") from None
+
+
+def _without_token(endpoint: Endpoint) -> SparkSession:
+    """A session that does not send ``SPARK_CONNECT_AUTHENTICATE_TOKEN``, which would require TLS."""
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.session import SparkSession
+
+    class Channel(DefaultChannelBuilder):
+        @property
+        def token(self) -> None:
+            return None
+
+    # What remote() marks, so that pyspark's functions are those of Spark Connect.
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    session = SparkSession.builder.channelBuilder(Channel(endpoint.url)).create()
+    return cast("pyspark.sql.SparkSession", session)
+
+
+def _prepare(spark: SparkSession, lasts: bool) -> None:
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    usual = spark.client.get_retry_policies()
+    # The usual ones wait ten minutes for a server that is not there.
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
+    _ = spark.version
+    if lasts:
+        # A cluster may come back; an engine of our own that died does not.
+        spark.client.set_retry_policies(usual)
+    # A time without a zone is UTC here, wherever the engine runs.
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def _explain(endpoint: Endpoint, error: Exception) -> AporiaError:
+    code, reason = rpc_failure(error)
+    for pattern, meaning in _PERMANENT:
+        if pattern in reason:
+            return ValidationError(f"{endpoint} cannot be used: {meaning} ({reason})")
+    kind, what = _CODES.get(code, (TransientError, "does not answer"))
+    hint = _MAYBE_TLS if _CLOSED.search(reason) else ""
+    return kind(f"{endpoint} {what}: {reason}{hint}")
+
+
+@contextmanager
+def _main_with_a_file() -> Iterator[None]:
+    """pyspark takes a main module without a file (``python -c``) for its doctests, and ends the process."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__") or main.__spec__ is not None:
+        yield
+        return
+    main.__file__ = ""
+    try:
+        yield
+    finally:
+        del main.__file__
+
+
+def _quieten() -> None:
+    for message, category in _NOISE:
+        warnings.filterwarnings("ignore", message=message, category=category)

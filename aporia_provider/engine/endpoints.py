@@ -1,0 +1,133 @@
+"""Endpoints of Spark Connect: the URL ``sc://host:port/;key=value`` and what it may hold."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import quote, unquote, urlsplit
+
+from aporia_provider.errors import ValidationError
+
+SCHEME = "sc://"
+USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID = "user_id", "token", "use_ssl", "user_agent", "session_id"
+# These two are no headers but strings in the messages.
+_ANY_TEXT = frozenset({USER_ID, USER_AGENT})
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_NAME = re.compile(r"[0-9a-z_.-]+")
+_HEADER = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """
+    A Spark Connect server, with the parameters of its URL.
+
+    ``str()`` gives its address, which may be shown. Parameters may not: any of them can be a secret.
+
+    :param host: Host name or IP address.
+    :param port: Port; without, clients take 15002.
+    :param parameters: ``token``, ``user_id``, ``use_ssl``, ``user_agent`` and ``session_id`` have a meaning
+        to every client; all others are sent as headers.
+    """
+
+    host: str
+    port: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """
+        Read a URL.
+
+        :raises aporia_provider.errors.ValidationError: if the URL is not valid; it names every fault, and no
+            value of a parameter.
+        """
+        address, _, rest = url.removeprefix(SCHEME).partition("/")
+        address, semicolon, lost = address.partition(";")
+        host, port, faults = read_address(address)
+        if semicolon:
+            faults.append("the parameters begin without a '/': write sc://host:port/;key=value")
+        if rest and not rest.startswith(";"):
+            faults.append("the host is followed by a path")
+        parts = [part.partition("=") for part in f"{lost};{rest}".split(";") if part]
+        endpoint = cls(host, port, {name.lower(): unquote(value) for name, _, value in parts})
+        faults += endpoint.faults()
+        if faults:
+            shown = str(endpoint) if host else f"{SCHEME}…"
+            raise ValidationError(f"The URL {shown} of a Spark Connect server is not valid", problems=faults)
+        return endpoint
+
+    @property
+    def url(self) -> str:
+        """The URL, with the values of its parameters in clear."""
+        parameters = (f";{name}={quote(value, safe='')}" for name, value in self.parameters.items())
+        return f"{self}/{''.join(parameters)}"
+
+    def faults(self) -> list[str]:
+        """What is wrong with the parameters, without their values."""
+        found = (parameter_fault(name, value) for name, value in self.parameters.items())
+        return [fault for fault in found if fault]
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{SCHEME}{host}" + ("" if self.port is None else f":{self.port}")
+
+
+def read_address(address: str) -> tuple[str, int | None, list[str]]:
+    """
+    Read ``host`` or ``host:port``.
+
+    :return: The host, the port, and what is wrong with them.
+    """
+    if address.count(":") > 1 and "[" not in address:
+        address = f"[{address}]"
+    _, at, address = address.rpartition("@")
+    faults = ["the host has a user or a password before an '@'"] if at else []
+    if found := re.search(r"[?#]", address):
+        return "", None, [*faults, f"the host has a {found[0]!r}"]
+    try:
+        parts = urlsplit(f"//{address}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", None, [*faults, "the port is not a number from 1 to 65535, or the host is not a name"]
+    if not host:
+        faults.append("the host is missing")
+    elif not _HOST.fullmatch(host):
+        faults.append("the host is not a name or an IP address")
+        host = ""
+    return host, port, [*faults, *port_faults(port)]
+
+
+def port_faults(port: int | None) -> Iterator[str]:
+    """What is wrong with a port."""
+    if port is not None and not 0 < port < 65536:
+        yield f"the port {port} is not from 1 to 65535"
+
+
+def parameter_fault(name: str, value: str) -> str | None:
+    """What is wrong with a parameter, without its value; None if nothing is."""
+    if not _NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
+        return f"{name!r} is not the name of a parameter or of a header that a client may set"
+    if not value:
+        return f"the parameter {name!r} has no value"
+    if name == USE_SSL and value.lower() not in ("true", "false"):
+        return f"the parameter {name!r} is neither true nor false"
+    if name == SESSION_ID and not _is_uuid(value):
+        return f"the parameter {name!r} is not a UUID"
+    if name not in _ANY_TEXT and not _HEADER.fullmatch(value):
+        return (
+            f"the parameter {name!r} has a space or a line break at an end, or a character other than "
+            "printable ASCII, which a header cannot have"
+        )
+    return None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

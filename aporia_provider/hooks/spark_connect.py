@@ -1,0 +1,150 @@
+"""The engine that an Airflow connection of type "Spark Connect" names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.sdk import BaseHook
+
+from aporia_provider import settings
+from aporia_provider.errors import NotFoundError, ValidationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from aporia_provider.engine.endpoints import Endpoint
+
+CONNECTION_TYPE = "spark_connect"
+"""Type of the connections, which the Apache Spark provider defines; it need not be installed."""
+_TLS_PORT = 443
+_FIELDS = ("use_ssl", "parameters")
+_OWN_FIELDS = {"user_id": "login", "token": "password", "use_ssl": "field use_ssl of the extra"}
+
+
+def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
+    """
+    The engine that reads the data.
+
+    :param spark_conn_id: Airflow connection of type ``spark_connect``: ``host``, ``port``, the user id in
+        ``login``, the token in ``password``, and in ``extra`` whether to ``use_ssl`` and an object of further
+        ``parameters``, which are sent as headers. A host that is written ``https://…`` means TLS, and port
+        443 if no other is given.
+    :param engine: ``embedded`` or the URL of a cluster, instead of a connection.
+    :return: The URL of the connection, the given engine, or that of the configuration. It can hold a token.
+    :raises aporia_provider.errors.NotFoundError: if there is no such connection.
+    :raises aporia_provider.errors.ValidationError: if both are given, or if the connection is not filled in
+        as described; it names every fault.
+    """
+    if not spark_conn_id:
+        return engine or settings.engine()
+    if engine:
+        raise ValidationError("Give either engine or spark_conn_id, and not both")
+    try:
+        connection = BaseHook.get_connection(spark_conn_id)
+    except AirflowNotFoundException:
+        raise NotFoundError(
+            f"There is no Airflow connection {spark_conn_id!r}. Create it with the type {CONNECTION_TYPE!r}, "
+            "or leave spark_conn_id out to read with [aporia] engine."
+        ) from None
+    _mask(connection.password)
+    return _read(connection, spark_conn_id).url
+
+
+def _mask(token: str | None) -> None:
+    # Airflow masks the token as it is stored; a URL has it in another form.
+    if token and quote(token, safe="") != token:
+        from airflow.sdk.log import mask_secret
+
+        mask_secret(quote(token, safe=""))
+
+
+def _read(connection: Connection, conn_id: str) -> Endpoint:
+    from aporia_provider.engine.endpoints import Endpoint
+
+    host, port, tls, faults = _address(connection)
+    extra, of_extra = _extra(connection)
+    if extra.get("use_ssl") not in (None, "") and str(extra["use_ssl"]).lower() not in ("true", "false"):
+        of_extra.append("use_ssl is neither true nor false")
+    given = {"user_id": connection.login, "token": connection.password}
+    parameters = {name: value for name, value in given.items() if value}
+    if tls or str(extra.get("use_ssl")).lower() == "true":
+        parameters["use_ssl"] = "true"
+    further, of_parameters = _parameters(extra.get("parameters"))
+    endpoint = Endpoint(host, port, {**further, **parameters})
+    faults += [*_type(connection), *of_extra, *of_parameters, *endpoint.faults()]
+    if faults:
+        raise ValidationError(
+            f"The Airflow connection {conn_id!r} does not describe a Spark Connect server", problems=faults
+        )
+    return endpoint
+
+
+def _type(connection: Connection) -> list[str]:
+    if connection.conn_type == CONNECTION_TYPE:
+        return []
+    return [f"its type is {connection.conn_type!r} instead of {CONNECTION_TYPE!r}"]
+
+
+def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
+    """Host, port, whether the host asks for TLS, and what is wrong with them."""
+    from aporia_provider.engine.endpoints import port_faults, read_address
+
+    scheme, _, address = (connection.host or "").strip().rpartition("://")
+    address, _, rest = address.partition("/")
+    address, semicolon, _ = address.partition(";")
+    host, port, faults = read_address(address)
+    if scheme not in ("", "sc", "https"):
+        faults.append(f"the host begins with {scheme}://: write the name of the host alone")
+    if rest or semicolon:
+        faults.append(
+            "the host is followed by a path or by parameters: the token belongs into the password, other "
+            "parameters into the object 'parameters' of the extra"
+        )
+    if connection.schema:
+        faults.append("it has a schema, which is not used: leave it empty")
+    if port and connection.port and port != connection.port:
+        faults.append(f"the host has the port {port}, and the field of the port has {connection.port}")
+    tls = scheme == "https"
+    faults += port_faults(connection.port)
+    return host, connection.port or port or (_TLS_PORT if tls else None), tls, faults
+
+
+def _extra(connection: Connection) -> tuple[Mapping[str, Any], list[str]]:
+    """The extra, and what is wrong with it."""
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        return {}, ["the extra is not a JSON object"]
+    unknown = sorted(set(extra) - set(_FIELDS))
+    return extra, [
+        f"the extra has {name!r}, which is not read: it takes use_ssl and an object 'parameters', whose "
+        "entries are sent as headers"
+        for name in unknown
+    ]
+
+
+def _parameters(given: Any) -> tuple[dict[str, str], list[str]]:
+    """The further parameters, and what is wrong with them, without their values."""
+    if given in (None, ""):
+        return {}, []
+    if not isinstance(given, dict):
+        return {}, ["parameters in the extra is not a JSON object"]
+    faults = [
+        f"parameters in the extra has {name!r}, which belongs into the {_OWN_FIELDS[name.lower()]}"
+        for name in given
+        if name.lower() in _OWN_FIELDS
+    ]
+    kept = {name.lower(): value for name, value in given.items() if name.lower() not in _OWN_FIELDS}
+    texts = {name: str(value) for name, value in kept.items() if _is_text(value)}
+    faults += [f"the parameter {name!r} is neither a text nor a number" for name in kept if name not in texts]
+    return texts, faults
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
