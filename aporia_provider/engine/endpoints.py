@@ -13,6 +13,7 @@ from aporia_provider.errors import ValidationError
 
 SCHEME = "sc://"
 USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID = "user_id", "token", "use_ssl", "user_agent", "session_id"
+_KNOWN = frozenset({USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID})
 # These two are no headers but strings in the messages.
 _ANY_TEXT = frozenset({USER_ID, USER_AGENT})
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -47,18 +48,19 @@ class Endpoint:
         """
         address, _, rest = url.removeprefix(SCHEME).partition("/")
         address, semicolon, lost = address.partition(";")
+        path, _, rest = f"{rest};{lost}".partition(";")
         host, port, faults = read_address(address)
         if semicolon:
             faults.append("the parameters begin without a '/': write sc://host:port/;key=value")
-        if rest and not rest.startswith(";"):
+        if path:
             faults.append("the host is followed by a path")
-        parts = [part.partition("=") for part in f"{lost};{rest}".split(";") if part]
-        endpoint = cls(host, port, {name.lower(): unquote(value) for name, _, value in parts})
-        faults += endpoint.faults()
+        parts = [part.partition("=") for part in rest.split(";") if part]
+        parameters = {name.lower(): unquote(value) for name, _, value in parts}
+        faults += _faults_in_url(parameters)
         if faults:
-            shown = str(endpoint) if host else f"{SCHEME}…"
+            shown = str(cls(host, port)) if host else f"{SCHEME}…"
             raise ValidationError(f"The URL {shown} of a Spark Connect server is not valid", problems=faults)
-        return endpoint
+        return cls(host, port, parameters)
 
     @property
     def url(self) -> str:
@@ -68,8 +70,8 @@ class Endpoint:
 
     def faults(self) -> list[str]:
         """What is wrong with the parameters, without their values."""
-        found = (parameter_fault(name, value) for name, value in self.parameters.items())
-        return [fault for fault in found if fault]
+        found = ((name, parameter_fault(name, value)) for name, value in self.parameters.items())
+        return [f"the parameter {name!r} {fault}" for name, fault in found if fault]
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -108,21 +110,29 @@ def port_faults(port: int | None) -> Iterator[str]:
 
 
 def parameter_fault(name: str, value: str) -> str | None:
-    """What is wrong with a parameter, without its value; None if nothing is."""
+    """What is wrong with a parameter, as the rest of a sentence; None if nothing is."""
     if not _NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
-        return f"{name!r} is not the name of a parameter or of a header that a client may set"
+        return "is not one that a client may set as a header"
     if not value:
-        return f"the parameter {name!r} has no value"
+        return "has no value"
     if name == USE_SSL and value.lower() not in ("true", "false"):
-        return f"the parameter {name!r} is neither true nor false"
+        return "is neither true nor false"
     if name == SESSION_ID and not _is_uuid(value):
-        return f"the parameter {name!r} is not a UUID"
+        return "is not a UUID"
     if name not in _ANY_TEXT and not _HEADER.fullmatch(value):
         return (
-            f"the parameter {name!r} has a space or a line break at an end, or a character other than "
-            "printable ASCII, which a header cannot have"
+            "has a space or a line break at an end, or a character other than printable ASCII, which a "
+            "header cannot have"
         )
     return None
+
+
+def _faults_in_url(parameters: Mapping[str, str]) -> Iterator[str]:
+    for number, (name, value) in enumerate(parameters.items(), 1):
+        # What is taken for a name may be the rest of a token that has a semicolon.
+        shown = repr(name) if name in _KNOWN or name.startswith("x-") else f"number {number}"
+        if fault := parameter_fault(name, value):
+            yield f"the parameter {shown} {fault}"
 
 
 def _is_uuid(text: str) -> bool:

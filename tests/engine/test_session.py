@@ -19,11 +19,13 @@ from deltalake import write_deltalake
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.engine import connecting, session
 from aporia_provider.engine.read import read
+from aporia_provider.engine.refusals import EngineAuthenticationError
 from aporia_provider.engine.session import spark_session
-from aporia_provider.errors import AporiaError, TransientError, ValidationError
+from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers
 from tests.conftest import S3
+from tests.refusing import refusing
 
 SECRET, TOKEN = "planted-secret-access-key", "planted-session-token"
 PLANTED = AwsCredentials("AKIA", SECRET, TOKEN, "eu-central-1", "http://127.0.0.1:9")
@@ -192,3 +194,41 @@ def test_only_the_warning_about_pandas_is_silenced() -> None:
         warnings.warn("PySpark does not yet fully support pandas >= 3.0.0.", FutureWarning, stacklevel=1)
         warnings.warn("something else", FutureWarning, stacklevel=1)
     assert [str(one.message) for one in caught] == ["something else"]
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "told"),
+    [
+        ("UNAUTHENTICATED", EngineAuthenticationError, "refuses access: Because"),
+        ("PERMISSION_DENIED", EngineAuthenticationError, "refuses access: Because"),
+        ("UNIMPLEMENTED", ValidationError, "is not a Spark Connect server: Because"),
+        ("INVALID_ARGUMENT", ValidationError, "refuses the connection: Because"),
+        ("NOT_FOUND", NotFoundError, "refuses the connection: Because"),
+        ("RESOURCE_EXHAUSTED", TransientError, "does not answer: Because"),
+    ],
+)
+def test_what_a_cluster_refuses(code: str, error: type[AporiaError], told: str) -> None:
+    with refusing(code, "Because of ;token=planted-token") as running:
+        url = f"sc://localhost:{running.port}/;token=planted-token;x-team=planted-header"
+        with pytest.raises(AporiaError) as caught, spark_session(url):
+            pass
+    assert type(caught.value) is error
+    assert caught.value.message == f"sc://localhost:{running.port} {told} of ;token=***"
+
+
+def test_a_cluster_without_tls_is_told_from_one_that_does_not_answer() -> None:
+    with refusing() as running:
+        url = f"sc://127.0.0.1:{running.port}/;token=planted-token"
+        no_tls = pytest.raises(ValidationError, match="not speak TLS, and a token is sent over TLS only")
+        with no_tls, spark_session(url):
+            pass
+
+
+def test_a_token_of_the_worker_is_not_for_the_embedded_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "planted-token")
+    with spark_session() as spark:
+        assert spark.sql("SELECT 1 AS n").collect()[0]["n"] == 1
+    with refusing() as running:
+        with pytest.raises(EngineAuthenticationError), spark_session(f"sc://localhost:{running.port}"):
+            pass
+        assert running.headers[0]["authorization"] == "Bearer planted-token"
