@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 def table_dataset(source: Any) -> list[Dataset]:
     """The data source as a dataset; none if it does not lie on S3 or a local disk."""
+    source = as_data_source(source) if source is not None else None
+    return location_dataset(source.uri if isinstance(source, S3DataSource) else None)
+
+
+def location_dataset(uri: str | None) -> list[Dataset]:
+    """What lies on S3 or a local disk as a dataset; none if there is no URI."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    source = as_data_source(source) if source is not None else None
-    if not isinstance(source, S3DataSource):
+    if uri is None:
         return []
-    scheme, _, rest = source.uri.partition("://")
+    scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme == "file":
         return [Dataset(namespace="file", name=unquote(rest))]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _MOST_SHOWN = 10
+# Below it, names share letters by chance: 'ts' and 'at', 'country' and 'currency'.
+_ALIKE = 0.6
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint to the most similar of ``names``, or else to those there are."""
+    """A hint to the most similar of ``names``; to those there are, if none is alike."""
     from difflib import get_close_matches
 
     known = {other.lower(): other for other in names}
-    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    close = get_close_matches(name.lower(), known, n=1, cutoff=_ALIKE)
     if close:
         return f"did you mean {known[close[0]]!r}?"
     shown = ", ".join(map(repr, list(known.values())[:_MOST_SHOWN]))

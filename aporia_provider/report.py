@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ _HEADERS = (
 )
 _STATUS = {"ok": "", "undefined": "undefined", "insufficient_data": "insufficient data"}
 _LONGEST = 60  # Characters of a value: a histogram or a vector would make the table too wide.
+_MOST_NAMED = 20  # Names of fields in one line.
 _NARROWEST = 30
 _SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -60,13 +61,18 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
         f"{_figure(status['seconds'])} s"
     )
     if status.get("provisional_bins"):
-        yield f"Provisional bins, from fewer than 1,000 values: {', '.join(status['provisional_bins'])}"
+        yield f"Provisional bins, from fewer than 1,000 values: {_listed(list(status['provisional_bins']))}"
     if not status["changed"]:
         yield "Nothing has changed"
         return
     yield f"Last recomputed: {_work(status)}"
     if status["performance"]:
         yield f"Last recomputed of the performance: {_work(status['performance'])}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

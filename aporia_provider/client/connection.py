@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Connection:
         self._timeout = timeout
         self.calls = Calls(self._environment)
         self.retries = retries or Retries()
+        _quieten()
         # The list of trusted certificates takes 40 ms to load. Without TLS, and without redirects that could
         # lead to it, nobody asks for it.
         verify = verify_ssl and self.base_url.startswith("https:")
@@ -125,6 +127,13 @@ class Connection:
             raise AporiaError(f"{request.doing} failed: {text} ({request.method} {request.path})") from None
         unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
         return Lost(text, may_have_arrived=not isinstance(error, unsent))
+
+
+def _quieten() -> None:
+    """Let the HTTP library log its line for each request only if its logger was given a level."""
+    logger = logging.getLogger("httpx2")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
 
 
 def _checked_url(base_url: str) -> str:

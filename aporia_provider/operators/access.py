@@ -29,6 +29,7 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
     :param web_identity_provider: ARN of the OIDC provider whose identities may assume it.
     :param policy_name: Name of the inline policy.
     :param aws_conn_id: AWS connection that may create roles.
+    :param multiple_outputs: As of :class:`~aporia_provider.operators.base.AporiaOperator`.
     :return: ``{"role_arn", "status", "prefixes"}`` with status ``created``, ``updated`` or ``unchanged``.
     """
 
@@ -55,9 +56,10 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
         web_identity_provider: str | None = None,
         policy_name: str = "aporia-read",
         aws_conn_id: str | None = "aws_default",
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.role_name = role_name
         self.data_sources = data_sources
         self.trust_policy = trust_policy

@@ -51,12 +51,16 @@ class AporiaOperator(VocabularyRendering):
 
     :param aporia_conn_id: Connection to the server; without one, the embedded backend answers. See
         :class:`~aporia_provider.hooks.aporia.AporiaHook`.
+    :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that a
+        downstream task can be given ``create.output["version_id"]``.
     """
 
     template_fields: Collection[str] = ("aporia_conn_id",)
 
-    def __init__(self, *, aporia_conn_id: str = "aporia_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, aporia_conn_id: str = "aporia_default", multiple_outputs: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.aporia_conn_id = aporia_conn_id
 
     @cached_property

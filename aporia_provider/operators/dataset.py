@@ -291,4 +291,6 @@ class SetSyncEnabledOperator(AporiaOperator):
         """Turn them on or off."""
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
             api.set_sync_enabled(self.model_id, self.model_version, self.enabled)
+        state = "on" if self.enabled else "off"
+        self.log.info("Syncs of version %r of model %r: turned %s", self.model_version, self.model_id, state)
         return {"model_id": self.model_id, "model_version": self.model_version, "enabled": self.enabled}

@@ -125,8 +125,12 @@ class DeleteModelOperator(AporiaOperator):
             except NotFoundError:
                 if not self.ignore_if_missing:
                     raise
-                return {"model_id": self.model_id, "status": "missing"}
-        return {"model_id": self.model_id, "status": "deleted"}
+                return self._result("missing")
+        return self._result("deleted")
+
+    def _result(self, status: str) -> dict[str, str]:
+        self.log.info("Model %r: %s", self.model_id, status)
+        return {"model_id": self.model_id, "status": status}
 
 
 class AddModelTagsOperator(AporiaOperator):
@@ -135,6 +139,7 @@ class AddModelTagsOperator(AporiaOperator):
 
     :param model_id: The model.
     :param tags: At most 10 in all; keys of at most 15 characters, values of at most 100.
+    :param multiple_outputs: Whether each tag is an XCom of its own as well.
     :return: All tags of the model.
     """
 
@@ -142,8 +147,11 @@ class AddModelTagsOperator(AporiaOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
     ui_color = "#d7e8ff"
 
-    def __init__(self, *, model_id: str, tags: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, model_id: str, tags: Mapping[str, str], multiple_outputs: bool = False, **kwargs: Any
+    ) -> None:
+        # Airflow does not quote the keys of XComs in its requests, and keys of tags may have any character.
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.model_id = model_id
         self.tags = tags
 
@@ -151,4 +159,6 @@ class AddModelTagsOperator(AporiaOperator):
         """Set the tags."""
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
             api.add_model_tags(self.model_id, self.tags)
-            return api.get_model_tags(self.model_id)
+            tags = api.get_model_tags(self.model_id)
+        self.log.info("Model %r: set the tags %s; it has %s", self.model_id, dict(self.tags), tags)
+        return tags

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from aporia_provider.datasets import ROLES
+from aporia_provider.lineage import location_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
 from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.report import sync_lines
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
 
     from aporia_provider.api import Role
@@ -47,9 +49,12 @@ class SyncDatasetOperator(VersionOperator):
     :param full: Recompute everything, whatever the log says.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
     :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
+    :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that
+        ``sync.output["changed"]`` can be used. Not by default: there are some twenty, for every mapped task.
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
         anything that is known has changed), and the dataset's status; see
-        :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`.
+        :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`. Of ``notes`` and
+        ``provisional_bins``, which can name every field, it has the number only.
     """
 
     template_fields = (*VersionOperator.template_fields, "role", "full", "aws_conn_id", "spark_conn_id")
@@ -67,9 +72,10 @@ class SyncDatasetOperator(VersionOperator):
         full: bool = False,
         aws_conn_id: str | None = "aws_default",
         spark_conn_id: str | None = None,
+        multiple_outputs: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.role = role
         self.engine = engine
         self.full = full
@@ -91,7 +97,7 @@ class SyncDatasetOperator(VersionOperator):
             result = self.aporia_hook.sync_dataset(
                 self.model_id, self.model_version, self.role, engine=self.engine, full=self.full
             )
-            environment = self.aporia_hook.environment()
+            environment = self.environment = self.aporia_hook.environment()
         self.table_uri = result["table_uri"]
         if not result["enabled"]:
             raise AirflowSkipException(f"The syncs of the {subject} are turned off")
@@ -99,7 +105,21 @@ class SyncDatasetOperator(VersionOperator):
             self.log.info("%s", line)
         if result["changed"]:
             self.emit(context, environment, **_event(result))
-        return result
+        return _counted(result)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Lineage: from the table to the version."""
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        version = version_dataset(self.environment, self.model_id, self.model_version, None)
+        return OperatorLineage(inputs=location_dataset(self.table_uri), outputs=version)
+
+
+def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The status without the names of fields: there can be thousands."""
+    counts = {name: len(status[name]) for name in ("notes", "provisional_bins") if name in status}
+    performance = status.get("performance")
+    return {**status, **counts, **({"performance": _counted(performance)} if performance else {})}
 
 
 def _event(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
 from aporia_provider.operators.parameters import Choice
-from aporia_provider.schema import MODEL_TYPES, VersionSchema
+from aporia_provider.schema import CATEGORIES, MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -42,7 +42,8 @@ class CreateModelVersionOperator(VersionOperator):
     :param aws_conn_id: AWS connection that reads ``infer_from``.
     :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads what the log does not
         tell; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine``.
-    :return: ``{"model_id", "model_version", "version_id", "status", "schema", "table_version"}``.
+    :return: ``{"model_id", "model_version", "version_id", "status", "fields", "table_version"}``; ``fields``
+        is the number of ``features``, ``predictions`` and ``raw_inputs``.
     """
 
     template_fields = (
@@ -121,7 +122,8 @@ class CreateModelVersionOperator(VersionOperator):
             "model_version": self.model_version,
             "version_id": registered["id"],
             "status": status,
-            "schema": schema.to_wire(self.model_version),
+            # Not the schema: that of thousands of columns does not belong into the metadata database.
+            "fields": {category: len(schema.fields(category)) for category in CATEGORIES},
             "table_version": table_version,
         }
 

@@ -86,7 +86,7 @@ def test_a_whole_retrain(source: S3DataSource, registry: Any) -> None:
 
     results = run(dag)
     assert results["model"] == {"model_id": "m", "status": "created"}
-    assert results["version"]["schema"] == SCHEMA.to_wire("v1")
+    assert results["version"]["fields"] == {"features": 3, "predictions": 2, "raw_inputs": 1}
     serving = results["serving"]
     assert serving["table_uri"].endswith("/lake/v1")
     assert {key: serving[key] for key in ("dataset", "status", "preflight", "table_version", "rows")} == {
@@ -132,7 +132,7 @@ def test_every_source_of_many_is_rendered() -> None:
     assert [source.uri for source in rendered] == [f"s3://b/k/{n}" for n in range(50)]
 
 
-def test_a_schema_is_inferred_with_overrides(source: S3DataSource) -> None:
+def test_a_schema_is_inferred_with_overrides(source: S3DataSource, registry: Any) -> None:
     with new_dag("inferred") as dag:
         version = CreateModelVersionOperator(
             task_id="version",
@@ -147,7 +147,8 @@ def test_a_schema_is_inferred_with_overrides(source: S3DataSource) -> None:
         CreateModelOperator(task_id="model", model_id="m") >> version
     result = run(dag)["version"]
     assert result["table_version"] == 0
-    assert result["schema"]["version_schema"] == {
+    (registered,) = registry.get_model_versions("m")
+    assert registered["registration"]["version_schema"] == {
         "features": {
             "amount": "numeric",
             "is_new": "boolean",

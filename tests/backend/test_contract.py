@@ -357,7 +357,7 @@ def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version:
 def test_what_is_unknown_is_named_with_the_nearest_name_there_is(api: AporiaApi, version: Any) -> None:
     with pytest.raises(NotFoundError, match=r"'chrun'.*did you mean 'churn'"):
         api.get_model_tags("chrun")
-    with pytest.raises(NotFoundError, match=r"'v2' of model 'churn'.*did you mean 'v1'"):
+    with pytest.raises(NotFoundError, match=r"'v2' of model 'churn'.*there are 'v1'"):
         api.set_sync_enabled("churn", "v2", True)
     for call in (
         lambda: api.create_model_version("nobody", "v1", SCHEMA),
