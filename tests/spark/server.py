@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aporia_provider.engine.endpoints import Endpoint
 from tests import servers
 from tests.backend.dying import alive
 
@@ -28,12 +30,20 @@ class Cluster:
     """
     A running server.
 
-    :param url: Its ``sc://`` address.
+    :param port: Its port on ``localhost``.
+    :param token: The token that it demands.
     :param pid: Its process, which leads a session that its Python workers belong to.
     """
 
-    url: str
+    port: int
+    token: str
     pid: int
+
+    @property
+    def url(self) -> str:
+        """Its ``sc://`` address, with the token."""
+        # A token is sent without TLS to this name only.
+        return Endpoint("localhost", self.port, {"token": self.token}).url
 
 
 @contextmanager
@@ -44,13 +54,15 @@ def spark_connect(s3_endpoint: str) -> Iterator[Cluster]:
     :param s3_endpoint: Endpoint of the S3 that ``s3a://`` is.
     """
     port = servers.free_port()
+    # Characters that have a meaning in the URL.
+    token = f"{secrets.token_hex(8)};=/+%"
     # Not pytest's own folder: another run of pytest tidies that one up, with the server in it.
     with tempfile.TemporaryDirectory(prefix="spark-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        running = _start(folder, {**_spark(folder, port), **_delta(), **_s3(s3_endpoint)})
+        running = _start(folder, {**_spark(folder, port, token), **_delta(), **_s3(s3_endpoint)})
         try:
             _wait_for(port, running, folder / "log")
-            yield Cluster(f"sc://127.0.0.1:{port}", running.pid)
+            yield Cluster(port, token, running.pid)
         finally:
             _end(running)
 
@@ -90,7 +102,7 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _spark(folder: Path, port: int) -> dict[str, str]:
+def _spark(folder: Path, port: int, token: str) -> dict[str, str]:
     return {
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
@@ -99,6 +111,7 @@ def _spark(folder: Path, port: int) -> dict[str, str]:
         "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} -Djava.io.tmpdir={folder}",
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
+        "spark.connect.authenticate.token": token,
         "spark.ui.enabled": "false",
         "spark.log.level": "WARN",
         "spark.local.dir": str(folder / "local"),
