@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.datasets import connection_of
+from aporia_provider.backend.latest import latest_version
 from aporia_provider.backend.rows import find_dataset, find_model, find_version
 from aporia_provider.backend.sync.profiles import read_profile
 from aporia_provider.backend.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.tables import DatasetRow, VersionRow
-from aporia_provider.errors import NotFoundError
 from aporia_provider.monitoring.plan import Grid, load_grids
 from aporia_provider.monitoring.states import State
 from aporia_provider.schema import VersionSchema
@@ -138,24 +138,19 @@ class Sources:
 
     def version(self, name: str | None) -> VersionSource:
         """
-        A version, or the latest.
+        A version, or the latest, see :func:`~aporia_provider.backend.latest.latest_version`.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such version.
         """
         if name not in self._versions:
-            row = self._latest() if name is None else find_version(self._session, *self._place(name))
+            row = self._find(name)
             self._versions[name] = VersionSource(self._session, row)
         return self._versions[name]
 
-    def _place(self, name: str) -> tuple[str, str, str]:
-        return self._environment, self._model_id, name
-
-    def _latest(self) -> VersionRow:
-        versions = select(VersionRow).filter_by(model_key=self._model.key).order_by(VersionRow.key.desc())
-        row = self._session.scalar(versions.limit(1))
-        if row is None:
-            raise NotFoundError(f"Model {self._model_id!r} has no version")
-        return row
+    def _find(self, name: str | None) -> VersionRow:
+        if name is None:
+            return latest_version(self._session, self._model)
+        return find_version(self._session, self._environment, self._model_id, name)
 
 
 def total(states: Iterable[State]) -> Any:
