@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack, get_args
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack, cast, get_args
 
 from aporia_provider.choices import choice
 from aporia_provider.datasets import DatasetArguments, DatasetConnection
@@ -178,6 +178,33 @@ def connected_datasets(api: AporiaApi, model_id: str, model_version: str) -> lis
     """
     tell = getattr(api, "get_datasets", None)
     return [] if tell is None else list(tell(model_id, model_version))
+
+
+def check_connected(api: AporiaApi, model_id: str, model_version: str, roles: Sequence[str]) -> None:
+    """
+    Check that a version is registered and that datasets are connected to it.
+
+    :param api: The API. A server is asked for the status of each dataset, since it does not list them.
+    :param model_id: The model.
+    :param model_version: The version.
+    :param roles: Roles of the datasets.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model or version, or naming all datasets
+        that are not connected.
+    """
+    registered_schema(api, model_id, model_version)
+    missing = [role for role in roles if not _is_connected(api, model_id, model_version, cast("Role", role))]
+    if missing:
+        raise NotFoundError(
+            f"Version {model_version!r} of model {model_id!r} has no {' and no '.join(missing)} dataset"
+        )
+
+
+def _is_connected(api: AporiaApi, model_id: str, model_version: str, role: Role) -> bool:
+    try:
+        api.get_dataset_sync_status(model_id, model_version, role)
+    except NotFoundError:
+        return False
+    return True
 
 
 def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> list[str]:

@@ -103,6 +103,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "aporia_provider.operators.model",
                     "aporia_provider.operators.version",
+                    "aporia_provider.operators.completion",
                     "aporia_provider.operators.dataset",
                     "aporia_provider.operators.access",
                     "aporia_provider.operators.sync",

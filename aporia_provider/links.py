@@ -1,8 +1,13 @@
-"""Links from a task to what it registered. Airflow evaluates them on the worker when the task ends."""
+"""
+Links from a task to what it is about.
+
+Airflow evaluates them on the worker when the task ends, whether it succeeded or failed. A link without a
+target is an empty string, which Airflow does not show.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ModelVersionLink(BaseOperatorLink):
-    """What the server has registered for the model. The embedded backend has no address to link to."""
+    """The versions that the server has registered for the model; the embedded backend has no address."""
 
     name = "Registered versions"
 
@@ -21,11 +26,10 @@ class ModelVersionLink(BaseOperatorLink):
         """
         Build the link.
 
-        :return: URL, or None if there is no server.
+        :return: URL, empty if there is no server.
         """
         server, model = getattr(operator, "server_url", None), getattr(operator, "model_id", "")
-        link = f"{server}/v1beta/models/{quote(model, safe='')}/versions" if server else None
-        return cast("str", link)
+        return f"{server}/v1beta/models/{quote(model, safe='')}/versions" if server else ""
 
 
 class DeltaTableLink(BaseOperatorLink):
@@ -37,9 +41,10 @@ class DeltaTableLink(BaseOperatorLink):
         """
         Build the link.
 
-        :return: URL, or None if the data does not lie on S3.
+        :return: URL, empty if the data does not lie on S3 or the task ended before its place was known.
         """
         uri = getattr(operator, "table_uri", None) or ""
+        if not uri.startswith("s3://"):
+            return ""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        link = f"https://s3.console.aws.amazon.com/s3/buckets/{bucket}?prefix={quote(prefix)}/"
-        return cast("str", link if uri.startswith("s3://") else None)
+        return f"https://s3.console.aws.amazon.com/s3/buckets/{bucket}?prefix={quote(prefix)}/"

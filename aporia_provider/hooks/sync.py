@@ -72,6 +72,17 @@ class SyncHook(AporiaHook):
         with self.get_conn() as registry:
             return registry.get_due_datasets(limit=conf.getint("core", "max_map_length"))
 
+    def get_table_uri(self, model_id: str, model_version: str, role: Role) -> str | None:
+        """
+        Where the data of a dataset lies.
+
+        :return: Its URI; None if it does not lie on S3 or a local disk, or if no such dataset is connected.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
+        """
+        with self.get_conn() as registry:
+            datasets = registry.get_datasets(model_id, model_version)
+        return next((getattr(item.data_source, "uri", None) for item in datasets if item.role == role), None)
+
     def sync_dataset(
         self, model_id: str, model_version: str, role: Role, *, engine: str | None = None, full: bool = False
     ) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
 from aporia_provider import assets
+from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.vocabulary import Vocabulary
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
+    from aporia_provider.api import Role
     from aporia_provider.hooks.aporia import AporiaHook
 
 
@@ -73,11 +75,13 @@ class AporiaOperator(VocabularyRendering):
 
 class VersionOperator(AporiaOperator):
     """
-    Base of the operators that emit an asset event on a model version.
+    Base of the operators that emit an asset event on a model version or one of its datasets.
 
     :param model_id: The model.
     :param model_version: The version.
     """
+
+    event: ClassVar[assets.EventKind]
 
     template_fields = (*AporiaOperator.template_fields, "model_id", "model_version")
 
@@ -88,20 +92,40 @@ class VersionOperator(AporiaOperator):
         self.environment: str | None = None
         self.server_url: str | None = None
         self.table_uri: str | None = None
-        self._alias = assets.model_alias(str(model_id))
-        self.outlets = [*self.outlets, self._alias]
+        self.outlets = [*self.outlets, *assets.aliases_of(self.event, str(model_id))]
 
-    def emit(self, context: Context, environment: str, **extra: Any) -> None:
-        """Add an asset event on the version, with ``extra`` beside its model and version."""
+    def find_links(self, source: DataSource | Mapping[str, Any] | None) -> None:
+        """
+        Remember what the links of the task lead to, so that they do whatever fails later.
+
+        :param source: Data source that the task is about, if there is one.
+        """
+        with permanent_errors_fail_at_once():
+            if source is not None:
+                self.table_uri = getattr(as_data_source(source), "uri", None)
+            self.server_url = self.aporia_hook.server_url()
+
+    def emit(self, context: Context, environment: str, *, role: Role | None = None, **extra: Any) -> None:
+        """
+        Add an asset event, through the aliases of all models and of this one.
+
+        :param context: The context of the task.
+        :param environment: Environment of the model.
+        :param role: Role of the dataset that the event is about; without, it is about the version.
+        :param extra: What the event tells besides its kind and its subject.
+        """
         self.environment = environment
-        self.server_url = self.aporia_hook.server_url()
-        known = {"model_id": self.model_id, "model_version": self.model_version, **extra}
-        asset = assets.create_asset(
-            environment=environment, model_id=self.model_id, model_version=self.model_version
-        )
+        known = {"model_id": self.model_id, "model_version": self.model_version}
+        asset = assets.create_asset(environment, self.model_id, self.model_version, role)
+        told = {"event": self.event.value, "environment": environment, **known, **extra}
+        aliases = assets.aliases_of(self.event, self.model_id)
+        # Airflow keeps the events of those aliases only that are outlets when the task ends, and the alias of
+        # a templated id is not known before. What several aliases have in common becomes one event.
+        self.outlets = [*self.outlets, *(alias for alias in aliases if alias not in self.outlets)]
         # A test of a user's own may execute the operator without a context.
         if "outlet_events" in context:
-            context["outlet_events"][self._alias].add(asset, extra=known)
+            for alias in aliases:
+                context["outlet_events"][alias].add(asset, extra=told)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.api import IF_EXISTS, connected_datasets, registered_schema
+from aporia_provider.assets import EventKind
 from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
@@ -29,8 +30,8 @@ class ConnectDatasetOperator(VersionOperator):
 
     Before anything is registered, preflight checks that the data fits the version's schema and reports every
     fault at once. It reads the log of a Delta table, not its data. Where the embedded backend knows the other
-    datasets of the version, it warns of columns that have another type there. Emits an asset event on the
-    version.
+    datasets of the version, it warns of columns that have another type there. Emits an event of the kind
+    :func:`~aporia_provider.assets.registered`.
 
     :param data_source: Where the data lives; a data source, or its form on the wire (for mapped tasks).
     :param id_column: Column that identifies a prediction.
@@ -51,6 +52,7 @@ class ConnectDatasetOperator(VersionOperator):
         "preflight"}``.
     """
 
+    event = EventKind.REGISTERED
     role: ClassVar[Role]
     mappings: ClassVar[tuple[str, ...]] = ("labels",)
 
@@ -122,6 +124,7 @@ class ConnectDatasetOperator(VersionOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the data, connect it, and emit the asset event."""
+        self.find_links(self.data_source)
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
             dataset = self._dataset()
             checked = self._check(api, dataset)
@@ -132,9 +135,7 @@ class ConnectDatasetOperator(VersionOperator):
         self.log.info(
             "%s data of %s %s: %s", self.role, self.model_id, self.model_version, registered["status"]
         )
-        if isinstance(dataset.data_source, S3DataSource):
-            self.table_uri = dataset.data_source.uri
-        else:
+        if not isinstance(dataset.data_source, S3DataSource):
             self._warn_unread(dataset.data_source)
         result = {
             "dataset": self.role,
@@ -142,7 +143,7 @@ class ConnectDatasetOperator(VersionOperator):
             "table_uri": self.table_uri,
             **checked,
         }
-        self.emit(context, environment, **result)
+        self.emit(context, environment, role=self.role, **result)
         return {"model_id": self.model_id, "model_version": self.model_version, **result}
 
     def _dataset(self) -> DatasetConnection:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from aporia_provider.assets import EventKind
 from aporia_provider.datasets import ROLES
 from aporia_provider.lineage import location_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink
@@ -32,8 +33,8 @@ class SyncDatasetOperator(VersionOperator):
 
     The sync runs in the task, against the embedded backend. It reads what was committed since the last sync
     and recomputes the time buckets that this touches; killed, it leaves the last good state. If something
-    has changed, it emits an asset event on the model version; see :mod:`aporia_provider.assets`. If the syncs
-    of the version are turned off, the task is skipped.
+    has changed, it emits one event of the kind :func:`~aporia_provider.assets.data_changed`. If the syncs of
+    the version are turned off, the task is skipped.
 
     To sync all that is due, map it over what
     :meth:`~aporia_provider.hooks.sync.SyncHook.get_due_datasets` returns, with
@@ -56,6 +57,8 @@ class SyncDatasetOperator(VersionOperator):
         :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`. Of ``notes`` and
         ``provisional_bins``, which can name every field, it has the number only.
     """
+
+    event = EventKind.CHANGED
 
     template_fields = (*VersionOperator.template_fields, "role", "full", "aws_conn_id", "spark_conn_id")
     operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(),)
@@ -94,17 +97,17 @@ class SyncDatasetOperator(VersionOperator):
         subject = f"{self.role} dataset of version {self.model_version!r} of model {self.model_id!r}"
         self.log.info("Syncing the %s", subject)
         with permanent_errors_fail_at_once():
+            self.table_uri = self.aporia_hook.get_table_uri(self.model_id, self.model_version, self.role)
             result = self.aporia_hook.sync_dataset(
                 self.model_id, self.model_version, self.role, engine=self.engine, full=self.full
             )
             environment = self.environment = self.aporia_hook.environment()
-        self.table_uri = result["table_uri"]
         if not result["enabled"]:
             raise AirflowSkipException(f"The syncs of the {subject} are turned off")
         for line in sync_lines(result):
             self.log.info("%s", line)
         if result["changed"]:
-            self.emit(context, environment, **_event(result))
+            self.emit(context, environment, role=self.role, **_event(result))
         return _counted(result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.api import IF_EXISTS
+from aporia_provider.assets import EventKind
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.lineage import table_dataset, version_dataset
@@ -27,10 +28,14 @@ class CreateModelVersionOperator(VersionOperator):
     """
     Register a model version, with a schema that is given or inferred from a data source.
 
-    Emits an asset event on ``aporia://<environment>/<model>/<version>``; see :mod:`aporia_provider.assets`.
+    Emits an event of the kind :func:`~aporia_provider.assets.registered`. Once all data is connected,
+    :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator` tells that the version is
+    complete.
 
     :param model_id: The model.
-    :param model_version: Name of the version; usually a template such as ``{{ ts_nodash }}``.
+    :param model_version: Name of the version; usually a template that is the same in all tasks of a DAG run,
+        however it was started, such as ``{{ dag_run.run_after | ts_nodash }}``. ``ds``, ``ts`` and
+        ``logical_date`` do not exist in runs that assets trigger, nor in those started without a date.
     :param schema: Its schema. Give this, or ``infer_from`` with ``model_type`` and ``predictions``.
     :param infer_from: Data source whose columns say the schema. Every column not named below is a feature.
     :param model_type: Model type of the inferred schema.
@@ -45,6 +50,8 @@ class CreateModelVersionOperator(VersionOperator):
     :return: ``{"model_id", "model_version", "version_id", "status", "fields", "table_version"}``; ``fields``
         is the number of ``features``, ``predictions`` and ``raw_inputs``.
     """
+
+    event = EventKind.REGISTERED
 
     template_fields = (
         *VersionOperator.template_fields,
@@ -107,6 +114,7 @@ class CreateModelVersionOperator(VersionOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the version and emit its asset event."""
+        self.find_links(self.infer_from)
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
             schema, table_version = self._schema()
             registered = api.create_model_version(
@@ -132,17 +140,14 @@ class CreateModelVersionOperator(VersionOperator):
             raise ValidationError("Give either schema or infer_from, and not both")
         if self.infer_from is None:
             return self._given_schema(), None
-        source = as_data_source(self.infer_from)
-        schema, table_version = self.delta_lake_hook.infer_schema(
-            source,
+        return self.delta_lake_hook.infer_schema(
+            as_data_source(self.infer_from),
             model_type=self.model_type or "",
             predictions=self.predictions,
             raw_inputs=self.raw_inputs,
             exclude=self.exclude,
             overrides=self.overrides,
         )
-        self.table_uri = getattr(source, "uri", None)
-        return schema, table_version
 
     def _given_schema(self) -> VersionSchema:
         if isinstance(self.schema, VersionSchema):

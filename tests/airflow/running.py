@@ -14,8 +14,14 @@ def new_dag(name: str, **params: Any) -> DAG:
     return DAG(name, schedule=None, start_date=START, params={"version": "v1", **params})
 
 
-def finish(dag: DAG) -> Any:
+def finish(dag: DAG, **run: Any) -> Any:
     """Run the DAG in Airflow as its file would be run; the finished run."""
+    store(dag)
+    return dag.test(**run)
+
+
+def store(dag: DAG) -> None:
+    """Store the DAG as Airflow's DAG processor does."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.models.serialized_dag import SerializedDagModel
     from airflow.serialization.definitions.dag import SerializedDAG
@@ -25,7 +31,6 @@ def finish(dag: DAG) -> Any:
     serialized = LazyDeserializedDAG.from_dag(dag)
     SerializedDAG.bulk_write_to_db("dags-folder", None, [serialized])
     SerializedDagModel.write_dag(serialized, bundle_name="dags-folder")
-    return dag.test()
 
 
 def run(dag: DAG) -> dict[str, Any]:

@@ -175,8 +175,9 @@ def test_events_say_model_version_and_table_version(source: S3DataSource) -> Non
     with create_session() as session:
         events = session.query(AssetEvent).filter_by(source_dag_id="events").order_by(AssetEvent.id).all()
         seen = [(event.uri, event.extra) for event in events]
-    assert [uri for uri, _ in seen] == ["aporia://prod/m/v1", "aporia://prod/m/v1"]
-    assert seen[0][1] == {"model_id": "m", "model_version": "v1", "table_version": None, "status": "created"}
+    assert [uri for uri, _ in seen] == ["aporia://prod/m/v1", "aporia://prod/m/v1/serving"]
+    known = {"event": "registered", "environment": "prod", "model_id": "m", "model_version": "v1"}
+    assert seen[0][1] == {**known, "table_version": None, "status": "created"}
     serving = seen[1][1]
     assert (serving["model_id"], serving["model_version"], serving["table_version"]) == ("m", "v1", 0)
     assert Asset(uri=seen[0][0]).uri == seen[0][0]

@@ -36,6 +36,7 @@ import airflow.sdk
 before = set(sys.modules)
 import aporia_provider.operators.model, aporia_provider.operators.version
 import aporia_provider.operators.dataset, aporia_provider.operators.access, aporia_provider.operators.sync
+import aporia_provider.operators.completion
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
     added = modules_added_by(code)
@@ -143,8 +144,12 @@ def test_an_asset_of_a_version_is_normalised_and_becomes_lineage() -> None:
     assert asset.uri == "aporia://prod/a%2Fb%20c/2026-11-23%20%C3%A9"
     dataset = convert_asset_to_openlineage(asset, None)
     assert (dataset.namespace, dataset.name) == ("aporia://prod", "a/b c/2026-11-23 é")
-    with pytest.raises(ValueError, match="aporia://<environment>/<model>/<version>"):
-        Asset(uri="aporia://prod/only-a-model")
+    serving = create_asset(environment="prod", model_id="m", model_version="v1", role="serving")
+    assert serving.uri == Asset(uri=serving.uri).uri == "aporia://prod/m/v1/serving"
+    assert convert_asset_to_openlineage(serving, None).name == "m/v1"
+    for wrong in ("aporia://prod/only-a-model", "aporia://prod/m/v1/serving/more"):
+        with pytest.raises(ValueError, match="aporia://<environment>/<model>/<version>"):
+            Asset(uri=wrong)
 
 
 def test_the_dag_of_the_readme_is_one() -> None:

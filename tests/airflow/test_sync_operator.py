@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow.sdk import task
 from deltalake import write_deltalake
 
+from aporia_provider.assets import data_changed
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.errors import TransientError
 from aporia_provider.hooks.sync import SyncHook
@@ -89,7 +90,9 @@ def events(dag_id: str) -> list[Any]:
 
     with create_session() as session:
         found = session.query(AssetEvent).filter_by(source_dag_id=dag_id).order_by(AssetEvent.id)
-        return [(event.uri, event.extra, [alias.name for alias in event.source_aliases]) for event in found]
+        return [
+            (event.uri, event.extra, sorted(alias.name for alias in event.source_aliases)) for event in found
+        ]
 
 
 def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -> None:
@@ -130,6 +133,8 @@ def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -
 
     # The second one found nothing new, so nobody has to hear of it.
     extra = {
+        "event": "data_changed",
+        "environment": "prod",
         "model_id": "m",
         "model_version": "v1",
         "dataset": "serving",
@@ -137,9 +142,14 @@ def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -
         "table_uri": uri,
         "changed_parts": ["fields"],
     }
+    aliases = [data_changed().name, data_changed("m").name]
     assert events("follows") == [
-        ("aporia://prod/m/v1", {**extra, "previous_table_version": before, "table_version": after}, [alias])
-        for alias, before, after in (("aporia-model-m", None, 0), ("aporia-model-m", 0, 1))
+        (
+            "aporia://prod/m/v1/serving",
+            {**extra, "previous_table_version": before, "table_version": after},
+            aliases,
+        )
+        for before, after in ((None, 0), (0, 1))
     ]
 
 
@@ -167,8 +177,9 @@ def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: L
     status = lake.registry.get_dataset_sync_status("broken", "v1", "serving")
     assert (status["status"], "'amount'" in status["last_error"]) == ("failed", True)
     # The alias of a model that is known only when the task runs reaches who is scheduled on it.
-    told = [alias for _, _, aliases in events("mapped_over_what_is_due") for alias in aliases]
-    assert told == ["aporia-model-m"] * 2
+    told = [(uri, aliases) for uri, _, aliases in events("mapped_over_what_is_due")]
+    aliases = [data_changed().name, data_changed("m").name]
+    assert told == [(f"aporia://prod/m/v1/{role}", aliases) for role in ("training", "serving")]
 
 
 def test_the_dag_that_users_copy(lake: Lake) -> None:

@@ -1,0 +1,132 @@
+"""The operator that ends the registration of a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+from aporia_provider.api import check_connected
+from aporia_provider.assets import EventKind
+from aporia_provider.errors import ValidationError
+from aporia_provider.links import ModelVersionLink
+from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.dataset import ConnectDatasetOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperatorLink, Context
+
+    from aporia_provider.api import Role
+
+
+class CompleteModelVersionOperator(VersionOperator):
+    """
+    Check that a model version is complete, and emit one event of the kind
+    :func:`~aporia_provider.assets.version_completed`.
+
+    A version is complete when it is registered and all datasets are connected that the DAG connects to it.
+    Set this task downstream of all tasks that connect data to the version. What they connected is taken from
+    their results in the same DAG run; tasks that were skipped connect nothing. The task fails if one of them
+    did not succeed, if another task of the DAG connects data to the version and is not upstream of this one,
+    or if one of the datasets is not registered as connected.
+
+    :param model_id: The model.
+    :param model_version: The version.
+    :param datasets: Roles of the datasets that have to be connected, whichever tasks or DAGs connect them.
+        Without, those that the DAG connects.
+    :return: ``{"model_id", "model_version", "datasets"}``.
+    """
+
+    event = EventKind.COMPLETED
+
+    template_fields = (*VersionOperator.template_fields, "datasets")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(),)
+    ui_color = "#d7e8ff"
+
+    def __init__(self, *, datasets: Role | Sequence[Role] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.datasets = datasets
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check the version and emit the event."""
+        self.find_links(None)
+        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+            datasets = sorted(self._wanted(context))
+            check_connected(api, self.model_id, self.model_version, datasets)
+            environment = api.environment
+        self.log.info(
+            "Version %r of model %r is complete; datasets: %s",
+            self.model_version,
+            self.model_id,
+            ", ".join(datasets) or "none",
+        )
+        self.emit(context, environment, datasets=datasets)
+        return {"model_id": self.model_id, "model_version": self.model_version, "datasets": datasets}
+
+    def _wanted(self, context: Context) -> set[str]:
+        if self.datasets is None:
+            return set(self._connected_by_dag(context))
+        return {self.datasets} if isinstance(self.datasets, str) else set(self.datasets)
+
+    def _connected_by_dag(self, context: Context) -> list[str]:
+        """Roles that upstream tasks have connected to the version in this DAG run."""
+        dag_task = context["dag"].get_task(self.task_id)
+        upstream = [task for task in dag_task.get_flat_relatives(upstream=True) if _connects(task)]
+        results = {task.task_id: _results(context, task.task_id) for task in upstream}
+        problems = [*_elsewhere(dag_task, results), *_unsuccessful(context, results)]
+        if problems:
+            raise ValidationError(
+                f"Version {self.model_version!r} of model {self.model_id!r} is not complete, or may not be",
+                problems=problems,
+            )
+        version = (self.model_id, self.model_version)
+        return [
+            result["dataset"]
+            for found in results.values()
+            for result in found
+            if (result["model_id"], result["model_version"]) == version
+        ]
+
+
+def _connects(task: Any) -> bool:
+    operator = task.operator_class if isinstance(task, MappedOperator) else type(task)
+    return issubclass(operator, ConnectDatasetOperator)
+
+
+def _results(context: Context, task_id: str) -> list[Mapping[str, Any]]:
+    """What the instances of a task that connects data returned."""
+    return [result for result in context["ti"].xcom_pull(task_ids=[task_id]) if result is not None]
+
+
+def _elsewhere(task: Any, upstream: Mapping[str, Any]) -> Iterator[str]:
+    """The tasks that connect data to the same version, as the DAG writes it, but are not upstream."""
+    for other in task.dag.tasks:
+        if _connects(other) and other.task_id not in upstream and _version(other) == _version(task):
+            yield (
+                f"task {other.task_id!r} connects data to this version and is not upstream of "
+                f"{task.task_id!r}. Set it upstream, or name the roles that have to be connected in datasets"
+            )
+
+
+def _version(task: Any) -> tuple[Any, Any]:
+    """The model and version of a task, not rendered; None for what a mapped task is mapped over."""
+    given = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
+    return given.get("model_id"), given.get("model_version")
+
+
+def _unsuccessful(context: Context, results: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """The upstream tasks that were neither skipped nor successful with a result."""
+    if not results:
+        return
+    ti = context["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=list(results), run_ids=[ti.run_id])
+    for name, state in states.get(ti.run_id, {}).items():
+        if state == "success" and not results.get(name, ["of a mapped task"]):
+            yield (
+                f"task {name!r} left no result that tells what it connected. Remove do_xcom_push=False "
+                "there, or name the roles that have to be connected in datasets"
+            )
+        elif state not in ("success", "skipped"):
+            yield f"task {name!r}, which connects data, did not succeed; its state is {state}"

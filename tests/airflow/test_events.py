@@ -1,0 +1,263 @@
+"""The events that operators emit, and how often the DAGs run that are scheduled on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, chain, task
+from deltalake import write_deltalake
+
+from aporia_provider.assets import data_changed, model_alias, registered, version_completed
+from aporia_provider.data_sources import GlueDataSource, S3DataSource
+from aporia_provider.operators.completion import CompleteModelVersionOperator
+from aporia_provider.operators.dataset import (
+    ConnectActualsOperator,
+    ConnectServingOperator,
+    ConnectTrainingOperator,
+)
+from aporia_provider.operators.model import CreateModelOperator
+from aporia_provider.operators.sync import SyncDatasetOperator
+from aporia_provider.operators.version import CreateModelVersionOperator
+from aporia_provider.schema import VersionSchema
+from tests import servers
+from tests.airflow.running import START, finish, new_dag, store
+
+SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
+ROLES = ("training", "serving", "actuals")
+CONNECT = (ConnectTrainingOperator, ConnectServingOperator, ConnectActualsOperator)
+COLUMNS: dict[str, Any] = {"id_column": "id", "timestamp_column": "at"}
+
+pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[str]:
+    """An engine that is running already: starting one takes longer than a small sync."""
+    with servers.sail() as url:
+        yield url
+
+
+@pytest.fixture
+def tables(tmp_path: Any) -> Any:
+    """A folder with a Delta table for each role."""
+    for role in ROLES:
+        append(tmp_path / role, 0)
+    return tmp_path
+
+
+def append(path: Any, number: int) -> None:
+    rows = {
+        "id": [f"{number}"],
+        "at": pa.array([START], pa.timestamp("us", "UTC")),
+        "amount": [1.0],
+        "proba": [0.5],
+        "label": [True],
+    }
+    write_deltalake(path, pa.table(rows), mode="append")
+
+
+def retrain(dag_id: str, tables: Any, **version: str) -> DAG:
+    """A DAG that registers a version, connects data in three roles, and completes it."""
+    with new_dag(dag_id, model="templated") as dag:
+        model = CreateModelOperator(task_id="model", model_id=version["model_id"])
+        create = CreateModelVersionOperator(task_id="version", schema=SCHEMA, **version)
+        connect = []
+        for make in CONNECT:
+            source = S3DataSource(object_path=str(tables / make.role), object_format="delta")
+            labels = None if make.role == "serving" else {"proba": "label"}
+            connect.append(make(task_id=make.role, data_source=source, labels=labels, **COLUMNS, **version))
+        complete = CompleteModelVersionOperator(task_id="complete", **version)
+        model >> create >> connect >> complete
+    return dag
+
+
+def events(dag_id: str) -> list[tuple[str, Any, list[str]]]:
+    """URI, extra and aliases of the events of a DAG."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(AssetEvent).filter_by(source_dag_id=dag_id).order_by(AssetEvent.id)
+        return [
+            (event.uri, event.extra, sorted(alias.name for alias in event.source_aliases)) for event in found
+        ]
+
+
+def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables: Any) -> None:
+    dag = retrain(
+        "undated",
+        tables,
+        model_id="{{ params.model }}",
+        model_version="{{ dag_run.run_after | ts_nodash }}",
+    )
+    run = finish(dag, logical_date=None, run_after=datetime.fromisoformat("2026-11-02T03:04:05+00:00"))
+    assert (run.state, run.logical_date) == ("success", None)
+
+    version = "aporia://prod/templated/20261102T030405"
+    told = events("undated")
+    assert {uri for uri, _, _ in told} == {version, *(f"{version}/{role}" for role in ROLES)}
+    for uri, extra, aliases in told[:-1]:
+        assert extra["event"] == "registered", uri
+        assert aliases == [registered().name, registered("templated").name]
+    assert len(told) == 5
+    assert told[-1] == (
+        version,
+        {
+            "event": "version_completed",
+            "environment": "prod",
+            "model_id": "templated",
+            "model_version": "20261102T030405",
+            "datasets": sorted(ROLES),
+        },
+        [version_completed().name, version_completed("templated").name],
+    )
+    # Before the id is rendered, there is no alias of a model with such a name.
+    assert dag.get_task("complete").outlets == [version_completed()]
+
+
+def test_a_schedule_takes_no_templates() -> None:
+    assert model_alias("m") == version_completed("m")
+    assert len({kind("m").name for kind in (version_completed, data_changed, registered)}) == 3
+    assert CompleteModelVersionOperator(task_id="t", model_id="m", model_version="v").outlets == [
+        version_completed(),
+        version_completed("m"),
+    ]
+    for kind in (version_completed, data_changed, registered, model_alias):
+        with pytest.raises(ValueError, match="is a template; a schedule is not rendered"):
+            kind("{{ params.model }}")
+
+
+@pytest.mark.timeout(600)
+def test_how_often_consumers_run_for_five_versions(tables: Any, engine: str) -> None:
+    schedules = {
+        "of_completed": model_alias("five"),
+        "of_changed": data_changed("five"),
+        "of_registered": registered("five"),
+        "of_all_models": version_completed(),
+        "of_another_model": version_completed("other"),
+    }
+    for dag_id, schedule in schedules.items():
+        consume(dag_id, schedule)
+
+    versions = [f"v{number}" for number in range(5)]
+    for version in versions:
+        dag = retrain("five", tables, model_id="five", model_version=version)
+        assert finish(prompt(dag)).state == "success"
+    expected = {"of_completed": 5, "of_changed": 0, "of_registered": 20, "of_all_models": 5}
+    assert runs(schedules) == {**expected, "of_another_model": 0}
+
+    with new_dag("five_syncs") as syncs:
+        given = {"model_id": "five", "engine": engine, "aws_conn_id": None}
+        # Labels last: before the predictions, their sync would compare the new predictions with them.
+        chain(
+            *(
+                SyncDatasetOperator.partial(task_id=role, role=role, **given).expand(model_version=versions)
+                for role in ROLES
+            )
+        )
+    assert finish(prompt(syncs)).state == "success"
+    append(tables / "serving", 1)
+    assert finish(prompt(syncs)).state == "success"
+    # The first sync of each dataset found something new, and the second one of the predictions did.
+    assert runs(schedules) == {**expected, "of_changed": 5 * 3 + 5, "of_another_model": 0}
+    assert consumed("of_completed") == [f"aporia://prod/five/{version}" for version in versions]
+
+
+def consume(dag_id: str, schedule: Any) -> None:
+    """Store a DAG that is scheduled on an alias and may run."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with DAG(dag_id, schedule=[schedule], start_date=START, max_active_runs=100) as dag:
+        EmptyOperator(task_id="nothing")
+    store(dag)
+    with create_session() as session:
+        session.get_one(DagModel, dag_id).is_paused = False
+
+
+def prompt(dag: DAG) -> DAG:
+    """Let the scheduler look for DAGs to run after every task, so that it finds the events one by one."""
+    for operator in dag.tasks:
+        operator.on_success_callback = [look_for_dags_to_run]  # type: ignore[attr-defined]
+    return dag
+
+
+def look_for_dags_to_run(_: Any) -> None:
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.utils.session import create_session
+    from airflow.utils.sqlalchemy import prohibit_commit
+
+    with create_session() as session, prohibit_commit(session) as guard:
+        SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)
+
+
+def runs(dag_ids: Any) -> dict[str, int]:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return {dag_id: session.query(DagRun).filter_by(dag_id=dag_id).count() for dag_id in dag_ids}
+
+
+def consumed(dag_id: str) -> list[str]:
+    """URIs of the assets whose events started the runs of a DAG."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(DagRun).filter_by(dag_id=dag_id).order_by(DagRun.id)
+        return [event.uri for run in found for event in run.consumed_asset_events]
+
+
+def test_a_version_is_complete_only_with_all_that_its_dag_connects(
+    registry: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.create_model("m", "m")
+    version = {"model_id": "m", "model_version": "{{ params.version }}"}
+    nowhere = {"model_id": "m", "model_version": "nowhere"}
+    source = {"data_source": GlueDataSource(query="select 1"), **COLUMNS}
+    with new_dag("incomplete") as dag:
+
+        @task.short_circuit(ignore_downstream_trigger_rules=False)
+        def there_is_a_training_set() -> bool:
+            return False
+
+        create = CreateModelVersionOperator(task_id="create", schema=SCHEMA, **version)
+        serving = ConnectServingOperator(task_id="serving", **source, **version)
+        training = ConnectTrainingOperator(task_id="training", **source, **version)
+        create >> [serving, training]
+        there_is_a_training_set() >> training
+        [serving, training] >> CompleteModelVersionOperator(
+            task_id="complete", trigger_rule="none_failed", **version
+        )
+        create >> CompleteModelVersionOperator(task_id="too_early", **version)
+        create >> CompleteModelVersionOperator(
+            task_id="not_connected", datasets=["training", "actuals"], **version
+        )
+        broken = ConnectServingOperator(task_id="broken", **source, **nowhere)
+        broken >> CompleteModelVersionOperator(task_id="after_a_failure", trigger_rule="all_done", **nowhere)
+        CompleteModelVersionOperator(task_id="not_registered", datasets=[], **nowhere)
+
+    finished = finish(dag)
+    states = {ti.task_id: ti.state for ti in finished.get_task_instances()}
+    failed = {"too_early", "not_connected", "broken", "after_a_failure", "not_registered"}
+    assert {name for name, state in states.items() if state == "failed"} == failed
+    assert (states["training"], states["complete"]) == ("skipped", "success")
+    completed = [(uri, extra["datasets"]) for uri, extra, _ in events("incomplete") if "datasets" in extra]
+    assert completed == [("aporia://prod/m/v1", ["serving"])]
+
+    said = capsys.readouterr().out
+    for part in (
+        "task 'serving' connects data to this version and is not upstream of 'too_early'",
+        "task 'training' connects data to this version and is not upstream of 'too_early'",
+        "Version 'v1' of model 'm' has no actuals and no training dataset",
+        "task 'broken', which connects data, did not succeed; its state is failed",
+        "Model 'm' has no version 'nowhere'",
+    ):
+        assert part in said, part
