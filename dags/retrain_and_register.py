@@ -1,7 +1,9 @@
 """
-Retrain a model every year, register the new version, and connect its data.
+Retrain a model every year, register the new version, connect its data, and complete the version.
 
-To use it for a model of yours, change the three lines below and what ``retrain`` does.
+To use it for a model of yours, change the three lines below and what ``retrain`` does. DAGs that are
+scheduled on ``version_completed("employment")``, from :mod:`aporia_provider.assets`, run once after each
+retrain.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from airflow.sdk import dag, task
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
+from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
     ConnectServingOperator,
@@ -25,6 +28,10 @@ from aporia_provider.schema import VersionSchema
 MODEL_ID = "employment"
 LAKE = "s3://lake/employment"
 READER = "arn:aws:iam::123456789012:root"
+
+# The time of the run, to the second: the same in all its tasks, also when one is cleared and runs again. Runs
+# that are started without a date, by hand or by assets, have no logical date; run_after always exists.
+VERSION = "{{ (dag_run.logical_date or dag_run.run_after) | ts_nodash }}"
 
 DATA = Path(__file__).parent / "data" / "census_employment.parquet"
 CODES = ["SCHL", "MAR", "RELP", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR", "DEYE", "DREM"]
@@ -40,13 +47,13 @@ SCHEMA = VersionSchema(
 
 def table(name: str) -> S3DataSource:
     """Each version has its own tables, so that registering it again finds the same data."""
-    return S3DataSource(object_path=f"{LAKE}/{{{{ ds }}}}/{name}", object_format="delta")
+    return S3DataSource(object_path=f"{LAKE}/{VERSION}/{name}", object_format="delta")
 
 
 @dag(schedule="@yearly", start_date=datetime(2016, 1, 1, tzinfo=UTC), catchup=False, tags=["aporia"])
 def retrain_and_register():
     @task
-    def retrain(ds: str) -> dict[str, float]:
+    def retrain(version: str) -> dict[str, float]:
         """Train on the years before, predict this one, and write what the platform will read."""
         import pandas as pd
         from deltalake import write_deltalake
@@ -55,8 +62,9 @@ def retrain_and_register():
 
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
-        year = int(ds[:4])
         people = pd.read_parquet(DATA).rename_axis("id").reset_index()
+        # The data ends in 2018; later runs predict that year again.
+        year = min(int(version[:4]), int(people.year.max()))
         known, current = people[people.year < year], people[people.year == year]
         model = DecisionTreeClassifier(min_samples_leaf=100, random_state=0)
         model.fit(known[list(SCHEMA.features)], known.employed)
@@ -78,12 +86,13 @@ def retrain_and_register():
         tables = {"training": training, "serving": serving.drop(columns="label"), "actuals": actuals}
         storage_options = DeltaLakeHook().get_credentials().delta_options()
         for name, rows in tables.items():
-            write_deltalake(f"{LAKE}/{ds}/{name}", rows, mode="overwrite", storage_options=storage_options)
+            path = f"{LAKE}/{version}/{name}"
+            write_deltalake(path, rows, mode="overwrite", storage_options=storage_options)
         return {"rows": len(serving), "auc": float(roc_auc_score(serving.label, serving.probability))}
 
     create_model = CreateModelOperator(task_id="create_model", model_id=MODEL_ID, name="Employment")
     create_version = CreateModelVersionOperator(
-        task_id="create_version", model_id=MODEL_ID, model_version="{{ ds }}", schema=SCHEMA
+        task_id="create_version", model_id=MODEL_ID, model_version=VERSION, schema=SCHEMA
     )
     grant_access = GrantS3ReadAccessOperator(
         task_id="grant_access",
@@ -91,7 +100,7 @@ def retrain_and_register():
         data_sources=[S3DataSource(object_path=LAKE, object_format="delta")],
         trusted_principal=READER,
     )
-    version = {"model_id": MODEL_ID, "model_version": "{{ ds }}", "id_column": "id"}
+    version = {"model_id": MODEL_ID, "model_version": VERSION, "id_column": "id"}
     labels = {"employed": "label", "probability": "label"}
     connect_training = ConnectTrainingOperator(
         task_id="connect_training",
@@ -115,8 +124,9 @@ def retrain_and_register():
         schedule="0 * * * *",
         **version,
     )
-    retrain() >> create_model >> create_version >> grant_access
-    grant_access >> [connect_training, connect_serving, connect_actuals]
+    complete = CompleteModelVersionOperator(task_id="complete", model_id=MODEL_ID, model_version=VERSION)
+    retrain(VERSION) >> create_model >> create_version >> grant_access
+    grant_access >> [connect_training, connect_serving, connect_actuals] >> complete
 
 
 retrain_and_register()

@@ -53,6 +53,15 @@ class Deployment:
         instances = self.call("GET", f"{place}/taskInstances")["task_instances"]
         return {instance["task_id"]: {**instance, "place": place} for instance in instances}
 
+    def links(self, instance: dict[str, Any]) -> dict[str, str | None]:
+        """The links of a task instance, by name."""
+        links: dict[str, str | None] = self.call("GET", f"{_path(instance)}/links")["extra_links"]
+        return links
+
+    def result(self, instance: dict[str, Any]) -> Any:
+        """What a task instance returned."""
+        return self.call("GET", f"{_path(instance)}/xcomEntries/return_value")["value"]
+
     def eventually(self, ask: Any) -> Any:
         """Ask until there is an answer that is true."""
         end = time.monotonic() + SECONDS
@@ -64,6 +73,10 @@ class Deployment:
                 pass
             time.sleep(0.3)
         raise TimeoutError(f"Airflow did not get there in {SECONDS} s; see {self.home}")
+
+
+def _path(instance: dict[str, Any]) -> str:
+    return f"{instance['place']}/taskInstances/{instance['task_id']}"
 
 
 @contextmanager

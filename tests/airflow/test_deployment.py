@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import pyarrow as pa
@@ -23,6 +25,7 @@ from tests.airflow.deployment import SECONDS, Deployment, deployed
 # Of the first test, it takes in the start of the deployment.
 pytestmark = pytest.mark.timeout(600)
 
+TABLE_LINK = "https://s3.console.aws.amazon.com/s3/buckets/planted?prefix=table/"
 CLI = Path(sys.executable).with_name("aporia-provider")
 SECRETS = {
     name: f"planted-{name.lower().replace('_', '-')}-8c1f"
@@ -163,11 +166,13 @@ def test_no_secret_is_anywhere_after_a_whole_run(
     assert {"airflow.db", "server.db", "scheduler.log"} <= {path.name for path in seen}
     assert planted_in(home, server[1]) == []
 
-    place = f"{instances['serving']['place']}/taskInstances/serving"
-    assert airflow.call("GET", f"{place}/links")["extra_links"] == {
-        "Registered versions": f"http://127.0.0.1:{server[0]}/v1beta/models/planted/versions",
-        "Data on S3": "https://s3.console.aws.amazon.com/s3/buckets/planted?prefix=table/",
-    }
+    for name in ("serving", "wrong_key"):
+        # One that failed shows the links as well.
+        assert airflow.links(instances[name]) == {
+            "Registered versions": f"http://127.0.0.1:{server[0]}/v1beta/models/planted/versions",
+            "Data on S3": TABLE_LINK,
+        }
+    assert airflow.links(instances["actuals"])["Data on S3"] is None
     shown = json.dumps(instances)
     assert "***" in shown
     assert not [secret for secret in (*SECRETS.values(), server[1]) if secret in shown]
@@ -181,6 +186,42 @@ def test_a_task_killed_before_the_server_answers_succeeds_on_retry(
     assert (version["state"], version["try_number"]) == ("success", 2)
     place = f"{version['place']}/taskInstances/version/xcomEntries/return_value"
     assert airflow.call("GET", place)["value"]["status"] == "unchanged"
+
+
+def test_a_consumer_runs_once_for_a_version_of_a_model_that_is_known_when_the_dag_runs(
+    airflow: Deployment,
+) -> None:
+    airflow.eventually(lambda: airflow.call("PATCH", "/api/v2/dags/checks", {"is_paused": False}))
+    instances = airflow.run("retrained")
+    assert {name: instance["state"] for name, instance in instances.items()} == dict.fromkeys(
+        ("model", "version", "serving", "complete"), "success"
+    )
+    place = instances["version"]["place"]
+    run = airflow.call("GET", place)
+    name = datetime.fromisoformat(run["run_after"]).strftime("%Y%m%dT%H%M%S")
+    assert (run["logical_date"], airflow.result(instances["version"])["model_version"]) == (None, name)
+    # The embedded backend has no address, and what has no target is not shown.
+    assert airflow.links(instances["serving"]) == {"Registered versions": None, "Data on S3": TABLE_LINK}
+    assert airflow.links(instances["complete"]) == {"Registered versions": None}
+
+    (check,) = airflow.eventually(lambda: airflow.call("GET", "/api/v2/dags/checks/dagRuns")["dag_runs"])
+    checked = airflow.finish(f"/api/v2/dags/checks/dagRuns/{quote(check['dag_run_id'])}")
+    assert airflow.result(checked["check"]) == [name]
+
+    # A task that is cleared and runs again finds the same version.
+    clear = {
+        "dry_run": False,
+        "dag_run_id": run["dag_run_id"],
+        "task_ids": ["version"],
+        "only_failed": False,
+    }
+    airflow.call("POST", "/api/v2/dags/retrained/clearTaskInstances", clear)
+    again = airflow.finish(place)["version"]
+    assert (again["state"], again["try_number"]) == ("success", 2)
+    result = airflow.result(again)
+    assert (result["model_version"], result["status"]) == (name, "unchanged")
+    # The task that registers has emitted an event once more, but no version was completed.
+    assert airflow.call("GET", "/api/v2/dags/checks/dagRuns")["total_entries"] == 1
 
 
 def test_a_sync_shows_its_progress_and_no_secret(airflow: Deployment, home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,8 +27,10 @@ from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.airflow.running import START, finish, new_dag, store
+from tests.conftest import S3
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
+DAG_FILE = Path(__file__).parents[2] / "dags" / "retrain_and_register.py"
 ROLES = ("training", "serving", "actuals")
 CONNECT = (ConnectTrainingOperator, ConnectServingOperator, ConnectActualsOperator)
 COLUMNS: dict[str, Any] = {"id_column": "id", "timestamp_column": "at"}
@@ -43,14 +46,14 @@ def engine() -> Iterator[str]:
 
 
 @pytest.fixture
-def tables(tmp_path: Any) -> Any:
+def tables(tmp_path: Path) -> Path:
     """A folder with a Delta table for each role."""
     for role in ROLES:
         append(tmp_path / role, 0)
     return tmp_path
 
 
-def append(path: Any, number: int) -> None:
+def append(path: Path, number: int) -> None:
     rows = {
         "id": [f"{number}"],
         "at": pa.array([START], pa.timestamp("us", "UTC")),
@@ -61,7 +64,7 @@ def append(path: Any, number: int) -> None:
     write_deltalake(path, pa.table(rows), mode="append")
 
 
-def retrain(dag_id: str, tables: Any, **version: str) -> DAG:
+def retrain(dag_id: str, tables: Path, **version: str) -> DAG:
     """A DAG that registers a version, connects data in three roles, and completes it."""
     with new_dag(dag_id, model="templated") as dag:
         model = CreateModelOperator(task_id="model", model_id=version["model_id"])
@@ -88,7 +91,7 @@ def events(dag_id: str) -> list[tuple[str, Any, list[str]]]:
         ]
 
 
-def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables: Any) -> None:
+def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables: Path) -> None:
     dag = retrain(
         "undated",
         tables,
@@ -120,6 +123,21 @@ def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables
     assert dag.get_task("complete").outlets == [version_completed()]
 
 
+def test_the_dag_that_users_copy_runs_without_a_date(aws: S3, registry: Any) -> None:
+    aws.client().create_bucket(
+        Bucket="lake", CreateBucketConfiguration={"LocationConstraint": servers.S3_REGION}
+    )
+    names: dict[str, Any] = {"__name__": "retrain_and_register_dag", "__file__": str(DAG_FILE)}
+    exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
+    dag = names["retrain_and_register"]()
+    # The data ends in 2018.
+    run = finish(dag, logical_date=None, run_after=datetime.fromisoformat("2027-01-01T00:00:00+00:00"))
+    assert run.state == "success"
+    assert [version["name"] for version in registry.get_model_versions("employment")] == ["20270101T000000"]
+    completed = [uri for uri, extra, _ in events(dag.dag_id) if extra["event"] == "version_completed"]
+    assert completed == ["aporia://prod/employment/20270101T000000"]
+
+
 def test_a_schedule_takes_no_templates() -> None:
     assert model_alias("m") == version_completed("m")
     assert len({kind("m").name for kind in (version_completed, data_changed, registered)}) == 3
@@ -133,7 +151,7 @@ def test_a_schedule_takes_no_templates() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_how_often_consumers_run_for_five_versions(tables: Any, engine: str) -> None:
+def test_how_often_consumers_run_for_five_versions(tables: Path, engine: str) -> None:
     schedules = {
         "of_completed": model_alias("five"),
         "of_changed": data_changed("five"),
