@@ -12,9 +12,11 @@ the model. Three kinds of events have aliases of their own:
 * :func:`registered`: a version was registered or one of its datasets connected, even if it was known before.
   One event for each of these tasks, so a retrain emits several.
 
-Airflow may collect events that come close together in one run of the consumer, which finds all of them in
-``triggering_asset_events``. The extra of each has ``event`` (its kind), ``environment``, ``model_id``,
-``model_version``, and what the operator knows besides.
+Airflow may collect events that come close together in one run of the consumer, which finds all of them under
+the alias it is scheduled on: ``triggering_asset_events[version_completed("insurance")]``. (The values of
+``triggering_asset_events`` have each event several times, under its asset and under each of its aliases.) The
+extra of an event has ``event`` (its kind), ``environment``, ``model_id``, ``model_version``, and what the
+operator knows besides.
 """
 
 from __future__ import annotations
