@@ -37,13 +37,12 @@ with DAG(
         CompleteModelVersionOperator(task_id="complete", **VERSION),
     )
 
-with DAG("checks", schedule=[version_completed("retrained")], start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+COMPLETED = version_completed("retrained")
+with DAG("checks", schedule=[COMPLETED], start_date=datetime(2026, 1, 1, tzinfo=UTC)):
 
     @task
     def check(triggering_asset_events: Any = None) -> list[str]:
         """The versions that are complete."""
-        return [
-            event.extra["model_version"] for events in triggering_asset_events.values() for event in events
-        ]
+        return [event.extra["model_version"] for event in triggering_asset_events[COMPLETED]]
 
     check()
