@@ -286,9 +286,12 @@ def test_an_engine_that_is_down_is_worth_a_retry(
 ) -> None:
     engine = f"sc://127.0.0.1:{servers.free_port()}/;token=planted-token"
     monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", engine if configured else "embedded")
+    sync = SyncDatasetOperator(task_id="t", engine=None if configured else engine, **SERVING)
     with pytest.raises(TransientError, match="does not answer") as failure:
-        execute(SyncDatasetOperator(task_id="t", engine=None if configured else engine, **SERVING))
+        execute(sync)
     assert "planted-token" not in str(failure.value)
+    (link,) = sync.operator_extra_links
+    assert link.get_link(sync, ti_key=None).endswith(f"/{lake.s3.bucket}?prefix=serving/")
 
 
 def test_a_server_is_told_apart_from_the_embedded_backend(
