@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run a command.
 
+    Only its answer is written to standard output. What libraries write there meanwhile, such as the log lines
+    of Airflow and Alembic, goes to standard error.
+
     :return: The exit code: 0, 1 if no question could be answered, or 2 after an error.
     """
     options = _parser().parse_args(arguments)
+    options.answers = sys.stdout
     try:
-        code: int | None = options.run(options)
+        # Airflow sends its log to what is sys.stdout when it is first imported, which commands do.
+        with redirect_stdout(sys.stderr):
+            code: int | None = options.run(options)
     except AporiaError as error:
         print(f"aporia-provider: {error.message}", file=sys.stderr)
         return 2
@@ -138,7 +145,7 @@ def _create_token(options: Namespace) -> None:
     with _database(options) as database:
         token = create_token(database, options.environment, options.name)
     print("Keep this token: it is stored as a digest only and cannot be shown again.", file=sys.stderr)
-    print(token)
+    print(token, file=options.answers)
 
 
 def _list_tokens(options: Namespace) -> None:
@@ -146,9 +153,8 @@ def _list_tokens(options: Namespace) -> None:
 
     with _database(options) as database:
         for token in list_tokens(database, options.environment):
-            print(
-                f"{token['environment']}\t{token['name']}\t{token['created_at'].isoformat(timespec='seconds')}"
-            )
+            created = token["created_at"].isoformat(timespec="seconds")
+            print(token["environment"], token["name"], created, sep="\t", file=options.answers)
 
 
 def _revoke_token(options: Namespace) -> None:
@@ -169,7 +175,7 @@ def _migrate(options: Namespace) -> None:
 def _iam_policy(options: Namespace) -> None:
     from aporia_provider.lake.iam import read_policy
 
-    print(json.dumps(read_policy(options.uris), indent=2))
+    print(json.dumps(read_policy(options.uris), indent=2), file=options.answers)
 
 
 if __name__ == "__main__":

@@ -100,8 +100,9 @@ def _run(options: Namespace) -> int:
         answers = registry.query_metrics(query)
     errors = dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in failures(answers))
     if options.json or not errors:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print(json.dumps(answers, indent=2) if options.json else as_table(query, answers, width))
+        width = shutil.get_terminal_size().columns if options.answers.isatty() else None
+        answer = json.dumps(answers, indent=2) if options.json else as_table(query, answers, width)
+        print(answer, file=options.answers)
     for error in errors:
         print(f"aporia-provider: {error}", file=sys.stderr)
     return 1 if errors else 0

@@ -38,11 +38,11 @@ class Served:
 
 
 @contextmanager
-def serving(database_url: str, *arguments: str) -> Iterator[Served]:
-    """Run ``aporia-provider serve`` until the block ends."""
+def serving(database_url: str, *arguments: str, **options: Any) -> Iterator[Served]:
+    """Run ``aporia-provider serve`` until the block ends; ``options`` as of :class:`subprocess.Popen`."""
     command = [sys.executable, "-m", "aporia_provider.cli", "serve", "--port", "0"]
     running = subprocess.Popen(
-        [*command, "--database-url", database_url, *arguments], stderr=subprocess.PIPE, text=True
+        [*command, "--database-url", database_url, *arguments], stderr=subprocess.PIPE, text=True, **options
     )
     served = Served("", running)
     ready = threading.Event()

@@ -1,0 +1,80 @@
+"""Standard output has what a command answers and nothing else, whatever Airflow and its libraries log."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.backend.running import run_cli, serving
+from tests.backend.syncing import House, spread
+
+TOKEN = r"aporia_[\w-]{43}\n"
+METRICS = ("metrics", "churn", "count", "--environment", "prod")
+NAMED = ("--environment", "prod", "--name", "airflow")
+FIRST = {
+    "token create": (("token", "create", *NAMED), TOKEN),
+    "token list": (("token", "list"), ""),
+    "token revoke": (("token", "revoke", *NAMED), ""),
+    "migrate": (("migrate",), ""),
+    "metrics": (METRICS, ""),
+    "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
+}
+"""Commands that end, as the first of an empty home: their arguments, and what they print."""
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> dict[str, str]:
+    """The environment of an Airflow that logs all it can, with settings of the deployment that print."""
+    settings = tmp_path / "config" / "airflow_local_settings.py"
+    settings.parent.mkdir()
+    settings.write_text("print('these settings print')\n")
+    return {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
+
+
+@pytest.mark.parametrize(("arguments", "printed"), FIRST.values(), ids=FIRST)
+def test_the_first_command_prints_its_answer_alone(
+    noisy: dict[str, str], arguments: tuple[str, ...], printed: str
+) -> None:
+    done = run_cli(*arguments, env=noisy)
+    assert re.fullmatch(printed, done.stdout), done.stdout
+
+
+def test_the_migrations_are_told_on_standard_error(noisy: dict[str, str]) -> None:
+    told = run_cli("token", "create", *NAMED, env=noisy).stderr
+    assert "Running upgrade  -> 0001" in told
+    assert "these settings print" in told
+
+
+def test_the_server_prints_nothing(noisy: dict[str, str], tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/aporia.db"
+    with serving(url, env=noisy, stdout=subprocess.PIPE) as server:
+        assert server.ask("GET", "/v1beta/environments").status_code == 401
+    assert server.process.stdout is not None
+    with server.process.stdout as printed:
+        assert printed.read() == ""
+
+
+def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], house: House) -> None:
+    house.write("serving", spread(1, 2, 30))
+    house.connect("serving")
+    house.sync()
+    done = run_cli(*METRICS, "--json", env=noisy)
+    assert done.returncode == 0, done.stderr
+    (item,) = json.loads(done.stdout)
+    assert item["metrics"][0]["value"] == 60
+    _, line, row = run_cli(*METRICS, env=noisy).stdout.splitlines()
+    assert set(line) == {"-", " "}
+    assert row.split() == ["count", "60", "60"]
+
+
+def test_every_command_is_tried() -> None:
+    def commands(*group: str) -> set[str]:
+        return set(re.findall(r"^    ([\w-]+)\s", run_cli(*group, "--help").stdout, re.MULTILINE))
+
+    tokens = {f"token {action}" for action in commands("token")}
+    assert tokens | commands() - {"token"} == {*FIRST, "serve"}
