@@ -70,6 +70,15 @@ class DeltaLakeHook(BaseHook):
         """
         return _credentials(self.get_conn())
 
+    def delta_options(self) -> dict[str, str]:
+        """
+        Fetch credentials as ``storage_options`` of ``deltalake``, for tables that a task writes.
+
+        They are secrets, and those of an assumed role expire: fetch them where they are used. Errors as of
+        :meth:`get_credentials`.
+        """
+        return self.get_credentials().delta_options()
+
     def credentials_for(self, *sources: DataSource) -> AwsCredentials | None:
         """Fetch credentials if any of the data sources lies on S3. Errors as of :meth:`get_credentials`."""
         on_s3 = any(isinstance(source, S3DataSource) and source.uri.startswith("s3://") for source in sources)
