@@ -31,13 +31,18 @@ def main() -> None:
         raise SystemExit("The embedded engine does not listen")
     sys.stdout.write(f"{address[1]}\n")
     sys.stdout.flush()
-    _wait(parent)
+    wait_for_parent(parent)
     # It waits for what is still running, which may be for ever.
     signal.alarm(_GRACE)
     server.stop()
 
 
-def _wait(parent: int) -> None:
+def wait_for_parent(parent: int) -> None:
+    """
+    Wait until standard input or the parent process ends.
+
+    :param parent: Id of the parent process.
+    """
     # A fork of the parent may hold the other end of the pipe open, so its end is not waited for alone.
     while os.getppid() == parent:
         readable, _, _ = select.select([sys.stdin], [], [], _GLANCE)

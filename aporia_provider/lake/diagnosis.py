@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -50,6 +51,12 @@ def explain(
     """
     from deltalake.exceptions import TableNotFoundError
 
+    if uri.startswith("s3://") and not credentials.endpoint_url and _aws_is_mocked():
+        return ValidationError(
+            f"{uri} could not be read: mock_aws of moto is active, which replaces the requests of botocore "
+            "only, and Delta tables are read without botocore. Use an S3 server in tests, such as the "
+            "fixture aporia_s3 of aporia_provider.testing"
+        )
     text = _COLOUR.sub("", str(error))
     if isinstance(error, (TableNotFoundError, FileNotFoundError)):
         return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
@@ -157,6 +164,11 @@ def _denied(message: str, bucket: str, prefix: str, action: str, status: int | N
     return AuthenticationError(
         f"AWS denies {denied} on {what}: allow it in the policy of the role or user", status=status
     )
+
+
+def _aws_is_mocked() -> bool:
+    models = sys.modules.get("moto.core.models")
+    return bool(getattr(getattr(models, "botocore_stubber", None), "enabled", False))
 
 
 def _where(credentials: AwsCredentials) -> str:

@@ -1,0 +1,89 @@
+"""Answers in memory what a task asks Airflow's API server, of which a test has none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from airflow.sdk.api.datamodels._generated import DagRun
+
+_NO_DATABASE = "This test has no metadata database that could answer {method} {path}"
+
+
+@dataclass
+class ExecutionApi:
+    """
+    The parts of the execution API that concern a task of its own: its start, its end, and XComs.
+
+    Connections and variables are not found here, since Airflow has looked for them in the environment before.
+
+    :param dag_id: The DAG.
+    :param run_id: Id of the run.
+    :param now: When it starts.
+    :param logical_date: Logical date of the run, if it has one.
+    :param conf: Configuration of the run.
+    :param xcoms: XComs by DAG, run, task and key, as they are serialized.
+    """
+
+    dag_id: str
+    run_id: str
+    now: datetime
+    logical_date: datetime | None = None
+    conf: dict[str, Any] | None = None
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def transport(self) -> httpx.MockTransport:
+        """What the client of the execution API sends its requests through."""
+        return httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        kind, _, rest = request.url.path.strip("/").partition("/")
+        if kind == "xcoms":
+            return self._xcom(request, rest)
+        if kind == "task-instances" and rest.endswith("/run"):
+            context = {"dag_run": self._dag_run(), "max_tries": 0, "should_retry": False}
+            return httpx.Response(200, json=context)
+        if rest.endswith("/validate-inlets-and-outlets"):
+            return httpx.Response(200, json={"inactive_assets": []})
+        if kind == "asset-events":
+            return httpx.Response(200, json={"asset_events": []})
+        if request.method == "GET":
+            return _not_found(_NO_DATABASE.format(method=request.method, path=request.url.path))
+        return httpx.Response(200, json={"ok": True})
+
+    def _xcom(self, request: httpx.Request, place: str) -> httpx.Response:
+        if request.method == "POST":
+            self.xcoms[place] = json.loads(request.content or "null")
+        elif request.method == "DELETE":
+            self.xcoms.pop(place, None)
+        elif place not in self.xcoms:
+            return _not_found(f"There is no XCom {place}")
+        key = place.rpartition("/")[2]
+        return httpx.Response(200, json={"key": key, "value": self.xcoms.get(place)})
+
+    def _dag_run(self) -> dict[str, Any]:
+        date = self.logical_date and self.logical_date.isoformat()
+        told: dict[str, Any] = {
+            "dag_id": self.dag_id,
+            "run_id": self.run_id,
+            "logical_date": date,
+            "data_interval_start": date,
+            "data_interval_end": date,
+            "run_after": self.now.isoformat(),
+            "start_date": self.now.isoformat(),
+            "end_date": None,
+            "run_type": "manual",
+            "state": "running",
+            "conf": self.conf,
+            "consumed_asset_events": [],
+            "partition_key": None,
+        }
+        # Versions of Airflow differ in the fields that they know, and refuse others.
+        return {name: value for name, value in told.items() if name in DagRun.model_fields}
+
+
+def _not_found(message: str) -> httpx.Response:
+    return httpx.Response(404, json={"detail": {"reason": "not_found", "message": message}})

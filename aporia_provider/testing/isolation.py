@@ -1,0 +1,42 @@
+"""Environment variables that lead a test to its own S3 and registry, and to nothing real."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from aporia_provider.testing.s3 import LocalS3
+
+_LOOPBACK = "127.0.0.1"
+
+
+def use_aws_connection(environment: pytest.MonkeyPatch, s3: LocalS3) -> None:
+    """Let ``aws_default`` be ``s3``, and leave no other AWS credentials to be found."""
+    use_environment_connections(environment)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        environment.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        environment.setenv(name, os.devnull)
+    environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    environment.setenv("AIRFLOW_CONN_AWS_DEFAULT", s3.connection_json())
+    for name in ("NO_PROXY", "no_proxy"):
+        environment.setenv(name, ",".join(filter(None, (os.environ.get(name), _LOOPBACK))))
+
+
+def use_embedded_backend(environment: pytest.MonkeyPatch, database_url: str) -> None:
+    """Let hooks and operators use the embedded backend with this database, and the embedded engine."""
+    use_environment_connections(environment)
+    environment.setenv("AIRFLOW__APORIA__DATABASE_URL", database_url)
+    environment.setenv("AIRFLOW__APORIA__ENGINE", "embedded")
+    # A connection without a server: the deployment's own may be found elsewhere than in the environment.
+    environment.setenv("AIRFLOW_CONN_APORIA_DEFAULT", '{"conn_type": "aporia"}')
+
+
+def use_environment_connections(environment: pytest.MonkeyPatch) -> None:
+    """Let Airflow look for connections in the environment, not in the secrets backend of the deployment."""
+    for section in ("SECRETS", "WORKERS"):
+        option = f"AIRFLOW__{section}__{'SECRETS_' if section == 'WORKERS' else ''}BACKEND"
+        environment.setenv(option, "")

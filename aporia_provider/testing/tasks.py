@@ -1,0 +1,155 @@
+"""Runs tasks in this process with Airflow's own task runner, without a metadata database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.errors import ValidationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
+    from airflow.sdk.bases.operator import BaseOperator
+    from airflow.sdk.execution_time.supervisor import TaskRunResult
+
+    from aporia_provider.testing.execution_api import ExecutionApi
+
+
+@dataclass(frozen=True)
+class AssetEvent:
+    """An asset event that a task emitted."""
+
+    uri: str
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """
+    What came of a task.
+
+    :param state: ``success``, ``skipped``, ``deferred`` or ``up_for_reschedule``.
+    :param result: What it returned, as the next task reads it from XCom.
+    :param asset_events: The asset events it emitted.
+    :param task: The operator with its templates rendered.
+    """
+
+    state: str
+    result: Any
+    asset_events: tuple[AssetEvent, ...]
+    task: BaseOperator
+
+
+class TaskRunner:
+    """Runs the tasks of a test one after another. Each reads the XComs of those before."""
+
+    def __init__(self) -> None:
+        self._xcoms: dict[str, Any] = {}
+
+    def __call__(
+        self,
+        task: BaseOperator | XComArg,
+        *,
+        run_id: str = "test",
+        logical_date: datetime | None = None,
+        conf: dict[str, Any] | None = None,
+    ) -> TaskRun:
+        """
+        Render the templates of a task and execute it, as a worker of Airflow does.
+
+        What the task depends on is not run. To run a whole DAG with all its rules, use ``dag.test()``, which
+        needs a metadata database.
+
+        :param task: An operator, or what calling a ``@task`` function returns. It needs no DAG.
+        :param run_id: Id of the DAG run.
+        :param logical_date: Logical date of the DAG run. Without one, as in runs that assets trigger,
+            templates have no ``ds``, ``ts`` and the like.
+        :param conf: Configuration of the DAG run, which overrides params.
+        :raises Exception: whatever the task raised.
+        """
+        from aporia_provider.testing.execution_api import ExecutionApi
+
+        operator = _operator(task)
+        api = ExecutionApi(operator.dag_id, run_id, datetime.now(UTC), logical_date, conf, self._xcoms)
+        with _restored():
+            finished = _run(operator, api)
+        if finished.error is not None:
+            raise finished.error
+        return TaskRun(
+            state=str(getattr(finished.state, "value", finished.state)),
+            result=self._result(operator, run_id),
+            asset_events=tuple(_asset_events(finished)),
+            task=finished.ti.task,
+        )
+
+    def _result(self, operator: BaseOperator, run_id: str) -> Any:
+        from airflow.sdk.execution_time.comms import XComResult
+        from airflow.sdk.execution_time.xcom import XCom
+
+        place = f"{operator.dag_id}/{run_id}/{operator.task_id}/{XCom.XCOM_RETURN_KEY}"
+        value = self._xcoms.get(place)
+        return XCom.deserialize_value(XComResult(key=XCom.XCOM_RETURN_KEY, value=value))
+
+
+def _operator(task: BaseOperator | XComArg) -> BaseOperator:
+    from airflow.sdk import DAG
+    from airflow.sdk.bases.operator import BaseOperator
+
+    operator: Any = getattr(task, "operator", task)
+    if not isinstance(operator, BaseOperator):
+        raise ValidationError(f"{task!r} cannot be run: give an operator that is not mapped")
+    if not operator.has_dag():  # type: ignore[no-untyped-call]
+        operator.dag = DAG("test", schedule=None)
+    return operator
+
+
+def _run(operator: BaseOperator, api: ExecutionApi) -> TaskRunResult:
+    from airflow.sdk.api.datamodels._generated import TaskInstance
+    from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
+
+    class Supervisor(InProcessTestSupervisor):
+        """Airflow's own, with another API: ``run_task_in_process`` takes one from Airflow 3.3 on only."""
+
+        @staticmethod
+        def _api_client(dag: Any = None) -> Any:
+            return InProcessTestSupervisor._Client(
+                base_url=None, token="", dry_run=True, transport=api.transport()
+            )
+
+    instance = TaskInstance(
+        id=uuid.uuid4(),
+        dag_version_id=uuid.uuid4(),
+        task_id=operator.task_id,
+        dag_id=api.dag_id,
+        run_id=api.run_id,
+        try_number=1,
+        map_index=-1,
+    )
+    return Supervisor.start(what=instance, task=operator)
+
+
+@contextmanager
+def _restored() -> Iterator[None]:
+    """Undo what running a task leaves behind in a process: ``AIRFLOW_CTX_…`` and a handler of SIGTERM."""
+    environment = dict(os.environ)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+        for name in [name for name in os.environ if name.startswith("AIRFLOW_CTX_")]:
+            del os.environ[name]
+        os.environ.update({n: v for n, v in environment.items() if n.startswith("AIRFLOW_CTX_")})
+
+
+def _asset_events(finished: TaskRunResult) -> Iterator[AssetEvent]:
+    for event in getattr(finished.msg, "outlet_events", None) or ():
+        yield AssetEvent(event["dest_asset_key"]["uri"], dict(event["extra"]))

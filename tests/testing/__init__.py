@@ -1,0 +1,1 @@
+"""Tests of the fixtures for users of the provider."""
