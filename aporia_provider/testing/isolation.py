@@ -37,6 +37,9 @@ def use_embedded_backend(environment: pytest.MonkeyPatch, database_url: str) -> 
 
 def use_environment_connections(environment: pytest.MonkeyPatch) -> None:
     """Let Airflow look for connections in the environment, not in the secrets backend of the deployment."""
-    for section in ("SECRETS", "WORKERS"):
-        option = f"AIRFLOW__{section}__{'SECRETS_' if section == 'WORKERS' else ''}BACKEND"
-        environment.setenv(option, "")
+    from airflow.sdk import configuration
+
+    environment.setenv("AIRFLOW__SECRETS__BACKEND", "")
+    environment.setenv("AIRFLOW__WORKERS__SECRETS_BACKEND", "")
+    # Airflow keeps a backend for as long as the process lasts once something was looked up in it.
+    environment.setattr(configuration, "_secrets_backend_cache", {}, raising=False)

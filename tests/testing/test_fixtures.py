@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, BaseHook, task
+from airflow.secrets import BaseSecretsBackend
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.backend.registry import Registry
@@ -187,6 +188,23 @@ class TestIsolation:
         with AporiaHook().get_conn() as api:
             api.create_model("m", "m")
         assert registry.get_model_tags("m") == {}
+
+    def test_the_secrets_backend_of_the_deployment_is_not_asked(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        backend = f"{RealSecrets.__module__}.{RealSecrets.__qualname__}"
+        monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", backend)
+        # A DAG file may have looked something up when it was imported.
+        assert DeltaLakeHook().get_credentials().access_key_id == "real"
+        s3 = request.getfixturevalue("aporia_s3")
+        assert DeltaLakeHook().get_credentials() == s3.credentials
+
+
+class RealSecrets(BaseSecretsBackend):
+    """A secrets backend with a connection that tests must not use."""
+
+    def get_conn_value(self, conn_id: str) -> str | None:
+        return "aws://real:real@" if conn_id == "aws_default" else None
 
 
 def test_the_server_ends_with_the_session() -> None:
