@@ -42,12 +42,10 @@ def test_the_first_command_prints_its_answer_alone(
 ) -> None:
     done = run_cli(*arguments, env=noisy)
     assert re.fullmatch(printed, done.stdout), done.stdout
-
-
-def test_the_migrations_are_told_on_standard_error(noisy: dict[str, str]) -> None:
-    told = run_cli("token", "create", *NAMED, env=noisy).stderr
-    assert "Running upgrade  -> 0001" in told
-    assert "these settings print" in told
+    if printed == TOKEN:
+        # What the others have to keep from standard output as well is really there.
+        assert "Running upgrade  -> 0001" in done.stderr
+        assert "these settings print" in done.stderr
 
 
 def test_the_server_prints_nothing(noisy: dict[str, str], tmp_path: Path) -> None:
