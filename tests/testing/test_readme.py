@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Building a wheel, and all that Airflow imports, take long where there are other processes.
+pytestmark = pytest.mark.timeout(400)
 
 
 def run(*command: str | Path, **options: object) -> str:
     """Run Python with ``command``; what it prints."""
     done = subprocess.run(  # type: ignore[call-overload]
-        [sys.executable, *command], capture_output=True, text=True, timeout=150, check=False, **options
+        [sys.executable, *command], capture_output=True, text=True, timeout=300, check=False, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return str(done.stdout)
@@ -43,29 +45,23 @@ def project(installed: Path, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     return folder, {**kept, **home, "PYTHONPATH": str(installed)}
 
 
-def test_the_test_of_the_readme_passes_with_the_wheel(
-    installed: Path, project: tuple[Path, dict[str, str]]
-) -> None:
+def test_the_test_of_the_readme_passes_with_the_wheel(project: tuple[Path, dict[str, str]]) -> None:
     folder, environment = project
     section = (ROOT / "README.md").read_text().partition("\n## Testing\n")[2].partition("\n## ")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
-    where = "import aporia_provider; print(aporia_provider.__file__)"
-    assert run("-c", where, cwd=folder, env=environment).strip() == str(
-        installed / "aporia_provider" / "__init__.py"
-    )
     (folder / "test_insurance.py").write_text(code)
     assert "1 passed" in run("-m", "pytest", cwd=folder, env=environment)
 
 
 def test_a_test_that_does_not_use_the_fixtures_does_not_load_airflow(
-    project: tuple[Path, dict[str, str]],
+    installed: Path, project: tuple[Path, dict[str, str]]
 ) -> None:
     folder, environment = project
     (folder / "test_other.py").write_text(
         "import sys\n"
         "def test_other():\n"
-        "    assert 'aporia_provider.testing' in sys.modules\n"
+        f"    assert sys.modules['aporia_provider.testing'].__file__.startswith({str(installed)!r})\n"
         "    assert not {'airflow', 'moto', 'pyarrow'} & set(sys.modules)\n"
     )
     assert "1 passed" in run("-m", "pytest", cwd=folder, env=environment)
