@@ -174,7 +174,8 @@ class TestEngines:
     @pytest.mark.parametrize(
         ("address", "error", "words"),
         [
-            ("sc://user:secret@127.0.0.1:1", TransientError, "does not answer"),
+            ("sc://127.0.0.1:1/;token=secret", TransientError, "does not answer"),
+            ("sc://user:secret@127.0.0.1:1", ValidationError, "before an '@'"),
             ("spark://127.0.0.1:7077", ValidationError, "is no engine"),
         ],
     )
