@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from aporia_provider.datasets import ROLES
+from aporia_provider.errors import ValidationError
+from aporia_provider.query_types import Count, Number, Time, Value, Whole, Window, a_dict, described
 from aporia_provider.vocabulary import Name, Vocabulary, one_of
 
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 of UTC") from None
-
-
-Time = Annotated[datetime, AfterValidator(_in_utc)]
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """
 Periods that answers are given for. The buckets of a model are hours or days, whichever it was created with
 (:data:`aporia_provider.models.AGGREGATION_PERIODS`).
 """
-Value = str | bool | int | Annotated[float, Field(allow_inf_nan=False)]
-"""A value of a categorical field, or a class; true, 3 and 3.0 are those that rows have as text or as such."""
 
 
 class TimeRange(Vocabulary):
@@ -39,6 +29,15 @@ class TimeRange(Vocabulary):
 
     start: Time
     end: Time
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_whole(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            missing = [name for name in ("start", "end") if value.get(name) is None]
+            if len(missing) == 1:
+                raise ValueError(f"give both start and end, or neither: {missing[0]} is missing")
+        return value
 
     @model_validator(mode="after")
     def _runs_forwards(self) -> TimeRange:
@@ -57,15 +56,15 @@ class MetricDataset(Vocabulary):
     :param time_period: In a baseline, instead of ``time_range``: the length of a window that moves, in hours,
         days or weeks, such as ``2w``. It ends where the data's range starts.
     :param skip_period: How long before that the window ends, such as ``1d``.
-    :param segment: Not there yet.
+    :param segment: None; segments are not supported.
     """
 
     dataset_type: Annotated[str, one_of(*ROLES)] = "serving"
     model_version: Name | None = None
-    time_range: TimeRange | None = None
-    time_period: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$")] | None = None
-    skip_period: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$")] | None = None
-    segment: None = None
+    time_range: Annotated[TimeRange | None, a_dict("{'start': '2024-01-01', 'end': '2024-02-01'}")] = None
+    time_period: Window | None = None
+    skip_period: Window | None = None
+    segment: Annotated[None, described("None; segments are not supported")] = None
 
     @model_validator(mode="after")
     def _one_kind_of_time(self) -> MetricDataset:
@@ -98,16 +97,16 @@ class MetricParameters(Vocabulary):
     """
 
     column: Name | None = None
-    threshold: float | None = None
-    k: int | None = None
+    threshold: Number | None = None
+    k: Whole | None = None
     class_name: Value | None = None
     average: Literal["micro", "macro", "weighted"] | None = None
-    quantile: float | None = None
+    quantile: Number | None = None
     value: Value | None = None
     gain: Literal["exponential", "linear"] | None = None
     zeros: Literal["floor", "jeffreys", "laplace"] = "floor"
-    minimum: Annotated[int, Field(ge=1)] | None = None
-    minimum_baseline: Annotated[int, Field(ge=1)] | None = None
+    minimum: Count | None = None
+    minimum_baseline: Count | None = None
 
 
 class MetricDatasets(Vocabulary):
@@ -119,7 +118,7 @@ class MetricDatasets(Vocabulary):
     """
 
     data: MetricDataset
-    baseline: MetricDataset | None = None
+    baseline: Annotated[MetricDataset | None, a_dict("{'dataset_type': 'training'}")] = None
 
     @model_validator(mode="after")
     def _only_a_baseline_moves(self) -> MetricDatasets:
@@ -173,6 +172,8 @@ class MetricsQuery(Vocabulary):
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
+        if not isinstance(body, Mapping):
+            raise ValidationError(f"A query is a dict with model_id and metrics, not {type(body).__name__}")
         return cls(**body)
 
 

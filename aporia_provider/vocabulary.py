@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from aporia_provider.choices import not_one_of
 from aporia_provider.errors import ValidationError
+from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler
     from pydantic._internal._model_construction import ModelMetaclass
 else:
     ModelMetaclass = type(BaseModel)
@@ -43,6 +47,16 @@ class Vocabulary(BaseModel, metaclass=_Explained):
 
     template_fields: ClassVar[tuple[str, ...]] = ()
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _unknown_names(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Report a name that is not a field with the nearest one that is, among all other faults."""
+        try:
+            return read(value)
+        except pydantic.ValidationError as error:
+            faults = [_named(fault, cls.model_fields) for fault in error.errors(include_url=False)]
+            raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
+
     def checked(self) -> Any:
         """
         Check the word again, for instance after its templates were rendered.
@@ -51,6 +65,14 @@ class Vocabulary(BaseModel, metaclass=_Explained):
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**values)
+
+
+def _named(fault: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
+    text = fault["msg"]
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        text = f"there is no such parameter; {nearest(str(fault['loc'][0]), known)}"
+    made = PydanticCustomError(fault["type"], "{text}", {"text": text})
+    return InitErrorDetails(type=made, loc=fault["loc"], input=fault["input"])
 
 
 def explain(error: pydantic.ValidationError, subject: str) -> ValidationError:

@@ -18,14 +18,17 @@ class MetricsHook(AporiaHook):
     It takes the same parameters as :class:`~aporia_provider.hooks.aporia.AporiaHook`.
     """
 
-    def query(self, query: MetricsQuery) -> list[dict[str, Any]]:
+    def query(self, query: MetricsQuery | Mapping[str, Any]) -> list[dict[str, Any]]:
         """
         Answer several questions at once.
 
+        :param query: The questions, or a dict with the parameters of
+            :class:`~aporia_provider.metrics.MetricsQuery`.
         :return: As :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
         """
+        asked = query if isinstance(query, MetricsQuery) else MetricsQuery.from_wire(query)
         with self.get_conn() as api:
-            return api.query_metrics(query)
+            return api.query_metrics(asked)
 
     def get_metric(
         self,

@@ -1,0 +1,96 @@
+"""Types of the values in a query of metrics, whose faults say what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
+
+_MOST_SHOWN = 40
+_DATED = re.compile(r"\s*\d{4}-")
+
+T = TypeVar("T")
+
+
+def described(text: str, accepts: Callable[[Any], bool] = lambda _: True) -> Any:
+    """
+    Annotation that reports every fault of a value as "<value> is not <text>".
+
+    :param text: What to write, with an example.
+    :param accepts: Whether a value is of a kind that is read at all.
+    """
+
+    def check(value: Any, read: Callable[[Any], T]) -> T:
+        try:
+            if accepts(value):
+                return read(value)
+        except pydantic.ValidationError:
+            pass
+        raise ValueError(f"{_shown(value)} is not {text}")
+
+    return WrapValidator(check)
+
+
+def a_dict(example: str) -> Any:
+    """
+    Annotation that refuses what is not a dict, nor a model or None.
+
+    :param example: What to write.
+    """
+
+    def check(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return dict(value)
+        if value is None or isinstance(value, pydantic.BaseModel):
+            return value
+        raise ValueError(f"{_shown(value)} is not a dict such as {example}")
+
+    return BeforeValidator(check)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+
+
+def _is_time(value: object) -> bool:
+    # Pydantic would read a number, or a text of digits such as 20240131, as seconds since 1970.
+    if isinstance(value, str):
+        return _DATED.match(value) is not None
+    # The missing time of pandas is a datetime, but does not equal itself.
+    return isinstance(value, date) and value == value
+
+
+def _is_no_boolean(value: object) -> bool:
+    return not isinstance(value, bool)
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 of UTC") from None
+
+
+Time = Annotated[
+    datetime,
+    described("a time such as 2024-01-31 or 2024-01-31T12:00:00Z", _is_time),
+    AfterValidator(_in_utc),
+]
+Window = Annotated[
+    str,
+    Field(pattern=r"^[1-9]\d{0,3}[hdw]$"),
+    described("a number of hours, days or weeks from 1 to 9999, such as 12h, 7d or 2w"),
+]
+Value = Annotated[
+    str | bool | int | Annotated[float, Field(allow_inf_nan=False)],
+    described("text, a boolean or a finite number"),
+]
+"""A value of a categorical field, or a class; true, 3 and 3.0 are those that rows have as text or as such."""
+Number = Annotated[float, described("a number, such as 0.5", _is_no_boolean)]
+Whole = Annotated[int, described("a whole number, such as 5", _is_no_boolean)]
+Count = Annotated[int, Field(ge=1), described("a whole number of at least 1, such as 100", _is_no_boolean)]
