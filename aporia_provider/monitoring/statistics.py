@@ -30,7 +30,6 @@ from aporia_provider.monitoring.quantiles import quantile
 from aporia_provider.monitoring.states import State
 from aporia_provider.monitoring.values import ValueState, shortened
 from aporia_provider.monitoring.vectors import VectorState
-from aporia_provider.nearest import nearest
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ def find_statistic(name: str, type_: str) -> Statistic:
     """
     known = statistics_of(type_)
     if name not in known:
-        raise ValidationError(f"There is no metric {name!r} of {type_} fields; {nearest(name, known)}")
+        names = ", ".join(sorted(known))
+        raise ValidationError(f"There is no metric {name!r} of {type_} fields; there are {names}")
     return known[name]
 
 
@@ -265,3 +265,5 @@ _BY_TYPE: dict[str, Mapping[str, Statistic]] = {
     **dict.fromkeys(("categorical", "string", "boolean", "array", "dict"), _CATEGORIES),
     **dict.fromkeys(("vector", "tensor"), _VECTORS),
 }
+STATISTICS = frozenset(name for known in _BY_TYPE.values() for name in known)
+"""Statistics that fields of any type have."""

@@ -328,7 +328,15 @@ def test_too_little_data_is_an_answer_of_its_own(model: Model) -> None:
 @pytest.mark.parametrize(
     ("metric", "column", "more", "words"),
     [
-        ("meen", "age", {}, "'mean'"),
+        ("meen", "age", {}, "no metric 'meen'; did you mean 'mean'"),
+        ("coutn", None, {}, "no metric 'coutn'; did you mean 'count'"),
+        ("accurcy", "shared", {}, "no metric 'accurcy'; did you mean 'accuracy'"),
+        ("drift_scor", "age", {}, "did you mean 'drift_score'"),
+        ("ndcg_at_k", "score", {}, "is for ranking models, not for binary"),
+        ("rmse", None, {}, "is for regression models, not for binary"),
+        ("value_count", "age", {"value": 3}, "no metric 'value_count' of numeric fields; there are absolute"),
+        ("mean", "age[x]", {}, "'age[x]' names a key of a dict, but 'age' is numeric"),
+        ("mean", "feature.age", {}, "did you mean 'features.age'"),
         ("mean", "agee", {}, "did you mean 'age'"),
         ("mean", "city", {}, "categorical"),
         ("mean", None, {}, "takes a column"),

@@ -42,7 +42,10 @@ def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
         the answers, or there would be more answers than :data:`MOST_ANSWERS`.
     """
     if SECONDS.get(query.aggregation_period or "", SECONDS["daily"]) < SECONDS[sources.period]:
-        raise ValidationError("The buckets of this model are days, so there are no hourly answers")
+        raise ValidationError(
+            "The buckets of this model are days, so there are no hourly answers; ask for daily, weekly or "
+            "monthly ones"
+        )
     plans = [_Plan(sources, metric, query) for metric in query.metrics]
     _check_number(plans)
     answers: dict[Range, list[dict[str, Any]]] = {}

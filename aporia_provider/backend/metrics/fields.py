@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -14,11 +14,13 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
 from aporia_provider.monitoring.answers import Answer
 from aporia_provider.monitoring.duplicates import duplicate_ids
+from aporia_provider.monitoring.field_drift import DISTANCES
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.performance import ALIASES, METRICS
 from aporia_provider.monitoring.plan import ROWS
 from aporia_provider.monitoring.rows import RowState
 from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.statistics import STATISTICS
 from aporia_provider.monitoring.values import shortened
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES, VersionSchema
@@ -58,13 +60,35 @@ class Subject:
         return self.type or ("numeric" if isinstance(state, NumericState) else "categorical")
 
 
+def _check_name(name: str, model_type: str) -> None:
+    """
+    Check that there is a metric of a name, before a column is looked for.
+
+    :raises aporia_provider.errors.ValidationError: if there is none, or only for other model types.
+    """
+    judging = {type_: {*METRICS[type_], *_aliases(METRICS[type_])} for type_ in METRICS}
+    known = {*ROW_METRICS, *STATISTICS, *DISTANCES, *judging[model_type]}
+    if name in known:
+        return
+    others = [type_ for type_, names in judging.items() if name in names]
+    if others:
+        raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
+    raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted(known))}")
+
+
+def _aliases(metrics: Container[str]) -> Iterator[str]:
+    return (alias for alias, name in ALIASES.items() if name in metrics)
+
+
 def subject_of(metric: Metric, version: VersionSource) -> Subject:
     """
     Find out what a question is about.
 
-    :raises aporia_provider.errors.ValidationError: if its column is missing, unknown or ambiguous.
+    :raises aporia_provider.errors.ValidationError: if there is no such metric, or its column is missing,
+        unknown or ambiguous.
     """
     name, column, schema = metric.metric, metric.parameters.column, version.schema
+    _check_name(name, schema.model_type)
     if ALIASES.get(name, name) in METRICS[schema.model_type]:
         return Subject(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
     if column is None:
@@ -111,8 +135,10 @@ def _field(column: str, schema: VersionSchema) -> Subject:
             key = declared[0]
             if inner is None:
                 return Subject(key, known[key])
+            if known[key] not in ("dict", ""):
+                raise ValidationError(f"{column!r} names a key of a dict, but {plain!r} is {known[key]}")
             return Subject(f"{key}[{shortened(inner)}]", "numeric")
-    names = [key.partition(".")[2] for key in known]
+    names = known if "." in plain else [key.partition(".")[2] for key in known]
     raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
 
 
