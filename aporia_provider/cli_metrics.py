@@ -32,7 +32,12 @@ _PERIODS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthl
 
 
 def add_metrics(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
-    """Add the command; whoever does adds where the database is."""
+    """
+    Add the command, whose caller adds the option ``--database-url``.
+
+    :param commands: The commands to add it to.
+    :return: The parser of its options.
+    """
     parser = commands.add_parser(
         "metrics", help="print metrics of a model from what syncs have stored", description=__doc__
     )
@@ -56,13 +61,13 @@ def _add_data(parser: ArgumentParser) -> None:
         "--column", action="append", metavar="FIELD", help="field, or prediction; may be repeated"
     )
     parser.add_argument("--start", metavar="TIME", help="such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
-    parser.add_argument("--end", metavar="TIME", help="first moment that does not belong to it any more")
+    parser.add_argument("--end", metavar="TIME", help="end of the range, not part of it")
     parser.add_argument("--by", choices=tuple(_PERIODS), help="a line for each, instead of one for all (UTC)")
 
 
 def _add_baseline(parser: ArgumentParser) -> None:
-    parser.add_argument("--baseline", choices=ROLES, help="of distances; default: training")
-    parser.add_argument("--baseline-version", metavar="VERSION", help="default: that of the data")
+    parser.add_argument("--baseline", choices=ROLES, help="what distances compare with; default: training")
+    parser.add_argument("--baseline-version", metavar="VERSION", help="default: the version of the data")
     parser.add_argument(
         "--baseline-period", metavar="PERIOD", help="window before the data that moves with it, such as 2w"
     )
@@ -80,7 +85,9 @@ def _add_parameters(parser: ArgumentParser) -> None:
     parser.add_argument("--quantile", type=float, help="of the metric quantile, from 0 to 1")
     parser.add_argument("--value", help="of the metric value_count, such as Rome, True or 3")
     parser.add_argument(
-        "--zeros", choices=("floor", "jeffreys", "laplace"), help="psi: what becomes of bins one side lacks"
+        "--zeros",
+        choices=("floor", "jeffreys", "laplace"),
+        help="psi: how bins that one side lacks are counted",
     )
     parser.add_argument("--minimum", type=int, metavar="COUNT", help="values below which there is no verdict")
     parser.add_argument(
@@ -111,8 +118,8 @@ def _run(options: Namespace) -> int:
 def _query(options: Namespace) -> MetricsQuery:
     from aporia_provider.metrics import MetricsQuery
 
-    told = {name: getattr(options, name) for name in _PARAMETERS}
-    given = {name: value for name, value in told.items() if value is not None}
+    values = {name: getattr(options, name) for name in _PARAMETERS}
+    given = {name: value for name, value in values.items() if value is not None}
     questions = [
         {
             "id": f"{metric} {column or ''}".strip(),

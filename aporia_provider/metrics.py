@@ -51,8 +51,8 @@ class MetricDataset(Vocabulary):
     The rows that a metric is about, or that it compares with.
 
     :param dataset_type: Role of the dataset.
-    :param model_version: The version; in a baseline, that of the data without.
-    :param time_range: When the rows are from; all rows without, those that have no time among them.
+    :param model_version: The version; if not given, the latest, or in a baseline the version of the data.
+    :param time_range: Range of the rows' times; if not given, all rows, including those without a time.
     :param time_period: In a baseline, instead of ``time_range``: the length of a window that moves, in hours,
         days or weeks, such as ``2w``. It ends where the data's range starts.
     :param skip_period: How long before that the window ends, such as ``1d``.
@@ -77,7 +77,7 @@ class MetricDataset(Vocabulary):
 
 class MetricParameters(Vocabulary):
     """
-    What else a metric takes.
+    Parameters of a metric.
 
     :param column: The field: its name, or with its category where fields of two categories share it
         (``features.age``). For performance, the prediction; without, the only one that has labels.
@@ -90,7 +90,7 @@ class MetricParameters(Vocabulary):
     :param value: Of ``value_count``: text, a boolean or a number. ``3`` and ``3.0`` are one value, as are
         ``True`` and ``true``, unless the column has the text just as it is given.
     :param gain: nDCG: ``exponential`` or ``linear``.
-    :param zeros: PSI: what becomes of bins that one side lacks: ``floor`` (a share of 0.0001), ``jeffreys``
+    :param zeros: PSI: how bins that one side lacks are counted: ``floor`` (a share of 0.0001), ``jeffreys``
         (0.5 added to each count) or ``laplace`` (1 added).
     :param minimum: Values below which there is not enough data; in a distance, on the focal side.
     :param minimum_baseline: The same for the baseline of a distance.
@@ -111,7 +111,7 @@ class MetricParameters(Vocabulary):
 
 class MetricDatasets(Vocabulary):
     """
-    What a metric is about, and what it compares with.
+    The rows that a metric is about, and those it compares with.
 
     :param data: The rows.
     :param baseline: What a distance compares them with; the training dataset without.
@@ -131,9 +131,9 @@ class Metric(Vocabulary):
     """
     One question.
 
-    :param id: How the answer will be called.
+    :param id: Name of the answer.
     :param metric: Name of the metric.
-    :param parameters: What else it takes.
+    :param parameters: Its parameters.
     :param datasets: What it is about.
     """
 

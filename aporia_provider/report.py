@@ -1,4 +1,4 @@
-"""For people to read: answers about metrics as a table, and what a sync did."""
+"""Text for people: answers about metrics as a table, and descriptions of syncs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of a dataset beside those of the other datasets of its version."""
+"""Comparison of a dataset's types with those of the other datasets of its version."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def compared(
     engine: str,
 ) -> list[str]:
     """
-    Tell which fields have another type in another dataset, see
+    Describe the fields that have another type in another dataset, see
     :func:`~aporia_provider.columns.differences.type_notes`.
 
-    Of the others no more than is needed to know every field is looked at, without reading data. One that
-    cannot be read now is passed over: that is no fault of this dataset.
+    Other datasets are inspected, without reading data, until the type of every field is known. A dataset
+    that cannot be inspected is skipped, since that is no fault of this one.
 
     :param dataset: The dataset.
     :param schema: Schema of the version.
     :param columns: Names and types (Spark's JSON form) of the dataset's columns.
     :param others: Datasets that are connected to the version.
-    :param credentials: Credentials for S3; those of the environment without.
+    :param credentials: Credentials for S3; if None, those of the environment.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     """
     types = field_types(dataset, schema, dict(columns))

@@ -1,4 +1,4 @@
-"""The hook to metrics: what is known of a model's data and performance."""
+"""The hook that answers questions about a model's data and performance."""
 
 from __future__ import annotations
 
@@ -52,12 +52,13 @@ class MetricsHook(AporiaHook):
         :param dataset_type: Role of the dataset.
         :param start: Start of the range, given together with ``end``; all rows without.
         :param end: End of the range, not part of it.
-        :param baseline: What a distance compares with, as of :class:`~aporia_provider.metrics.MetricDataset`,
-            such as ``{"dataset_type": "training"}`` (which is what it takes without) or
+        :param baseline: What a distance compares with: the parameters of
+            :class:`~aporia_provider.metrics.MetricDataset`,
+            such as ``{"dataset_type": "training"}`` (the default) or
             ``{"dataset_type": "serving", "time_period": "2w"}``.
         :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``: an answer for each such
             period, with rows or without; if not given, one answer for the whole range.
-        :param parameters: As of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
+        :param parameters: The parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``k`` …
         :return: For each range of time its ``start`` and ``end``, what
             :class:`~aporia_provider.monitoring.answers.Answer` has, and ``error``: why there is no answer for

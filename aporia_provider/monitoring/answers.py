@@ -80,10 +80,10 @@ def without(found: Answer, count: int, what: str) -> Answer:
     if not count:
         return found
     reason = "; ".join(filter(None, (found.reason, f"{what} are left out: {count}")))
-    told = replace(found, left_out=found.left_out + count, reason=reason)
+    answer = replace(found, left_out=found.left_out + count, reason=reason)
     if found.value is None or count <= MOST_LEFT_OUT * (found.samples + count):
-        return told
-    return replace(told, value=None, status="insufficient_data", shown=found.value)
+        return answer
+    return replace(answer, value=None, status="insufficient_data", shown=found.value)
 
 
 def rounded(found: Answer) -> Answer:

@@ -31,7 +31,7 @@ class Comparison:
 
     :param outcome: The distance, or why there is none.
     :param reason: What to know about it.
-    :param shown: The distance where it is not fit to decide by, because the new values cannot be told.
+    :param shown: The distance where it is not fit to decide by, because it is unknown which values are new.
     """
 
     outcome: Distance | NotEnough
@@ -101,17 +101,17 @@ class _Many:
     @property
     def by_hash(self) -> str:
         """What to know of a comparison by hash."""
-        return self._told(f"in {len(self.bins[0]) - len(self.own)} bins by their hashes")
+        return self._described(f"in {len(self.bins[0]) - len(self.own)} bins by their hashes")
 
     @property
     def by_words(self) -> str:
         """What to know of a comparison by new values."""
-        told = self._told(
+        description = self._described(
             "in two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
         )
-        return "; ".join(filter(None, (told, _apart(self.words.pairs[0], *self.sides))))
+        return "; ".join(filter(None, (description, _apart(self.words.pairs[0], *self.sides))))
 
-    def _told(self, others: str) -> str:
+    def _described(self, others: str) -> str:
         own = f"{len(self.own)} frequent values are compared one by one, the others"
         how = f"{own if self.own else 'values are compared'} {others}"
         return f"{_sizes(*self.sides)}; {_new(self.words)}; {how}"

@@ -73,7 +73,7 @@ def drift(
         vectors.
     :param baseline: The baseline.
     :param current: What is compared with it.
-    :param zeros: What the population stability index makes of bins that one side lacks.
+    :param zeros: How the population stability index counts bins that one side lacks.
     :param minimum: How much data it takes.
     :raises aporia_provider.errors.ValidationError: if fields of this type have no such distance.
     """
@@ -104,7 +104,7 @@ def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: 
     spread = known_deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
     if spread is None and name == NORMALISED:
         return undefined(
-            "the standard deviation of the baseline cannot be told from its bins", sides[1].samples
+            "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples
         )
     found = of_distance(
         numeric_drift(name, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
 
-# Of the squares that a variance is told from; they are rounded at the 53rd bit.
+# Of the squares that a variance is computed from; they are rounded at the 53rd bit.
 _LEAST_PART = Fraction(1, 2**40)
 
 

@@ -79,7 +79,7 @@ def test_rows_without_a_label_or_a_prediction_are_not_among_them():
     scores = [0.25] * 50 + [math.nan] * 50 + [None] * 50 + [0.75] * 50
     labels = [True] * 50 + [None] * 50 + [False] * 50 + [False] * 50
     state = STATES["binary"].of(pa.array(scores, pa.float64()), pa.array(labels))
-    assert (state.rows, state.labelled, state.left_out, state.told) == (200, 100, 0, None)
+    assert (state.rows, state.labelled, state.left_out, state.explanation) == (200, 100, 0, None)
     assert compute("accuracy", state).value == 0
     assert compute("label_coverage", state).value == 0.5
 

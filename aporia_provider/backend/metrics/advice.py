@@ -1,4 +1,4 @@
-"""What to change in a query that got no value for lack of samples."""
+"""Advice on what to change in a query that got no value for lack of samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From questions to answers."""
+"""Answers to the questions of a query."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _error(error: AporiaError) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question with everything that is known about what it is about."""
+    """A question together with the version, field and states that it is about."""
 
     sources: Sources
     metric: Metric

@@ -1,4 +1,4 @@
-"""Which states a question is about."""
+"""The states that a question is about."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _later_than(moment: float, rows: Rows) -> int:
 @dataclass(frozen=True)
 class Subject:
     """
-    What a question is about.
+    The states that a question is about.
 
     :param key: What its states are kept under.
-    :param type: Type of the field; None for rows as such, empty where only the states tell.
+    :param type: Type of the field; None for rows as such, empty where it depends on the states.
     :param performance: Whether it is a prediction compared with its labels.
     """
 
@@ -82,7 +82,7 @@ def _aliases(metrics: Container[str]) -> Iterator[str]:
 
 def subject_of(metric: Metric, version: VersionSource) -> Subject:
     """
-    Find out what a question is about.
+    The states that a question is about.
 
     :raises aporia_provider.errors.ValidationError: if there is no such metric, or its column is missing,
         unknown or ambiguous.

@@ -53,7 +53,7 @@ class Series:
 
 class VersionSource:
     """
-    What is stored of a version.
+    The grids and states that are stored of a version.
 
     :param session: A transaction that reads.
     :param row: The version.

@@ -108,6 +108,6 @@ def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, An
     if metric in _OF_ALL.values():
         return metric(state, given)
     if not state.labelled:
-        reason = state.told or "no row is labelled"
+        reason = state.explanation or "no row is labelled"
         return Value(None, 0, enough=False, reason=reason, left_out=state.left_out)
     return metric(state, given)

@@ -1,4 +1,4 @@
-"""Why a prediction and its label cannot be compared, counted and told."""
+"""Reasons why a prediction and its label cannot be compared, their counts and descriptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_SCORE = "no_score"
 UNLABELLED, OTHER_LENGTH, NO_RELEVANCE = "unlabelled", "other_length", "no_relevance"
 
 AWAITED = (UNLABELLED,)
-"""Faults of rows that are waiting for labels. They are told, but are not left out of an answer."""
+"""Faults of rows that are waiting for labels. Answers mention them, but they are not left out."""
 
 _SHOWN = {
     NOT_FINITE: "NaN or an infinite number",
@@ -50,9 +50,9 @@ def tally(unusable: NDArray[np.bool_], faults: Iterable[Fault], otherwise: str) 
     return {name: count for name, count in counts.items() if count}
 
 
-def told(faults: Mapping[str, int], what: str) -> str | None:
+def explanation(faults: Mapping[str, int], what: str) -> str | None:
     """
-    The faults in words; ``None`` if there are none.
+    A description of the faults; ``None`` if there are none.
 
     :param faults: How many rows have each.
     :param what: What the rows are, in the plural.
@@ -65,7 +65,7 @@ def told(faults: Mapping[str, int], what: str) -> str | None:
 
 def tied(ties: int, what: str) -> str | None:
     """
-    Labels of one time in words; ``None`` if there are none.
+    A description of labels of one time that differ; ``None`` if there are none.
 
     :param ties: How many rows have such labels.
     :param what: What the rows are, in the plural.

@@ -14,9 +14,9 @@ from aporia_provider.monitoring.performance.faults import (
     AWAITED,
     NOT_FINITE,
     Fault,
+    explanation,
     tally,
     tied,
-    told,
 )
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parts import SETTINGS
@@ -79,9 +79,11 @@ class Labelled(State):
         return None
 
     @property
-    def told(self) -> str | None:
-        """What to know about the rows: how many cannot be compared and why, and ties of labels."""
-        return "; ".join(filter(None, (told(self.faults, self.what), tied(self.ties, self.what)))) or None
+    def explanation(self) -> str | None:
+        """Description of the rows: how many cannot be compared and why, and ties of labels."""
+        return (
+            "; ".join(filter(None, (explanation(self.faults, self.what), tied(self.ties, self.what)))) or None
+        )
 
 
 @dataclass(frozen=True)

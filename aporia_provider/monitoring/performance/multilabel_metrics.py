@@ -48,12 +48,12 @@ def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Valu
         parameters,
         answer.number,
         bound=answer.bound,
-        reason=_together(answer.reason, _note(state, parameters), _told(skipped)),
+        reason=_together(answer.reason, _note(state, parameters), _of_skipped(skipped)),
         skipped=-(-skipped // len(known)) if skipped else 0,
     )
 
 
-def _told(skipped: int) -> str | None:
+def _of_skipped(skipped: int) -> str | None:
     return (
         f"left out {skipped} scores or truths of labels that are missing, NaN or infinite"
         if skipped
@@ -87,7 +87,7 @@ def _of_one(
         number,
         bound=bound,
         scale=scale,
-        reason=_together(undefined, _note(state, parameters), _told(skipped)),
+        reason=_together(undefined, _note(state, parameters), _of_skipped(skipped)),
         samples=found.counts.total,
         skipped=skipped,
     )

@@ -32,7 +32,7 @@ class Options:
     :param threshold: Multi-label: the score from which a label is predicted, for what is counted by row.
     :param candidates: Ranking: what a prediction lists. ``scores``: of candidates, to be ranked by them.
         ``positions``: anything, in the order served. In both, labels are the relevances of the same
-        candidates. ``items``: names, best first; labels list the relevant items. Without it, told from
+        candidates. ``items``: names, best first; labels list the relevant items. Without it, found from
         the types.
     :param relevant_above: Ranking: relevance above which a candidate is relevant, for metrics that know yes
         and no only. Not negative.

@@ -87,12 +87,12 @@ def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None
 
 def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Numbers) -> Judged:
     count = len(prediction.given)
-    served, told = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
+    served, named = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
     unknown = np.bincount(label.rows[~relevances.given], minlength=count)
     # A query none of whose candidates has a label is not labelled yet.
-    given = label.given & ((told == 0) | (unknown < told))
+    given = label.given & ((named == 0) | (unknown < named))
     # Relevances of other candidates than the prediction's say nothing about it.
-    comparable = ~prediction.given | (served == told)
+    comparable = ~prediction.given | (served == named)
     known = given & comparable & _all(label.rows, relevances.values >= 0, count)
     predicted = prediction.given
     if scores is not None:

@@ -116,8 +116,8 @@ def conclude(
         _too_many_ties(state.ties, state.labelled + state.left_out),
         state.doubt,
     ]
-    told = "; ".join(filter(None, (*objections, reason, state.told))) or None
-    return Value(shown, used, bound, not any(objections), told, left_out)
+    reasons = "; ".join(filter(None, (*objections, reason, state.explanation))) or None
+    return Value(shown, used, bound, not any(objections), reasons, left_out)
 
 
 def _too_many_left_out(left_out: int, rows: int) -> str | None:
@@ -168,4 +168,4 @@ def fact(number: float | None, samples: int, state: Labelled | None = None) -> V
     """
     if state is None:
         return Value(number, samples)
-    return Value(number, samples, reason=state.told, left_out=state.left_out)
+    return Value(number, samples, reason=state.explanation, left_out=state.left_out)
