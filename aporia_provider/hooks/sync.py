@@ -14,6 +14,7 @@ from aporia_provider.hooks.spark_connect import engine_for
 if TYPE_CHECKING:
     from aporia_provider.api import Role
     from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.backend.sync.turns import DatasetTurn
     from aporia_provider.data_sources import DataSource
     from aporia_provider.lake.credentials import AwsCredentials
 
@@ -63,14 +64,29 @@ class SyncHook(AporiaHook):
     def get_due_datasets(self) -> list[dict[str, str]]:
         """
         The datasets whose next sync is due, for tasks that are mapped over them: no more than Airflow maps
-        over (``[core] max_map_length``), those first whose last sync is longest ago.
+        over (``[core] max_map_length``), those first whose last sync is longest ago. The log says how many
+        are due and how many are not, and why.
+
+        The tables are looked at through the AWS connection, with one small request each; one that cannot be
+        looked at is due, so that its sync says what is wrong.
 
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
         """
         from airflow.providers.common.compat.sdk import conf
 
         with self.get_conn() as registry:
-            return registry.get_due_datasets(limit=conf.getint("core", "max_map_length"))
+            return registry.get_due_datasets(
+                limit=conf.getint("core", "max_map_length"), find_credentials=self._credentials
+            )
+
+    def explain_due_datasets(self) -> list[DatasetTurn]:
+        """
+        All datasets, each with ``model_id``, ``model_version``, ``role``, whether it is ``due``, the
+        ``reason`` and the ``detail``; see
+        :meth:`~aporia_provider.backend.sync.syncs.Syncs.explain_due_datasets`.
+        """
+        with self.get_conn() as registry:
+            return registry.explain_due_datasets(find_credentials=self._credentials)
 
     def get_table_uri(self, model_id: str, model_version: str, role: Role) -> str | None:
         """
@@ -119,6 +135,11 @@ class SyncHook(AporiaHook):
             "previous_table_version": before["table_version"],
             **after,
         }
+
+    def _credentials(self) -> AwsCredentials:
+        from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+        return DeltaLakeHook(self.aws_conn_id).get_credentials()
 
     def _credentials_for(self, sources: Iterable[DataSource]) -> AwsCredentials | None:
         from aporia_provider.hooks.delta_lake import DeltaLakeHook

@@ -28,23 +28,28 @@ class Position:
     :param version: Its version.
     :param columns: The columns that were read, each with its
         :attr:`~aporia_provider.lake.metadata.TableMetadata.identities`.
+    :param commit: As of :class:`~aporia_provider.lake.ends.LogEnd`, for its version; None if not known.
     """
 
     table_id: str
     version: int
     columns: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
 
     @classmethod
-    def of(cls, metadata: TableMetadata, columns: Iterable[str] | None = None) -> Position:
+    def of(
+        cls, metadata: TableMetadata, columns: Iterable[str] | None = None, commit: str | None = None
+    ) -> Position:
         """
         The position at which ``metadata`` was read.
 
         :param metadata: The table.
         :param columns: The columns that are read of it; all of them without.
+        :param commit: As of the class.
         """
         known = metadata.identities
         kept = known if columns is None else {name: known[name] for name in columns if name in known}
-        return cls(metadata.table_id, metadata.version, dict(kept))
+        return cls(metadata.table_id, metadata.version, dict(kept), commit)
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,13 @@ class AwsCredentials:
             named["AWS_EC2_METADATA_DISABLED"] = "true"
         return {**kept, **named}
 
-    def client(self, service: str = "s3") -> Any:
-        """A boto3 client that gives up quickly."""
+    def client(self, service: str = "s3", *, connections: int = 10) -> Any:
+        """
+        A boto3 client that gives up quickly.
+
+        :param service: What it is a client of.
+        :param connections: How many threads may use it at the same time without waiting for each other.
+        """
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config
@@ -90,6 +95,7 @@ class AwsCredentials:
             "connect_timeout": 5,
             "read_timeout": 20,
             "retries": {"total_max_attempts": 2},
+            "max_pool_connections": connections,
         }
         if self.anonymous:
             settings["signature_version"] = UNSIGNED

@@ -223,6 +223,7 @@ class TestSourcesThatNoEngineReads:
         assert_synced(house)
         with pytest.raises(ValidationError, match="would need a JDBC driver"):
             house.sync("training")
+        house.write("serving", spread(3, 3, 5))
         assert [due["role"] for due in house.registry.get_due_datasets()] == ["serving"]
 
     def test_a_baseline_that_comes_later(self, house: House) -> None:

@@ -170,6 +170,7 @@ class TestDue:
 
     def test_at_two_o_clock_utc(self, nightly: House) -> None:
         nightly.sync("serving")
+        nightly.write("serving", spread(2, 2, 3))
         assert self.due(nightly, synced_at(nightly)) == ["training", "actuals"]
         following = synced_at(nightly).replace(hour=2, minute=0, second=0, microsecond=0)
         if following <= synced_at(nightly):
@@ -208,14 +209,17 @@ class TestDue:
             (due,) = house.registry.get_due_datasets(limit=1)
             turns.append(due["role"])
             house.sync(due["role"])
+            house.write(due["role"], labelled(9, {}) if due["role"] == "actuals" else spread(2, 2, 3))
         assert (turns[:3], turns[3]) == (["training", "serving", "actuals"], "training")
         found = house.registry.get_due_datasets(limit=2)
         assert [due["role"] for due in found] == ["serving", "actuals"]
 
-    def test_without_a_schedule_it_is_always_due(self, house: House) -> None:
+    def test_without_a_schedule_it_is_due_whenever_there_is_something_new(self, house: House) -> None:
         house.connect("serving")
         house.write("serving", spread(1, 1, 3))
         house.sync()
+        assert self.due(house) == []
+        house.write("serving", spread(2, 2, 3))
         assert self.due(house) == ["serving"]
 
     def test_of_its_own_environment_only(self, nightly: House) -> None:

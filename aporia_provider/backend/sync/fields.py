@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
 from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.sync.fingerprints import fields_fingerprint, registered_part, used_grids
 from aporia_provider.backend.sync.grids import baseline_for
 from aporia_provider.backend.sync.planning import fields_plan, with_baseline
-from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
+from aporia_provider.backend.sync.work import Desk, Result, Seen
 from aporia_provider.columns.differences import field_types
 from aporia_provider.lake.changes import Changes
-from aporia_provider.monitoring.plan import Grid, ProfilePlan, dump_grids, fingerprint
+from aporia_provider.monitoring.plan import ProfilePlan
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Res
     """
     table = desk.table(role)
     changes = table.log.changes(seen.positions.get(role))
-    known = _fingerprint(desk, role, desk.subject.baseline.grids)
+    known = fields_fingerprint(desk.subject, role, desk.subject.baseline.grids)
     if not changes.whole and seen.fingerprint != known:
         changes = Changes(_difference(seen.fingerprint, known), whole=True)
     if not changes.any:
@@ -61,14 +61,14 @@ def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
         extent,
     )
     return Result(
-        seen=Seen(_fingerprint(desk, role, baseline.grids), desk.positions(role)),
+        seen=Seen(fields_fingerprint(subject, role, baseline.grids), desk.positions(role)),
         reason=changes.reason,
         states=states,
         intervals=intervals,
         untimed=changes.untimed,
         baseline=None if baseline is subject.baseline else baseline,
         extent=extent,
-        grids=_used(desk, role, baseline.grids),
+        grids=used_grids(subject, role, baseline.grids),
         types=field_types(table.dataset, subject.schema, types),
         notes=table.log.notes,
     )
@@ -87,21 +87,6 @@ def _with_bins(changes: Changes, known: Baseline, found: Baseline) -> str:
 
 def _difference(seen: str | None, known: str) -> str:
     """Why a fingerprint is another one."""
-    if seen is not None and seen.partition(".")[0] == known.partition(".")[0]:
+    if seen is not None and registered_part(seen) == registered_part(known):
         return _NEW_BINS
     return "what is profiled, or how, has changed"
-
-
-def _fingerprint(desk: Desk, role: str, grids: Mapping[str, Grid]) -> str:
-    """Stands for everything that the states depend on besides the rows."""
-    subject = desk.subject
-    registered = {**subject.datasets[role].serialize(), "sync": None}
-    used = fingerprint(dump_grids(_used(desk, role, grids)))
-    return f"{fingerprint(STATES, subject.schema.to_wire(''), subject.period, registered)}.{used}"
-
-
-def _used(desk: Desk, role: str, grids: Mapping[str, Grid]) -> dict[str, Grid]:
-    """The grids of the fields that a dataset has."""
-    columns = desk.subject.datasets[role].columns(desk.subject.schema)
-    keys = {f"{category}.{name}" for category, name, _ in columns}
-    return {key: grid for key, grid in grids.items() if key in keys or key.rpartition("[")[0] in keys}

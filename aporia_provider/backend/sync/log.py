@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -12,11 +13,15 @@ from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.expressions import sources, untouched_columns
 from aporia_provider.engine.labels import IdRange
+from aporia_provider.errors import AporiaError
 from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.ends import log_end
 from aporia_provider.lake.partitions import zoneless_times
 from aporia_provider.schema import VersionSchema
+
+log = logging.getLogger(__name__)
 
 
 class DatasetLog:
@@ -32,6 +37,7 @@ class DatasetLog:
         self, dataset: DatasetConnection, source: S3DataSource, credentials: AwsCredentials | None
     ) -> None:
         self._dataset, self._source, self._credentials = dataset, source, credentials
+        self._commit: str | None = None
 
     @cached_property
     def delta(self) -> DeltaLog | None:
@@ -39,7 +45,18 @@ class DatasetLog:
         version = version_wanted(self._source)
         if self._source.object_format != "delta":
             return None
-        return DeltaLog(self._source.uri, self._credentials, version=version)
+        opened = DeltaLog(self._source.uri, self._credentials, version=version)
+        # At once: what may come into its place later must be told from it.
+        self._commit = self._commit_of(opened)
+        return opened
+
+    def _commit_of(self, opened: DeltaLog) -> str | None:
+        """What tells the last commit from another in its place; None if it cannot be listed."""
+        try:
+            return log_end(opened.uri, opened.version, self._credentials).commit
+        except AporiaError as error:
+            log.info("%s: the last commit cannot be listed: %s", self._source.uri, error.message)
+            return None
 
     @property
     def version_seen(self) -> int | None:
@@ -57,7 +74,7 @@ class DatasetLog:
             return None
         used = [column for _, _, column in self._dataset.columns(schema)]
         columns = [self._dataset.id_column, self._dataset.timestamp_column, *used]
-        return Position.of(self.delta.metadata, self.columns_behind(columns))
+        return Position.of(self.delta.metadata, self.columns_behind(columns), self._commit)
 
     def columns_behind(self, columns: Iterable[str]) -> list[str]:
         """

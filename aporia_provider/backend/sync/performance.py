@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.sync.fingerprints import performance_fingerprint
 from aporia_provider.backend.sync.planning import performance_plan, with_baseline
 from aporia_provider.backend.sync.table import ConnectedTable
-from aporia_provider.backend.sync.work import STATES, Desk, Result, Seen
+from aporia_provider.backend.sync.work import ACTUALS, SERVING, Desk, Result, Seen
 from aporia_provider.engine.labels import IdRange, labelled_buckets, tied, with_latest_labels
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.changes import Changes
-from aporia_provider.monitoring.plan import ROWS, ProfilePlan, fingerprint
+from aporia_provider.monitoring.plan import ROWS, ProfilePlan
 from aporia_provider.monitoring.profile import Profile
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SERVING, ACTUALS = "serving", "actuals"
 _SECOND = 1_000_000
 
 
@@ -43,7 +42,8 @@ def sync_performance(desk: Desk, seen: Seen) -> Result | None:
     comparison = _Comparison(desk, seen)
     if not comparison.outcomes:
         return None
-    now = Seen(comparison.fingerprint, desk.positions(SERVING, ACTUALS))
+    known = performance_fingerprint(desk.subject, comparison.outcomes)
+    now = Seen(known, desk.positions(SERVING, ACTUALS))
     predicted, labelled = (
         desk.table(role).log.changes(seen.positions.get(role)) for role in (SERVING, ACTUALS)
     )
@@ -71,14 +71,6 @@ class _Comparison:
             self._serving.dataset, self._actuals.dataset, desk.subject.schema
         )
         self.outcomes = with_baseline(self._plan.outcomes, desk.subject.baseline.grids)
-
-    @property
-    def fingerprint(self) -> str:
-        """Stands for everything that the states depend on besides the rows."""
-        registered = [{**table.dataset.serialize(), "sync": None} for table in (self._serving, self._actuals)]
-        subject = self._desk.subject
-        options = [asdict(outcome.options) for outcome in self.outcomes]
-        return fingerprint(STATES, subject.schema.to_wire(""), subject.period, registered, options)
 
     def touched(self, predicted: Changes, labelled: Changes) -> tuple[tuple[Interval, ...] | None, bool]:
         """The buckets to recompute (None for all), and whether rows without a time are."""

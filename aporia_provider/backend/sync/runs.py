@@ -13,10 +13,10 @@ from aporia_provider.backend.rows import find_version
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.fields import sync_fields
 from aporia_provider.backend.sync.leases import Lease
-from aporia_provider.backend.sync.performance import ACTUALS, SERVING, sync_performance
+from aporia_provider.backend.sync.performance import sync_performance
 from aporia_provider.backend.sync.profiles import read_baseline
 from aporia_provider.backend.sync.records import Records
-from aporia_provider.backend.sync.work import Desk, Result, Seen, Subject
+from aporia_provider.backend.sync.work import ACTUALS, SERVING, Desk, Result, Seen, Subject
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.tables import DatasetRow, ModelRow, utc_now
 from aporia_provider.engine.refusals import BehindCheckpointError, StatisticsError

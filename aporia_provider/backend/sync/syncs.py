@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Any
 
 from aporia_provider.api import Role
 from aporia_provider.backend.rows import find_dataset, find_version
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
-from aporia_provider.backend.sync_tables import SyncRow
-from aporia_provider.backend.tables import DatasetRow, ModelRow, VersionRow, utc_now
-from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import ROLES
 from aporia_provider.engine.session import EMBEDDED
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.sync.turns import DatasetTurn, FindCredentials
 
 PATIENCE = 600.0
 """Seconds that a sync waits for another one of the same version."""
@@ -92,37 +89,55 @@ class Syncs(Scope):
             return status(session, find_dataset(session, version, role))
 
     def get_due_datasets(
-        self, now: datetime | None = None, *, limit: int | None = None
+        self,
+        now: datetime | None = None,
+        *,
+        limit: int | None = None,
+        find_credentials: FindCredentials = AwsCredentials,
     ) -> list[dict[str, str]]:
         """
-        The datasets whose next sync is due: those that are enabled, and whose schedule (cron, UTC) has come
-        round since their last good sync. One without a schedule is always due; one that the engine cannot
-        read never is.
+        The datasets whose next sync is due; parameters as of :meth:`explain_due_datasets`, which also tells
+        why.
 
-        :param now: The time; now without.
-        :param limit: At most so many, those whose last sync began longest ago.
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
         """
-        now = now or utc_now()
-        query = (
-            select(ModelRow.id, VersionRow.name, DatasetRow)
-            .join(VersionRow, VersionRow.model_key == ModelRow.key)
-            .join(DatasetRow, DatasetRow.version_key == VersionRow.key)
-            .where(ModelRow.environment == self.environment, DatasetRow.enabled)
-            .order_by(DatasetRow.key)
+        turns = self.explain_due_datasets(now, limit=limit, find_credentials=find_credentials)
+        return [
+            {"model_id": turn["model_id"], "model_version": turn["model_version"], "role": turn["role"]}
+            for turn in turns
+            if turn["due"]
+        ]
+
+    def explain_due_datasets(
+        self,
+        now: datetime | None = None,
+        *,
+        limit: int | None = None,
+        find_credentials: FindCredentials = AwsCredentials,
+    ) -> list[DatasetTurn]:
+        """
+        Find out of all datasets whether their next sync is due, and why, or why not.
+
+        A dataset is due if its syncs are enabled, an engine can read it, its schedule (cron, UTC) has come
+        round since it was last known to be up to date (one without a schedule has none to wait for), and
+        there may be something to do: it was never synced or its last sync failed; its Delta table has new
+        commits or was made anew; its schema, its bins or the program have changed; or its table could not be
+        looked at. Files without a log are always due. The predictions and the labels of a version are
+        compared by the sync of either: if only that is to be done, one of the two is due.
+
+        A look at a table is one small request; up to 32 are made at the same time, and none for what is due
+        in any case. A dataset whose table is found to be unchanged is recorded as synced now.
+
+        :param now: The time that schedules are compared with; now without.
+        :param limit: At most so many are due, those whose last sync began longest ago.
+        :param find_credentials: Returns whom to be on S3; called only if a table on S3 is to be looked at.
+        :return: Those that are due, baselines first, then the others.
+        """
+        from aporia_provider.backend.sync.turns import find_turns
+
+        return find_turns(
+            self.database, self.environment, now=now, limit=limit, find_credentials=find_credentials
         )
-        with self.database.reading() as session:
-            found = [
-                (
-                    _started_at(session, dataset),
-                    {"model_id": model, "model_version": version, "role": dataset.role},
-                )
-                for model, version, dataset in session.execute(query)
-                if dataset.registration["data_source"]["type"] == S3DataSource.type
-                and _is_due(dataset.registration["sync"].get("schedule"), _synced_at(session, dataset), now)
-            ]
-        longest_ago = sorted(found, key=lambda item: item[0])[:limit]
-        return sorted((due for _, due in longest_ago), key=lambda item: ROLES.index(item["role"]))
 
     def _check(self, model_id: str, model_version: str, role: Role) -> None:
         _check_role(role)
@@ -133,24 +148,3 @@ class Syncs(Scope):
 def _check_role(role: str) -> None:
     if role not in ROLES:
         raise ValidationError(f"{role!r} is not one of {', '.join(ROLES)}")
-
-
-def _synced_at(session: Session, dataset: DatasetRow) -> datetime | None:
-    """When all parts of a dataset had been synced for the last time."""
-    times = session.scalars(select(SyncRow.synced_at).filter_by(dataset_key=dataset.key)).all()
-    return min((time for time in times if time), default=None) if None not in times else None
-
-
-def _started_at(session: Session, dataset: DatasetRow) -> float:
-    """When a sync of it last began, in seconds since 1970; 0 if none ever did."""
-    times = session.scalars(select(SyncRow.started_at).filter_by(dataset_key=dataset.key))
-    return max((time.timestamp() for time in times), default=0.0)
-
-
-def _is_due(schedule: str | None, synced_at: datetime | None, now: datetime) -> bool:
-    if schedule is None or synced_at is None:
-        return True
-    from croniter import croniter
-
-    following: datetime = croniter(schedule, synced_at).get_next(datetime)
-    return following <= now

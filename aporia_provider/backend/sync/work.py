@@ -23,6 +23,9 @@ from aporia_provider.schema import VersionSchema
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+SERVING, ACTUALS = "serving", "actuals"
+"""The roles of the predictions and of the labels that are compared with them."""
+
 # To be raised whenever the same rows would make other states than before.
 STATES = 2
 
