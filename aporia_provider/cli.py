@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.cli_metrics import add_metrics
+from aporia_provider.cli_retire import add_retire
 from aporia_provider.errors import AporiaError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _parser() -> ArgumentParser:
     _add_database_url(migrate)
     migrate.set_defaults(run=_migrate)
     _add_database_url(add_metrics(commands))
+    _add_database_url(add_retire(commands))
     policy = commands.add_parser("iam-policy", help="print the IAM policy that reading these tables takes")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)

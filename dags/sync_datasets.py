@@ -5,9 +5,14 @@ To use it, change ``AWS_CONN_ID`` below if your data is read with another connec
 None uses the worker's own credentials. Nothing else depends on your models: what is connected is found in the
 registry, which is the database that ``[aporia] database_url`` names.
 
-A dataset is due when the ``schedule`` it was connected with has come round; one without a schedule is always
-due. To stop syncing a version that is no longer used, turn its syncs off with ``SetSyncEnabledOperator``.
-If more are due than ``[core] max_map_length``, the others have their turn in the next runs.
+A dataset is due when the ``schedule`` it was connected with has come round (one without a schedule has none
+to wait for) and its Delta table has commits that were not synced. It is also due if it was never synced or its
+last sync failed. The first task looks at the tables, with one small request each, and logs how many are due,
+how many are not, and why. Files that are no Delta tables have no log to look at, so they are always due. If
+more are due than ``[core] max_map_length``, the others have their turn in the next runs.
+
+To stop syncing versions that are no longer used, run ``RetireModelVersionsOperator``, for instance at the end
+of the DAG that retrains the model, or turn off the syncs of one version with ``SetSyncEnabledOperator``.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ def sync_datasets():
     def list_due_datasets() -> list[dict[str, str]]:
         from aporia_provider.hooks.sync import SyncHook
 
-        return SyncHook().get_due_datasets()
+        return SyncHook(aws_conn_id=AWS_CONN_ID).get_due_datasets()
 
     SyncDatasetOperator.partial(
         task_id="sync",

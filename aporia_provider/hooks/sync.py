@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider import settings
@@ -14,6 +15,7 @@ from aporia_provider.hooks.spark_connect import engine_for
 if TYPE_CHECKING:
     from aporia_provider.api import Role
     from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.backend.retirement import Retirement
     from aporia_provider.backend.sync.turns import DatasetTurn
     from aporia_provider.data_sources import DataSource
     from aporia_provider.lake.credentials import AwsCredentials
@@ -135,6 +137,21 @@ class SyncHook(AporiaHook):
             "previous_table_version": before["table_version"],
             **after,
         }
+
+    def retire_versions(
+        self,
+        model_id: str,
+        *,
+        keep: int | None = None,
+        ended_for: timedelta | None = None,
+        dry_run: bool = False,
+    ) -> Retirement:
+        """
+        Turn the syncs of versions off that are no longer used; parameters, result and errors as of
+        :meth:`~aporia_provider.backend.retirement.Retirements.retire_versions`.
+        """
+        with self.get_conn() as registry:
+            return registry.retire_versions(model_id, keep=keep, ended_for=ended_for, dry_run=dry_run)
 
     def _credentials(self) -> AwsCredentials:
         from aporia_provider.hooks.delta_lake import DeltaLakeHook

@@ -20,6 +20,7 @@ from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.errors import TransientError
 from aporia_provider.hooks.sync import SyncHook
 from aporia_provider.operators.model import CreateModelOperator
+from aporia_provider.operators.retirement import RetireModelVersionsOperator
 from aporia_provider.operators.sync import MAP_INDEX_TEMPLATE, SyncDatasetOperator
 from aporia_provider.schema import VersionSchema
 from tests import servers
@@ -208,7 +209,10 @@ def test_the_dag_that_users_copy(lake: Lake) -> None:
         "m v1 actuals",
     }
     assert [state for state, _ in outcome(finished)] == ["success"] * 2
-    # The serving dataset has no schedule and is always due; the other one is now synced until a 29 February.
+    # Nothing is new, so there is nothing to map over.
+    assert [state for state, _ in outcome(finish(dag))] == ["skipped"]
+    # The serving dataset has no schedule; the other one is now synced until a 29 February.
+    lake.write("serving", rows(range(24, 26)))
     assert [(state, value["dataset"]) for state, value in outcome(finish(dag))] == [("success", "serving")]
 
     lake.registry.set_sync_enabled("m", "v1", False)
@@ -305,6 +309,47 @@ def test_a_server_is_told_apart_from_the_embedded_backend(
         execute(SyncDatasetOperator(task_id="t", aporia_conn_id="other", **SERVING))
     assert SyncHook("other").get_due_datasets() == []
     assert SyncHook().get_due_datasets() == [SERVING]
+
+
+def test_the_hook_looks_at_the_tables_through_the_connection(
+    lake: Lake, set_connection: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    execute(SyncDatasetOperator(task_id="t", **SERVING))
+    assert SyncHook().get_due_datasets() == []
+    (turn,) = SyncHook().explain_due_datasets()
+    assert turn == {**SERVING, "due": False, "reason": "its table has no new commit", "detail": None}
+    # Where it cannot look, it leaves nothing out.
+    assert SyncHook(aws_conn_id="elsewhere").get_due_datasets() == [SERVING]
+    assert "There is no Airflow connection 'elsewhere'" in caplog.text
+    extra = {"endpoint_url": f"http://127.0.0.1:{servers.free_port()}", "region_name": "eu-west-1"}
+    set_connection("nowhere", conn_type="aws", login="key", password="secret", extra=extra)
+    assert SyncHook(aws_conn_id="nowhere").get_due_datasets() == [SERVING]
+
+
+def test_versions_retire_in_a_dag(lake: Lake) -> None:
+    execute(SyncDatasetOperator(task_id="t", **SERVING))
+    lake.registry.create_model_version("m", "v2", SCHEMA)
+    source = S3DataSource(object_path=lake.s3.uri("later"), object_format="delta")
+    lake.registry.connect_dataset(
+        "serving", "m", "v2", data_source=source, id_column="id", timestamp_column="at"
+    )
+    lake.write("later", rows(range(48, 50)))
+    execute(SyncDatasetOperator(task_id="t", **{**SERVING, "model_version": "v2"}))
+    with new_dag("retires") as dag:
+        RetireModelVersionsOperator(task_id="would", model_id="{{ params.model }}", keep=1, dry_run=True)
+        RetireModelVersionsOperator(task_id="retire", model_id="{{ params.model }}", keep=1)
+    dag.params["model"] = "m"
+    dag.get_task("would") >> dag.get_task("retire")
+    finished = finish(dag)
+    ((state, result),) = outcome(finished, "retire")
+    assert (state, outcome(finished, "would")) == ("success", [("success", result)])
+    assert ([one["model_version"] for one in result["retired"]], result["kept"]) == (["v1"], ["v2"])
+    ((_, again),) = outcome(finish(dag), "retire")
+    assert (again["retired"], again["already_off"]) == ([], ["v1"])
+    with pytest.raises(AirflowFailException, match="Give keep, ended_for or both"):
+        execute(RetireModelVersionsOperator(task_id="t", model_id="m"))
+    with pytest.raises(AirflowFailException, match="'n'"):
+        execute(RetireModelVersionsOperator(task_id="t", model_id="n", ended_for=timedelta(days=30)))
 
 
 def test_aws_is_asked_for_credentials_only_if_something_lies_on_s3(lake: Lake, tmp_path: Path) -> None:

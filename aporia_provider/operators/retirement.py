@@ -1,0 +1,72 @@
+"""The operator that retires versions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from aporia_provider.hooks.sync import SyncHook
+
+
+class RetireModelVersionsOperator(AporiaOperator):
+    """
+    Turn the syncs of a model's versions off that are no longer used; what is stored of them stays readable.
+
+    It works on the embedded backend, and can be repeated. Put it at the end of the DAG that retrains the
+    model.
+
+    :param model_id: The model.
+    :param keep: How many of the newest versions go on.
+    :param ended_for: How long ago the serving data of a version must have ended. With ``keep`` as well, only
+        versions are retired of which both are true.
+    :param dry_run: Only tell what would be retired.
+    :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
+    :return: ``model_id``, ``retired``, ``already_off`` and ``kept``; see
+        :meth:`~aporia_provider.backend.retirement.Retirements.retire_versions`.
+    """
+
+    template_fields = (*AporiaOperator.template_fields, "model_id")
+    ui_color = "#d9f2dd"
+
+    def __init__(
+        self,
+        *,
+        model_id: str,
+        keep: int | None = None,
+        ended_for: timedelta | None = None,
+        dry_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_id = model_id
+        self.keep = keep
+        self.ended_for = ended_for
+        self.dry_run_only = dry_run
+
+    @cached_property
+    def aporia_hook(self) -> SyncHook:
+        """Hook to the embedded backend."""
+        from aporia_provider.hooks.sync import SyncHook
+
+        return SyncHook(self.aporia_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Retire the versions, and log each of them."""
+        with permanent_errors_fail_at_once():
+            result = self.aporia_hook.retire_versions(
+                self.model_id, keep=self.keep, ended_for=self.ended_for, dry_run=self.dry_run_only
+            )
+        verb = "would be retired" if self.dry_run_only else "was retired"
+        for version in result["retired"]:
+            self.log.info("Version %r %s: %s", version["model_version"], verb, version["reason"])
+        self.log.info(
+            "%s retired, %s kept, %s were off before",
+            *(len(result[name]) for name in ("retired", "kept", "already_off")),
+        )
+        return {**result}
