@@ -60,17 +60,20 @@ def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
         ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids),
         extent,
     )
+    positions, used = desk.positions(role), used_grids(subject, role, baseline.grids)
+    anew = intervals is None and all(subject.baseline.grids.get(key) is not used[key] for key in used)
     return Result(
-        seen=Seen(fields_fingerprint(subject, role, baseline.grids), desk.positions(role)),
+        seen=Seen(fields_fingerprint(subject, role, baseline.grids), positions),
         reason=changes.reason,
         states=states,
         intervals=intervals,
         untimed=changes.untimed,
         baseline=None if baseline is subject.baseline else baseline,
         extent=extent,
-        grids=used_grids(subject, role, baseline.grids),
+        grids=used,
         types=field_types(table.dataset, subject.schema, types),
         notes=table.log.notes,
+        made_at=positions[role].version if anew and role in positions else None,
     )
 
 

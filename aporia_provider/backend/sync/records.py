@@ -116,7 +116,7 @@ class Records:
         notes = [*result.notes, *type_notes(role, result.types, types)]
         for note in notes:
             log.warning("%s dataset: %s", role, note)
-        return {**_work(result), "notes": notes, "types": dict(result.types)}
+        return {**_work(result), "notes": notes, "types": dict(result.types), "made_at": result.made_at}
 
 
 def _known_types(session: Session, version_key: int) -> dict[str, dict[str, Any]]:
@@ -178,7 +178,8 @@ _WORK = ("reason", "rows_read", "buckets_recomputed", "files_read", "bytes_read"
 def _work(result: Result) -> dict[str, Any]:
     files, size = result.extent or (None, None)
     buckets = {bucket for bucket, _ in result.states}
-    return dict(zip(_WORK, (result.reason, result.rows, len(buckets), files, size), strict=True))
+    rows = 0 if result.copied else result.rows
+    return dict(zip(_WORK, (result.reason, rows, len(buckets), files, size), strict=True))
 
 
 def _shown(error: Exception) -> str:

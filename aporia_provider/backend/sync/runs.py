@@ -11,6 +11,7 @@ from aporia_provider.backend.datasets import connection_of
 from aporia_provider.backend.paths import local_path_faults
 from aporia_provider.backend.rows import find_version
 from aporia_provider.backend.scope import Scope
+from aporia_provider.backend.sync.copying import copied_fields
 from aporia_provider.backend.sync.fields import sync_fields
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.backend.sync.performance import sync_performance
@@ -64,7 +65,19 @@ class Run:
             # Read afresh: another sync may have made the grids while this one waited.
             _, subject = self._subject()
             with Desk(subject, self._credentials, self._engine) as desk:
-                return _parts(Records(self._scope.database, key, lease, desk), desk, role, full)
+                return self._parts(Records(self._scope.database, key, lease, desk), desk, role, full)
+
+    def _parts(self, records: Records, desk: Desk, role: str, full: bool) -> list[str]:
+        """Sync the parts that a dataset has a share in; those of which anything has changed."""
+
+        def fields(seen: Seen) -> Result:
+            copied = None if full else copied_fields(self._scope, desk, role, seen)
+            return copied or sync_fields(desk, role, seen, anew=full)
+
+        parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [(role, FIELDS, fields)]
+        if role in (SERVING, ACTUALS) and SERVING in desk.subject.readable:
+            parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
+        return [part for owner, part, work in parts if records.sync(owner, part, _retried(desk, work), full)]
 
     def _subject(self) -> tuple[int, Subject]:
         with self._scope.database.reading() as session:
@@ -83,16 +96,6 @@ class Run:
             if faults := list(local_path_faults(dataset.data_source, self._scope.allowed_local_folders)):
                 raise ValidationError("The dataset cannot be read", problems=faults)
         return key, subject
-
-
-def _parts(records: Records, desk: Desk, role: str, full: bool) -> list[str]:
-    """Sync the parts that a dataset has a share in; those of which anything has changed."""
-    parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [
-        (role, FIELDS, lambda seen: sync_fields(desk, role, seen, anew=full))
-    ]
-    if role in (SERVING, ACTUALS) and SERVING in desk.subject.readable:
-        parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
-    return [part for owner, part, work in parts if records.sync(owner, part, _retried(desk, work), full)]
 
 
 def _retried(desk: Desk, work: Callable[[Seen], Result | None]) -> Callable[[Seen], Result | None]:

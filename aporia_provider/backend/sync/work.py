@@ -86,6 +86,9 @@ class Result:
     :param grids: Those of the states, by the keys of fields.
     :param types: Types of the columns, in Spark's JSON form, by the keys of fields.
     :param notes: Warnings about what was read.
+    :param made_at: The version of the table, if all grids of the states and all states were made from all of
+        its rows.
+    :param copied: Whether the states were copied from another version, and nothing was read.
     """
 
     seen: Seen
@@ -98,6 +101,8 @@ class Result:
     grids: Mapping[str, Grid] = field(default_factory=dict)
     types: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    made_at: int | None = None
+    copied: bool = False
 
     @property
     def changed(self) -> bool:

@@ -1,0 +1,108 @@
+"""Baselines that versions share: one of them reads the table, the others copy what it has stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.scope import Scope
+from aporia_provider.backend.sync.baseline import Baseline
+from aporia_provider.backend.sync.fingerprints import fields_fingerprint, fields_registered, used_grids
+from aporia_provider.backend.sync.profiles import read_baseline, read_profile
+from aporia_provider.backend.sync.work import Desk, Result, Seen
+from aporia_provider.backend.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.tables import DatasetRow, ModelRow, VersionRow
+from aporia_provider.datasets import ROLES
+from aporia_provider.lake.changes import Position
+
+
+def copied_fields(scope: Scope, desk: Desk, role: str, seen: Seen) -> Result | None:
+    """
+    The first sync of a baseline from what another version has stored of the same one.
+
+    It is the same if schema, period and dataset are registered alike, the table is at the same commit, and
+    both the bins and the states of the other version were made there from all rows. Reading the table would
+    come to the same bins and states, to the last bit.
+
+    :param scope: The environment whose versions are looked through.
+    :param desk: The version.
+    :param role: Role of the dataset.
+    :param seen: How far it was synced.
+    :return: None if there is no such version, or the dataset is not one that bins are made from first.
+    """
+    known = desk.subject.baseline.role
+    best = next(candidate for candidate in ROLES if candidate in desk.subject.readable)
+    if seen != Seen() or role != best or role == known:
+        return None
+    position = desk.positions(role).get(role)
+    if position is None or position.commit is None:
+        return None
+    with scope.database.reading() as session:
+        for row, version, model, name in _alike(session, scope.environment, desk, role):
+            baseline = read_baseline(session, version)
+            if _is_at(row, role, position) and _is_made_there(row, desk, role, baseline):
+                whose = f"version {name!r} of model {model!r}"
+                return _copied(session, row, desk, role, position, baseline, whose)
+    return None
+
+
+def _alike(
+    session: Session, environment: str, desk: Desk, role: str
+) -> Iterable[tuple[SyncRow, int, str, str]]:
+    """Datasets that are registered alike, and the version and model of each."""
+    registered = fields_registered(desk.subject, role)
+    query = (
+        select(SyncRow, VersionRow.key, ModelRow.id, VersionRow.name)
+        .join(DatasetRow, SyncRow.dataset_key == DatasetRow.key)
+        .join(VersionRow, DatasetRow.version_key == VersionRow.key)
+        .join(ModelRow, VersionRow.model_key == ModelRow.key)
+        .where(ModelRow.environment == environment, DatasetRow.role == role, SyncRow.part == FIELDS)
+        .where(SyncRow.error.is_(None), SyncRow.fingerprint.startswith(f"{registered}."))
+        .order_by(SyncRow.key)
+        # Its states must not change while they are read.
+        .with_for_update(read=True, of=SyncRow)
+    )
+    return session.execute(query).tuples()
+
+
+def _is_at(row: SyncRow, role: str, position: Position) -> bool:
+    """Whether all of it was made at the commit at which the table is now."""
+    stored = (row.position or {}).get(role)
+    made_at = (row.report or {}).get("made_at")
+    return stored is not None and Position(**stored) == position and made_at == position.version
+
+
+def _is_made_there(row: SyncRow, desk: Desk, role: str, baseline: Baseline) -> bool:
+    """Whether the states are those of the bins that the version has, and these were made from the dataset."""
+    used = used_grids(desk.subject, role, baseline.grids)
+    return row.fingerprint == fields_fingerprint(desk.subject, role, baseline.grids) and all(
+        baseline.origins[key].role == role for key in used
+    )
+
+
+def _copied(
+    session: Session,
+    row: SyncRow,
+    desk: Desk,
+    role: str,
+    position: Position,
+    baseline: Baseline,
+    whose: str,
+) -> Result:
+    grids = used_grids(desk.subject, role, baseline.grids)
+    report: dict[str, Any] = row.report or {}
+    return Result(
+        seen=Seen(row.fingerprint, {role: position}),
+        reason=f"copied from {whose}, whose {role} dataset is the same",
+        states={(bucket, key): state for bucket, key, state in read_profile(session, row.dataset_key)},
+        intervals=None,
+        baseline=Baseline(role, grids, {key: baseline.origins[key] for key in grids}),
+        grids=grids,
+        types=report.get("types") or {},
+        notes=desk.table(role).notes,
+        made_at=position.version,
+        copied=True,
+    )

@@ -1,0 +1,161 @@
+"""Versions that share a baseline: it is read once, and the copies are what reading it would come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.sync_tables import GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.tables import DatasetRow, VersionRow
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.errors import AporiaError
+from aporia_provider.schema import VersionSchema
+from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, spread
+
+
+@pytest.fixture
+def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+    """A version on either database, its training set synced."""
+    with EmbeddedRegistry(ready_url, "prod") as registry:
+        house = House(tmp_path, registry, engine).register()
+        house.connect("training")
+        house.write("training", spread(1, 3, 40))
+        house.sync("training")
+        yield house
+
+
+def add(registry: Any, house: House, version: str, schema: VersionSchema = SCHEMA, **more: Any) -> None:
+    """Register another version on the same training set."""
+    registry.create_model_version(MODEL, version, schema)
+    kept = {name: more.pop(name) for name in ("select_expr", "sample_size") if name in more}
+    source = S3DataSource(object_path=house.path("training"), object_format="delta", **kept)
+    columns = {"id_column": "id", "timestamp_column": "at"}
+    registry.connect_dataset("training", MODEL, version, data_source=source, **{**columns, **more})
+
+
+def sync(house: House, version: str, **more: Any) -> dict[str, Any]:
+    return house.registry.sync_dataset(MODEL, version, "training", **{"engine": house.engine, **more})
+
+
+def kept(registry: Any, version: str) -> dict[str, Any]:
+    """Everything that a sync of the training set stores, besides how it came to it."""
+    with registry.database.reading() as session:
+        key = session.scalars(select(VersionRow.key).filter_by(name=version)).one()
+        dataset = session.scalars(select(DatasetRow.key).filter_by(version_key=key, role="training")).one()
+        grids = session.scalars(select(GridRow).filter_by(version_key=key)).one()
+        row = session.scalars(select(SyncRow).filter_by(dataset_key=dataset)).one()
+        query = select(ProfileRow.part, ProfileRow.field, ProfileRow.bucket, ProfileRow.state)
+        states = session.execute(query.filter_by(dataset_key=dataset)).all()
+        report = row.report or {}
+        return {
+            "states": {tuple(state[:3]): state[3] for state in states},
+            "grids": (grids.role, grids.grids, grids.origins),
+            "sync": (row.fingerprint, row.position, row.grids, row.latest_version, row.error),
+            "report": {name: report[name] for name in ("notes", "types", "made_at", "buckets_recomputed")},
+        }
+
+
+def test_the_copy_is_what_reading_comes_to(shared: House, tmp_path: Path) -> None:
+    add(shared.registry, shared, "v2")
+    # No engine is there, so nothing can be read.
+    result = sync(shared, "v2", engine=NOWHERE)
+    assert (result["changed"], result["rows"], result["buckets"], result["table_version"]) == (
+        True,
+        120,
+        3,
+        0,
+    )
+    assert (result["rows_read"], result["files_read"], result["bytes_read"]) == (0, 0, 0)
+    assert result["reason"] == "copied from version 'v1' of model 'churn', whose training dataset is the same"
+    copied = kept(shared.registry, "v2")
+    assert copied == kept(shared.registry, VERSION)
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/other.db", "prod") as alone:
+        alone.create_model(MODEL, "Churn")
+        add(alone, shared, "v2")
+        read = alone.sync_dataset(MODEL, "v2", "training", engine=shared.engine)
+        assert read["rows_read"] == 120
+        assert kept(alone, "v2") == copied
+
+    # From here on it is a dataset like any other.
+    assert sync(shared, "v2", engine=NOWHERE)["changed"] is False
+    shared.write("training", spread(4, 4, 40, seed=1))
+    assert (sync(shared, "v2")["rows_read"], sync(shared, VERSION)["rows_read"]) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"select_expr": ["*", "age + 1 AS older"]},
+        {"sample_size": 0.5},
+        {"features": {"age": "score"}},
+        {
+            "schema": VersionSchema(
+                model_type="binary", features={"age": "numeric"}, predictions={"score": "numeric"}
+            )
+        },
+    ],
+    ids=lambda difference: next(iter(difference)),
+)
+def test_a_baseline_that_is_another_one_is_read(shared: House, difference: Any) -> None:
+    add(shared.registry, shared, "v2", **difference)
+    with pytest.raises(AporiaError, match="does not answer"):
+        sync(shared, "v2", engine=NOWHERE)
+
+
+@pytest.mark.parametrize("change", ["a commit", "bins of an earlier commit", "a failure", "full"])
+def test_what_was_made_at_another_time_is_read(shared: House, change: str) -> None:
+    if change != "full" and change != "a failure":
+        shared.write("training", spread(4, 4, 4, seed=1))
+    if change == "bins of an earlier commit":
+        assert shared.sync("training")["rows_read"] == 4
+    if change == "a failure":
+        with pytest.raises(AporiaError):
+            shared.sync("training", engine=NOWHERE, full=True)
+    add(shared.registry, shared, "v2")
+    with pytest.raises(AporiaError, match="does not answer"):
+        sync(shared, "v2", engine=NOWHERE, full=change == "full")
+    assert sync(shared, "v2")["rows_read"] == (120 if change in ("full", "a failure") else 124)
+
+
+def test_a_table_that_was_made_anew_is_read(shared: House) -> None:
+    import shutil
+
+    shutil.rmtree(shared.path("training"))
+    shared.write("training", spread(1, 3, 40, seed=2))
+    add(shared.registry, shared, "v2")
+    with pytest.raises(AporiaError, match="does not answer"):
+        sync(shared, "v2", engine=NOWHERE)
+
+
+def test_another_environment_shares_nothing(shared: House) -> None:
+    url = shared.registry.database.url.render_as_string(hide_password=False)
+    with EmbeddedRegistry(url, "staging") as staging:
+        staging.create_model(MODEL, "Churn")
+        add(staging, shared, "v2")
+        with pytest.raises(AporiaError, match="does not answer"):
+            staging.sync_dataset(MODEL, "v2", "training", engine=NOWHERE)
+
+
+def test_bins_that_were_made_from_predictions_give_way(house: House) -> None:
+    house.connect("training")
+    house.write("training", spread(1, 3, 40))
+    house.sync("training")
+    house.registry.create_model_version(MODEL, "v2", SCHEMA)
+    house.write("serving", spread(1, 1, 40, seed=1))
+    source = S3DataSource(object_path=house.path("serving"), object_format="delta")
+    columns = {"id_column": "id", "timestamp_column": "at"}
+    house.registry.connect_dataset("serving", MODEL, "v2", data_source=source, **columns)  # type: ignore[arg-type]
+    house.registry.sync_dataset(MODEL, "v2", "serving", engine=house.engine)
+    source = S3DataSource(object_path=house.path("training"), object_format="delta")
+    house.registry.connect_dataset("training", MODEL, "v2", data_source=source, **columns)  # type: ignore[arg-type]
+    sync(house, "v2", engine=NOWHERE)
+    assert kept(house.registry, "v2") == kept(house.registry, VERSION)
+    due = house.registry.explain_due_datasets()
+    assert {(one["model_version"], one["role"]): one["reason"] for one in due if one["due"]} == {
+        ("v2", "serving"): "the bins of some fields were made anew"
+    }
