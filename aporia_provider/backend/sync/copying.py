@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select
@@ -49,9 +48,7 @@ def copied_fields(scope: Scope, desk: Desk, role: str, seen: Seen) -> Result | N
     return None
 
 
-def _alike(
-    session: Session, environment: str, desk: Desk, role: str
-) -> Iterable[tuple[SyncRow, int, str, str]]:
+def _alike(session: Session, environment: str, desk: Desk, role: str) -> list[tuple[SyncRow, int, str, str]]:
     """Datasets that are registered alike, and the version and model of each."""
     registered = fields_registered(desk.subject, role)
     query = (
@@ -65,7 +62,7 @@ def _alike(
         # Its states must not change while they are read.
         .with_for_update(read=True, of=SyncRow)
     )
-    return session.execute(query).tuples()
+    return [(found[0], found[1], found[2], found[3]) for found in session.execute(query)]
 
 
 def _is_at(row: SyncRow, role: str, position: Position) -> bool:
