@@ -117,9 +117,11 @@ def test_what_was_made_at_another_time_is_read(shared: House, change: str) -> No
         with pytest.raises(AporiaError):
             shared.sync("training", engine=NOWHERE, full=True)
     add(shared.registry, shared, "v2")
+    full = change == "full"
     with pytest.raises(AporiaError, match="does not answer"):
-        sync(shared, "v2", engine=NOWHERE, full=change == "full")
-    assert sync(shared, "v2")["rows_read"] == (120 if change in ("full", "a failure") else 124)
+        sync(shared, "v2", engine=NOWHERE, full=full)
+    rows = 120 if change in ("full", "a failure") else 124
+    assert sync(shared, "v2", full=full)["rows_read"] == rows
 
 
 def test_a_table_that_was_made_anew_is_read(shared: House) -> None:
