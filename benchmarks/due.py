@@ -23,11 +23,13 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import write_deltalake
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync_tables import GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.sync.fingerprints import fields_registered, performance_registered
+from aporia_provider.backend.sync.known import known_versions
+from aporia_provider.backend.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
 from aporia_provider.backend.tables import Base, DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.lake.credentials import AwsCredentials
@@ -89,7 +91,7 @@ class Fleet:
 
     def prepare(self) -> None:
         """Make the tables of the first version, and copies of them for the others; connect all."""
-        first, *others = self.names
+        first = self.names[0]
         client = self.credentials.client()
         for version in self.names:
             where = {"LocationConstraint": servers.S3_REGION}
@@ -97,9 +99,11 @@ class Fleet:
         for role in ROLES:
             self.write(first, role)
         keys = [entry["Key"] for entry in client.list_objects_v2(Bucket=first)["Contents"]]
-        for version in others:
-            for key in keys:
-                client.copy_object(Bucket=version, Key=key, CopySource={"Bucket": first, "Key": key})
+        files = {key: client.get_object(Bucket=first, Key=key)["Body"].read() for key in keys}
+        # All are put in the same way, since tags of objects depend on it, and tell one commit from another.
+        for version in self.names:
+            for key, content in files.items():
+                client.put_object(Bucket=version, Key=key, Body=content)
         self.registry.create_model(MODEL, MODEL)
         for version in self.names:
             self._connect(version)
@@ -130,6 +134,7 @@ class Fleet:
                     places = datasets[keys[first], role], datasets[keys[version], role]
                     _copy(session, SyncRow, "dataset_key", *places)
                     _copy(session, ProfileRow, "dataset_key", *places)
+            _registered_anew(session, self.registry.environment)
 
     def due(self) -> list[dict[str, str]]:
         return self.registry.get_due_datasets(find_credentials=lambda: self.credentials)
@@ -140,6 +145,16 @@ def _copy(session: Session, table: type[Base], owner: str, source: int, target: 
     found = session.execute(select(*columns).filter_by(**{owner: source})).all()
     if found:
         session.execute(insert(table), [{owner: target, **row._mapping} for row in found])
+
+
+def _registered_anew(session: Session, environment: str) -> None:
+    """Let the fingerprints of copies stand for the tables that their versions are registered with."""
+    for version in known_versions(session, environment):
+        for (role, part), known in version.parts.items():
+            of = version.subject
+            first = fields_registered(of, role) if part == FIELDS else performance_registered(of)
+            text = f"{first}.{known.fingerprint.partition('.')[2]}"
+            session.execute(update(SyncRow).filter_by(key=known.key).values(fingerprint=text))
 
 
 @dataclass(frozen=True)
