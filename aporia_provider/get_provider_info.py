@@ -93,6 +93,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.hooks.aporia",
                     "aporia_provider.hooks.delta_lake",
                     "aporia_provider.hooks.metrics",
+                    "aporia_provider.hooks.spark_connect",
                     "aporia_provider.hooks.sync",
                 ],
             }

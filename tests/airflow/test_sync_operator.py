@@ -180,7 +180,8 @@ def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: L
     # The alias of a model that is known only when the task runs reaches who is scheduled on it.
     told = [(uri, aliases) for uri, _, aliases in events("mapped_over_what_is_due")]
     aliases = [data_changed().name, data_changed("m").name]
-    assert told == [(f"aporia://prod/m/v1/{role}", aliases) for role in ("training", "serving")]
+    # Mapped tasks run in any order.
+    assert sorted(told) == [(f"aporia://prod/m/v1/{role}", aliases) for role in ("serving", "training")]
 
 
 def test_the_dag_that_users_copy(lake: Lake) -> None:
@@ -269,7 +270,6 @@ def test_what_a_sync_did_can_be_read_in_its_log(
     ("changes", "message"),
     [
         ({"role": "training"}, "no training dataset"),
-        ({"role": "dataset"}, "'dataset' is not one of training, testing, serving, actuals"),
         ({"model_version": "v2"}, "'v2'"),
         ({"model_id": "n"}, "'n'"),
         ({"aws_conn_id": "elsewhere"}, "no Airflow connection 'elsewhere'"),
@@ -384,7 +384,8 @@ def test_no_secret_is_in_what_airflow_or_the_registry_keeps(lake: Lake, database
     with create_session() as session:
         rendered = session.query(RenderedTaskInstanceFields).filter_by(dag_id="secrets").one().rendered_fields
         serialized = session.query(SerializedDagModel).filter_by(dag_id="secrets").one().data
-    assert rendered == {**SERVING, "aporia_conn_id": "aporia_default", "aws_conn_id": "aws_default"}
+    connections = {"aporia_conn_id": "aporia_default", "aws_conn_id": "aws_default", "spark_conn_id": None}
+    assert rendered == {**SERVING, **connections, "full": False}
     kept = json.dumps([result, events("secrets"), rendered, serialized], default=str)
     assert "aws_default" in kept
     assert servers.S3_SECRET not in kept

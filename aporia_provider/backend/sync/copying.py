@@ -99,7 +99,7 @@ def _copied(
         baseline=Baseline(role, grids, {key: baseline.origins[key] for key in grids}),
         grids=grids,
         types=report.get("types") or {},
-        notes=desk.table(role).notes,
+        notes=desk.table(role).log.notes,
         made_at=position.version,
         copied=True,
     )
