@@ -36,7 +36,7 @@ def spark_session(
     Open a session that ends with the block, and with it the engine if it is embedded.
 
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
-    :param credentials: Whom the embedded engine is to be on S3. A cluster has credentials of its own.
+    :param credentials: Credentials for S3 of the embedded engine. A cluster has credentials of its own.
     :raises aporia_provider.errors.ValidationError: if ``engine`` is neither, or is not installed; the message
         says what to install.
     :raises aporia_provider.errors.TransientError: if the cluster does not answer, or the embedded engine is

@@ -80,7 +80,7 @@ def log_end(uri: str, version: int, credentials: AwsCredentials | None = None) -
 
     :param uri: The table.
     :param version: The version from which its log is looked at.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3; those of the environment without.
     :raises aporia_provider.errors.AporiaError: if S3 or the file system refuses, or does not answer.
     """
     if not uri.startswith("s3://"):

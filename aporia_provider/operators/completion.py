@@ -72,6 +72,11 @@ class CompleteModelVersionOperator(VersionOperator):
 
     def _connected_by_dag(self, context: Context) -> list[str]:
         """Roles that upstream tasks have connected to the version in this DAG run."""
+        if "dag" not in context:
+            raise ValidationError(
+                "Without the context of a DAG run it is not known what the DAG connects: give datasets, such "
+                "as ['training', 'serving']"
+            )
         dag_task = context["dag"].get_task(self.task_id)
         upstream = [task for task in dag_task.get_flat_relatives(upstream=True) if _connects(task)]
         results = {task.task_id: _results(context, task.task_id) for task in upstream}

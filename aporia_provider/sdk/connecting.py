@@ -36,7 +36,7 @@ def connect(
     """
     Check that a dataset fits the version, and connect it.
 
-    :param session: Whom to ask.
+    :param session: The session whose server or embedded backend is asked.
     :param model_id: The model.
     :param model_version: The version.
     :param dataset: The dataset.

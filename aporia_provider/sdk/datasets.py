@@ -80,7 +80,7 @@ class Datasets:
 
     :param model_id: The model.
     :param model_version: The version.
-    :param session: Whom to ask.
+    :param session: The session whose server or embedded backend is asked.
     """
 
     def __init__(self, model_id: str, model_version: str, session: Session) -> None:

@@ -18,7 +18,7 @@ class SessionMetricsHook(MetricsHook):
     """
     Answers questions about metrics.
 
-    :param session: Whom to ask.
+    :param session: The session whose server or embedded backend is asked.
     """
 
     def __init__(self, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Whom the calls of the drop-in reach: what ``init`` was told, or what there is without it."""
+"""The server or embedded backend that the calls of the drop-in reach, as ``init`` was told or by default."""
 
 from __future__ import annotations
 

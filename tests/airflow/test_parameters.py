@@ -14,6 +14,7 @@ from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
+from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
     ConnectServingOperator,
@@ -137,6 +138,12 @@ def test_every_operator_works_without_a_context(aws: S3, registry: Any) -> None:
     ]
     assert [result["status"] for result in done] == ["created"] * 5
     assert AddModelTagsOperator(task_id="t", model_id="m", tags={"a": "b"}).execute({}) == {"a": "b"}
+    roles = ["serving", "training"]
+    assert (
+        CompleteModelVersionOperator(task_id="t", datasets=roles, **VERSION).execute({})["datasets"] == roles
+    )
+    with pytest.raises(AirflowFailException, match="give datasets"):
+        CompleteModelVersionOperator(task_id="t", **VERSION).execute({})
     synced = SyncDatasetOperator(task_id="t", role="training", **VERSION).execute({})
     assert (synced["status"], synced["changed"]) == ("synced", True)
     assert DeleteModelOperator(task_id="t", model_id="m").execute({})["status"] == "deleted"

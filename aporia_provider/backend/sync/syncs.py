@@ -130,7 +130,7 @@ class Syncs(Scope):
 
         :param now: The time that schedules are compared with; now without.
         :param limit: At most so many are due, those whose last sync began longest ago.
-        :param find_credentials: Returns whom to be on S3; called only if a table on S3 is to be looked at.
+        :param find_credentials: Returns the credentials for S3; called only if there is a table on S3.
         :return: Those that are due, baselines first, then the others.
         """
         from aporia_provider.backend.sync.turns import find_turns
