@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 class CompleteModelVersionOperator(VersionOperator):
     """
-    Check that a model version is complete, and emit one event of the kind
-    :func:`~aporia_provider.assets.version_completed`.
+    Check that a model version is complete, and emit one event that
+    :func:`~aporia_provider.assets.version_completed` schedules on.
 
     A version is complete when it is registered and all datasets are connected that the DAG connects to it.
     Set this task downstream of all tasks that connect data to the version. What they connected is taken from

@@ -1,4 +1,4 @@
-"""The calls on models and versions, and what says whom they reach."""
+"""The calls on models and versions, and the choice of the server or embedded backend that they reach."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def init(
     preflight: bool = True,
 ) -> None:
     """
-    Say whom the calls that follow reach. It may be left out, and sends nothing itself.
+    Choose the server or embedded backend that the following calls reach. Optional, and sends nothing itself.
 
     With a token or a host, that is a server. Otherwise it is the Airflow connection ``aporia_default``, in a
     task or wherever else Airflow finds it, and without one the embedded backend. ``token``, ``host``,
