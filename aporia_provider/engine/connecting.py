@@ -57,7 +57,7 @@ def connect(endpoint: Endpoint, *, lasts: bool) -> SparkSession:
         connection for a reason that waiting does not change.
     """
     _quieten()
-    with _main_with_a_file():
+    with main_with_a_file():
         spark = _created(endpoint, lasts)
         try:
             _prepare(spark, lasts)
@@ -119,7 +119,7 @@ def _explain(endpoint: Endpoint, error: Exception) -> AporiaError:
 
 
 @contextmanager
-def _main_with_a_file() -> Iterator[None]:
+def main_with_a_file() -> Iterator[None]:
     """pyspark takes a main module without a file (``python -c``) for its doctests, and ends the process."""
     main = sys.modules["__main__"]
     if hasattr(main, "__file__") or main.__spec__ is not None:

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from deltalake import write_deltalake
-from pyspark.sql.connect.client import DefaultChannelBuilder
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -26,6 +25,7 @@ from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests.airflow.running import execute
+from tests.channels import read_by_pyspark
 from tests.conftest import S3
 from tests.refusing import Refusing, refusing
 
@@ -101,14 +101,14 @@ def test_what_a_connection_says(
     headers: dict[str, str],
 ) -> None:
     set_connection("cluster", conn_type="spark_connect", **fields)
-    read = DefaultChannelBuilder(engine_for("cluster"))
+    read = read_by_pyspark(engine_for("cluster"))
     assert (read.endpoint, read.secure, read.userId, read.token) == (endpoint, secure, user, token)
     assert dict(read.metadata()) == headers
 
 
 def test_a_connection_that_is_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", "spark-connect://me:to%3Bk%2Fen@spark:443/?use_ssl=true")
-    read = DefaultChannelBuilder(engine_for("cluster"))
+    read = read_by_pyspark(engine_for("cluster"))
     assert (read.endpoint, read.use_ssl, read.userId, read.token) == ("spark:443", True, "me", "to;k/en")
 
 
@@ -237,5 +237,5 @@ def test_every_operator_reads_with_the_cluster_and_tells_nothing_secret(
 def test_airflow_masks_the_token_of_the_url(cluster: Refusing) -> None:
     from airflow.sdk.log import redact
 
-    assert redact(f"connecting to {engine_for('cluster')}").count("***") == 1
-    assert "planted%3Bto" not in redact(engine_for("cluster"))
+    # Airflow may have masked other words of the URL in an earlier test of this process.
+    assert redact(engine_for("cluster")).endswith(";token=***")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql.connect.client import DefaultChannelBuilder
 
 from aporia_provider.engine.endpoints import Endpoint
 from aporia_provider.errors import ValidationError
+from tests.channels import read_by_pyspark
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
 HEADERS = st.dictionaries(st.from_regex(r"x-[a-z0-9-]{1,20}", fullmatch=True), PRINTABLE, max_size=3).filter(
@@ -20,7 +20,7 @@ HEADERS = st.dictionaries(st.from_regex(r"x-[a-z0-9-]{1,20}", fullmatch=True), P
 def test_pyspark_reads_what_was_given(token: str, user: str, headers: dict[str, str]) -> None:
     endpoint = Endpoint("dbc-1.example.com", 443, {"token": token, "user_id": user, **headers})
     assert endpoint.faults() == []
-    read = DefaultChannelBuilder(endpoint.url)
+    read = read_by_pyspark(endpoint.url)
     assert (read.endpoint, read.token, read.userId) == ("dbc-1.example.com:443", token, user)
     assert dict(read.metadata()) == headers
     assert Endpoint.parse(endpoint.url) == endpoint
@@ -41,7 +41,7 @@ def test_pyspark_reads_what_was_given(token: str, user: str, headers: dict[str, 
 def test_urls_that_are_valid(url: str, address: str, parameters: dict[str, str]) -> None:
     endpoint = Endpoint.parse(url)
     assert endpoint.parameters == parameters
-    assert DefaultChannelBuilder(endpoint.url).endpoint == address
+    assert read_by_pyspark(endpoint.url).endpoint == address
     assert "token" not in str(endpoint)
     assert "a/b" not in repr(endpoint)
 
