@@ -55,10 +55,11 @@ def _run(options: Namespace) -> None:
             options.model, keep=options.keep, ended_for=options.ended_for, dry_run=options.dry_run
         )
     if options.json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(result, indent=2), file=options.answers)
         return
     for version in result["retired"]:
-        print(version["model_version"], version["data_until"] or "-", version["reason"], sep="\t")
+        line = version["model_version"], version["data_until"] or "-", version["reason"]
+        print(*line, sep="\t", file=options.answers)
     verb = "would be retired" if options.dry_run else "retired"
     kept, off = len(result["kept"]), len(result["already_off"])
     print(f"{len(result['retired'])} {verb}, {kept} kept, {off} were off before.", file=sys.stderr)

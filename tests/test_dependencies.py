@@ -22,6 +22,7 @@ BROUGHT = {
         *("alembic", "croniter", "fastapi", "httpx", "jinja2", "pydantic", "sqlalchemy", "starlette"),
         *("tabulate", "uvicorn"),
     },
+    "pydantic": {"pydantic-core"},
     "apache-airflow-providers-amazon": {"boto3", "botocore"},
 }
 """What dependencies of ours declare themselves, so that it is not declared a second time."""
@@ -55,7 +56,9 @@ def distributions(module: str) -> set[str]:
         return {f"apache-airflow-providers-{part}" for part in _provider_names(module)}
     if module.partition(".")[0] == "airflow":
         return {"apache-airflow"}
-    return {name.lower() for name in packages_distributions().get(module.partition(".")[0], ())}
+    return {
+        name.lower().replace("_", "-") for name in packages_distributions().get(module.partition(".")[0], ())
+    }
 
 
 def _provider_names(module: str) -> tuple[str, str]:

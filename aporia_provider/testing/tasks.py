@@ -33,7 +33,7 @@ class AssetEvent:
 @dataclass(frozen=True)
 class TaskRun:
     """
-    What came of a task.
+    The outcome of a task.
 
     :param state: ``success``, ``skipped``, ``deferred`` or ``up_for_reschedule``.
     :param result: What it returned, as the next task reads it from XCom.
@@ -151,5 +151,10 @@ def _restored() -> Iterator[None]:
 
 
 def _asset_events(finished: TaskRunResult) -> Iterator[AssetEvent]:
+    """The events as Airflow stores them: what a task emits through several aliases is one event."""
+    emitted: list[AssetEvent] = []
     for event in getattr(finished.msg, "outlet_events", None) or ():
-        yield AssetEvent(event["dest_asset_key"]["uri"], dict(event["extra"]))
+        found = AssetEvent(event["dest_asset_key"]["uri"], dict(event["extra"]))
+        if found not in emitted:
+            emitted.append(found)
+            yield found

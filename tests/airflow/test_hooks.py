@@ -174,7 +174,8 @@ def test_what_names_the_environment_names_that_of_the_token(connect: Callable[..
     CreateModelOperator(task_id="t", model_id="named").execute({})
     version = CreateModelVersionOperator(task_id="t", model_id="named", model_version="v1", schema=SCHEMA)
     version.execute({"outlet_events": Events()})
-    assert emitted == ["aporia://prod/named/v1"]
+    # One through the alias of all models, one through that of this model.
+    assert emitted == ["aporia://prod/named/v1"] * 2
     lineage = version.get_openlineage_facets_on_complete(None)
     assert [data.namespace for data in lineage.outputs] == ["aporia://prod"]
 

@@ -22,6 +22,7 @@ FIRST = {
     "token revoke": (("token", "revoke", *NAMED), ""),
     "migrate": (("migrate",), ""),
     "metrics": (METRICS, ""),
+    "retire": (("retire", "churn", "--keep", "1", "--environment", "prod"), ""),
     "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
 }
 """Commands that end, as the first of an empty home: their arguments, and what they print."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aporia_provider.backend.metrics.advice import advised
+from aporia_provider.backend.metrics.advice import Advice, advised
 from aporia_provider.backend.metrics.named import counted_as, texts_of
 from aporia_provider.backend.metrics.periods import PERIODS, Split, before
 from aporia_provider.backend.metrics.sources import Range, Series
@@ -204,34 +204,12 @@ def test_values_that_json_cannot_say_are_refused() -> None:
     assert MetricsQuery.from_wire(query.to_wire()) == query
 
 
-@pytest.mark.parametrize(
-    ("samples", "minimum", "period", "advice"),
-    [
-        (60, 100, None, "or ask for a longer range"),
-        (60, 100, "daily", 'or ask for aggregation_period="weekly", which has enough at this rate'),
-        (15, 100, "daily", 'or ask for aggregation_period="weekly"'),
-        # 14 a day are 98 a week, and 392 in four weeks.
-        (14, 100, "daily", 'or ask for aggregation_period="monthly"'),
-        (3, 100, "daily", "or ask for one answer for a longer range, without an aggregation_period"),
-        (5, 100, "hourly", 'or ask for aggregation_period="daily"'),
-        (30, 100, "weekly", 'or ask for aggregation_period="monthly"'),
-        (99, 100, "monthly", "or ask for one answer for a longer range"),
-    ],
-)
-def test_advice_names_what_would_do(samples: int, minimum: int, period: Any, advice: str) -> None:
-    answer = Answer(None, "insufficient_data", samples, shown=0.5, reason="too few")
-    found = advised(answer, minimum, period)
-    assert found.reason is not None
-    assert found.reason.startswith(f"too few; set minimum={samples}, ")
-    assert advice in found.reason
-    assert Answer(None, "insufficient_data", samples, shown=0.5, reason="too few") == answer
-
-
 def test_no_advice_where_more_samples_are_of_no_use() -> None:
+    advice = Advice("daily", (0, DAY), (0, 7 * DAY), (0, 30 * DAY))
     for answer in (
         Answer(0.5, samples=60),
         Answer(None, "undefined", 60, reason="all labels are true"),
         Answer(None, "insufficient_data", 0, reason="no row is labelled"),
         Answer(None, "insufficient_data", 100, reason="only 4 labels of one class; 10 are needed"),
     ):
-        assert advised(answer, 100, "daily") == answer
+        assert advised(answer, 100, advice) == answer

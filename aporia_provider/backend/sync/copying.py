@@ -33,7 +33,7 @@ def copied_fields(scope: Scope, desk: Desk, role: str, seen: Seen) -> Result | N
     :return: None if there is no such version, or the dataset is not one that bins are made from first.
     """
     known = desk.subject.baseline.role
-    best = next(candidate for candidate in ROLES if candidate in desk.subject.readable)
+    best = next((candidate for candidate in ROLES if candidate in desk.subject.readable), None)
     if seen != Seen() or role != best or role == known:
         return None
     position = desk.positions(role).get(role)
