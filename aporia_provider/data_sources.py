@@ -176,14 +176,14 @@ class JDBCDataSource(DataSource):
 
 
 class PostgresJDBCDataSource(JDBCDataSource):
-    """A query on PostgreSQL through JDBC. Parameters as of :class:`JDBCDataSource`."""
+    """A query on PostgreSQL through JDBC. Parameters: those of :class:`JDBCDataSource`."""
 
     type = "postgres-jdbc"
 
 
 class AthenaDataSource(JDBCDataSource):
     """
-    A query on Amazon Athena through JDBC. Further parameters as of :class:`JDBCDataSource`.
+    A query on Amazon Athena through JDBC. Further parameters: those of :class:`JDBCDataSource`.
 
     :param s3_output_location: Where Athena writes its results.
     """

@@ -53,7 +53,7 @@ class AsyncEmbeddedRegistry:
     """
     The calls of :class:`EmbeddedRegistry`, to await: each runs in a thread, so that the event loop goes on.
 
-    Parameters as of :class:`EmbeddedRegistry`; the database is opened by the first call.
+    Parameters: those of :class:`EmbeddedRegistry`; the database is opened by the first call.
     """
 
     create_model = _threaded(EmbeddedRegistry.create_model)

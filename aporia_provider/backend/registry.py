@@ -16,5 +16,5 @@ class Registry(Models, Versions, Attachments, Datasets, Monitors, Syncs, Retirem
     """
     :class:`~aporia_provider.api.AporiaApi` on a database, in one environment.
 
-    Parameters as of :class:`~aporia_provider.backend.scope.Scope`.
+    Parameters: those of :class:`~aporia_provider.backend.scope.Scope`.
     """

@@ -86,7 +86,7 @@ def environment_of(database: Database, token: str, from_file: Mapping[str, str])
     """
     The environment a token opens, or None.
 
-    :param from_file: Digest to environment, as of :func:`read_token_file`.
+    :param from_file: Digest to environment, see :func:`read_token_file`.
     """
     presented = digest(token)
     found = None

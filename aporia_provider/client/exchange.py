@@ -107,7 +107,7 @@ class Reply:
         """
         The body of a success that has to be a JSON object.
 
-        :raises aporia_provider.errors.AporiaError: as of :meth:`accepted`, or if it is something else.
+        :raises aporia_provider.errors.AporiaError: see :meth:`accepted`, or if it is something else.
         """
         body = self.accepted()
         if not isinstance(body, Mapping):

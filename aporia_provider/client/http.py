@@ -45,7 +45,7 @@ class AporiaClient(Connection):
     """
     :class:`~aporia_provider.api.AporiaApi` over HTTP. Close it, or use it as a context manager.
 
-    Parameters as of :class:`~aporia_provider.client.connection.Connection`.
+    Parameters: those of :class:`~aporia_provider.client.connection.Connection`.
     """
 
     create_model = _sync(Calls.create_model)
@@ -121,7 +121,7 @@ class AsyncAporiaClient(Connection):
     """
     The calls of :class:`AporiaClient`, to await. Close it, or use it as an asynchronous context manager.
 
-    Parameters as of :class:`~aporia_provider.client.connection.Connection`.
+    Parameters: those of :class:`~aporia_provider.client.connection.Connection`.
     """
 
     create_model = _async(Calls.create_model)

@@ -23,7 +23,7 @@ _ORDERED = ("integral", "string")
 @dataclass(frozen=True)
 class IdRange:
     """
-    Between which ids those of some rows are. Where ids grow with time, that leaves few files to look into.
+    The range of the ids of some rows. Where ids grow with time, that leaves few files to look into.
 
     :param kind: Kind of their type, see :func:`~aporia_provider.columns.types.kind`.
     :param least: The least; None if no row has an id.
@@ -37,7 +37,7 @@ class IdRange:
 
 def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
     """
-    Find out between which ids those of rows are.
+    Find the range of the ids of rows.
 
     :param frame: The rows.
     :param id_column: Their column of ids.

@@ -71,7 +71,7 @@ def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -
     """
     Names and types (Spark's JSON form) of the columns a source gives, without a scan.
 
-    Parameters and errors as of :func:`read`.
+    Parameters and errors: those of :func:`read`.
     """
     frame = read(spark, source, embedded=embedded)
     with engine_errors(source):

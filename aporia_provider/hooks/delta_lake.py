@@ -80,12 +80,12 @@ class DeltaLakeHook(BaseHook):
         return self.get_credentials().delta_options()
 
     def credentials_for(self, *sources: DataSource) -> AwsCredentials | None:
-        """Fetch credentials if any of the data sources lies on S3. Errors as of :meth:`get_credentials`."""
+        """Fetch credentials if any of the data sources lies on S3. Errors: see :meth:`get_credentials`."""
         on_s3 = any(isinstance(source, S3DataSource) and source.uri.startswith("s3://") for source in sources)
         return self.get_credentials() if on_s3 else None
 
     async def get_credentials_async(self) -> AwsCredentials:
-        """Fetch credentials without blocking the event loop. Errors as of :meth:`get_credentials`."""
+        """Fetch credentials without blocking the event loop. Errors: those of :meth:`get_credentials`."""
         connection = None
         if self.aws_conn_id is not None:
             try:
@@ -99,7 +99,7 @@ class DeltaLakeHook(BaseHook):
         """
         Open the log of a Delta table; it holds the schema and everything below.
 
-        :param object_path: As of :class:`~aporia_provider.data_sources.S3DataSource`.
+        :param object_path: See :class:`~aporia_provider.data_sources.S3DataSource`.
         :param version: Version to open; the latest without.
         :raises aporia_provider.errors.AporiaError: saying what could not be read and why; see
             :class:`~aporia_provider.lake.delta.DeltaLog`.
@@ -133,7 +133,7 @@ class DeltaLakeHook(BaseHook):
         """
         Infer the schema of a version from a data source.
 
-        :param choices: As of :func:`aporia_provider.columns.inference.infer_schema`.
+        :param choices: See :func:`aporia_provider.columns.inference.infer_schema`.
         :return: The schema, and the version of the table if it is a Delta table.
         """
         from aporia_provider.backend.facts import inspect

@@ -25,7 +25,7 @@ class SyncHook(AporiaHook):
     """
     Syncs the datasets that are connected in the embedded backend, whose database it has to reach.
 
-    :param aporia_conn_id: As of :class:`~aporia_provider.hooks.aporia.AporiaHook`; for the environment. A
+    :param aporia_conn_id: See :class:`~aporia_provider.hooks.aporia.AporiaHook`; for the environment. A
         connection to a server is refused.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
     :param spark_conn_id: Connection to the Spark Connect cluster that reads the data; see
@@ -113,7 +113,7 @@ class SyncHook(AporiaHook):
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster, if the hook has no
             ``spark_conn_id``; the configured one without.
         :param full: Recompute everything, whatever the log says.
-        :return: As of :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`, with ``model_id``,
+        :return: See :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`, with ``model_id``,
             ``model_version``, the ``table_uri`` and the ``previous_table_version``.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """

@@ -28,7 +28,7 @@ class Position:
     :param version: Its version.
     :param columns: The columns that were read, each with its
         :attr:`~aporia_provider.lake.metadata.TableMetadata.identities`.
-    :param commit: As of :class:`~aporia_provider.lake.ends.LogEnd`, for its version; None if not known.
+    :param commit: See :class:`~aporia_provider.lake.ends.LogEnd`, for its version; None if not known.
     """
 
     table_id: str

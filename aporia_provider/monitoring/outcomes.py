@@ -115,7 +115,7 @@ class Minimum:
         return NotEnough(reason, samples, baseline_samples) if reason else None
 
     def judged(self, distance: Distance, bins: int = 1) -> Distance | NotEnough:
-        """The distance if there is enough data to judge it by; ``bins`` as of :meth:`shortage`."""
+        """The distance if there is enough data to judge it by; for ``bins``, see :meth:`shortage`."""
         short = self.shortage(distance.samples, distance.baseline_samples, bins)
         return dataclasses.replace(short, distance=distance) if short else distance
 

@@ -29,7 +29,7 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
     :param web_identity_provider: ARN of the OIDC provider whose identities may assume it.
     :param policy_name: Name of the inline policy.
     :param aws_conn_id: AWS connection that may create roles.
-    :param multiple_outputs: As of :class:`~aporia_provider.operators.base.AporiaOperator`.
+    :param multiple_outputs: See :class:`~aporia_provider.operators.base.AporiaOperator`.
     :return: ``{"role_arn", "status", "prefixes"}`` with status ``created``, ``updated`` or ``unchanged``.
     """
 

@@ -226,8 +226,8 @@ class ConnectTrainingOperator(_ConnectFieldsOperator):
     """
     Connect the training set, the baseline of drift.
 
-    Parameters as of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and ``raw_inputs``:
-    name to column, where they differ.
+    Parameters: those of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and
+    ``raw_inputs``, which map names to columns where they differ.
     """
 
     role = "training"
@@ -237,8 +237,8 @@ class ConnectTestingOperator(_ConnectFieldsOperator):
     """
     Connect the test set, the baseline of performance.
 
-    Parameters as of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and ``raw_inputs``:
-    name to column, where they differ.
+    Parameters: those of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and
+    ``raw_inputs``, which map names to columns where they differ.
     """
 
     role = "testing"
@@ -248,8 +248,8 @@ class ConnectServingOperator(_ConnectFieldsOperator):
     """
     Connect the predictions made in production.
 
-    Parameters as of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and ``raw_inputs``:
-    name to column, where they differ.
+    Parameters: those of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and
+    ``raw_inputs``, which map names to columns where they differ.
     """
 
     role = "serving"
@@ -259,7 +259,7 @@ class ConnectActualsOperator(ConnectDatasetOperator):
     """
     Connect the labels that become known later.
 
-    Parameters as of :class:`ConnectDatasetOperator`. ``timestamp_column`` says when the label became known;
+    Parameters: those of :class:`ConnectDatasetOperator`. ``timestamp_column`` tells when labels became known;
     ``labels`` maps predictions to the columns of their true values; a prediction that is left out has no
     actuals. Without ``labels``, every prediction of the version has to have them, in the column of its name.
     """

@@ -26,7 +26,7 @@ class RetireModelVersionsOperator(AporiaOperator):
     :param ended_for: How long ago the serving data of a version must have ended. With ``keep`` as well, only
         versions are retired of which both are true.
     :param dry_run: Only tell what would be retired.
-    :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
+    :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :return: ``model_id``, ``retired``, ``already_off`` and ``kept``; see
         :meth:`~aporia_provider.backend.retirement.Retirements.retire_versions`.
     """

@@ -49,7 +49,7 @@ class SyncDatasetOperator(VersionOperator):
         ``engine``; see :func:`~aporia_provider.hooks.spark_connect.engine_for`.
     :param full: Recompute everything, whatever the log says.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
-    :param aporia_conn_id: As of :class:`~aporia_provider.hooks.sync.SyncHook`.
+    :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that
         ``sync.output["changed"]`` can be used. Not by default: there are some twenty, for every mapped task.
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether

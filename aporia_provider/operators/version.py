@@ -43,7 +43,7 @@ class CreateModelVersionOperator(VersionOperator):
     :param raw_inputs: Columns that are raw inputs.
     :param exclude: Columns that are neither, such as the id, the timestamp and the label.
     :param overrides: Column to field type where the inferred one is not wanted, or None to leave it out.
-    :param if_exists: As of :class:`~aporia_provider.operators.model.CreateModelOperator`.
+    :param if_exists: See :class:`~aporia_provider.operators.model.CreateModelOperator`.
     :param aws_conn_id: AWS connection that reads ``infer_from``.
     :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads what the log does not
         tell; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine``.

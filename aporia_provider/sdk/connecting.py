@@ -42,7 +42,7 @@ def connect(
     :param dataset: The dataset.
     :param timeout: Seconds to wait for a server.
     :param options: What the script chose.
-    :return: As of :class:`~aporia_provider.sdk.datasets.Datasets`.
+    :return: See :class:`~aporia_provider.sdk.datasets.Datasets`.
     """
     preflight = session.preflight if options["preflight"] is None else options["preflight"]
     names = (model_id, model_version)

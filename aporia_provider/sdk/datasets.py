@@ -109,7 +109,7 @@ class Datasets:
         Connect the labels that become known later; ``timestamp_column`` says when.
 
         :param labels: Prediction to the column of its true value; the column of the same name without.
-        :return: As :class:`Datasets` says. Further parameters as of :meth:`connect_serving`.
+        :return: As :class:`Datasets` says. Further parameters: those of :meth:`connect_serving`.
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
         dataset = {

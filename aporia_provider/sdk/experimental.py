@@ -60,7 +60,7 @@ def create_monitor(
     Register a monitor. It is not evaluated yet.
 
     :param monitor_type: A :class:`MonitorType` or its value.
-    :return: Its id. Further parameters as of :class:`~aporia_provider.models.Monitor`.
+    :return: Its id. Further parameters: those of :class:`~aporia_provider.models.Monitor`.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
     with current_session().open() as api:

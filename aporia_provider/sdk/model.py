@@ -126,7 +126,7 @@ class Model(Datasets, RowLogging):
         :param roles: Roles of the datasets; all that are connected without.
         :param full: Recompute everything, whatever the log says.
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; the configured one without.
-        :return: For each dataset, as of :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
+        :return: For each dataset, see :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
         :raises aporia_provider.errors.ValidationError: if a server is reached, which cannot be told to sync.
         """
         from aporia_provider.sdk.hooks import SessionSyncHook
@@ -142,9 +142,9 @@ class Model(Datasets, RowLogging):
         Answer a question about the version from what syncs have stored; not in the platform's SDK.
 
         :param metric: Name of the metric, such as ``missing_ratio``, ``drift_score`` or ``auc_roc``.
-        :param question: As of :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`: ``column``,
+        :param question: See :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`: ``column``,
             ``dataset_type``, ``start``, ``end``, ``baseline``, ``aggregation_period`` …
-        :return: As of :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`.
+        :return: See :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`.
         :raises aporia_provider.errors.ValidationError: if there is no answer for any range that has rows.
         """
         from aporia_provider.sdk.hooks import SessionMetricsHook

@@ -26,7 +26,7 @@ class Session(Vocabulary):
     """
     How calls are made. Nothing is opened before a call, and nothing stays open after it.
 
-    Parameters as of :func:`aporia_provider.sdk.init`.
+    Parameters: those of :func:`aporia_provider.sdk.init`.
     """
 
     token: SecretStr | None = None

@@ -30,7 +30,7 @@ class Gate:
 
     :param app: The application behind it.
     :param database: Where tokens are looked up.
-    :param file_tokens: Further tokens, as of :func:`~aporia_provider.backend.tokens.read_token_file`.
+    :param file_tokens: Further tokens, see :func:`~aporia_provider.backend.tokens.read_token_file`.
     :param max_body: Largest body in bytes.
     """
 

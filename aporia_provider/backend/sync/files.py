@@ -85,14 +85,14 @@ class TableFiles:
         return _overlapping(files, files.file_bounds(self.id_column), spans)
 
     def rows_during(self, intervals: Sequence[Interval] | None, columns: Sequence[str]) -> Wanted:
-        """The rows of some times, of which columns will be looked at; parameters as of :meth:`during`."""
+        """The rows of some times, of which columns will be looked at; parameters: those of :meth:`during`."""
         found, time = self.during(intervals, columns), self.time_column
         if intervals is None or time is None:
             return Wanted(self.log, found, columns)
         return Wanted(self.log, found, columns, time, lambda rows: between(rows, time, intervals, False))
 
     def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> Wanted:
-        """The rows whose ids are in a range, likewise; parameters as of :meth:`with_ids`."""
+        """The rows whose ids are in a range, likewise; parameters: those of :meth:`with_ids`."""
         found, column = self.with_ids(ids, columns), self.id_column
         if ids is None or column is None or not self.tells(ids):
             return Wanted(self.log, found, columns)

@@ -96,7 +96,7 @@ class Syncs(Scope):
         find_credentials: FindCredentials = AwsCredentials,
     ) -> list[dict[str, str]]:
         """
-        The datasets whose next sync is due; parameters as of :meth:`explain_due_datasets`, which also tells
+        The datasets whose next sync is due; parameters: see :meth:`explain_due_datasets`, which also tells
         why.
 
         :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.

@@ -89,7 +89,7 @@ class ConnectedTable:
     def grids(
         self, rows: DataFrame, columns: Mapping[str, str], fields: Iterable[FieldPlan]
     ) -> dict[str, Made]:
-        """Make grids of rows of it; parameters as of :meth:`profile`."""
+        """Make grids of rows of it; parameters: those of :meth:`profile`."""
         with self.frames.reading():
             return grids_of(self._projected(rows, columns), fields, embedded=self.frames.embedded)
 

@@ -1,4 +1,4 @@
-"""What a sync works on, and what it comes to."""
+"""The input and the result of a sync."""
 
 from __future__ import annotations
 

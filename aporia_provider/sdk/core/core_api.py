@@ -109,7 +109,7 @@ def create_model(
     :param if_exists: Not in the platform's SDK. ``match`` refuses a model that differs, ``fail`` also one
         that is the same.
     :return: Its id.
-    :raises aporia_provider.errors.AporiaError: as of :class:`~aporia_provider.api.AporiaApi`.
+    :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     looks = {"color": word_of(color), "icon": word_of(icon)}
     with current_session().open() as api:

@@ -13,7 +13,7 @@ def add_model_tags(model_id: str, tags: Mapping[str, str]) -> None:
 
     :param model_id: The model.
     :param tags: At most 10 in all; keys of at most 15 characters, values of at most 100.
-    :raises aporia_provider.errors.AporiaError: as of :class:`~aporia_provider.api.AporiaApi`.
+    :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     with current_session().open() as api:
         api.add_model_tags(model_id, tags)
@@ -25,7 +25,7 @@ def delete_model_tag(model_id: str, tag_key: str) -> None:
 
     :param model_id: The model.
     :param tag_key: The key.
-    :raises aporia_provider.errors.AporiaError: as of :class:`~aporia_provider.api.AporiaApi`.
+    :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     with current_session().open() as api:
         api.delete_model_tag(model_id, tag_key)
@@ -37,7 +37,7 @@ def get_model_tags(model_id: str) -> dict[str, str]:
 
     :param model_id: The model.
     :return: Value by key.
-    :raises aporia_provider.errors.AporiaError: as of :class:`~aporia_provider.api.AporiaApi`.
+    :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     with current_session().open() as api:
         return api.get_model_tags(model_id)

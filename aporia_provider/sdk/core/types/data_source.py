@@ -32,7 +32,7 @@ class _Positional(DataSource):
 
 
 class S3DataSource(data_sources.S3DataSource, _Positional):
-    """Files on S3. Parameters as of :class:`aporia_provider.data_sources.S3DataSource`."""
+    """Files on S3. Parameters: those of :class:`aporia_provider.data_sources.S3DataSource`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class S3DataSource(data_sources.S3DataSource, _Positional):
 
 
 class JDBCDataSource(data_sources.JDBCDataSource, _Positional):
-    """A query through JDBC. Parameters as of :class:`aporia_provider.data_sources.JDBCDataSource`."""
+    """A query through JDBC. Parameters: those of :class:`aporia_provider.data_sources.JDBCDataSource`."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class JDBCDataSource(data_sources.JDBCDataSource, _Positional):
 
 
 class PostgresJDBCDataSource(JDBCDataSource, data_sources.PostgresJDBCDataSource):
-    """A query on PostgreSQL through JDBC. Parameters as of :class:`JDBCDataSource`."""
+    """A query on PostgreSQL through JDBC. Parameters: those of :class:`JDBCDataSource`."""
 
 
 class AthenaDataSource(data_sources.AthenaDataSource, _Positional):
-    """A query on Amazon Athena. Parameters as of :class:`aporia_provider.data_sources.AthenaDataSource`."""
+    """A query on Amazon Athena. Parameters: see :class:`aporia_provider.data_sources.AthenaDataSource`."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class AthenaDataSource(data_sources.AthenaDataSource, _Positional):
 
 
 class BigQueryDataSource(data_sources.BigQueryDataSource, _Positional):
-    """A table of BigQuery. Parameters as of :class:`aporia_provider.data_sources.BigQueryDataSource`."""
+    """A table of BigQuery. Parameters: those of :class:`aporia_provider.data_sources.BigQueryDataSource`."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class BigQueryDataSource(data_sources.BigQueryDataSource, _Positional):
 
 
 class SnowflakeDataSource(data_sources.SnowflakeDataSource, _Positional):
-    """A query on Snowflake. Parameters as of :class:`aporia_provider.data_sources.SnowflakeDataSource`."""
+    """A query on Snowflake. Parameters: see :class:`aporia_provider.data_sources.SnowflakeDataSource`."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class SnowflakeDataSource(data_sources.SnowflakeDataSource, _Positional):
 
 
 class GlueDataSource(data_sources.GlueDataSource, _Positional):
-    """A query on AWS Glue. Parameters as of :class:`aporia_provider.data_sources.GlueDataSource`."""
+    """A query on AWS Glue. Parameters: those of :class:`aporia_provider.data_sources.GlueDataSource`."""
 
     def __init__(self, query: str, sample_size: float = 1.0, select_expr: Expressions = None) -> None:
         super().__init__(query=query, sample_size=sample_size, select_expr=select_expr)
