@@ -6,7 +6,6 @@ import contextlib
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
@@ -170,17 +169,12 @@ def _read(connection: Connection) -> _Server:
 
 
 def _url(connection: Connection) -> str:
-    host = str(connection.host).rstrip("/")
-    if "://" not in host:
-        host = f"{connection.schema or 'https'}://{host}"
+    from aporia_provider.client.urls import server_url
+
     try:
-        has_port = urlsplit(host).port is not None
-    except ValueError:
-        # Nothing of it is shown: it may hold credentials.
-        raise ValidationError(
-            f"The host of connection {connection.conn_id!r} is not a URL: check its port"
-        ) from None
-    return host if has_port or not connection.port else f"{host}:{connection.port}"
+        return server_url(str(connection.host), connection.port, scheme=connection.schema or "https")
+    except ValidationError as error:
+        raise ValidationError(f"The host of connection {connection.conn_id!r} {error.message}") from None
 
 
 def _number(conn_id: str, name: str, value: Any) -> float:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import IF_EXISTS, connected_datasets, registered_schema
+from aporia_provider.api import IF_EXISTS
 from aporia_provider.assets import EventKind
-from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source, with_login
+from aporia_provider.data_sources import DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
 
-    from aporia_provider.api import AporiaApi, IfExists, Role
+    from aporia_provider.api import IfExists, Role
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
 
@@ -124,25 +124,20 @@ class ConnectDatasetOperator(VersionOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the data, connect it, and emit the asset event."""
+        from aporia_provider.hooks.connecting import Connector
+
         self.find_links(self.data_source)
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
-            dataset = self._dataset()
-            checked = self._check(api, dataset)
-            registered = api.connect_dataset(
-                self.role, self.model_id, self.model_version, if_exists=self.if_exists, **dataset.arguments()
+            version = (self.model_id, self.model_version)
+            connector = Connector(api, *version, self.delta_lake_hook, self.schema)
+            result = connector.connect(
+                self._dataset(),
+                preflight=self.preflight,
+                check_rows=self.check_rows,
+                if_exists=self.if_exists,
             )
+            self.registered = connector.schema
             environment = api.environment
-        self.log.info(
-            "%s data of %s %s: %s", self.role, self.model_id, self.model_version, registered["status"]
-        )
-        if not isinstance(dataset.data_source, S3DataSource):
-            self._warn_unread(dataset.data_source)
-        result = {
-            "dataset": self.role,
-            "status": registered["status"],
-            "table_uri": self.table_uri,
-            **checked,
-        }
         self.emit(context, environment, role=self.role, **result)
         return {"model_id": self.model_id, "model_version": self.model_version, **result}
 
@@ -159,27 +154,6 @@ class ConnectDatasetOperator(VersionOperator):
             timestamp_column=self.timestamp_column,
             schedule=self.schedule,
             **mappings,
-        )
-
-    def _check(self, api: AporiaApi, dataset: DatasetConnection) -> dict[str, Any]:
-        unchecked = {"preflight": "skipped", "table_version": None, "rows": None}
-        if not self.preflight or not isinstance(dataset.data_source, S3DataSource):
-            return unchecked
-        self.registered = self.schema or registered_schema(api, self.model_id, self.model_version)
-        others = connected_datasets(api, self.model_id, self.model_version)
-        report = self.delta_lake_hook.preflight(
-            dataset, self.registered, check_rows=self.check_rows, others=others
-        )
-        for warning in report.warnings:
-            self.log.warning("Preflight: %s", warning)
-        report.raise_for_problems()
-        return {"preflight": "passed", "table_version": report.table_version, "rows": report.rows}
-
-    def _warn_unread(self, source: DataSource) -> None:
-        from aporia_provider.engine.read import why_unread
-
-        self.log.warning(
-            "Connected unchecked, and the embedded backend will not monitor it. %s", why_unread(source)
         )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:

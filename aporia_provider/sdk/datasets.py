@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from pydantic import Field
 
 from aporia_provider.api import IfExists, Role
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.sdk.connecting import Options, connect
 from aporia_provider.sdk.session import Session, made
 from aporia_provider.vocabulary import Vocabulary
 
 Columns = Mapping[str, str] | None
+
+
+class Options(TypedDict):
+    """What a script may choose; see :class:`Datasets`."""
+
+    preflight: bool | None
+    check_rows: bool
+    if_exists: IfExists
 
 
 class _Wait(Vocabulary):
@@ -126,10 +133,21 @@ class Datasets:
     def _connect(
         self, dataset: Mapping[str, Any], http_timeout_seconds: float | None, options: Options
     ) -> dict[str, Any]:
+        from aporia_provider.hooks.connecting import Connector
+        from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
         connection, wait = made(
             f"The {dataset['role']} data of {self.model_id} {self.model_version} cannot be connected",
             lambda: DatasetConnection(**dataset),
             lambda: _Wait(http_timeout_seconds=http_timeout_seconds),
         )
-        names = (self.model_id, self.model_version)
-        return connect(self._session, *names, connection, wait.http_timeout_seconds, options)
+        session = self._session
+        preflight = session.preflight if options["preflight"] is None else options["preflight"]
+        hook = DeltaLakeHook(session.aws_conn_id, spark_conn_id=session.spark_conn_id)
+        with session.open(timeout=wait.http_timeout_seconds) as api:
+            return Connector(api, self.model_id, self.model_version, hook).connect(
+                connection,
+                preflight=preflight,
+                check_rows=options["check_rows"],
+                if_exists=options["if_exists"],
+            )

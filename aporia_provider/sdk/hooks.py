@@ -34,11 +34,12 @@ class SessionSyncHook(SyncHook):
     """
     Syncs datasets of the embedded backend.
 
-    :param session: Whose embedded backend, and whose AWS connection.
+    :param session: The session whose embedded backend, AWS connection and Spark connection are used.
     """
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session.aporia_conn_id or SyncHook.default_conn_name, session.aws_conn_id)
+        conn_id = session.aporia_conn_id or SyncHook.default_conn_name
+        super().__init__(conn_id, session.aws_conn_id, session.spark_conn_id)
         self._session = session
 
     def get_conn(self) -> EmbeddedRegistry:

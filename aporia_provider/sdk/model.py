@@ -125,7 +125,8 @@ class Model(Datasets, RowLogging):
 
         :param roles: Roles of the datasets; all that are connected without.
         :param full: Recompute everything, whatever the log says.
-        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; the configured one without.
+        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster, if ``init`` named no
+            ``spark_conn_id``; the configured one without.
         :return: For each dataset, see :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
         :raises aporia_provider.errors.ValidationError: if a server is reached, which cannot be told to sync.
         """

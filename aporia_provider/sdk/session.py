@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr
 
+from aporia_provider.client.urls import server_url
 from aporia_provider.errors import ValidationError
 from aporia_provider.vocabulary import Name, Vocabulary
 
@@ -37,6 +37,7 @@ class Session(Vocabulary):
     verify_ssl: bool = True
     aporia_conn_id: Name | None = None
     aws_conn_id: Name | None = "aws_default"
+    spark_conn_id: Name | None = None
     preflight: bool = True
 
     def open(self, *, timeout: float | None = None) -> AporiaClient | EmbeddedRegistry:
@@ -51,7 +52,7 @@ class Session(Vocabulary):
             from aporia_provider.client import AporiaClient
 
             return AporiaClient(
-                _url(self.host or PLATFORM, self.port),
+                server_url(self.host or PLATFORM, self.port),
                 self.token.get_secret_value(),
                 self.environment,
                 timeout=max(self.http_timeout_seconds, timeout or 0),
@@ -132,7 +133,7 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
     if not to_server and "port" in values:
         yield "port: there is no host that it is a port of; give host, or leave port out"
     try:
-        _url(str(values.get("host") or PLATFORM), _port(values.get("port")))
+        server_url(str(values.get("host") or PLATFORM), _port(values.get("port")))
     except ValidationError as error:
         yield f"host: {error.message}"
 
@@ -140,22 +141,6 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
 def _port(value: Any) -> int | None:
     # What is no number at all is the session's to refuse.
     return int(value) if str(value).isdecimal() else None
-
-
-def _url(host: str, port: int | None) -> str:
-    """The server's URL; the port may be in either, and a path in ``host`` is kept."""
-    base = (host if "://" in host else f"https://{host}").rstrip("/")
-    try:
-        parts = urlsplit(base)
-        own_port = parts.port
-    except ValueError:
-        # The reason would show a part of it, which may be a password.
-        raise ValidationError("is neither the name of a host nor a URL") from None
-    if own_port is not None and port not in (None, own_port):
-        raise ValidationError(f"names port {own_port}, and port says {port}; give one of the two")
-    if port is None or own_port is not None:
-        return base
-    return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
 
 
 _current: Session | None = None

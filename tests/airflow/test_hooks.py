@@ -243,6 +243,7 @@ def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
         ({"host": "https://h", "password": "t", "extra": {"timeout": -1}}, "timeout .* above 0"),
         ({"host": "https://h", "password": "t", "extra": {"timeout": "nan"}}, "timeout"),
         ({"host": "https://h:port", "password": "t"}, "check its port"),
+        ({"host": "h:1", "port": 2, "password": "t"}, "names port 1, and port says 2"),
         ({"host": "https://h", "password": "t", "extra": {"verify_ssl": "flase"}}, "did you mean 'false'"),
         (
             {"host": "https://h", "password": "t", "extra": {"enviroment": "prod"}},
@@ -257,6 +258,12 @@ def test_a_connection_filled_in_badly_says_what_is_wrong(
     set_connection("aporia_default", conn_type="aporia", **fields)
     with pytest.raises(ValidationError, match=fault):
         AporiaHook().get_conn()
+
+
+def test_the_path_of_a_host_stays_behind_its_port(set_connection: Callable[..., None]) -> None:
+    fields = {"host": "http://gateway/aporia/", "port": 8443, "password": "t"}
+    set_connection("aporia_default", conn_type="aporia", **fields)
+    assert AporiaHook().server_url() == "http://gateway:8443/aporia"
 
 
 async def test_the_async_twin_of_the_embedded_backend(registry: Any) -> None:

@@ -312,14 +312,14 @@ def test_login_comes_from_a_connection_and_is_not_stored(
 
 @pytest.mark.parametrize("preflight", [True, False])
 def test_connecting_what_cannot_be_read_warns_that_it_is_not_monitored(
-    registered: Any, capsys: pytest.CaptureFixture[str], preflight: bool
+    registered: Any, caplog: pytest.LogCaptureFixture, preflight: bool
 ) -> None:
     source = GlueDataSource(query="select * from predictions")
     operator = ConnectServingOperator(
         task_id="t", model_id="m", model_version="v1", data_source=source, preflight=preflight, **COLUMNS
     )
     assert execute(operator)["status"] == "created"
-    said = capsys.readouterr().out
+    said = caplog.text
     for part in (
         "Connected unchecked, and the embedded backend will not monitor it",
         "'glue' cannot be read here: it would need a catalogue of the engine",
@@ -329,7 +329,7 @@ def test_connecting_what_cannot_be_read_warns_that_it_is_not_monitored(
 
 
 def test_a_column_of_another_type_than_in_training_is_a_warning(
-    aws: S3, registered: Any, capsys: pytest.CaptureFixture[str]
+    aws: S3, registered: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     amounts = {"training": pa.array([19.99] * 3), "serving": pa.array([19.99] * 3, pa.float32())}
     operators = (ConnectTrainingOperator, ConnectServingOperator)
@@ -341,7 +341,7 @@ def test_a_column_of_another_type_than_in_training_is_a_warning(
         operator = make(task_id="t", model_id="m", model_version="v1", data_source=data_source, **COLUMNS)
         assert execute(operator)["status"] == "created"
     note = "Preflight: feature 'amount' is float here and double in the training dataset"
-    assert capsys.readouterr().out.count(note) == 1
+    assert caplog.messages.count(note) == 1
 
 
 def test_lineage_leads_from_the_table_to_the_version(source: S3DataSource, registered: Any, aws: S3) -> None:

@@ -11,8 +11,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from deltalake import write_deltalake
 
+import aporia_provider.sdk as aporia
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.errors import AuthenticationError, NotFoundError, ValidationError
 from aporia_provider.hooks.spark_connect import engine_for
 from aporia_provider.hooks.sync import SyncHook
 from aporia_provider.operators.dataset import (
@@ -24,6 +25,7 @@ from aporia_provider.operators.dataset import (
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
+from aporia_provider.sdk import session
 from tests.airflow.running import execute
 from tests.channels import read_by_pyspark
 from tests.conftest import S3
@@ -232,6 +234,23 @@ def test_every_operator_reads_with_the_cluster_and_tells_nothing_secret(
         *(record.getMessage() for record in caplog.records),
     ]
     assert "planted" not in "\n".join(shown)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_drop_in_reads_with_the_cluster(
+    cluster: Refusing, source: S3DataSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_current", None)
+    aporia.init(spark_conn_id="cluster")
+    version = aporia.Model("m", "v1")
+    refused = f"sc://localhost:{cluster.port} refuses access"
+    with pytest.raises(ValidationError, match=refused):
+        version.connect_serving(source, "id", "at")
+    version.connect_serving(source, "id", "at", preflight=False)
+    with pytest.raises(AuthenticationError, match=refused):
+        version.sync()
+    with pytest.raises(ValidationError, match="either engine or spark_conn_id"):
+        version.sync(engine="embedded")
 
 
 def test_airflow_masks_the_token_of_the_url(set_connection: Connect) -> None:

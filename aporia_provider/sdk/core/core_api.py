@@ -31,6 +31,7 @@ def init(
     *,
     aporia_conn_id: str | None = None,
     aws_conn_id: str | None = "aws_default",
+    spark_conn_id: str | None = None,
     preflight: bool = True,
 ) -> None:
     """
@@ -57,6 +58,9 @@ def init(
         ``aporia_default``; the environment variables are then not read.
     :param aws_conn_id: Not in the platform's SDK. Airflow's AWS connection that reads the data. If there is
         no ``aws_default``, or with None, boto3 looks for credentials.
+    :param spark_conn_id: Not in the platform's SDK. Airflow connection of type ``spark_connect`` to the
+        cluster that reads the data; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it,
+        ``[aporia] engine`` does.
     :param preflight: Not in the platform's SDK. Whether data on S3 or a local disk is checked before it is
         connected.
     :raises aporia_provider.errors.ValidationError: naming every fault.
@@ -70,6 +74,7 @@ def init(
         verify_ssl=verify_ssl,
         aporia_conn_id=aporia_conn_id,
         aws_conn_id=aws_conn_id,
+        spark_conn_id=spark_conn_id,
         preflight=preflight,
     )
     set_session(session)
