@@ -13,11 +13,13 @@ from airflow.sdk import BaseOperator
 from aporia_provider import assets
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.operators.parameters import check_parameters
 from aporia_provider.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from aporia_provider.api import Role
     from aporia_provider.hooks.aporia import AporiaHook
@@ -41,10 +43,10 @@ class VocabularyRendering(BaseOperator):
         super().render_template(copy, context, jinja_env, set())
         return copy.checked()
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render the templates; a value that is refused then fails the task at once."""
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        # Airflow calls this of a mapped task as well, and render_template_fields only of one that is not.
         with permanent_errors_fail_at_once():
-            super().render_template_fields(context, jinja_env)
+            super()._do_render_template_fields(*args, **kwargs)
 
 
 class AporiaOperator(VocabularyRendering):
@@ -64,6 +66,16 @@ class AporiaOperator(VocabularyRendering):
     ) -> None:
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.aporia_conn_id = aporia_conn_id
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """
+        Set parameters that all mapped tasks have in common.
+
+        :raises aporia_provider.errors.ValidationError: if one of them is wrong, naming every fault.
+        """
+        check_parameters(cls, kwargs)
+        return super().partial(**kwargs)
 
     @cached_property
     def aporia_hook(self) -> AporiaHook:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
 from aporia_provider.choices import choice, flag
+from aporia_provider.errors import ValidationError
 from aporia_provider.vocabulary import is_template
 
 if TYPE_CHECKING:
@@ -14,7 +17,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Checked(Generic[T]):
+class ParameterError(ValidationError, AirflowFailException):
+    """A parameter of an operator is wrong; a mapped task, which is constructed as it runs, is not retried."""
+
+
+class CheckedParameter(Generic[T]):
     """Base of the descriptors; a template, and what an upstream task has yet to give, is set unchecked."""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -36,15 +43,27 @@ class _Checked(Generic[T]):
         return value
 
     def __set__(self, operator: BaseOperator, value: Any) -> None:
+        operator.__dict__[self.name] = self.check(value)
+
+    def check(self, value: Any) -> Any:
+        """
+        The value to set.
+
+        :raises ParameterError: if it is wrong.
+        """
         # XComArg and DagParam have a method resolve; what they resolve to is set when the task runs.
-        is_deferred = is_template(value) or hasattr(value, "resolve")
-        operator.__dict__[self.name] = value if is_deferred else self._checked(value)
+        if is_template(value) or hasattr(value, "resolve"):
+            return value
+        try:
+            return self._checked(value)
+        except ValidationError as error:
+            raise ParameterError(error.message) from None
 
     def _checked(self, value: Any) -> Any:
         raise NotImplementedError
 
 
-class Choice(_Checked[T]):
+class Choice(CheckedParameter[T]):
     """
     A parameter that is one of a few words.
 
@@ -62,8 +81,26 @@ class Choice(_Checked[T]):
         return choice(self.name, value, self.allowed)
 
 
-class Flag(_Checked[bool]):
+class Flag(CheckedParameter[bool]):
     """A parameter that is true or false, also as the words ``true`` and ``false``."""
 
     def _checked(self, value: Any) -> bool:
         return flag(self.name, value)
+
+
+def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> None:
+    """
+    Check those of the given parameters that an operator checks.
+
+    :raises ParameterError: naming every fault.
+    """
+    problems = []
+    for name, value in given.items():
+        parameter = getattr(operator, name, None)
+        if isinstance(parameter, CheckedParameter):
+            try:
+                parameter.check(value)
+            except ParameterError as error:
+                problems.append(error.message)
+    if problems:
+        raise ParameterError(f"{operator.__name__} cannot be mapped", problems=problems)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.choices import flag
 from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         self.model_id = model_id
         self.keep = keep
         self.ended_for = ended_for
-        self.dry_run_only = dry_run
+        self.dry_run_only = flag("dry_run", dry_run)
 
     @cached_property
     def aporia_hook(self) -> SyncHook:

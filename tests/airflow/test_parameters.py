@@ -162,6 +162,30 @@ def test_parameters_of_a_run_are_rendered_and_checked(registered: Any) -> None:
     assert ti.state == "failed"
 
 
+@pytest.mark.usefixtures("airflow_database")
+def test_parameters_of_mapped_tasks_are_checked_with_the_dag_and_never_retried(registered: Any) -> None:
+    with new_dag("mapped", exists="fial"):
+        with pytest.raises(ValidationError) as caught:
+            ConnectServingOperator.partial(task_id="wrong", if_exists="fial", preflight="maybe", **VERSION)
+        assert "if_exists: 'fial'" in str(caught.value)
+        assert "preflight: 'maybe'" in str(caught.value)
+
+    with new_dag("expanded") as dag:
+        CreateModelOperator.partial(task_id="model", model_id="m", retries=3).expand(
+            if_exists=["fial", "skip"]
+        )
+    assert [ti.state for ti in _by_index(finish(dag))] == ["failed", "success"]
+
+    with new_dag("expanded_templates", exists="fial") as dag:
+        mapped = CreateModelOperator.partial(task_id="model", model_id="m", retries=3)
+        mapped.expand(if_exists=["{{ params.exists }}", "{{ 'skip' }}"])
+    assert [ti.state for ti in _by_index(finish(dag))] == ["failed", "success"]
+
+
+def _by_index(dag_run: Any) -> list[Any]:
+    return sorted(dag_run.get_task_instances(), key=lambda ti: ti.map_index)
+
+
 def test_actuals_without_labels_say_which_predictions_have_none(aws: S3, registered: Any) -> None:
     source = table(aws, bought=[True])
     columns = {
