@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,16 @@ from aporia_provider.lake.statistics import FileStatistics
 Columns = tuple[tuple[str, Any], ...]
 
 _MOST_TOLD = 5
+_CHANGE_FEED = frozenset(
+    {
+        "readchangefeed",
+        "readchangedata",
+        "startingversion",
+        "endingversion",
+        "startingtimestamp",
+        "endingtimestamp",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,9 @@ def inspect(
     columns = _columns(log, files, source, credentials, engine)
     counted = {name: files.null_count(origin) for name, origin in wanted.items()}
     known = {name: nulls for name, nulls in counted.items() if nulls is not None}
-    warnings = tuple(zoneless_times(log.metadata, set(origins.values()), lambda: files.paths))
+    warnings = tuple(
+        zoneless_times(log.metadata, set(origins.values()), lambda: files.paths, log.partition_texts)
+    )
     return TableFacts(log.uri, columns, log.version, files.row_count, known, warnings)
 
 
@@ -140,16 +152,31 @@ def version_wanted(source: S3DataSource) -> int | None:
         source is no Delta table.
     """
     options = {key.lower(): (key, value) for key, value in (source.read_options or {}).items()}
+    faults = list(_option_faults(source, options))
+    if faults:
+        raise ValidationError(f"{source.uri} cannot be read with these read_options", problems=faults)
+    version = options["versionasof"][1] if "versionasof" in options else None
+    return None if version is None else int(version)
+
+
+def _option_faults(source: S3DataSource, options: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     named = [options[name] for name in ("versionasof", "timestampasof") if name in options]
-    if named and source.object_format != "delta":
-        told = " and ".join(key for key, _ in named)
-        raise ValidationError(
-            f"{told} in read_options is for Delta tables, but {source.uri} has object_format "
-            f"{source.object_format!r}, whose reader would ignore it"
-        )
+    if source.object_format != "delta":
+        if named:
+            told = " and ".join(key for key, _ in named)
+            yield (
+                f"{told} in read_options is for Delta tables, but {source.uri} has object_format "
+                f"{source.object_format!r}, whose reader would ignore it"
+            )
+        return
     if "timestampasof" in options:
-        raise ValidationError("timestampAsOf cannot be traced in the log; name the version with versionAsOf")
+        yield "timestampAsOf cannot be traced in the log; name the version with versionAsOf"
     _, version = options.get("versionasof", ("", None))
     if version is not None and not re.fullmatch("[0-9]+", version):
-        raise ValidationError(f"versionAsOf is {version!r}, which is no version of a Delta table")
-    return None if version is None else int(version)
+        yield f"versionAsOf is {version!r}, which is no version of a Delta table"
+    changes = [key for name, (key, _) in options.items() if name in _CHANGE_FEED]
+    if changes:
+        yield (
+            f"{' and '.join(changes)} in read_options stand for the changes of the table instead of its "
+            "rows, which cannot be monitored; leave it out: syncs read only what has changed by themselves"
+        )

@@ -110,6 +110,16 @@ class TestInspect:
         with pytest.raises(ValidationError, match="versionAsOf"):
             inspect(source(tmp_path, read_options={"timestampAsOf": "2024-01-01"}))
 
+    @pytest.mark.usefixtures("no_engine")
+    def test_changes_of_a_table_are_not_its_rows(self, tmp_path: Path) -> None:
+        write_deltalake(tmp_path, GOOD, configuration={"delta.enableChangeDataFeed": "true"})
+        options = {"readChangeFeed": True, "startingVersion": 0, "versionAsOf": "last"}
+        with pytest.raises(ValidationError) as caught:
+            inspect(source(tmp_path, read_options=options))
+        told = str(caught.value)
+        assert "readChangeFeed and startingVersion in read_options stand for the changes" in told
+        assert "versionAsOf is 'last'" in told
+
     def test_the_columns_are_those_of_the_version(self, tmp_path: Path) -> None:
         write_deltalake(tmp_path, GOOD)
         later = pa.table({"id": ["d"], "later": [1]})
