@@ -120,7 +120,8 @@ class AporiaApi(Protocol):
 
         :return: One item for each range of time, in order: its ``time_range`` (``start`` and ``end``, on the
             edges of buckets; None for all rows) and its ``metrics``, each with the ``id`` of the question,
-            the ``error`` if it cannot be answered, ``segment``, and what
+            the ``model_version`` that it is about (the latest, if the question names none; None if there is
+            none), the ``error`` if it cannot be answered, ``segment``, and what
             :class:`~aporia_provider.monitoring.answers.Answer` has.
         """
 

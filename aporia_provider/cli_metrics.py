@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,9 @@ def _run(options: Namespace) -> int:
     environment = options.environment or settings.environment()
     with EmbeddedRegistry(options.database_url or settings.database_url(), environment) as registry:
         answers = registry.query_metrics(query)
+    if options.version is None:
+        for version in dict.fromkeys(_versions(answers)):
+            print(f"Latest version: {version}", file=sys.stderr)
     errors = dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in failures(answers))
     if options.json or not errors:
         width = shutil.get_terminal_size().columns if options.answers.isatty() else None
@@ -113,6 +117,11 @@ def _run(options: Namespace) -> int:
     for error in errors:
         print(f"aporia-provider: {error}", file=sys.stderr)
     return 1 if errors else 0
+
+
+def _versions(answers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for item in answers:
+        yield from (each["model_version"] for each in item["metrics"] if each["model_version"] is not None)
 
 
 def _query(options: Namespace) -> MetricsQuery:

@@ -42,11 +42,19 @@ class Versions:
         self.registry.sync_dataset(MODEL, name, "serving", credentials=None, engine=self.engine)
 
     def answer(self) -> Any:
-        """How many predictions the version made that answers, or why none does."""
+        """How many predictions the version made that answers, or why none does; it names the version."""
         metric = {"metric": "count", "datasets": {"data": {"dataset_type": "serving"}}}
         query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [metric]})
         (answered,) = self.registry.query_metrics(query)
-        return answered["metrics"][0]["error"] or answered["metrics"][0]["value"]
+        answer = answered["metrics"][0]
+        if answer["error"] is not None:
+            return answer["error"]
+        named = metric["datasets"]["data"] | {"model_version": answer["model_version"]}
+        query = MetricsQuery.from_wire(
+            {"model_id": MODEL, "metrics": [metric | {"datasets": {"data": named}}]}
+        )
+        assert self.registry.query_metrics(query) == [answered], "the version that it names answers the same"
+        return answer["value"]
 
 
 @pytest.fixture

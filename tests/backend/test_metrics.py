@@ -414,7 +414,7 @@ def test_a_server_answers_the_same(model: Model) -> None:
         question(metric, column, **more)
         for metric, column, more in zip(asked[::3], asked[1::3], asked[2::3], strict=True)
     ]
-    expected = {field.name for field in fields(Answer)} | {"id", "segment", "error"}
+    expected = {field.name for field in fields(Answer)} | {"id", "model_version", "segment", "error"}
     with serving(model.url) as served:
         token = token_for(model.url, "prod")
         with AporiaClient(served.url, token, environment="prod") as client:
@@ -466,12 +466,12 @@ def test_the_command_fails_if_nothing_could_be_answered(model: Model) -> None:
     assert told.returncode == 1
     assert "moon_phase" in flat(json.loads(told.stdout))[0]["error"]
     mixed = run_cli("metrics", "m", "count", "moon_phase", *place)
-    assert (mixed.returncode, mixed.stderr) == (0, "")
+    assert (mixed.returncode, mixed.stderr) == (0, "Latest version: v1\n")
     assert "moon_phase" in mixed.stdout
     nothing = run_cli(
         "metrics", "m", "count", "--by", "day", "--start", "1999-01-01", "--end", "1999-01-02", *place
     )
-    assert (nothing.returncode, nothing.stderr) == (0, "")
+    assert (nothing.returncode, nothing.stderr) == (0, "Latest version: v1\n")
 
 
 def test_the_command_takes_what_a_query_takes(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
     answers: dict[Range, list[dict[str, Any]]] = {}
     for plan in plans:
         for within, answer in plan.answers():
-            answers.setdefault(within, []).append({"id": plan.metric.id, "segment": None, **answer})
+            answers.setdefault(within, []).append({**plan.question(), **answer})
     ordered = sorted(answers, key=lambda within: (within[0] is not None, within))
     return [{"time_range": shown(within), "metrics": answers[within]} for within in ordered]
 
@@ -96,6 +96,12 @@ class _Plan:
     def extent(self) -> Range:
         """From the first to the last bucket with rows."""
         return (None, None) if isinstance(self._asked, AporiaError) else self._asked.series.extent
+
+    def question(self) -> dict[str, Any]:
+        """What an answer repeats of its question; a version that was left out is the one found for it."""
+        asked = self.metric.datasets.data.model_version
+        version = asked if isinstance(self._asked, AporiaError) else self._asked.version.name
+        return {"id": self.metric.id, "model_version": version, "segment": None}
 
     def answers(self) -> Iterator[tuple[Range, dict[str, Any]]]:
         """An answer for each range; an error in one of them does not concern the others."""

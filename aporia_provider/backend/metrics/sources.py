@@ -65,6 +65,11 @@ class VersionSource:
         self._merged: dict[tuple[str, str, Range], State | None] = {}
         self._grids: dict[str, dict[str, Grid]] = {}
 
+    @property
+    def name(self) -> str:
+        """Name of the version."""
+        return self._row.name
+
     @cached_property
     def schema(self) -> VersionSchema:
         """Its schema."""

@@ -119,6 +119,7 @@ class AnswerReply(Answer):
     __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
     id: str
+    model_version: str | None
     segment: None
     error: str | None
 
