@@ -165,7 +165,7 @@ class Calls:
             f"Connecting dataset {role} of version {model_version!r} of model {model_id!r}",
             "POST",
             f"{_model_version(model_id, model_version)}/datasets",
-            connection.to_wire(self._environment.required()),
+            connection.to_wire(self._environment.assumed),
             timeout=DATASET_TIMEOUT,
             secrets=tuple(secrets_between(source.to_wire(), source.serialize())),
         )

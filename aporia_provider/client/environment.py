@@ -55,6 +55,11 @@ class Environment:
             return self.server.environment
         return self._named or (self._default if self.is_known else None)
 
+    @property
+    def assumed(self) -> str:
+        """The environment that a call names; the default, if the server refused to tell it."""
+        return self.name or self._default
+
     def required(self) -> str:
         """
         The environment.
@@ -82,7 +87,7 @@ class Environment:
             # After any other refusal, such as of the token, the server is asked again before the next call.
             self.is_known = reply.ok or reply.status in _UNKNOWN_PATH
         self._check()
-        return self.name or self._default
+        return self.assumed
 
     def _check(self) -> None:
         told = self.server.environment if self.server else None

@@ -52,6 +52,13 @@ def client(request: pytest.FixtureRequest, server: RecordingServer) -> Client:
 CONNECTING = ("connect_dataset", ("serving", "m", "v"), CONNECT)
 
 
+def test_a_wrong_token_is_refused_by_the_first_call_whichever_it_is(client: Client) -> None:
+    client.server.answer(DENIED)
+    client.server.environment = DENIED
+    with pytest.raises(AuthenticationError, match="wrong token"):
+        client.make(None, CONNECTING)
+
+
 @pytest.mark.parametrize("named", [None, "prod"])
 def test_the_environment_of_the_token_is_asked_for_once_and_sent(client: Client, named: str | None) -> None:
     client.server.environment = OURS
