@@ -80,9 +80,9 @@ class Retirements(Scope):
         Turn the syncs of versions off that are no longer used. What is stored of them stays, and metrics and
         baselines go on reading it.
 
-        The newest version is the latest one: that whose serving data reaches furthest, as far as it was
-        synced. A version that has no serving data yet is not retired by ``keep`` if it was registered after
-        one of those that are kept, and never by ``ended_for``.
+        Versions whose syncs are off already do not count. The newest version is the latest one: that whose
+        serving data reaches furthest, as far as it was synced. A version that has no serving data yet is not
+        retired by ``keep`` if it was registered after one of those that are kept, and never by ``ended_for``.
 
         A retired version is not looked at any more, so new serving data of it is not noticed. To take it up
         again, turn its syncs on, and sync its serving dataset before versions are next retired.
@@ -103,8 +103,9 @@ class Retirements(Scope):
             period = model.registration.get("aggregation_period") or "daily"
             seconds = ProfilePlan(period, ()).seconds
             versions = newest_first(_versions(session, model.key))
-            reasons = _reasons(versions, seconds, keep, ended_for)
-            retired = [version for version in versions if version.enabled and version.key in reasons]
+            going_on = [version for version in versions if version.enabled]
+            reasons = _reasons(going_on, seconds, keep, ended_for)
+            retired = [version for version in going_on if version.key in reasons]
             if retired and not dry_run:
                 keys = [version.key for version in retired]
                 datasets = update(DatasetRow).where(DatasetRow.version_key.in_(keys))
@@ -113,7 +114,7 @@ class Retirements(Scope):
             "model_id": model_id,
             "retired": [_retired(version, seconds, reasons[version.key]) for version in retired],
             "already_off": [version.name for version in versions if not version.enabled],
-            "kept": [version.name for version in versions if version.enabled and version.key not in reasons],
+            "kept": [version.name for version in going_on if version.key not in reasons],
         }
 
 

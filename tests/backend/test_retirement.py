@@ -93,6 +93,15 @@ class TestKeep:
         assert (retired(again), again["already_off"]) == ([], ["old", "oldest"]), "it can be repeated"
         assert retired(registry.retire_versions(MODEL, keep=1)) == ["new"]
 
+    def test_versions_that_are_off_do_not_count(self, registry: EmbeddedRegistry) -> None:
+        """After a rollback, the versions before it are the newest that go on."""
+        for name, days in (("v1", 4), ("v2", 3), ("v3", 2), ("v4", 1)):
+            add(registry, name, days_ago(days))
+        for name in ("v3", "v4"):
+            registry.set_sync_enabled(MODEL, name, False)
+        result = registry.retire_versions(MODEL, keep=1)
+        assert (retired(result), result["kept"], result["already_off"]) == (["v1"], ["v2"], ["v4", "v3"])
+
     def test_a_version_that_waits_for_its_first_predictions_stays(self, registry: EmbeddedRegistry) -> None:
         add(registry, "never used")
         add(registry, "v1", days_ago(9))
