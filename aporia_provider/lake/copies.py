@@ -9,16 +9,22 @@ that are no JSON. A copy has none of these.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from aporia_provider.lake.added import deletion_vector_files
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
 
 _LOG, _HINT = "_delta_log", "_last_checkpoint"
 _AT_ONCE = 8
+# Followed by what ends a number: in statistics that were cut off, the last digits may be missing.
+_ROWS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
 
 Folder = tempfile.TemporaryDirectory[str]
 
@@ -28,7 +34,8 @@ def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
     A folder with the log of a table as it is at present, but for its ``_last_checkpoint`` and for statistics
     that are no JSON.
 
-    Of a local table it has links to everything else, of one on S3 nothing but the log.
+    Of a local table it has links to everything else, of one on S3 the files of deletion vectors that the log
+    names, and no data.
 
     :param uri: The table.
     :param credentials: Credentials for S3.
@@ -48,6 +55,8 @@ def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
             _clean_commit(path)
         elif ".checkpoint" in path.name:
             _clean_checkpoint(path)
+    if uri.startswith("s3://"):
+        _download_deletion_vectors(uri, credentials, root)
     return made
 
 
@@ -73,7 +82,7 @@ def _clean_checkpoint(path: Path) -> None:
     if add is None or (place := add.type.get_field_index("stats")) < 0:
         return
     stats = add.field(place).to_pylist()
-    cleaned = [text if _is_object(text) else None for text in stats]
+    cleaned = [_cleaned(text) for text in stats]
     if cleaned != stats:
         parts = [add.field(index) for index in range(add.type.num_fields)]
         parts[place] = pa.array(cleaned, parts[place].type)
@@ -92,7 +101,15 @@ def _without_odd_statistics(line: bytes) -> bytes:
         return line
     if not isinstance(values, dict) or _is_object(values.get("stats")):
         return line
-    return json.dumps({kind: {**values, "stats": None} for kind in action}).encode()
+    return json.dumps({kind: {**values, "stats": _cleaned(values["stats"])} for kind in action}).encode()
+
+
+def _cleaned(stats: Any) -> str | None:
+    """Statistics that are no JSON reduced to the number of rows, which deletion vectors require."""
+    if _is_object(stats):
+        return str(stats) if stats is not None else None
+    rows = _ROWS.search(stats) if isinstance(stats, str) else None
+    return json.dumps({"numRecords": int(rows[1])}) if rows else None
 
 
 def _is_object(stats: Any) -> bool:
@@ -116,17 +133,36 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     bucket, key = split(uri)
     prefix = f"{key}/{_LOG}/".lstrip("/")
     client = credentials.client()
-    try:
+    with _refusals_told(f"s3://{bucket}/{prefix}", credentials):
         names = _names(client, bucket, prefix)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda name: _fetch(client, bucket, prefix + name, root / _LOG / name), names))
+
+
+def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path) -> None:
+    bucket, key = split(uri)
+    client = credentials.client()
+
+    def fetch(path: str) -> None:
+        # One that is missing may belong to a version that is no longer kept.
+        with suppress(client.exceptions.NoSuchKey):
+            _fetch(client, bucket, f"{key}/{path}".lstrip("/"), root / path)
+
+    with _refusals_told(uri, credentials), ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(fetch, deletion_vector_files(root)))
+
+
+@contextmanager
+def _refusals_told(uri: str, credentials: AwsCredentials) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
     except ClientError as error:
-        denied = refusal(error, bucket, prefix, "s3:GetObject", credentials)
+        denied = refusal(error, *split(uri), "s3:GetObject", credentials)
         raise denied or unanswered(uri, credentials, error) from None
     except BotoCoreError as error:
         raise unanswered(uri, credentials, error) from None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
+from aporia_provider.lake.added import partition_texts
 from aporia_provider.lake.commits import Commit, commits_since, reader
-from aporia_provider.lake.copies import copied_log
+from aporia_provider.lake.copies import Folder, copied_log
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
 from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
@@ -21,6 +23,8 @@ from aporia_provider.lake.statistics import FileStatistics
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+
+T = TypeVar("T")
 
 _MAPPING = "delta.columnMapping.mode"
 # What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
@@ -47,6 +51,7 @@ class DeltaLog:
         self.uri = uri.rstrip("/")
         self._credentials = credentials or AwsCredentials()
         self._odd_checkpoint: tuple[str, ...] = ()
+        self._copy: Folder | None = None
         with self._explained():
             self._table = self._open(version)
 
@@ -87,7 +92,18 @@ class DeltaLog:
         :param columns: Columns whose null counts and bounds are wanted; all that have statistics without.
         """
         with self._explained():
-            return FileStatistics.read(self._table, self.metadata, columns)
+            return self._reading(lambda table: FileStatistics.read(table, self.metadata, columns))
+
+    def partition_texts(self, paths: Sequence[str]) -> dict[str, set[str]]:
+        """
+        The values of the partition columns as the log writes them. Reads the whole log.
+
+        :param paths: Paths of the files whose values are wanted, as :attr:`FileStatistics.paths` has them.
+        """
+        with self._explained():
+            found = partition_texts(Path(self._copied().name), paths)
+        names = self.metadata.physical_names
+        return {names.get(name, name): values for name, values in found.items()}
 
     def commits(self, since: int) -> list[Commit]:
         """
@@ -132,9 +148,30 @@ class DeltaLog:
                     raise
                 if found[0] == _NO_CHECKPOINT:
                     self._odd_checkpoint = ("its _last_checkpoint names a checkpoint that is not there",)
+        return self._open_copy(version)
+
+    def _open_copy(self, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        return DeltaTable(self._copied().name, version=version)
+
+    def _copied(self) -> Folder:
         # The folder lasts as long as it is referred to.
-        self._copy = copied_log(self.uri, self._credentials)
-        return DeltaTable(self._copy.name, version=version)
+        if self._copy is None:
+            self._copy = copied_log(self.uri, self._credentials)
+        return self._copy
+
+    def _reading(self, read: Callable[[DeltaTable], T]) -> T:
+        """Read from the table, or from a copy if its log turns out to have what a copy is without."""
+        from deltalake.exceptions import DeltaError
+
+        try:
+            return read(self._table)
+        except DeltaError as error:
+            if self._copy is not None or not _AVOIDABLE.search(str(error)):
+                raise
+        self._table = self._open_copy(self.version)
+        return read(self._table)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

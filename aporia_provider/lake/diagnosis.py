@@ -27,6 +27,7 @@ _CONNECTION = re.compile(
     r"|\b(?:429|50[0234]) ",
     re.IGNORECASE,
 )
+_UNCOUNTED = re.compile(r"Missing numRecords for file with deletion vector: \S*?([^/\s]+)$", re.MULTILINE)
 _DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "401"}
@@ -71,6 +72,11 @@ def explain(
         return found
     if isinstance(error, PermissionError):
         return AuthenticationError(f"{uri} could not be read: the file system denies it")
+    if file := _UNCOUNTED.search(text):
+        return ValidationError(
+            f"{uri}: file {file[1]!r} has a deletion vector, and its statistics lack numRecords, which the "
+            "Delta protocol requires then. Write the file anew, such as with REORG TABLE … APPLY (PURGE)"
+        )
     gist = _gist(text)
     return ValidationError(
         f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(gist) or gist)}"

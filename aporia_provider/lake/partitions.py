@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 from aporia_provider.lake.metadata import TableMetadata
@@ -13,7 +13,10 @@ _OF_A_ZONE = re.compile(r".*(?:Z|[+-]\d\d:?\d\d|\.\d{6})|__HIVE_DEFAULT_PARTITIO
 
 
 def zoneless_times(
-    metadata: TableMetadata, columns: Collection[str], paths: Callable[[], Iterable[str]]
+    metadata: TableMetadata,
+    columns: Collection[str],
+    paths: Callable[[], Sequence[str]],
+    texts: Callable[[Sequence[str]], Mapping[str, Collection[str]]],
 ) -> Iterator[str]:
     """
     Describe partition columns of times whose values may be in another time zone than UTC.
@@ -25,15 +28,23 @@ def zoneless_times(
     :param columns: The columns whose values are read as they are.
     :param paths: Returns the paths of the table's files, as the log writes them. It is only called if there
         is such a column.
+    :param texts: Returns the values of the partition columns of these files, as the log writes them. It is
+        only called if their paths do not have them.
     """
     types = dict(metadata.columns)
     names = [name for name in metadata.partition_columns if types.get(name) == "timestamp"]
     names = [name for name in names if name in columns]
     if not names:
         return
-    segments = {part for path in paths() for part in unquote(unquote(path)).split("/")[:-1]}
+    listed = paths()
+    folders = {path.rpartition("/")[0] for path in listed}
+    parts = [unquote(unquote(folder)).split("/") for folder in folders]
     for name in names:
-        values = (part.removeprefix(f"{name}=") for part in segments if part.startswith(f"{name}="))
+        values = {
+            part.removeprefix(f"{name}=") for each in parts for part in each if part.startswith(f"{name}=")
+        }
+        if not all(any(part.startswith(f"{name}=") for part in each) for each in parts):
+            values = set(texts(listed).get(name, ()))
         if local := sorted(value for value in values if not _OF_A_ZONE.fullmatch(value)):
             yield (
                 f"partition column {name!r} has times without a zone, such as {local[0]!r}, which are read "

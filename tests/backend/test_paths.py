@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,24 @@ class TestOnS3:
             servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
         )
         return house
+
+    def test_deletion_vectors_in_files_beside_statistics_that_are_no_json(self, on_s3: House, s3: S3) -> None:
+        rows = spread(1, 3, 4)
+        on_s3.write("serving", rows)
+        vector, path, body = logs.deletion_vector_in_a_file([0, 5, 11])
+        prefix = on_s3.path("serving").removeprefix(f"s3://{s3.bucket}/")
+        log = f"{prefix}/_delta_log/{0:020}.json"
+        client = s3.client()
+        actions = client.get_object(Bucket=s3.bucket, Key=log)["Body"].read().decode().splitlines()
+        changed = [json.loads(action) for action in actions if '"protocol"' not in action]
+        for action in changed:
+            if "add" in action:
+                action["add"] |= {"deletionVector": vector, "stats": '{"numRecords":12,"nullCount":NaN}'}
+        lines = map(json.dumps, [logs.protocol("deletionVectors"), *changed])
+        client.put_object(Bucket=s3.bucket, Key=log, Body="\n".join(lines).encode())
+        client.put_object(Bucket=s3.bucket, Key=f"{prefix}/{path}", Body=body)
+        on_s3.connect("serving")
+        assert_reads(on_s3, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
 
     def test_the_root_of_a_bucket(self, on_s3: House) -> None:
         place = str(on_s3.place)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.backend.agreement import Action, assert_reads, assert_refuses, problems, rewrite
+from tests.backend.agreement import Action, assert_reads, assert_refuses, changed, problems, rewrite
 from tests.backend.syncing import NOWHERE, House, served, spread, times
 from tests.lake import logs
 
@@ -71,6 +71,25 @@ def test_deletion_vectors(house: House, table: Path) -> None:
         ],
     )
     assert_reads(house, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
+
+
+@pytest.mark.parametrize(
+    "stats", ['{"numRecords":12,"minValues":{"score":NaN}}', '{"numRecords":12,"minValues":{"sco']
+)
+def test_deletion_vectors_beside_statistics_that_are_no_json(house: House, table: Path, stats: str) -> None:
+    rows = spread(1, 3, 4)
+    house.write("serving", rows)
+    rewrite(table, with_features("deletionVectors"))
+    rewrite(table, changed("add", stats=stats, deletionVector=logs.deletion_vector([0, 5, 11])))
+    assert_reads(house, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
+
+
+@pytest.mark.parametrize("stats", ["", "null", '{"numRecords":12'])
+def test_deletion_vectors_without_a_number_of_rows(house: House, table: Path, stats: str) -> None:
+    house.write("serving", spread(1, 3, 4))
+    rewrite(table, with_features("deletionVectors"))
+    rewrite(table, changed("add", stats=stats, deletionVector=logs.deletion_vector([0])))
+    assert_refuses(house, "has a deletion vector, and its statistics lack numRecords", "REORG TABLE")
 
 
 @pytest.mark.parametrize("mode", ["name", "id"])

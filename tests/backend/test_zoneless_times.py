@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from aporia_provider.backend.inspection import preflight
 from aporia_provider.lake.metadata import TableMetadata
@@ -29,8 +32,32 @@ from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, House, served
 def test_what_is_told(path: str, told: bool) -> None:
     columns = (("at", "timestamp"), ("x", "string"))
     metadata = TableMetadata("file:///t", "id", 0, columns, ("at", "x"), {"at": "at", "x": "x"}, ())
-    assert bool(list(zoneless_times(metadata, ["at", "x"], lambda: [path]))) is told
-    assert not list(zoneless_times(metadata, ["x"], lambda: [path]))
+
+    def texts(paths: Sequence[str]) -> Any:
+        assert paths == ["at=2024-01-01 05:00:00"] or paths[0].startswith("x=2024"), "the paths do not tell"
+        return {}
+
+    assert bool(list(zoneless_times(metadata, ["at", "x"], lambda: [path], texts))) is told
+    assert not list(zoneless_times(metadata, ["x"], lambda: [path], texts))
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_of_files_whose_paths_do_not_have_them(house: House, checkpoint: bool) -> None:
+    house.write("serving", served(1.5), partition_by=["at"])
+    house.connect("serving")
+    table = Path(house.path("serving"))
+    (data,) = table.glob("at=*/*.parquet")
+    (table / "Xy").mkdir()
+    data.rename(table / "Xy" / "part.parquet")
+    rewrite(table, changed("add", path="Xy/part.parquet", partitionValues={"at": "2024-01-01 12:00:00"}))
+    if checkpoint:
+        DeltaTable(table).create_checkpoint()
+        (table / "_delta_log" / f"{0:020}.json").unlink()
+    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
+    (warning,) = preflight(dataset, SCHEMA, engine=house.engine).warnings
+    assert "such as '2024-01-01 12:00:00'" in warning
+    house.sync()
+    assert house.status()["notes"] == [warning]
 
 
 def test_by_preflight_and_by_the_sync(house: House, caplog: pytest.LogCaptureFixture) -> None:

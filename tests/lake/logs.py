@@ -6,7 +6,8 @@ import base64
 import json
 import struct
 import uuid
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +66,34 @@ def add(path: str, stats: Mapping[str, Any] | None = None, **more: Any) -> dict[
     return {"add": action}
 
 
-def deletion_vector(rows: Iterable[int]) -> dict[str, Any]:
+def deletion_vector(rows: Collection[int]) -> dict[str, Any]:
     """An inline deletion vector (the Delta protocol's "Deletion Vector Format", one 32-bit bitmap)."""
-    positions = sorted(rows)
-    bitmap = struct.pack("<IIHHI", 12346, 1, 0, len(positions) - 1, 16)
-    bitmap += struct.pack(f"<{len(positions)}H", *positions)
-    blob = struct.pack("<iqi", 1681511377, 1, 0) + bitmap
+    blob = _bitmaps(rows)
     padded = blob + b"\0" * (-len(blob) % 4)
     text = base64.b85encode(padded).translate(bytes.maketrans(_B85, _Z85)).decode()
     return {
         "storageType": "i",
         "pathOrInlineDv": text,
         "sizeInBytes": len(blob),
-        "cardinality": len(positions),
+        "cardinality": len(list(rows)),
     }
+
+
+def deletion_vector_in_a_file(rows: Collection[int]) -> tuple[dict[str, Any], str, bytes]:
+    """The same in a file: what the log says, path of the file below the table, and its bytes."""
+    blob = _bitmaps(rows)
+    body = b"\x01" + struct.pack(">i", len(blob)) + blob + struct.pack(">I", zlib.crc32(blob))
+    # The protocol gives this text and its path as an example.
+    told = {"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 1}
+    path = "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"
+    return {**told, "sizeInBytes": len(blob), "cardinality": len(list(rows))}, path, body
+
+
+def _bitmaps(rows: Iterable[int]) -> bytes:
+    positions = sorted(rows)
+    bitmap = struct.pack("<IIHHI", 12346, 1, 0, len(positions) - 1, 16)
+    bitmap += struct.pack(f"<{len(positions)}H", *positions)
+    return struct.pack("<iqi", 1681511377, 1, 0) + bitmap
 
 
 def commit(

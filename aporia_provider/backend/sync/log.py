@@ -135,7 +135,9 @@ class DatasetLog:
         if delta is None:
             return ()
         columns = set(self._origins.values())
-        return tuple(zoneless_times(delta.metadata, columns, lambda: delta.files([]).paths))
+        return tuple(
+            zoneless_times(delta.metadata, columns, lambda: delta.files([]).paths, delta.partition_texts)
+        )
 
     @cached_property
     def _columns(self) -> list[str]:
