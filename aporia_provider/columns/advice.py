@@ -67,8 +67,14 @@ def _members(name: str, type_: Any) -> str | None:
         member = f"{name}.`{item['name'].replace('`', '``')}`"
         if _can_be_number(item["type"]):
             value = member if is_numeric(item["type"]) else f"cast({member} AS double)"
-            members.append(f"'{item['name']}', {value}")
+            members.append(f"{_literal(item['name'])}, {value}")
     return f"named_struct({', '.join(members)})" if members else None
+
+
+def _literal(text: str) -> str:
+    # Two quotes in a row end one literal of Spark SQL and begin the next.
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _can_be_number(type_: Any) -> bool:

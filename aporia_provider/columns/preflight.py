@@ -242,7 +242,7 @@ def _text(name: str) -> str:
 
 
 def _derived(template: str, name: str) -> str:
-    return f"{template.format(_quoted(name))!r} in select_expr".replace("\\'", "'")
+    return f"{template.format(_quoted(name))!r} in select_expr"
 
 
 def _quoted(name: str) -> str:

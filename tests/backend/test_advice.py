@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,12 +30,13 @@ VALUES = {
     "names": "map('a', '1')",
     "codes": "map(1, 2)",
     "mixed": "named_struct('a', 1, 'b', '3', 'c d', '2', 'e', array(1))",
+    "quoted": r"""named_struct('it\'s', '1', 'a\\b', 2, '"', 3)""",
     "words": "named_struct('a', array(1))",
     "numbers": "named_struct('a', 1, 'b', 2.5D)",
     "odd name": "'0'",
 }
 FIELDS = ["numeric", "boolean", "categorical", "string", "text", "datetime", "vector", "array", "dict"]
-ADVISED = re.compile(r"write ['\"](.*?)['\"] in select_expr")
+ADVISED = re.compile(r"write ('.*?'|\".*?\") in select_expr")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_advice_can_be_followed(row: Any, field_type: str) -> None:
     advised = {
         match[1] for line in told if (match := re.match(r"feature '(.*?)'", line)) and ADVISED.search(line)
     }
-    expressions = [found[1] for line in told if (found := ADVISED.search(line))]
+    expressions = [literal_eval(found[1]) for line in told if (found := ADVISED.search(line))]
     assert check_select_expr(expressions) == []
     made = row.selectExpr(*expressions)
     declared = schema.fields("features")

@@ -318,6 +318,17 @@ class TestBinaryClasses:
         assert answer["shown"] == pytest.approx(expected, **EXACT)
         assert 'such as labels=["1", "2"]' in answer["reason"]
 
+    def test_words_that_python_reads_as_odd_numbers_are_classes(self, house: House) -> None:
+        words = np.where(np.arange(ROWS) % 3, "sNaN", "-Infinity")
+        house.register(schema("binary", {"outcome": "categorical"}))
+        for role in ("training", "serving"):
+            house.write(role, served(outcome=words).append_column("true", pa.array(words)))
+            house.connect(role, labels={"outcome": "true"})
+            house.sync(role)
+        house.check()
+        assert value(house, "value_count", column="labels.outcome", value="sNaN") == ROWS * 2 // 3
+        assert ask(house, "precision")["status"] == "insufficient_data"
+
     def test_scores_of_rare_events(self, house: House) -> None:
         """Bins of one width had all of these scores in five bins."""
         random = np.random.default_rng(10)

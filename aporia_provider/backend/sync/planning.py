@@ -189,8 +189,8 @@ def _with_baseline(outcome: OutcomePlan, grids: Mapping[str, Grid]) -> OutcomePl
 def _pair_of_numbers(values: Sequence[str]) -> tuple[str, str] | None:
     """Two numbers in their order, unless they are 0 and 1."""
     try:
-        numbers = {Decimal(value): value for value in values}
-        lesser, greater = sorted(number for number in numbers if number.is_finite())
+        numbers = {number: value for value in values if (number := Decimal(value)).is_finite()}
+        lesser, greater = sorted(numbers)
     except (ArithmeticError, ValueError):
         return None
     return None if lesser == 0 and greater == 1 else (numbers[lesser], numbers[greater])
