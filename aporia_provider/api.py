@@ -55,7 +55,7 @@ class AporiaApi(Protocol):
 
     Registering is idempotent: the same again answers ``unchanged``, something different under the same name
     raises :class:`~aporia_provider.errors.ConflictError`. ``if_exists`` chooses: ``match`` is this rule,
-    ``skip`` keeps what is there without comparing, ``fail`` refuses even the same.
+    ``skip`` keeps what is there, whether or not it is the same, ``fail`` refuses even the same.
 
     Every call raises :class:`~aporia_provider.errors.AporiaError`: ``NotFoundError`` for an unknown model,
     version or monitor, ``ValidationError`` for wrong input, ``AuthenticationError`` and ``TransientError``

@@ -47,4 +47,6 @@ class DeltaTableLink(BaseOperatorLink):
         if not uri.startswith("s3://"):
             return ""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        return f"https://s3.console.aws.amazon.com/s3/buckets/{bucket}?prefix={quote(prefix)}/"
+        prefix = prefix.strip("/")
+        folder = f"?prefix={quote(prefix)}/" if prefix else ""
+        return f"https://s3.console.aws.amazon.com/s3/buckets/{bucket}{folder}"

@@ -84,7 +84,7 @@ def retrain_and_register():
         training, serving = scored(known), scored(current)
         actuals = serving[["id", "label"]].assign(known_at=serving.predicted_at + pd.Timedelta(days=30))
         tables = {"training": training, "serving": serving.drop(columns="label"), "actuals": actuals}
-        storage_options = DeltaLakeHook().get_credentials().delta_options()
+        storage_options = DeltaLakeHook().delta_options()
         for name, rows in tables.items():
             path = f"{LAKE}/{version}/{name}"
             write_deltalake(path, rows, mode="overwrite", storage_options=storage_options)

@@ -1,4 +1,4 @@
-"""The registry with a database of its own, for callers that wait and for callers that await."""
+"""The registry with a database of its own, synchronous and asynchronous."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls of the protocol over HTTP, for callers that wait and for callers that await."""
+"""Synchronous and asynchronous HTTP clients of the protocol."""
 
 from aporia_provider.client.http import AporiaClient, AsyncAporiaClient
 from aporia_provider.client.retries import Retries

@@ -1,4 +1,4 @@
-"""The calls over HTTP, to any server that speaks the protocol: one client that waits, one to await."""
+"""Synchronous and asynchronous HTTP clients of the protocol."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ def _whole(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """
     All the batches, or an error.
 
-    A panic of the engine comes as an exception that is no ``Exception``. If it went on its way, the engine
-    would take it for the end of the rows.
+    A panic of the engine comes as an exception that is no ``Exception``. If it propagated, the engine would
+    treat it as the end of the rows.
     """
     rest = iter(batches)
     while True:

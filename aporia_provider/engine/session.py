@@ -67,7 +67,7 @@ def is_sail(spark: SparkSession) -> bool:
     """
     Whether the engine of a session is Sail, which the embedded engine is.
 
-    It answers with the version of Spark that it stands for, but calls itself by its own.
+    ``spark.version`` is the version of Spark that Sail emulates, and ``version()`` returns that of Sail.
     """
     return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)
 

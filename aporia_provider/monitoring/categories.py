@@ -95,10 +95,9 @@ def frequent_ones(baseline: CategoryHistogram) -> list[str]:
     """
     The listed categories that have a bin of their own beside bins by hash.
 
-    Where the list holds all values of the sample that it was made from, these are all. Where it holds the
-    most frequent of more, those which are in it by chance are more frequent in the baseline than they really
-    are, so that a test would find drift where there is none. These are the ones which have at least 1 % of
-    the baseline's values, and 50 of them: there, chance decides about few or none.
+    If the list holds only the most frequent values of a larger set, rare values in it are overestimated, and
+    a test would find drift where there is none. Only values with at least 1 % of the baseline's rows, and at
+    least 50 of them, are therefore compared one by one.
     """
     if len(baseline.counts) < MOST_LISTED or not baseline.unlisted:
         return sorted(baseline.counts)

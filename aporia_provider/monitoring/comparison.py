@@ -129,7 +129,7 @@ def _by_vocabulary(measure: Measure, words: Vocabulary) -> Distance | None:
 
 
 def _clear(found: Distance | NotEnough) -> float:
-    """What a distance certainly has above its noise."""
+    """The distance minus its noise and its bound."""
     return -1.0 if isinstance(found, NotEnough) else found.value - found.noise - found.bound
 
 

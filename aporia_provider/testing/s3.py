@@ -65,7 +65,7 @@ class LocalS3:
         with closing(HTTPConnection(self.endpoint.removeprefix("http://"))) as connection:
             connection.request("POST", "/moto-api/reset")
             if connection.getresponse().status != HTTPStatus.OK:
-                raise RuntimeError(f"The S3 of tests at {self.endpoint} does not forget")
+                raise RuntimeError(f"The S3 server of the tests at {self.endpoint} could not be reset")
 
 
 @contextmanager

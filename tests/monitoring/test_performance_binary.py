@@ -207,7 +207,8 @@ def test_a_default_between_edges_is_answered_with_a_bound():
     state = made([0.2, 0.45, 0.7], [False, True, True], edges=(0.0, 0.4, 1.0))
     found = compute("tp_count", state)
     assert (found.shown, found.bound) == (2, 2)
-    assert "answered at 0.4, the bin edge nearest to the threshold 0.5: 2 rows are in its bin" in found.reason
+    assert "answered at 0.4, the bin edge nearest to the threshold 0.5: the bin" in found.reason
+    assert "around it has 2 labelled rows" in found.reason
     assert compute("tp_count", made([0.0, 1.0], [True, True], edges=(0.0, 0.4, 1.0))).bound == 0
 
 
@@ -246,7 +247,7 @@ def test_the_bound_of_a_threshold_is_the_rows_of_its_bin():
     state = made([0.1231, 0.1238, 0.1239, 0.5], [True, True, False, True])
     found = compute("tp_count", state, {"threshold": 0.1232})
     assert (found.shown, found.bound) == (3, 2)
-    assert "3 rows are in its bin" in found.reason
+    assert "has 3 labelled rows" in found.reason
     assert compute("fp_count", state, {"threshold": 0.1237}).shown == 0
     assert compute("fp_count", state, {"threshold": 0.1237}).bound == 1
     # An empty bin leaves nothing to doubt.

@@ -102,7 +102,7 @@ class DueVersion:
             self._decide_on_performance(self._performance, self._performance.decision(ends, latest))
 
     def _decide_on_performance(self, part: _Part, decision: Decision) -> None:
-        """Let the sync of one dataset bring the performance up to date, unless one that is due does."""
+        """Mark one dataset as due if only the performance is out of date, unless a due one updates it."""
         if not decision.due:
             if part.known is not None:
                 self.unchanged.add(part.known.key)

@@ -122,7 +122,7 @@ class Frames:
         return self._log.columns_behind([self._dataset.id_column, *columns])
 
     def _values(self, spark: SparkSession, wanted: Wanted | None, version: int | None = None) -> DataFrame:
-        """All rows, read in such a way that those which are wanted have the values of the files."""
+        """All rows; those which are wanted are guaranteed to hold the values stored in the files."""
         if wanted is None or self._values_only:
             return self.all(spark, version)
         values_only = self._bounds_mislead(spark, wanted)

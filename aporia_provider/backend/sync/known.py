@@ -81,7 +81,7 @@ class KnownVersion:
         return Subject(schema, self.period, self.datasets, self.baseline or Baseline())
 
     def of(self, role: str) -> list[KnownPart]:
-        """The parts of a dataset that a sync was tried of."""
+        """The parts of a dataset for which a sync was started."""
         return [part for (owner, _), part in self.parts.items() if owner == role]
 
 

@@ -48,7 +48,7 @@ class Subject:
 
     @property
     def readable(self) -> frozenset[str]:
-        """Roles of the datasets that an engine can read; the others are no more than registered."""
+        """Roles of the datasets that an engine can read; the others are registered but never read."""
         listed = self.datasets.items()
         return frozenset(role for role, dataset in listed if why_unread(dataset.data_source) is None)
 

@@ -1,4 +1,4 @@
-"""Lists, maps and structs as the values inside of them."""
+"""Flattens lists, maps and structs."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
         return None
     return (
         f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
-        f"{moved} rows are in its bin"
+        f"the bin between the edges around it has {moved} labelled rows"
     )
 
 

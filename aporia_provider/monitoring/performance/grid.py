@@ -73,7 +73,7 @@ class Grid:
         with np.errstate(over="ignore"):
             steps = np.floor((scores - low) * ((len(self.edges) - 1) / (high - low)))
         guess: NDArray[np.int64] = (np.clip(steps, -1, self.count - 2) + 1).astype(np.int64)
-        # Rounding can miss by one; the edges have the last word.
+        # Rounding may give the neighbouring bin; comparing with the edges corrects it.
         guess -= scores < lower[guess]
         return np.asarray(guess + (scores >= lower[guess + 1]), dtype=np.int64)
 

@@ -174,8 +174,8 @@ def create_model_version(
     :param model_id: The model.
     :param model_version: Name of the version.
     :param multiclass_labels: Another name of ``labels``.
-    :param if_exists: Not in the platform's SDK. ``skip`` keeps what is there without comparing, ``fail``
-        refuses also the same.
+    :param if_exists: Not in the platform's SDK. ``skip`` keeps what is there, whether or not it is the same;
+        ``fail`` refuses also the same.
     :return: The version, to connect data to. Further parameters as of
         :class:`~aporia_provider.schema.VersionSchema`.
     :raises aporia_provider.errors.ConflictError: naming what differs.
