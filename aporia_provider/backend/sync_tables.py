@@ -76,12 +76,16 @@ class GridRow(Base):
 
 
 class LeaseRow(Base):
-    """Who syncs the datasets of a version, until when at most."""
+    """
+    Who syncs the datasets of a version, until when at most; ``process`` is as of
+    :func:`~aporia_provider.backend.sync.processes.this_process`.
+    """
 
     __tablename__ = "aporia_lease"
     __table_args__ = (UniqueConstraint("version_key"),)
 
     version_key: Mapped[int] = mapped_column(ForeignKey(VersionRow.key, ondelete="CASCADE"))
     holder: Mapped[str] = mapped_column(String(36))
+    process: Mapped[str | None] = mapped_column(String(200))
     what: Mapped[str]
     expires_at: Mapped[datetime]

@@ -144,3 +144,6 @@ class TokenRow(Base):
     environment: Mapped[str] = mapped_column(String(MAX_NAME))
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    read_only: Mapped[bool] = mapped_column(default=False)

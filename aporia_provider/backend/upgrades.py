@@ -15,7 +15,7 @@ from aporia_provider.backend.urls import folder, is_file, shown
 from aporia_provider.errors import AporiaError
 
 # Known here so that opening a database at the right schema need not import Alembic. Oldest first.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 _ADVISORY_LOCK = 0x61706F726961
 
@@ -34,8 +34,9 @@ def ensure_current(engine: Engine) -> None:
         return
     url = shown(engine.url)
     raise AporiaError(
-        f"The database {url} is not at the schema of this version. Run once, with its password: "
-        f"aporia-provider migrate --database-url '{url}'"
+        f"The database {url} is not at the schema of this version. Run aporia-provider migrate once, with "
+        "the URL in Airflow's configuration ([aporia] database_url, or AIRFLOW__APORIA__DATABASE_URL): other "
+        "users of the machine see the arguments of a command"
     )
 
 

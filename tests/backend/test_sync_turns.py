@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.sync.leases import Lease
+from aporia_provider.backend.sync.processes import this_process
 from aporia_provider.backend.sync_tables import LeaseRow
 from aporia_provider.backend.tables import VersionRow
 from aporia_provider.errors import TransientError
@@ -52,8 +53,9 @@ def stolen(house: House) -> Iterator[None]:
     def robbed(lease: Lease, what: str, patience: float) -> Iterator[None]:
         with held(lease, what, patience):
             with house.registry.database.writing() as session:
-                later = datetime.now(UTC) + timedelta(hours=1)
-                session.execute(update(LeaseRow).values(holder="a thief", what="theft", expires_at=later))
+                later = datetime.now(UTC) + timedelta(seconds=30)
+                values = {"holder": "a thief", "process": None, "what": "theft", "expires_at": later}
+                session.execute(update(LeaseRow).values(**values))
             yield
 
     with pytest.MonkeyPatch.context() as patch:
@@ -98,12 +100,55 @@ class TestTurns:
         ):
             pytest.fail("two hold the lease")
 
-    def test_a_dead_holder_gives_way_when_its_time_is_up(self, shared: House) -> None:
+    def test_a_holder_that_was_killed_gives_way_at_once(self, shared: House) -> None:
+        url = shared.registry.database.url.render_as_string(hide_password=False)
+        with syncing(url, shared.engine) as victim:
+            victim.go()
+            poll(lambda: holder(shared.registry.database) is not None)
+            victim.kill()
+            assert shared.sync(patience=0)["rows"] == 60, "before anybody has waited for the process"
+        assert holder(shared.registry.database) is None
+
+    @pytest.mark.parametrize(
+        "process",
+        [
+            "another-boot/pid:[1] {} 1",
+            "{place} {mine} {started}",
+        ],
+    )
+    def test_a_holder_that_may_be_alive_does_not(self, shared: House, process: str) -> None:
+        place, mine, started = str(this_process()).rsplit(" ", 2)
+        with lease_of(shared, 60).held("a sync", 0):
+            with shared.registry.database.writing() as session:
+                text = process.format(2**22 + 1, place=place, mine=mine, started=started)
+                session.execute(update(LeaseRow).values(process=text))
+            with pytest.raises(TransientError, match="Another sync of this version"):
+                shared.sync(patience=0)
+
+    @pytest.mark.parametrize("process", ["{place} {mine} 1", "{place} 4194305 {started}"])
+    def test_an_id_that_another_process_has_got_is_no_sign_of_life(self, shared: House, process: str) -> None:
+        place, mine, started = str(this_process()).rsplit(" ", 2)
+        with lease_of(shared, 60).held("a sync", 0):
+            with shared.registry.database.writing() as session:
+                text = process.format(place=place, mine=mine, started=started)
+                session.execute(update(LeaseRow).values(process=text))
+            assert shared.sync(patience=0)["rows"] == 60
+
+    def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: House) -> None:
+        with lease_of(shared, 60).held("a sync of next year", 0):
+            with shared.registry.database.writing() as session:
+                later = datetime.now(UTC) + timedelta(days=365)
+                session.execute(update(LeaseRow).values(expires_at=later))
+            assert shared.sync(patience=0)["rows"] == 60
+
+    def test_a_dead_holder_of_another_machine_gives_way_when_its_time_is_up(self, shared: House) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
         with syncing(url, shared.engine, lease_seconds=8) as victim:
             victim.go()
             poll(lambda: holder(shared.registry.database) is not None)
             victim.kill()
+        with shared.registry.database.writing() as session:
+            session.execute(update(LeaseRow).values(process="another-boot/pid:[1] 7 1"))
         with pytest.raises(TransientError, match="Another sync of this version"):
             shared.sync(patience=0)
         assert shared.sync(patience=60)["rows"] == 60

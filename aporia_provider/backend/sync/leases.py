@@ -1,4 +1,9 @@
-"""One sync at a time: a lease that its holder keeps renewing, and that expires if the holder dies."""
+"""
+One sync at a time: a lease that its holder keeps renewing.
+
+It ends if its holder does not renew it, at once if the holder's process is known to have ended. One whose end
+lies further ahead than a lease can last was taken while the clock was wrong, and counts as ended.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.rows import insert_or_find
+from aporia_provider.backend.sync.processes import has_ended, this_process
 from aporia_provider.backend.sync_tables import LeaseRow
 from aporia_provider.backend.tables import UtcDateTime
 from aporia_provider.errors import AporiaError, TransientError
@@ -36,6 +42,7 @@ class Lease:
         self._version_key = version_key
         self._seconds = seconds
         self._holder = str(uuid4())
+        self._process = this_process()
 
     @contextmanager
     def held(self, what: str, patience: float) -> Iterator[None]:
@@ -82,17 +89,27 @@ class Lease:
     def _try(self, what: str) -> str | None:
         """Take the lease, or say who has it."""
         with self._database.writing() as session:
-            values = {"holder": self._holder, "what": what, "expires_at": self._end(session)}
+            values = {
+                "holder": self._holder,
+                "process": self._process,
+                "what": what,
+                "expires_at": self._end(session),
+            }
             row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values)
             if is_new:
                 return None
             # Read afresh: another one may have taken it before this one could lock it.
             locked = select(LeaseRow).filter_by(key=row.key).with_for_update()
             current = session.scalar(locked.execution_options(populate_existing=True))
-            if current is None or current.expires_at > _now(session):
+            if current is None or not self._has_ended(current, _now(session)):
                 return row.what
-            current.holder, current.what, current.expires_at = self._holder, what, self._end(session)
+            for name, value in values.items():
+                setattr(current, name, value)
             return None
+
+    def _has_ended(self, row: LeaseRow, now: datetime) -> bool:
+        longest = timedelta(seconds=max(LEASE_SECONDS, self._seconds))
+        return not now < row.expires_at <= now + longest or has_ended(row.process)
 
     def _beat(self, done: threading.Event) -> None:
         while not done.wait(self._seconds / 4):
