@@ -3,13 +3,14 @@ VENV := .venv
 SDK := .venv-sdk
 SPARK := .venv-spark
 PEERS := .venv-peers
+AUDIT := .venv-audit
 LIBRARIES := nannyml whylogs evidently
 BIN := $(VENV)/bin
 HISTORIES ?= 300
 CRASHES ?= 50
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo test test-long test-spark lint setup bench clean
+.PHONY: demo test test-long test-spark lint audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -29,6 +30,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Fails if a pinned package has a known vulnerability, and also if the advisories cannot be reached.
+audit: $(AUDIT)/.done
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 # Fails in the end if something that is wanted was not reached. DATA: a folder with the census and the
 # California data, to compare distances with NannyML's.
@@ -61,5 +66,10 @@ $(PEERS)/%/.done: benchmarks/peer_runs/constraints-%.txt benchmarks/peer_runs/ma
 	PYTHON=$(PYTHON) sh benchmarks/peer_runs/make_peer_venv.sh $* $(PEERS)/$*
 	@touch $@
 
+$(AUDIT)/.done:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python $(PIP) pip-audit
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(SDK) $(SPARK) $(PEERS) .demo
+	rm -rf $(VENV) $(AUDIT) $(SDK) $(SPARK) $(PEERS) .demo
