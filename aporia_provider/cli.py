@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli_arguments import period, port
 from aporia_provider.cli_metrics import add_metrics
 from aporia_provider.cli_retire import add_retire
 from aporia_provider.errors import AporiaError
@@ -64,9 +65,11 @@ def _parser() -> ArgumentParser:
 def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="answer the protocol over HTTP")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=_port, default=8686, help="0 chooses a free one (default: %(default)s)")
+    serve.add_argument("--port", type=port, default=8686, help="0 chooses a free one (default: %(default)s)")
     serve.add_argument(
-        "--token-file", type=Path, help="lines of an environment and its token, readable by you only"
+        "--token-file",
+        type=Path,
+        help="lines of an environment, its token and, if it may only read, read-only; readable by you only",
     )
     serve.add_argument(
         "--allow-local-folder",
@@ -78,23 +81,24 @@ def _add_serve(commands: Commands) -> None:
     serve.set_defaults(run=_serve)
 
 
-def _port(text: str) -> int:
-    # The system would take 99999 as well, and listen on what is left of it in 16 bits.
-    if not text.isdecimal() or int(text) > 65535:
-        raise ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
-    return int(text)
-
-
 def _add_token(commands: Commands) -> None:
     token = commands.add_parser("token", help="make, list and revoke API tokens")
     actions = token.add_subparsers(required=True, metavar="ACTION")
-    texts = {"create": "print a new token", "list": "list tokens", "revoke": "make a token worthless"}
+    listed = "list tokens: environment, name, when made, until when valid, when last used, rights"
+    texts = {"create": "print a new token", "list": listed, "revoke": "make a token worthless"}
     runs = {"create": _create_token, "list": _list_tokens, "revoke": _revoke_token}
     for action, text in texts.items():
         parser = actions.add_parser(action, help=text)
         parser.add_argument("--environment", required=action != "list")
         if action != "list":
             parser.add_argument("--name", required=True)
+        if action == "create":
+            parser.add_argument(
+                "--expires-in", type=period, metavar="PERIOD", help="such as 90d; default: never"
+            )
+            parser.add_argument(
+                "--read-only", action="store_true", help="for metrics and the status of syncs"
+            )
         _add_database_url(parser)
         parser.set_defaults(run=runs[action])
 
@@ -145,7 +149,13 @@ def _create_token(options: Namespace) -> None:
     from aporia_provider.backend.tokens import create_token
 
     with _database(options) as database:
-        token = create_token(database, options.environment, options.name)
+        token = create_token(
+            database,
+            options.environment,
+            options.name,
+            expires_in=options.expires_in,
+            read_only=options.read_only,
+        )
     print("Keep this token: it is stored as a digest only and cannot be shown again.", file=sys.stderr)
     print(token, file=options.answers)
 
@@ -155,8 +165,10 @@ def _list_tokens(options: Namespace) -> None:
 
     with _database(options) as database:
         for token in list_tokens(database, options.environment):
-            created = token["created_at"].isoformat(timespec="seconds")
-            print(token["environment"], token["name"], created, sep="\t", file=options.answers)
+            times = (token["created_at"], token["expires_at"], token["last_used_at"])
+            shown = ("-" if time is None else time.isoformat(timespec="seconds") for time in times)
+            rights = "read-only" if token["read_only"] else "all"
+            print(token["environment"], token["name"], *shown, rights, sep="\t", file=options.answers)
 
 
 def _revoke_token(options: Namespace) -> None:

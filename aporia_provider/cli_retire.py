@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import timedelta
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
+
+from aporia_provider.cli_arguments import period
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
-
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def add_retire(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
@@ -26,7 +24,7 @@ def add_retire(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser.add_argument("--keep", type=int, metavar="N", help="how many of the newest versions go on")
     parser.add_argument(
         "--ended-for",
-        type=_period,
+        type=period,
         metavar="PERIOD",
         help="how long ago the serving data of a version must have ended, such as 12h, 90d or 8w; with "
         "--keep as well, both have to be true",
@@ -36,13 +34,6 @@ def add_retire(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser.set_defaults(run=_run)
     return parser
-
-
-def _period(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,6})([hdw])", text)
-    if match is None:
-        raise ArgumentTypeError(f"{text!r} is no period: write a number and h, d or w, such as 90d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _run(options: Namespace) -> None:

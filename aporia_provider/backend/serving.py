@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import uvicorn
 
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.server import create_app
-from aporia_provider.backend.tokens import list_tokens, read_token_file
+from aporia_provider.backend.token_files import TokenFile
+from aporia_provider.backend.tokens import list_tokens
 from aporia_provider.errors import AporiaError
 
 _LOGGING: dict[str, Any] = {
@@ -51,9 +52,9 @@ def serve(
     :param port: 0 lets the system choose; the line that says the server is ready tells which.
     :raises aporia_provider.errors.AporiaError: if the port cannot be had or the token file is not valid.
     """
-    tokens = read_token_file(token_file) if token_file else {}
+    tokens = TokenFile(token_file) if token_file else None
     _warn_without_tokens(database, tokens)
-    app = create_app(database, file_tokens=tokens, allowed_local_folders=allowed_local_folders)
+    app = create_app(database, token_file=tokens, allowed_local_folders=allowed_local_folders)
     # Access lines are the gate's: uvicorn's would show queries, where somebody may have put a token.
     config = uvicorn.Config(app, log_config=_LOGGING, access_log=False, server_header=False)
     listener = _listen(host, port)
@@ -63,8 +64,8 @@ def serve(
     _Server(config).run(sockets=[listener])
 
 
-def _warn_without_tokens(database: Database, from_file: Mapping[str, str]) -> None:
-    if not from_file and not list_tokens(database):
+def _warn_without_tokens(database: Database, file: TokenFile | None) -> None:
+    if not (file and file.grants()) and not list_tokens(database):
         _tell(
             "aporia-provider: there is no token yet, so nobody can call. Make one: "
             "aporia-provider token create --environment ENVIRONMENT --name NAME"

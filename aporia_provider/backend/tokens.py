@@ -5,30 +5,53 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import stat
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypedDict
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from aporia_provider.backend.database import Database
-from aporia_provider.backend.tables import TokenRow
+from aporia_provider.backend.tables import TokenRow, utc_now
 from aporia_provider.backend.text import check_names
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 
 PREFIX = "aporia_"
-SHORTEST = 16
+_LONGEST = timedelta(days=36_500)
+_USE_NOTED = timedelta(minutes=1)
+"""Least time between two writes of when a token was last used."""
 
 
 class TokenInfo(TypedDict):
-    """What can be told about a token."""
+    """
+    What can be told about a token: ``expires_at`` is None if it never does, ``last_used_at`` is within a
+    minute of its last use and None if there was none.
+    """
 
     environment: str
     name: str
     created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Grant:
+    """
+    What a token permits.
+
+    :param environment: The environment that it is for.
+    :param name: Its name, for logs.
+    :param read_only: Whether it permits reading only.
+    """
+
+    environment: str
+    name: str
+    read_only: bool = False
 
 
 def digest(token: str) -> str:
@@ -41,17 +64,40 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create_token(database: Database, environment: str, name: str) -> str:
+def create_token(
+    database: Database,
+    environment: str,
+    name: str,
+    *,
+    expires_in: timedelta | None = None,
+    read_only: bool = False,
+) -> str:
     """
     Make a token. It cannot be shown again.
 
+    :param expires_in: How long it is accepted; for ever without.
+    :param read_only: Whether it permits reading only.
     :raises aporia_provider.errors.ConflictError: if the environment has a token of this name.
+    :raises aporia_provider.errors.ValidationError: if a name is not valid, or the token would expire at once
+        or in more than a hundred years.
     """
     check_names(environment=environment, name=name)
+    if expires_in is not None and not timedelta() < expires_in <= _LONGEST:
+        raise ValidationError(
+            f"A token cannot expire in {expires_in}: give a time from now to a hundred years"
+        )
     token = PREFIX + secrets.token_urlsafe(32)
+    expires_at = None if expires_in is None else utc_now() + expires_in
+    row = TokenRow(
+        environment=environment,
+        name=name,
+        digest=digest(token),
+        expires_at=expires_at,
+        read_only=read_only,
+    )
     try:
         with database.writing() as session:
-            session.add(TokenRow(environment=environment, name=name, digest=digest(token)))
+            session.add(row)
     except IntegrityError:
         raise ConflictError(f"Environment {environment} has a token named {name}; revoke it first") from None
     return token
@@ -64,7 +110,14 @@ def list_tokens(database: Database, environment: str | None = None) -> list[Toke
         query = query.where(TokenRow.environment == environment)
     with database.reading() as session:
         return [
-            {"environment": row.environment, "name": row.name, "created_at": row.created_at}
+            {
+                "environment": row.environment,
+                "name": row.name,
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "last_used_at": row.last_used_at,
+                "read_only": row.read_only,
+            }
             for row in session.scalars(query)
         ]
 
@@ -82,53 +135,38 @@ def revoke_token(database: Database, environment: str, name: str) -> None:
         raise NotFoundError(f"Environment {environment} has no token named {name}")
 
 
-def environment_of(database: Database, token: str, from_file: Mapping[str, str]) -> str | None:
+def find_grant(database: Database, presented: str, from_file: Mapping[str, Grant]) -> Grant | None:
     """
-    The environment a token opens, or None.
+    What a token permits; None if it is wrong, was revoked or has expired. Notes the use of a stored one.
 
-    :param from_file: Digest to environment, see :func:`read_token_file`.
+    :param presented: Digest of the token.
+    :param from_file: Digest to grant, see :class:`~aporia_provider.backend.token_files.TokenFile`.
     """
-    presented = digest(token)
     found = None
-    for known, environment in from_file.items():
+    for known, grant in from_file.items():
         if hmac.compare_digest(known, presented):
-            found = environment
+            found = grant
     if found is not None:
         return found
+    now = utc_now()
     with database.reading() as session:
-        row = session.scalar(select(TokenRow).where(TokenRow.digest == presented))
-        return row.environment if row and hmac.compare_digest(row.digest, presented) else None
+        row = _valid(session, presented, now)
+        if row is None:
+            return None
+        grant, key, used_at = Grant(row.environment, row.name, row.read_only), row.key, row.last_used_at
+    if used_at is None or used_at < now - _USE_NOTED:
+        _note_use(database, key, now)
+    return grant
 
 
-def read_token_file(path: Path) -> dict[str, str]:
-    """
-    Read a file with an environment and its token on every line; ``#`` begins a comment.
-
-    :return: Digest to environment.
-    :raises aporia_provider.errors.ValidationError: if others than its owner can read it, or naming every line
-        that is wrong, without showing it.
-    """
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ValidationError(f"{path} holds tokens, but others can read it; run chmod 600 on it")
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ValidationError(f"The token file {path} cannot be read: {reason}") from None
-    return _read_lines(path, lines)
+def _valid(session: Session, presented: str, now: datetime) -> TokenRow | None:
+    row = session.scalar(select(TokenRow).where(TokenRow.digest == presented))
+    if row is None or not hmac.compare_digest(row.digest, presented):
+        return None
+    return row if row.expires_at is None or now < row.expires_at else None
 
 
-def _read_lines(path: Path, lines: list[str]) -> dict[str, str]:
-    tokens: dict[str, str] = {}
-    problems = []
-    for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
-        if len(words) == 2 and len(words[1]) >= SHORTEST:
-            tokens[digest(words[1])] = words[0]
-        elif words:
-            problems.append(
-                f"line {number} is not an environment and a token of {SHORTEST} characters or more"
-            )
-    if problems:
-        raise ValidationError(f"The token file {path} is not valid", problems=problems)
-    return tokens
+def _note_use(database: Database, key: int, now: datetime) -> None:
+    unused = or_(TokenRow.last_used_at.is_(None), TokenRow.last_used_at < now)
+    with database.writing() as session:
+        session.execute(update(TokenRow).where(TokenRow.key == key, unused).values(last_used_at=now))

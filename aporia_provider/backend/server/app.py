@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
@@ -12,6 +12,7 @@ from aporia_provider.backend.database import Database
 from aporia_provider.backend.server import about, datasets, metrics, models, monitors, versions
 from aporia_provider.backend.server.errors import add_error_handlers
 from aporia_provider.backend.server.gate import Gate
+from aporia_provider.backend.token_files import TokenFile
 
 MAX_BODY = 64 * 1024 * 1024
 
@@ -19,7 +20,7 @@ MAX_BODY = 64 * 1024 * 1024
 def create_app(
     database: Database,
     *,
-    file_tokens: Mapping[str, str] | None = None,
+    token_file: TokenFile | None = None,
     allowed_local_folders: Sequence[str] = (),
     max_body: int = MAX_BODY,
 ) -> FastAPI:
@@ -27,8 +28,7 @@ def create_app(
     Make the application.
 
     :param database: The database; whoever opened it closes it.
-    :param file_tokens: Tokens accepted beside those in the database, as of
-        :func:`~aporia_provider.backend.tokens.read_token_file`.
+    :param token_file: Tokens accepted beside those in the database.
     :param allowed_local_folders: Folders in which data sources on the server's own disk may lie.
     :param max_body: Largest body of a request in bytes.
     """
@@ -42,7 +42,7 @@ def create_app(
     )
     app.state.database = database
     app.state.allowed_local_folders = tuple(allowed_local_folders)
-    app.add_middleware(Gate, database=database, file_tokens=file_tokens or {}, max_body=max_body)
+    app.add_middleware(Gate, database=database, token_file=token_file, max_body=max_body)
     add_error_handlers(app)
     app.include_router(_v1())
     # The gate checks tokens; this tells the readers of the document.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -61,8 +62,14 @@ def answer(error: AporiaError) -> JSONResponse:
         text["problems"] = error.problems
     if isinstance(error, ConflictError):
         text["differences"] = error.differences
-    headers = {"WWW-Authenticate": 'Bearer realm="aporia"'} if status == 401 else None
-    return JSONResponse({"error": text}, status, headers)
+    return JSONResponse({"error": text}, status, dict(_headers(error, status)))
+
+
+def _headers(error: AporiaError, status: int) -> Iterator[tuple[str, str]]:
+    if status == 401:
+        yield "WWW-Authenticate", 'Bearer realm="aporia"'
+    if isinstance(error, TransientError) and error.retry_after is not None:
+        yield "Retry-After", str(math.ceil(error.retry_after))
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aporia_provider.backend.database import Database
+from aporia_provider.backend.server.attempts import Attempts
 from aporia_provider.backend.server.errors import BodyTooLargeError, answer
 from aporia_provider.backend.server.paths import normalise
-from aporia_provider.backend.tokens import environment_of
+from aporia_provider.backend.token_files import TokenFile
+from aporia_provider.backend.tokens import Grant, digest, find_grant
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
 
+QUERY_PATH = "/v1beta/metrics/query"
 OPEN_PATHS = frozenset({"/health", "/openapi.json", "/docs"})
 
 log = logging.getLogger("aporia_provider.access")
@@ -30,16 +32,17 @@ class Gate:
 
     :param app: The application behind it.
     :param database: Where tokens are looked up.
-    :param file_tokens: Further tokens, see :func:`~aporia_provider.backend.tokens.read_token_file`.
+    :param token_file: Further tokens.
     :param max_body: Largest body in bytes.
     """
 
     def __init__(
-        self, app: ASGIApp, *, database: Database, file_tokens: Mapping[str, str], max_body: int
+        self, app: ASGIApp, *, database: Database, token_file: TokenFile | None, max_body: int
     ) -> None:
         self.app = app
         self.database = database
-        self.file_tokens = file_tokens
+        self.token_file = token_file
+        self.attempts = Attempts()
         self.max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +52,7 @@ class Gate:
             return
         reply = _Reply(scope, send)
         try:
-            inner = await self._admitted(scope)
+            inner = await self._admitted(scope, reply)
         except AporiaError as error:
             await answer(error)(scope, receive, reply.send)
         else:
@@ -57,30 +60,46 @@ class Gate:
         finally:
             reply.log()
 
-    async def _admitted(self, scope: Scope) -> Scope:
+    async def _admitted(self, scope: Scope, reply: _Reply) -> Scope:
         path = normalise(scope)
         headers = Headers(scope=scope)
         if _length(headers) > self.max_body:
             raise self._too_large()
         state = dict(scope.get("state") or {})
-        if path.removeprefix(scope.get("root_path", "")) not in OPEN_PATHS:
-            state["environment"] = await self._environment(headers)
+        route = path.removeprefix(scope.get("root_path", ""))
+        if route not in OPEN_PATHS:
+            grant = reply.grant = await self._grant(headers, reply.address)
+            if grant.read_only and not _reads(scope["method"], route):
+                raise AuthenticationError(f"The token {grant.name!r} permits reading only", status=403)
+            state["environment"] = grant.environment
         # A HEAD is answered like a GET; the reply's body is dropped on its way out.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         return {**scope, "path": path, "method": method, "state": state}
 
-    async def _environment(self, headers: Headers) -> str:
+    async def _grant(self, headers: Headers, address: str) -> Grant:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise AuthenticationError("Authorization: Bearer <token> is missing", status=401)
+        presented = digest(token.strip())
+        async with self.attempts.paced(address, presented):
+            found = await self._found(presented)
+            self.attempts.note(address, presented, accepted=found is not None)
+        if found is None:
+            raise AuthenticationError(
+                "The token is not accepted: it is wrong, was revoked or has expired", status=401
+            )
+        return found
+
+    async def _found(self, presented: str) -> Grant | None:
         try:
-            found = await run_in_threadpool(environment_of, self.database, token.strip(), self.file_tokens)
+            return await run_in_threadpool(self._find, presented)
         except TransientError as error:
             log.error("%s", error.message)
             raise TransientError("The database does not answer; try again", status=503) from None
-        if found is None:
-            raise AuthenticationError("The token is not accepted: it is wrong or was revoked", status=401)
-        return found
+
+    def _find(self, presented: str) -> Grant | None:
+        from_file = {} if self.token_file is None else self.token_file.grants()
+        return find_grant(self.database, presented, from_file)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         received = 0
@@ -105,6 +124,9 @@ class _Reply:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
         self.status = 500
+        self.grant: Grant | None = None
+        client = scope.get("client")
+        self.address = str(client[0]) if client else "-"
         self._send = send
         self._began = time.monotonic()
 
@@ -119,7 +141,13 @@ class _Reply:
         # Without its query, where somebody may have put a token.
         path = (self.scope.get("raw_path") or b"").decode("latin-1")
         milliseconds = (time.monotonic() - self._began) * 1000
-        log.info("%s %r %d %.0f ms", self.scope["method"], path, self.status, milliseconds)
+        who = "-" if self.grant is None else f"{self.grant.environment}/{self.grant.name}"
+        told = (self.address, who, self.scope["method"], path, self.status, milliseconds)
+        log.info("%s %r %s %r %d %.0f ms", *told)
+
+
+def _reads(method: str, route: str) -> bool:
+    return method in ("GET", "HEAD") or (method, route) == ("POST", QUERY_PATH)
 
 
 def _length(headers: Headers) -> int:

@@ -1,0 +1,25 @@
+"""Types of the arguments of ``aporia-provider``."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from datetime import timedelta
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def period(text: str) -> timedelta:
+    """A length of time, such as ``12h``, ``90d`` or ``8w``."""
+    match = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is no period: write a number and h, d or w, such as 90d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def port(text: str) -> int:
+    """A port, or 0."""
+    # The system would take 99999 as well, and listen on what is left of it in 16 bits.
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
+    return int(text)
