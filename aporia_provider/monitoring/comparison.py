@@ -31,7 +31,8 @@ class Comparison:
 
     :param outcome: The distance, or why there is none.
     :param reason: What to know about it.
-    :param shown: The distance where it is not fit to decide by, because it is unknown which values are new.
+    :param shown: The distance where it is not fit to decide by, because it is uncertain whether more values
+        are new than is to be expected.
     """
 
     outcome: Distance | NotEnough
@@ -51,9 +52,10 @@ def compare(
 
     Up to 512 distinct values are compared one by one, if all are known. Of more, the frequent ones are, and
     the others in bins by their hashes. Such a bin has many values, so that the distance is less than that of
-    the values themselves. Where more values are new to the baseline than is to be expected, and that makes
-    a greater distance above its noise and bound, the other values are compared in two bins instead: those of
-    the baseline's vocabulary, and the others, see :class:`~aporia_provider.monitoring.vocabulary.Vocabulary`.
+    the values themselves. Where more values are new to the baseline than is to be expected, beyond the errors
+    of the estimates, and that makes a greater distance above its noise and bound, the other values are
+    compared in two bins instead: those of the baseline's vocabulary, and the others, see
+    :class:`~aporia_provider.monitoring.vocabulary.Vocabulary`. The bound allows for these errors.
 
     :param measure: The distance.
     :param baseline: The baseline.
@@ -142,7 +144,7 @@ def _vague(found: Distance) -> bool:
 
 
 def _unknown(found: Distance, why: str) -> Comparison:
-    reason = "too few values are in the sample that tells whether they are new: take a longer period"
+    reason = "it is uncertain whether more values are new than without drift: take a longer period"
     return Comparison(NotEnough(reason, found.samples, found.baseline_samples), why, found)
 
 

@@ -34,10 +34,31 @@ class Interval:
     def __mul__(self, factor: float) -> Interval:
         return Interval(self.value * factor, self.low * factor, self.high * factor)
 
+    def with_errors(self, *others: Interval) -> Interval:
+        """
+        The interval of the same number with further errors.
+
+        Independent errors add up as their squares do (Zou and Donner, *Construction of confidence limits
+        about effect measures*, Stat. Med. 27, 2008).
+
+        :param others: Intervals of the same number, each with an error of its own.
+        """
+        every = (self, *others)
+        below, above = (
+            math.hypot(*errors)
+            for errors in zip(*((one.value - one.low, one.high - one.value) for one in every), strict=True)
+        )
+        return Interval(self.value, self.value - below, self.value + above)
+
 
 def exactly(number: float) -> Interval:
     """A number that is known."""
     return Interval(number, number, number)
+
+
+def normal(mean: float, deviation: float) -> Interval:
+    """The interval for a number whose error is normal."""
+    return Interval(mean, mean - _Z * deviation, mean + _Z * deviation)
 
 
 def interval(share: float, size: float) -> Interval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from aporia_provider.monitoring.categories import CategoryHistogram
 from aporia_provider.monitoring.distinct import HashSample
-from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval
+from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval, normal
 from aporia_provider.monitoring.rebinning import Floats
 from aporia_provider.monitoring.tail import CELLS, cell
 
@@ -28,17 +29,39 @@ class Vocabulary:
 
     :param own: The counts of categories compared one by one, of the baseline and of the current side.
     :param samples: How many values there are, of the baseline and of the current side.
-    :param new: How many of them are new and have no category of their own.
+    :param new: How many of them are new and have no category of their own. Neither number has an error unless
+        it was estimated from a sample of the distinct values.
+    :param twice: How many distinct values of the baseline occur in it twice and have no category of their
+        own.
     """
 
     own: tuple[Floats, Floats]
     samples: tuple[int, int]
     new: tuple[Interval, Interval]
+    twice: float
 
     @property
     def expected(self) -> Interval:
-        """The share of new values without drift, among those that have no category of their own."""
-        return self.new[0] * (1 / self._rest[0] if self._rest[0] else 0.0)
+        """
+        The share of new values without drift, among those that have no category of their own.
+
+        It lies within three standard errors of the baseline's share. For ``m`` rows of the baseline, ``n``
+        current ones, and ``k`` distinct values that occur in the baseline once and ``t`` that do twice, the
+        share has a variance of ``(k (1 - k/m) + 2 t) / m**2`` about the probability of a new value (Esty, *A
+        normal limit law for a nonparametric estimator of the coverage of a random sample*, Ann. Statist. 11,
+        1983), and the share that is found in the current rows is binomial about that probability.
+        """
+        before, now = self._rest
+        if not before:
+            return exactly(0.0)
+        once = self.new[0] * (1 / before)
+        share = min(1.0, once.value)
+        found = once.with_errors(
+            interval(share, before),
+            interval(share, max(1.0, now)),
+            normal(share, math.sqrt(2 * self.twice) / before),
+        )
+        return Interval(share, max(0.0, found.low), min(1.0, found.high))
 
     @property
     def found(self) -> Interval:
@@ -93,7 +116,7 @@ def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: lis
     :param own: The categories that are compared one by one.
     """
     rest = [text for text in baseline.counts if text not in set(own)]
-    once = sum(baseline.counts[text] == 1 for text in rest)
+    once, twice = (sum(baseline.counts[text] == times for text in rest) for times in (1, 2))
     lacking = sum(current.counts[text] for text in rest if not baseline.counts[text])
     one, other = (
         np.array([side.counts[text] for text in own], dtype=np.float64) for side in (baseline, current)
@@ -103,6 +126,7 @@ def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: lis
         (one, other),
         (baseline.samples, current.samples),
         (singles + exactly(once), _lacking(baseline, current, singles.value) + exactly(lacking)),
+        twice + (baseline.tail.sample.counts.count(2) << baseline.tail.sample.level),
     )
 
 
