@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, poisson
 
-from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval
+from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval, normal
 
 BEYOND = float(norm.sf(3))
 
@@ -50,3 +50,8 @@ def test_counts_beyond_the_greatest_are_as_rare_as_three_deviations(mean: float)
 
 def test_sums_and_multiples() -> None:
     assert (exactly(2) + Interval(3, 1, 4)) * 0.5 == Interval(2.5, 1.5, 3.0)
+
+
+def test_independent_errors_add_up_as_their_squares() -> None:
+    assert Interval(5, 2, 9).with_errors(Interval(5, 1, 8)) == Interval(5, 0, 10)
+    assert normal(1, 2).with_errors(normal(1, 1.5)) == normal(1, 2.5)

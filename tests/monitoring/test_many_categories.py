@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import binomtest, chi2_contingency, kstest
+from scipy.stats import binomtest, chi2, chi2_contingency, kstest, norm
 
 from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.categories import CategoryHistogram
 from aporia_provider.monitoring.drift import CATEGORY_METRICS
 from aporia_provider.monitoring.field_drift import Side, drift
 from aporia_provider.monitoring.grid import CategoryGrid
-from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of
+from aporia_provider.monitoring.tail import Tail
+from aporia_provider.monitoring.vocabulary import vocabulary
+from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of, zipf
 
 Floats = NDArray[np.float64]
 Oracle = Callable[[Floats, Floats], float]
@@ -122,6 +125,61 @@ def test_unchanged_vocabularies_have_the_noise_and_uniform_p_values(distinct: in
         assert {(answer.status, answer.bound) for answer in answers} == {("ok", 0.0)}
         ratio = np.mean([answer.value for answer in answers]) / np.mean([answer.noise for answer in answers])
         assert (0.65 if metric == "linf_distance" else 0.9) < ratio < 1.15, metric
+
+
+# Vocabularies all of whose values are kept: distinct values, power of Zipf's law, and rows of both sides.
+KNOWN = [(600, 0.0, (2_000, 1_000)), (700, 0.0, (1_500, 772)), (1_500, 0.0, (3_000, 3_000))]
+ZIPF = (2_000, 1.1, (3_000, 3_000))
+DRAWS, SIDES = 80, 25
+
+
+@pytest.mark.parametrize(("distinct", "power", "rows"), [*KNOWN, ZIPF])
+def test_new_values_without_drift_are_as_many_as_expected_within_the_error(
+    distinct: int, power: float, rows: tuple[int, int]
+) -> None:
+    """Errors in units of the standard error have the mean 0 and the mean square 1."""
+    rng, shares, errors, surprising = np.random.default_rng(11), zipf(distinct, power), [], 0
+    for _ in range(DRAWS):
+        hashes = rng.integers(-(2**63), 2**63 - 1, distinct)
+        drawn = (rng.multinomial(side, shares) for side in rows)
+        tails = (Tail.of(hashes[counts > 0], counts[counts > 0]) for counts in drawn)
+        words = vocabulary(*(CategoryHistogram({}, tail) for tail in tails), [])
+        assert words.found.low == words.found.high
+        error = words.found.value - words.expected.value
+        end = words.expected.high if error > 0 else words.expected.low
+        errors.append(3 * error / abs(end - words.expected.value))
+        surprising += words.surprising
+    assert abs(np.mean(errors)) < 4 / math.sqrt(DRAWS)
+    assert DRAWS * np.mean(np.square(errors)) < chi2.isf(1e-4, DRAWS)
+    assert DRAWS * np.mean(np.square(errors)) > chi2.ppf(1e-4, DRAWS)
+    assert binomtest(surprising, DRAWS, norm.sf(3), "greater").pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("distinct", "power", "rows"), KNOWN)
+def test_an_unchanged_vocabulary_all_of_whose_values_are_known_is_no_drift(
+    distinct: int, power: float, rows: tuple[int, int]
+) -> None:
+    sides = [Pair.of(seed, distinct, power, rows).sides for seed in range(SIDES)]
+    for metric, great in (("drift_score", 0.05), ("js_distance", 0.05), ("psi", 0.1)):
+        answers = [drift(metric, *pair) for pair in sides]
+        assert {answer.status for answer in answers} == {"ok"}
+        alarms = sum((answer.excess or 0.0) > great for answer in answers)
+        assert binomtest(alarms, SIDES, 0.01, "greater").pvalue > 1e-2, metric
+
+
+@pytest.mark.parametrize("distinct", [600, 2_000])
+def test_a_twentieth_of_the_values_that_is_new_is_seen(distinct: int) -> None:
+    """The squared Hellinger distance of a share of new values is one minus the root of what is left."""
+    for seed in range(5):
+        pair = Pair.of(seed, distinct, 0.0, (10_000, 2_000))
+        gone = set(list(pair.current)[::20])
+        current = {f"new {text}" if text in gone else text: count for text, count in pair.current.items()}
+        share = sum(pair.current[text] for text in gone) / 2_000
+        answer = drift("drift_score", *Pair(pair.baseline, current).sides)
+        assert answer.status == "ok"
+        assert "in two bins" in (answer.reason or "")
+        assert (answer.excess or 0.0) > 0.05
+        assert abs(answer.value - math.sqrt(1 - math.sqrt(1 - share))) < answer.bound
 
 
 def test_the_test_is_of_bins_of_all_values() -> None:
