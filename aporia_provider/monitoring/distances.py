@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from aporia_provider.monitoring.limits import WIDEST_BOUND, WIDEST_UNBOUNDED
+from aporia_provider.monitoring.noise import expected_sum
 from aporia_provider.monitoring.outcomes import Distance, NotEnough, empty, rate
 from aporia_provider.monitoring.rebinning import Bounded, Floats
 
@@ -23,6 +24,9 @@ Counts: TypeAlias = Sequence[int] | Sequence[float] | Floats | Bounded
 """One count for each bin; none at all if nothing was counted."""
 Zeros: TypeAlias = Literal["floor", "jeffreys", "laplace"]
 """What the population stability index makes of empty bins."""
+
+_Shares: TypeAlias = Callable[[Floats, float, int], Floats]
+"""Shares from the counts of bins, the number of values, and the number of bins in use."""
 
 _PSEUDOCOUNTS = {"jeffreys": 0.5, "laplace": 1.0}
 
@@ -32,13 +36,14 @@ def js_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
     The Jensen-Shannon distance: the root of the divergence in bits, from 0 to 1.
 
     Lin, *Divergence measures based on the Shannon entropy*, IEEE Trans. Inf. Theory 37, 1991. Noise: the
-    divergence is near an eighth of the chi-squared divergence, which is (B - 1)(1/n + 1/m) on average.
+    divergence is near 1/(8 ln 2) of the chi-squared divergence, which is (B - 1)(1/n + 1/m) on average; see
+    :func:`~aporia_provider.monitoring.noise.expected_sum` for bins with few values.
 
     :param baseline: The counts of the bins.
     :param current: The counts of the same bins.
     :raises ValueError: The numbers of bins differ.
     """
-    measure = _Measure(_jensen_shannon, _root, lambda pair: _root(pair.noise / (8 * math.log(2))))
+    measure = _Measure(_jensen_shannon, _root, _expected(_jensen_shannon, 1 / (8 * math.log(2)), _root))
     return measure.between(baseline, current)
 
 
@@ -47,15 +52,14 @@ def hellinger_distance(baseline: Counts, current: Counts) -> Distance | NotEnoug
     The Hellinger distance: the root of one minus the sum of sqrt(p q), from 0 to 1.
 
     Le Cam, *Asymptotic Methods in Statistical Decision Theory*, 1986. Noise: the square is near an eighth of
-    the chi-squared divergence, which is (B - 1)(1/n + 1/m) on average.
+    the chi-squared divergence, which is (B - 1)(1/n + 1/m) on average; see
+    :func:`~aporia_provider.monitoring.noise.expected_sum` for bins with few values.
 
     :param baseline: The counts of the bins.
     :param current: The counts of the same bins.
     :raises ValueError: The numbers of bins differ.
     """
-    measure = _Measure(
-        lambda p, q: np.square(np.sqrt(p) - np.sqrt(q)) / 2, _root, lambda pair: _root(pair.noise / 8)
-    )
+    measure = _Measure(_hellinger, _root, _expected(_hellinger, 1 / 8, _root))
     return measure.between(baseline, current)
 
 
@@ -67,7 +71,8 @@ def psi(
 
     Jeffreys, *An invariant form for the prior probability in estimation problems*, Proc. R. Soc. A 186, 1946.
     Noise: (B - 1)(1/n + 1/m), Yurdakul and Naranjo, *Statistical properties of the population stability
-    index*, J. Risk Model Validation 14, 2020.
+    index*, J. Risk Model Validation 14, 2020; see :func:`~aporia_provider.monitoring.noise.expected_sum` for
+    bins with few values.
 
     :param baseline: The counts of the bins.
     :param current: The counts of the same bins.
@@ -77,13 +82,8 @@ def psi(
     :raises ValueError: The numbers of bins differ.
     """
     shares = partial(_floored, floor) if zeros == "floor" else partial(_smoothed, _PSEUDOCOUNTS[zeros])
-    measure = _Measure(
-        lambda p, q: (q - p) * np.log(q / p),
-        lambda terms: float(terms.sum()),
-        lambda pair: pair.noise,
-        shares,
-        WIDEST_UNBOUNDED,
-    )
+    noise = _expected(_stability, 1.0, float, shares)
+    measure = _Measure(_stability, lambda terms: float(terms.sum()), noise, shares, WIDEST_UNBOUNDED)
     return measure.between(baseline, current)
 
 
@@ -158,17 +158,13 @@ def euclidean_distance(
 
 @dataclass(frozen=True)
 class _Pair:
-    """The shares of the bins that have values on either side."""
+    """The shares of the bins that have values on either side, and their counts on both together."""
 
     p: Bounded
     q: Bounded
+    totals: Floats
     baseline_samples: int
     samples: int
-
-    @property
-    def noise(self) -> float:
-        """The chi-squared divergence to be expected without drift."""
-        return (len(self.p.value) - 1) * rate(self.samples, self.baseline_samples)
 
     @property
     def deviations(self) -> Floats:
@@ -184,6 +180,29 @@ class _Pair:
         return p, np.minimum(np.maximum(p, self.q.low), self.q.high)
 
 
+def _plain(counts: Floats, total: float, _: int) -> Floats:
+    return counts / total
+
+
+def _expected(
+    term: Callable[[Floats, Floats], Floats],
+    curvature: float,
+    total: Callable[[float], float],
+    shares: _Shares = _plain,
+) -> Callable[[_Pair], float]:
+    """The noise of a distance whose terms are nearly those of the chi-squared divergence times a number."""
+
+    def noise(pair: _Pair) -> float:
+        m, n, bins = pair.baseline_samples, pair.samples, len(pair.totals)
+
+        def of_counts(one: Floats, other: Floats) -> Floats:
+            return term(shares(one, m, bins), shares(other, n, bins))
+
+        return total(expected_sum(of_counts, curvature, pair.totals, (m, n)))
+
+    return noise
+
+
 @dataclass(frozen=True)
 class _Measure:
     """
@@ -196,7 +215,7 @@ class _Measure:
     term: Callable[[Floats, Floats], Floats]
     total: Callable[[Floats], float]
     noise: Callable[[_Pair], float]
-    shares: Callable[[Floats, float], Floats] = lambda counts, total: counts / total
+    shares: _Shares = _plain
     widest: float = WIDEST_BOUND
 
     def between(self, baseline: Counts, current: Counts) -> Distance | NotEnough:
@@ -216,8 +235,10 @@ class _Measure:
         if len(baseline.value) != len(current.value):
             raise ValueError(f"{len(baseline.value)} bins cannot be compared to {len(current.value)}")
         used = (baseline.high > 0) | (current.high > 0)
-        p = baseline.map(lambda counts: self.shares(counts[used], m))
-        return _Pair(p, current.map(lambda counts: self.shares(counts[used], n)), round(m), round(n))
+        bins = int(used.sum())
+        p = baseline.map(lambda counts: self.shares(counts[used], m, bins))
+        q = current.map(lambda counts: self.shares(counts[used], n, bins))
+        return _Pair(p, q, (baseline.value + current.value)[used], round(m), round(n))
 
     def _bound(self, pair: _Pair, value: float) -> float:
         p, q = pair.p, pair.q
@@ -230,12 +251,21 @@ def _bounded(counts: Counts) -> Bounded:
     return counts if isinstance(counts, Bounded) else Bounded.exactly(counts)
 
 
-def _floored(floor: float, counts: Floats, total: float) -> Floats:
+def _floored(floor: float, counts: Floats, total: float, _: int) -> Floats:
     return np.maximum(counts / total, floor)
 
 
-def _smoothed(added: float, counts: Floats, total: float) -> Floats:
-    return (counts + added) / (total + added * len(counts))
+def _smoothed(added: float, counts: Floats, total: float, bins: int) -> Floats:
+    return (counts + added) / (total + added * bins)
+
+
+def _hellinger(p: Floats, q: Floats) -> Floats:
+    terms: Floats = np.square(np.sqrt(p) - np.sqrt(q)) / 2
+    return terms
+
+
+def _stability(p: Floats, q: Floats) -> Floats:
+    return (q - p) * np.log(q / p)
 
 
 def _jensen_shannon(p: Floats, q: Floats) -> Floats:

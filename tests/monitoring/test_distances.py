@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import entropy
+from scipy.stats import entropy, hypergeom
 from sklearn.datasets import load_breast_cancer
 
 from aporia_provider.monitoring.answers import of_distance
@@ -232,7 +232,24 @@ def test_noise_of_the_greatest_difference_of_two_shares() -> None:
 
 def test_noise_counts_bins_in_use() -> None:
     assert sure(psi([10, 0, 0, 0], [10, 0, 0, 0])).noise == 0
-    assert sure(psi([10, 0, 0, 0], [0, 10, 0, 0])).noise == pytest.approx(0.2)
+    # Each of two bins has ten values, and each side has ten of the twenty.
+    counts = np.arange(11)
+    p, q = np.maximum(counts / 10, 1e-4), np.maximum(1 - counts / 10, 1e-4)
+    expected = 2 * (hypergeom.pmf(counts, 20, 10, 10) * (p - q) * np.log(p / q)).sum()
+    assert sure(psi([10, 0, 0, 0], [0, 10, 0, 0])).noise == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("rows", [(1_000, 1_000), (10_000, 500), (1_000, 8_000)])
+@pytest.mark.parametrize("power", [0.0, 1.3])
+def test_noise_of_bins_with_few_values_is_what_two_samples_have(power: float, rows: tuple[int, int]) -> None:
+    rng, shares = np.random.default_rng(13), np.arange(1, 201.0) ** -power
+    baseline, current = (rng.multinomial(side, shares / shares.sum(), 150) for side in rows)
+    for function, root in ((psi, 1), (js_distance, 2), (hellinger_distance, 2)):
+        outcomes = [sure(function(*pair)) for pair in zip(baseline, current, strict=True)]
+        differences = [outcome.value**root - outcome.noise**root for outcome in outcomes]
+        error = np.std(differences) / math.sqrt(len(differences))
+        slack = 0.01 * np.mean([outcome.noise**root for outcome in outcomes])
+        assert abs(np.mean(differences)) < 4 * error + slack, function
 
 
 def test_excess_is_what_is_above_the_noise_within_the_bound() -> None:

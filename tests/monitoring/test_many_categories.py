@@ -143,7 +143,8 @@ def test_new_values_without_drift_are_as_many_as_expected_within_the_error(
         hashes = rng.integers(-(2**63), 2**63 - 1, distinct)
         drawn = (rng.multinomial(side, shares) for side in rows)
         tails = (Tail.of(hashes[counts > 0], counts[counts > 0]) for counts in drawn)
-        words = vocabulary(*(CategoryHistogram({}, tail) for tail in tails), [])
+        baseline, current = (CategoryHistogram({}, tail) for tail in tails)
+        words = vocabulary(baseline, current, [])
         assert words.found.low == words.found.high
         error = words.found.value - words.expected.value
         end = words.expected.high if error > 0 else words.expected.low
