@@ -14,6 +14,7 @@ from aporia_provider.monitoring.intervals import Interval, exactly, greatest_cou
 from aporia_provider.monitoring.rebinning import Floats
 from aporia_provider.monitoring.tail import CELLS, cell
 
+_RARE = 2  # Occurrences of a value that Good's estimate and its error take account of.
 _USUAL = 4.0  # Times the mean of the cells.
 
 
@@ -49,19 +50,22 @@ class Vocabulary:
         current ones, and ``k`` distinct values that occur in the baseline once and ``t`` that do twice, the
         share has a variance of ``(k (1 - k/m) + 2 t) / m**2`` about the probability of a new value (Esty, *A
         normal limit law for a nonparametric estimator of the coverage of a random sample*, Ann. Statist. 11,
-        1983), and the share that is found in the current rows is binomial about that probability.
+        1983), and the share that is found in the current rows is binomial about that probability. Where rare
+        values have categories of their own, these are counted as well, in all rows.
         """
-        before, now = self._rest
-        if not before:
-            return exactly(0.0)
-        once = self.new[0] * (1 / before)
-        share = min(1.0, once.value)
-        found = once.with_errors(
-            interval(share, before),
+        (before, now), own, once, twice = self._rest, self.own[0], self.new[0], self.twice
+        if not before or (own <= _RARE).any():
+            once, twice = once + exactly(float((own == 1).sum())), twice + float((own == 2).sum())
+            before, now = map(float, self.samples)
+        share = min(1.0, once.value / max(1.0, before))
+        errors = (once * (1 / max(1.0, before))).with_errors(
+            interval(share, max(1.0, before)),
             interval(share, max(1.0, now)),
-            normal(share, math.sqrt(2 * self.twice) / before),
+            normal(share, math.sqrt(2 * twice) / max(1.0, before)),
         )
-        return Interval(share, max(0.0, found.low), min(1.0, found.high))
+        scale = now / max(1.0, self._rest[1])
+        low, value, high = (min(1.0, max(0.0, scale * end)) for end in (errors.low, share, errors.high))
+        return Interval(value, low, high)
 
     @property
     def found(self) -> Interval:
