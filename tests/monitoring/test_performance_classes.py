@@ -146,6 +146,43 @@ def test_balanced_accuracy_is_that_of_scikit_learn(pairs):
     assert found.shown == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label was found")
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [
+        (True, "no label is negative, so the value is the recall alone"),
+        (False, "no label is positive, so the value is the specificity alone"),
+    ],
+)
+def test_balanced_accuracy_of_one_binary_class_says_so(label, reason):
+    predictions, labels = [True, True, False, True] * 50, [label] * 200
+    found = compute("balanced_accuracy", Binary.of(pa.array(predictions), pa.array(labels)))
+    expected = metrics.balanced_accuracy_score(labels, predictions)
+    assert (found.value, found.status, found.reason) == (expected, "ok", reason)
+    both = compute("balanced_accuracy", Binary.of(pa.array(predictions), pa.array([True, False] * 100)))
+    assert both.reason is None
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label was found")
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("abaa", "left out 'c': no label is positive"),
+        (
+            "aaaa",
+            "all labels are 'a', so the value is the recall of that class alone; "
+            "left out 'b', 'c': no label is positive",
+        ),
+        ("abca", None),
+    ],
+)
+def test_balanced_accuracy_names_the_classes_that_it_leaves_out(labels, reason):
+    predictions, labels = ["a", "b", "c", "a"] * 50, list(labels) * 50
+    found = compute("balanced_accuracy", Multiclass.of(pa.array(predictions), pa.array(labels)))
+    assert found.value == pytest.approx(metrics.balanced_accuracy_score(labels, predictions))
+    assert (found.status, found.reason) == ("ok", reason)
+
+
 def test_the_matrix_of_a_binary_model_is_cut_at_the_threshold():
     random = np.random.default_rng(3)
     scores, labels = random.random(500), random.random(500) < 0.4

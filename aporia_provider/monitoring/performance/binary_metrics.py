@@ -81,10 +81,13 @@ def _cell(name: str) -> Metric:
 def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
     """Mean of recall and specificity; of one of them, if no label is of the other class (scikit-learn)."""
     found = cut_at(state, parameters)
-    recalls = [RATES[name].bounded(found) for name in ("recall", "specificity")]
-    numbers, bounds = zip(*((number, bound) for number, bound in recalls if number is not None), strict=True)
-    mean, bound = sum(numbers) / len(numbers), sum(bounds) / len(numbers)
-    return conclude(state, parameters, mean, bound=bound, reason=_note(state, parameters, found))
+    rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
+    known = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}
+    mean, bound = (sum(parts) / len(known) for parts in zip(*known.values(), strict=True))
+    lacking = [RATES[name].undefined for name in rates if name not in known]
+    alone = f"{lacking[0]}, so the value is the {next(iter(known))} alone" if lacking else None
+    reason = "; ".join(filter(None, (alone, _note(state, parameters, found)))) or None
+    return conclude(state, parameters, mean, bound=bound, reason=reason)
 
 
 def _confusion_matrix(state: Binary, parameters: Parameters) -> Value:

@@ -53,8 +53,12 @@ def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
 
 def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
     """Mean of the recalls of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
-    labels = {name: cut for name, cut in state.cuts().items() if cut.counts.tp + cut.counts.fn}
-    return conclude(state, parameters, averaged(RATES["recall"], labels, "macro").number)
+    cuts = state.cuts()
+    labels = [name for name, cut in cuts.items() if cut.counts.tp + cut.counts.fn]
+    alone = "all labels are {!r}, so the value is the recall of that class alone".format
+    found = averaged(RATES["recall"], cuts, "macro")
+    reasons = (alone(*labels) if len(labels) == 1 else None, found.reason)
+    return conclude(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
 
 
 def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
