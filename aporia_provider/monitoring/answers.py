@@ -39,8 +39,9 @@ class Answer:
     :param bound: How far the exact value can be from this one, at most.
     :param p_value: How likely a value as great is without drift, where there is a test.
     :param shown: The value where it is not fit to decide by: from too little data, or known too vaguely.
-    :param left_out: How many rows of the range have something in place of a value that the answer cannot use,
-        such as an infinite number or a class that was not declared. Missing values do not count.
+    :param left_out: How many rows of the range, and of the baseline that it is compared with, have something
+        in place of a value that the answer cannot use, such as an infinite number or a class that was not
+        declared. Missing values do not count.
     :param reason: Why there is no value, or what to know about it: what was left out, what is an estimate.
     """
 
@@ -66,13 +67,14 @@ def undefined(reason: str, samples: int = 0) -> Answer:
     return Answer(None, "undefined", samples, reason=reason)
 
 
-def without(found: Answer, count: int, what: str) -> Answer:
+def without(found: Answer, count: int, what: str, kept: int | None = None) -> Answer:
     """
     An answer from the values that remain when some cannot be used.
 
-    :param found: The answer, whose ``samples`` are the values that remain.
+    :param found: The answer.
     :param count: How many values were left out.
     :param what: What they are, in the plural.
+    :param kept: How many values remain; the ``samples`` of the answer without.
     :return: The answer with the count and a reason. If more than
         :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` of the values were left out, its value is
         only shown.
@@ -81,7 +83,8 @@ def without(found: Answer, count: int, what: str) -> Answer:
         return found
     reason = "; ".join(filter(None, (found.reason, f"{what} are left out: {count}")))
     answer = replace(found, left_out=found.left_out + count, reason=reason)
-    if found.value is None or count <= MOST_LEFT_OUT * (found.samples + count):
+    rows = count + (found.samples if kept is None else kept)
+    if found.value is None or count <= MOST_LEFT_OUT * rows:
         return answer
     return replace(answer, value=None, status="insufficient_data", shown=found.value)
 

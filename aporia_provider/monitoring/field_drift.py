@@ -80,6 +80,13 @@ def drift(
     if baseline.state is None or current.state is None:
         side = "the baseline" if baseline.state is None else "the range"
         return Answer(None, "insufficient_data", reason=f"there are no rows in {side}")
+    found = _compared(metric, baseline, current, zeros, minimum)
+    count, what, kept = _left_out(baseline.state)
+    return without(without(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept)
+
+
+def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+    """The answer from the values that can be used, which does not say how many others there are."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
@@ -90,6 +97,15 @@ def drift(
         answer = _of_comparison(found)
         return answer if alike is None else _noted(answer, COMPARED)
     return _vectors(metric, baseline, current, minimum)
+
+
+def _left_out(state: State) -> tuple[int, str, int]:
+    """How many values of a side cannot be compared, what they are, and how many others there are."""
+    if isinstance(state, NumericState):
+        return state.infinite, INFINITE, state.finite
+    if isinstance(state, VectorState):
+        return state.dimension_errors, UNUSABLE_VECTORS, state.vectors
+    return 0, "", 0
 
 
 def _noted(answer: Answer, note: str) -> Answer:
@@ -106,10 +122,9 @@ def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: 
         return undefined(
             "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples
         )
-    found = of_distance(
+    return of_distance(
         numeric_drift(name, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
     )
-    return without(found, _same(NumericState, current.state).infinite, INFINITE)
 
 
 def _histogram(side: Side) -> NumericHistogram | None:
@@ -153,8 +168,7 @@ def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> An
     distance = euclidean_distance(
         *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
     )
-    found = of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
-    return without(found, now.dimension_errors, UNUSABLE_VECTORS)
+    return of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
 
 
 def _norm_grid(side: Side) -> NumericGrid | None:

@@ -157,3 +157,43 @@ class TestDistances:
             found = statistic(name, "vector", states_of(now, field, grids)[KEY], Question(grids[KEY]))
             assert (found.left_out, found.samples) == (50, 1_500)
             assert "of another dimension" in (found.reason or "")
+
+    def test_infinite_values_of_the_baseline_are_left_out_and_told(self) -> None:
+        numbers = np.random.default_rng(3).normal(size=4_000)
+        now = pa.array(numbers[2_000:])
+        few = pa.array(np.where(np.arange(2_000) < 5, -INF, numbers[:2_000]))
+        answer = compared(few, now, "numeric", "ks_distance")
+        assert (answer.status, answer.left_out, answer.baseline_samples) == ("ok", 5, 1_995)
+        assert answer.reason == "in the baseline, infinite values are left out: 5"
+        many = pa.array(np.where(np.arange(2_000) < 500, INF, numbers[:2_000]))
+        answer = compared(many, now, "numeric", "ks_distance")
+        assert (answer.status, answer.value, answer.left_out) == ("insufficient_data", None, 500)
+        expected = ks_2samp(numbers[500:2_000], numbers[2_000:]).statistic
+        assert answer.shown == pytest.approx(expected, abs=0.01)
+
+    def test_both_sides_are_counted_by_themselves(self) -> None:
+        numbers = np.random.default_rng(4).normal(size=4_000)
+        numbers[:100], numbers[4_000 - 60 :] = INF, -INF
+        answer = compared(pa.array(numbers[:2_000]), pa.array(numbers[2_000:]), "numeric", "drift_score")
+        assert answer.left_out == 160
+        assert answer.reason == (
+            "infinite values are left out: 60; in the baseline, infinite values are left out: 100"
+        )
+        # 100 of 2,000 are a twentieth of them, and not more.
+        assert answer.status == "ok"
+
+    @pytest.mark.parametrize(("wrong", "status"), [(50, "ok"), (500, "insufficient_data")])
+    def test_vectors_of_the_baseline_are_left_out_and_told(self, wrong: int, status: str) -> None:
+        vectors = np.random.default_rng(5).normal(size=(3_000, 3))
+        before = pa.array([*vectors[:1_500].tolist(), *[[1.0, 2.0]] * wrong])
+        answer = compared(before, pa.array(vectors[1_500:].tolist()), "vector", "euclidean_distance")
+        assert (answer.status, answer.left_out, answer.baseline_samples) == (status, wrong, 1_500)
+        assert f"missing or infinite, are left out: {wrong}" in (answer.reason or "")
+        expected = np.linalg.norm(vectors[:1_500].mean(axis=0) - vectors[1_500:].mean(axis=0))
+        assert (answer.value if answer.shown is None else answer.shown) == pytest.approx(expected, rel=1e-9)
+
+    def test_without_a_distance_the_reason_says_what_is_left_out(self) -> None:
+        shorter, longer = pa.array([[1.0, 2.0]] * 300), pa.array([[1.0, 2.0, 3.0]] * 400)
+        answer = compared(shorter, longer, "vector", "euclidean_distance")
+        assert (answer.status, answer.value, answer.left_out) == ("undefined", None, 400)
+        assert "are left out: 400" in (answer.reason or "")
