@@ -92,7 +92,8 @@ class MetricParameters(Vocabulary):
     :param gain: nDCG: ``exponential`` or ``linear``.
     :param zeros: PSI: how bins that one side lacks are counted: ``floor`` (a share of 0.0001), ``jeffreys``
         (0.5 added to each count) or ``laplace`` (1 added).
-    :param minimum: Values below which there is not enough data; in a distance, on the focal side.
+    :param minimum: Values below which there is not enough data; in a distance, on the focal side. AUC and
+        average precision take 10 labels of each class as well, or ``minimum`` of each if that is less.
     :param minimum_baseline: The same for the baseline of a distance.
     """
 

@@ -17,6 +17,7 @@ Status = Literal["ok", "undefined", "insufficient_data"]
 
 INFINITE: Final = "infinite values"
 UNUSABLE_VECTORS: Final = "vectors of another dimension, or with a number that is missing or infinite,"
+NO_BOOLEANS: Final = "integers other than 0 and 1 in a boolean field"
 """What :func:`without` says of values that are left out."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,6 +44,8 @@ class Answer:
         in place of a value that the answer cannot use, such as an infinite number or a class that was not
         declared. Missing values do not count.
     :param reason: Why there is no value, or what to know about it: what was left out, what is an estimate.
+    :param scarce: How much there is of what is too rare, if that is not the samples, and how much of it the
+        answer takes. It is there for advice, and no part of the JSON.
     """
 
     value: Any
@@ -56,10 +59,11 @@ class Answer:
     shown: Any = None
     left_out: int = 0
     reason: str | None = None
+    scarce: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "scarce"}
 
 
 def undefined(reason: str, samples: int = 0) -> Answer:
@@ -136,6 +140,7 @@ def of_value(value: Value) -> Answer:
         shown=shown,
         left_out=value.left_out,
         reason=value.reason,
+        scarce=value.scarce,
     )
 
 

@@ -368,6 +368,27 @@ class TestScores:
         house.connect("serving", labels={"score": "churned"})
         house.sync()
 
+    def test_few_labels_of_a_class_say_what_would_do(self, house: House) -> None:
+        """On each of 28 days 3 of 120 labels are true, where an area takes 10 of each class."""
+        days = [1 + day + row / 120 for day in range(28) for row in range(120)]
+        rng = np.random.default_rng(9)
+        scores, labels = rng.integers(0, 9, len(days)) / 8, np.arange(len(days)) % 120 < 3
+        house.write("serving", served(*days, score=scores, churned=labels))
+        house.connect("serving", labels={"score": "churned"})
+        house.sync()
+        (first, *_) = ask(house, "auc_roc", by="daily")
+        assert (first["status"], first["value"]) == ("insufficient_data", None)
+        assert first["reason"] == (
+            "only 3 labels of one class; 10 are needed; set minimum=3, or ask for "
+            'aggregation_period="weekly", which has enough at this rate'
+        )
+        per_day = list(zip(scores.reshape(28, 120), labels.reshape(28, 120), strict=True))
+        areas = [oracle.roc_auc_score(true, given) for given, true in per_day]
+        assert values(house, "auc_roc", by="daily", minimum=3) == pytest.approx(areas, rel=1e-12)
+        weeks = zip(scores.reshape(4, 840), labels.reshape(4, 840), strict=True)
+        areas = [oracle.roc_auc_score(true, given) for given, true in weeks]
+        assert values(house, "auc_roc", by="weekly") == pytest.approx(areas, rel=1e-12)
+
     @pytest.mark.parametrize(("low", "high", "threshold"), [(0, 100, 50.0), (-4, 4, 0.0)])
     def test_other_scores_than_probabilities_need_a_threshold(
         self, house: House, low: int, high: int, threshold: float

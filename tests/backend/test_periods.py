@@ -210,6 +210,6 @@ def test_no_advice_where_more_samples_are_of_no_use() -> None:
         Answer(0.5, samples=60),
         Answer(None, "undefined", 60, reason="all labels are true"),
         Answer(None, "insufficient_data", 0, reason="no row is labelled"),
-        Answer(None, "insufficient_data", 100, reason="only 4 labels of one class; 10 are needed"),
+        Answer(None, "insufficient_data", 100, reason="the bound 0.2 is too wide to decide by"),
     ):
         assert advised(answer, 100, advice) == answer

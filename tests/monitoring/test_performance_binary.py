@@ -282,9 +282,14 @@ def test_auc_needs_ten_of_each_class():
     assert "only 9 labels of one class; 10 are needed" in few.reason
     assert compute("auc_roc", made(scores, np.arange(1000) < 10)).status == "ok"
     assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum_each": 9}).status == "ok"
+    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 9}).status == "ok"
+    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 10}).status == "insufficient"
+    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 500}).scarce == (9, 10)
     assert compute("average_precision", made(scores, np.arange(1000) >= 9)).status == "insufficient"
     both = compute("auc_roc", made(scores[:50], np.arange(50) < 9))
     assert both.reason == "only 50 samples; 100 are needed; only 9 labels of one class; 10 are needed"
+    # With twice as many rows there would be 100 samples and 18 labels.
+    assert both.scarce == (9, 18)
 
 
 def test_scores_beyond_the_range_are_no_probabilities():

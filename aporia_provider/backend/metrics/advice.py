@@ -87,7 +87,8 @@ def advised(answer: Answer, minimum: int, advice: Advice) -> Answer:
     :param minimum: How many samples it takes.
     :param advice: Advice for its range.
     """
-    if answer.status != "insufficient_data" or not 0 < answer.samples < minimum:
+    there, needed = answer.scarce or (answer.samples, minimum)
+    if answer.status != "insufficient_data" or not 0 < there < needed:
         return answer
-    reasons = answer.reason, advice(answer.samples, minimum)
+    reasons = answer.reason, advice(there, needed)
     return replace(answer, reason="; ".join(filter(None, reasons)))

@@ -80,7 +80,6 @@ def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]
     left_out = [name for name in areas if name not in defined]
     note = f"left out {listed(left_out)}: no label is of the class" if left_out else None
     answer = conclude(state, parameters, number, bound=bound, reason=note)
-    rarer = min(min(area.true, area.false) for area in defined.values())
-    if rarer >= parameters.minimum_each or parameters.average == "weighted":
+    if parameters.average == "weighted":
         return answer
-    return answer.objected(f"only {rarer} labels of one class; {parameters.minimum_each} are needed")
+    return answer.from_classes(min(min(area.true, area.false) for area in defined.values()), parameters)

@@ -97,8 +97,4 @@ def _one_class(state: Binary, parameters: Parameters) -> Value:
 
 def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> Value:
     answer = conclude(state, parameters, number, bound=bound)
-    rarer = min(state.true, state.false)
-    if rarer >= parameters.minimum_each:
-        return answer
-    few = f"only {rarer} labels of one class; {parameters.minimum_each} are needed"
-    return answer.objected(few)
+    return answer.from_classes(min(state.true, state.false), parameters)

@@ -15,6 +15,7 @@ CLIP = 2.0**-52
 """What the log loss takes for a chance of zero: the machine epsilon of doubles, as in scikit-learn."""
 GREATEST_K = 12
 """The protocol's ranking metrics look at 12 places at most."""
+_LEAST_OF_EACH = 10
 
 _CHOICES = {
     "average": (None, "micro", "macro", "weighted"),
@@ -44,7 +45,8 @@ class Parameters:
     :param queries: Ranking: mean over ``all`` labelled queries, those without relevant items counting 0, or
         over ``relevant`` ones.
     :param minimum: Samples below which a number is insufficient to decide by.
-    :param minimum_each: AUC and average precision: the same for each of the two classes.
+    :param minimum_each: AUC and average precision: the same for the labels of each of the two classes;
+        without it 10, or :attr:`minimum` if that is less.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
 
@@ -57,7 +59,7 @@ class Parameters:
     denominator: Literal["k", "served"] = "k"
     queries: Literal["all", "relevant"] = "all"
     minimum: int = 100
-    minimum_each: int = 10
+    minimum_each: int | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -76,8 +78,9 @@ class Parameters:
         if not isinstance(self.class_name, str | None):
             yield f"class_name must be text, not {self.class_name!r}"
         for name in ("minimum", "minimum_each"):
-            if not _is_whole(getattr(self, name)) or getattr(self, name) < 0:
-                yield f"{name} must be a whole number that is not negative, not {getattr(self, name)!r}"
+            value = 0 if getattr(self, name) is None and name == "minimum_each" else getattr(self, name)
+            if not _is_whole(value) or value < 0:
+                yield f"{name} must be a whole number that is not negative, not {value!r}"
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Self:
@@ -93,6 +96,11 @@ class Parameters:
         if problems:
             raise ValidationError("The parameters of the metric are wrong", problems=problems)
         return cls(**given)
+
+    @property
+    def labels_of_each(self) -> int:
+        """How many labels of each of the two classes an area under a curve takes."""
+        return min(_LEAST_OF_EACH, self.minimum) if self.minimum_each is None else self.minimum_each
 
     def needed_k(self) -> int:
         """

@@ -26,6 +26,7 @@ class Value:
     :param enough: Whether the number is fit to decide by: see :func:`conclude`.
     :param left_out: How many rows have both a prediction and a label, one of which cannot be used.
     :param reason: Why there is no number, or what to know about it.
+    :param scarce: The number of labels of a class that is too rare, and the number that the answer takes.
     """
 
     shown: Any
@@ -34,6 +35,7 @@ class Value:
     enough: bool = True
     reason: str | None = None
     left_out: int = 0
+    scarce: tuple[int, int] | None = None
 
     @property
     def value(self) -> Any:
@@ -50,6 +52,21 @@ class Value:
     def objected(self, objection: str) -> Value:
         """The same answer, not fit to decide by for a further reason."""
         return replace(self, enough=False, reason="; ".join(filter(None, (self.reason, objection))))
+
+    def from_classes(self, rarer: int, parameters: Parameters) -> Value:
+        """
+        The same answer, not fit to decide by if there are too few labels of a class.
+
+        :param rarer: How many labels the rarer class has, at least 1.
+        :param parameters: How many are enough.
+        """
+        least = parameters.labels_of_each
+        if rarer >= least:
+            return self
+        # Where there are too few samples as well, these may take an even longer time.
+        needed = max(least, -(-rarer * parameters.minimum // self.samples))
+        objected = self.objected(f"only {rarer} labels of one class; {least} are needed")
+        return replace(objected, scarce=(rarer, needed))
 
     def verdict(self, least: float | None = None, most: float | None = None) -> Verdict:
         """
