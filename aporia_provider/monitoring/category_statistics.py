@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.answers import Answer, undefined
+from aporia_provider.monitoring.answers import NO_BOOLEANS, Answer, undefined, without
 from aporia_provider.monitoring.row_statistics import COUNTS, Question, Statistic
 from aporia_provider.monitoring.values import ValueState, shortened
 
@@ -46,8 +46,12 @@ def _length(make: Callable[[ValueState], float | None]) -> Statistic:
     return length
 
 
-CATEGORIES = {
-    **COUNTS,
+def _of_fitting(made: Statistic) -> Statistic:
+    """A statistic of the values of the declared type that says how many others it leaves out."""
+    return lambda state, question: without(made(state, question), state.misfits, NO_BOOLEANS, state.count)
+
+
+_OF_VALUES: dict[str, Statistic] = {
     "unique_values": _unique,
     "value_count": _value_count,
     "histogram": _values,
@@ -55,3 +59,4 @@ CATEGORIES = {
     "max_length": _length(lambda state: state.longest),
     "mean_length": _length(lambda state: state.length / state.count),
 }
+CATEGORIES = {**COUNTS, **{name: _of_fitting(made) for name, made in _OF_VALUES.items()}}

@@ -10,6 +10,7 @@ from typing import TypeVar
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import (
     INFINITE,
+    NO_BOOLEANS,
     UNUSABLE_VECTORS,
     Answer,
     of_distance,
@@ -105,6 +106,8 @@ def _left_out(state: State) -> tuple[int, str, int]:
         return state.infinite, INFINITE, state.finite
     if isinstance(state, VectorState):
         return state.dimension_errors, UNUSABLE_VECTORS, state.vectors
+    if isinstance(state, ValueState):
+        return state.misfits, NO_BOOLEANS, state.count
     return 0, "", 0
 
 

@@ -32,12 +32,14 @@ def field_states(field: FieldPlan, array: pa.Array, grids: Mapping[str, Grid]) -
     :param grids: Grids by key.
     :return: Pairs of a key and a state; a dict has a key of its own for each of the keys of its grid.
     """
-    grid, array = grids.get(field.key), readable(array, field.type)
+    grid, given = grids.get(field.key), array
+    array = readable(given, field.type)
     if field.type in NUMERIC:
         numbers, nulls = as_floats(pc.utf8_length(array) if field.type == "text" else array)
         yield field.key, NumericState.of(numbers, nulls, cast("NumericGrid | None", grid))
     elif field.type in VALUES:
-        yield field.key, _values(field.type, array, cast("CategoryGrid | None", grid))
+        misfits = array.null_count - given.null_count if field.type == "boolean" else 0
+        yield field.key, _values(field.type, array, misfits, cast("CategoryGrid | None", grid))
     elif field.type in VECTORS:
         yield field.key, _vectors(field, array, vector_grid(field, grid))
     else:
@@ -52,10 +54,11 @@ def vector_grid(field: FieldPlan, grid: Grid | None) -> VectorGrid | None:
     return cast("VectorGrid | None", grid)
 
 
-def _values(type_: str, array: pa.Array, grid: CategoryGrid | None) -> ValueState:
-    present = array.drop_null()
+def _values(type_: str, array: pa.Array, misfits: int, grid: CategoryGrid | None) -> ValueState:
+    """The state of values, where misfits have become null."""
+    present, nulls = array.drop_null(), array.null_count - misfits
     held = items(present)[0] if type_ == "array" else present
-    return ValueState.of(text_counts(held), len(array), array.null_count, grid)
+    return ValueState.of(text_counts(held), len(array), nulls, grid, misfits)
 
 
 def _vectors(field: FieldPlan, array: pa.Array, grid: VectorGrid | None) -> VectorState:

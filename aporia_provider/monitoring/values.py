@@ -30,6 +30,8 @@ class ValueState(State):
 
     :param rows: Rows, whatever is in them.
     :param nulls: Rows without a value.
+    :param misfits: Rows of a boolean field with an integer other than 0 and 1, which are part of nothing
+        below.
     :param known: Counts of the categories of the grid.
     :param others: Counts of all other texts, sampled if there are many.
     :param frequent: Counts of those of them that were most frequent in their buckets, if there are many.
@@ -44,6 +46,7 @@ class ValueState(State):
 
     rows: int = part(TOTAL)
     nulls: int = part(TOTAL)
+    misfits: int = part(TOTAL)
     known: dict[str, int] = part(TALLY)
     others: ValueSample = part(SAMPLE)
     frequent: dict[str, int] = part(TALLY)
@@ -54,7 +57,9 @@ class ValueState(State):
     longest: int | None = part(GREATEST)
 
     @classmethod
-    def of(cls, counts: Mapping[str, int], rows: int, nulls: int, grid: CategoryGrid | None) -> ValueState:
+    def of(
+        cls, counts: Mapping[str, int], rows: int, nulls: int, grid: CategoryGrid | None, misfits: int = 0
+    ) -> ValueState:
         """
         Make it from counts by text.
 
@@ -62,6 +67,7 @@ class ValueState(State):
         :param rows: How many rows there are.
         :param nulls: How many of them have no value.
         :param grid: The categories to count for certain, if they are known yet.
+        :param misfits: How many of the rows have a value that the type of the field does not have.
         """
         lengths = [len(text) for text in counts]
         length = sum(map(operator.mul, lengths, counts.values()))
@@ -74,6 +80,7 @@ class ValueState(State):
         return cls(
             rows=rows,
             nulls=nulls,
+            misfits=misfits,
             known={text: count for text, count in counts.items() if text in categories},
             others=ValueSample.of(others, hashes),
             other_count=sum(others.values()),

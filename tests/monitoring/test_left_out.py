@@ -124,6 +124,48 @@ def test_least_and_greatest_values_that_are_only_shown_have_a_bound() -> None:
     assert (found.shown, found.bound, found.status) == (2.0**60, 2.0**7, "insufficient_data")
 
 
+class TestBooleans:
+    """Integers of a boolean field, of which only 0 and 1 are booleans."""
+
+    @pytest.mark.parametrize("type_", [pa.int8(), pa.uint8(), pa.int32(), pa.int64()])
+    @pytest.mark.parametrize(("other", "status"), [(10, "ok"), (300, "insufficient_data")])
+    def test_other_integers_are_left_out_and_told(self, type_: pa.DataType, other: int, status: str) -> None:
+        array = pa.array([0] * 200 + [1] * 100 + [None] * 7 + [2] * other, type_)
+        expected = {
+            "histogram": {"counts": {"false": 200, "true": 100}, "unlisted": 0},
+            "unique_values": 2,
+            "value_count": 100,
+        }
+        for name, value in expected.items():
+            found = asked(name, array, "boolean", value="true")
+            assert (found.status, found.left_out) == (status, other)
+            assert (found.value if status == "ok" else found.shown) == value
+            assert found.reason == f"integers other than 0 and 1 in a boolean field are left out: {other}"
+        assert asked("missing_count", array, "boolean").value == 7
+        assert asked("column_count", array, "boolean").value == 300 + other
+        assert asked("count", array, "boolean").value == 307 + other
+
+    def test_minus_one_is_not_true(self) -> None:
+        found = asked("histogram", pa.array([1, -1] * 150), "boolean")
+        assert (found.value, found.status, found.left_out) == (None, "insufficient_data", 150)
+        assert found.shown == {"counts": {"true": 150}, "unlisted": 0}
+
+    @pytest.mark.parametrize("values", [[0, 1, 1], [True, False, True], [None, None]])
+    def test_booleans_leave_none_out(self, values: list[Any]) -> None:
+        found = asked("histogram", pa.array(values), "boolean")
+        assert (found.left_out, found.reason) == (0, None)
+
+    def test_distances_tell_it_of_either_side(self) -> None:
+        right, wrong = pa.array([True, False] * 1_000), pa.array([1, 0] * 1_000 + [-1] * 1_500)
+        for sides, place in (((right, wrong), ""), ((wrong, right), "in the baseline, ")):
+            answer = compared(*sides, "boolean", "hellinger_distance")
+            assert (answer.value, answer.status, answer.left_out) == (None, "insufficient_data", 1_500)
+            assert answer.shown == pytest.approx(0, abs=1e-7)
+            assert f"{place}integers other than 0 and 1 in a boolean field are left out: 1500" in (
+                answer.reason or ""
+            )
+
+
 def compared(before: pa.Array, now: pa.Array, type_: str, metric: str) -> Answer:
     field = FieldPlan(KEY, type_, "c")
     grids = grids_of(before, field)

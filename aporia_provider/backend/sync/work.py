@@ -27,7 +27,7 @@ SERVING, ACTUALS = "serving", "actuals"
 """The roles of the predictions and of the labels that are compared with them."""
 
 # To be raised whenever the same rows would make other states than before.
-STATES = 2
+STATES = 3
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pyarrow.types as kinds
 from aporia_provider.monitoring.arrow.times import times_of_texts
 from aporia_provider.monitoring.arrow.types import is_text
 
+_BITS = pa.array([0, 1])
 _NUMBERS = pa.list_(pa.float64())
 _OF_NULLS = {
     "text": pa.string(),
@@ -24,8 +25,9 @@ def readable(array: pa.Array, type_: str) -> pa.Array:
     """
     Convert a column to a physical type that values of a field type are read from.
 
-    Integers of a boolean field become booleans, and texts of a datetime field become microseconds. NaN in a
-    column of categories is a missing value, so it becomes null. Other columns are returned as they are.
+    Integers of a boolean field become booleans, and null if they are neither 0 nor 1. Texts of a datetime
+    field become microseconds. NaN in a column of categories is a missing value, so it becomes null. Other
+    columns are returned as they are.
 
     :param array: Values of the column, as :func:`~aporia_provider.monitoring.arrow.types.plain` returns them.
     :param type_: Type of the field, see :data:`~aporia_provider.schema.FIELD_TYPES`.
@@ -33,7 +35,7 @@ def readable(array: pa.Array, type_: str) -> pa.Array:
     if kinds.is_null(array.type):
         return array.cast(_OF_NULLS.get(type_, pa.bool_()))
     if type_ == "boolean" and kinds.is_integer(array.type):
-        return array.cast(pa.bool_())
+        return pc.if_else(pc.is_in(array, _BITS.cast(array.type)), array, None).cast(pa.bool_())
     if type_ == "datetime" and is_text(array.type):
         return times_of_texts(array)
     if type_ in ("categorical", "string") and kinds.is_floating(array.type):
