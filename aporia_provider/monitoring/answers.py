@@ -93,18 +93,6 @@ def without(found: Answer, count: int, what: str, kept: int | None = None) -> An
     return replace(answer, value=None, status="insufficient_data", shown=found.value)
 
 
-def rounded(found: Answer) -> Answer:
-    """
-    A least or greatest value with a bound that allows for integers and decimals that no double holds.
-
-    Beyond 2**53 they are rounded to the nearest double, by half of the distance to the next one at most.
-    """
-    number = found.shown if found.value is None else found.value
-    if number is None or abs(number) < _WHOLE:
-        return found
-    return replace(found, bound=math.ulp(number) / 2)
-
-
 def of_number(number: Fraction | float, samples: int) -> Answer:
     """A number, if a float can hold it."""
     try:

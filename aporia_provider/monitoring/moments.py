@@ -26,7 +26,7 @@ def variance(state: NumericState, grid: NumericGrid | None, *, less: int = 0) ->
     if n - less < 1:
         return None
     shifted = state.total - n * Fraction(grid.centre if grid else 0)
-    return max(Fraction(0), _squares(state, grid) - shifted * shifted / n) / (n - less)
+    return max(Fraction(0), squared_distances(state, grid) - shifted * shifted / n) / (n - less)
 
 
 def known_deviation(state: NumericState, grid: NumericGrid | None) -> float | None:
@@ -42,7 +42,7 @@ def known_deviation(state: NumericState, grid: NumericGrid | None) -> float | No
     found = variance(state, grid)
     if found is None or state.least == state.greatest:
         return None if found is None else 0.0
-    if is_cut(state, grid) or found * state.finite < _LEAST_PART * _squares(state, grid):
+    if is_cut(state, grid) or found * state.finite < _LEAST_PART * squared_distances(state, grid):
         return None
     return standard_deviation(state, grid)
 
@@ -55,8 +55,8 @@ def is_cut(state: NumericState, grid: NumericGrid | None) -> bool:
     return any(math.isinf(end * end) for end in ends)
 
 
-def _squares(state: NumericState, grid: NumericGrid | None) -> Fraction:
-    """Sum of squared distances from the centre, in the unit of the field."""
+def squared_distances(state: NumericState, grid: NumericGrid | None) -> Fraction:
+    """Sum of squared distances from the centre of the grid, in the unit of the field."""
     return state.squares * Fraction(grid.unit if grid else 1) ** 2
 
 
@@ -64,7 +64,8 @@ def squared_sum(state: NumericState, grid: NumericGrid | None) -> Fraction:
     """Sum of the squared values."""
     centre = Fraction(grid.centre if grid else 0)
     # The squares are rounded, and so the sum of squares of zeros could be a little below zero.
-    return max(Fraction(0), _squares(state, grid) + 2 * centre * state.total - state.finite * centre * centre)
+    found = squared_distances(state, grid) + 2 * centre * state.total - state.finite * centre * centre
+    return max(Fraction(0), found)
 
 
 def squared_deviations(state: NumericState, grid: NumericGrid | None) -> Fraction | None:

@@ -11,7 +11,6 @@ from aporia_provider.monitoring.answers import (
     Answer,
     in_time,
     of_number,
-    rounded,
     undefined,
     without,
 )
@@ -25,6 +24,18 @@ from aporia_provider.monitoring.moments import (
 )
 from aporia_provider.monitoring.numbers import NumericState
 from aporia_provider.monitoring.quantiles import quantile
+from aporia_provider.monitoring.rounding import (
+    Bound,
+    of_deviation,
+    of_greatest,
+    of_least,
+    of_mean,
+    of_squared_deviations,
+    of_squared_sum,
+    of_sum,
+    of_variance,
+    rounded,
+)
 from aporia_provider.monitoring.row_statistics import COUNTS, Question, Statistic, of_rows, share
 
 
@@ -73,8 +84,8 @@ def _finite(made: Statistic) -> Statistic:
     return lambda state, question: without(made(state, question), state.infinite, INFINITE)
 
 
-def _rounded(wrapped: Statistic) -> Statistic:
-    return lambda state, question: rounded(wrapped(state, question))
+def _rounded(made: Statistic, bound: Bound) -> Statistic:
+    return lambda state, question: rounded(made(state, question), state, question.grid, bound)
 
 
 def _in_time(wrapped: Statistic) -> Statistic:
@@ -102,8 +113,18 @@ _MOMENTS: dict[str, Statistic] = {
     "infinite_count": of_rows(lambda state: state.infinite),
     "histogram": _finite(_histogram),
 }
-_ENDS = {name: _rounded(NUMBERS[name]) for name in ("min", "max")}
-NUMERIC = {**COUNTS, **NUMBERS, **_ENDS, **_MOMENTS}
+# Those of quantiles are bounded by themselves.
+_ROUNDED: dict[str, Statistic] = {
+    "min": _rounded(NUMBERS["min"], of_least),
+    "max": _rounded(NUMBERS["max"], of_greatest),
+    "mean": _rounded(NUMBERS["mean"], of_mean),
+    **{name: _rounded(_MOMENTS[name], of_sum) for name in ("sum", "absolute_sum")},
+    "squared_sum": _rounded(_MOMENTS["squared_sum"], of_squared_sum),
+    "squared_deviation_sum": _rounded(_MOMENTS["squared_deviation_sum"], of_squared_deviations),
+    "variance": _rounded(_MOMENTS["variance"], of_variance),
+    "std": _rounded(_MOMENTS["std"], of_deviation),
+}
+NUMERIC = {**COUNTS, **NUMBERS, **_MOMENTS, **_ROUNDED}
 DATETIME = {**COUNTS, **{name: _in_time(made) for name, made in NUMBERS.items()}}
 TEXT = {
     **COUNTS,

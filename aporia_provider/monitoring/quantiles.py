@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aporia_provider.monitoring.answers import Answer, undefined
 from aporia_provider.monitoring.grid import NumericGrid
 from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.rounding import rounding_of
 
 
 def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Answer:
@@ -16,7 +17,8 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Ans
     ``(n - 1) * share`` on the straight lines from each ``x[i]`` to ``x[i + 1]``.
 
     The least and the greatest value are known, and so is every value whose bin has room for one value only.
-    The others are taken to be spread evenly in their bins; the bound covers wherever in them they can be.
+    The others are taken to be spread evenly in their bins; the bound covers wherever in them they can be, and
+    how far integers beyond 2**53 can be from the doubles that they were counted as.
 
     :param state: State of the values.
     :param grid: The grid of the state, if it has one.
@@ -31,10 +33,12 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Ans
     if grid is None and not {before, after if place > before else before} <= {0, state.finite - 1}:
         return undefined("the field has no bins yet", state.finite)
     one = _ordered(state, grid, before)
-    found = _between(one, _ordered(state, grid, after), place - before) if place > before else one
+    other = _ordered(state, grid, after) if place > before else one
+    found = _between(one, other, place - before) if place > before else one
     if math.isinf(found.high - found.low):
         return undefined("the bin of the quantile is wider than the largest float", state.finite)
-    return Answer(found.value, samples=state.finite, bound=found.bound)
+    rounding = 4 * rounding_of(max(one.size, other.size)) if place > before else rounding_of(one.size)
+    return Answer(found.value, samples=state.finite, bound=found.bound + rounding)
 
 
 class _Estimate(NamedTuple):
@@ -45,11 +49,16 @@ class _Estimate(NamedTuple):
     high: float
 
     @property
+    def size(self) -> float:
+        """The greatest magnitude that it can have."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
     def bound(self) -> float:
         if self.low == self.high:
             return 0.0
         # The ends were rounded as the value was.
-        rounding = 2 * math.ulp(max(abs(self.low), abs(self.high)))
+        rounding = 2 * math.ulp(self.size)
         return max(self.value - self.low, self.high - self.value) + rounding
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -117,6 +119,64 @@ def test_the_bound_of_least_and_greatest_integers(values: list[int]) -> None:
         found = asked(name, array)
         assert abs(int(found.value) - exact) <= found.bound <= max(0, abs(exact) * 2.0**-52)
         assert found.bound == 0 or abs(found.value) >= 2**53
+
+
+def exact_statistics(values: list[int]) -> dict[str, Fraction | float]:
+    """Of whole numbers, by arithmetic without rounding."""
+    count, total = len(values), Fraction(sum(values))
+    deviations = sum((value - total / count) ** 2 for value in values)
+    ordered = sorted(values)
+    return {
+        "sum": total,
+        "mean": total / count,
+        "absolute_sum": Fraction(sum(map(abs, values))),
+        "squared_sum": Fraction(sum(value**2 for value in values)),
+        "squared_deviation_sum": deviations,
+        "variance": deviations / (count - 1),
+        "std": (Decimal(deviations.numerator) / Decimal(deviations.denominator * count)).sqrt(),
+        "median": Fraction(ordered[(count - 1) // 2] + ordered[count // 2], 2),
+    }
+
+
+def allowed(found: Answer, values: list[int]) -> float:
+    """The bound; where the values that it is made of are below 2**53, the usual rounding of doubles."""
+    great = max(abs(found.value), *map(abs, values)) >= 2**53
+    return found.bound if great else 4 * math.ulp(found.value)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.integers(2**53 - 3, 2**53 + 3), min_size=2, max_size=8)
+    | st.lists(st.integers(2**60, 2**60 + 300), min_size=2, max_size=8)
+    | st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3), min_size=2, max_size=8)
+)
+def test_the_bound_of_statistics_of_integers(values: list[int]) -> None:
+    array = pa.array(values, pa.int64())
+    for name, exact in exact_statistics(values).items():
+        found = asked(name, array)
+        ordered, last = sorted(values), len(values) - 1
+        of = [ordered[last // 2], ordered[(last + 1) // 2]] if name == "median" else values
+        assert abs(Fraction(found.value) - Fraction(exact)) <= allowed(found, of), name
+    place = Fraction(len(values) - 1, 4)
+    low = sorted(values)[int(place) :][:2]
+    exact = low[0] + (low[-1] - low[0]) * (place - int(place))
+    found = asked("quantile", array, quantile=0.25)
+    assert abs(Fraction(found.value) - exact) <= allowed(found, low)
+
+
+def test_smaller_integers_have_no_bound() -> None:
+    for name in ("median", "mean", "std", "min", "max"):
+        assert asked(name, pa.array([3, 2**53 - 1, 5], pa.int64())).bound == 0
+    for name in ("sum", "absolute_sum", "squared_sum", "squared_deviation_sum", "variance"):
+        assert asked(name, pa.array([3, 2**25, 5], pa.int64())).bound == 0
+
+
+def test_the_deviation_of_great_ids_is_known_to_the_distance_of_doubles() -> None:
+    """From 2**60 on, every 256th integer is a double."""
+    ids = pa.array([2**60 + number for number in range(101)], pa.int64())
+    found, exact = asked("std", ids), np.arange(101).std()
+    assert exact == pytest.approx(29.15, abs=0.01)
+    assert abs(found.value - exact) <= found.bound < 300
 
 
 def test_least_and_greatest_values_that_are_only_shown_have_a_bound() -> None:

@@ -69,7 +69,8 @@ def test_numpys_quantile_of_the_rows_is_within_the_bound(
     assert math.isfinite(answer.value)
     assert abs(answer.value - exact) <= answer.bound
     if baseline is None and len(set(values)) <= 50 and len(values) < 25:
-        assert (answer.value, answer.bound) == (exact, 0)
+        assert answer.value == exact
+        assert answer.bound == 0 or max(map(abs, values)) >= 2**53
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 7.0]), min_size=1), shares)
