@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.answers import NO_BOOLEANS, Answer, undefined, without
+from aporia_provider.monitoring.limits import WIDEST_BOUND
 from aporia_provider.monitoring.row_statistics import COUNTS, Question, Statistic
+from aporia_provider.monitoring.value_counts import counts_of, most_of_others
 from aporia_provider.monitoring.values import ValueState, shortened
+
+_SAMPLED = "buckets with many distinct values count only some of them one by one"
 
 
 def _values(state: ValueState, _: Question) -> Answer:
-    counts = state.counts
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rest = state.count - sum(counts.values())
-    return Answer({"counts": dict(ordered), "unlisted": rest}, samples=state.count)
+    found = counts_of(state, state.counts)
+    ordered = sorted(((text, count.least) for text, count in found.items()), key=lambda it: (-it[1], it[0]))
+    rest = state.count - sum(count for _, count in ordered)
+    bins = {"counts": dict(ordered), "unlisted": rest}
+    bound = max((count.spread for count in found.values()), default=0)
+    reason = _of_listed(sum(count.spread > 0 for count in found.values()), most_of_others(state, found))
+    answer = Answer(bins, samples=state.count, bound=bound, reason=reason)
+    return _only_shown(answer) if bound > WIDEST_BOUND * state.count else answer
+
+
+def _of_listed(unsure: int, others: int) -> str | None:
+    """What to know about a list of counts."""
+    facts = [
+        f"{unsure} of the counts are lower limits" if unsure else None,
+        f"values that are not listed occur up to {others} times each" if others else None,
+    ]
+    return f"{' and '.join(filter(None, facts))}: {_SAMPLED}" if any(facts) else None
 
 
 def _value_count(state: ValueState, question: Question) -> Answer:
     if question.value is None:
         raise ValidationError("value_count takes the value to count")
-    counts = state.counts
     # A histogram shows a long value shortened, and it may be asked for by that text.
-    name = question.value if question.value in counts else shortened(question.value)
-    if name not in counts and state.others.level:
-        return undefined("the value is among those that were not counted one by one", state.count)
-    least = name in state.frequent and name not in state.others.counts
-    reason = "at least: it may be in buckets where it was not among the most frequent" if least else None
-    return Answer(counts.get(name, 0), samples=state.count, reason=reason)
+    name = question.value if question.value in state.counts else shortened(question.value)
+    found = counts_of(state, [name])[name]
+    if not found.spread:
+        return Answer(found.least, samples=state.count)
+    reason = f"the value occurs from {found.least} to {found.most} times: {_SAMPLED}"
+    answer = Answer(found.least, samples=state.count, bound=found.spread, reason=reason)
+    return _only_shown(answer) if 2 * found.spread > found.least else answer
+
+
+def _only_shown(answer: Answer) -> Answer:
+    """An answer whose bound is too wide to decide by."""
+    return replace(answer, value=None, status="insufficient_data", shown=answer.value)
 
 
 def _unique(state: ValueState, _: Question) -> Answer:

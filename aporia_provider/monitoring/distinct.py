@@ -75,6 +75,10 @@ class HashSample:
         hashes = np.array(self.hashes, dtype=np.int64)
         return _fitted(self.level, hashes, np.ones(len(hashes), dtype=np.int64), capacity)
 
+    def covers(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For each hash, whether a value that has it is in the sample wherever it occurs."""
+        return _kept(hashes, self.level)
+
     @property
     def distinct(self) -> int:
         """The number of distinct values: exact at level 0, otherwise an estimate."""

@@ -34,7 +34,8 @@ class ValueState(State):
         below.
     :param known: Counts of the categories of the grid.
     :param others: Counts of all other texts, sampled if there are many.
-    :param frequent: Counts of those of them that were most frequent in their buckets, if there are many.
+    :param frequent: Counts of the most frequent texts of the samples of buckets that had many. In a bucket of
+        more than 2048 texts, the sample and so the most frequent ones are not all of them.
     :param other_count: How often those occur.
     :param tail: Counts of those by hash, for comparisons.
     :param length: Sum of the lengths, in characters.
@@ -91,7 +92,12 @@ class ValueState(State):
         )
 
     def settled(self) -> ValueState:
-        """The state of a whole bucket, in which a frequent text is not lost among many rare ones."""
+        """
+        The state of a whole bucket, which keeps fewer of the texts, and the most frequent ones beside them.
+
+        Those are taken from the sample that there is: in a bucket of more than 2048 texts that are not in the
+        grid, a frequent text may be lost. What it adds to :attr:`tail` remains.
+        """
         counts = self.others.counts
         if len(counts) <= KEPT_VALUES:
             return self
@@ -101,9 +107,9 @@ class ValueState(State):
     @property
     def counts(self) -> dict[str, int]:
         """
-        How often texts occur, as far as it is known.
+        How often texts occur at least, of those that are counted one by one.
 
-        Over several buckets, a text that was frequent in some of them only may occur more often.
+        See :func:`~aporia_provider.monitoring.value_counts.counts_of` for how often they can occur.
         """
         return {**self.frequent, **self.known, **self.others.counts}
 
