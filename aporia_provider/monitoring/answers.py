@@ -44,8 +44,6 @@ class Answer:
         in place of a value that the answer cannot use, such as an infinite number or a class that was not
         declared. Missing values do not count.
     :param reason: Why there is no value, or what to know about it: what was left out, what is an estimate.
-    :param scarce: How much there is of what is too rare, if that is not the samples, and how much of it the
-        answer takes. It is there for advice, and no part of the JSON.
     """
 
     value: Any
@@ -59,7 +57,21 @@ class Answer:
     shown: Any = None
     left_out: int = 0
     reason: str | None = None
-    scarce: tuple[int, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ScarceAnswer(Answer):
+    """
+    An answer that lacks something else than samples, which it tells those who give advice.
+
+    :param scarce: How much there is of it, and how much the answer takes; no part of the JSON.
+    """
+
+    scarce: tuple[int, int] = (0, 0)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -120,16 +132,15 @@ def of_value(value: Value) -> Answer:
     """A performance metric's answer."""
     status: Status = "ok" if value.value is not None else "undefined" if value.enough else "insufficient_data"
     shown = value.shown if value.value is None else None
-    return Answer(
-        value.value,
-        status,
-        value.samples,
-        bound=value.bound,
-        shown=shown,
-        left_out=value.left_out,
-        reason=value.reason,
-        scarce=value.scarce,
-    )
+    made: dict[str, Any] = {
+        "bound": value.bound,
+        "shown": shown,
+        "left_out": value.left_out,
+        "reason": value.reason,
+    }
+    if value.scarce is not None:
+        return ScarceAnswer(value.value, status, value.samples, **made, scarce=value.scarce)
+    return Answer(value.value, status, value.samples, **made)
 
 
 def of_distance(outcome: Distance | NotEnough) -> Answer:

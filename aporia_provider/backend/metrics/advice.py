@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from aporia_provider.backend.metrics.sources import Range
 from aporia_provider.metrics import AnswerPeriod
-from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.answers import Answer, ScarceAnswer
 
 _DAY = 86_400
 _SECONDS: dict[AnswerPeriod, int] = {
@@ -87,7 +87,7 @@ def advised(answer: Answer, minimum: int, advice: Advice) -> Answer:
     :param minimum: How many samples it takes.
     :param advice: Advice for its range.
     """
-    there, needed = answer.scarce or (answer.samples, minimum)
+    there, needed = answer.scarce if isinstance(answer, ScarceAnswer) else (answer.samples, minimum)
     if answer.status != "insufficient_data" or not 0 < there < needed:
         return answer
     reasons = answer.reason, advice(there, needed)
