@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync_tables import GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
 from aporia_provider.backend.tables import DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AporiaError
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, spread
+from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, labelled, spread
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def sync(house: House, version: str, **more: Any) -> dict[str, Any]:
     return house.registry.sync_dataset(MODEL, version, "training", **{"engine": house.engine, **more})
 
 
-def kept(registry: Any, version: str) -> dict[str, Any]:
-    """Everything that a sync of the training set stores, besides how it came to it."""
+def kept(registry: Any, version: str, role: str = "training") -> dict[str, Any]:
+    """Everything that syncs of a dataset store, besides how they came to it."""
     with registry.database.reading() as session:
         key = session.scalars(select(VersionRow.key).filter_by(name=version)).one()
-        dataset = session.scalars(select(DatasetRow.key).filter_by(version_key=key, role="training")).one()
+        dataset = session.scalars(select(DatasetRow.key).filter_by(version_key=key, role=role)).one()
         grids = session.scalars(select(GridRow).filter_by(version_key=key)).one()
-        row = session.scalars(select(SyncRow).filter_by(dataset_key=dataset)).one()
+        row = session.scalars(select(SyncRow).filter_by(dataset_key=dataset, part=FIELDS)).one()
         query = select(ProfileRow.part, ProfileRow.field, ProfileRow.bucket, ProfileRow.state)
         states = session.execute(query.filter_by(dataset_key=dataset)).all()
         report = row.report or {}
@@ -161,3 +161,48 @@ def test_bins_that_were_made_from_predictions_give_way(house: House) -> None:
     assert {(one["model_version"], one["role"]): one["reason"] for one in due if one["due"]} == {
         ("v2", "serving"): "the bins of some fields were made anew"
     }
+
+
+@pytest.fixture
+def served_alike(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+    """A version on either database whose baseline is its serving dataset; its labels are compared."""
+    with EmbeddedRegistry(ready_url, "prod") as registry:
+        house = House(tmp_path, registry, engine).register()
+        predictions = spread(1, 3, 40)
+        house.write("serving", predictions)
+        ids = predictions["id"].to_pylist()
+        house.write("actuals", labelled(9, {id_: place % 3 == 0 for place, id_ in enumerate(ids)}))
+        house.connect("serving")
+        house.connect("actuals")
+        house.sync("serving")
+        house.sync("actuals")
+        yield house
+
+
+def serve(registry: Any, house: House, version: str, *, labels: bool) -> None:
+    """Register another version on the same serving dataset, with the same labels or none."""
+    registry.create_model_version(MODEL, version, SCHEMA)
+    source = S3DataSource(object_path=house.path("serving"), object_format="delta")
+    registry.connect_dataset(
+        "serving", MODEL, version, data_source=source, id_column="id", timestamp_column="at"
+    )
+    if labels:
+        source = S3DataSource(object_path=house.path("actuals"), object_format="delta")
+        columns = {"id_column": "id", "timestamp_column": "known", "labels": {"score": "churned"}}
+        registry.connect_dataset("actuals", MODEL, version, data_source=source, **columns)
+
+
+def test_the_labels_of_a_version_are_not_copied(served_alike: House, tmp_path: Path) -> None:
+    with EmbeddedRegistry(f"sqlite:///{tmp_path}/other.db", "prod") as alone:
+        alone.create_model(MODEL, "Churn")
+        for version, parts in (("v2", ["fields"]), ("v3", ["fields", "performance"])):
+            for registry in (served_alike.registry, alone):
+                serve(registry, served_alike, version, labels="performance" in parts)
+            copied = served_alike.registry.sync_dataset(MODEL, version, "serving", engine=served_alike.engine)
+            assert copied["reason"].startswith("copied from version 'v1'")
+            assert copied["changed_parts"] == parts
+            read = alone.sync_dataset(MODEL, version, "serving", engine=served_alike.engine, full=True)
+            assert read["rows_read"] == 120
+            found = kept(served_alike.registry, version, "serving")
+            assert found == kept(alone, version, "serving")
+            assert sorted({part for part, _, _ in found["states"]}) == parts

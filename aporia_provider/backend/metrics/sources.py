@@ -109,7 +109,7 @@ class VersionSource:
         asked = (role, key, within)
         if asked not in self._read:
             dataset = find_dataset(self._session, self._row, role)
-            found = read_profile(self._session, dataset.key, [key], *within)
+            found = read_profile(self._session, dataset.key, None, [key], *within)
             self._read[asked] = Series([(bucket, state) for bucket, _, state in found])
         return self._read[asked]
 

@@ -94,7 +94,10 @@ def _copied(
     return Result(
         seen=Seen(row.fingerprint, {role: position}),
         reason=f"copied from {whose}, whose {role} dataset is the same",
-        states={(bucket, key): state for bucket, key, state in read_profile(session, row.dataset_key)},
+        # Its other part belongs to the labels of that version.
+        states={
+            (bucket, key): state for bucket, key, state in read_profile(session, row.dataset_key, FIELDS)
+        },
         intervals=None,
         baseline=Baseline(role, grids, {key: baseline.origins[key] for key in grids}),
         grids=grids,

@@ -62,6 +62,7 @@ def is_stored(session: Session, dataset_key: int, part: str, states: Profile) ->
 def read_profile(
     session: Session,
     dataset_key: int,
+    part: str | None,
     fields: Sequence[str] | None = None,
     start: int | None = None,
     end: int | None = None,
@@ -69,12 +70,15 @@ def read_profile(
     """
     Read states, in the order of buckets.
 
+    :param part: The part of the dataset that they belong to; None for both.
     :param fields: Keys of fields; None for all.
     :param start: First second; with it or ``end``, rows without a time are left out.
     :param end: First second that does not belong to it any more.
     :return: Bucket, key, state.
     """
     query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state).filter_by(dataset_key=dataset_key)
+    if part is not None:
+        query = query.filter_by(part=part)
     if fields is not None:
         query = query.where(ProfileRow.field.in_(fields))
     query = _between(query, start, end).order_by(ProfileRow.bucket, ProfileRow.field)
