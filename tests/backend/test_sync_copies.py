@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, func, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
@@ -85,6 +85,28 @@ def test_the_copy_is_what_reading_comes_to(shared: House, tmp_path: Path) -> Non
     assert sync(shared, "v2", engine=NOWHERE)["changed"] is False
     shared.write("training", spread(4, 4, 40, seed=1))
     assert (sync(shared, "v2")["rows_read"], sync(shared, VERSION)["rows_read"]) == (40, 40)
+
+
+def test_one_record_is_read_of_the_versions_that_are_alike(shared: House) -> None:
+    """Grids and reports are large, and the records of other versions are locked while they are read."""
+    for version in ("v2", "v3", "v4"):
+        add(shared.registry, shared, version)
+    for version in ("v2", "v3"):
+        sync(shared, version, engine=NOWHERE)
+    loaded: set[int] = set()
+
+    def note(row: SyncRow, _: Any) -> None:
+        loaded.add(row.dataset_key)
+
+    event.listen(SyncRow, "load", note)
+    try:
+        assert "version 'v1'" in sync(shared, "v4", engine=NOWHERE)["reason"]
+    finally:
+        event.remove(SyncRow, "load", note)
+    with shared.registry.database.reading() as session:
+        first = session.scalars(select(func.min(DatasetRow.key))).one()
+        last = session.scalars(select(func.max(DatasetRow.key))).one()
+    assert loaded == {first, last}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -40,35 +41,48 @@ def copied_fields(scope: Scope, desk: Desk, role: str, seen: Seen) -> Result | N
     if position is None or position.commit is None:
         return None
     with scope.database.reading() as session:
-        for row, version, model, name in _alike(session, scope.environment, desk, role):
+        for key, version, whose in _alike(session, scope.environment, desk, role):
+            if (row := _synced_to(session, key, role, position)) is None:
+                continue
             baseline = read_baseline(session, version)
-            if _is_at(row, role, position) and _is_made_there(row, desk, role, baseline):
-                whose = f"version {name!r} of model {model!r}"
+            if _is_made_there(row, desk, role, baseline):
                 return _copied(session, row, desk, role, position, baseline, whose)
     return None
 
 
-def _alike(session: Session, environment: str, desk: Desk, role: str) -> list[tuple[SyncRow, int, str, str]]:
-    """Datasets that are registered alike, and the version and model of each."""
+def _alike(session: Session, environment: str, desk: Desk, role: str) -> list[tuple[int, int, str]]:
+    """Keys of the syncs of datasets that are registered alike, and the key and the name of each version."""
     registered = fields_registered(desk.subject, role)
+    # Grids and positions, which may be large, are read of one after the other.
     query = (
-        select(SyncRow, VersionRow.key, ModelRow.id, VersionRow.name)
+        select(SyncRow.key, VersionRow.key, ModelRow.id, VersionRow.name)
         .join(DatasetRow, SyncRow.dataset_key == DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
         .where(ModelRow.environment == environment, DatasetRow.role == role, SyncRow.part == FIELDS)
         .where(SyncRow.error.is_(None), SyncRow.fingerprint.startswith(f"{registered}."))
         .order_by(SyncRow.key)
-        # Its states must not change while they are read.
-        .with_for_update(read=True, of=SyncRow)
     )
-    return [(found[0], found[1], found[2], found[3]) for found in session.execute(query)]
+    return [
+        (key, version, f"version {name!r} of model {model!r}")
+        for key, version, model, name in session.execute(query)
+    ]
 
 
-def _is_at(row: SyncRow, role: str, position: Position) -> bool:
-    """Whether all of it was made at the commit at which the table is now."""
-    stored = (row.position or {}).get(role)
-    made_at = (row.report or {}).get("made_at")
+def _synced_to(session: Session, key: int, role: str, position: Position) -> SyncRow | None:
+    """The record of a sync, if all of it was made at the commit at which the table is now."""
+    known = session.execute(select(SyncRow.position, SyncRow.report).filter_by(key=key)).one_or_none()
+    if known is None or not _is_at(known[0], known[1], role, position):
+        return None
+    # Its states must not change while they are read. It may have been synced since.
+    row = session.scalar(select(SyncRow).filter_by(key=key, error=None).with_for_update(read=True))
+    return row if row is not None and _is_at(row.position, row.report, role, position) else None
+
+
+def _is_at(
+    positions: Mapping[str, Any] | None, report: Mapping[str, Any] | None, role: str, position: Position
+) -> bool:
+    stored, made_at = (positions or {}).get(role), (report or {}).get("made_at")
     return stored is not None and Position(**stored) == position and made_at == position.version
 
 
