@@ -41,8 +41,11 @@ def test_many_spans_are_joined_where_they_are_closest() -> None:
 
 
 def test_in_words() -> None:
-    assert described(None) == "all of it"
-    assert described([]) == "rows without a time"
-    assert described([(0, DAY)]) == "1970-01-01 00:00 to 1970-01-02 00:00"
-    assert described([(n * DAY, (n + 1) * DAY) for n in range(5)]).endswith("and 2 more spans")
-    assert described([(253_402_214_400, 253_402_300_800)]) == "9999-12-31 00:00 to 9999-12-31 23:59"
+    assert described(None, True) == "all of it"
+    assert described([], True) == "rows without a time"
+    assert described([], False) == "nothing"
+    day = "1970-01-01 00:00 to 1970-01-02 00:00"
+    assert described([(0, DAY)], False) == day
+    assert described([(0, DAY)], True) == f"{day} and rows without a time"
+    assert described([(n * DAY, (n + 1) * DAY) for n in range(5)], False).endswith("and 2 more spans")
+    assert described([(253_402_214_400, 253_402_300_800)], False) == "9999-12-31 00:00 to 9999-12-31 23:59"

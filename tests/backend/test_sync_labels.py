@@ -16,6 +16,7 @@ from scipy.stats import ks_2samp
 
 from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.numbers import NumericState
+from tests.backend.agreement import rewrite
 from tests.backend.syncing import DAY, MODEL, NOWHERE, House, bucket, labelled, served, spread
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -237,6 +238,42 @@ class TestLabels:
         for version in (0, 1, 2):
             Path(pair.path("actuals"), "_delta_log", f"{version:020}.json").unlink()
         assert "removed labels are gone from the disk" in relabel(pair)["reason"]
+        check(pair)
+
+    @pytest.mark.parametrize("named", [True, False], ids=["named", "not named"])
+    def test_deleted_behind_a_checkpoint(self, pair: House, named: bool) -> None:
+        """The version before the removal has statistics that the engine takes for broken."""
+        pair.write("actuals", labelled(8, {"a1": True}))
+        pair.write("actuals", labelled(9, {"b1": True}))
+        pair.sync("actuals")
+        pair.delta("actuals").delete("id = 'a1'")
+        pair.delta("actuals").create_checkpoint()
+        log = Path(pair.path("actuals"), "_delta_log")
+        if not named:
+            (log / "_last_checkpoint").unlink()
+
+        def twice(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            for action in actions:
+                if "add" in action:
+                    action["add"]["stats"] = '{"numRecords":1,' + action["add"]["stats"][1:]
+            return actions
+
+        rewrite(log.parent, twice, version=1)
+        status = relabel(pair)
+        told = "removed labels are behind a checkpoint, where the engine does not read" in status["reason"]
+        # If nothing names the checkpoint, the engine reads that version, without its statistics.
+        assert (told, status["buckets_recomputed"]) == ((True, 2) if named else (False, 1))
+        assert "gone from the disk" not in status["reason"]
+        check(pair)
+
+    def test_that_no_prediction_has(self, pair: House, caplog: pytest.LogCaptureFixture) -> None:
+        pair.write("actuals", labelled(8, {"a1": True}))
+        pair.sync("actuals")
+        pair.write("actuals", labelled(9, {"c1": True}))
+        with caplog.at_level("INFO"):
+            assert pair.sync("actuals")["changed_parts"] == ["fields"]
+        assert "labels: 1 commit changed the data; no prediction is touched" in caplog.text
+        assert "reading rows without a time" not in caplog.text
         check(pair)
 
     def test_many_commits_at_once(self, pair: House) -> None:

@@ -33,13 +33,17 @@ def whole_buckets(intervals: Iterable[Interval], seconds: int) -> list[Interval]
     return _fewer(joined)
 
 
-def described(intervals: Sequence[Interval] | None) -> str:
-    """Buckets in words, for the log."""
+def described(intervals: Sequence[Interval] | None, untimed: bool) -> str:
+    """Buckets, and whether rows without a time belong to them, in words, for the log."""
     if intervals is None:
         return "all of it"
     shown = [f"{_day(start)} to {_day(end)}" for start, end in intervals[:3]]
-    more = f" and {len(intervals) - 3} more spans" if len(intervals) > 3 else ""
-    return ", ".join(shown) + more if shown else "rows without a time"
+    told = [", ".join(shown)] if shown else []
+    if len(intervals) > 3:
+        told.append(f"{len(intervals) - 3} more spans")
+    if untimed:
+        told.append("rows without a time")
+    return " and ".join(told) if told else "nothing"
 
 
 def _day(second: int) -> str:

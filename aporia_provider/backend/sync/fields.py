@@ -51,7 +51,7 @@ def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
         changes = Changes(_with_bins(changes, subject.baseline, baseline), whole=True)
         if intervals is not None:
             intervals, rows = None, table.frames.during(desk.spark, plan.columns.values())
-    log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals))
+    log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals, changes.untimed))
     extent = table.log.extent(intervals)
     outcomes = with_baseline(plan.outcomes, baseline.grids)
     states = table.profile(

@@ -12,6 +12,7 @@ from aporia_provider.backend.sync.planning import performance_plan, with_baselin
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.backend.sync.work import ACTUALS, SERVING, Desk, Result, Seen
 from aporia_provider.engine.labels import IdRange, labelled_buckets, tied, with_latest_labels
+from aporia_provider.engine.refusals import BehindCheckpointError, StatisticsError
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECOND = 1_000_000
+_GONE = "gone from the disk"
 
 
 def sync_performance(desk: Desk, seen: Seen) -> Result | None:
@@ -53,16 +55,25 @@ def sync_performance(desk: Desk, seen: Seen) -> Result | None:
     if not predicted.any and not labelled.any:
         return Result(now, reason)
     intervals, untimed = comparison.touched(predicted, labelled)
-    if intervals is None and not (predicted.whole or labelled.whole):
-        reason += "; removed labels are gone from the disk, so all are compared"
-    log.info("performance: %s; reading %s", reason, described(intervals))
+    if comparison.lost is not None:
+        reason += f"; removed labels are {comparison.lost}, so all are compared"
+    if intervals == () and not untimed:
+        log.info("performance: %s; no prediction is touched", reason)
+        return Result(now, reason)
+    log.info("performance: %s; reading %s", reason, described(intervals, untimed))
     ids = comparison.ids(intervals, untimed)
     states = comparison.states(intervals, untimed, ids)
     return Result(now, reason, states, intervals, untimed, extent=comparison.extent(intervals, ids))
 
 
 class _Comparison:
-    """The predictions of a version and their labels."""
+    """
+    The predictions of a version and their labels.
+
+    ``lost`` tells why removed labels are not known; None if they are, or if none were removed.
+    """
+
+    lost: str | None = None
 
     def __init__(self, desk: Desk, seen: Seen) -> None:
         self._desk, self._seen = desk, seen
@@ -91,8 +102,14 @@ class _Comparison:
             return found
         try:
             return found + self._labelled_at(self._seen.positions[ACTUALS].version, changes)
-        except (NotFoundError, ValidationError):
+        except StatisticsError:
+            # The files are there, and can be read without statistics when this is done again.
+            raise
+        except (NotFoundError, ValidationError) as error:
             # Removed labels are known from the files that held them, and those, or their log, may be gone.
+            behind = isinstance(error, BehindCheckpointError)
+            self.lost = "behind a checkpoint, where the engine does not read" if behind else _GONE
+            log.info("removed labels are %s: %s", self.lost, error.message)
             return None
 
     def _labelled_at(self, version: int | None, changes: Changes) -> list[int | None]:
