@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,31 @@ _AT_ONCE = 8
 _ROWS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
 
 Folder = tempfile.TemporaryDirectory[str]
+
+
+class LogCopy:
+    """
+    A copy of a table's log, made when it is first needed; its folder lasts as long as this object.
+
+    :param uri: The table.
+    :param credentials: Credentials for S3.
+    """
+
+    def __init__(self, uri: str, credentials: AwsCredentials) -> None:
+        self._uri, self._credentials = uri, credentials
+
+    @property
+    def path(self) -> str:
+        """
+        Its folder.
+
+        :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+        """
+        return self._folder.name
+
+    @cached_property
+    def _folder(self) -> Folder:
+        return copied_log(self._uri, self._credentials)
 
 
 def copied_log(uri: str, credentials: AwsCredentials) -> Folder:

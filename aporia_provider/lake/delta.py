@@ -14,7 +14,7 @@ from urllib.parse import quote
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.added import partition_texts
 from aporia_provider.lake.commits import Commit, commits_since, reader
-from aporia_provider.lake.copies import Folder, copied_log
+from aporia_provider.lake.copies import LogCopy
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.diagnosis import explain, local_path
 from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MOST_KEPT = 2
 _MAPPING = "delta.columnMapping.mode"
 # What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
 _NO_CHECKPOINT = "didn't find any checkpoints"
@@ -48,10 +49,15 @@ class DeltaLog:
     def __init__(
         self, uri: str, credentials: AwsCredentials | None = None, *, version: int | None = None
     ) -> None:
-        self.uri = uri.rstrip("/")
-        self._credentials = credentials or AwsCredentials()
+        known = credentials or AwsCredentials()
+        self._set_up(uri.rstrip("/"), known, version, LogCopy(uri.rstrip("/"), known))
+
+    def _set_up(self, uri: str, credentials: AwsCredentials, version: int | None, copy: LogCopy) -> None:
+        self.uri = uri
+        self._credentials, self._copy, self._from_copy = credentials, copy, False
         self._odd_checkpoint: tuple[str, ...] = ()
-        self._copy: Folder | None = None
+        self._files: FileStatistics | None = None
+        self._earlier: dict[int, DeltaLog] = {}
         with self._explained():
             self._table = self._open(version)
 
@@ -87,12 +93,21 @@ class DeltaLog:
 
     def files(self, columns: Sequence[str] | None = None) -> FileStatistics:
         """
-        Statistics of every data file.
+        Statistics of every data file. Those that were read once are kept.
 
         :param columns: Columns whose null counts and bounds are wanted; all that have statistics without.
         """
-        with self._explained():
-            return self._reading(lambda table: FileStatistics.read(table, self.metadata, columns))
+        known = self._files
+        if known is None or not known.covers(columns):
+            # One table of all columns that were ever asked for, so that it is not kept several times.
+            more = known.columns if known is not None and known.columns is not None else ()
+            read = None if columns is None else [*more, *columns]
+            with self._explained():
+                self._files = self._reading(
+                    lambda table: FileStatistics.read(table, self.metadata, read, known)
+                )
+        assert self._files is not None  # noqa: S101
+        return self._files.of(columns)
 
     def partition_texts(self, paths: Sequence[str]) -> dict[str, set[str]]:
         """
@@ -101,7 +116,7 @@ class DeltaLog:
         :param paths: Paths of the files whose values are wanted, as :attr:`FileStatistics.paths` has them.
         """
         with self._explained():
-            found = partition_texts(Path(self._copied().name), paths)
+            found = partition_texts(Path(self._copy.path), paths)
         names = self.metadata.physical_names
         return {names.get(name, name): values for name, values in found.items()}
 
@@ -129,8 +144,17 @@ class DeltaLog:
             ]
 
     def at(self, version: int) -> DeltaLog:
-        """The same table at another version."""
-        return DeltaLog(self.uri, self._credentials, version=version)
+        """The same table at another version; the last two of the earlier ones are kept."""
+        if version > self.version:
+            return DeltaLog(self.uri, self._credentials, version=version)
+        if version not in self._earlier:
+            opened = DeltaLog.__new__(DeltaLog)
+            # A copy of the log has all earlier versions.
+            opened._set_up(self.uri, self._credentials, version, self._copy)
+            self._earlier[version] = opened
+            for first in list(self._earlier)[:-_MOST_KEPT]:
+                del self._earlier[first]
+        return self._earlier[version]
 
     @property
     def _options(self) -> dict[str, str]:
@@ -153,13 +177,8 @@ class DeltaLog:
     def _open_copy(self, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable
 
-        return DeltaTable(self._copied().name, version=version)
-
-    def _copied(self) -> Folder:
-        # The folder lasts as long as it is referred to.
-        if self._copy is None:
-            self._copy = copied_log(self.uri, self._credentials)
-        return self._copy
+        self._from_copy = True
+        return DeltaTable(self._copy.path, version=version)
 
     def _reading(self, read: Callable[[DeltaTable], T]) -> T:
         """Read from the table, or from a copy if its log turns out to have what a copy is without."""
@@ -168,7 +187,7 @@ class DeltaLog:
         try:
             return read(self._table)
         except DeltaError as error:
-            if self._copy is not None or not _AVOIDABLE.search(str(error)):
+            if self._from_copy or not _AVOIDABLE.search(str(error)):
                 raise
         self._table = self._open_copy(self.version)
         return read(self._table)

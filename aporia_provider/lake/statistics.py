@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aporia_provider.lake.metadata import TableMetadata
 
 
+_OF_FILES = ("path", "size_bytes", "num_records", "deleted")
+_KINDS = ("null_count", "min", "max")
 _ABSOLUTE = re.compile(r"/|[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
 
@@ -30,21 +32,35 @@ class FileStatistics:
         ``max.<column>``, as far as any file has them. These are what the log has: writers round them, so
         that values may be outside of them. Those of :meth:`bounds` and :meth:`file_bounds` are not.
     :param partition_columns: The columns whose bounds are their values.
+    :param columns: The columns that were asked for; None for all.
     """
 
     table: pa.Table
     partition_columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
 
     @classmethod
     def read(
-        cls, delta: DeltaTable, metadata: TableMetadata, columns: Sequence[str] | None
+        cls,
+        delta: DeltaTable,
+        metadata: TableMetadata,
+        columns: Sequence[str] | None,
+        known: FileStatistics | None = None,
     ) -> FileStatistics:
-        """Read the log of ``delta``, which ``metadata`` describes."""
+        """
+        Read the log of ``delta``, which ``metadata`` describes.
+
+        :param columns: The columns whose null counts and bounds are wanted; None for all.
+        :param known: Statistics of the same files, whose deletion vectors need not be read again.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         actions = pa.table(delta.get_add_actions())
-        deleted = _deleted_rows(delta, actions) if "deletionVectors" in metadata.reader_features else None
+        if known is None:
+            deleted = _deleted_rows(delta, actions) if "deletionVectors" in metadata.reader_features else None
+        else:
+            deleted = known.table["deleted"].take(pc.index_in(actions["path"], known.table["path"]))
         if deleted is None:
             deleted = pa.chunked_array([pa.repeat(pa.scalar(0, pa.int64()), len(actions))])
         made = {
@@ -58,7 +74,21 @@ class FileStatistics:
             of_partition = column in metadata.partition_columns
             found = _partition if of_partition else _statistics
             made |= found(actions, column, physical.get(column, column), deleted)
-        return cls(pa.table(made), metadata.partition_columns)
+        asked = None if columns is None else tuple(dict.fromkeys(columns))
+        return cls(pa.table(made), metadata.partition_columns, asked)
+
+    def covers(self, columns: Iterable[str] | None) -> bool:
+        """Whether some columns (None: all) are among those that were asked for."""
+        return self.columns is None or (columns is not None and set(columns) <= set(self.columns))
+
+    def of(self, columns: Sequence[str] | None) -> FileStatistics:
+        """The same statistics of some of the columns (None: all) that were asked for."""
+        if columns is None:
+            return self
+        asked = tuple(dict.fromkeys(columns))
+        names = [*_OF_FILES, *(f"{kind}.{column}" for column in asked for kind in _KINDS)]
+        kept = [name for name in names if name in self.table.column_names]
+        return FileStatistics(self.table.select(kept), self.partition_columns, asked)
 
     @property
     def file_count(self) -> int:
@@ -129,7 +159,7 @@ class FileStatistics:
 
     def filter(self, kept: Any) -> FileStatistics:
         """Those of some of the files."""
-        return FileStatistics(self.table.filter(kept), self.partition_columns)
+        return FileStatistics(self.table.filter(kept), self.partition_columns, self.columns)
 
     def _seems_constant(self, column: str) -> Any:
         import pyarrow as pa
@@ -166,7 +196,7 @@ def _statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> 
     import pyarrow.compute as pc
 
     made = {}
-    for kind in ("null_count", "min", "max"):
+    for kind in _KINDS:
         if kind not in actions.column_names or actions[kind].type.get_field_index(physical) < 0:
             continue
         values = pc.struct_field(actions[kind], [physical])
