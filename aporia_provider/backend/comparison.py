@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +12,6 @@ from aporia_provider.datasets import ROLES, DatasetConnection
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
-
-log = logging.getLogger(__name__)
 
 
 def compared(
@@ -31,7 +28,7 @@ def compared(
     :func:`~aporia_provider.columns.differences.type_notes`.
 
     Other datasets are inspected, without reading data, until the type of every field is known. A dataset
-    that cannot be inspected is skipped, since that is no fault of this one.
+    that cannot be inspected is no fault of this one: another line says that it was not compared, and why.
 
     :param dataset: The dataset.
     :param schema: Schema of the version.
@@ -42,13 +39,16 @@ def compared(
     """
     types = field_types(dataset, schema, dict(columns))
     known: dict[str, dict[str, Any]] = {}
+    missed: list[str] = []
     for other in sorted(others, key=lambda item: ROLES.index(item.role)):
         unknown = types.keys() - {key for found in known.values() for key in found}
         if unknown and other.role != dataset.role and isinstance(other.data_source, S3DataSource):
             try:
                 facts = inspect(other.data_source, credentials=credentials, engine=engine)
             except AporiaError as error:
-                log.info("Types of the %s dataset are not compared: %s", other.role, error.message)
+                missed.append(
+                    f"types are not compared with those of the {other.role} dataset: {error.message}"
+                )
                 continue
             known[other.role] = field_types(other, schema, dict(facts.columns))
-    return type_notes(dataset.role, types, known)
+    return [*type_notes(dataset.role, types, known), *missed]

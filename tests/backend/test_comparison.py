@@ -15,6 +15,7 @@ from aporia_provider.backend import facts
 from aporia_provider.backend.inspection import preflight
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
 
 SCHEMA = VersionSchema(
@@ -59,7 +60,7 @@ def test_other_types_are_warnings(tmp_path: Path) -> None:
     assert preflight(training, SCHEMA, others=[training]).warnings == []
 
 
-def test_datasets_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
+def test_what_is_not_compared_is_told(tmp_path: Path) -> None:
     serving = written("serving", tmp_path)
     testing = written("testing", tmp_path, y=pa.array([0.5], pa.float32()))
     elsewhere = JDBCDataSource(url="jdbc:postgresql://h/db", query="select 1")
@@ -67,4 +68,25 @@ def test_datasets_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
         role="actuals", data_source=elsewhere, id_column="id", timestamp_column="at", labels={"y": "y"}
     )
     found = preflight(serving, SCHEMA, others=[dataset("training", tmp_path / "none"), actuals, testing])
-    assert found.warnings == ["prediction 'y' is double here and float in the testing dataset"]
+    assert found.problems == []
+    compared, missed = found.warnings
+    assert compared == "prediction 'y' is double here and float in the testing dataset"
+    assert missed.startswith("types are not compared with those of the training dataset: ")
+    assert f"{tmp_path}/none" in missed
+
+
+def test_an_outage_of_another_dataset_is_told(tmp_path: Path) -> None:
+    serving = written("serving", tmp_path)
+    training = DatasetConnection(
+        role="training",
+        data_source=S3DataSource(object_path="s3://bucket/training", object_format="delta"),
+        id_column="id",
+        timestamp_column="at",
+    )
+    # Nothing listens there.
+    nowhere = AwsCredentials("k", "s", region="us-east-1", endpoint_url="http://127.0.0.1:1")
+    found = preflight(serving, SCHEMA, others=[training], credentials=nowhere)
+    assert found.problems == []
+    (missed,) = found.warnings
+    assert missed.startswith("types are not compared with those of the training dataset: ")
+    assert "s3://bucket/training" in missed
