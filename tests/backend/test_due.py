@@ -20,7 +20,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.sync import due as reasons
 from aporia_provider.backend.sync_tables import GridRow, SyncRow
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.errors import AporiaError, AuthenticationError
+from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
 from aporia_provider.lake import ends
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.iam import read_policy
@@ -46,6 +46,47 @@ def connect_all(house: House) -> None:
 def sync_all(house: House) -> None:
     for role in ("training", "serving", "actuals"):
         house.sync(role)
+
+
+@pytest.mark.parametrize(
+    ("options", "faults"),
+    [
+        ({"limit": -1}, ["limit: -1 is no whole number from 0"]),
+        ({"limit": True}, ["limit: True is no whole number from 0"]),
+        (
+            {"limit": "2", "now": datetime(2026, 1, 1)},  # noqa: DTZ001
+            [
+                "now: 2026-01-01T00:00:00 has no time zone; give it one, such as datetime.now(UTC)",
+                "limit: '2' is no whole number from 0",
+            ],
+        ),
+        ({"now": "today"}, ["now: 'today' is no datetime"]),
+    ],
+)
+def test_options_that_are_wrong(house: House, options: dict[str, Any], faults: list[str]) -> None:
+    house.connect("serving")
+    for call in (house.registry.explain_due_datasets, house.registry.get_due_datasets):
+        with pytest.raises(ValidationError) as refused:
+            call(**options)
+        assert refused.value.problems == faults
+
+
+def test_options_of_a_sync_that_are_wrong(house: House) -> None:
+    house.connect("serving")
+    with pytest.raises(ValidationError) as refused:
+        house.sync(full="no", patience="x", lease_seconds=0)
+    assert refused.value.problems == [
+        "full: 'no' is neither true nor false",
+        "patience: 'x' is no number from 0",
+        "lease_seconds: 0 is no number from 1",
+    ]
+
+
+def test_a_flag_that_is_a_word(house: House) -> None:
+    house.connect("serving")
+    house.write("serving", spread(1, 2, 2))
+    assert house.sync(full="false")["changed"]
+    assert not house.sync(full="false", engine=NOWHERE)["changed"]
 
 
 def turns(house: House, **more: Any) -> dict[str, tuple[bool, str]]:

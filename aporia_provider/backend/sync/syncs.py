@@ -9,6 +9,7 @@ from aporia_provider.api import Role
 from aporia_provider.backend.rows import find_dataset, find_version
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
+from aporia_provider.backend.sync.options import check_turn, checked_options
 from aporia_provider.datasets import ROLES
 from aporia_provider.engine.session import EMBEDDED
 from aporia_provider.errors import ValidationError
@@ -55,10 +56,12 @@ class Syncs(Scope):
         :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
         :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything that is
             known has changed, and ``changed_parts``: what has, ``fields`` or ``performance``.
+        :raises aporia_provider.errors.ValidationError: naming every option that is wrong.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """
         from aporia_provider.backend.sync.runs import Run
 
+        full = checked_options(full, patience=patience, lease_seconds=lease_seconds)
         self._check(model_id, model_version, role)
         run = Run(self, model_id, model_version, credentials=credentials, engine=engine)
         parts = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
@@ -128,13 +131,16 @@ class Syncs(Scope):
         A look at a table is one small request; up to 32 are made at the same time, and none for what is due
         in any case. A dataset whose table is found to be unchanged is recorded as synced now.
 
-        :param now: The time that schedules are compared with; now without.
-        :param limit: At most so many are due, those whose last sync began longest ago.
+        :param now: The time that schedules are compared with, with a time zone; now without.
+        :param limit: At most so many are due: those that have not been tried, or found to be up to date, for
+            the longest time.
         :param find_credentials: Returns the credentials for S3; called only if there is a table on S3.
         :return: Those that are due, baselines first, then the others.
+        :raises aporia_provider.errors.ValidationError: naming each of ``now`` and ``limit`` that is wrong.
         """
         from aporia_provider.backend.sync.turns import find_turns
 
+        check_turn(now, limit)
         return find_turns(
             self.database, self.environment, now=now, limit=limit, find_credentials=find_credentials
         )
