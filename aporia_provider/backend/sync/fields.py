@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
 from aporia_provider.backend.sync.fingerprints import fields_fingerprint, registered_part, used_grids
 from aporia_provider.backend.sync.grids import baseline_for
-from aporia_provider.backend.sync.planning import fields_plan, with_baseline
-from aporia_provider.backend.sync.work import Desk, Result, Seen
+from aporia_provider.backend.sync.planning import DatasetPlan, fields_plan, with_baseline
+from aporia_provider.backend.sync.work import Desk, Result, Seen, Subject
 from aporia_provider.columns.differences import field_types
 from aporia_provider.lake.changes import Changes
 from aporia_provider.monitoring.plan import ProfilePlan
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -41,39 +46,52 @@ def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Res
 
 def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
     table, subject = desk.table(role), desk.subject
-    frame = table.frames.all(desk.spark)
-    types = table.check(frame, subject.schema)
+    types = table.check(table.frames.all(desk.spark), subject.schema)
     plan = fields_plan(table.dataset, subject.schema, types)
-    intervals = _intervals(changes, subject.seconds)
-    rows = table.frames.during(desk.spark, plan.columns.values(), intervals, changes.untimed)
+    rows = _rows(desk, role, plan, changes)
     baseline = baseline_for(desk, role, plan, rows, anew=anew)
     if baseline.grids != subject.baseline.grids:
+        known_part = not changes.whole
         changes = Changes(_with_bins(changes, subject.baseline, baseline), whole=True)
-        if intervals is not None:
-            intervals, rows = None, table.frames.during(desk.spark, plan.columns.values())
+        rows = _rows(desk, role, plan, changes) if known_part else rows
+    intervals = _intervals(changes, subject.seconds)
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals, changes.untimed))
     extent = table.log.extent(intervals)
-    outcomes = with_baseline(plan.outcomes, baseline.grids)
-    states = table.profile(
-        rows,
-        plan.columns,
-        ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids),
-        extent,
-    )
-    positions, used = desk.positions(role), used_grids(subject, role, baseline.grids)
-    anew = intervals is None and all(subject.baseline.grids.get(key) is not used[key] for key in used)
-    return Result(
-        seen=Seen(fields_fingerprint(subject, role, baseline.grids), positions),
+    result = Result(
+        seen=Seen(fields_fingerprint(subject, role, baseline.grids), desk.positions(role)),
         reason=changes.reason,
-        states=states,
+        states=table.profile(rows, plan.columns, _plan(subject, plan, baseline), extent),
         intervals=intervals,
         untimed=changes.untimed,
-        baseline=None if baseline is subject.baseline else baseline,
         extent=extent,
-        grids=used,
         types=field_types(table.dataset, subject.schema, types),
         notes=table.log.notes,
-        made_at=positions[role].version if anew and role in positions else None,
+    )
+    return _with_baseline(result, subject, role, baseline)
+
+
+def _rows(desk: Desk, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
+    """The rows that have changed."""
+    intervals = _intervals(changes, desk.subject.seconds)
+    return desk.table(role).frames.during(desk.spark, plan.columns.values(), intervals, changes.untimed)
+
+
+def _plan(subject: Subject, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
+    """What to compute of a dataset's rows, on the grids of the version."""
+    outcomes = with_baseline(plan.outcomes, baseline.grids)
+    return ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids)
+
+
+def _with_baseline(result: Result, subject: Subject, role: str, baseline: Baseline) -> Result:
+    """A result, with the grids that its states were made on."""
+    used, position = used_grids(subject, role, baseline.grids), result.seen.positions.get(role)
+    made_now = all(subject.baseline.grids.get(key) is not used[key] for key in used)
+    whole = result.intervals is None and made_now
+    return replace(
+        result,
+        baseline=None if baseline is subject.baseline else baseline,
+        grids=used,
+        made_at=position.version if whole and position is not None else None,
     )
 
 
