@@ -6,10 +6,12 @@ None uses the worker's own credentials. Nothing else depends on your models: wha
 registry, which is the database that ``[aporia] database_url`` names.
 
 A dataset is due when the ``schedule`` it was connected with has come round (one without a schedule has none
-to wait for) and its Delta table has commits that were not synced. It is also due if it was never synced or
-its last sync failed. The first task looks at the tables, with one small request each, and logs how many are
-due, how many are not, and why. Files that are no Delta tables have no log to look at, so they are always due.
-If more are due than ``[core] max_map_length``, the others have their turn in the next runs.
+to wait for) and there may be something to do: it was never synced or its last sync failed; its Delta table
+has commits that were not synced, was made anew, or cannot be looked at; or the schema, the bins or the
+program have changed. If the predictions only have to be compared with their labels again, one of these two
+datasets is due. The first task looks at the tables, with one small request each, and logs how many are due,
+how many are not, and why. Files that are no Delta tables have no log to look at, so they are always due. If
+more are due than ``[core] max_map_length``, the others have their turn in the next runs.
 
 To stop syncing versions that are no longer used, run ``RetireModelVersionsOperator``, for instance at the end
 of the DAG that retrains the model, or turn off the syncs of one version with ``SetSyncEnabledOperator``.

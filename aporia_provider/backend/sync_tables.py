@@ -22,9 +22,11 @@ class SyncRow(Base):
 
     ``position`` is where the tables were, ``report`` what the last sync that changed something did,
     ``fingerprint`` stands for what was profiled and how, and ``latest_version`` is the newest version of the
-    table that was seen, whether it could be synced or not. ``started_at`` is when the last sync began, and
-    ``synced_at`` when the last one that succeeded did. ``grids`` are those of the stored states; the version
-    may have newer ones already.
+    table that was seen, whether it could be synced or not. ``started_at`` is when the last sync began,
+    and ``synced_at`` when the last one that succeeded did; both are also set, without a sync, to when a look
+    at the tables began that found nothing new, see
+    :func:`~aporia_provider.backend.sync.known.record_unchanged`. ``grids`` are those of the
+    stored states; the version may have newer ones already.
     """
 
     __tablename__ = "aporia_sync"

@@ -89,8 +89,9 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     """
     Make the grids of a baseline, from a sample of it if it is large.
 
-    Hashes of ids and times choose the sample, so the same table has the same grids, however it is stored, and
-    an id that is in many rows does not bring all of them.
+    Hashes of ids and times choose the sample, so the same rows have the same grids, however they are stored,
+    and an id that is in many rows does not bring all of them. If more rows than twice the wanted number are
+    chosen, as where many have the same id and time, or none are, the order in which they are read decides.
 
     :param frame: Columns as :func:`projected` makes them.
     :param fields: The fields; those without values get no grid.

@@ -65,9 +65,11 @@ class SyncHook(AporiaHook):
 
     def get_due_datasets(self) -> list[dict[str, str]]:
         """
-        The datasets whose next sync is due, for tasks that are mapped over them: no more than Airflow maps
-        over (``[core] max_map_length``), those first whose last sync is longest ago. The log says how many
-        are due and how many are not, and why.
+        The datasets whose next sync is due, for tasks that are mapped over them. The log says how many are
+        due and how many are not, and why.
+
+        There are no more than Airflow maps over (``[core] max_map_length``). If more are due, those are
+        chosen that have not been tried, or found to be up to date, for the longest time.
 
         The tables are looked at through the AWS connection, with one small request each; one that cannot be
         looked at is due, so that its sync says what is wrong.

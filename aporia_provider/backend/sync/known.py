@@ -34,8 +34,8 @@ class KnownPart:
     :param key: Key of its row.
     :param fingerprint: Stands for what was profiled, and how.
     :param positions: Role of a dataset to where its table was.
-    :param started_at: When its last sync began.
-    :param synced_at: When the last one that succeeded did; None if none ever did.
+    :param started_at: When its last sync began, or it was found to be up to date without one.
+    :param synced_at: When the last one that succeeded did, or likewise; None if none ever did.
     :param failed: Whether the last one failed.
     """
 

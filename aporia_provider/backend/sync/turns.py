@@ -98,7 +98,7 @@ def _turn(known: KnownVersion, role: str, decision: Decision) -> DatasetTurn:
 
 
 def _started_at(known: KnownVersion, role: str) -> float:
-    """When a sync of it last began, in seconds since 1970; 0 if none ever did."""
+    """When it was last tried or found up to date, in seconds since 1970; 0 if it never was."""
     return max((part.started_at.timestamp() for part in known.of(role)), default=0.0)
 
 
