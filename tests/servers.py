@@ -103,10 +103,10 @@ def _started_postgres(folder: str, seconds: float = 60) -> PostgresServer:
 
 @contextmanager
 def sail() -> Iterator[str]:
-    """The embedded engine as a server; yields its Spark Connect URL."""
+    """Sail as a cluster; yields its Spark Connect URL."""
     path = os.pathsep.join(path for path in sys.path if path)
     running = subprocess.Popen(
-        [sys.executable, "-m", "aporia_provider.engine.embedded"],
+        [sys.executable, "-m", "tests.sail"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "RUST_LOG": "error", "PYTHONPATH": path},

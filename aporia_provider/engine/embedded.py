@@ -1,8 +1,10 @@
 """
-The embedded engine in a process of its own: ``python -m aporia_provider.engine.embedded``.
+The embedded engine in a process of its own: ``python -m aporia_provider.engine.embedded DESCRIPTOR``.
 
-Prints the port it listens on (loopback only) and ends with its standard input or its parent, so that a task
-that was killed leaves no orphan.
+Prints the port it listens on (loopback only), and ends with its standard input or its parent, so that a task
+that was killed leaves no orphan. Only its parent can use it: the descriptor is a socket at whose other end
+the parent tells which connections are its own. Where the system has no means for that, the reason follows
+the port.
 """
 
 from __future__ import annotations
@@ -10,7 +12,15 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import sys
+from typing import TYPE_CHECKING
+
+from aporia_provider.engine.admission import Admission
+from aporia_provider.engine.seccomp import UnsupportedError
+
+if TYPE_CHECKING:
+    from pysail.spark import SparkConnectServer
 
 # Statistics leave NaN out, and this engine takes a column whose least value is its greatest for constant.
 _STATISTICS = ("SAIL_EXECUTION__COLLECT_STATISTICS", "false")
@@ -20,21 +30,37 @@ _GRACE = 5
 
 def main() -> None:
     """Serve until the parent is gone."""
-    os.environ.setdefault(*_STATISTICS)
-    from pysail.spark import SparkConnectServer
-
     parent = os.getppid()
-    server = SparkConnectServer("127.0.0.1", 0)
-    server.start(background=True)
-    address = server.listening_address
-    if address is None:
-        raise SystemExit("The embedded engine does not listen")
-    sys.stdout.write(f"{address[1]}\n")
+    admission, lack = Admission(socket.socket(fileno=int(sys.argv[1]))), ""
+    try:
+        server = admission.start(listening)
+        admission.prove(_address(server))
+    except UnsupportedError as error:
+        server, lack = listening(), str(error)
+    sys.stdout.write(f"{_address(server)[1]} {lack}\n")
     sys.stdout.flush()
     wait_for_parent(parent)
     # It waits for what is still running, which may be for ever.
     signal.alarm(_GRACE)
     server.stop()
+
+
+def listening() -> SparkConnectServer:
+    """Start a server on a free port of loopback."""
+    os.environ.setdefault(*_STATISTICS)
+    from pysail.spark import SparkConnectServer
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    return server
+
+
+def _address(server: SparkConnectServer) -> tuple[str, int]:
+    address = server.listening_address
+    if address is None:
+        raise SystemExit("The embedded engine does not listen")
+    host, port = address
+    return host, port
 
 
 def wait_for_parent(parent: int) -> None:

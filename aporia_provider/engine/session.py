@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from aporia_provider.data_sources import hide_secrets_in_url
 from aporia_provider.engine.connecting import INSTALL, connect
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
-from aporia_provider.engine.processor import numpy_environment
-from aporia_provider.errors import AporiaError, TransientError, ValidationError
+from aporia_provider.engine.process import engine_process
+from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 EMBEDDED = "embedded"
-_PATIENCE = 10
-# The engine has no business with what Airflow keeps in its environment.
-_PRIVATE = ("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__")
 
 
 @contextmanager
@@ -46,7 +38,7 @@ def spark_session(
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")
         with (
-            _child(credentials or AwsCredentials()) as port,
+            engine_process(credentials or AwsCredentials()) as port,
             _connected(Endpoint("127.0.0.1", port), lasts=False) as spark,
         ):
             yield spark
@@ -85,60 +77,3 @@ def _connected(endpoint: Endpoint, *, lasts: bool) -> Iterator[SparkSession]:
         yield spark
     finally:
         spark.stop()
-
-
-@contextmanager
-def _child(credentials: AwsCredentials) -> Iterator[int]:
-    with tempfile.TemporaryFile() as errors, _process(credentials, errors) as child:
-        yield _port(child, errors, credentials)
-
-
-@contextmanager
-def _process(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "aporia_provider.engine.embedded"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env=_environment(credentials),
-    )
-    try:
-        yield child
-    finally:
-        _end(child)
-
-
-def _environment(credentials: AwsCredentials) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
-    # Python functions sent to the engine import what the task can import.
-    kept["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    return {"RUST_LOG": "error", **numpy_environment(), **credentials.engine_environment(kept)}
-
-
-def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
-    assert child.stdout is not None  # noqa: S101
-    line = child.stdout.readline()
-    if line.strip().isdigit():
-        return int(line)
-    errors.seek(0)
-    told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
-    if (ended := child.wait(_PATIENCE)) < 0:
-        name = signal.Signals(-ended).name
-        raise TransientError(
-            f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
-            "short of memory."
-        )
-    raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(told[-1])}")
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            pipe.close()
-    for stop in (child.terminate, child.kill):
-        try:
-            child.wait(_PATIENCE)
-            return
-        except subprocess.TimeoutExpired:
-            stop()
-    child.wait()

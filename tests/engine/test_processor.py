@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aporia_provider.engine import processor, session
+from aporia_provider.engine import processor
+from aporia_provider.engine.environment import engine_environment
 from aporia_provider.engine.processor import numpy_environment
 from aporia_provider.lake.credentials import AwsCredentials
 
@@ -39,7 +40,7 @@ def test_zen_4(
     told.write_text("\n".join(_TOLD.format(place, "AuthenticAMD", 25) for place in range(2)))
     monkeypatch.setattr(np, "show_config", lambda mode: _found(*features))
     assert numpy_environment() == left_alone
-    environment = session._environment(AwsCredentials())
+    environment = engine_environment(AwsCredentials())
     assert {name: value for name, value in environment.items() if name.startswith("NPY_")} == left_alone
 
 
@@ -61,4 +62,4 @@ def test_what_the_user_has_chosen_stays(told: Path, monkeypatch: pytest.MonkeyPa
     told.write_text(_TOLD.format(0, "AuthenticAMD", 25))
     monkeypatch.setattr(np, "show_config", lambda mode: _found("X86_V4"))
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "X86_V3")
-    assert session._environment(AwsCredentials())["NPY_DISABLE_CPU_FEATURES"] == "X86_V3"
+    assert engine_environment(AwsCredentials())["NPY_DISABLE_CPU_FEATURES"] == "X86_V3"

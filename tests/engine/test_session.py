@@ -17,7 +17,8 @@ import pytest
 from deltalake import write_deltalake
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine import connecting, session
+from aporia_provider.engine import connecting, process, session
+from aporia_provider.engine.process import engine_process
 from aporia_provider.engine.read import read
 from aporia_provider.engine.refusals import EngineAuthenticationError
 from aporia_provider.engine.session import spark_session
@@ -69,7 +70,6 @@ def test_credentials_are_in_the_childs_environment_only(
     before: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "of-the-machine")
-    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "planted-airflow-connection")
     untouched = dict(os.environ)
     with spark_session("embedded", PLANTED) as spark:
         (child,) = children() - before
@@ -77,7 +77,6 @@ def test_credentials_are_in_the_childs_environment_only(
         assert SECRET in inside
         assert TOKEN in inside
         assert "of-the-machine" not in inside
-        assert "planted-airflow-connection" not in inside
         assert not [value for value in os.environ.values() if SECRET in value or TOKEN in value]
         assert SECRET not in repr(spark.conf.getAll)
     # pyspark's own mark, which says nothing of credentials.
@@ -108,9 +107,9 @@ def test_sessions_with_other_credentials_do_not_mix(s3: S3) -> None:
 def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from aporia_provider.engine.session import _child\n"
+        "from aporia_provider.engine.process import engine_process\n"
         "from aporia_provider.lake.credentials import AwsCredentials\n"
-        "with _child(AwsCredentials()) as port:\n"
+        "with engine_process(AwsCredentials()) as port:\n"
         "    print(port, flush=True)\n"
         "    sys.stdin.read()\n"
     )
@@ -134,7 +133,7 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
 
 
 def test_a_cluster_is_any_spark_connect(before: set[int]) -> None:
-    with session._child(AwsCredentials()) as port, spark_session(f"sc://127.0.0.1:{port}") as spark:
+    with engine_process(AwsCredentials()) as port, spark_session(f"sc://127.0.0.1:{port}") as spark:
         assert spark.sql("SELECT 1 AS n").collect()[0]["n"] == 1
 
 
@@ -167,7 +166,7 @@ def test_what_is_not_installed_is_named_with_its_extra(missing: str, monkeypatch
 def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, before: set[int]) -> None:
     broken = f"import sys; sys.exit('cannot start with {SECRET}')"
     monkeypatch.setattr(
-        session.subprocess,
+        process.subprocess,
         "Popen",
         lambda command, _real=subprocess.Popen, **more: _real([sys.executable, "-c", broken], **more),
     )

@@ -1,0 +1,91 @@
+"""The process of the embedded engine, as the process that starts it sees it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from aporia_provider.engine.environment import engine_environment
+from aporia_provider.engine.sockets import answer_for_sockets
+from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.lake.credentials import AwsCredentials
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 10
+
+
+@contextmanager
+def engine_process(credentials: AwsCredentials) -> Iterator[int]:
+    """
+    Run an engine that only this process can use.
+
+    :param credentials: Credentials for S3.
+    :return: The port of loopback on which it listens.
+    :raises aporia_provider.errors.AporiaError: if it does not start.
+    """
+    with tempfile.TemporaryFile() as errors, _started(credentials, errors) as child:
+        yield _port(child, errors, credentials)
+
+
+@contextmanager
+def _started(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        child = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "aporia_provider.engine.embedded", str(theirs.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=engine_environment(credentials),
+            pass_fds=[theirs.fileno()],
+        )
+    threading.Thread(target=answer_for_sockets, args=(ours,), daemon=True).start()
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
+    assert child.stdout is not None  # noqa: S101
+    port, _, lack = child.stdout.readline().decode(errors="replace").strip().partition(" ")
+    if port.isdigit():
+        if lack:
+            log.warning(
+                "While the embedded engine runs, every user of this machine can connect to it, and so read "
+                "what this process can read and run code as its user: %s. Run tasks where there are no other "
+                "users, or on a cluster (spark_conn_id, or engine sc://host:port)",
+                lack,
+            )
+        return int(port)
+    errors.seek(0)
+    told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+    if (ended := child.wait(_PATIENCE)) < 0:
+        name = signal.Signals(-ended).name
+        raise TransientError(
+            f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
+            "short of memory."
+        )
+    raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(told[-1])}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
+    for stop in (child.terminate, child.kill):
+        try:
+            child.wait(_PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            stop()
+    child.wait()
