@@ -62,7 +62,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "allowed_local_folders": {
         "description": (
             "Folders, separated by colons, under which a server accepts data sources on its local disk. "
-            "Empty means none."
+            "Empty means none. If there are any, syncs read nothing else on the local disk either, so set it "
+            "for the workers that sync what a server has registered, too."
         ),
         "version_added": "0.1.0",
         "type": "string",

@@ -23,7 +23,7 @@ def engine() -> str:
 
 
 def allowed_local_folders() -> tuple[str, ...]:
-    """Folders under which a server accepts data sources on its local disk."""
+    """Folders of the local disk that a server and, if there are any, syncs read from."""
     return tuple(folder for folder in _option("allowed_local_folders").split(os.pathsep) if folder)
 
 

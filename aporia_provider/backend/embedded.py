@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from aporia_provider.api import AporiaApi
@@ -21,12 +21,15 @@ class EmbeddedRegistry(Registry):
 
     :param database_url: SQLAlchemy URL of SQLite or PostgreSQL.
     :param environment: The only environment that is read and written.
+    :param allowed_local_folders: See :class:`~aporia_provider.backend.scope.Scope`.
     :raises aporia_provider.errors.AporiaError: if the database cannot be opened, see
         :class:`~aporia_provider.backend.database.Database`.
     """
 
-    def __init__(self, database_url: str, environment: str) -> None:
-        super().__init__(Database(database_url), environment)
+    def __init__(
+        self, database_url: str, environment: str, allowed_local_folders: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(Database(database_url), environment, allowed_local_folders)
 
     def close(self) -> None:
         """Close the database."""

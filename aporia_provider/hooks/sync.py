@@ -57,7 +57,9 @@ class SyncHook(AporiaHook):
                 "sync. To sync what our own server has registered, set [aporia] database_url to its "
                 "database, and use no connection, or one without a host; another platform syncs by itself"
             )
-        return EmbeddedRegistry(settings.database_url(), server.environment)
+        # What a server has registered is read here, so its restrictions hold here, too.
+        folders = settings.allowed_local_folders() or None
+        return EmbeddedRegistry(settings.database_url(), server.environment, folders)
 
     def environment(self) -> str:
         """The environment whose datasets are synced."""

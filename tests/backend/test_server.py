@@ -397,8 +397,9 @@ def test_local_data_is_taken_from_allowed_folders_only(sqlite_url: str, tmp_path
         api = Api(server, sqlite_url, "prod")
         path = "/v1beta/models/m/versions/v1/datasets"
 
-        def connect(role: str, object_path: str) -> httpx2.Response:
-            source = {"type": "s3", "config": {"object_path": object_path, "object_format": "delta"}}
+        def connect(role: str, object_path: str, object_format: str = "delta") -> httpx2.Response:
+            config = {"object_path": object_path, "object_format": object_format}
+            source = {"type": "s3", "config": config}
             return api.post(path, {**DATASET, "name": role, "data_source": source})
 
         outside = [
@@ -414,7 +415,15 @@ def test_local_data_is_taken_from_allowed_folders_only(sqlite_url: str, tmp_path
         for object_path in outside:
             refused = connect("serving", object_path)
             assert (object_path, refused.status_code) == (object_path, 422)
-            assert "outside the folders" in error_of(refused)["problems"][0]
+            assert "outside the allowed folders" in error_of(refused)["problems"][0]
+        for object_path in (
+            f"{allowed}/{{ok.csv,../secret/a.csv}}",
+            f"file://{allowed}/%7B..,x%7D",
+            f"{allowed}/*",
+        ):
+            refused = connect("serving", object_path, "csv")
+            assert (object_path, refused.status_code) == (object_path, 422)
+            assert "may begin a pattern of files" in error_of(refused)["problems"][0]
         assert connect("serving", f"{allowed}/real").status_code == 200
         assert connect("training", f"file://{allowed}/not/there/yet").status_code == 200
 

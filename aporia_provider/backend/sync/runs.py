@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from aporia_provider.backend.datasets import connection_of
-from aporia_provider.backend.paths import local_path_faults
+from aporia_provider.backend.paths import link_faults
 from aporia_provider.backend.rows import find_version
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.copying import copied_fields
@@ -93,7 +93,7 @@ class Run:
             )
         for dataset in datasets.values():
             # Links on the disk may have changed since it was connected.
-            if faults := list(local_path_faults(dataset.data_source, self._scope.allowed_local_folders)):
+            if faults := list(link_faults(dataset.data_source, self._scope.allowed_local_folders)):
                 raise ValidationError("The dataset cannot be read", problems=faults)
         return key, subject
 
