@@ -59,6 +59,27 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "example": "sc://spark:15002",
         "default": "embedded",
     },
+    "engine_deadline": {
+        "description": (
+            "Seconds that the embedded engine of a sync may run. Then it is ended, and the task fails and is "
+            "retried. 0 means as long as it takes. For a cluster, use the task's execution_timeout."
+        ),
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": "600",
+        "default": "3600",
+    },
+    "engine_memory_limit": {
+        "description": (
+            "Mebibytes of memory that the embedded engine of a sync may use. At more it is ended, and the "
+            "task fails and is not retried. 0 means 4096, or three quarters of what the worker has if that "
+            "is less."
+        ),
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": "2048",
+        "default": "0",
+    },
     "allowed_local_folders": {
         "description": (
             "Folders, separated by colons, under which a server accepts data sources on its local disk. "

@@ -19,7 +19,8 @@ PACKAGE = ROOT / "aporia_provider"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BROUGHT = {
     "apache-airflow-core": {
-        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "pydantic", "sqlalchemy", "starlette"),
+        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "psutil", "pydantic", "sqlalchemy"),
+        "starlette",
         *("tabulate", "uvicorn"),
     },
     "pydantic": {"pydantic-core"},

@@ -11,9 +11,10 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, NamedTuple
 
 from aporia_provider.engine.environment import engine_environment
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
 from aporia_provider.engine.sockets import answer_for_sockets
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -23,17 +24,34 @@ log = logging.getLogger(__name__)
 _PATIENCE = 10
 
 
+class EngineProcess(NamedTuple):
+    """
+    A running engine.
+
+    :param port: The port of loopback on which it listens.
+    :param watch: Tells why it has ended.
+    """
+
+    port: int
+    watch: Watch
+
+
 @contextmanager
-def engine_process(credentials: AwsCredentials) -> Iterator[int]:
+def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED) -> Iterator[EngineProcess]:
     """
     Run an engine that only this process can use.
 
     :param credentials: Credentials for S3.
-    :return: The port of loopback on which it listens.
+    :param limits: Its limits.
     :raises aporia_provider.errors.AporiaError: if it does not start.
     """
     with tempfile.TemporaryFile() as errors, _started(credentials, errors) as child:
-        yield _port(child, errors, credentials)
+        port = _port(child, errors, credentials)
+        watch = Watch(child, limits)
+        try:
+            yield EngineProcess(port, watch)
+        finally:
+            watch.stop()
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aporia_provider.data_sources import hide_secrets_in_url
 from aporia_provider.engine.connecting import INSTALL, connect
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
 from aporia_provider.engine.process import engine_process
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -20,15 +21,41 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 
 
+class Session(NamedTuple):
+    """
+    An open session.
+
+    :param spark: The session of Spark Connect.
+    :param watch: Tells why the embedded engine has ended; None for a cluster.
+    """
+
+    spark: SparkSession
+    watch: Watch | None
+
+
 @contextmanager
 def spark_session(
-    engine: str = EMBEDDED, credentials: AwsCredentials | None = None
+    engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
 ) -> Iterator[SparkSession]:
+    """
+    Open a session that ends with the block; parameters and errors: those of :func:`open_session`.
+    """
+    with open_session(engine, credentials, limits) as session:
+        yield session.spark
+
+
+@contextmanager
+def open_session(
+    engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
+) -> Iterator[Session]:
     """
     Open a session that ends with the block, and with it the engine if it is embedded.
 
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param credentials: Credentials for S3 of the embedded engine. A cluster has credentials of its own.
+    :param limits: Limits of the embedded engine.
+    :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory;
+        likewise ``EngineDeadlineError`` and ``EngineKilledError``.
     :raises aporia_provider.errors.ValidationError: if ``engine`` is neither, or is not installed; the message
         says what to install.
     :raises aporia_provider.errors.TransientError: if the cluster does not answer, or the embedded engine is
@@ -38,13 +65,14 @@ def spark_session(
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")
         with (
-            engine_process(credentials or AwsCredentials()) as port,
-            _connected(Endpoint("127.0.0.1", port), lasts=False) as spark,
+            engine_process(credentials or AwsCredentials(), limits) as process,
+            process.watch.explaining(),
+            _connected(Endpoint("127.0.0.1", process.port), lasts=False) as spark,
         ):
-            yield spark
+            yield Session(spark, process.watch)
     elif engine.startswith(SCHEME):
         with _connected(Endpoint.parse(engine), lasts=True) as spark:
-            yield spark
+            yield Session(spark, None)
     else:
         shown = hide_secrets_in_url(engine.partition(";")[0])
         raise ValidationError(f"{shown!r} is no engine: write 'embedded', or sc://host:port of a cluster")

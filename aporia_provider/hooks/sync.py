@@ -132,7 +132,13 @@ class SyncHook(AporiaHook):
                 credentials = self._credentials_for(sources.values())
                 chosen = engine_for(self.spark_conn_id, engine)
                 after = registry.sync_dataset(
-                    model_id, model_version, role, credentials=credentials, engine=chosen, full=full
+                    model_id,
+                    model_version,
+                    role,
+                    credentials=credentials,
+                    engine=chosen,
+                    limits=settings.engine_limits(),
+                    full=full,
                 )
         return {
             "model_id": model_id,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _SECRETS = ("secret_access_key", "session_token")
 # delta-rs would try a dead endpoint for minutes, and Airflow repeats the task anyway.
 _FEW_RETRIES = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
+# The embedded engine sends a request eleven times, and goes on where an answer was cut.
+_ENGINE_SECONDS = 8.0
+_CLIENT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,6 +31,8 @@ class AwsCredentials:
     :param region: Region of the buckets.
     :param endpoint_url: URL of an S3 that is not Amazon's, or of a VPC endpoint.
     :param anonymous: Send unsigned requests, for public buckets.
+    :param request_timeout: Seconds after which a request that was not answered is sent again. Without, such
+        that every reader gives up within two minutes.
     :raises aporia_provider.errors.ValidationError: if half of the keys is given.
     """
 
@@ -37,6 +42,7 @@ class AwsCredentials:
     region: str | None = None
     endpoint_url: str | None = None
     anonymous: bool = False
+    request_timeout: float | None = None
 
     def __post_init__(self) -> None:
         if bool(self.access_key_id) != bool(self.secret_access_key):
@@ -57,7 +63,8 @@ class AwsCredentials:
 
     def delta_options(self) -> dict[str, str]:
         """Storage options of delta-rs."""
-        return {**self._object_store(), **_FEW_RETRIES}
+        timeout = {"timeout": _milliseconds(self.request_timeout)} if self.request_timeout else {}
+        return {**self._object_store(), **_FEW_RETRIES, **timeout}
 
     def engine_environment(self, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
         """
@@ -72,6 +79,9 @@ class AwsCredentials:
             if not (self.complete and name.startswith("AWS_"))
         }
         named = self._object_store()
+        kept.setdefault("AWS_CONNECT_TIMEOUT", "5s")
+        if self.request_timeout or "AWS_TIMEOUT" not in kept:
+            named["AWS_TIMEOUT"] = _milliseconds(self.request_timeout or _ENGINE_SECONDS)
         if self.region:
             named["AWS_DEFAULT_REGION"] = self.region
         if self.endpoint_url:
@@ -93,7 +103,7 @@ class AwsCredentials:
 
         settings: dict[str, Any] = {
             "connect_timeout": 5,
-            "read_timeout": 20,
+            "read_timeout": self.request_timeout or _CLIENT_SECONDS,
             "retries": {"total_max_attempts": 2},
             "max_pool_connections": connections,
         }
@@ -134,3 +144,7 @@ class AwsCredentials:
             named["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = "false"
             named["AWS_ALLOW_HTTP"] = "true" if self.endpoint_url.startswith("http://") else None
         return {name: value for name, value in named.items() if value}
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"

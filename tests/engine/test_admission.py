@@ -70,9 +70,9 @@ def test_where_the_system_has_no_means_for_it_the_log_says_so(caplog: pytest.Log
 
     def start_in_a_sandbox() -> int:
         listener = hand_over_accept_calls()
-        with engine_process(AwsCredentials()) as port:
+        with engine_process(AwsCredentials()) as running:
             os.close(listener)
-            return port
+            return running.port
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(start_in_a_sandbox).result() > 0

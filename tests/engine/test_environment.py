@@ -43,7 +43,7 @@ def test_modules_in_the_working_folder_are_not_run(tmp_path: Path) -> None:
     program = (
         "from aporia_provider.engine.process import engine_process\n"
         "from aporia_provider.lake.credentials import AwsCredentials\n"
-        "with engine_process(AwsCredentials()) as port: print(port)\n"
+        "with engine_process(AwsCredentials()) as engine: print(engine.port)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(

@@ -109,8 +109,8 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
         "import sys\n"
         "from aporia_provider.engine.process import engine_process\n"
         "from aporia_provider.lake.credentials import AwsCredentials\n"
-        "with engine_process(AwsCredentials()) as port:\n"
-        "    print(port, flush=True)\n"
+        "with engine_process(AwsCredentials()) as engine:\n"
+        "    print(engine.port, flush=True)\n"
         "    sys.stdin.read()\n"
     )
     parent = subprocess.Popen(
@@ -133,7 +133,10 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
 
 
 def test_a_cluster_is_any_spark_connect(before: set[int]) -> None:
-    with engine_process(AwsCredentials()) as port, spark_session(f"sc://127.0.0.1:{port}") as spark:
+    with (
+        engine_process(AwsCredentials()) as running,
+        spark_session(f"sc://127.0.0.1:{running.port}") as spark,
+    ):
         assert spark.sql("SELECT 1 AS n").collect()[0]["n"] == 1
 
 

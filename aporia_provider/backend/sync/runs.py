@@ -20,6 +20,7 @@ from aporia_provider.backend.sync.records import Records
 from aporia_provider.backend.sync.work import ACTUALS, SERVING, Desk, Result, Seen, Subject
 from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.tables import DatasetRow, ModelRow, utc_now
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.refusals import BehindCheckpointError, StatisticsError
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -37,6 +38,7 @@ class Run:
     :param model_version: The version.
     :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param limits: Limits of the embedded engine.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Run:
         *,
         credentials: AwsCredentials | None,
         engine: str,
+        limits: EngineLimits = UNLIMITED,
     ) -> None:
         self._scope, self._model_id, self._model_version = scope, model_id, model_version
-        self._credentials, self._engine = credentials, engine
+        self._credentials, self._engine, self._limits = credentials, engine, limits
 
     def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> list[str]:
         """
@@ -64,7 +67,7 @@ class Run:
         with lease.held(f"{what} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
             # Read afresh: another sync may have made the grids while this one waited.
             _, subject = self._subject()
-            with Desk(subject, self._credentials, self._engine) as desk:
+            with Desk(subject, self._credentials, self._engine, self._limits) as desk:
                 return self._parts(Records(self._scope.database, key, lease, desk), desk, role, full)
 
     def _parts(self, records: Records, desk: Desk, role: str, full: bool) -> list[str]:
@@ -101,15 +104,19 @@ class Run:
 def _retried(desk: Desk, work: Callable[[Seen], Result | None]) -> Callable[[Seen], Result | None]:
     """The work, done again if the engine could not read a table as it was tried."""
 
+    def explained(seen: Seen) -> Result | None:
+        with desk.explaining():
+            return work(seen)
+
     def do(seen: Seen) -> Result | None:
         try:
-            return work(seen)
+            return explained(seen)
         except StatisticsError as error:
             log.warning("%s: all files are read", error.message)
             desk.look_again(values_only=True)
         except BehindCheckpointError:
             # Somebody has written a checkpoint since the table was looked at.
             desk.look_again()
-        return work(seen)
+        return explained(seen)
 
     return do

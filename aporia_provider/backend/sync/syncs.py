@@ -11,6 +11,7 @@ from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
 from aporia_provider.backend.sync.options import check_turn, checked_options
 from aporia_provider.datasets import ROLES
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.session import EMBEDDED
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -33,6 +34,7 @@ class Syncs(Scope):
         *,
         credentials: AwsCredentials | None = None,
         engine: str = EMBEDDED,
+        limits: EngineLimits = UNLIMITED,
         full: bool = False,
         patience: float = PATIENCE,
         lease_seconds: float = LEASE_SECONDS,
@@ -50,6 +52,7 @@ class Syncs(Scope):
             the performance of predictions up to date.
         :param credentials: Credentials for S3; those of the environment without.
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+        :param limits: Limits of the embedded engine. What exceeds that of memory is not worth a retry.
         :param full: Recompute everything, whatever the log says, and make the bins anew that were made from
             this dataset.
         :param patience: Seconds to wait for another sync of the same version.
@@ -63,7 +66,7 @@ class Syncs(Scope):
 
         full = checked_options(full, patience=patience, lease_seconds=lease_seconds)
         self._check(model_id, model_version, role)
-        run = Run(self, model_id, model_version, credentials=credentials, engine=engine)
+        run = Run(self, model_id, model_version, credentials=credentials, engine=engine, limits=limits)
         parts = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
         status = self.get_dataset_sync_status(model_id, model_version, role)
         return {**status, "changed": bool(parts), "changed_parts": parts}

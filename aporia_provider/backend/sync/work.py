@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -12,8 +12,9 @@ from aporia_provider.backend.sync.baseline import Baseline
 from aporia_provider.backend.sync.buckets import Interval
 from aporia_provider.backend.sync.table import ConnectedTable
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.read import why_unread
-from aporia_provider.engine.session import spark_session
+from aporia_provider.engine.session import Session, open_session
 from aporia_provider.lake.changes import Position
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.monitoring.plan import ROWS, Grid, ProfilePlan
@@ -124,20 +125,43 @@ class Desk:
     :param subject: The version.
     :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param limits: Limits of the embedded engine.
     """
 
-    def __init__(self, subject: Subject, credentials: AwsCredentials | None, engine: str) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        credentials: AwsCredentials | None,
+        engine: str,
+        limits: EngineLimits = UNLIMITED,
+    ) -> None:
         self.subject = subject
         self._credentials = credentials
-        self._engine = engine
+        self._engine, self._limits = engine, limits
         self._stack = ExitStack()
         self._tables: dict[str, ConnectedTable] = {}
         self._values_only = False
 
-    @cached_property
+    @property
     def spark(self) -> SparkSession:
-        """The session."""
-        return self._stack.enter_context(spark_session(self._engine, self._credentials))
+        """The session of Spark Connect."""
+        return self._session.spark
+
+    @cached_property
+    def _session(self) -> Session:
+        return self._stack.enter_context(open_session(self._engine, self._credentials, self._limits))
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Raise why the engine has ended; see :meth:`aporia_provider.engine.limits.Watch.explaining`."""
+        try:
+            yield
+        except Exception:
+            # Nothing has ended that was not opened.
+            session = self.__dict__.get("_session")
+            watch = session.watch if isinstance(session, Session) else None
+            with watch.explaining() if watch else nullcontext():
+                raise
 
     def adopt(self, baseline: Baseline) -> None:
         """Work with new grids from now on."""
