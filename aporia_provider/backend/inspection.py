@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from aporia_provider.backend.comparison import compared
@@ -14,6 +15,7 @@ from aporia_provider.columns.preflight import Findings, check
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.expressions import check_select_expr
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.session import EMBEDDED
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -50,6 +52,7 @@ def preflight(
     *,
     credentials: AwsCredentials | None = None,
     engine: str = EMBEDDED,
+    limits: EngineLimits = UNLIMITED,
     check_rows: bool = False,
     others: Sequence[DatasetConnection] = (),
 ) -> Report:
@@ -60,6 +63,7 @@ def preflight(
     :param schema: Schema of the version; without, only the columns that the dataset names are checked.
     :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param limits: Limits of the embedded engine when it reads the data.
     :param check_rows: Read the data, too: ids that repeat, nulls, values that do not fit.
     :param others: Datasets that are connected to the version, whose types are compared.
     :raises aporia_provider.errors.TransientError: if S3 or the cluster does not answer.
@@ -73,8 +77,8 @@ def preflight(
     if facts and schema and others:
         warnings += compared(dataset, schema, facts.columns, others, credentials=credentials, engine=engine)
     if check_rows and facts and not faults and _unambiguous(facts):
-        columns = facts.columns
-        seen, failed = _try(lambda: scan(dataset, schema, columns, credentials=credentials, engine=engine))
+        look = partial(scan, credentials=credentials, engine=engine, limits=limits)
+        seen, failed = _try(partial(look, dataset, schema, facts.columns))
         problems += failed
         if seen is not None:
             rows, of_rows = seen

@@ -9,6 +9,7 @@ from aporia_provider.backend.facts import Columns, diagnosed
 from aporia_provider.columns.preflight import Findings
 from aporia_provider.columns.row_checks import RowCheck, row_checks
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.read import on_s3, read
 from aporia_provider.engine.rows import Counts, Found, counts
 from aporia_provider.engine.session import is_embedded, is_sail, spark_session
@@ -23,6 +24,7 @@ def scan(
     *,
     credentials: AwsCredentials | None,
     engine: str,
+    limits: EngineLimits = UNLIMITED,
 ) -> tuple[int, Findings]:
     """
     Read the data once, inside the engine.
@@ -32,13 +34,14 @@ def scan(
     :param columns: Names and types (Spark's JSON form) of the columns the data has.
     :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param limits: Limits of the embedded engine.
     :return: How many rows there are, and what is wrong with them.
     :raises aporia_provider.errors.AporiaError: if the data cannot be read.
     """
     source = on_s3(dataset.data_source)
     checks = row_checks(dataset, schema, columns, datetime.now(UTC))
     key = dataset.id_column if dataset.id_column in dict(columns) else None
-    with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
+    with diagnosed(source, credentials), spark_session(engine, credentials, limits) as spark:
         embedded = is_embedded(engine)
         values_only = embedded or is_sail(spark)
         frame = read(spark, source, embedded=embedded, sample_by=key, values_only=values_only)

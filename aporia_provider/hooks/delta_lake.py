@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
+from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
 from aporia_provider.hooks.spark_connect import engine_for
@@ -169,6 +170,7 @@ class DeltaLakeHook(BaseHook):
             schema,
             credentials=credentials,
             engine=engine_for(self.spark_conn_id),
+            limits=settings.engine_limits(),
             check_rows=check_rows,
             others=others,
         )

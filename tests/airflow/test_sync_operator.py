@@ -298,6 +298,23 @@ def test_an_engine_that_is_down_is_worth_a_retry(
     assert link.get_link(sync, ti_key=None).endswith(f"/{lake.s3.bucket}?prefix=serving/")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "error", "message"),
+    [
+        ("ENGINE_MEMORY_LIMIT", "1", AirflowFailException, "and may use 1 MiB"),
+        ("ENGINE_DEADLINE", "0.1", TransientError, "because it ran longer than 0.1 seconds"),
+        ("ENGINE_DEADLINE", "soon", AirflowFailException, "engine_deadline is 'soon', which is not a number"),
+    ],
+)
+def test_limits_of_the_engine(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, option: str, value: str, error: type[Exception], message: str
+) -> None:
+    """More time may help, and is tried; more memory is not there the next time either."""
+    monkeypatch.setenv(f"AIRFLOW__APORIA__{option}", value)
+    with pytest.raises(error, match=message):
+        execute(SyncDatasetOperator(task_id="t", engine="embedded", **SERVING))
+
+
 def test_a_server_is_told_apart_from_the_embedded_backend(
     lake: Lake, set_connection: Callable[..., None]
 ) -> None:
