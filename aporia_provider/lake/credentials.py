@@ -15,7 +15,7 @@ _SECRETS = ("secret_access_key", "session_token")
 # delta-rs would try a dead endpoint for minutes, and Airflow repeats the task anyway.
 _FEW_RETRIES = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
 # The embedded engine sends a request eleven times, and goes on where an answer was cut.
-_ENGINE_SECONDS = 8.0
+_ENGINE_TIMEOUTS = {"AWS_CONNECT_TIMEOUT": "5s", "AWS_TIMEOUT": "6s"}
 _CLIENT_SECONDS = 20.0
 
 
@@ -71,24 +71,24 @@ class AwsCredentials:
         Environment of a process that runs the embedded engine.
 
         :param inherited: Variables to start from. Those that speak of AWS are dropped where complete
-            credentials are given: a profile or a web identity of the machine could win over the keys.
+            credentials are given, but for timeouts: a profile or a web identity of the machine could win
+            over the keys.
         """
         kept = {
             name: value
             for name, value in (inherited or {}).items()
-            if not (self.complete and name.startswith("AWS_"))
+            if name in _ENGINE_TIMEOUTS or not (self.complete and name.startswith("AWS_"))
         }
         named = self._object_store()
-        kept.setdefault("AWS_CONNECT_TIMEOUT", "5s")
-        if self.request_timeout or "AWS_TIMEOUT" not in kept:
-            named["AWS_TIMEOUT"] = _milliseconds(self.request_timeout or _ENGINE_SECONDS)
+        if self.request_timeout:
+            named["AWS_TIMEOUT"] = _milliseconds(self.request_timeout)
         if self.region:
             named["AWS_DEFAULT_REGION"] = self.region
         if self.endpoint_url:
             named["AWS_ENDPOINT"] = self.endpoint_url
         if self.complete:
             named["AWS_EC2_METADATA_DISABLED"] = "true"
-        return {**kept, **named}
+        return {**_ENGINE_TIMEOUTS, **kept, **named}
 
     def client(self, service: str = "s3", *, connections: int = 10) -> Any:
         """

@@ -111,7 +111,7 @@ def silent() -> Iterator[str]:
 
 @pytest.mark.parametrize("format_", ["delta", "parquet"])
 def test_s3_that_never_answers(embedded: House, silent: str, format_: str) -> None:
-    """A request takes a sixteenth of what it usually may, and the sync of a sixteenth of two minutes."""
+    """A request takes a twelfth of what it usually may, so the sync takes a small part of two minutes."""
     embedded.credentials = AwsCredentials("key", "secret", None, "eu-west-1", silent, request_timeout=0.5)
     embedded.connect("serving", path="s3://bucket/table", format=format_)
     started = time.monotonic()

@@ -45,7 +45,19 @@ def test_without_anything_readers_look_for_themselves() -> None:
         **inherited,
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_CONNECT_TIMEOUT": "5s",
+        "AWS_TIMEOUT": "6s",
     }
+
+
+def test_timeouts_of_the_environment_stay() -> None:
+    inherited = {"AWS_TIMEOUT": "60s", "AWS_PROFILE": "team"}
+    environment = AwsCredentials("k", "s").engine_environment(inherited)
+    assert environment["AWS_TIMEOUT"] == "60s"
+    assert "AWS_PROFILE" not in environment
+    shorter = AwsCredentials("k", "s", request_timeout=0.5)
+    assert shorter.engine_environment(inherited)["AWS_TIMEOUT"] == "500ms"
+    assert shorter.delta_options()["timeout"] == "500ms"
 
 
 @pytest.mark.parametrize("credentials", [FULL, AwsCredentials(anonymous=True)])
