@@ -10,15 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aporia_provider.errors import AporiaError, TransientError
+
+if TYPE_CHECKING:
+    import psutil
 
 _MOST_MEMORY = 4 * 1024**3
 _SHARE = 0.75
 # Files of a control group that tell its limit, of version 2 and 1.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _GLANCE = 0.05
-_DYING = 2.0
+_GLANCES_PER_SEARCH = 20
+_DYING = 1.0
 
 
 class EngineMemoryError(AporiaError):
@@ -105,9 +110,9 @@ class Watch:
         import psutil
 
         with suppress(psutil.NoSuchProcess):
-            engine, most = psutil.Process(self._process.pid), self._limits.memory
+            memory, most = _Memory(psutil.Process(self._process.pid)), self._limits.memory
             while not self._stopped.wait(_GLANCE):
-                if most is not None and (used := _used(engine)) > most:
+                if most is not None and (used := memory.used()) > most:
                     self._end(EngineMemoryError(_too_much(used, most)))
                 elif self._ends is not None and time.monotonic() > self._ends:
                     self._end(EngineDeadlineError(_too_long(self._limits.seconds or 0)))
@@ -118,16 +123,30 @@ class Watch:
         self._stopped.set()
 
 
-def _used(engine: object) -> int:
-    """Bytes of memory that a process and its child processes have in use."""
-    import psutil
+class _Memory:
+    """
+    The memory that a process and its child processes have in use.
 
-    assert isinstance(engine, psutil.Process)  # noqa: S101
-    used = int(engine.memory_info().rss)
-    for child in engine.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            used += int(child.memory_info().rss)
-    return used
+    :param process: The process.
+    """
+
+    def __init__(self, process: psutil.Process) -> None:
+        self._process, self._glances = process, 0
+        self._children: list[psutil.Process] = []
+
+    def used(self) -> int:
+        """Bytes in use now."""
+        import psutil
+
+        # All processes of the machine have to be looked at to find them.
+        if self._glances % _GLANCES_PER_SEARCH == 0:
+            self._children = self._process.children(recursive=True)
+        self._glances += 1
+        used = int(self._process.memory_info().rss)
+        for child in self._children:
+            with suppress(psutil.NoSuchProcess):
+                used += int(child.memory_info().rss)
+        return used
 
 
 def _available() -> int:
