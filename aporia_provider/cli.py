@@ -106,7 +106,9 @@ def _add_token(commands: Commands) -> None:
 def _add_database_url(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--database-url",
-        help="default: [aporia] database_url of Airflow's configuration, or SQLite in AIRFLOW_HOME",
+        help="default: [aporia] database_url of Airflow's configuration (or the environment variable "
+        "AIRFLOW__APORIA__DATABASE_URL), or SQLite in AIRFLOW_HOME. Give a URL with a password there: other "
+        "users of the machine can read command lines",
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend import upgrades
+from aporia_provider.backend.file_modes import make_private
 from aporia_provider.backend.urls import folder, is_file, read_url, shown
 from aporia_provider.errors import AporiaError, TransientError
 
@@ -114,6 +115,7 @@ def _sqlite(url: URL) -> Engine:
         folder(url).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise AporiaError(f"The folder {folder(url)} cannot be made: {error.strerror}") from None
+    make_private(url)
     # A connection costs nothing here, and none that is kept can be broken by a fork.
     engine = create_engine(
         url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True

@@ -34,9 +34,9 @@ def ensure_current(engine: Engine) -> None:
         return
     url = shown(engine.url)
     raise AporiaError(
-        f"The database {url} is not at the schema of this version. Run aporia-provider migrate once, with "
-        "the URL in Airflow's configuration ([aporia] database_url, or AIRFLOW__APORIA__DATABASE_URL): other "
-        "users of the machine see the arguments of a command"
+        f"The database {url} is not at the schema of this version. Run once 'aporia-provider migrate', which "
+        "reads the URL with its password from [aporia] database_url of Airflow's configuration, or from the "
+        "environment variable AIRFLOW__APORIA__DATABASE_URL"
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -41,6 +43,14 @@ def is_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
+def file_of(url: URL) -> Path:
+    """The path of an SQLite file."""
+    path = str(url.database)
+    if path.startswith("file:"):
+        path = unquote(re.sub(r"^file:(?://[^/]*(?=/))?", "", path).partition("?")[0])
+    return Path(path).absolute()
+
+
 def folder(url: URL) -> Path:
     """The folder of an SQLite file."""
-    return Path(str(url.database)).absolute().parent
+    return file_of(url).parent

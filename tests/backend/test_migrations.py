@@ -116,10 +116,12 @@ def test_the_code_knows_the_revisions_there_are() -> None:
 
 def test_an_unmigrated_postgresql_says_what_to_run(postgres_database_url: str) -> None:
     url = sqlalchemy.make_url(postgres_database_url).set(password="planted-password")
-    with pytest.raises(AporiaError, match="aporia-provider migrate --database-url") as error:
+    told = r"'aporia-provider migrate', .*AIRFLOW__APORIA__DATABASE_URL"
+    with pytest.raises(AporiaError, match=told) as error:
         Database(url.render_as_string(hide_password=False))
     assert "planted-password" not in str(error.value)
     assert ":***@" in str(error.value)
+    assert "--database-url" not in str(error.value)
 
 
 def test_postgresql_is_taken_under_its_plain_name(postgres_database_url: str) -> None:
