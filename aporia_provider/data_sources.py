@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import numbers
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_serializer
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.locations import location_fault, uri_of
+from aporia_provider.hiding import HIDDEN, login_fault, shown_option, shown_url
+from aporia_provider.hiding.options import takes_url
+from aporia_provider.locations import location_fault, secret_fault, uri_of
 from aporia_provider.vocabulary import Name, Vocabulary, explain, one_of
 
-HIDDEN = "***"
 OBJECT_FORMATS = ("parquet", "csv", "json", "delta")
-
-_SECRET_NAME = re.compile(
-    r"secret|passw|pwd|token|credential|(?:access|account|private|api|encryption|session)[._-]?key|sas\b|signature",
-    re.IGNORECASE,
-)
-_SECRET_IN_URL = re.compile(
-    rf"([?;&](?:[\w.-]*(?:{_SECRET_NAME.pattern})[\w.-]*)=)([^;&]*)|(//[^/@:]*:)([^/@]*)(?=@)", re.IGNORECASE
-)
-
-
-def hide_secrets_in_url(url: str) -> str:
-    """Replace user passwords and secret parameters of a URL by ``***``."""
-    return _SECRET_IN_URL.sub(lambda match: (match[1] or match[3]) + HIDDEN, url)
 
 
 def _option_text(value: Any) -> Any:
@@ -55,10 +42,31 @@ def _distinct_options(options: dict[str, str]) -> dict[str, str]:
     return options
 
 
+_STORED = {"stored": True}
+"""Context in which a data source is valid although its path or its URL has a fault."""
+
+
+def _options_without_login(options: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    for name, value in options.items() if info.context != _STORED else ():
+        if takes_url(name) and (fault := login_fault(value)):
+            raise ValueError(f"{name} {fault}")
+    return options
+
+
 ReadOptions = Annotated[
     dict[str, Annotated[str, BeforeValidator(_option_text, json_schema_input_type=str | bool | int | float)]],
     AfterValidator(_distinct_options),
+    AfterValidator(_options_without_login),
 ]
+
+
+def _without_login(url: str, info: ValidationInfo) -> str:
+    if info.context != _STORED and (fault := login_fault(url)):
+        raise ValueError(fault)
+    return url
+
+
+Url = Annotated[Name, AfterValidator(_without_login)]
 
 
 class DataSource(Vocabulary):
@@ -70,6 +78,8 @@ class DataSource(Vocabulary):
         keeps the columns there are.
     :param read_options: Options of the Spark reader. Integers, floats and booleans are accepted as PySpark
         accepts them, and kept as the text that PySpark makes of them: ``True`` and ``"true"`` are the same.
+        Values of options that are not known to be harmless are hidden and not stored, see
+        :mod:`aporia_provider.hiding.options`: credentials belong into an Airflow connection.
     """
 
     type: ClassVar[str]
@@ -86,8 +96,18 @@ class DataSource(Vocabulary):
 
     def serialize(self) -> dict[str, Any]:
         """The same with secrets hidden: what Airflow shows, and what the embedded backend stores."""
-        config = {name: _hide(name, getattr(self, name)) for name in self._wire_names()}
-        return {"type": self.type, "config": config}
+        return {"type": self.type, "config": self._hidden_config()}
+
+    @property
+    def hidden_options(self) -> list[str]:
+        """Names of the options whose values are not stored, at least not as they were given."""
+        options = self.read_options or {}
+        return sorted(name for name, value in options.items() if shown_option(name, value) != value)
+
+    @model_serializer(mode="plain")
+    def _hidden_config(self) -> dict[str, Any]:
+        """What pydantic writes, for instance for an XCom: only :meth:`to_wire` shows secrets."""
+        return {name: _hide(name, getattr(self, name)) for name in self._wire_names()}
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [(name, value) for name, value in self.serialize()["config"].items() if value is not None]
@@ -97,12 +117,14 @@ class DataSource(Vocabulary):
         return list(cls.model_fields)
 
 
-_STORED = {"stored": True}
-"""Context in which a data source is valid although its path has a fault."""
-
-
 def _location(path: str, info: ValidationInfo) -> str:
     if info.context != _STORED and (fault := location_fault(path)):
+        raise ValueError(fault)
+    return path
+
+
+def _without_signature(path: str, info: ValidationInfo) -> str:
+    if info.context != _STORED and (fault := secret_fault(path)):
         raise ValueError(fault)
     return path
 
@@ -127,9 +149,9 @@ class S3DataSource(DataSource):
     def uri(self) -> str:
         """
         The path with its scheme, see :func:`aporia_provider.locations.uri_of`. A path whose form is not
-        supported is returned as it is: nothing may be read from another place than it names.
+        supported is returned as it may be shown: nothing can be read from there.
         """
-        return self.object_path if self.path_fault else uri_of(self.object_path)
+        return _shown_path(self.object_path) if self.path_fault else uri_of(self.object_path)
 
     @property
     def path_fault(self) -> str | None:
@@ -159,7 +181,7 @@ class JDBCDataSource(DataSource):
     """
     A query through JDBC.
 
-    :param url: JDBC URL.
+    :param url: JDBC URL, without a login. Its hosts, port and path are shown and stored, its parameters not.
     :param query: SQL of the database.
     :param user: User name.
     :param password: Password; hidden wherever it could be seen, and never rendered.
@@ -169,7 +191,7 @@ class JDBCDataSource(DataSource):
     template_fields = (*DataSource.template_fields, "url", "query", "user")
 
     sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1
-    url: Name
+    url: Url
     query: Name
     user: str | None = None
     password: SecretStr | None = None
@@ -191,7 +213,7 @@ class AthenaDataSource(JDBCDataSource):
     type = "athena"
     template_fields = (*JDBCDataSource.template_fields, "s3_output_location")
 
-    s3_output_location: Name
+    s3_output_location: Annotated[Url, AfterValidator(_without_signature)]
 
 
 class BigQueryDataSource(DataSource):
@@ -239,7 +261,7 @@ class SnowflakeDataSource(DataSource):
         "warehouse",
     )
 
-    url: Name
+    url: Url
     query: Name
     user: Name
     password: SecretStr
@@ -320,16 +342,41 @@ def _reveal(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
+_HARMLESS = frozenset(
+    (
+        *("sample_size", "select_expr", "object_format", "query", "table", "dataset", "project"),
+        *("parent_project", "database", "sfschema", "warehouse"),
+    )
+)
+"""Fields that are shown as they are. What is not listed here or in :data:`_SHOWN` is hidden."""
+
+
 def _hide(name: str, value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return HIDDEN
-    if name == "url" and isinstance(value, str):
-        return hide_secrets_in_url(value)
-    if isinstance(value, dict):
-        return {key: HIDDEN if _SECRET_NAME.search(key) else _hidden_in(text) for key, text in value.items()}
-    return value
+    if value is None or name in _HARMLESS:
+        return value
+    shown = _SHOWN.get(name)
+    return shown(value) if shown else HIDDEN
 
 
-def _hidden_in(text: Any) -> Any:
-    """Hide what a URL inside an option's value gives away."""
-    return hide_secrets_in_url(text) if isinstance(text, str) else text
+def _shown_path(path: str) -> str:
+    """A path of S3 or of the disk; of one with a fault no more than of a URL."""
+    return shown_url(path) if location_fault(path) or secret_fault(path) else path
+
+
+def _shown_user(user: str) -> str:
+    """The name of a user; some drivers take a password behind it."""
+    name, slash, _ = user.partition("/")
+    return f"{name}{slash}{HIDDEN if slash else ''}"
+
+
+def _shown_options(options: Mapping[str, str]) -> dict[str, str]:
+    return {name: shown_option(name, value) for name, value in options.items()}
+
+
+_SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "object_path": _shown_path,
+    "read_options": _shown_options,
+    "s3_output_location": shown_url,
+    "url": shown_url,
+    "user": _shown_user,
+}

@@ -6,6 +6,12 @@ import re
 
 from aporia_provider.vocabulary import is_template
 
+_SIGNED = re.compile(
+    r"[?&](?:x-amz-|x-goog-|awsaccesskeyid=|signature=|key-pair-id=|sig=|[\w.-]{0,64}(?:token|secret|passw|credential)"
+    r"[\w.-]{0,64}=)",
+    re.IGNORECASE,
+)
+_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
 _FORMS = "write s3://bucket/key, s3a://bucket/key, bucket/key, an absolute local path or file:///path"
 _S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
 _LOCAL = re.compile(r"file:(?://localhost(?=/)|//)?", re.IGNORECASE)
@@ -46,6 +52,8 @@ def location_fault(path: str) -> str | None:
         no more of it than a scheme or a bucket.
     """
     path = path.strip()
+    if fault := secret_fault(path):
+        return fault
     if is_template(path):
         return None
     if re.search(r"[\x00-\x1f\x7f]", path):
@@ -55,6 +63,22 @@ def location_fault(path: str) -> str | None:
     if match := _LOCAL.match(path):
         return _local_fault(path[match.end() :], is_relative="//" not in match[0])
     return _other_fault(path)
+
+
+def secret_fault(path: str) -> str | None:
+    """
+    Whether a path holds credentials, and where these belong; None if it has none.
+
+    :param path: The path, which may have templates.
+    """
+    if _SIGNED.search(path):
+        return "is a presigned URL: write s3://bucket/key, and give credentials with an AWS connection"
+    if path.startswith("/") or (_SCHEME.match(path) and not _S3.match(path)):
+        return None
+    place, at, _ = _S3.sub("", _TEMPLATE.sub("x", path), count=1).rpartition("@")
+    if at and (":" in place.partition("/")[0] or "/" not in place):
+        return "holds a login before its '@'; give the keys with an AWS connection instead"
+    return None
 
 
 def _local_fault(path: str, *, is_relative: bool = False) -> str | None:
@@ -82,8 +106,6 @@ def _other_fault(path: str) -> str | None:
 
 
 def _key_fault(bucket: str, key: str) -> str | None:
-    if "@" in bucket:
-        return "holds a login before its '@'; give the keys with an AWS connection instead"
     if not bucket:
         return f"names no bucket; {_FORMS}"
     if not _BUCKET.fullmatch(bucket):

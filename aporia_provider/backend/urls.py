@@ -9,8 +9,10 @@ from urllib.parse import unquote
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from aporia_provider.data_sources import hide_secrets_in_url
 from aporia_provider.errors import ValidationError
+from aporia_provider.hiding import HIDDEN
+
+_SHOWN_OPTIONS = {"connect_timeout", "host", "hostaddr", "mode", "port", "sslmode", "uri"}
 
 
 def read_url(text: str) -> URL:
@@ -34,8 +36,10 @@ def read_url(text: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL with its passwords hidden, those among its options too."""
-    return hide_secrets_in_url(url.render_as_string(hide_password=True))
+    """The URL without its password, and of its options only those that say where the database is."""
+    hidden = sorted(url.query.keys() - _SHOWN_OPTIONS)
+    shown = url.difference_update_query(hidden).render_as_string(hide_password=True)
+    return f"{shown}{'&' if '?' in shown else '?'}{HIDDEN}" if hidden else shown
 
 
 def is_file(url: URL) -> bool:

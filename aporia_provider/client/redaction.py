@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from aporia_provider.data_sources import HIDDEN, hide_secrets_in_url
+from aporia_provider.hiding import HIDDEN, hide_in_text
 
 _LONGEST = 10_000
+_SHORTEST = 4
+_ORDINARY = re.compile(r"true|false|\d{1,3}", re.IGNORECASE)
 
 
 def secrets_between(clear: Any, hidden: Any) -> Iterator[str]:
@@ -25,7 +27,19 @@ def secrets_between(clear: Any, hidden: Any) -> Iterator[str]:
 def _hidden_parts(clear: str, hidden: str) -> Iterator[str]:
     pattern = "(.*?)".join(re.escape(part) for part in hidden.split(HIDDEN))
     found = re.fullmatch(pattern, clear, re.DOTALL)
-    yield from (part for part in (found.groups() if found else [clear]) if part and part != HIDDEN)
+    for part in found.groups() if found else [clear]:
+        # An option that is hidden since it is not known may be true, false or a small number.
+        if part and part != HIDDEN and not _ORDINARY.fullmatch(part):
+            yield part
+            yield from _values_in(part)
+
+
+def _values_in(part: str) -> Iterator[str]:
+    """The values of the parameters in a hidden part of a URL, which a server may name one by one."""
+    pieces = (piece.partition("=")[2] or piece for piece in re.split(r"[?;&,()\[\]{}:/@\s]+", part))
+    found = {*pieces, *re.findall(r"\{([^{}]*)\}", part), *re.findall(r"[:/]([^@/]*)@", part)}
+    # What is shorter is in many words of a message.
+    yield from (value for value in {*found, *map(unquote, found)} if len(value) >= _SHORTEST)
 
 
 def redacted(value: Any, secrets: Iterable[str]) -> Any:
@@ -39,7 +53,7 @@ def redacted(value: Any, secrets: Iterable[str]) -> Any:
     for spelling in sorted({way for secret in secrets for way in _spellings(secret)}, key=len, reverse=True):
         value = value.replace(spelling, HIDDEN)
     # What is longer is cut in a message anyway, and must not keep the search busy.
-    return hide_secrets_in_url(value[:_LONGEST])
+    return hide_in_text(value[:_LONGEST])
 
 
 def _spellings(secret: str) -> set[str]:

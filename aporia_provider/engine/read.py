@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
-from aporia_provider.data_sources import HIDDEN, DataSource, S3DataSource
+from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.engine.constants import BY_VALUES, by_values
 from aporia_provider.engine.paths import engine_path
 from aporia_provider.engine.refusals import engine_errors
 from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.hiding import HIDDEN
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from aporia_provider.data_sources import DataSource, hide_secrets_in_url
+from aporia_provider.data_sources import DataSource
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -15,6 +15,7 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
+from aporia_provider.hiding import hide_in_text
 
 APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
 _LONGEST = 300
@@ -138,7 +139,7 @@ def refuse_shallow_clone(uri: str, outside: Sequence[str]) -> None:
     if outside:
         raise ValidationError(
             f"{uri} is a shallow clone: its log names files outside of its folder, such as "
-            f"{hide_secrets_in_url(outside[0])}. The embedded engine cannot read them. "
+            f"{hide_in_text(outside[0])}. The embedded engine cannot read them. "
             f"Make a deep clone, connect the table that it was cloned from, or {APACHE_SPARK}"
         )
 
@@ -166,7 +167,7 @@ def rpc_failure(error: Exception) -> tuple[str, str]:
     code, details = _CODE.search(text), _DETAILS.search(text)
     known = getattr(getattr(error, "_grpc_status_code", None), "name", "")
     reason = details[1] if details else text.partition("\n")[0]
-    return code[1] if code else known, hide_secrets_in_url(reason)
+    return code[1] if code else known, hide_in_text(reason)
 
 
 def _explain(error: Exception, source: DataSource) -> AporiaError:
@@ -190,7 +191,7 @@ def _first_line(text: str) -> str:
     # What reaches a Python function inside the engine is at the end of its traceback.
     elif "Python worker" in line and (raised := _RAISED.findall(text)):
         line = raised[-1]
-    line = hide_secrets_in_url(line.strip())
+    line = hide_in_text(line.strip())
     # The parser of the embedded engine lists every token it knows.
     line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
     return _cut(line)

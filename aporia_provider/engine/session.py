@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from aporia_provider.data_sources import hide_secrets_in_url
 from aporia_provider.engine.connecting import INSTALL, connect
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
 from aporia_provider.engine.process import engine_process
 from aporia_provider.errors import ValidationError
+from aporia_provider.hiding import shown_url
 from aporia_provider.lake.credentials import AwsCredentials
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def open_session(
         with _connected(Endpoint.parse(engine), lasts=True) as spark:
             yield Session(spark, None)
     else:
-        shown = hide_secrets_in_url(engine.partition(";")[0])
+        shown = shown_url(engine.partition(";")[0])
         raise ValidationError(f"{shown!r} is no engine: write 'embedded', or sc://host:port of a cluster")
 
 

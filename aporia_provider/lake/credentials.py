@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.data_sources import HIDDEN
 from aporia_provider.errors import ValidationError
+from aporia_provider.hiding import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

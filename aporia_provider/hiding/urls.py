@@ -1,0 +1,93 @@
+"""
+URLs of data, as they may be shown.
+
+A URL is read from its beginning by what is known to be harmless, and the rest is hidden: drivers have too
+many ways to write a login for all of them to be listed. No expression here takes more than linear time.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+_NAME = r"[A-Za-z][A-Za-z0-9+.-]*"
+_SCHEME = re.compile(
+    rf"(?:{_NAME}:){{1,3}}(?=//)|jdbc:{_NAME}:|jdbc:(?={_NAME}$)|{_NAME}:(?=/|$)", re.IGNORECASE
+)
+_ORACLE = re.compile(r"jdbc:oracle:(?:thin|oci8?|kprb):", re.IGNORECASE)
+_HOST = r"(?:[\w.-]+(?:\\\w+)?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5}(?![\w.-]))?"
+_PLACE = re.compile(rf"{_HOST}(?:,{_HOST})*")
+_PATH = re.compile(r"/[\w.~%+$/-]*")
+_START = re.compile(r"/?@(?://)?|//")
+_SID = re.compile(r":[\w.$]+(?=$|/)")
+_OPAQUE = re.compile(r"[\w./\\-]+(?::[\w./\\-]+)*")
+_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
+_PARAMETER = re.compile(r"[?;&,(]\s*[A-Za-z_][\w.-]*=")
+
+
+def login_fault(url: str) -> str | None:
+    """
+    Whether a URL holds a login, and where that belongs; None if it has none.
+
+    :param url: The URL, which may have templates. The answer shows nothing of it.
+    """
+    rest = _without_scheme(_TEMPLATE.sub("x", url))[1]
+    if _has_login(rest) or _is_oracle_login(url, rest):
+        return (
+            "holds a login before its '@': give user and password as parameters of their own, or with an "
+            "Airflow connection that data_source_conn_id names"
+        )
+    return None
+
+
+def shown_url(url: str) -> str:
+    """
+    The scheme, the hosts, the port and the path of a URL, with ``***`` in place of everything else.
+
+    :param url: The URL of a driver, of a host alone, or of an object.
+    """
+    scheme, rest = _without_scheme(url)
+    if _is_oracle_login(url, rest) or _has_login(rest):
+        return f"{scheme}{'//' if rest.startswith('//') else ''}{HIDDEN}"
+    kept = _kept(scheme, rest)
+    left = rest[len(kept) :]
+    if not left or left == HIDDEN:
+        return f"{scheme}{rest}"
+    return f"{scheme}{kept}{left[0] if left[0] in '?;#' else ''}{HIDDEN}"
+
+
+def _without_scheme(url: str) -> tuple[str, str]:
+    """The scheme with its colon, and the rest."""
+    url = url.strip()
+    found = _ORACLE.match(url) or _SCHEME.match(url)
+    scheme = found[0] if found else ""
+    return scheme, url[len(scheme) :]
+
+
+def _kept(scheme: str, rest: str) -> str:
+    """The beginning of a URL behind its scheme that is hosts, port and path."""
+    start = _START.match(rest)
+    end = start.end() if start else 0
+    if not end and scheme.lower().startswith("jdbc:"):
+        found = _OPAQUE.match(rest)
+        return found[0] if found else ""
+    parts = (_PLACE, _SID, _PATH) if _ORACLE.match(scheme) else (_PLACE, _PATH)
+    for part in parts:
+        if found := part.match(rest, end):
+            end = found.end()
+    return rest[:end]
+
+
+def _has_login(rest: str) -> bool:
+    """Whether there is an ``@`` that is neither the first character nor in the value of a parameter."""
+    if (last := rest.rfind("@")) < 1 or rest[:2] == "/@":
+        return False
+    found = _PARAMETER.search(rest)
+    # Of a password that has a '?' or a '(' of its own, nothing is taken for a parameter without its '='.
+    return found is None or found.start() > last or "@" in rest[1 : found.start()]
+
+
+def _is_oracle_login(url: str, rest: str) -> bool:
+    """Whether the part in which Oracle's drivers take ``user/password@`` is not empty."""
+    return _ORACLE.match(url.strip()) is not None and re.match(r"/?@|//|$|\*", rest) is None
