@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -72,7 +72,7 @@ def preflight(
     facts, lost = _try(lambda: _inspect(dataset, faults, credentials, engine))
     found = _check(dataset, schema, facts)
     problems = [*faults, *lost, *found.problems]
-    warnings = [*(facts.warnings if facts else ()), *found.warnings]
+    warnings = [*_unstored(dataset), *(facts.warnings if facts else ()), *found.warnings]
     rows = facts.rows if facts else None
     if facts and schema and others:
         warnings += compared(dataset, schema, facts.columns, others, credentials=credentials, engine=engine)
@@ -85,6 +85,15 @@ def preflight(
             problems, warnings = _with_rows(problems, of_rows), [*warnings, *of_rows.warnings]
     version, known = (facts.version, facts.columns) if facts else (None, None)
     return Report(problems, warnings, version, rows, known)
+
+
+def _unstored(dataset: DatasetConnection) -> Iterator[str]:
+    if hidden := dataset.data_source.hidden_options:
+        yield (
+            f"read_options: the values of {', '.join(hidden)} are not stored, since they may be secrets, so "
+            "that the syncs of the embedded backend read without them. Credentials belong into the AWS "
+            "connection, or to the cluster"
+        )
 
 
 def _inspect(

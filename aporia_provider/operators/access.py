@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.operators.base import VocabularyRendering, permanent_errors_fail_at_once
+from aporia_provider.operators.parameters import Source
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,6 +45,8 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"data_sources": "json", "trust_policy": "json"}
     ui_color = "#fff0c9"
+
+    data_sources = Source["Sequence[DataSource | Mapping[str, Any]]"]()
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 from aporia_provider import assets
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
-from aporia_provider.operators.parameters import check_parameters
+from aporia_provider.operators.parameters import Source, check_parameters, in_vocabulary
 from aporia_provider.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 class VocabularyRendering(BaseOperator):
     """Renders inside the words of the vocabulary, on a copy: tasks often share one data source."""
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Prepare mapped tasks; data sources among what they have in common are stored without secrets."""
+        sources = {name for name in kwargs if isinstance(getattr(cls, name, None), Source)}
+        return super().partial(
+            **{name: in_vocabulary(value) if name in sources else value for name, value in kwargs.items()}
+        )
 
     def render_template(
         self,

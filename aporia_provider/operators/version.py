@@ -13,7 +13,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
-from aporia_provider.operators.parameters import Choice
+from aporia_provider.operators.parameters import Choice, Source
 from aporia_provider.schema import CATEGORIES, MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class CreateModelVersionOperator(VersionOperator):
     operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
     ui_color = "#d7e8ff"
 
+    infer_from = Source["DataSource | Mapping[str, Any] | None"]()
     model_type = Choice["str | None"](MODEL_TYPES, optional=True)
     if_exists = Choice["IfExists"](IF_EXISTS)
 
