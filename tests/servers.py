@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -102,14 +102,18 @@ def _started_postgres(folder: str, seconds: float = 60) -> PostgresServer:
 
 
 @contextmanager
-def sail() -> Iterator[str]:
-    """Sail as a cluster; yields its Spark Connect URL."""
+def sail(more: Mapping[str, str] | None = None) -> Iterator[str]:
+    """
+    The embedded engine as a server; yields its Spark Connect URL.
+
+    :param more: Variables of its environment, such as credentials.
+    """
     path = os.pathsep.join(path for path in sys.path if path)
     running = subprocess.Popen(
         [sys.executable, "-m", "tests.sail"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "RUST_LOG": "error", "PYTHONPATH": path},
+        env={**os.environ, "RUST_LOG": "error", "PYTHONPATH": path, **(more or {})},
     )
     try:
         assert running.stdout is not None

@@ -13,14 +13,15 @@ from aporia_provider.engine.expressions import check_select_expr, untouched_colu
 from aporia_provider.engine.paths import key_fault
 from aporia_provider.engine.read import columns as engine_columns
 from aporia_provider.engine.read import on_s3
-from aporia_provider.engine.refusals import EngineAuthenticationError, refuse_shallow_clone
+from aporia_provider.engine.refusals import EngineAuthenticationError, PartialFileError, refuse_shallow_clone
 from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
-from aporia_provider.errors import AuthenticationError, ValidationError
+from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import diagnose
 from aporia_provider.lake.partitions import zoneless_times
 from aporia_provider.lake.statistics import FileStatistics
+from aporia_provider.lake.whole import why_not_read
 
 Columns = tuple[tuple[str, Any], ...]
 
@@ -102,15 +103,25 @@ def inspect(
 
 @contextmanager
 def diagnosed(source: S3DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
-    """Find out what S3 refuses when the engine is refused: it does not say."""
+    """Find out what S3 refuses when the engine is refused, and whether a file is damaged: it does not say."""
     try:
         yield
     except EngineAuthenticationError:
         raise
+    except PartialFileError as error:
+        if not source.uri.startswith("s3://"):
+            raise
+        raise _partial(source, error, credentials or AwsCredentials()) from None
     except AuthenticationError as error:
         known = credentials or AwsCredentials()
         found = diagnose(source.uri, known) if source.uri.startswith("s3://") else None
         raise (found or error) from None
+
+
+def _partial(source: S3DataSource, error: PartialFileError, credentials: AwsCredentials) -> AporiaError:
+    is_delta = source.object_format == "delta"
+    version = version_wanted(source) if is_delta else None
+    return why_not_read(source.uri, error.message, credentials, is_delta=is_delta, version=version)
 
 
 def _columns(

@@ -39,6 +39,19 @@ _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
         "|DELTA_TABLE_NOT_FOUND",
         NotFoundError,
     ),
+    (
+        # What object stores say of an answer that ends too soon. Other errors of theirs have a status.
+        rf"Generic S3 error(?![^\n]*{_STATUS}\d)|response body|end of file before message|incomplete message"
+        r"|(?:connection|stream) (?:was )?(?:closed|reset)|reset by peer|broken pipe|unexpected end of file"
+        r"|error sending request",
+        TransientError,
+    ),
+)
+# Raised as ``PartialFileError``, which is made a transient error if the file turns out to be whole.
+_PARTIAL = re.compile(
+    r"Corrupt footer|range was invalid|Parquet error|ParquetError|metadata requires|could only read|EOF\b"
+    r"|Range length must match|range start must not|Invalid Parquet|failed to fill whole buffer|[Tt]hrift"
+    r"|decompress|corrupt input|Unknown frame descriptor",
 )
 _STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
 _CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
@@ -64,6 +77,14 @@ _NO_STATISTICS = "|".join(
 
 class StatisticsError(ValidationError):
     """The statistics of files in a Delta log are no valid JSON, or of a wrong form."""
+
+
+class PartialFileError(ValidationError):
+    """
+    An engine read something that is no whole file: the file is damaged, or S3 sent a part of it.
+
+    See :func:`aporia_provider.lake.whole.why_not_read`, which tells the two apart.
+    """
 
 
 class BehindCheckpointError(ValidationError):
@@ -92,6 +113,7 @@ _KNOWN = (
     _Known(
         r"Failed to fetch metadata for file (.+?): .*(?:Corrupt footer|range was invalid)",
         r"the data file \1 is no whole Parquet file, or not of the size that its log says. Write it anew",
+        PartialFileError,
     ),
     _Known(
         r"^No such file or directory \(os error 2\)",
@@ -176,10 +198,15 @@ def _explain(error: Exception, source: DataSource) -> AporiaError:
     if code in ACCESS_REFUSED:
         return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
     text = _STACK.sub("", str(error)).strip() or type(error).__name__
+    # gRPC writes the reason behind the names of its own classes.
+    text = reason if _DETAILS.search(text) else text
     for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
         if found := re.search(known.pattern, text):
             return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
+    is_parquet = getattr(source, "object_format", None) in ("delta", "parquet")
+    if kind is ValidationError and is_parquet and _PARTIAL.search(text):
+        kind = PartialFileError
     return kind(f"{place} could not be read: {_first_line(text)}")
 
 

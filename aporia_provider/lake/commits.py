@@ -13,7 +13,8 @@ from typing import Any
 
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
+from aporia_provider.lake.diagnosis import local_path
+from aporia_provider.lake.objects import get_object
 
 _AT_ONCE = 8
 _SPACE = re.compile(r"\s*")
@@ -103,26 +104,11 @@ def reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | Non
     if not uri.startswith("s3://"):
         return lambda name: _read_local(Path(local_path(uri), name))
     client = credentials.client()
-    return lambda name: _read_s3(client, uri, name, credentials)
+    return lambda name: get_object(client, uri, name, credentials)
 
 
 def _read_local(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
-
-
-def _read_s3(client: Any, uri: str, name: str, credentials: AwsCredentials) -> bytes | None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    bucket, key = split(uri)
-    try:
-        content: bytes = client.get_object(Bucket=bucket, Key=f"{key}/{name}".lstrip("/"))["Body"].read()
-    except ClientError as error:
-        if (refused := refusal(error, bucket, key, "s3:GetObject", credentials)) is None:
-            return None
-        raise refused from None
-    except BotoCoreError as error:
-        raise unanswered(uri, credentials, error) from None
-    return content
 
 
 def _parse(uri: str, version: int, content: bytes) -> Commit:

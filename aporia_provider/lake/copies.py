@@ -3,7 +3,7 @@ Copies of tables' logs, for delta-rs to read where it cannot take the original.
 
 delta-rs decodes the percent signs of some paths twice, takes backslashes for slashes, and does not open a
 table whose ``_last_checkpoint`` names a checkpoint that is not there, nor some whose log has statistics
-that are no JSON. A copy has none of these.
+that are no JSON. A copy has none of these. Files of S3 that came as a part only are not taken for the whole.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from aporia_provider.lake.added import deletion_vector_files
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
+from aporia_provider.lake.diagnosis import answered, local_path, refusal, split, unanswered
+from aporia_provider.lake.objects import check_size, get_object
 
 _LOG, _HINT = "_delta_log", "_last_checkpoint"
 _AT_ONCE = 8
@@ -159,47 +158,46 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
-    bucket, key = split(uri)
-    prefix = f"{key}/{_LOG}/".lstrip("/")
     client = credentials.client()
-    with _refusals_told(f"s3://{bucket}/{prefix}", credentials):
-        names = _names(client, bucket, prefix)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda name: _fetch(client, bucket, prefix + name, root / _LOG / name), names))
+    sizes = _sizes(client, uri, credentials)
+
+    def fetch(name: str) -> None:
+        content = get_object(client, uri, f"{_LOG}/{name}", credentials)
+        check_size(f"{uri}/{_LOG}/{name}", content or b"", sizes[name])
+        path = root / _LOG / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content or b"")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(fetch, sizes))
 
 
 def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path) -> None:
-    bucket, key = split(uri)
     client = credentials.client()
 
-    def fetch(path: str) -> None:
+    def fetch(name: str) -> None:
+        content = get_object(client, uri, name, credentials)
         # One that is missing may belong to a version that is no longer kept.
-        with suppress(client.exceptions.NoSuchKey):
-            _fetch(client, bucket, f"{key}/{path}".lstrip("/"), root / path)
+        if content is not None:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content)
 
-    with _refusals_told(uri, credentials), ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(fetch, deletion_vector_files(root)))
 
 
-@contextmanager
-def _refusals_told(uri: str, credentials: AwsCredentials) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
+def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
+    """The files of a log and their sizes."""
+    from botocore.exceptions import ClientError
 
+    bucket, key = split(uri)
+    prefix = f"{key}/{_LOG}/".lstrip("/")
     try:
-        yield
+        with answered(uri, credentials):
+            pages = list(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
     except ClientError as error:
-        denied = refusal(error, *split(uri), "s3:GetObject", credentials)
+        denied = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
         raise denied or unanswered(uri, credentials, error) from None
-    except BotoCoreError as error:
-        raise unanswered(uri, credentials, error) from None
-
-
-def _names(client: Any, bucket: str, prefix: str) -> list[str]:
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    names = [entry["Key"].removeprefix(prefix) for page in pages for entry in page.get("Contents", [])]
-    return [name for name in names if name and not name.endswith(("/", _HINT))]
-
-
-def _fetch(client: Any, bucket: str, key: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+    entries = [entry for page in pages for entry in page.get("Contents", [])]
+    sizes = {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
+    return {name: size for name, size in sizes.items() if name and not name.endswith(("/", _HINT))}

@@ -16,7 +16,8 @@ from aporia_provider.lake.added import partition_texts
 from aporia_provider.lake.commits import Commit, commits_since, reader
 from aporia_provider.lake.copies import LogCopy
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.diagnosis import explain, local_path
+from aporia_provider.lake.diagnosis import CONNECTION, diagnose, explain, local_path
+from aporia_provider.lake.faults import may_be_partial
 from aporia_provider.lake.metadata import PHYSICAL_NAME, TableMetadata, identity
 from aporia_provider.lake.oddities import odd_entries, odd_features, odd_types
 from aporia_provider.lake.statistics import FileStatistics
@@ -166,11 +167,13 @@ class DeltaLog:
 
         if (place := _place(self.uri)) is not None:
             try:
-                return DeltaTable(place, version=version, storage_options=self._options)
+                with _panics_raised():
+                    return DeltaTable(place, version=version, storage_options=self._options)
             except DeltaError as error:
-                if not (found := _AVOIDABLE.search(str(error))):
+                found = _AVOIDABLE.search(str(error))
+                if not found and not self._is_partial(error):
                     raise
-                if found[0] == _NO_CHECKPOINT:
+                if found and found[0] == _NO_CHECKPOINT:
                     self._odd_checkpoint = ("its _last_checkpoint names a checkpoint that is not there",)
         return self._open_copy(version)
 
@@ -178,30 +181,56 @@ class DeltaLog:
         from deltalake import DeltaTable
 
         self._from_copy = True
-        return DeltaTable(self._copy.path, version=version)
+        with _panics_raised():
+            return DeltaTable(self._copy.path, version=version)
 
     def _reading(self, read: Callable[[DeltaTable], T]) -> T:
         """Read from the table, or from a copy if its log turns out to have what a copy is without."""
         from deltalake.exceptions import DeltaError
 
         try:
-            return read(self._table)
+            with _panics_raised():
+                return read(self._table)
         except DeltaError as error:
-            if self._from_copy or not _AVOIDABLE.search(str(error)):
+            avoidable = _AVOIDABLE.search(str(error)) is not None
+            if self._from_copy or not (avoidable or self._is_partial(error)):
                 raise
         self._table = self._open_copy(self.version)
         return read(self._table)
+
+    def _is_partial(self, error: Exception) -> bool:
+        """Whether an error may come from an answer of S3 that is not whole: delta-rs does not check that."""
+        from deltalake.exceptions import TableNotFoundError
+
+        known = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
+        if known or CONNECTION.search(str(error)) or not may_be_partial(str(error)):
+            return False
+        return diagnose(self.uri, self._credentials, "_delta_log/") is None
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         from deltalake.exceptions import DeltaError
 
         try:
-            yield
+            with _panics_raised():
+                yield
         except AporiaError:
             raise
         except (DeltaError, OSError, ValueError) as error:
             raise explain(error, self.uri, self._credentials) from None
+
+
+@contextmanager
+def _panics_raised() -> Iterator[None]:
+    """Raise what Rust panics with, which is no ``Exception`` for Python, as an error of delta-rs."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DeltaError(str(error)) from None
 
 
 def _place(uri: str) -> str | None:

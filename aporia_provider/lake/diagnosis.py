@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_CONNECTION = re.compile(
+CONNECTION = re.compile(
     r"error sending request|tcp connect|dns error|timed? ?out|connection (?:refused|reset|closed)|SlowDown"
-    r"|\b(?:429|50[0234]) ",
+    r"|end of file before message length|error decoding response body|incomplete message|\b(?:429|50[0234]) ",
     re.IGNORECASE,
 )
+"""What delta-rs says if S3 does not answer, or not to the end."""
 _UNCOUNTED = re.compile(r"Missing numRecords for file with deletion vector: \S*?([^/\s]+)$", re.MULTILINE)
 _DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -63,7 +66,7 @@ def explain(
         return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
     if uri.startswith("file://") and Path(local_path(uri)).is_file():
         return ValidationError(f"{uri} is a file: write the folder of the Delta table, which has _delta_log")
-    if _CONNECTION.search(text):
+    if CONNECTION.search(text):
         return TransientError(
             f"{uri} could not be read: {_where(credentials)} does not answer ({_gist(text)})"
         )
@@ -78,6 +81,9 @@ def explain(
             "Delta protocol requires then. Write the file anew, such as with REORG TABLE … APPLY (PURGE)"
         )
     gist = _gist(text)
+    if uri.startswith("s3://") and fault_of(gist) is None and "Generic S3 error" in text:
+        # S3 refuses nothing, so its answer was not whole.
+        return TransientError(f"{uri} could not be read: {_where(credentials)}: {credentials.hide_in(gist)}")
     return ValidationError(
         f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(gist) or gist)}"
     )
@@ -91,24 +97,45 @@ def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaE
     :param credentials: Credentials for S3.
     :param folder: Folder below ``uri`` to try, with its slash.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import ClientError
 
     bucket, key = split(uri)
     prefix = "/".join(part for part in (key, folder) if part)
     action = "s3:ListBucket"
     try:
-        client = credentials.client()
-        listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        action = "s3:GetObject"
-        for entry in listed.get("Contents", []):
-            client.get_object(Bucket=bucket, Key=entry["Key"], Range="bytes=0-0")
+        with answered(uri, credentials):
+            client = credentials.client()
+            listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            action = "s3:GetObject"
+            for entry in listed.get("Contents", []):
+                client.get_object(Bucket=bucket, Key=entry["Key"], Range="bytes=0-0")
     except ClientError as error:
         return refusal(error, bucket, prefix, action, credentials)
-    except NoCredentialsError:
-        return AuthenticationError(f"{uri} could not be read: there are no AWS credentials")
-    except BotoCoreError as error:
-        return unanswered(uri, credentials, error)
+    except AporiaError as error:
+        return error
     return None
+
+
+@contextmanager
+def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
+    """
+    Turn what botocore raises if S3 does not answer, or if its answer is not whole, into errors of ours.
+
+    :param uri: What is read.
+    :param credentials: The credentials that it is read with.
+    :raises aporia_provider.errors.TransientError: for all of these errors but missing credentials. What S3
+        refuses is left to :func:`refusal`.
+    """
+    from botocore.exceptions import BotoCoreError, NoCredentialsError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except NoCredentialsError:
+        raise AuthenticationError(f"{uri} could not be read: there are no AWS credentials") from None
+    except (BotoCoreError, ResponseParserError, HTTPError, ConnectionError) as error:
+        raise unanswered(uri, credentials, error) from None
 
 
 def unanswered(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:

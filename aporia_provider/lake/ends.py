@@ -12,7 +12,7 @@ from typing import Any, Final, ParamSpec
 
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.diagnosis import local_path, refusal, split, unanswered
+from aporia_provider.lake.diagnosis import answered, local_path, refusal, split
 
 P = ParamSpec("P")
 
@@ -110,23 +110,20 @@ def _local_end(uri: str, version: int) -> LogEnd:
 
 
 def _s3_end(client: Any, credentials: AwsCredentials, uri: str, version: int) -> LogEnd:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import ClientError
 
     bucket, key = split(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
     try:
         # The commit comes first after this name, since those of its checkpoints are lesser. The first that
         # follows it, if its name begins with a number, belongs to a later version.
-        listed = client.list_objects_v2(
-            Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{version:020}.jso", MaxKeys=2
-        )
+        with answered(uri, credentials):
+            listed = client.list_objects_v2(
+                Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{version:020}.jso", MaxKeys=2
+            )
     except ClientError as error:
         refused = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
         raise refused or TransientError(f"{uri} could not be listed") from None
-    except NoCredentialsError:
-        raise AuthenticationError(f"{uri} could not be read: there are no AWS credentials") from None
-    except BotoCoreError as error:
-        raise unanswered(uri, credentials, error) from None
     entries = {entry["Key"].removeprefix(prefix): entry["ETag"] for entry in listed.get("Contents", [])}
     numbers = [int(match[1]) for match in map(_VERSION.match, entries) if match]
     return LogEnd(entries.get(f"{version:020}.json"), any(number > version for number in numbers))

@@ -62,6 +62,18 @@ _FAULTS: tuple[tuple[str, str], ...] = (
 )
 
 
+_OF_PARTS = re.compile("Parquet|[Jj]son|JSON")
+
+
+def may_be_partial(text: str) -> bool:
+    """
+    Whether what delta-rs says of a log on S3 may come from an answer that is not whole.
+
+    :param text: What delta-rs says, without its backtrace.
+    """
+    return bool(_OF_PARTS.search(text)) or fault_of(text) is None
+
+
 def fault_of(text: str) -> str | None:
     """
     What is wrong with a log, and what to do.

@@ -55,7 +55,7 @@ class FaultyS3:
 @contextmanager
 def faulty_s3(upstream: str) -> Iterator[FaultyS3]:
     """Serve ``upstream`` until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     proxy = FaultyS3(f"http://127.0.0.1:{server.server_address[1]}")
     server.proxy, server.upstream = proxy, urlsplit(upstream).netloc  # type: ignore[attr-defined]
@@ -67,6 +67,11 @@ def faulty_s3(upstream: str) -> Iterator[FaultyS3]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep the test's output quiet: clients close connections whose answers are broken."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -22,7 +22,7 @@ from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.tables import DatasetRow, ModelRow, utc_now
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.refusals import BehindCheckpointError, StatisticsError
-from aporia_provider.errors import ValidationError
+from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
 
@@ -117,6 +117,10 @@ def _retried(desk: Desk, work: Callable[[Seen], Result | None]) -> Callable[[See
         except BehindCheckpointError:
             # Somebody has written a checkpoint since the table was looked at.
             desk.look_again()
-        return explained(seen)
+        try:
+            return explained(seen)
+        except StatisticsError as error:
+            # They were not read this time, so what is no JSON is a part of the log.
+            raise TransientError(error.message) from None
 
     return do
