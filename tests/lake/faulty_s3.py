@@ -35,7 +35,8 @@ class FaultyS3:
 
     :param endpoint: Its address.
     :param fault: What becomes of the answers that are broken.
-    :param broken: The requests whose answers are broken, as often as they are sent.
+    :param broken: The requests whose answers are broken.
+    :param times: How many answers are broken; those to the same requests after them are whole.
     :param seen: The requests that had a body in their answers, each once, in the order of arrival.
     :param flips: Offset in an object to the bits that are flipped there, by the object's path.
     """
@@ -45,11 +46,12 @@ class FaultyS3:
     broken: set[Asked] = field(default_factory=set)
     seen: list[Asked] = field(default_factory=list)
     hits: int = 0
+    times: int = 1
     flips: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Break nothing, and forget what was seen."""
-        self.broken, self.seen, self.hits, self.flips = set(), [], 0, {}
+        self.broken, self.seen, self.hits, self.times, self.flips = set(), [], 0, 1, {}
 
 
 @contextmanager
@@ -85,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = self._flipped(proxy, content, dict(headers))
         if content and asked not in proxy.seen:
             proxy.seen.append(asked)
-        if asked in proxy.broken:
+        if asked in proxy.broken and proxy.hits < proxy.times:
             proxy.hits += 1
             self._break(proxy.fault, status, headers, content)
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.backend.facts import diagnosed
 from aporia_provider.backend.sync.buckets import Interval
-from aporia_provider.backend.sync.files import Wanted
+from aporia_provider.backend.sync.files import Wanted, columns_in_files
 from aporia_provider.backend.sync.log import DatasetLog
 from aporia_provider.backend.sync.values import bounds_mislead
 from aporia_provider.data_sources import S3DataSource
@@ -19,6 +19,7 @@ from aporia_provider.engine.read import read
 from aporia_provider.engine.refusals import engine_errors, refuse_shallow_clone
 from aporia_provider.engine.session import is_embedded, is_sail
 from aporia_provider.engine.times import between
+from aporia_provider.lake.checksums import travels_in_clear, verify_pages
 from aporia_provider.lake.credentials import AwsCredentials
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Frames:
         self._credentials, self._values_only = credentials, values_only
         self.embedded = is_embedded(engine)
         self._known: dict[tuple[int | None, bool], DataFrame] = {}
+        self._verified: set[tuple[str, str]] = set()
 
     def all(self, spark: SparkSession, version: int | None = None, *, values_only: bool = False) -> DataFrame:
         """
@@ -125,10 +127,25 @@ class Frames:
         """All rows; those which are wanted are guaranteed to hold the values stored in the files."""
         if wanted is None or self._values_only:
             return self.all(spark, version)
+        self._verify(wanted)
         values_only = self._bounds_mislead(spark, wanted)
         if wanted.place and values_only:
             log.info("%s: bounds in the log are no values, so all files are read", self._source.uri)
         return self.all(spark, version, values_only=values_only)
+
+    def _verify(self, wanted: Wanted) -> None:
+        """Compare the files that are about to be read with their checksums, once, where that is of use."""
+        if self._credentials is None or not (
+            self.embedded and travels_in_clear(self._source.uri, self._credentials)
+        ):
+            return
+        held = sorted(
+            columns_in_files(wanted.log, {*wanted.columns, *([wanted.place] if wanted.place else [])})
+        )
+        inside = set(wanted.files.paths).difference(wanted.files.outside)
+        fresh = {(path, name) for path in inside for name in held} - self._verified
+        verify_pages(wanted.log.uri, {path for path, _ in fresh}, held, self._credentials)
+        self._verified |= fresh
 
     def _bounds_mislead(self, spark: SparkSession, wanted: Wanted) -> bool:
         plain = self._at(wanted.log.version).model_copy(update={"select_expr": None, "sample_size": 1})
