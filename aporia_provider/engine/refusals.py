@@ -23,7 +23,7 @@ _LONGEST = 300
 ACCESS_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 """What gRPC calls it if a server refuses who calls."""
 _CODE = re.compile(r"status = StatusCode\.(\w+)")
-_DETAILS = re.compile(r'details = "([^"]*)')
+_DETAILS = re.compile(r'details = "((?:[^"\\]|\\.)*)')
 _STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
 _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
     (
@@ -51,7 +51,7 @@ _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
 _PARTIAL = re.compile(
     r"Corrupt footer|range was invalid|Parquet error|ParquetError|metadata requires|could only read|EOF\b"
     r"|Range length must match|range start must not|Invalid Parquet|failed to fill whole buffer|[Tt]hrift"
-    r"|decompress|corrupt input|Unknown frame descriptor",
+    r"|decompress|corrupt input|Unknown frame descriptor|panicked[^\n]*(?:[Rr]ange|buffer|slice|index)",
 )
 _STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
 _CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
@@ -188,7 +188,7 @@ def rpc_failure(error: Exception) -> tuple[str, str]:
     text = str(error)
     code, details = _CODE.search(text), _DETAILS.search(text)
     known = getattr(getattr(error, "_grpc_status_code", None), "name", "")
-    reason = details[1] if details else text.partition("\n")[0]
+    reason = details[1].replace('\\"', '"') if details else text.partition("\n")[0]
     return code[1] if code else known, hide_in_text(reason)
 
 
@@ -199,7 +199,7 @@ def _explain(error: Exception, source: DataSource) -> AporiaError:
         return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
     text = _STACK.sub("", str(error)).strip() or type(error).__name__
     # gRPC writes the reason behind the names of its own classes.
-    text = reason if _DETAILS.search(text) else text
+    text = f"{reason}\n{text}" if _DETAILS.search(text) else text
     for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
         if found := re.search(known.pattern, text):
             return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
