@@ -47,7 +47,8 @@ class SyncDatasetOperator(VersionOperator):
         stores the arguments of mapped tasks: for a cluster that takes a token, use ``spark_conn_id``.
     :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads the data, instead of
         ``engine``; see :func:`~aporia_provider.hooks.spark_connect.engine_for`.
-    :param full: Recompute everything, whatever the log says.
+    :param full: Recompute everything, whatever the log says; see
+        :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 import stat
@@ -197,3 +198,39 @@ def test_opening_waits_for_whoever_prepares_the_file(sqlite_url: str, tmp_path: 
     os.close(folder)
     assert opened.wait(60)
     opener.join()
+
+
+def test_secrets_that_earlier_versions_stored_are_removed(empty_url: str, tmp_path: Path) -> None:
+    migrate_to(empty_url, "0003")
+    true = "true" if empty_url.startswith("postgresql") else "1"
+    url = "jdbc:oracle:thin:scott/planted-1@h:1521:sid"
+    source = {
+        "type": "jdbc",
+        "config": {"url": url, "query": "q", "read_options": {"Authorization": "planted-2"}},
+    }
+    registration = {
+        "name": "training",
+        "data_source": source,
+        "sync": {"enabled": True, "environment": ""},
+        "id_column": "id",
+        "timestamp_column": "at",
+    }
+    rows = [statement.replace("{true}", true) for statement in OLD_ROWS[:3]]
+    rows[2] = rows[2].replace("'{}'", f"'{json.dumps(registration)}'")
+    failed = (
+        "INSERT INTO aporia_sync (key, created_at, dataset_key, part, started_at, error) VALUES (1, "
+        "'2024-01-01', 1, 'fields', '2024-01-01', 'cannot read http://u:planted-3@h/k?sig=planted-4')"
+    )
+    for statement in (*rows, failed):
+        execute(empty_url, statement.replace("%", "%%"))
+    migrate(empty_url)
+    with Database(empty_url) as database:
+        with database.reading() as session:
+            kept = session.scalar(sqlalchemy.text("SELECT registration FROM aporia_dataset"))
+            error = session.scalar(sqlalchemy.text("SELECT error FROM aporia_sync"))
+        assert error == "cannot read http://***"
+        (dataset,) = Registry(database, "prod").get_datasets("m", "v1")
+        assert "planted" not in f"{kept}{dataset!r}"
+        assert "jdbc:oracle:thin:***" in str(kept)
+    if is_file(read_url(empty_url)):
+        assert b"planted" not in b"".join(path.read_bytes() for path in (tmp_path / "home").iterdir())

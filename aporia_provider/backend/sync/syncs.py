@@ -54,7 +54,9 @@ class Syncs(Scope):
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
         :param limits: Limits of the embedded engine. What exceeds that of memory is not worth a retry.
         :param full: Recompute everything, whatever the log says, and make the bins anew that were made from
-            this dataset.
+            this dataset. That replaces a number that came from bytes which changed on the way: nothing
+            notices these over plain HTTP in files without page checksums (delta-rs writes none), in CSV and
+            in JSON, and other syncs do not read the files again. Use an endpoint with https.
         :param patience: Seconds to wait for another sync of the same version.
         :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
         :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything that is
