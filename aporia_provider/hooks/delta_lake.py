@@ -226,9 +226,11 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
         found = session.get_credentials()
         frozen = hook.get_credentials(region_name=hook.region_name) if found else None
     except (ConnectionError, HTTPClientError) as error:
-        raise TransientError(f"AWS did not answer for connection {hook.aws_conn_id!r}: {error}") from None
+        raise TransientError(
+            f"AWS did not answer for connection {hook.aws_conn_id!r}: {_told(error)}"
+        ) from None
     except (BotoCoreError, ClientError) as error:
-        raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {error}") from None
+        raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {_told(error)}") from None
     if frozen is None:
         raise AuthenticationError(f"Connection {hook.aws_conn_id!r} gives no AWS credentials")
     return AwsCredentials(
@@ -239,6 +241,12 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
         region=session.region_name or os.environ.get("AWS_REGION"),
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3") or _endpoint_of_environment(),
     )
+
+
+def _told(error: Exception) -> str:
+    from aporia_provider.hiding import hide_in_text
+
+    return hide_in_text(str(error))
 
 
 def _endpoint_of_environment() -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.hiding import HIDDEN
+from aporia_provider.hiding import HIDDEN, hide_in_text, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,8 @@ class AwsCredentials:
 
     def _shown(self, name: str) -> str:
         value = getattr(self, name)
+        if value and name == "endpoint_url":
+            return repr(shown_url(value))
         return f"'{HIDDEN}'" if value and name in _SECRETS else repr(value)
 
     @property
@@ -115,11 +117,11 @@ class AwsCredentials:
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))  # type: ignore[call-overload]
 
     def hide_in(self, text: str) -> str:
-        """Replace the secrets by ``***`` wherever ``text`` holds them."""
+        """Replace the secrets by ``***`` wherever ``text`` holds them, and those in its URLs."""
         for name in _SECRETS:
             if secret := getattr(self, name):
                 text = text.replace(secret, HIDDEN)
-        return text
+        return hide_in_text(text)
 
     def _session_arguments(self) -> dict[str, Any]:
         return {

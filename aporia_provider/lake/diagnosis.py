@@ -17,6 +17,7 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
+from aporia_provider.hiding import shown_url
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.faults import fault_of
 
@@ -68,7 +69,8 @@ def explain(
         return ValidationError(f"{uri} is a file: write the folder of the Delta table, which has _delta_log")
     if CONNECTION.search(text):
         return TransientError(
-            f"{uri} could not be read: {_where(credentials)} does not answer ({_gist(text)})"
+            f"{uri} could not be read: {_where(credentials)} does not answer "
+            f"({credentials.hide_in(_gist(text))})"
         )
     found = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
     if found is not None:
@@ -205,7 +207,8 @@ def _aws_is_mocked() -> bool:
 
 
 def _where(credentials: AwsCredentials) -> str:
-    return credentials.endpoint_url or f"Amazon S3 ({credentials.region or 'default region'})"
+    endpoint = credentials.endpoint_url
+    return shown_url(endpoint) if endpoint else f"Amazon S3 ({credentials.region or 'default region'})"
 
 
 def _gist(text: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
+from tests import servers
 
 SECRET = "planted-secret-key"
 TOKEN = "planted-session-token"
@@ -94,3 +95,16 @@ def test_secrets_are_in_no_text(caplog: pytest.LogCaptureFixture) -> None:
         assert SECRET not in text
         assert TOKEN not in text
     assert "AKIA" in repr(FULL)
+
+
+def test_a_login_in_an_endpoint_is_shown_nowhere() -> None:
+    from aporia_provider.errors import TransientError
+    from aporia_provider.lake.delta import DeltaLog
+
+    nobody = f"http://key:planted-1@127.0.0.1:{servers.free_port()}/?token=planted-2"
+    known = AwsCredentials("key", "planted-3", region="us-east-1", endpoint_url=nobody)
+    assert "planted" not in repr(known)
+    with pytest.raises(TransientError) as caught:
+        DeltaLog("s3://bucket/table", known)
+    assert "planted" not in str(caught.value)
+    assert "s3://bucket/table could not be read" in str(caught.value)

@@ -21,6 +21,7 @@ from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, GridRow, Pr
 from aporia_provider.backend.tables import DatasetRow, utc_now
 from aporia_provider.columns.differences import type_notes
 from aporia_provider.errors import AporiaError
+from aporia_provider.hiding import hide_in_text
 from aporia_provider.lake.changes import Position
 from aporia_provider.monitoring.plan import ROWS, SCORES, dump_grids
 
@@ -183,4 +184,7 @@ def _work(result: Result) -> dict[str, Any]:
 
 
 def _shown(error: Exception) -> str:
-    return str(error) if isinstance(error, AporiaError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, AporiaError):
+        return str(error)
+    # The words are those of another library.
+    return hide_in_text(f"{type(error).__name__}: {error}")
