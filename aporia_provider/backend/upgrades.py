@@ -15,7 +15,7 @@ from aporia_provider.backend.urls import folder, is_file, shown
 from aporia_provider.errors import AporiaError
 
 # Known here so that opening a database at the right schema need not import Alembic. Oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 _ADVISORY_LOCK = 0x61706F726961
 

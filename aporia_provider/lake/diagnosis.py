@@ -31,7 +31,6 @@ CONNECTION = re.compile(
     re.IGNORECASE,
 )
 """What delta-rs says if S3 does not answer, or not to the end."""
-_UNCOUNTED = re.compile(r"Missing numRecords for file with deletion vector: \S*?([^/\s]+)$", re.MULTILINE)
 _DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "401"}
@@ -77,11 +76,6 @@ def explain(
         return found
     if isinstance(error, PermissionError):
         return AuthenticationError(f"{uri} could not be read: the file system denies it")
-    if file := _UNCOUNTED.search(text):
-        return ValidationError(
-            f"{uri}: file {file[1]!r} has a deletion vector, and its statistics lack numRecords, which the "
-            "Delta protocol requires then. Write the file anew, such as with REORG TABLE … APPLY (PURGE)"
-        )
     gist = _gist(text)
     if uri.startswith("s3://") and fault_of(gist) is None and "Generic S3 error" in text:
         # S3 refuses nothing, so its answer was not whole.

@@ -46,6 +46,11 @@ _FAULTS: tuple[tuple[str, str], ...] = (
         r"it names the deletion vector \1, which is not there. Restore it, or write the file anew",
     ),
     (
+        r"Missing numRecords for file with deletion vector: \S*?([^/\s]+)(?:\s|$)",
+        r"its file \1 has a deletion vector, and its statistics lack numRecords, which the Delta protocol "
+        "requires then. Write the file anew, such as with REORG TABLE … APPLY (PURGE)",
+    ),
+    (
         r"Invalid Parquet file|Parquet error",
         "its checkpoint is no whole Parquet file. If all commits are there, delete the checkpoint and "
         "_last_checkpoint; otherwise restore it",

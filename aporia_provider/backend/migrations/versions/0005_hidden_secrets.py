@@ -15,8 +15,8 @@ from aporia_provider.data_sources import stored_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.hiding import hide_in_text
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
