@@ -49,12 +49,14 @@ class Datasets(Scope):
         check_rendered(role=connection.role, schedule=connection.schedule)
         body = connection.serialize()
         check_json(body)
+        # Nobody else can write while a transaction that writes is open, so nothing is parsed in one.
+        with self.database.reading() as session:
+            registered = find_version(session, self.environment, model_id, model_version).registration
+        faults = list(self._faults(connection, VersionSchema.from_wire(registered)))
+        if faults:
+            raise ValidationError(f"The {connection.role} dataset cannot be connected", problems=faults)
         with self.database.writing() as session:
             version = find_version(session, self.environment, model_id, model_version)
-            schema = VersionSchema.from_wire(version.registration)
-            faults = list(self._faults(connection, schema))
-            if faults:
-                raise ValidationError(f"The {connection.role} dataset cannot be connected", problems=faults)
             key = {"version_key": version.key, "role": connection.role}
             values = {"enabled": connection.enabled, "registration": body}
             row, is_new = insert_or_find(session, DatasetRow, key, values)

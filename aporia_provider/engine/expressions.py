@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.engine.functions import CHANGING, SYNTAX, why_refused
+from aporia_provider.engine.parsing import SELECT, LimitError, Parsing
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_SELECT = "SELECT "
 _QUERY_WORDS = {"select", "table", "values", "with", "using", "identifier"}
 
 
@@ -26,10 +26,12 @@ def check_select_expr(expressions: Sequence[str]) -> list[str]:
     :param expressions: Each becomes a column.
     :return: One line per fault, none if all are fine.
     """
-    problems = []
+    parsing, problems = Parsing(expressions), []
     for place, expression in enumerate(expressions):
-        for fault in dict.fromkeys(_faults(expression)):
+        for fault in dict.fromkeys(_faults(expression, parsing)):
             problems.append(f"select_expr[{place}] {_short(expression)!r}: {fault}")
+        if parsing.fault:
+            return [*problems, f"select_expr: {parsing.fault}"]
     return problems
 
 
@@ -47,8 +49,9 @@ def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str])
     for name in columns:
         known.setdefault(name.lower(), []).append(name)
     made: dict[str, list[tuple[str, str | None]]] = {}
+    parsing = Parsing(expressions)
     for expression in expressions:
-        for name, origin in _outputs(_parse(expression), columns):
+        for name, origin in _outputs(parsing.expression(expression), columns):
             found = known.get((origin or "").lower(), [])
             made.setdefault(name.lower(), []).append((name, found[0] if len(found) == 1 else None))
     return {name: origin for (name, origin), *others in made.values() if origin and not others}
@@ -65,8 +68,9 @@ def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[s
     if not expressions:
         return {name: frozenset([name]) for name in columns}
     made: dict[str, frozenset[str]] = {}
+    parsing = Parsing(expressions)
     for expression in expressions:
-        root = _parse(expression)
+        root = parsing.expression(expression)
         named = _names_in(root, columns)
         for name, origin in _outputs(root, columns):
             # What an asterisk stands for is a copy.
@@ -76,16 +80,18 @@ def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[s
     return made
 
 
-def _faults(expression: str) -> Iterator[str]:
+def _faults(expression: str, parsing: Parsing) -> Iterator[str]:
     from sqlglot.errors import ParseError, TokenError
 
     if not expression.strip():
         yield "it is empty"
         return
     try:
-        tokens = _tokenize(expression)
-        yield from _faults_in_text(tokens)
-        yield from _faults_in_tree(_statements(expression))
+        yield from _faults_in_text(parsing.tokens(expression))
+        yield from _faults_in_tree(parsing.statements(expression))
+    except LimitError as error:
+        if not parsing.fault:
+            yield error.message
     except ParseError as error:
         yield _not_understood(error)
     except TokenError:
@@ -177,23 +183,6 @@ def _names_in(root: exp.Expression, columns: Sequence[str]) -> set[str]:
     return stars | {node.name.lower() for node in root.find_all(exp.Identifier)}
 
 
-def _tokenize(expression: str) -> list[Any]:
-    from sqlglot.dialects.spark import Spark
-
-    return list(Spark().tokenize(expression))
-
-
-def _statements(expression: str) -> list[Any]:
-    import sqlglot
-
-    return sqlglot.parse(f"{_SELECT}{expression}\n", dialect="spark")
-
-
-def _parse(expression: str) -> exp.Expression:
-    root: exp.Expression = _statements(expression)[0].expressions[0]
-    return root
-
-
 def _is_name(token: Any) -> bool:
     return _is_quoted(token) or (token.text.replace("_", "a").isalnum() and not token.text[0].isdigit())
 
@@ -206,7 +195,7 @@ def _not_understood(error: Any) -> str:
     fault = error.errors[0] if error.errors else {}
     line, column = fault.get("line", 1), fault.get("col", 0)
     if line == 1:
-        column = max(column - len(_SELECT), 0)
+        column = max(column - len(SELECT), 0)
     near = fault.get("highlight") or "its end"
     return (
         f"it is not Spark SQL: {fault.get('description', 'syntax error')} near {near!r} (character {column})"

@@ -94,7 +94,7 @@ BAD = {
     "a AS (b, c)": "one name",
     "(a AS b) + 1": "at the end",
     "x +": "not Spark SQL",
-    "((" * 3000 + "1" + "))" * 3000: "not Spark SQL",
+    "((" * 3000 + "1" + "))" * 3000: "nests too deep",
     "a b c": "near 'c' (character 5)",
     "`a": "a quote is not closed",
     "drop table t": "not Spark SQL",

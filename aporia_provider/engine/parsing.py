@@ -1,0 +1,154 @@
+"""
+Parses expressions of Spark SQL within limits.
+
+A parser that tries one reading of ``struct(`` after another takes twice as long for each level of nesting. So
+the limits are checked before an expression is parsed, and the steps of the parser are counted while it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.errors import ValidationError
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+MAX_CHARACTERS = 200_000
+"""Limit of the characters of all expressions of a data source together."""
+MAX_TOKENS = 20_000
+"""Limit of their tokens: words, numbers, texts and signs."""
+MAX_NESTING = 32
+"""Limit of the brackets, types within types, ``CASE`` and signs such as ``-`` that one place is within."""
+
+SELECT = "SELECT "
+"""What is written before an expression to parse it."""
+
+_IS_THE_LIMIT = "is the limit; compute such columns when the table is written"
+_STEPS_PER_TOKEN = 2
+_SPARE_STEPS = 4_000
+_OPENING = {"(", "[", "{", "case"}
+_CLOSING = {")", "]", "}", "end"}
+_NESTED_TYPES = {"array", "map", "struct"}
+_SIGNS = {"-", "+", "~", "!", "not"}
+
+
+class LimitError(ValidationError):
+    """An expression exceeds a limit."""
+
+
+class Parsing:
+    """
+    Parses the expressions of one data source, which share the limits.
+
+    :param expressions: The expressions.
+    """
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        self._characters = sum(map(len, expressions))
+        self._tokens = 0
+        self._steps = 0
+
+    @property
+    def fault(self) -> str | None:
+        """Why no further expression can be parsed, or None."""
+        if self._characters > MAX_CHARACTERS:
+            return f"they have {self._characters:,} characters together; {MAX_CHARACTERS:,} {_IS_THE_LIMIT}"
+        if self._tokens > MAX_TOKENS:
+            return f"they have more than {MAX_TOKENS:,} words and signs, which {_IS_THE_LIMIT}"
+        if self._steps > self._most_steps:
+            return "they take too long to parse: write them with fewer calls inside one another"
+        return None
+
+    @property
+    def _most_steps(self) -> int:
+        return _STEPS_PER_TOKEN * self._tokens + _SPARE_STEPS
+
+    def tokens(self, expression: str) -> list[Any]:
+        """
+        The tokens of an expression; the first thing to ask of it.
+
+        :raises LimitError: if the expressions are too long, or this one is nested too deep.
+        :raises sqlglot.errors.TokenError: if a quote is not closed.
+        """
+        from sqlglot.dialects.spark import Spark
+
+        self._check()
+        found = list(Spark().tokenize(expression))
+        self._tokens += len(found)
+        self._check()
+        if _nesting(found) > MAX_NESTING:
+            raise LimitError(f"it nests too deep: at most {MAX_NESTING} brackets, types, CASE and signs")
+        return found
+
+    def statements(self, expression: str) -> list[Any]:
+        """
+        What an expression is parsed to after ``SELECT``: one statement, if it is an expression.
+
+        :raises LimitError: if the expressions take too many steps.
+        :raises sqlglot.errors.ParseError: if it is not Spark SQL.
+        """
+        from sqlglot.dialects.spark import Spark
+
+        text = f"{SELECT}{expression}\n"
+        found: list[Any] = _counting()(self._step, dialect=Spark()).parse(Spark().tokenize(text), text)
+        return found
+
+    def expression(self, expression: str) -> exp.Expression:
+        """
+        The tree of an expression that is one.
+
+        :raises LimitError: as :meth:`tokens` and :meth:`statements`.
+        """
+        self.tokens(expression)
+        root: exp.Expression = self.statements(expression)[0].expressions[0]
+        return root
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > self._most_steps:
+            self._check()
+
+    def _check(self) -> None:
+        if fault := self.fault:
+            raise LimitError(f"select_expr: {fault}")
+
+
+def _nesting(tokens: Sequence[Any]) -> int:
+    """How many brackets, types within types, ``CASE`` and signs are open at the same time at most."""
+    brackets = types = signs = deepest = 0
+    before = ""
+    for token in tokens:
+        text = "" if token.token_type.name in ("IDENTIFIER", "STRING") else token.text.lower()
+        if text in _OPENING:
+            brackets += 1
+        elif text in _CLOSING:
+            brackets = max(brackets - 1, 0)
+        elif text == "<" and before in _NESTED_TYPES:
+            types += 1
+        elif text.startswith(">"):
+            types = max(types - text.count(">"), 0)
+        signs = signs + 1 if text in _SIGNS else 0
+        before, deepest = text, max(deepest, brackets + types + signs)
+    return deepest
+
+
+@cache
+def _counting() -> Any:
+    """The class of a parser of Spark SQL that calls a function at each step."""
+    from sqlglot.dialects.spark import Spark
+
+    base: Any = Spark.parser_class
+
+    class Counting(base):  # type: ignore[misc]
+        def __init__(self, step: Callable[[], None], **options: Any) -> None:
+            self._step = step
+            super().__init__(**options)
+
+        def _advance(self, times: int = 1) -> None:
+            self._step()
+            super()._advance(times)
+
+    return Counting
