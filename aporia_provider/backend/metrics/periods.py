@@ -111,7 +111,7 @@ def whole(time_range: TimeRange | None, seconds: int) -> Range:
     return start // length * seconds, -(-end // length) * seconds
 
 
-def before(moment: int | None, window: MetricDataset, seconds: int) -> Range:
+def before(moment: int | None, window: MetricDataset, seconds: int) -> tuple[int, int]:
     """
     The window of a baseline that moves with the data.
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from functools import cached_property, reduce
-from operator import add
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.datasets import connection_of
+from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.latest import latest_version
+from aporia_provider.backend.metrics.windows import MovingTotal
 from aporia_provider.backend.rows import find_dataset, find_model, find_version
-from aporia_provider.backend.sync.profiles import read_profile
+from aporia_provider.backend.sync.profiles import outline_of, read_profile
 from aporia_provider.backend.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.tables import DatasetRow, VersionRow
 from aporia_provider.monitoring.plan import Grid, load_grids
@@ -38,10 +40,10 @@ class Series:
         self._timed = [(bucket, state) for bucket, state in states if bucket is not None]
         self._buckets = [bucket for bucket, _ in self._timed]
 
-    @property
-    def extent(self) -> Range:
-        """The first second of the first bucket, and the one after that of the last; open without any."""
-        return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
+    @cached_property
+    def moving(self) -> MovingTotal:
+        """The sums of windows that move."""
+        return MovingTotal(self._timed)
 
     def within(self, part: Range) -> States:
         """The states of a range; all of them, those without a time included, if it is open."""
@@ -49,6 +51,19 @@ class Series:
         if start is None or end is None:
             return self.states
         return [*self._timed[bisect_left(self._buckets, start) : bisect_left(self._buckets, end)]]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """
+    What is known of states without reading them.
+
+    :param extent: The first second of the first bucket, and the one after that of the last; open without any.
+    :param states: How many there are.
+    """
+
+    extent: Range = (None, None)
+    states: int = 0
 
 
 class VersionSource:
@@ -62,6 +77,7 @@ class VersionSource:
     def __init__(self, session: Session, row: VersionRow) -> None:
         self._session, self._row = session, row
         self._read: dict[tuple[str, str, Range], Series] = {}
+        self._outlines: dict[tuple[str, str, Range], Outline] = {}
         self._merged: dict[tuple[str, str, Range], State | None] = {}
         self._grids: dict[str, dict[str, Grid]] = {}
 
@@ -100,18 +116,47 @@ class VersionSource:
         found = {name for category, name, _ in brought if category == "labels"}
         return [name for name in self.schema.predictions if name in found]
 
+    def outline(self, role: str, key: str, within: Range) -> Outline:
+        """
+        What :meth:`series` would read.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
+        """
+        asked = (role, key, within)
+        if asked not in self._outlines:
+            dataset = find_dataset(self._session, self._row, role)
+            first, last, states = outline_of(self._session, dataset.key, key, *within)
+            extent = (None, None) if first is None or last is None else (first, last + 1)
+            self._outlines[asked] = Outline(extent, states)
+        return self._outlines[asked]
+
     def series(self, role: str, key: str, within: Range) -> Series:
         """
-        The states of a field of a dataset in a range.
+        The states of a field of a dataset in a range, which are kept until :meth:`forget` is called.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
         asked = (role, key, within)
         if asked not in self._read:
-            dataset = find_dataset(self._session, self._row, role)
-            found = read_profile(self._session, dataset.key, None, [key], *within)
-            self._read[asked] = Series([(bucket, state) for bucket, _, state in found])
+            self._read[asked] = self._part_of_known(asked) or self._read_series(*asked)
         return self._read[asked]
+
+    def _part_of_known(self, asked: tuple[str, str, Range]) -> Series | None:
+        *of, part = asked
+        for (role, key, known), series in self._read.items():
+            if [role, key] == of and _contains(known, part):
+                return Series(series.within(part))
+        return None
+
+    def _read_series(self, role: str, key: str, within: Range) -> Series:
+        dataset = find_dataset(self._session, self._row, role)
+        found = read_profile(self._session, dataset.key, None, [key], *within)
+        return Series([(bucket, state) for bucket, _, state in found])
+
+    def forget(self) -> None:
+        """Release the states that were read."""
+        self._read.clear()
+        self._merged.clear()
 
     def merged(self, role: str, key: str, within: Range) -> State | None:
         """The state of a whole range; None if it has no rows."""
@@ -152,6 +197,11 @@ class Sources:
             self._versions[name] = VersionSource(self._session, row)
         return self._versions[name]
 
+    def forget(self) -> None:
+        """Release the states that were read of all versions."""
+        for version in self._versions.values():
+            version.forget()
+
     def _find(self, name: str | None) -> VersionRow:
         if name is None:
             return latest_version(self._session, self._model)
@@ -160,5 +210,15 @@ class Sources:
 
 def total(states: Iterable[State]) -> Any:
     """Sum of states; None if there are none."""
-    found = list(states)
-    return reduce(add, found) if found else None
+    found: State | None = None
+    for state in states:
+        check_deadline()
+        found = state if found is None else found + state
+    return found
+
+
+def _contains(known: Range, part: Range) -> bool:
+    """Whether a range contains another one. Only the open one contains the rows without a time."""
+    if known[0] is None or known[1] is None:
+        return True
+    return part[0] is not None and part[1] is not None and known[0] <= part[0] and part[1] <= known[1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, false, insert, or_, select
+from sqlalchemy import Select, delete, false, func, insert, or_, select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.rows import upsert
 from aporia_provider.backend.sync.baseline import Baseline, dump_origins, load_origins
 from aporia_provider.backend.sync.buckets import Interval
@@ -82,8 +83,20 @@ def read_profile(
     if fields is not None:
         query = query.where(ProfileRow.field.in_(fields))
     query = _between(query, start, end).order_by(ProfileRow.bucket, ProfileRow.field)
-    for bucket, field, stored in session.execute(query):
+    for bucket, field, stored in session.execute(query, execution_options={"yield_per": _AT_ONCE}):
+        check_deadline()
         yield bucket, field, read_state(stored)
+
+
+def outline_of(
+    session: Session, dataset_key: int, field: str, start: int | None, end: int | None
+) -> tuple[int | None, int | None, int]:
+    """The first and the last bucket of a field in a range, and how many states it has there."""
+    bucket = ProfileRow.bucket
+    numbers: Any = select(func.min(bucket), func.max(bucket), func.count(ProfileRow.key))
+    query = numbers.where(ProfileRow.dataset_key == dataset_key, ProfileRow.field == field)
+    first, last, states = session.execute(_between(query, start, end)).one()
+    return first, last, states
 
 
 def store_baseline(session: Session, version_key: int, baseline: Baseline) -> None:
