@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aporia_provider.cli_arguments import period, port
+from aporia_provider.cli_arguments import period, port, seconds
 from aporia_provider.cli_metrics import add_metrics
 from aporia_provider.cli_retire import add_retire
 from aporia_provider.errors import AporiaError
@@ -77,6 +77,12 @@ def _add_serve(commands: Commands) -> None:
         metavar="FOLDER",
         help="accept data sources in this folder of the server's disk; may be repeated",
     )
+    serve.add_argument(
+        "--request-seconds",
+        type=seconds,
+        default=30.0,
+        help="how long an answer may take (default: %(default)g)",
+    )
     _add_database_url(serve)
     serve.set_defaults(run=_serve)
 
@@ -136,6 +142,7 @@ def _serve(options: Namespace) -> None:
             port=options.port,
             token_file=options.token_file,
             allowed_local_folders=_folders(options),
+            request_seconds=options.request_seconds,
         )
 
 

@@ -6,6 +6,7 @@ import re
 from argparse import ArgumentTypeError
 from datetime import timedelta
 
+_DAY = 86_400
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -23,3 +24,14 @@ def port(text: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
         raise ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, up to a day."""
+    try:
+        given = float(text)
+    except ValueError:
+        given = 0
+    if not 0 < given <= _DAY:
+        raise ArgumentTypeError(f"{text!r} is no time: write a number of seconds above 0, such as 30")
+    return given

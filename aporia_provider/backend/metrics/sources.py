@@ -40,6 +40,11 @@ class Series:
         self._timed = [(bucket, state) for bucket, state in states if bucket is not None]
         self._buckets = [bucket for bucket, _ in self._timed]
 
+    @property
+    def extent(self) -> Range:
+        """The first second of the first bucket, and the one after that of the last; open without any."""
+        return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
+
     @cached_property
     def moving(self) -> MovingTotal:
         """The sums of windows that move."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 
@@ -15,6 +17,11 @@ from aporia_provider.backend.server.gate import Gate
 from aporia_provider.backend.token_files import TokenFile
 
 MAX_BODY = 64 * 1024 * 1024
+"""Limit of the bytes of any body; most routes have a lower one."""
+REQUEST_SECONDS = 30
+"""How long an answer may take."""
+QUERIES_AT_ONCE = 2
+"""How many queries of metrics are answered at once; the others wait."""
 
 
 def create_app(
@@ -23,6 +30,8 @@ def create_app(
     token_file: TokenFile | None = None,
     allowed_local_folders: Sequence[str] = (),
     max_body: int = MAX_BODY,
+    seconds: float = REQUEST_SECONDS,
+    stopping: threading.Event | None = None,
 ) -> FastAPI:
     """
     Make the application.
@@ -31,6 +40,8 @@ def create_app(
     :param token_file: Tokens accepted beside those in the database.
     :param allowed_local_folders: Folders in which data sources on the server's own disk may lie.
     :param max_body: Largest body of a request in bytes.
+    :param seconds: How long an answer may take.
+    :param stopping: When it is set, the answers that are being made are ended.
     """
     app = FastAPI(
         title="Aporia protocol v1",
@@ -42,7 +53,15 @@ def create_app(
     )
     app.state.database = database
     app.state.allowed_local_folders = tuple(allowed_local_folders)
-    app.add_middleware(Gate, database=database, token_file=token_file, max_body=max_body)
+    app.state.queries = CapacityLimiter(QUERIES_AT_ONCE)
+    app.add_middleware(
+        Gate,
+        database=database,
+        token_file=token_file,
+        max_body=max_body,
+        seconds=seconds,
+        stopping=stopping or threading.Event(),
+    )
     add_error_handlers(app)
     app.include_router(_v1())
     # The gate checks tokens; this tells the readers of the document.

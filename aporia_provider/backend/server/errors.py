@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from aporia_provider.backend.deadlines import OverdueError
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -75,6 +76,7 @@ def _headers(error: AporiaError, status: int) -> Iterator[tuple[str, str]]:
 def add_error_handlers(app: FastAPI) -> None:
     """Make every error of the application answer in the protocol's shape."""
     app.add_exception_handler(AporiaError, _on_aporia_error)
+    app.add_exception_handler(OverdueError, _on_overdue)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_fault)
@@ -86,6 +88,10 @@ async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
         log.error("%s", error.message)
         return answer(TransientError("The database does not answer; try again", status=503))
     return answer(error)
+
+
+async def _on_overdue(_: Request, error: Exception) -> JSONResponse:
+    return answer(AporiaError(f"{error}, since the server answers others; try again", status=503))
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:

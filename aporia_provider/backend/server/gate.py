@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 from starlette.concurrency import run_in_threadpool
@@ -10,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aporia_provider.backend.database import Database
+from aporia_provider.backend.deadlines import Deadline, within
 from aporia_provider.backend.server.attempts import Attempts
 from aporia_provider.backend.server.errors import BodyTooLargeError, answer
 from aporia_provider.backend.server.paths import normalise
@@ -34,16 +36,27 @@ class Gate:
     :param database: Where tokens are looked up.
     :param token_file: Further tokens.
     :param max_body: Largest body in bytes.
+    :param seconds: How long an answer may take.
+    :param stopping: When it is set, the answers that are being made are ended.
     """
 
     def __init__(
-        self, app: ASGIApp, *, database: Database, token_file: TokenFile | None, max_body: int
+        self,
+        app: ASGIApp,
+        *,
+        database: Database,
+        token_file: TokenFile | None,
+        max_body: int,
+        seconds: float,
+        stopping: threading.Event,
     ) -> None:
         self.app = app
         self.database = database
         self.token_file = token_file
         self.attempts = Attempts()
         self.max_body = max_body
+        self.seconds = seconds
+        self.stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,7 +69,8 @@ class Gate:
         except AporiaError as error:
             await answer(error)(scope, receive, reply.send)
         else:
-            await self.app(inner, self._limited(scope, receive), reply.send)
+            with within(Deadline(self.seconds, self.stopping)):
+                await self.app(inner, self._limited(scope, receive), reply.send)
         finally:
             reply.log()
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
 from aporia_provider.backend.server.intake import Body, Here
@@ -16,6 +19,11 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 
 @router.post("/query", responses=replies(MetricsReply), openapi_extra=document.body(document.METRICS))
-def query_metrics(registry: Here, body: Body) -> Any:
+async def query_metrics(request: Request, registry: Here, body: Body) -> Any:
     """Answer questions about a model's metrics from what syncs have stored."""
+    return await run_sync(_answers, registry, body, limiter=request.app.state.queries)
+
+
+def _answers(registry: Registry, body: dict[str, Any]) -> Any:
+    check_deadline()
     return registry.query_metrics(MetricsQuery.from_wire(body))
