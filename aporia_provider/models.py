@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from aporia_provider.vocabulary import Cron, Name, Vocabulary, is_template, one_of
+from aporia_provider.vocabulary import MAX_TITLE, Cron, Name, Title, Vocabulary, is_template, one_of
 
 COLORS = ("blue", "arctic_blue", "green", "turquoise", "pink", "purple", "yellow", "red")
 ICONS = (
@@ -40,6 +40,7 @@ MONITOR_TYPES = (
 )
 AGGREGATION_PERIODS = ("hourly", "daily")
 MAX_TAGS = 10
+MAX_DESCRIPTION = 10_000
 
 _TAG_KEY = re.compile(r"[\w \-]{1,15}", re.ASCII)
 
@@ -87,9 +88,9 @@ class Model(Vocabulary):
     """
 
     id: Name
-    name: Name
-    description: str | None = None
-    owner: str | None = None
+    name: Title
+    description: Annotated[str, Field(max_length=MAX_DESCRIPTION)] | None = None
+    owner: Annotated[str, Field(max_length=MAX_TITLE)] | None = None
     color: Annotated[str, one_of(*COLORS)] = "blue"
     icon: Annotated[str, one_of(*ICONS)] = "general"
     tags: Tags | None = None
@@ -116,12 +117,12 @@ class Monitor(Vocabulary):
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "scheduling", "configuration")
 
-    name: Name
+    name: Title
     type: Annotated[str, one_of(*MONITOR_TYPES)]
     scheduling: Cron
     configuration: dict[str, Any]
     is_active: bool = True
-    custom_alert_description: str | None = None
+    custom_alert_description: Annotated[str, Field(max_length=MAX_DESCRIPTION)] | None = None
 
     @field_validator("configuration")
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from aporia_provider.choices import not_one_of
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
 else:
     ModelMetaclass = type(BaseModel)
+
+
+MAX_TEXT = 100_000
+"""Limit of the characters of any text, such as a query."""
+MAX_TITLE = 255
+"""Limit of the characters of what people call something."""
 
 
 class _Explained(ModelMetaclass):
@@ -42,7 +48,11 @@ class Vocabulary(BaseModel, metaclass=_Explained):
     """
 
     model_config = ConfigDict(
-        extra="forbid", defer_build=True, protected_namespaces=(), hide_input_in_errors=True
+        extra="forbid",
+        defer_build=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+        str_max_length=MAX_TEXT,
     )
 
     template_fields: ClassVar[tuple[str, ...]] = ()
@@ -108,6 +118,7 @@ def _not_empty(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_not_empty)]
+Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_not_empty)]
 
 
 def _cron(value: str) -> str:
@@ -120,4 +131,4 @@ def _cron(value: str) -> str:
     return value
 
 
-Cron = Annotated[str, AfterValidator(_cron)]
+Cron = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_cron)]

@@ -8,7 +8,8 @@ from aporia_provider.api import IfExists, Registered, Version, check_if_exists, 
 from aporia_provider.backend.rows import find_model, find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import VersionRow
-from aporia_provider.backend.text import check_json, check_names, check_rendered
+from aporia_provider.backend.text import MAX_NAME, check_json, check_names, check_rendered
+from aporia_provider.errors import ValidationError
 from aporia_provider.schema import CATEGORIES, VersionSchema
 
 
@@ -22,6 +23,7 @@ class Versions(Scope):
         check_if_exists(if_exists)
         check_names(name=model_version)
         _check_schema_rendered(schema)
+        _check_length_of_names(schema)
         body = schema.to_wire(model_version)
         check_json(body)
         with self.database.writing() as session:
@@ -58,6 +60,18 @@ def _version(row: VersionRow) -> Version:
         "created_at": row.created_at.isoformat(),
         "registration": row.registration,
     }
+
+
+def _check_length_of_names(schema: VersionSchema) -> None:
+    """Refuse names of fields that are too long for the index of the states."""
+    problems = [
+        f"{category}.{name[:40]}… is longer than {MAX_NAME} characters"
+        for category in (*CATEGORIES, "metrics")
+        for name in schema.fields(category)
+        if len(name) > MAX_NAME
+    ]
+    if problems:
+        raise ValidationError("Names of fields are too long", problems=problems)
 
 
 def _check_schema_rendered(schema: VersionSchema) -> None:

@@ -286,7 +286,7 @@ def test_paths_that_are_no_text_are_refused(api: Api, path: str) -> None:
         (400, b'{"id": "x", "name": NaN}'),
         (400, b'{"id": "x", "name": Infinity}'),
         (400, b"\xff\xfe{}"),
-        (400, b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+        (400, b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
         (400, b'{"a":' + b"1" * 5000 + b"}"),
         (422, b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}"),
         (422, b'{"id": "x", "name": "a\\u0000b"}'),

@@ -14,7 +14,7 @@ from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
 from aporia_provider.backend.server.errors import ErrorReply
-from aporia_provider.backend.server.intake import Body, Here, check_environment, take
+from aporia_provider.backend.server.intake import Here, SmallBody, check_environment, take
 from aporia_provider.backend.server.replies import (
     CapabilitiesReply,
     ClusterReply,
@@ -62,7 +62,7 @@ def get_environments(registry: Here) -> Any:
 @rest.post(
     "/environments", responses=replies(ClusterReply), openapi_extra=document.body(document.ENVIRONMENT)
 )
-def create_environment(registry: Here, body: Body) -> Any:
+def create_environment(registry: Here, body: SmallBody) -> Any:
     """Tell the ids of the token's own environment; no other can be asked for."""
     check_environment(registry, take(body, "name")["name"])
     return {

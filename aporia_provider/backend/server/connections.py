@@ -15,7 +15,7 @@ MAX_HEADERS = 32 * 1024
 """Limit of the bytes of a request up to its body that has not arrived as a whole."""
 HEADER_SECONDS = 10
 """How long a client may take to send a request up to its body."""
-BODY_SECONDS = 20
+BODY_SECONDS = 10
 """How long it may take to send the body, besides one second for each :data:`BODY_RATE` bytes."""
 BODY_RATE = 20_000
 """Bytes of a body in a second below which a client is too slow."""

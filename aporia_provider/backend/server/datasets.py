@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
-from aporia_provider.backend.server.intake import Body, Here, check_environment
+from aporia_provider.backend.server.intake import Here, MediumBody, check_environment
 from aporia_provider.backend.server.paths import VERSION
 from aporia_provider.backend.server.replies import Done, RegisteredReply, SyncReply
 from aporia_provider.data_sources import S3DataSource
@@ -21,7 +21,7 @@ router = APIRouter(prefix=VERSION, tags=["datasets"])
 
 
 @router.post("/datasets", responses=replies(RegisteredReply), openapi_extra=document.body(document.DATASET))
-def connect_dataset(registry: Here, model_id: str, version: str, body: Body) -> Any:
+def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBody) -> Any:
     """Connect a data source to a version. Its secrets are not stored."""
     connection = DatasetConnection.from_wire(body)
     check_environment(registry, (body.get("sync") or {}).get("environment"))

@@ -13,7 +13,14 @@ from aporia_provider.backend.text import MAX_NAME
 from aporia_provider.data_sources import DATA_SOURCES
 from aporia_provider.datasets import MAPPINGS, ROLES
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, MAX_TAGS, MONITOR_TYPES
+from aporia_provider.models import (
+    AGGREGATION_PERIODS,
+    COLORS,
+    ICONS,
+    MAX_DESCRIPTION,
+    MAX_TAGS,
+    MONITOR_TYPES,
+)
 from aporia_provider.schema import FIELD_TYPES, MODEL_DATA_TYPES, MODEL_TYPES
 
 Schema = dict[str, Any]
@@ -30,6 +37,7 @@ _REASONS = {
     503: "The database does not answer",
 }
 _OPTIONAL_TEXT: Schema = {"type": ["string", "null"]}
+_DESCRIPTION: Schema = {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"[^\s\x00]"}
 _COLUMN: Schema = {"type": "string", "minLength": 1, "pattern": r"[^\s\x00]"}
 
@@ -120,11 +128,11 @@ _TAGS = mapping(
 _ROWS: Schema = {"type": "array", "items": {"type": "object"}}
 
 MODEL = keys(
-    {"name": _COLUMN},
+    {"name": _NAME},
     {
         "id": _or_null(_NAME),
-        "description": _OPTIONAL_TEXT,
-        "owner": _OPTIONAL_TEXT,
+        "description": _DESCRIPTION,
+        "owner": _or_null({"type": "string", "maxLength": MAX_NAME}),
         "color": {"enum": list(COLORS)},
         "icon": {"enum": list(ICONS)},
         "tags": _or_null(_TAGS),
@@ -170,7 +178,10 @@ MONITOR = keys(
         "scheduling": {"type": "string", "examples": ["0 * * * *"]},
         "configuration": {"type": "object", "minProperties": 1},
     },
-    {"is_active": {"type": "boolean"}, "custom_alert_description": _OPTIONAL_TEXT},
+    {
+        "is_active": {"type": "boolean"},
+        "custom_alert_description": _DESCRIPTION,
+    },
 )
 TAGS = keys({"tags": _TAGS})
 OWNER = keys({"owner": _NAME})

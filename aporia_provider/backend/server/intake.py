@@ -9,6 +9,8 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.server import bodies
+from aporia_provider.backend.server.bodies import BodyLimit
 from aporia_provider.backend.text import check_json
 from aporia_provider.errors import AporiaError, ValidationError
 
@@ -18,20 +20,36 @@ def _registry(request: Request) -> Registry:
     return Registry(state.database, request.state.environment, state.allowed_local_folders)
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    return await run_in_threadpool(read_object, await request.body())
+def _reader(limit: BodyLimit) -> Any:
+    """A dependency that reads a body within a limit."""
+
+    async def read(request: Request) -> dict[str, Any]:
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            limit.check_size(len(content))
+        return await run_in_threadpool(read_object, bytes(content), limit)
+
+    return Depends(read)
 
 
 Here = Annotated[Registry, Depends(_registry)]
-Body = Annotated[dict[str, Any], Depends(_body)]
+SmallBody = Annotated[dict[str, Any], _reader(bodies.SMALL)]
+MediumBody = Annotated[dict[str, Any], _reader(bodies.MEDIUM)]
+SchemaBody = Annotated[dict[str, Any], _reader(bodies.SCHEMA)]
+RowsBody = Annotated[dict[str, Any], _reader(bodies.ROWS)]
+ArtifactBody = Annotated[dict[str, Any], _reader(bodies.ARTIFACT)]
 
 
-def read_object(content: bytes) -> dict[str, Any]:
+def read_object(content: bytes, limit: BodyLimit) -> dict[str, Any]:
     """
     Read the body of a request.
 
+    :param limit: What the route takes.
+    :raises aporia_provider.backend.server.errors.BodyTooLargeError: if it has more values than the limit.
     :raises aporia_provider.errors.ValidationError: if it is not a JSON object, or not one that can be stored.
     """
+    limit.check_content(content)
     try:
         value = json.loads(content.decode(), parse_constant=_refuse)
     except RecursionError:

@@ -11,7 +11,7 @@ from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
-from aporia_provider.backend.server.intake import Body, Here
+from aporia_provider.backend.server.intake import Here, MediumBody
 from aporia_provider.backend.server.replies import MetricsReply
 from aporia_provider.metrics import MetricsQuery
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 
 @router.post("/query", responses=replies(MetricsReply), openapi_extra=document.body(document.METRICS))
-async def query_metrics(request: Request, registry: Here, body: Body) -> Any:
+async def query_metrics(request: Request, registry: Here, body: MediumBody) -> Any:
     """Answer questions about a model's metrics from what syncs have stored."""
     return await run_sync(_answers, registry, body, limiter=request.app.state.queries)
 

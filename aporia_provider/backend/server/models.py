@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
-from aporia_provider.backend.server.intake import Body, Here, take, take_object
+from aporia_provider.backend.server.intake import Here, SmallBody, take, take_object
 from aporia_provider.backend.server.paths import MODEL
 from aporia_provider.backend.server.replies import Done, OwnerReply, RegisteredReply, TagsReply
 from aporia_provider.errors import ValidationError
@@ -19,7 +19,7 @@ router = APIRouter(tags=["models"])
 
 
 @router.post("/models", responses=replies(RegisteredReply), openapi_extra=document.body(document.MODEL))
-def create_model(registry: Here, body: Body) -> Any:
+def create_model(registry: Here, body: SmallBody) -> Any:
     """Register a model. Without an id it gets one made of its name."""
     given = {key: value for key, value in body.items() if value is not None}
     if "id" not in given and isinstance(given.get("name"), str):
@@ -35,7 +35,7 @@ def delete_model(registry: Here, model_id: str) -> Any:
 
 
 @router.post(f"{MODEL}/owner", responses=replies(OwnerReply), openapi_extra=document.body(document.OWNER))
-def set_owner(registry: Here, model_id: str, body: Body) -> Any:
+def set_owner(registry: Here, model_id: str, body: SmallBody) -> Any:
     """Change who answers for a model."""
     owner = take(body, "owner")["owner"]
     registry.set_model_owner(model_id, owner)
@@ -49,7 +49,7 @@ def get_tags(registry: Here, model_id: str) -> Any:
 
 
 @router.post(f"{MODEL}/tags", responses=replies(Done), openapi_extra=document.body(document.TAGS))
-def add_tags(registry: Here, model_id: str, body: Body) -> Any:
+def add_tags(registry: Here, model_id: str, body: SmallBody) -> Any:
     """Set tags, keeping those not named."""
     registry.add_model_tags(model_id, take_object(body, "tags"))
     return {}

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
-from aporia_provider.backend.server.intake import Body, Here
+from aporia_provider.backend.server.intake import Here, MediumBody
 from aporia_provider.backend.server.replies import Done, RegisteredReply
 from aporia_provider.models import Monitor
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/monitors", tags=["monitors"])
 
 
 @router.post("", responses=replies(RegisteredReply), openapi_extra=document.body(document.MONITOR))
-def create_monitor(registry: Here, body: Body) -> Any:
+def create_monitor(registry: Here, body: MediumBody) -> Any:
     """Create a monitor."""
     return registry.register_monitor(Monitor.from_wire(body))
 

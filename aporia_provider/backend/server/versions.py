@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from aporia_provider.backend.server import document
 from aporia_provider.backend.server.document import replies
-from aporia_provider.backend.server.intake import Body, Here, take, take_object
+from aporia_provider.backend.server.intake import ArtifactBody, Here, RowsBody, SchemaBody, take, take_object
 from aporia_provider.backend.server.paths import MODEL, VERSION
 from aporia_provider.backend.server.replies import Done, RegisteredReply, VersionsReply
 from aporia_provider.schema import VersionSchema
@@ -27,7 +27,7 @@ def get_versions(registry: Here, model_id: str, name: str | None = None) -> Any:
 @router.post(
     f"{MODEL}/versions", responses=replies(RegisteredReply), openapi_extra=document.body(document.VERSION)
 )
-def create_version(registry: Here, model_id: str, body: Body) -> Any:
+def create_version(registry: Here, model_id: str, body: SchemaBody) -> Any:
     """Register a version of a model with its schema."""
     take(body, "name", "model_type", "version_schema", optional=_OPTIONAL)
     schema = VersionSchema.from_wire({**body, "version_schema": _ordered(body["version_schema"])})
@@ -39,7 +39,7 @@ def create_version(registry: Here, model_id: str, body: Body) -> Any:
     responses=replies(Done),
     openapi_extra=document.body(document.FEATURE_IMPORTANCE),
 )
-def set_feature_importance(registry: Here, model_id: str, version: str, body: Body) -> Any:
+def set_feature_importance(registry: Here, model_id: str, version: str, body: SchemaBody) -> Any:
     """Set the importance of features."""
     registry.set_feature_importance(model_id, version, take_object(body, "feature_importance"))
     return {}
@@ -50,7 +50,7 @@ def set_feature_importance(registry: Here, model_id: str, version: str, body: Bo
     responses=replies(Done),
     openapi_extra=document.body(document.FEATURE_POSITIONS),
 )
-def set_feature_positions(registry: Here, model_id: str, version: str, body: Body) -> Any:
+def set_feature_positions(registry: Here, model_id: str, version: str, body: SchemaBody) -> Any:
     """Set the order of features."""
     registry.set_feature_positions(model_id, version, take_object(body, "feature_positions"))
     return {}
@@ -61,7 +61,7 @@ def set_feature_positions(registry: Here, model_id: str, version: str, body: Bod
     responses=replies(Done),
     openapi_extra=document.body(document.MODEL_ARTIFACT),
 )
-def set_model_artifact(registry: Here, model_id: str, version: str, body: Body) -> Any:
+def set_model_artifact(registry: Here, model_id: str, version: str, body: ArtifactBody) -> Any:
     """Keep the model itself."""
     registry.set_model_artifact(model_id, version, **take(body, "artifact_base64", "artifact_type"))
     return {}
@@ -72,7 +72,7 @@ def set_model_artifact(registry: Here, model_id: str, version: str, body: Body) 
     responses=replies(Done),
     openapi_extra=document.body(document.INDEX_TO_WORD_MAPPING),
 )
-def set_index_to_word_mapping(registry: Here, model_id: str, version: str, body: Body) -> Any:
+def set_index_to_word_mapping(registry: Here, model_id: str, version: str, body: RowsBody) -> Any:
     """Keep the words that the indexes of a text model mean."""
     registry.set_index_to_word_mapping(model_id, version, take_object(body, "index_to_word_mapping"))
     return {}
@@ -83,7 +83,7 @@ def set_index_to_word_mapping(registry: Here, model_id: str, version: str, body:
     responses=replies(Done),
     openapi_extra=document.body(document.TRAINING_SAMPLE),
 )
-def set_training_sample(registry: Here, model_id: str, version: str, body: Body) -> Any:
+def set_training_sample(registry: Here, model_id: str, version: str, body: RowsBody) -> Any:
     """Keep a few rows of the training set."""
     rows = take(body, "features", optional=("labels", "raw_inputs"))
     registry.set_training_sample(model_id, version, **rows)

@@ -1,0 +1,56 @@
+"""States of many days that are stored without a sync, for questions about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from sqlalchemy import select
+
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.sync.profiles import replace_profile
+from aporia_provider.backend.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.tables import DatasetRow, utc_now
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.plan import dump_grids
+from aporia_provider.monitoring.states import State
+from aporia_provider.schema import VersionSchema
+
+DAY = 86_400
+FIRST = 18_262 * DAY
+
+
+def store_days(url: str, environment: str, fields: list[str], days: int) -> None:
+    """Register model ``m`` with numeric features, and store a state of each of them for each day."""
+    rng = np.random.default_rng(days)
+    grid = NumericGrid.of(rng.normal(size=1000))
+    assert grid is not None
+
+    def made() -> State:
+        return NumericState.of(rng.normal(size=50), 0, grid)
+
+    store(url, environment, fields, days, made)
+    with EmbeddedRegistry(url, environment) as registry, registry.database.writing() as session:
+        row = session.scalars(select(SyncRow)).one()
+        row.grids = dump_grids({f"features.{name}": grid for name in fields})
+
+
+def store(url: str, environment: str, fields: list[str], days: int, made: Callable[[], State]) -> None:
+    """Register model ``m``, and store a state of each field for each day."""
+    schema = VersionSchema(
+        model_type="binary", features=dict.fromkeys(fields, "numeric"), predictions={"p": "boolean"}
+    )
+    source = S3DataSource(object_path="b/k", object_format="delta")
+    states = {(FIRST + day * DAY, f"features.{name}"): made() for day in range(days) for name in fields}
+    with EmbeddedRegistry(url, environment) as registry:
+        registry.create_model("m", "M")
+        registry.create_model_version("m", "v1", schema)
+        registry.connect_dataset(
+            "serving", "m", "v1", data_source=source, id_column="i", timestamp_column="t"
+        )
+        with registry.database.writing() as session:
+            key = session.scalars(select(DatasetRow.key)).one()
+            session.add(SyncRow(dataset_key=key, part=FIELDS, started_at=utc_now(), synced_at=utc_now()))
+            replace_profile(session, key, FIELDS, dict(states), None, untimed=True)

@@ -1,0 +1,194 @@
+"""Windows that move: their sums are those of the states added one by one, with few additions."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aporia_provider.backend.deadlines import Deadline, OverdueError, within
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.metrics.sources import Series, total
+from aporia_provider.backend.metrics.windows import MovingTotal
+from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.metrics import MetricsQuery
+from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.values import ValueState
+from tests.backend.stored import DAY, store_days
+
+GRID = NumericGrid.of(np.linspace(-3, 3, 200))
+
+
+def numeric(seed: int) -> State:
+    return NumericState.of(np.random.default_rng(seed).normal(size=20) * 10.0 ** (seed % 30 - 15), 1, GRID)
+
+
+def values(seed: int) -> State:
+    found = np.random.default_rng(seed).integers(0, 9000, 700)
+    counts = {f"value {value}": int(value) % 7 + 1 for value in set(found.tolist())}
+    return ValueState.of(counts, sum(counts.values()), 0, CategoryGrid(("value 1", "value 2"))).settled()
+
+
+STATES = {kind: [make(seed) for seed in range(24)] for kind, make in (("n", numeric), ("v", values))}
+
+
+@settings(max_examples=30)
+@given(
+    kind=st.sampled_from("nv"),
+    buckets=st.sets(st.integers(0, 60), min_size=1, max_size=24),
+    lengths=st.tuples(st.integers(1, 70), st.integers(1, 9)),
+    backwards=st.booleans(),
+)
+def test_sums_are_those_of_the_states_to_the_last_bit(
+    kind: str, buckets: set[int], lengths: tuple[int, int], backwards: bool
+) -> None:
+    series = Series(list(zip(sorted(buckets), STATES[kind], strict=False)))
+    length, step = lengths
+    starts = [*range(-length, 70, step), *(range(60, -10, -17) if backwards else ())]
+    for start in starts:
+        expected = total(state for _, state in series.within((start, start + length)))
+        found = series.moving.within(start, start + length)
+        assert found == expected
+        assert (found and found.to_json()) == (expected and expected.to_json())
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=40))
+def test_windows_of_any_lengths_that_do_not_move_back(moves: list[tuple[int, int]]) -> None:
+    timed = [(place, numeric(place)) for place in range(30)]
+    moving, series = MovingTotal(timed), Series(list(timed))
+    start = end = 0
+    for first, last in moves:
+        start, end = start + first, max(end + last, start + first)
+        assert moving.within(start, end) == total(state for _, state in series.within((start, end)))
+
+
+class Additions:
+    """Counts additions of states, in whatever is called in its block."""
+
+    def __enter__(self) -> Additions:
+        self.count = 0
+        sys.setprofile(self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _count(self, frame: FrameType, event: str, _: Any) -> None:
+        self.count += event == "call" and frame.f_code is State.__add__.__code__
+
+
+@pytest.mark.parametrize("length", [1, 7, 150, 299, 1000])
+def test_a_state_takes_part_in_a_bounded_number_of_additions(length: int) -> None:
+    moving = MovingTotal([(place, numeric(place % 5)) for place in range(300)])
+    with Additions() as additions:
+        for start in range(-length, 300):
+            moving.within(start, start + length)
+    assert additions.count <= 5 * 300
+
+
+def drifts(fields: list[str], window: str) -> MetricsQuery:
+    def question(name: str) -> dict[str, Any]:
+        baseline = {"dataset_type": "serving", "time_period": window}
+        datasets = {"data": {"dataset_type": "serving"}, "baseline": baseline}
+        return {"metric": "drift_score", "parameters": {"column": name}, "datasets": datasets}
+
+    return MetricsQuery.from_wire(
+        {"model_id": "m", "metrics": [question(name) for name in fields], "aggregation_period": "daily"}
+    )
+
+
+FIELDS = ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("window", ["9999d", "30d"])
+def test_five_questions_by_day_against_a_moving_baseline(sqlite_url: str, window: str) -> None:
+    """Additions grow with the number of days, not with its square, and so do not the answers change."""
+    days = 120
+    store_days(sqlite_url, "prod", FIELDS, days)
+    with EmbeddedRegistry(sqlite_url, "prod") as registry:
+        with Additions() as additions:
+            answers = registry.query_metrics(drifts(FIELDS, window))
+        assert additions.count <= 5 * 5 * days
+        for day in (1, 29, 30, 31, days - 1):
+            start = answers[day]["time_range"]["start"]
+            length = min(day, 30 if window == "30d" else day)
+            first = np.datetime64(start[:19]) - np.timedelta64(length * DAY, "s")
+            fixed = drifts(FIELDS, window).model_dump()
+            for metric in fixed["metrics"]:
+                metric["datasets"]["data"]["time_range"] = answers[day]["time_range"]
+                metric["datasets"]["baseline"] |= {
+                    "time_period": None,
+                    "time_range": {"start": str(first), "end": start},
+                }
+            (alone,) = registry.query_metrics(MetricsQuery.from_wire({**fixed, "aggregation_period": None}))
+            # Advice differs, since it depends on the range of the query.
+            pairs = zip(alone["metrics"], answers[day]["metrics"], strict=True)
+            assert all({**one, "reason": None} == {**other, "reason": None} for one, other in pairs)
+
+
+def test_states_of_one_field_at_a_time_are_in_memory(sqlite_url: str) -> None:
+    store_days(sqlite_url, "prod", FIELDS, 40)
+    most = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal most
+        if event == "call" and frame.f_code is Series.__init__.__code__:
+            gc = sys.modules["gc"]
+            most = max(most, sum(type(item) is NumericState for item in gc.get_objects()))
+
+    import gc
+
+    gc.collect()
+    before = sum(type(item) is NumericState for item in gc.get_objects())
+    with EmbeddedRegistry(sqlite_url, "prod") as registry:
+        sys.setprofile(count)
+        try:
+            registry.query_metrics(drifts(FIELDS, "9999d"))
+        finally:
+            sys.setprofile(None)
+    assert 40 <= most - before < 2 * 40 + 10
+
+
+def test_the_states_of_a_query_are_limited(sqlite_url: str) -> None:
+    fields = [f"f{number}" for number in range(220)]
+    store_days(sqlite_url, "prod", fields, 2)
+    with EmbeddedRegistry(sqlite_url, "prod") as registry:
+        assert len(registry.query_metrics(drifts(fields, "9999d"))) == 2
+        with registry.database.writing() as session:
+            # As many buckets as a limit of 200,000 states refuses, of which nothing is read.
+            session.connection().exec_driver_sql(
+                "WITH RECURSIVE days(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM days WHERE n < 1000) "
+                "INSERT INTO aporia_profile (created_at, dataset_key, part, field, bucket, state) "
+                "SELECT created_at, dataset_key, part, field, bucket + n * 86400, '{}' "
+                "FROM aporia_profile, days WHERE bucket = (SELECT min(bucket) FROM aporia_profile)"
+            )
+        query = drifts(fields, "9999d").model_copy(update={"aggregation_period": "monthly"})
+        with pytest.raises(
+            ValidationError, match=r"reads 439,\d{3} states.*200,000 is the limit.*fewer fields"
+        ):
+            registry.query_metrics(query)
+
+
+def test_an_answer_that_is_overdue_is_refused_with_what_to_do(sqlite_url: str) -> None:
+    store_days(sqlite_url, "prod", ["a"], 3)
+    with EmbeddedRegistry(sqlite_url, "prod") as registry:
+        with (
+            within(Deadline(0)),
+            pytest.raises(ValidationError, match=r"after 0 seconds.*shorter time range"),
+        ):
+            registry.query_metrics(drifts(["a"], "7d"))
+        stopped = Deadline(60)
+        stopped.stopping.set()
+        with within(stopped), pytest.raises(AporiaError, match="being stopped") as error:
+            registry.query_metrics(drifts(["a"], "7d"))
+        assert error.value.status == 503
+        assert len(registry.query_metrics(drifts(["a"], "7d"))) == 3
+    assert not issubclass(OverdueError, AporiaError)
