@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -162,7 +163,7 @@ def test_names_of_fields_are_limited(small: Served, token: str) -> None:
     assert "longer than 255 characters" in reply.json()["error"]["problems"][0]
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(JSON, st.booleans())
 def test_values_are_counted_without_reading_them(value: Any, is_ascii: bool) -> None:
     text = json.dumps([value], ensure_ascii=is_ascii)
@@ -227,11 +228,11 @@ def test_sigterm_ends_queries(many_days: str) -> None:
         for thread in asking:
             thread.start()
         _wait_until_busy(server.process.pid)
+        before = _ended() + _used(server.process.pid)
         server.process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        # It is 2 seconds on a machine that does nothing else.
-        assert server.process.wait(6) == 0
-        assert time.monotonic() - began < 6
+        assert server.process.wait(60) == 0
+        # Of the processor's time, which does not depend on what else the machine does.
+        assert _ended() - before < 2
         for thread in asking:
             thread.join()
         assert len(replies) == 4
@@ -239,11 +240,18 @@ def test_sigterm_ends_queries(many_days: str) -> None:
 
 def _wait_until_busy(pid: int) -> None:
     """Until a process has used a second of processor time from now on."""
-
-    def used() -> int:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
-    end = used() + 100
-    while used() < end:
+    end = _used(pid) + 1
+    while _used(pid) < end:
         time.sleep(0.02)
+
+
+def _used(pid: int) -> float:
+    """Seconds of processor time that a running process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _ended() -> float:
+    """Seconds of processor time that the processes have used that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
