@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.rows import find_version, upsert
 from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.tables import AttachmentRow, utc_now
@@ -104,11 +105,7 @@ class Attachments(Scope):
         with self.database.reading() as session:
             version = find_version(session, self.environment, model_id, model_version)
             features: Collection[str] = version.registration["version_schema"]["features"]
-        unknown = [
-            f"{name!r} is not a feature; {nearest(str(name), features)}"
-            for name in body
-            if name not in features
-        ]
+        unknown = [_unknown(name, features) for name in body if name not in features]
         self._attach(model_id, model_version, kind, body, [*unknown, *faults])
 
     def _attach(
@@ -121,6 +118,11 @@ class Attachments(Scope):
             version = find_version(session, self.environment, model_id, model_version)
             values = {"body": dict(body), "created_at": utc_now()}
             upsert(session, AttachmentRow, {"version_key": version.key, "kind": kind}, values)
+
+
+def _unknown(name: Any, features: Collection[str]) -> str:
+    check_deadline()
+    return f"{name!r} is not a feature; {nearest(str(name), features)}"
 
 
 def _number(value: Any) -> float:

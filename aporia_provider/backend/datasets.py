@@ -8,6 +8,7 @@ from typing import Unpack
 from sqlalchemy import select, update
 
 from aporia_provider.api import IfExists, Registered, Role, check_if_exists, differences, settle
+from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.paths import local_path_faults
 from aporia_provider.backend.rows import find_version, insert_or_find
 from aporia_provider.backend.scope import Scope
@@ -69,7 +70,10 @@ class Datasets(Scope):
         """What can be told to be wrong before the data is looked at."""
         from aporia_provider.engine.expressions import check_select_expr
 
-        yield from connection.mapping_faults(schema)
+        for fault in connection.mapping_faults(schema):
+            # Each looks for the nearest of all names.
+            check_deadline()
+            yield fault
         yield from check_select_expr(connection.data_source.select_expr or [])
         yield from local_path_faults(connection.data_source, self.allowed_local_folders)
 

@@ -91,7 +91,7 @@ async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_overdue(_: Request, error: Exception) -> JSONResponse:
-    return answer(AporiaError(f"{error}, since the server answers others; try again", status=503))
+    return answer(AporiaError(f"{error}; try again, or ask for less at once", status=503))
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
