@@ -16,8 +16,9 @@ from aporia_provider.metrics import MetricDataset, MetricParameters, TimeRange
 from aporia_provider.models import Model, Monitor
 from aporia_provider.vocabulary import MAX_TEXT
 
-REPEATED = r"""token password a . - / // //a: : @ ? & ; ?token &a= = ' { {{ }} {% ( ) [ ] \ % %41 s3: s3:// jdbc:
-é 1 2024-""".split()
+_REPEATED = r"""token password a . - / // //a: : @ ? & ; ?token &a= = ' { {{ }} {% ( ) [ ] \ % %41 s3:
+s3:// jdbc: é 1 2024-"""
+REPEATED = _REPEATED.split()
 
 
 def jdbc(text: str) -> Any:
