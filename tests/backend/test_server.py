@@ -444,7 +444,7 @@ def test_what_is_registered_outlives_the_server(sqlite_url: str) -> None:
 
 def test_secrets_are_neither_stored_nor_logged(sqlite_url: str, tmp_path: Path) -> None:
     base = {"query": "SELECT 1", "user": "u"}
-    options = {"fs.s3a.secret.key": "planted-option", "url": "jdbc:x://u:planted-nested@h/d"}
+    options = {"fs.s3a.secret.key": "planted-option", "url": "jdbc:x://h/d?x=planted-nested"}
     sources = {
         "serving": {
             "type": "jdbc",
