@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 def database_url() -> str:
     """SQLAlchemy URL of the embedded backend: the configured one, or SQLite in ``AIRFLOW_HOME``."""
-    configured = _option("database_url")
-    return configured or f"sqlite:///{_airflow_home() / 'aporia.db'}"
+    return _option("database_url") or f"sqlite:///{_airflow_home() / 'aporia.db'}"
+
+
+def names_database() -> bool:
+    """Whether the configuration names the database of the embedded backend."""
+    return bool(_option("database_url"))
 
 
 def environment() -> str:

@@ -13,6 +13,7 @@ from airflow.sdk import BaseHook
 from aporia_provider import settings
 from aporia_provider.choices import check_keys, flag
 from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
+from aporia_provider.hooks.lookups import there_is_no, ways_to_create
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -84,6 +85,14 @@ class AporiaHook(BaseHook):
         """Base URL of the server, or None for the embedded backend."""
         return self._server().url
 
+    def has_connection(self) -> bool:
+        """Whether Airflow finds the connection in this process."""
+        try:
+            self.get_connection(self.aporia_conn_id)
+        except AirflowNotFoundException:
+            return False
+        return True
+
     def test_connection(self) -> tuple[bool, str]:
         """Reach the API with the token; say what answered, and which environment it reads and writes."""
         try:
@@ -100,8 +109,9 @@ class AporiaHook(BaseHook):
     def _without_connection(self) -> _Server:
         if self.aporia_conn_id != self.default_conn_name:
             raise NotFoundError(
-                f"There is no Airflow connection {self.aporia_conn_id!r}. Create it, or leave aporia_conn_id "
-                "out to use the embedded backend."
+                f"{there_is_no(self.aporia_conn_id)}. Create it "
+                f"({ways_to_create(self.aporia_conn_id, self.conn_type)}), or leave aporia_conn_id out to "
+                "use the embedded backend"
             ) from None
         return _Server(None, "", settings.environment())
 

@@ -13,6 +13,7 @@ from airflow.sdk import BaseHook
 from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
+from aporia_provider.hooks.lookups import there_is_no, ways_to_create
 from aporia_provider.hooks.spark_connect import engine_for
 
 if TYPE_CHECKING:
@@ -202,8 +203,9 @@ class DeltaLakeHook(BaseHook):
     def _refuse_unless_default(self) -> None:
         if self.aws_conn_id != self.default_conn_name:
             raise NotFoundError(
-                f"There is no Airflow connection {self.aws_conn_id!r}. Create it, or pass aws_conn_id=None "
-                "to use the worker's own credentials."
+                f"{there_is_no(str(self.aws_conn_id))}. Create it "
+                f"({ways_to_create(str(self.aws_conn_id), self.conn_type)}), or pass aws_conn_id=None to use "
+                "the worker's own credentials"
             ) from None
 
     def _aws_hook(self, connection: Any) -> AwsBaseHook:
@@ -232,7 +234,7 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
     except (BotoCoreError, ClientError) as error:
         raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {_told(error)}") from None
     if frozen is None:
-        raise AuthenticationError(f"Connection {hook.aws_conn_id!r} gives no AWS credentials")
+        raise AuthenticationError(_no_credentials(hook))
     return AwsCredentials(
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
@@ -247,6 +249,23 @@ def _told(error: Exception) -> str:
     from aporia_provider.hiding import hide_in_text
 
     return hide_in_text(str(error))
+
+
+def _no_credentials(hook: AwsBaseHook) -> str:
+    conn_id = hook.aws_conn_id
+    ambient = "the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+    if conn_id is None:
+        return f"There are no AWS credentials: boto3 found none. Set {ambient}, or name an aws_conn_id"
+    if not hook.conn_config:
+        return (
+            f"{there_is_no(conn_id)}; and boto3 found no credentials either. Create it "
+            f"({ways_to_create(conn_id, 'aws')}), or pass aws_conn_id=None and give boto3 {ambient}"
+        )
+    return (
+        f"Connection {conn_id!r} has no login, and boto3 found no credentials either. Put the access key id "
+        "into its login and the secret access key into its password, or name a profile_name or a role_arn in "
+        f"its extra, or give boto3 {ambient}"
+    )
 
 
 def _endpoint_of_environment() -> str | None:

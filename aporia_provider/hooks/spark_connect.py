@@ -12,6 +12,7 @@ from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.hooks.lookups import there_is_no, ways_to_create
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -47,8 +48,8 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
         connection = BaseHook.get_connection(spark_conn_id)
     except AirflowNotFoundException:
         raise NotFoundError(
-            f"There is no Airflow connection {spark_conn_id!r}. Create it with the type {CONNECTION_TYPE!r}, "
-            "or leave spark_conn_id out to read with [aporia] engine."
+            f"{there_is_no(spark_conn_id)}. Create it ({ways_to_create(spark_conn_id, CONNECTION_TYPE)}), or "
+            "leave spark_conn_id out to read with [aporia] engine"
         ) from None
     _mask(connection.password)
     return _read(connection, spark_conn_id).url

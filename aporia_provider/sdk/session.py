@@ -10,11 +10,13 @@ from pydantic import Field, SecretStr
 
 from aporia_provider.client.urls import server_url
 from aporia_provider.errors import ValidationError
+from aporia_provider.sdk.answering import forget_logged, log_answering
 from aporia_provider.vocabulary import Name, Vocabulary
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.client import AporiaClient
+    from aporia_provider.hooks.aporia import AporiaHook
 
 PLATFORM = "app.aporia.com"
 """The server that a token is for if no host is named, as in the platform's SDK."""
@@ -51,20 +53,25 @@ class Session(Vocabulary):
         if self.token is not None and self.environment is not None:
             from aporia_provider.client import AporiaClient
 
-            return AporiaClient(
+            client = AporiaClient(
                 server_url(self.host or PLATFORM, self.port),
                 self.token.get_secret_value(),
                 self.environment,
                 timeout=max(self.http_timeout_seconds, timeout or 0),
                 verify_ssl=self.verify_ssl,
             )
-        return self._open_connection()
-
-    def _open_connection(self) -> AporiaClient | EmbeddedRegistry:
-        from aporia_provider import settings
+            log_answering(client)
+            return client
         from aporia_provider.hooks.aporia import AporiaHook
 
         hook = AporiaHook(self.aporia_conn_id or AporiaHook.default_conn_name)
+        api = self._open_connection(hook)
+        log_answering(api, hook)
+        return api
+
+    def _open_connection(self, hook: AporiaHook) -> AporiaClient | EmbeddedRegistry:
+        from aporia_provider import settings
+
         if self.environment is None:
             return hook.get_conn()
         if hook.server_url() is None:
@@ -152,6 +159,7 @@ def current_session() -> Session:
 
 
 def set_session(session: Session) -> None:
-    """Let the calls that follow use the session."""
+    """Let the calls that follow use the session; the first of them logs what answers."""
     global _current
     _current = session
+    forget_logged()

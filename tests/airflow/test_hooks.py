@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from airflow.sdk import task
 from deltalake import write_deltalake
 
 from aporia_provider import __version__
@@ -38,6 +39,7 @@ from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests import servers
+from tests.airflow.running import new_dag, run
 from tests.conftest import S3
 from tests.recording import Answer, recording
 
@@ -372,14 +374,53 @@ async def test_credentials_for_asyncio_are_the_same(aws: S3) -> None:
     assert servers.S3_SECRET not in repr(hook.get_credentials())
 
 
-def test_a_connection_without_credentials_says_so(
-    set_connection: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("conn_id", "said"),
+    [
+        ("empty", ["Connection 'empty' has no login, and boto3 found no credentials either"]),
+        (
+            "aws_default",
+            [
+                "There is no Airflow connection 'aws_default' that this process can see",
+                "boto3 found no credentials either",
+                "AIRFLOW_CONN_AWS_DEFAULT",
+                "pass aws_conn_id=None",
+            ],
+        ),
+        (None, ["There are no AWS credentials: boto3 found none", "name an aws_conn_id"]),
+    ],
+)
+def test_missing_credentials_say_what_is_missing(
+    set_connection: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    conn_id: str | None,
+    said: list[str],
 ) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     set_connection("empty", conn_type="aws")
-    with pytest.raises(AuthenticationError, match="'empty' gives no AWS credentials"):
-        DeltaLakeHook("empty").get_credentials()
+    with pytest.raises(AuthenticationError) as error:
+        DeltaLakeHook(conn_id).get_credentials()
+    assert [part for part in said if part not in error.value.message] == []
+
+
+def test_a_task_is_told_how_to_store_a_connection(
+    monkeypatch: pytest.MonkeyPatch, airflow_database: None
+) -> None:
+    with new_dag("credentials") as dag:
+
+        @task
+        def look() -> str:
+            with pytest.raises(NotFoundError) as error:
+                DeltaLakeHook("lake").get_credentials()
+            return error.value.message
+
+        look()
+    assert run(dag)["look"].startswith(
+        "There is no Airflow connection 'lake'. Create it (airflow connections add lake --conn-type aws …, or"
+    )
 
 
 MARCH = datetime(2024, 3, 1, tzinfo=UTC)

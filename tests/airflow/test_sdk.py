@@ -131,6 +131,68 @@ def test_the_environment_of_init_is_that_of_the_connection(set_connection: Calla
         assert aporia.create_model("m", "M") == "m"
 
 
+def answering(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """What was logged of who answers, with its level."""
+    return [
+        (record.levelno, record.getMessage())
+        for record in caplog.records
+        if record.name == "aporia_provider.sdk.answering"
+    ]
+
+
+def test_a_session_logs_once_what_answers(
+    set_connection: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    database = tmp_path / "aporia.db"
+    monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", f"sqlite:///{database}")
+    aporia.create_model("m", "M")
+    aporia.create_model("n", "N")
+    ((level, message),) = answering(caplog)
+    assert level == logging.INFO
+    assert message.startswith("Calls are answered by the embedded backend, database sqlite")
+    assert str(database) in message
+    caplog.clear()
+    with recording() as server:
+        server.otherwise = Answer(200, {"id": "m"})
+        aporia.init(token="secret-token", host=server.url, environment="prod")
+        aporia.create_model("m", "M")
+        aporia.create_model("m", "M")
+        assert answering(caplog) == [(logging.INFO, f"Calls are answered by the server {server.url}")]
+        caplog.clear()
+        set_connection("aporia_default", conn_type="aporia", host=server.url, password="t")
+        aporia.init()
+        aporia.create_model("m", "M")
+        said = f"Calls are answered by the server {server.url}, as the connection 'aporia_default' says"
+        assert answering(caplog) == [(logging.INFO, said)]
+
+
+def test_a_script_without_a_connection_is_told_which_connections_it_sees(
+    monkeypatch: pytest.MonkeyPatch,
+    set_connection: Callable[..., None],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", "")
+    aporia.create_model("m", "M")
+    aporia.create_model("m", "M")
+    ((_, message),) = [said for said in answering(caplog) if said[0] == logging.WARNING]
+    assert str(tmp_path / "aporia.db") in message
+    assert "connections of environment variables (AIRFLOW_CONN_APORIA_DEFAULT) and secrets back" in message
+    caplog.clear()
+    set_connection("aporia_default", conn_type="aporia")
+    aporia.init()
+    aporia.create_model("m", "M")
+    assert [level for level, _ in answering(caplog)] == [logging.INFO]
+    aporia.init(aporia_conn_id="other")
+    with pytest.raises(NotFoundError, match=r"'other' that this process can see: .*AIRFLOW_CONN_OTHER"):
+        aporia.create_model("m", "M")
+
+
 def test_errors_are_raised_whatever_init_was_told(registry: Any) -> None:
     aporia.init(throw_errors=False, verbose=False)
     with pytest.raises(NotFoundError):

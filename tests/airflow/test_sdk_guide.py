@@ -76,10 +76,14 @@ def test_in_a_plain_process_with_the_credentials_of_its_environment(s3: S3, tmp_
     assert values(json.loads(done.stderr.splitlines()[-1])) == pytest.approx(EXPECTED)
     # The embedded backend has made its own database, and nobody has made Airflow's.
     assert [path.name for path in (tmp_path / "home").glob("*.db")] == ["aporia.db"]
+    # Airflow logs to standard output.
+    (warning,) = [line for line in done.stdout.splitlines() if "No Airflow connection" in line]
+    assert str(tmp_path / "home" / "aporia.db") in warning
+    assert "(AIRFLOW_CONN_APORIA_DEFAULT) and secrets backends" in warning
 
 
 @pytest.mark.usefixtures("airflow_database", "database_url")
-def test_in_a_task(aws: S3) -> None:
+def test_in_a_task(aws: S3, caplog: pytest.LogCaptureFixture) -> None:
     code = guide(write_predictions(aws), "insurance") + SYNC + METRICS
     with new_dag("guide") as dag:
 
@@ -89,6 +93,9 @@ def test_in_a_task(aws: S3) -> None:
 
         register()
     assert values(run(dag)["register"]) == pytest.approx(EXPECTED)
+    # A task finds stored connections as well: that there is none is what somebody chose.
+    assert "Calls are answered by the embedded backend" in caplog.text
+    assert "No Airflow connection" not in caplog.text
 
 
 def test_against_a_server(
