@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.errors import ValidationError
+from aporia_provider.testing.rows import as_arrow
 
 if TYPE_CHECKING:
     from aporia_provider.testing.s3 import LocalS3
@@ -29,33 +30,38 @@ class TableWriter:
         **options: Any,
     ) -> S3DataSource:
         """
-        Write a table.
+        Write a table. The same name again adds rows to the table, unless ``mode`` says otherwise.
 
         :param rows: A list of dicts, a dict of columns, a pandas data frame, a pyarrow table, or whatever
-            else ``deltalake.write_deltalake`` takes.
+            else ``deltalake.write_deltalake`` takes. A key that some of the dicts lack is null there.
         :param name: Key in the bucket of the test, or ``s3://bucket/key``, whose bucket is made if needed.
         :param mode: ``append``, ``overwrite``, ``ignore`` or ``error`` if the table is there.
         :param options: Further options of ``write_deltalake``, such as ``partition_by``.
         :return: The data source to connect.
+        :raises aporia_provider.errors.ValidationError: if the rows are in none of these forms, if a column
+            has values of several types, or if the table is there with other columns.
         """
-        from deltalake import write_deltalake
-
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
+        data = as_arrow(rows)
         uri = name if "://" in name else self._s3.uri(name)
         source = S3DataSource(object_path=uri, object_format="delta")
         self._s3.create_bucket(source.uri.removeprefix("s3://").partition("/")[0])
-        write_deltalake(
-            source.uri, _data(rows), mode=mode, storage_options=DeltaLakeHook().delta_options(), **options
-        )
+        _write(source.uri, data, mode=mode, storage_options=DeltaLakeHook().delta_options(), **options)
         return source
 
 
-def _data(rows: Any) -> Any:
-    import pyarrow as pa
+def _write(uri: str, data: Any, **options: Any) -> None:
+    from deltalake import write_deltalake
+    from deltalake.exceptions import SchemaMismatchError
 
-    if isinstance(rows, Mapping):
-        return pa.table(dict(rows))
-    if isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
-        return pa.Table.from_pylist(list(rows))
-    return rows
+    try:
+        write_deltalake(uri, data, **options)
+    except Exception as error:
+        # deltalake raises a bare Exception for a value that does not fit the type of its column.
+        if not isinstance(error, SchemaMismatchError) and "Cast error" not in str(error):
+            raise
+        raise ValidationError(
+            f"The table {uri} is there already, and its columns are others: {error}. Write under another "
+            "name, or with mode='overwrite' and schema_mode='overwrite'"
+        ) from None

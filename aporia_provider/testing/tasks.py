@@ -72,11 +72,13 @@ class TaskRunner:
         :param logical_date: Logical date of the DAG run. Without one, as in runs that assets trigger,
             templates have no ``ds``, ``ts`` and the like.
         :param conf: Configuration of the DAG run, which overrides params.
+        :raises aporia_provider.errors.ValidationError: if what is given is no task, or no date.
         :raises Exception: whatever the task raised.
         """
         from aporia_provider.testing.execution_api import ExecutionApi
 
         operator = _operator(task)
+        _check_date(logical_date)
         api = ExecutionApi(operator.dag_id, run_id, datetime.now(UTC), logical_date, conf, self._xcoms)
         with _restored():
             finished = _run(operator, api)
@@ -104,10 +106,33 @@ def _operator(task: BaseOperator | XComArg) -> BaseOperator:
 
     operator: Any = getattr(task, "operator", task)
     if not isinstance(operator, BaseOperator):
-        raise ValidationError(f"{task!r} cannot be run: give an operator that is not mapped")
+        raise ValidationError(f"{task!r} cannot be run: {_instead(task)}")
     if not operator.has_dag():  # type: ignore[no-untyped-call]
         operator.dag = DAG("test", schedule=None)
     return operator
+
+
+def _instead(given: Any) -> str:
+    """What to give instead of something that is no task."""
+    from airflow.sdk import DAG
+
+    if isinstance(given, DAG):
+        return "it is a DAG, which dag.test() runs; here, give one of its tasks"
+    name = getattr(given, "__name__", "function")
+    # A mapped operator has the attribute, too.
+    if callable(given) and hasattr(given, "operator_class"):
+        return f"it is a function with the decorator @task. Call it: {name}()"
+    if callable(given):
+        return f"it is a function. Decorate it with @task, and give what calling it returns: {name}()"
+    return "give an operator that is not mapped"
+
+
+def _check_date(date: Any) -> None:
+    example = "give one such as datetime(2026, 1, 1, tzinfo=UTC)"
+    if date is not None and not isinstance(date, datetime):
+        raise ValidationError(f"logical_date is of type {type(date).__name__} instead of datetime; {example}")
+    if date is not None and date.tzinfo is None:
+        raise ValidationError(f"logical_date has no time zone; {example}")
 
 
 def _run(operator: BaseOperator, api: ExecutionApi) -> TaskRunResult:

@@ -88,6 +88,33 @@ class TestRunning:
         with pytest.raises(ValidationError, match="not mapped"):
             aporia_run(mapped)
 
+    def test_what_is_no_task_is_refused_with_what_to_give(self, aporia_run: TaskRunner) -> None:
+        @task
+        def retrain() -> None:
+            pass
+
+        def plain() -> None:
+            pass
+
+        given: list[tuple[Any, str]] = [
+            (retrain, r"Call it: retrain\(\)"),
+            (plain, r"Decorate it with @task.*: plain\(\)"),
+            (DAG("d", schedule=None), r"dag\.test\(\)"),
+            ("retrain", "give an operator"),
+        ]
+        for wrong, said in given:
+            with pytest.raises(ValidationError, match=said):
+                aporia_run(wrong)
+
+    def test_a_logical_date_is_a_datetime_with_a_time_zone(self, aporia_run: TaskRunner) -> None:
+        operator = CreateModelOperator(task_id="t", model_id="m")
+        for date, said in {
+            "2026-01-01": r"is of type str instead of datetime; give one such as datetime\(2026",
+            datetime(2026, 1, 1): "has no time zone",  # noqa: DTZ001
+        }.items():
+            with pytest.raises(ValidationError, match=said):
+                aporia_run(operator, logical_date=date)  # type: ignore[arg-type]
+
     def test_nothing_is_left_behind_in_the_process(self, aporia_run: TaskRunner) -> None:
         before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
         aporia_run(CreateModelOperator(task_id="t", model_id="m"))
@@ -144,6 +171,44 @@ class TestTables:
             source = aporia_write_delta(ROWS, "t", mode)  # type: ignore[arg-type]
             log = hook.open(source.uri)
             assert (log.version, log.files().row_count) == (version, count)
+
+    def test_a_key_that_some_rows_lack_is_null_there(
+        self, aporia_write_delta: TableWriter, aporia_s3: LocalS3
+    ) -> None:
+        source = aporia_write_delta([{"id": "1"}, {"id": "2", "x": 1.0}], "a")
+        options = aporia_s3.credentials.delta_options()
+        assert DeltaTable(source.uri, storage_options=options).to_pyarrow_table().to_pylist() == [
+            {"id": "1", "x": None},
+            {"id": "2", "x": 1.0},
+        ]
+
+    @pytest.mark.parametrize(
+        ("rows", "said"),
+        [
+            (None, "rows is of type NoneType; give a list of dicts"),
+            ("id", "rows is of type str; give a list of dicts"),
+            ([], "rows is empty.*give at least one row"),
+            ({}, "there are no columns"),
+            (["id"], r"rows\[0\] is of type str instead of dict"),
+            ([{"id": 1, "n": 1}, {"id": "a", "n": 2}], "column 'id': its values are of the types int, str"),
+            ({"id": ["a", 1]}, "column 'id': its values are of the types int, str"),
+            ({"id": ["a"], "n": [1, 2]}, "'id' has 1, 'n' has 2"),
+            (pd.DataFrame({"id": ["a", 1]}, dtype=object), "column id"),
+        ],
+    )
+    def test_rows_that_are_none_say_what_to_give(
+        self, aporia_write_delta: TableWriter, rows: Any, said: str
+    ) -> None:
+        with pytest.raises(ValidationError, match=f"(?s){said}"):
+            aporia_write_delta(rows, "t")
+
+    @pytest.mark.parametrize("rows", [{"other": [1.0]}, {"amount": ["much"]}], ids=["name", "type"])
+    def test_other_columns_name_the_table_that_is_there(
+        self, aporia_write_delta: TableWriter, aporia_s3: LocalS3, rows: Any
+    ) -> None:
+        aporia_write_delta({"amount": [1.0]}, "t")
+        with pytest.raises(ValidationError, match=f"{aporia_s3.uri('t')} is there already.*overwrite"):
+            aporia_write_delta(rows, "t")
 
     def test_a_bucket_that_a_dag_names_is_made(
         self, aporia_write_delta: TableWriter, aporia_s3: LocalS3
