@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import IO, NamedTuple
 
 from aporia_provider.engine.environment import engine_environment
-from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
+from aporia_provider.engine.limits import UNLIMITED, EngineKilledError, EngineLimits, Watch
 from aporia_provider.engine.sockets import answer_for_sockets
-from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCre
     told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
     if (ended := child.wait(_PATIENCE)) < 0:
         name = signal.Signals(-ended).name
-        raise TransientError(
+        raise EngineKilledError(
             f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
             "short of memory."
         )

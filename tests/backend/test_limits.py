@@ -92,7 +92,7 @@ def test_an_engine_that_is_killed_is_said_to_be(embedded: House) -> None:
     connect(embedded, LONG)
 
     def kill() -> None:
-        while (running := engine()) is None or running.cpu_times().user < 2:
+        while (running := engine()) is None or running.cpu_times().user < 1:
             time.sleep(0.02)
         running.kill()
 
