@@ -57,6 +57,8 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
 @contextmanager
 def _started(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
+    threading.Thread(target=answer_for_sockets, args=(ours,), daemon=True).start()
+    # The thread ends when nobody has the other end any more.
     with theirs:
         child = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", "aporia_provider.engine.embedded", str(theirs.fileno())],
@@ -66,7 +68,6 @@ def _started(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subproc
             env=engine_environment(credentials),
             pass_fds=[theirs.fileno()],
         )
-    threading.Thread(target=answer_for_sockets, args=(ours,), daemon=True).start()
     try:
         yield child
     finally:
