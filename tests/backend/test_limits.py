@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -44,7 +44,12 @@ def connect(house: House, city: str) -> None:
 
 def engine() -> psutil.Process | None:
     """The engine of the sync that runs, if it has one already."""
-    return next((child for child in psutil.Process().children()), None)
+    for child in psutil.Process().children():
+        # It may have ended meanwhile.
+        with suppress(psutil.Error):
+            if "aporia_provider.engine.embedded" in child.cmdline():
+                return child
+    return None
 
 
 @contextmanager
@@ -66,8 +71,9 @@ def test_too_much_memory_ends_the_engine_and_is_not_worth_a_retry(embedded: Hous
 
     def look() -> None:
         while not done.wait(0.02):
-            if (running := engine()) is not None:
-                used.append(running.memory_info().rss)
+            with suppress(psutil.Error):
+                if (running := engine()) is not None:
+                    used.append(running.memory_info().rss)
 
     with beside(threading.Thread(target=look)):
         with pytest.raises(EngineMemoryError) as caught:
