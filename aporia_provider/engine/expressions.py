@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.engine.functions import CHANGING, SYNTAX, why_refused
-from aporia_provider.engine.parsing import SELECT, LimitError, Parsing
+from aporia_provider.engine.parsing import MAX_OPERATIONS, SELECT, LimitError, Parsing, operations
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -137,6 +137,8 @@ def _faults_in_tree(statements: Sequence[Any]) -> Iterator[str]:
     if len(select.expressions) != 1:
         yield "it is several expressions; write each as an item of its own"
     for root in select.expressions:
+        if operations(root) > MAX_OPERATIONS:
+            yield f"it has more than {MAX_OPERATIONS} operations inside one another, which is the limit"
         yield from _faults_in_expression(root)
 
 

@@ -23,6 +23,9 @@ MAX_TOKENS = 20_000
 MAX_NESTING = 32
 """Limit of the brackets, types within types, ``CASE`` and signs such as ``-`` that one place is within."""
 
+MAX_OPERATIONS = 300
+"""Limit of the operations inside one another, as in a long sum. A thousand end the embedded engine."""
+
 SELECT = "SELECT "
 """What is written before an expression to parse it."""
 
@@ -114,6 +117,16 @@ class Parsing:
     def _check(self) -> None:
         if fault := self.fault:
             raise LimitError(f"select_expr: {fault}")
+
+
+def operations(root: exp.Expression) -> int:
+    """How many operations are inside one another at most."""
+    deepest, rest = 0, [(root, 1)]
+    while rest:
+        node, depth = rest.pop()
+        deepest = max(deepest, depth)
+        rest.extend((inner, depth + 1) for inner in node.iter_expressions())
+    return deepest
 
 
 def _nesting(tokens: Sequence[Any]) -> int:

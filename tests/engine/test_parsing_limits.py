@@ -209,6 +209,8 @@ def test_wide_tables_and_long_expressions_pass() -> None:
         (["a", "(" * 33 + "a" + ")" * 33], "select_expr[1] '(((((((((((((((((("),
         (["(" * 33 + "a" + ")" * 33], "it nests too deep: at most 32 brackets"),
         (["- " * 33 + "a"], "it nests too deep"),
+        (["a" + " || a" * 1000], "more than 300 operations inside one another, which is the limit"),
+        (["a" + "::int" * 301], "more than 300 operations inside one another, which is the limit"),
         (["cast(x as " + "array<" * 32 + "int" + ">" * 32 + ")"], "it nests too deep"),
         (["a" * 200_001, "b"], "select_expr: they have 200,002 characters together; 200,000 is the limit"),
         (
