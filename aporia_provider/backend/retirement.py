@@ -15,8 +15,8 @@ from aporia_provider.backend.scope import Scope
 from aporia_provider.backend.sync.work import SERVING
 from aporia_provider.backend.sync_tables import FIELDS, ProfileRow, SyncRow
 from aporia_provider.backend.tables import DatasetRow, VersionRow, utc_now
-from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.plan import ROWS, ProfilePlan
+from aporia_provider.retention import check_retention
 
 _NOWHERE = (-1, -1, -1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +97,7 @@ class Retirements(Scope):
         :raises aporia_provider.errors.ValidationError: if neither ``keep`` nor ``ended_for`` is given, or
             they are less than 1 or negative. If both are, a version is retired only if both say so.
         """
-        _check(keep, ended_for)
+        check_retention(keep, ended_for)
         with self.database.writing() as session:
             model = find_model(session, self.environment, model_id)
             period = model.registration.get("aggregation_period") or "daily"
@@ -212,15 +212,3 @@ def _retired(version: VersionReach, seconds: int, reason: str) -> RetiredVersion
 def _end(bucket: int, seconds: int) -> datetime:
     """The end of a bucket; the last moment there is for one that no calendar has."""
     return _EPOCH + timedelta(seconds=min(bucket + seconds, _LAST))
-
-
-def _check(keep: int | None, ended_for: timedelta | None) -> None:
-    if keep is None and ended_for is None:
-        raise ValidationError("Give keep, ended_for or both: without them no version is retired")
-    faults = []
-    if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 1):
-        faults.append(f"keep is {keep!r}: give a whole number of at least 1")
-    if ended_for is not None and (not isinstance(ended_for, timedelta) or ended_for < timedelta(0)):
-        faults.append(f"ended_for is {ended_for!r}: give a timedelta that is not negative")
-    if faults:
-        raise ValidationError("Versions cannot be retired in this way", problems=faults)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.operators.base import VocabularyRendering, permanent_errors_fail_at_once
-from aporia_provider.operators.parameters import Source
+from aporia_provider.operators.words import Source
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,7 +13,8 @@ from airflow.sdk import BaseOperator
 from aporia_provider import assets
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
-from aporia_provider.operators.parameters import Source, check_parameters, in_vocabulary
+from aporia_provider.operators.parameters import check_parameters
+from aporia_provider.operators.words import Source, in_vocabulary
 from aporia_provider.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import AporiaOperator, VersionOperator, permanent_errors_fail_at_once
-from aporia_provider.operators.parameters import Choice, Flag, Source
+from aporia_provider.operators.parameters import Choice, Flag
+from aporia_provider.operators.words import SchemaParameter, Source
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class ConnectDatasetOperator(VersionOperator):
     ui_color = "#d9f2dd"
 
     data_source = Source["DataSource | Mapping[str, Any]"]()
+    schema = SchemaParameter["VersionSchema | None"](mapping=False)
     preflight = Flag()
     check_rows = Flag()
     if_exists = Choice["IfExists"](IF_EXISTS)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from aporia_provider.choices import choice, flag
-from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.vocabulary import is_template
 
@@ -20,6 +20,15 @@ T = TypeVar("T")
 
 class ParameterError(ValidationError, AirflowFailException):
     """A parameter of an operator is wrong; a mapped task, which is constructed as it runs, is not retried."""
+
+
+@contextmanager
+def parameter_errors() -> Iterator[None]:
+    """Let what is wrong be an error of a parameter."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ParameterError(error.message) from None
 
 
 class CheckedParameter(Generic[T]):
@@ -55,10 +64,8 @@ class CheckedParameter(Generic[T]):
         # XComArg and DagParam have a method resolve; what they resolve to is set when the task runs.
         if is_template(value) or hasattr(value, "resolve"):
             return value
-        try:
+        with parameter_errors():
             return self._checked(value)
-        except ValidationError as error:
-            raise ParameterError(error.message) from None
 
     def _checked(self, value: Any) -> Any:
         raise NotImplementedError
@@ -105,44 +112,3 @@ def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> 
                 problems.append(error.message)
     if problems:
         raise ParameterError(f"{operator.__name__} cannot be mapped", problems=problems)
-
-
-class Source(CheckedParameter[T]):
-    """
-    A data source, several of them, or their forms on the wire.
-
-    What has the form of the wire becomes a data source, so that Airflow stores and shows it without its
-    secrets. One whose templates are in the place of numbers becomes a data source when it is rendered.
-    """
-
-    def _checked(self, value: Any) -> Any:
-        return in_vocabulary(value)
-
-
-def in_vocabulary(value: Any) -> Any:
-    """What is given for a :class:`Source`, with data sources in place of their forms on the wire."""
-    if isinstance(value, Mapping):
-        return _as_source(value)
-    if isinstance(value, list | tuple):
-        return [_as_source(item) if isinstance(item, Mapping) else item for item in value]
-    return value
-
-
-def _as_source(value: Mapping[str, Any]) -> DataSource | Mapping[str, Any]:
-    try:
-        return as_data_source(value)
-    except ValidationError:
-        if any(is_template(leaf) or hasattr(leaf, "resolve") for leaf in _leaves(value)):
-            return value
-        raise
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value

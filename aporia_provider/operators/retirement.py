@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.choices import flag
 from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.parameters import parameter_errors
+from aporia_provider.retention import check_retention
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from aporia_provider.hooks.sync import SyncHook
 
@@ -45,10 +48,25 @@ class RetireModelVersionsOperator(AporiaOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        with parameter_errors():
+            check_retention(keep, ended_for)
+            self.dry_run_only = flag("dry_run", dry_run)
         self.model_id = model_id
         self.keep = keep
         self.ended_for = ended_for
-        self.dry_run_only = flag("dry_run", dry_run)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """
+        Set parameters that all mapped tasks have in common.
+
+        :raises aporia_provider.errors.ValidationError: if one of them is wrong.
+        """
+        with parameter_errors():
+            if kwargs.keys() & {"keep", "ended_for"}:
+                check_retention(kwargs.get("keep"), kwargs.get("ended_for"))
+            flag("dry_run", kwargs.get("dry_run", False))
+        return super().partial(**kwargs)
 
     @cached_property
     def aporia_hook(self) -> SyncHook:

@@ -13,15 +13,20 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
-from aporia_provider.operators.parameters import Choice, Source
+from aporia_provider.operators.parameters import Choice, ParameterError, parameter_errors
+from aporia_provider.operators.words import NamesParameter, SchemaParameter, Source
 from aporia_provider.schema import CATEGORIES, MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from aporia_provider.api import IfExists
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+
+_EITHER = "Give either schema or infer_from, and not both"
 
 
 class CreateModelVersionOperator(VersionOperator):
@@ -74,8 +79,12 @@ class CreateModelVersionOperator(VersionOperator):
     operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
     ui_color = "#d7e8ff"
 
+    schema = SchemaParameter["VersionSchema | Mapping[str, Any] | None"](mapping=True)
     infer_from = Source["DataSource | Mapping[str, Any] | None"]()
     model_type = Choice["str | None"](MODEL_TYPES, optional=True)
+    predictions = NamesParameter()
+    raw_inputs = NamesParameter()
+    exclude = NamesParameter()
     if_exists = Choice["IfExists"](IF_EXISTS)
 
     def __init__(
@@ -105,6 +114,20 @@ class CreateModelVersionOperator(VersionOperator):
         self.aws_conn_id = aws_conn_id
         self.spark_conn_id = spark_conn_id
         self.registered: VersionSchema | None = None
+        with parameter_errors():
+            self._check_choice()
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """
+        Set parameters that all mapped tasks have in common.
+
+        :raises aporia_provider.errors.ValidationError: if one of them is wrong, or schema and infer_from are
+            both given.
+        """
+        if kwargs.get("schema") is not None and kwargs.get("infer_from") is not None:
+            raise ParameterError(_EITHER)
+        return super().partial(**kwargs)
 
     @cached_property
     def delta_lake_hook(self) -> DeltaLakeHook:
@@ -137,8 +160,7 @@ class CreateModelVersionOperator(VersionOperator):
         }
 
     def _schema(self) -> tuple[VersionSchema, int | None]:
-        if (self.schema is None) == (self.infer_from is None):
-            raise ValidationError("Give either schema or infer_from, and not both")
+        self._check_choice()
         if self.infer_from is None:
             return self._given_schema(), None
         return self.delta_lake_hook.infer_schema(
@@ -149,6 +171,13 @@ class CreateModelVersionOperator(VersionOperator):
             exclude=self.exclude,
             overrides=self.overrides,
         )
+
+    def _check_choice(self) -> None:
+        if (self.schema is None) == (self.infer_from is None):
+            raise ValidationError(_EITHER)
+        missing = [name for name in ("model_type", "predictions") if not getattr(self, name)]
+        if self.infer_from is not None and missing:
+            raise ValidationError(f"A schema that is inferred needs {' and '.join(missing)} as well")
 
     def _given_schema(self) -> VersionSchema:
         if isinstance(self.schema, VersionSchema):

@@ -22,6 +22,7 @@ from aporia_provider.operators.dataset import (
     SetSyncEnabledOperator,
 )
 from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
+from aporia_provider.operators.retirement import RetireModelVersionsOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
@@ -40,9 +41,16 @@ WRONG = [
     (CreateModelOperator, {"model_id": "m"}, "color", "Blu", "blue"),
     (CreateModelOperator, {"model_id": "m"}, "icon", "fraud_detection", "fraud-detection"),
     (CreateModelOperator, {"model_id": "m"}, "aggregation_period", "dayly", "daily"),
+    (CreateModelOperator, {"model_id": "m"}, "aggregation_period", "day", "daily"),
     (DeleteModelOperator, {"model_id": "m"}, "ignore_if_missing", "flase", "false"),
-    (CreateModelVersionOperator, VERSION, "if_exists", "skipp", "skip"),
-    (CreateModelVersionOperator, VERSION, "model_type", "multi_class", "multiclass"),
+    (CreateModelVersionOperator, {**VERSION, "schema": SCHEMA}, "if_exists", "skipp", "skip"),
+    (
+        CreateModelVersionOperator,
+        {**VERSION, "infer_from": SOURCE, "predictions": ["p"]},
+        "model_type",
+        "multi_class",
+        "multiclass",
+    ),
     (ConnectServingOperator, {**VERSION, **COLUMNS}, "if_exists", "Match", "match"),
     (ConnectTrainingOperator, {**VERSION, **COLUMNS}, "preflight", "flase", "false"),
     (ConnectActualsOperator, {**VERSION, **COLUMNS}, "check_rows", "ture", "true"),
@@ -76,6 +84,84 @@ def test_a_template_is_checked_once_rendered_and_then_fails_the_task_at_once(
         else:
             operator.render_template_fields(context)
             assert str(getattr(operator, name)).lower() == meant
+
+
+WORDS: dict[str, Any] = {
+    "model_type": "binary",
+    "features": {"a": "numeric"},
+    "predictions": {"p": "boolean"},
+}
+REFUSED: list[tuple[Make, dict[str, Any], list[str]]] = [
+    (RetireModelVersionsOperator, {"model_id": "m"}, ["Give keep, ended_for or both"]),
+    (
+        RetireModelVersionsOperator,
+        {"model_id": "m", "keep": 0, "ended_for": 30},
+        ["keep is 0: give a whole number", "ended_for is 30: give a timedelta"],
+    ),
+    (RetireModelVersionsOperator, {"model_id": "m", "keep": "3"}, ["keep is '3': give a whole number"]),
+    (RetireModelVersionsOperator, {"model_id": "m", "keep": 3, "dry_run": "flase"}, ["did you mean 'false'"]),
+    (CreateModelVersionOperator, VERSION, ["Give either schema or infer_from"]),
+    (
+        CreateModelVersionOperator,
+        {**VERSION, "schema": SCHEMA, "infer_from": SOURCE, "model_type": "binary", "predictions": ["p"]},
+        ["Give either schema or infer_from"],
+    ),
+    (CreateModelVersionOperator, {**VERSION, "infer_from": SOURCE}, ["needs model_type and predictions"]),
+    (
+        CreateModelVersionOperator,
+        {**VERSION, "schema": {**WORDS, "model_type": "binry", "features": {"a": "numerc"}}},
+        ["schema: ", "did you mean 'binary'", "features.a.type: ", "did you mean 'numeric'"],
+    ),
+    (CreateModelVersionOperator, {**VERSION, "schema": "binary"}, ["schema is a str; write VersionSchema("]),
+    (
+        CreateModelVersionOperator,
+        {**VERSION, "infer_from": "s3://b/k", "model_type": "binary", "predictions": ["p"]},
+        ["infer_from is a str; write S3DataSource(object_path=…, object_format=…)"],
+    ),
+    (
+        CreateModelVersionOperator,
+        {**VERSION, "infer_from": SOURCE, "model_type": "binary", "predictions": "p"},
+        ["predictions is a str; write ['p']"],
+    ),
+    (
+        ConnectServingOperator,
+        {**VERSION, **COLUMNS, "data_source": "s3://b/k"},
+        ["data_source is a str; write S3DataSource(object_path=…, object_format=…)"],
+    ),
+    (
+        ConnectServingOperator,
+        {**VERSION, **COLUMNS, "data_source": {"type": "s3", "config": {"object_format": "detla"}}},
+        ["data_source: ", "object_path: ", "did you mean 'delta'"],
+    ),
+    (ConnectServingOperator, {**VERSION, **COLUMNS, "schema": WORDS}, ["schema is a dict; write Version"]),
+]
+
+
+@pytest.mark.parametrize(("make", "given", "said"), REFUSED)
+def test_what_is_no_template_is_checked_when_the_dag_is_read(
+    make: Any, given: dict[str, Any], said: list[str]
+) -> None:
+    for construct in (make, make.partial):
+        if construct is not make and set(given) <= set(VERSION) | {"infer_from"}:
+            # The others may be mapped over.
+            continue
+        with pytest.raises(ValidationError) as failure:
+            construct(task_id="t", **given)
+        assert [part for part in said if part not in failure.value.message] == []
+
+
+def test_what_has_yet_to_be_rendered_is_left_to_the_task() -> None:
+    for given in (
+        {"schema": {**WORDS, "features": "{{ params.features }}"}},
+        {"schema": "{{ params.schema }}"},
+        {
+            "infer_from": {"type": "s3", "config": "{{ x }}"},
+            "model_type": "{{ x }}",
+            "predictions": "{{ x }}",
+        },
+    ):
+        CreateModelVersionOperator(task_id="t", **VERSION, **given)
+        CreateModelVersionOperator.partial(task_id="t", **VERSION, **given)
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "", 1, 0, None])

@@ -1,0 +1,27 @@
+"""Which versions of a model retire: what may be asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from aporia_provider.errors import ValidationError
+
+
+def check_retention(keep: Any, ended_for: Any) -> None:
+    """
+    Check what is asked for.
+
+    :param keep: How many of the newest versions go on, or None.
+    :param ended_for: How long ago serving data must have ended, or None.
+    :raises aporia_provider.errors.ValidationError: if neither is given, or naming every fault.
+    """
+    if keep is None and ended_for is None:
+        raise ValidationError("Give keep, ended_for or both: without them no version is retired")
+    faults = []
+    if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 1):
+        faults.append(f"keep is {keep!r}: give a whole number of at least 1")
+    if ended_for is not None and (not isinstance(ended_for, timedelta) or ended_for < timedelta(0)):
+        faults.append(f"ended_for is {ended_for!r}: give a timedelta that is not negative")
+    if faults:
+        raise ValidationError("Versions cannot be retired in this way", problems=faults)
