@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
@@ -29,6 +30,7 @@ _PARAMETERS = (
     "minimum",
     "minimum_baseline",
 )
+_MINIMUM = re.compile(r"\bset (minimum|minimum_baseline)=(\d+)")
 _PERIODS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
@@ -112,11 +114,28 @@ def _run(options: Namespace) -> int:
     errors = dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in failures(answers))
     if options.json or not errors:
         width = shutil.get_terminal_size().columns if options.answers.isatty() else None
-        answer = json.dumps(answers, indent=2) if options.json else as_table(query, answers, width)
+        answer = (
+            json.dumps(answers, indent=2)
+            if options.json
+            else as_table(query, _in_words_of_options(answers), width)
+        )
         print(answer, file=options.answers)
     for error in errors:
         print(f"aporia-provider: {error}", file=sys.stderr)
     return 1 if errors else 0
+
+
+def _in_words_of_options(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Answers whose reasons name options of this command instead of parameters."""
+    return [{**item, "metrics": [_with_options(each) for each in item["metrics"]]} for item in answers]
+
+
+def _with_options(answer: Mapping[str, Any]) -> dict[str, Any]:
+    reason = answer["reason"] or ""
+    reason = _MINIMUM.sub(lambda match: f"give --{match[1].replace('_', '-')} {match[2]}", reason)
+    for word, period in _PERIODS.items():
+        reason = reason.replace(f'aggregation_period="{period}"', f"--by {word}")
+    return {**answer, "reason": reason.replace("an aggregation_period", "--by") or None}
 
 
 def _versions(answers: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: i
     """
     Answers as a table, one row for each. Columns that no answer has anything in are left out.
 
-    A value in parentheses is not fit to decide by, which the note explains.
+    A value in parentheses is not fit to decide by, which the note explains. A reason that several answers
+    share is below the table, under a number.
 
     :param query: The questions.
     :param answers: As :meth:`~aporia_provider.api.AporiaApi.query_metrics` gives them.
@@ -33,12 +36,30 @@ def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: i
     from tabulate import tabulate
 
     asked = {metric.id: metric for metric in query.metrics}
-    lines = [line for item in answers for line in _lines(asked, item)]
+    items = list(answers)
+    numbers = _shared_reasons(items)
+    lines = [line for item in items for line in _lines(asked, item, numbers)]
     kept = [place for place in range(len(_HEADERS)) if any(line[place] for line in lines)]
     headers = [_HEADERS[place] for place in kept]
     cells = [[line[place] for place in kept] for line in lines]
     limits = _limits([headers, *cells], width) if width is not None and kept else None
-    return str(tabulate(cells, headers=headers, disable_numparse=True, maxcolwidths=limits))
+    table = str(tabulate(cells, headers=headers, disable_numparse=True, maxcolwidths=limits))
+    return "\n".join([table, *_footnotes(numbers, width)])
+
+
+def _shared_reasons(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """A number for each reason of several answers."""
+    counts = Counter(answer["reason"] for item in items for answer in item["metrics"] if answer["reason"])
+    shared = [reason for reason, count in counts.items() if count > 1]
+    return {reason: number for number, reason in enumerate(shared, 1)}
+
+
+def _footnotes(numbers: Mapping[str, int], width: int | None) -> Iterator[str]:
+    if numbers:
+        yield ""
+    for reason, number in numbers.items():
+        text = f"[{number}] {reason}"
+        yield text if width is None else fill(text, max(width, _NARROWEST), subsequent_indent="    ")
 
 
 def _limits(cells: list[list[str]], width: int) -> list[int | None]:
@@ -75,7 +96,9 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _lines(
+    asked: Mapping[str, Metric], item: Mapping[str, Any], numbers: Mapping[str, int]
+) -> Iterator[tuple[str, ...]]:
     time_range = item["time_range"] or {"start": "", "end": ""}
     for answer in item["metrics"]:
         metric = asked[answer["id"]]
@@ -92,12 +115,15 @@ def _lines(asked: Mapping[str, Metric], item: Mapping[str, Any]) -> Iterator[tup
             str(answer["samples"]),
             _number(answer["baseline_samples"]),
             _number(answer["left_out"] or None),
-            answer["error"] or _note(answer),
+            answer["error"] or _note(answer, numbers),
         )
 
 
-def _note(answer: Mapping[str, Any]) -> str:
-    return ": ".join(filter(None, (_STATUS[answer["status"]], answer["reason"])))
+def _note(answer: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
+    status, reason = _STATUS[answer["status"]], answer["reason"]
+    if reason in numbers:
+        return f"{status} [{numbers[reason]}]".strip()
+    return ": ".join(filter(None, (status, reason)))
 
 
 def _shown(answer: Mapping[str, Any]) -> str:

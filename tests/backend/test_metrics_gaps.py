@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -269,6 +270,23 @@ class TestGaps:
             found = [item["metrics"][0]["value"] for item in json.loads(capsys.readouterr().out)]
             assert found == counts.tolist()
 
+    def test_the_command_gives_advice_in_its_own_options_and_a_shared_reason_once(
+        self, gaps: House, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        url = gaps.registry.database.url.render_as_string(hide_password=False)
+        place = ("--database-url", url, "--environment", "prod")
+        assert main(["metrics", MODEL, "accuracy", "--column", "kind", "--by", "day", *place]) == 0
+        table = capsys.readouterr().out
+        few, _, end = table.rpartition("\n\n")
+        assert re.search(r"give --minimum \d+, or ask for --by (week|month), which has enough", table)
+        for parameter in ("minimum=", "aggregation_period"):
+            assert parameter not in table
+        assert table.count("there are no rows in the range") == 1
+        number = re.search(r"^\[(\d+)\] there are no rows in the range$", end, re.MULTILINE)
+        assert number is not None
+        empty = int((frame(gaps)["vip"].resample("D").count() == 0).sum())
+        assert few.count(f"insufficient data [{number[1]}]") == empty > 1
+
 
 class TestNoRows:
     def test_a_dataset_that_was_never_synced(self, house: House) -> None:
@@ -277,7 +295,30 @@ class TestNoRows:
         for more in ({}, {"by": "daily"}, {"by": "daily", "start": at(0), "end": at(24)}):
             (answer,) = ask(house, "count", **more)
             assert (answer["value"], answer["status"]) == (None, "insufficient_data")
-            assert answer["reason"] == "the dataset has never been synced"
+            assert answer["reason"] == (
+                "the serving dataset of version 'v1' has never been synced: sync it with "
+                "SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync('serving') of "
+                "aporia_provider.sdk"
+            )
+
+    def test_a_baseline_that_was_never_synced(self, house: House) -> None:
+        for role in ("training", "serving"):
+            house.write(role, served(1.5))
+            house.connect(role)
+        for missing in ("serving", "training"):
+            (answer,) = ask(house, "psi", "age")
+            assert (answer["status"], answer["value"]) == ("insufficient_data", None)
+            assert f"the {missing} dataset of version 'v1' has never been synced" in answer["reason"]
+            house.sync(missing)
+        (answer,) = ask(house, "psi", "age")
+        assert "never been synced" not in (answer["reason"] or "")
+
+    def test_no_actuals_are_connected(self, house: House) -> None:
+        house.write("serving", served(1.5))
+        house.connect("serving")
+        house.sync()
+        (answer,) = ask(house, "accuracy")
+        assert answer["reason"].startswith("no actuals are connected: connect them with ConnectActualsOper")
 
     def test_rows_none_of_which_has_a_time(self, house: House) -> None:
         house.write("serving", served(None, None, 1.5))
@@ -287,7 +328,7 @@ class TestNoRows:
         assert values(house, "count", by="daily", start=at(48), end=at(72)) == [0]
         assert values(house, "count") == [3]
         (answer,) = ask(house, "accuracy", start=at(0), end=at(24), by="daily")
-        assert answer["reason"] == "no prediction has been compared with a label yet"
+        assert answer["reason"].startswith("no actuals are connected")
         house.write("serving", served(None, None), mode="overwrite")
         house.sync()
         (answer,) = ask(house, "count", by="daily")

@@ -28,6 +28,10 @@ Read = tuple[VersionSource, str, str, Range]
 
 _PERFORMANCE = ("threshold", "k", "class_name", "average", "gain", "minimum")
 _NO_ROWS = "there are no rows in the range"
+_UNLABELLED = (
+    "no actuals are connected: connect them with ConnectActualsOperator or version.connect_actuals of "
+    "aporia_provider.sdk, or name the columns of the labels when the dataset is connected"
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class Asked:
         """The answer for a range without rows: counts are 0, if rows have been looked for at all."""
         name, type_ = self.metric.metric, self.subject.type
         if not self.version.is_synced(self._role):
-            return _no_data("the dataset has never been synced")
+            return _never_synced(self.version, self._role)
         if type_ is None:
             return row_metric(name, [])
         if self.subject.performance:
@@ -135,7 +139,7 @@ class Asked:
                 f"prediction {name!r} has no labels in the {self._role} dataset; those that have are {others}"
             )
         if not any(self._judged()):
-            return _no_data("no prediction has been compared with a label yet")
+            return _no_data("no prediction has been compared with a label yet" if labelled else _UNLABELLED)
         answer = self._judging.answer(state_class(self.version.schema.model_type)())
         return _no_data(_NO_ROWS) if answer.status == "insufficient_data" else answer
 
@@ -155,9 +159,13 @@ class Asked:
     def _drift(self, within: Range, state: State | None) -> Answer:
         key, role = self.subject.key, self._compared.dataset_type
         before = self._baseline(within)
+        sides = ((self.version, self._role, state), (self._compared_version, role, before))
+        for version, of, found in sides:
+            if found is None and not version.is_synced(of):
+                return _never_synced(version, of)
         grid = self.version.grid(self._role, key)
-        sides = Side(before, self._compared_version.grid(role, key)), Side(state, grid)
-        return drift(self.metric.metric, *sides, zeros=self._parameters.zeros, minimum=self._minimum(within))
+        compared = Side(before, self._compared_version.grid(role, key)), Side(state, grid)
+        return drift(self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within))
 
     def _advice(self, part: Range) -> Advice:
         return Advice(self.period, part, self.within, self.outline.extent)
@@ -200,6 +208,14 @@ class Asked:
     def _starts(self) -> Range:
         """Where the first and the last of the ranges start."""
         return self.ranges.starts if isinstance(self.ranges, Split) else (self.within[0], self.within[0])
+
+
+def _never_synced(version: VersionSource, role: str) -> Answer:
+    return _no_data(
+        f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
+        f"SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync({role!r}) of "
+        "aporia_provider.sdk"
+    )
 
 
 def _no_data(reason: str) -> Answer:
