@@ -20,6 +20,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.delta import DeltaLog
 from aporia_provider.lake.diagnosis import diagnose
 from aporia_provider.lake.partitions import zoneless_times
+from aporia_provider.lake.presence import is_delta_table
 from aporia_provider.lake.statistics import FileStatistics
 from aporia_provider.lake.whole import why_not_read
 
@@ -85,6 +86,11 @@ def inspect(
         raise ValidationError("Some expressions are not allowed", problems=faults)
     version = version_wanted(source)
     if source.object_format != "delta":
+        if is_delta_table(source.uri, credentials):
+            raise ValidationError(
+                f"{source.uri} is a Delta table, since it has _delta_log/: write object_format='delta'. Read "
+                f"as {source.object_format}, it would have its deleted and replaced rows, too"
+            )
         return TableFacts(source.uri, _analyse(source, credentials, engine))
     if is_embedded(engine) and (fault := key_fault(source)):
         raise ValidationError(fault)

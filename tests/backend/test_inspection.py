@@ -68,6 +68,21 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestInspect:
+    @pytest.mark.parametrize("object_format", ["parquet", "csv", "json"])
+    @pytest.mark.parametrize("place", ["disk", "s3"])
+    def test_a_delta_table_is_not_read_in_another_format(
+        self, s3: S3, tmp_path: Path, no_engine: None, object_format: str, place: str
+    ) -> None:
+        where = s3.uri("t") if place == "s3" else str(tmp_path / "t")
+        write_deltalake(where, GOOD, storage_options=s3.delta_options if place == "s3" else None)
+        credentials = AwsCredentials(
+            servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
+        )
+        found = preflight(
+            dataset(source(f"{where}/", object_format)), SCHEMA, credentials=credentials, check_rows=True
+        )
+        assert any("is a Delta table" in line and "object_format='delta'" in line for line in found.problems)
+
     @pytest.mark.usefixtures("no_engine")
     def test_a_delta_table_is_known_from_its_log_alone(self, s3: S3) -> None:
         write_deltalake(s3.uri("t"), ROWS, storage_options=s3.delta_options)
