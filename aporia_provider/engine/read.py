@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.engine.constants import BY_VALUES, by_values
 from aporia_provider.engine.paths import engine_path
-from aporia_provider.engine.refusals import engine_errors
+from aporia_provider.engine.refusals import UnknownColumnError, engine_errors
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.hiding import HIDDEN
+from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -75,8 +77,26 @@ def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -
     Parameters and errors: those of :func:`read`.
     """
     frame = read(spark, source, embedded=embedded)
+    try:
+        with engine_errors(source):
+            return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
+    except UnknownColumnError:
+        plain = read(spark, source.model_copy(update={"select_expr": None}), embedded=embedded)
+        faults = "; ".join(_unknown_columns(plain, on_s3(source)))
+        raise ValidationError(f"{on_s3(source).uri} could not be read: {faults}") from None
+
+
+def _unknown_columns(frame: DataFrame, source: S3DataSource) -> Iterator[str]:
+    """A line for each expression that names a column which is not there, with the nearest that is."""
     with engine_errors(source):
-        return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
+        names = frame.columns
+    for place, expression in enumerate(source.select_expr or []):
+        try:
+            with engine_errors(source):
+                frame.selectExpr(expression).schema  # noqa: B018
+        except UnknownColumnError as error:
+            column = error.column
+            yield f"select_expr[{place}]: there is no column {column!r}, {nearest(column, names)}"
 
 
 def on_s3(source: DataSource) -> S3DataSource:

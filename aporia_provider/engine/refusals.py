@@ -53,6 +53,9 @@ _PARTIAL = re.compile(
     r"|Range length must match|range start must not|Invalid Parquet|failed to fill whole buffer|[Tt]hrift"
     r"|decompress|corrupt input|Unknown frame descriptor|panicked[^\n]*(?:[Rr]ange|buffer|slice|index)",
 )
+# How the embedded engine writes a name that it cannot resolve.
+_UNKNOWN_COLUMN = re.compile(r"ObjectName\(\[(.+?)\]\) is missing from the schema")
+_IDENTIFIER = re.compile(r'Identifier\("((?:[^"\\]|\\.)*)"\)')
 _STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
 _CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
@@ -89,6 +92,18 @@ class PartialFileError(ValidationError):
 
 class BehindCheckpointError(ValidationError):
     """A version of a Delta table is older than its last checkpoint; a newer one can be read."""
+
+
+class UnknownColumnError(ValidationError):
+    """
+    An expression names a column that the data does not have.
+
+    :param column: The column.
+    """
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
 
 
 class EngineAuthenticationError(AuthenticationError):
@@ -203,6 +218,9 @@ def _explain(error: Exception, source: DataSource) -> AporiaError:
     for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
         if found := re.search(known.pattern, text):
             return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
+    if found := _UNKNOWN_COLUMN.search(text):
+        column = ".".join(_IDENTIFIER.findall(found[1]))
+        return UnknownColumnError(f"{place} could not be read: there is no column {column!r}", column)
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
     is_parquet = getattr(source, "object_format", None) in ("delta", "parquet")
     if kind is ValidationError and is_parquet and _PARTIAL.search(text):

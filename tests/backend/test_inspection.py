@@ -68,6 +68,21 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestInspect:
+    def test_expressions_that_name_no_column_say_which_is_nearest(self, tmp_path: Path, engine: str) -> None:
+        write_deltalake(tmp_path, GOOD)
+        pq.write_table(GOOD, tmp_path / "t.parquet")
+        expressions = ["id", "at", "upper(idd) AS x", "vv", "`at x` AS z"]
+        for where in (source(tmp_path), source(tmp_path / "t.parquet", "parquet")):
+            wrong = where.model_copy(update={"select_expr": expressions})
+            with pytest.raises(ValidationError) as failure:
+                inspect(wrong, engine=engine)
+            assert failure.value.message == (
+                f"{where.uri} could not be read: "
+                "select_expr[2]: there is no column 'idd', did you mean 'id'?; "
+                "select_expr[3]: there is no column 'vv', did you mean 'v'?; "
+                "select_expr[4]: there is no column 'at x', did you mean 'at'?"
+            )
+
     @pytest.mark.parametrize("object_format", ["parquet", "csv", "json"])
     @pytest.mark.parametrize("place", ["disk", "s3"])
     def test_a_delta_table_is_not_read_in_another_format(
