@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,9 +11,15 @@ from aporia_provider.errors import ValidationError
 _FLAGS = {"true": True, "false": False}
 
 
-def not_one_of(value: object, allowed: Collection[str]) -> str:
-    """What is wrong with a value that is not one of the allowed words, with the nearest of them."""
-    return f"{value!r} is not one of {', '.join(allowed)}{_meant(value, allowed)}"
+def not_one_of(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
+    """
+    What is wrong with a value that is not one of the allowed words, with the one that was probably meant.
+
+    :param value: The value.
+    :param allowed: The words.
+    :param synonyms: Other words, in lower case, that mean one of them.
+    """
+    return f"{value!r} is not one of {', '.join(allowed)}{_meant(value, allowed, synonyms)}"
 
 
 def choice(name: str, value: Any, allowed: Collection[str]) -> str:
@@ -55,6 +61,9 @@ def check_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
         raise ValidationError(f"The {name} has keys that are not known", problems=problems)
 
 
-def _meant(value: object, allowed: Collection[str]) -> str:
-    close = get_close_matches(value.strip().lower(), allowed, n=1) if isinstance(value, str) else []
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _meant(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
+    if not isinstance(value, str):
+        return ""
+    word = value.strip().lower()
+    meant = (synonyms or {}).get(word) or next(iter(get_close_matches(word, allowed, n=1)), None)
+    return f"; did you mean {meant!r}?" if meant else ""

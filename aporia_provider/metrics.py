@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
 from aporia_provider.query_types import Count, Number, Time, Value, Whole, Window, a_dict, described
-from aporia_provider.vocabulary import Name, Vocabulary, one_of
+from aporia_provider.vocabulary import Name, Vocabulary, exactly, one_of
 
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """
 Periods that answers are given for. The buckets of a model are hours or days, whichever it was created with
 (:data:`aporia_provider.models.AGGREGATION_PERIODS`).
 """
+Average = Literal["micro", "macro", "weighted"]
+Gain = Literal["exponential", "linear"]
+Zeros = Literal["floor", "jeffreys", "laplace"]
 
 
 class TimeRange(Vocabulary):
@@ -101,11 +104,11 @@ class MetricParameters(Vocabulary):
     threshold: Number | None = None
     k: Whole | None = None
     class_name: Value | None = None
-    average: Literal["micro", "macro", "weighted"] | None = None
+    average: Annotated[Average, exactly(*get_args(Average))] | None = None
     quantile: Number | None = None
     value: Value | None = None
-    gain: Literal["exponential", "linear"] | None = None
-    zeros: Literal["floor", "jeffreys", "laplace"] = "floor"
+    gain: Annotated[Gain, exactly(*get_args(Gain))] | None = None
+    zeros: Annotated[Zeros, exactly(*get_args(Zeros))] = "floor"
     minimum: Count | None = None
     minimum_baseline: Count | None = None
 
@@ -160,7 +163,7 @@ class MetricsQuery(Vocabulary):
 
     model_id: Name
     metrics: Annotated[list[Metric], Field(min_length=1, max_length=500)]
-    aggregation_period: AnswerPeriod | None = None
+    aggregation_period: Annotated[AnswerPeriod, exactly(*get_args(AnswerPeriod))] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Body of the request."""

@@ -22,6 +22,17 @@ FIELD_TYPES = (
     "dict",
     "array",
 )
+_FIELD_TYPES_ELSEWHERE = {
+    **dict.fromkeys(("float", "double", "int", "integer", "long", "number", "decimal"), "numeric"),
+    **dict.fromkeys(("category", "enum"), "categorical"),
+    **dict.fromkeys(("date", "timestamp"), "datetime"),
+    **dict.fromkeys(("map", "object", "struct"), "dict"),
+    "bool": "boolean",
+    "str": "string",
+    "list": "array",
+    "embedding": "vector",
+}
+"""What Python, SQL and data frames call the types."""
 MODEL_TYPES = ("regression", "binary", "multiclass", "multi-label", "ranking")
 MODEL_DATA_TYPES = ("tabular", "nlp")
 CATEGORIES = ("raw_inputs", "features", "predictions")
@@ -43,7 +54,7 @@ class FieldSchema(Vocabulary):
 
     template_fields: ClassVar[tuple[str, ...]] = ("type",)
 
-    type: Annotated[str, one_of(*FIELD_TYPES)]
+    type: Annotated[str, one_of(*FIELD_TYPES, synonyms=_FIELD_TYPES_ELSEWHERE)]
     dimensions: list[Annotated[int, Field(gt=0, strict=True)]] | None = None
 
     @model_validator(mode="before")

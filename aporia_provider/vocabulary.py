@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from aporia_provider.choices import not_one_of
@@ -100,15 +100,31 @@ def is_template(value: object) -> bool:
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
-def one_of(*allowed: str) -> Any:
-    """Annotation for a string that has to be one of ``allowed``, or a template that renders to one."""
+def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
+    """
+    Annotation for a string that has to be one of ``allowed``, or a template that renders to one.
+
+    :param allowed: The words.
+    :param synonyms: See :func:`aporia_provider.choices.not_one_of`.
+    """
 
     def check(value: str) -> str:
         if value not in allowed and not is_template(value):
-            raise ValueError(not_one_of(value, allowed))
+            raise ValueError(not_one_of(value, allowed, synonyms))
         return value
 
     return AfterValidator(check)
+
+
+def exactly(*allowed: str) -> Any:
+    """Annotation for a ``Literal`` of ``allowed``, whose error says what was probably meant."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or value not in allowed:
+            raise ValueError(not_one_of(value, allowed))
+        return value
+
+    return BeforeValidator(check)
 
 
 def _not_empty(value: str) -> str:

@@ -104,3 +104,13 @@ def test_what_is_no_query_is_refused(body: Any) -> None:
     for ask in (MetricsQuery.from_wire, MetricsHook().query):
         with pytest.raises(ValidationError, match=expected):
             ask(body)
+
+
+def test_a_word_that_is_none_of_the_allowed_says_which_was_meant() -> None:
+    for word, meant in {"day": "daily", "week": "weekly", "hour": "hourly", "Month": "monthly"}.items():
+        (problem,) = problems(aggregation_period=word)
+        assert problem == f"{word!r} is not one of hourly, daily, weekly, monthly; did you mean {meant!r}?"
+    (problem,) = problems(average="makro")
+    assert problem.endswith("did you mean 'macro'?")
+    (problem,) = problems(zeros=None)
+    assert problem == "None is not one of floor, jeffreys, laplace"

@@ -354,3 +354,15 @@ def test_models_tags_and_monitors() -> None:
 
 def test_there_is_a_class_for_every_source_of_the_protocol() -> None:
     assert set(DATA_SOURCES) == {"jdbc", "postgres-jdbc", "athena", "bigquery", "snowflake", "glue", "s3"}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("float", "numeric"), ("Int", "numeric"), ("double", "numeric"), ("str", "string")),
+        *(("bool", "boolean"), ("timestamp", "datetime"), ("list", "array"), ("numerc", "numeric")),
+    ],
+)
+def test_a_type_of_another_vocabulary_says_what_it_is_called_here(written: str, meant: str) -> None:
+    with pytest.raises(ValidationError, match=f"features.a.type: .*; did you mean '{meant}'"):
+        VersionSchema(model_type="binary", features={"a": written}, predictions={"p": "boolean"})

@@ -165,7 +165,9 @@ class Asked:
                 return _never_synced(version, of)
         grid = self.version.grid(self._role, key)
         compared = Side(before, self._compared_version.grid(role, key)), Side(state, grid)
-        return drift(self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within))
+        return drift(
+            self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within)
+        )
 
     def _advice(self, part: Range) -> Advice:
         return Advice(self.period, part, self.within, self.outline.extent)
