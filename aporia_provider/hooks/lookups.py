@@ -46,7 +46,7 @@ def there_is_no(conn_id: str) -> str:
 
 def ways_to_create(conn_id: str, conn_type: str) -> str:
     """The ways to create a connection that this process will see."""
-    variable = f"the environment variable {variable_of(conn_id)}"
+    variable = f"""the environment variable {variable_of(conn_id)}='{{"conn_type": "{conn_type}", …}}'"""
     if sees_stored_connections():
         return f"airflow connections add {conn_id} --conn-type {conn_type} …, or {variable}"
     return variable

@@ -48,8 +48,9 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
         connection = BaseHook.get_connection(spark_conn_id)
     except AirflowNotFoundException:
         raise NotFoundError(
-            f"{there_is_no(spark_conn_id)}. Create it ({ways_to_create(spark_conn_id, CONNECTION_TYPE)}), or "
-            "leave spark_conn_id out to read with [aporia] engine"
+            f"{there_is_no(spark_conn_id)}. Create it with the type {CONNECTION_TYPE!r} "
+            f"({ways_to_create(spark_conn_id, CONNECTION_TYPE)}), or leave spark_conn_id out to read with "
+            "[aporia] engine"
         ) from None
     _mask(connection.password)
     return _read(connection, spark_conn_id).url
