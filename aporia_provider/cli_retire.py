@@ -52,5 +52,8 @@ def _run(options: Namespace) -> None:
         line = version["model_version"], version["data_until"] or "-", version["reason"]
         print(*line, sep="\t", file=options.answers)
     verb = "would be retired" if options.dry_run else "retired"
-    kept, off = len(result["kept"]), len(result["already_off"])
-    print(f"{len(result['retired'])} {verb}, {kept} kept, {off} were off before.", file=sys.stderr)
+    kept, off, none = (len(result[name]) for name in ("kept", "already_off", "without_datasets"))
+    print(
+        f"{len(result['retired'])} {verb}, {kept} kept, {off} were off before, {none} without datasets.",
+        file=sys.stderr,
+    )

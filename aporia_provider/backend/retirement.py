@@ -32,12 +32,16 @@ class RetiredVersion(TypedDict):
 
 
 class Retirement(TypedDict):
-    """What a call has retired, and the names of the versions that were off before, and that stay on."""
+    """
+    What a call has retired, and the names of the versions that were off before, that stay on, and that have
+    no datasets, so that they have no syncs.
+    """
 
     model_id: str
     retired: list[RetiredVersion]
     already_off: list[str]
     kept: list[str]
+    without_datasets: list[str]
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,10 @@ class Retirements(Scope):
         Turn the syncs of versions off that are no longer used. What is stored of them stays, and metrics and
         baselines go on reading it.
 
-        Versions whose syncs are off already do not count. The newest version is the latest one: that whose
-        serving data reaches furthest, as far as it was synced. A version that has no serving data yet is not
-        retired by ``keep`` if it was registered after one of those that are kept, and never by ``ended_for``.
+        Versions whose syncs are off already do not count, nor do those without datasets. The newest version
+        is the latest one: that whose serving data reaches furthest, as far as it was synced. A version that
+        has no serving data yet is not retired by ``keep`` if it was registered after one of those that are
+        kept, and never by ``ended_for``.
 
         A retired version is not looked at any more, so new serving data of it is not noticed. To take it up
         again, turn its syncs on, and sync its serving dataset before versions are next retired.
@@ -105,6 +110,7 @@ class Retirements(Scope):
             versions = newest_first(_versions(session, model.key))
             going_on = [version for version in versions if version.enabled]
             reasons = _reasons(going_on, seconds, keep, ended_for)
+            without_datasets = _without_datasets(session, model.key)
             retired = [version for version in going_on if version.key in reasons]
             if retired and not dry_run:
                 keys = [version.key for version in retired]
@@ -115,6 +121,7 @@ class Retirements(Scope):
             "retired": [_retired(version, seconds, reasons[version.key]) for version in retired],
             "already_off": [version.name for version in versions if not version.enabled],
             "kept": [version.name for version in going_on if version.key not in reasons],
+            "without_datasets": without_datasets,
         }
 
 
@@ -154,6 +161,17 @@ def _versions(session: Session, model_key: int) -> list[VersionReach]:
         for key, name in session.execute(query)
         if key in enabled
     ]
+
+
+def _without_datasets(session: Session, model_key: int) -> list[str]:
+    """The versions that have none, the one registered last first."""
+    query = (
+        select(VersionRow.name)
+        .outerjoin(DatasetRow, DatasetRow.version_key == VersionRow.key)
+        .where(VersionRow.model_key == model_key, DatasetRow.key.is_(None))
+        .order_by(VersionRow.key.desc())
+    )
+    return list(session.scalars(query))
 
 
 def _reaches(session: Session, model_key: int) -> dict[int, tuple[int, int, int]]:

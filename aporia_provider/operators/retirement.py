@@ -31,7 +31,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         versions are retired of which both are true.
     :param dry_run: Only tell what would be retired.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
-    :return: ``model_id``, ``retired``, ``already_off`` and ``kept``; see
+    :return: ``model_id``, ``retired``, ``already_off``, ``kept`` and ``without_datasets``; see
         :meth:`~aporia_provider.backend.retirement.Retirements.retire_versions`.
     """
 
@@ -85,7 +85,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         for version in result["retired"]:
             self.log.info("Version %r %s: %s", version["model_version"], verb, version["reason"])
         self.log.info(
-            "%s retired, %s kept, %s were off before",
-            *(len(result[name]) for name in ("retired", "kept", "already_off")),
+            "%s retired, %s kept, %s were off before, %s without datasets",
+            *(len(result[name]) for name in ("retired", "kept", "already_off", "without_datasets")),
         )
         return {**result}

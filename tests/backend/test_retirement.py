@@ -130,7 +130,13 @@ class TestKeep:
         add(registry, "v1", days_ago(1))
         registry.create_model_version(MODEL, "bare", SCHEMA)
         result = registry.retire_versions(MODEL, keep=1)
-        assert result == {"model_id": MODEL, "retired": [], "already_off": [], "kept": ["v1"]}
+        assert result == {
+            "model_id": MODEL,
+            "retired": [],
+            "already_off": [],
+            "kept": ["v1"],
+            "without_datasets": ["bare"],
+        }
 
     def test_a_dry_run_changes_nothing(self, registry: EmbeddedRegistry) -> None:
         for name, days in (("v1", 2), ("v2", 1)):
@@ -264,11 +270,12 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         registry.create_model(MODEL, "Churn")
         for name, days in (("v1", 50), ("v2", 40), ("v3", 1)):
             add(registry, name, days_ago(days))
+        registry.create_model_version(MODEL, "bare", SCHEMA)
     command = ["retire", MODEL, "--environment", "prod", "--database-url", url]
     assert main([*command, "--keep", "1", "--ended-for", "6w", "--dry-run"]) == 0
     told = capsys.readouterr()
     assert [line.split("\t")[0] for line in told.out.splitlines()] == ["v1"]
-    assert told.err.endswith("1 would be retired, 2 kept, 0 were off before.\n")
+    assert told.err.endswith("1 would be retired, 2 kept, 0 were off before, 1 without datasets.\n")
     assert main([*command, "--keep", "1", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (retired(answer), answer["kept"]) == (["v2", "v1"], ["v3"])
