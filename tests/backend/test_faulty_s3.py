@@ -176,7 +176,7 @@ def test_a_damaged_file_is_no_transient_error(
     content = s3.client().get_object(Bucket=s3.bucket, Key=key)["Body"].read()
     damaged = {
         "cut": content[:-100],
-        "longer": content + content[-100:],
+        "longer": content[:4] + b"x" * 100 + content[4:],
         "of the same size": content[:-100] + b"x" * 100,
     }[change]
     s3.client().put_object(Bucket=s3.bucket, Key=key, Body=damaged)
