@@ -94,8 +94,9 @@ def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
     package = import_module(f"aporia_provider.{kind}")
     there = {f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)}
     (entry,) = get_provider_info()[kind]
-    # What operators have in common is no module to use.
-    common = {f"aporia_provider.operators.{name}" for name in ("base", "parameters")}
+    # What they have in common is no module to use.
+    shared = {"hooks": ("connecting", "lookups"), "operators": ("base", "parameters", "words")}
+    common = {f"{package.__name__}.{name}" for name in shared[kind]}
     assert sorted(entry["python-modules"]) == sorted(there - common)
 
 
