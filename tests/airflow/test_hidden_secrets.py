@@ -35,6 +35,7 @@ from tests.airflow.planting import KINDS, PARTS
 from tests.airflow.running import START, execute
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
+INFERRED = {"model_type": "binary", "predictions": ["p"]}
 COLUMNS = {"id_column": "id", "timestamp_column": "at"}
 
 
@@ -102,7 +103,7 @@ def in_a_dag(texts: Texts, name: str, given: Any, version: dict[str, str]) -> An
         connect = ConnectServingOperator(
             task_id="serving", data_source=given, preflight=False, **COLUMNS, **version
         )
-        CreateModelVersionOperator(task_id="version", infer_from=given, **version)
+        CreateModelVersionOperator(task_id="version", infer_from=given, **INFERRED, **version)
         GrantS3ReadAccessOperator(task_id="grant", role_name="r", data_sources=[given], trusted_principal="p")
         ConnectServingOperator.partial(task_id="mapped", data_source=given, **COLUMNS, model_id="m").expand(
             model_version=["v"]

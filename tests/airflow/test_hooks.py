@@ -597,7 +597,7 @@ def test_several_questions_at_once(synced_url: str, set_connection: Callable[...
         ("mean", {"colum": "age"}, "colum"),
         ("mean", {"column": "agee", **BY_DAY}, "'age'"),
         ("meen", {"column": "age", **BY_DAY}, "meen"),
-        ("count", {"aggregation_period": "yearly"}, "'weekly' or 'monthly'"),
+        ("count", {"aggregation_period": "yearly"}, "'yearly' is not one of hourly, daily, weekly, monthly"),
         ("count", {"model_version": "v9"}, "v9"),
     ],
 )
