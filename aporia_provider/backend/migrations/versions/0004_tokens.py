@@ -1,8 +1,4 @@
-"""
-Tokens that expire or only read, when they were last used, and leases that name their process.
-
-Leases are deleted: their holders are not written as before.
-"""
+"""Tokens that expire or only read, when they were last used, and leases that name their process."""
 
 from __future__ import annotations
 
@@ -21,5 +17,4 @@ def upgrade() -> None:
     op.add_column("aporia_token", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
     only: sa.Column[bool] = sa.Column("read_only", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("aporia_token", only)
-    op.execute(sa.delete(sa.table("aporia_lease")))
     op.add_column("aporia_lease", sa.Column("process", sa.String(200), nullable=True))
