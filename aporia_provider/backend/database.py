@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend import upgrades
-from aporia_provider.backend.file_modes import make_private
+from aporia_provider.backend.file_modes import make_private, unwritable
 from aporia_provider.backend.urls import folder, is_file, read_url, shown
 from aporia_provider.errors import AporiaError, TransientError
 
@@ -97,6 +97,8 @@ def answering(url: URL) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        if is_file(url) and (fault := unwritable(url)) is not None:
+            raise AporiaError(f"The database {shown(url)} cannot be written: {fault}") from None
         raise TransientError(f"The database {shown(url)} does not answer: {_reason(error)}") from None
     except DatabaseError as error:
         # The base class alone, which SQLite raises for a file of another kind.

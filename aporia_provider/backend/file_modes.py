@@ -65,3 +65,23 @@ def _tighten(path: Path) -> bool:
             error.strerror,
         )
         return False
+
+
+def unwritable(url: URL) -> str | None:
+    """
+    Why the files of an SQLite database cannot be written, in words; None if they seem to be writable.
+
+    SQLite writes files beside the database, so its folder has to be writable as well.
+
+    :param url: URL of the database.
+    """
+    path = file_of(url)
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return "its disk is mounted read-only"
+    except OSError:
+        return None
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            return f"this user may not write to {place}"
+    return None

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from aporia_provider.backend.database import Database
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.errors import AporiaError, TransientError
 from tests.backend.running import run_cli, serving
 
 
@@ -113,3 +115,49 @@ def test_a_file_of_somebody_else_is_reported(
     with caplog.at_level(logging.WARNING), Database(url):
         told = [record.getMessage() for record in caplog.records]
     assert any("cannot be changed (Operation not permitted)" in line for line in told)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a disk can be mounted by root only: {mounted.stderr}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_read_only_disk_is_called_that(disk: Path) -> None:
+    url = f"sqlite:///{disk}/aporia.db"
+    write(url)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    for place in (url, f"sqlite:///{disk}/another.db"):
+        with pytest.raises(AporiaError, match=r"cannot be written: its disk is mounted read-only") as caught:
+            write(place)
+        assert not isinstance(caught.value, TransientError)
+
+
+def test_a_folder_that_this_user_may_not_write_to_is_named(home: Path) -> None:
+    url = f"sqlite:///{home}/aporia.db"
+    write(url)
+    home.chmod(0o555)
+    for parent in home.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    read, told = os.pipe()
+    if (child := os.fork()) == 0:
+        # Root may write anywhere.
+        os.getuid() or os.setuid(12345)
+        try:
+            Database(url)
+        except AporiaError as error:
+            os.write(told, error.message.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(told)
+    with os.fdopen(read) as answer:
+        assert f"cannot be written: this user may not write to {home}" in answer.read()
+    home.chmod(0o755)
