@@ -25,6 +25,9 @@ BROUGHT = {
     },
     "pydantic": {"pydantic-core"},
     "apache-airflow-providers-amazon": {"boto3", "botocore"},
+    "starlette": {"anyio"},
+    "uvicorn": {"h11"},
+    "botocore": {"urllib3"},
 }
 """What dependencies of ours declare themselves, so that it is not declared a second time."""
 OPTIONAL = {

@@ -251,7 +251,7 @@ def test_a_task_killed_while_it_syncs_takes_its_engine_with_it(
 
     place = airflow.start("stalled")
     assert stalling.asked.wait(SECONDS)
-    (engine,) = engines()
+    (engine,) = airflow.eventually(engines)
     airflow.call("PATCH", f"{place}/taskInstances/sync", {"new_state": "failed"})
     engine.wait(60)
     assert airflow.finish(place)["sync"]["state"] == "failed"
@@ -262,7 +262,14 @@ def _is_engine_of(process: psutil.Process, home: Path) -> bool:
     try:
         if "aporia_provider.engine.embedded" not in process.cmdline():
             return False
-        environments = [parent.environ() for parent in process.parents()]
+        parents = process.parents()
     except psutil.Error:
         return False
-    return any(environment.get("AIRFLOW_HOME") == str(home) for environment in environments)
+    return any(_has_home(parent, home) for parent in parents)
+
+
+def _has_home(process: psutil.Process, home: Path) -> bool:
+    try:
+        return process.environ().get("AIRFLOW_HOME") == str(home)
+    except psutil.Error:
+        return False

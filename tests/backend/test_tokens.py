@@ -145,9 +145,9 @@ def test_a_token_file_that_changes_is_read_again(sqlite_url: str, tmp_path: Path
         assert status(server, SECRET) == 401
         assert server.ask("DELETE", "/v1beta/models/m", OTHER).status_code == 403
         file.write_text("nonsense\n")
-        poll(lambda: "The tokens stay what they were" in server.log and status(server, OTHER) == 200)
+        poll(lambda: status(server, OTHER) == 200 and "The tokens stay what they were" in server.log)
         file.unlink()
-        poll(lambda: "No such file" in server.log and status(server, OTHER) == 200)
+        poll(lambda: status(server, OTHER) == 200 and "No such file" in server.log)
 
 
 def test_an_address_that_guesses_is_slowed_down_and_its_good_tokens_are_not(ready_url: str) -> None:

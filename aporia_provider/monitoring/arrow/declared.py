@@ -9,7 +9,6 @@ import pyarrow.types as kinds
 from aporia_provider.monitoring.arrow.times import times_of_texts
 from aporia_provider.monitoring.arrow.types import is_text
 
-_BITS = pa.array([0, 1])
 _NUMBERS = pa.list_(pa.float64())
 _OF_NULLS = {
     "text": pa.string(),
@@ -35,7 +34,8 @@ def readable(array: pa.Array, type_: str) -> pa.Array:
     if kinds.is_null(array.type):
         return array.cast(_OF_NULLS.get(type_, pa.bool_()))
     if type_ == "boolean" and kinds.is_integer(array.type):
-        return pc.if_else(pc.is_in(array, _BITS.cast(array.type)), array, None).cast(pa.bool_())
+        is_bit = pc.or_(pc.equal(array, 0), pc.equal(array, 1))
+        return pc.if_else(is_bit, array, None).cast(pa.bool_())
     if type_ == "datetime" and is_text(array.type):
         return times_of_texts(array)
     if type_ in ("categorical", "string") and kinds.is_floating(array.type):
