@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -60,9 +61,14 @@ def distributions(module: str) -> set[str]:
         return {f"apache-airflow-providers-{part}" for part in _provider_names(module)}
     if module.partition(".")[0] == "airflow":
         return {"apache-airflow"}
-    return {
-        name.lower().replace("_", "-") for name in packages_distributions().get(module.partition(".")[0], ())
-    }
+    found = top_level_modules().get(module.partition(".")[0], ())
+    return {name.lower().replace("_", "-") for name in found}
+
+
+@cache
+def top_level_modules() -> Mapping[str, list[str]]:
+    """The distributions of each module that is installed."""
+    return packages_distributions()
 
 
 def _provider_names(module: str) -> tuple[str, str]:
