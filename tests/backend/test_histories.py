@@ -28,7 +28,7 @@ from tests.backend.syncing import House
 
 log = logging.getLogger(__name__)
 
-HISTORIES = int(os.environ.get("APORIA_HISTORIES", "12"))
+HISTORIES = int(os.environ.get("APORIA_HISTORIES", "4"))
 SHARDS = 4
 SCHEMA = VersionSchema(
     model_type="binary",
