@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,23 +142,24 @@ def test_a_read_only_disk_is_called_that(disk: Path) -> None:
         assert not isinstance(caught.value, TransientError)
 
 
-def test_a_folder_that_this_user_may_not_write_to_is_named(home: Path) -> None:
-    url = f"sqlite:///{home}/aporia.db"
-    write(url)
-    home.chmod(0o555)
-    for parent in home.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
-    read, told = os.pipe()
-    if (child := os.fork()) == 0:
-        # Root may write anywhere.
-        os.getuid() or os.setuid(12345)
-        try:
-            Database(url)
-        except AporiaError as error:
-            os.write(told, error.message.encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    os.close(told)
-    with os.fdopen(read) as answer:
-        assert f"cannot be written: this user may not write to {home}" in answer.read()
-    home.chmod(0o755)
+def test_a_folder_that_this_user_may_not_write_to_is_named() -> None:
+    # Folders of pytest are closed to other users.
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place)
+        url = f"sqlite:///{home}/aporia.db"
+        write(url)
+        home.chmod(0o555)
+        read, told = os.pipe()
+        if (child := os.fork()) == 0:
+            # Root may write anywhere.
+            os.getuid() or os.setuid(12345)
+            try:
+                Database(url)
+            except AporiaError as error:
+                os.write(told, error.message.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(told)
+        with os.fdopen(read) as answer:
+            assert f"cannot be written: this user may not write to {home}" in answer.read()
+        home.chmod(0o700)
