@@ -60,7 +60,7 @@ class Fleet:
     Versions of a model, each with a bucket of its own for the tables of its datasets.
 
     :param registry: Where they are registered.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3.
     :param versions: How many there are.
     """
 

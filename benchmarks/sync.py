@@ -61,7 +61,7 @@ class Tables:
 
     :param place: Folder or S3 prefix in which they are.
     :param rows: Rows of a day.
-    :param credentials: Whom to be on S3.
+    :param credentials: Credentials for S3.
     :param days: How many days there are.
     """
 

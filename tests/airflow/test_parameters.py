@@ -160,8 +160,10 @@ def test_what_has_yet_to_be_rendered_is_left_to_the_task() -> None:
             "predictions": "{{ x }}",
         },
     ):
-        CreateModelVersionOperator(task_id="t", **VERSION, **given)
-        CreateModelVersionOperator.partial(task_id="t", **VERSION, **given)
+        operator = CreateModelVersionOperator(task_id="t", **VERSION, **given)
+        assert {name: getattr(operator, name) for name in given} == given
+        mapped = CreateModelVersionOperator.partial(task_id="t", **VERSION, **given)
+        assert {name: mapped.kwargs[name] for name in given} == given
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "", 1, 0, None])

@@ -48,29 +48,7 @@ NAMES = [
 ]
 # What is repeated before the core, the core, and what is repeated after it.
 SHAPES = [
-    *(
-        (f"{name}(", "a", ")")
-        for name in ["struct", "array", "date", "timestamp", "string", "int", "double", "decimal", "varchar"]
-    ),
-    *(
-        (f"{name}(", "a", ")")
-        for name in [
-            "coalesce",
-            "trim",
-            "list",
-            "row",
-            "object",
-            "nullable",
-            "vector",
-            "union",
-            "map",
-            "unnest",
-        ]
-    ),
-    *(
-        (f"{name}(", "a", ")")
-        for name in ["cube", "from_json", "char_length", "json_object", "values", "lower", "greatest"]
-    ),
+    *((f"{name}(", "a", ")") for name in NAMES),
     ("(", "a", ")"),
     ("(1, ", "a", ")"),
     ("(select ", "a", ")"),

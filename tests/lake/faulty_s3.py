@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import struct
 import threading
@@ -13,6 +12,8 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.lake.forwarding import forward
 
 Asked = tuple[str, str, str]
 """Method, path with its query, and range of a request."""
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         proxy: FaultyS3 = self.server.proxy  # type: ignore[attr-defined]
         asked = (self.command, self.path, self.headers.get("Range") or "")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, headers, content = self._forward(body)
+        status, headers, content = forward(self, body)
         content = self._flipped(proxy, content, dict(headers))
         if content and asked not in proxy.seen:
             proxy.seen.append(asked)
@@ -94,18 +95,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, headers, content, len(content))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
-
-    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(self.server.upstream)  # type: ignore[attr-defined]
-        try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            response = connection.getresponse()
-            return response.status, response.getheaders(), response.read()
-        finally:
-            connection.close()
 
     def _flipped(self, proxy: FaultyS3, content: bytes, headers: dict[str, str]) -> bytes:
         offset, bits = proxy.flips.get(urlsplit(self.path).path, (-1, 0))

@@ -9,7 +9,6 @@ is evaluated here independently of the code under test.
 
 from __future__ import annotations
 
-import http.client
 import re
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.lake.forwarding import forward
 
 DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             prefix = request.prefix or None
             if not may_list(proxy.policy, request.bucket, prefix):
                 return self._deny(proxy, request)
-        status, headers, content = self._forward(body)
+        status, headers, content = forward(self, body)
         missing = status == 404 and request.key and b"NoSuchBucket" not in content
         if missing and proxy.policy and not may_list(proxy.policy, request.bucket, request.key):
             return self._deny(proxy, request)
@@ -126,18 +127,6 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(url.query, keep_blank_values=True)
         lists = self.command == "GET" and not key and "list-type" in query
         return Request(self.command, bucket, key, query.get("prefix", [""])[0] if lists else None)
-
-    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(self.server.upstream)  # type: ignore[attr-defined]
-        try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            response = connection.getresponse()
-            return response.status, response.getheaders(), response.read()
-        finally:
-            connection.close()
 
     def _deny(self, proxy: StrictS3, request: Request) -> None:
         proxy.denied.append(request)

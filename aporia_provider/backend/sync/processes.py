@@ -26,7 +26,8 @@ def has_ended(process: str | None) -> bool:
     """
     Whether a process is known to have ended.
 
-    :param process: As of :func:`this_process`. Nothing is known of one of another machine or container.
+    :param process: Its name, as :func:`this_process` returns it. A process of another machine or container is
+        never known to have ended.
     """
     place, _, rest = (process or "").partition(" ")
     pid, _, started = rest.partition(" ")

@@ -78,7 +78,8 @@ def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
     Parts that are given up for good, which is ``None``, once there is too much in them.
 
     :param rule: How they behave until then.
-    :param most: Whether a part is not too much. What has been added to one that is, is so as well.
+    :param most: Returns whether a part is within the limit. A part that exceeds the limit must still exceed
+        it after anything is added.
     """
 
     def add(one: T | None, other: T | None) -> T | None:

@@ -105,9 +105,9 @@ def conclude(
     Turn a number into an answer.
 
     The answer is insufficient if the number was made from too few samples, or if its bound is above
-    :data:`~aporia_provider.monitoring.limits.WIDEST_BOUND`. It is so as well if of the rows with a prediction
-    and a label more than :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` are left out, or have a
-    label that is one of several of the same time; and if the state itself is not fit to decide by
+    :data:`~aporia_provider.monitoring.limits.WIDEST_BOUND`. It is also insufficient if, of the rows with a
+    prediction and a label, more than :data:`~aporia_provider.monitoring.limits.MOST_LEFT_OUT` are left out,
+    or have a label that is one of several of the same time; and if the state itself is not fit to decide by
     (:attr:`~.labelled.Labelled.doubt`).
 
     :param state: What it was made from.
