@@ -9,17 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
-from aporia_provider.backend.database import Database
+from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync.leases import Lease
+from aporia_provider.backend.sync.leases import LEASE_SECONDS, Lease
 from aporia_provider.backend.sync.processes import this_process
 from aporia_provider.backend.sync_tables import LeaseRow
 from aporia_provider.backend.tables import VersionRow
 from aporia_provider.errors import TransientError
 from tests.backend.dying import poll, syncing
-from tests.backend.syncing import House, labelled, spread
+from tests.backend.syncing import MODEL, SCHEMA, VERSION, House, labelled, spread
 
 
 @pytest.fixture
@@ -42,6 +42,13 @@ def holder(database: Database) -> LeaseRow | None:
         row = session.scalar(select(LeaseRow))
         session.expunge_all()
         return row
+
+
+def waiting_for_locks(database: Database) -> int:
+    """How many connections to PostgreSQL wait for a lock."""
+    with database.reading() as session:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return int(session.scalars(text(query)).one())
 
 
 @contextmanager
@@ -120,8 +127,8 @@ class TestTurns:
         place, mine, started = str(this_process()).rsplit(" ", 2)
         with lease_of(shared, 60).held("a sync", 0):
             with shared.registry.database.writing() as session:
-                text = process.format(2**22 + 1, place=place, mine=mine, started=started)
-                session.execute(update(LeaseRow).values(process=text))
+                process = process.format(2**22 + 1, place=place, mine=mine, started=started)
+                session.execute(update(LeaseRow).values(process=process))
             with pytest.raises(TransientError, match="Another sync of this version"):
                 shared.sync(patience=0)
 
@@ -130,8 +137,8 @@ class TestTurns:
         place, mine, started = str(this_process()).rsplit(" ", 2)
         with lease_of(shared, 60).held("a sync", 0):
             with shared.registry.database.writing() as session:
-                text = process.format(place=place, mine=mine, started=started)
-                session.execute(update(LeaseRow).values(process=text))
+                process = process.format(place=place, mine=mine, started=started)
+                session.execute(update(LeaseRow).values(process=process))
             assert shared.sync(patience=0)["rows"] == 60
 
     def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: House) -> None:
@@ -178,6 +185,38 @@ class TestTurns:
         for thread in threads:
             thread.join()
         assert len(won) == 1
+
+    def test_a_lease_that_is_taken_while_another_one_waits_for_its_lock_is_kept(
+        self, postgres_database_url: str
+    ) -> None:
+        """A transaction that waits has a ``current_timestamp`` of before it waited."""
+        migrate(postgres_database_url)
+        with EmbeddedRegistry(postgres_database_url, "prod") as registry:
+            database = registry.database
+            registry.create_model(MODEL, "Churn")
+            registry.create_model_version(MODEL, VERSION, SCHEMA)
+            with database.writing() as session:
+                version = session.scalars(select(VersionRow.key)).one()
+                past = datetime.now(UTC) - timedelta(hours=1)
+                session.add(LeaseRow(version_key=version, holder="dead", what="a dead sync", expires_at=past))
+            answers: list[str] = []
+
+            def want() -> None:
+                try:
+                    with Lease(database, version, LEASE_SECONDS).held("a late sync", 0):
+                        answers.append("it took the lease")
+                except TransientError as error:
+                    answers.append(str(error))
+
+            with database.writing() as session:
+                row = session.scalars(select(LeaseRow).with_for_update()).one()
+                late = threading.Thread(target=want)
+                late.start()
+                poll(lambda: waiting_for_locks(database) == 1)
+                row.holder, row.what = "winner", "the sync of the winner"
+                row.expires_at = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS)
+            late.join()
+            assert answers == ["Another sync of this version is at work: the sync of the winner"]
 
     @pytest.mark.parametrize("broken", [False, True])
     def test_who_lost_the_lease_writes_nothing(self, shared: House, broken: bool) -> None:

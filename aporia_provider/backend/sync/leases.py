@@ -2,7 +2,7 @@
 One sync at a time: a lease that its holder keeps renewing.
 
 It ends if its holder does not renew it, at once if the holder's process is known to have ended. One whose end
-lies further ahead than a lease can last was taken while the clock was wrong, and counts as ended.
+lies much further ahead than a lease can last was taken while the clock was wrong, and counts as ended.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from aporia_provider.errors import AporiaError, TransientError
 
 LEASE_SECONDS = 60.0
 _POLL = 1.0
+# A clock that is set back by less than the difference ends no lease.
+_LONGEST = 2
 
 
 class Lease:
@@ -108,7 +110,7 @@ class Lease:
             return None
 
     def _has_ended(self, row: LeaseRow, now: datetime) -> bool:
-        longest = timedelta(seconds=max(LEASE_SECONDS, self._seconds))
+        longest = _LONGEST * timedelta(seconds=max(LEASE_SECONDS, self._seconds))
         return not now < row.expires_at <= now + longest or has_ended(row.process)
 
     def _beat(self, done: threading.Event) -> None:
@@ -133,6 +135,13 @@ class Lease:
 
 
 def _now(session: Session) -> datetime:
-    """The database's clock: those of the workers may differ."""
-    now: datetime = session.execute(select(func.current_timestamp(type_=UtcDateTime()))).scalar_one()
+    """
+    Return the time of the database's clock, since those of the workers may differ.
+
+    On PostgreSQL, ``current_timestamp`` is the start of the transaction: it lies in the past once the
+    transaction has waited for the lock of a lease.
+    """
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    clock = func.clock_timestamp if is_postgresql else func.current_timestamp
+    now: datetime = session.execute(select(clock(type_=UtcDateTime()))).scalar_one()
     return now
