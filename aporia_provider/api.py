@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack, cast, get_args
 
 from aporia_provider.choices import choice
-from aporia_provider.datasets import DatasetArguments, DatasetConnection
+from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import AggregationPeriod
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 
 IfExists = Literal["match", "skip", "fail"]
 IF_EXISTS: tuple[str, ...] = get_args(IfExists)
 Status = Literal["created", "unchanged", "skipped"]
-AggregationPeriod = Literal["hourly", "daily"]
-Role = Literal["training", "testing", "serving", "actuals"]
 
 PRODUCT = "airflow-provider-aporia"
 """What a server of ours calls itself."""
@@ -122,7 +121,7 @@ class AporiaApi(Protocol):
             edges of buckets; None for all rows) and its ``metrics``, each with the ``id`` of the question,
             the ``model_version`` that it is about (the latest, if the question names none; None if there is
             none), the ``error`` if it cannot be answered, ``segment``, and what
-            :class:`~aporia_provider.monitoring.answers.Answer` has.
+            :class:`~aporia_provider.monitoring.result.Answer` has.
         """
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:

@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_serializer
 
+from aporia_provider.base_model import Name, Vocabulary, explain, one_of
 from aporia_provider.errors import ValidationError
-from aporia_provider.hiding import HIDDEN, login_fault, shown_option, shown_url
-from aporia_provider.hiding.options import takes_url
 from aporia_provider.locations import location_fault, secret_fault, uri_of
-from aporia_provider.vocabulary import Name, Vocabulary, explain, one_of
+from aporia_provider.redaction import HIDDEN, login_fault, shown_option, shown_url
+from aporia_provider.redaction.reader_options import takes_url
 
 OBJECT_FORMATS = ("parquet", "csv", "json", "delta")
 
@@ -79,7 +79,7 @@ class DataSource(Vocabulary):
     :param read_options: Options of the Spark reader. Integers, floats and booleans are accepted as PySpark
         accepts them, and kept as the text that PySpark makes of them: ``True`` and ``"true"`` are the same.
         Values of options that are not known to be harmless are hidden and not stored, see
-        :mod:`aporia_provider.hiding.options`: credentials belong into an Airflow connection.
+        :mod:`aporia_provider.redaction.reader_options`: credentials belong into an Airflow connection.
     """
 
     type: ClassVar[str]
@@ -300,7 +300,7 @@ def stored_data_source(value: Any) -> DataSource:
     Read a data source that was registered before, in the form of the wire.
 
     Its path is not checked, since earlier releases accepted other paths: it is checked when data is read, see
-    :func:`aporia_provider.engine.read.on_s3`.
+    :func:`aporia_provider.engine.readers.on_s3`.
 
     :raises aporia_provider.errors.ValidationError: as :func:`data_source_from_wire`, but for the path.
     """

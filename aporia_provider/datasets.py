@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Required, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, Required, TypedDict, get_args
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
+from aporia_provider.base_model import Cron, Name, Vocabulary, one_of
 from aporia_provider.data_sources import DataSource, data_source_from_wire
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES, VersionSchema
-from aporia_provider.vocabulary import Cron, Name, Vocabulary, one_of
 
-ROLES = ("training", "testing", "serving", "actuals")
+SERVING, ACTUALS = "serving", "actuals"
+"""The roles of predictions, and of the labels that are compared with them."""
+
+Role = Literal["training", "testing", "serving", "actuals"]
+ROLES: tuple[Role, ...] = get_args(Role)
 MAPPINGS = ("predictions", "features", "labels", "raw_inputs")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aporia_provider.vocabulary import is_template
+from aporia_provider.base_model import is_template
 
 _SIGNED = re.compile(
     r"[?&](?:x-amz-|x-goog-|awsaccesskeyid=|signature=|key-pair-id=|sig=|[\w.-]{0,64}(?:token|secret|passw|credential)"

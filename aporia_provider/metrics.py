@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from aporia_provider.base_model import Name, Vocabulary, exactly, one_of
 from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
 from aporia_provider.query_types import Count, Number, Time, Value, Whole, Window, a_dict, described
-from aporia_provider.vocabulary import Name, Vocabulary, exactly, one_of
 
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """

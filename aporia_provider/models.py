@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator
 
-from aporia_provider.vocabulary import MAX_TITLE, Cron, Name, Title, Vocabulary, is_template, one_of
+from aporia_provider.base_model import MAX_TITLE, Cron, Name, Title, Vocabulary, is_template, one_of
 
 COLORS = ("blue", "arctic_blue", "green", "turquoise", "pink", "purple", "yellow", "red")
 ICONS = (
@@ -38,7 +38,8 @@ MONITOR_TYPES = (
     "custom_metric",
     "code_based_metric",
 )
-AGGREGATION_PERIODS = ("hourly", "daily")
+AggregationPeriod = Literal["hourly", "daily"]
+AGGREGATION_PERIODS: tuple[AggregationPeriod, ...] = get_args(AggregationPeriod)
 MAX_TAGS = 10
 MAX_DESCRIPTION = 10_000
 

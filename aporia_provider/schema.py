@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_serializer, model_validator
 
+from aporia_provider.base_model import Name, Vocabulary, is_template, one_of
 from aporia_provider.errors import ValidationError
-from aporia_provider.vocabulary import Name, Vocabulary, is_template, one_of
 
 FIELD_TYPES = (
     "numeric",

@@ -25,14 +25,14 @@ import pandas as pd
 import pyarrow as pa
 
 from aporia_provider.monitoring.arrow import text_counts
-from aporia_provider.monitoring.categories import CategoryHistogram
-from aporia_provider.monitoring.cumulative import ks_distance
-from aporia_provider.monitoring.distances import js_distance
-from aporia_provider.monitoring.drift import category_drift
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.outcomes import Distance, Minimum
-from aporia_provider.monitoring.rebinning import NumericHistogram
+from aporia_provider.monitoring.drift.bin_distances import js_distance
+from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
+from aporia_provider.monitoring.drift.distance_result import Distance, Minimum
+from aporia_provider.monitoring.drift.distribution_distances import ks_distance
+from aporia_provider.monitoring.drift.measures import category_drift
+from aporia_provider.monitoring.drift.rebinning import NumericHistogram
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.states.number_state import NumericState
 from benchmarks.peers import run_peer
 
 JS, KS = "jensen_shannon", "kolmogorov_smirnov"

@@ -27,10 +27,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
+from aporia_provider.backend.sync.due.candidates import known_versions
 from aporia_provider.backend.sync.fingerprints import fields_registered, performance_registered
-from aporia_provider.backend.sync.known import known_versions
-from aporia_provider.backend.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
-from aporia_provider.backend.tables import Base, DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema

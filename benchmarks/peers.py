@@ -32,11 +32,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import write_deltalake
 
-from aporia_provider.engine.profiling import grids_of, profile_frame
+from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.field_drift import Side, drift
-from aporia_provider.monitoring.plan import ROWS, ProfilePlan
-from aporia_provider.monitoring.profile import Profile, add
+from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
+from aporia_provider.monitoring.profiles.profile import Profile, add
 from benchmarks.data import CATEGORIES, COLUMNS, NUMBERS, piece
 from benchmarks.measuring import load
 from benchmarks.profile import FIELDS, columns_of, frame_of

@@ -9,10 +9,10 @@ from __future__ import annotations
 import statistics
 import time
 
-from aporia_provider.backend.inspection import preflight
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight.checks import preflight
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.lake import logs

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.profiling import grids_of, profile_frame, projected
-from aporia_provider.engine.read import read
+from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame, projected
+from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.plan import ROWS, FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.profiles.plan import ROWS, FieldPlan, Grid, ProfilePlan
 from benchmarks.data import CATEGORIES, COLUMNS, DAYS, ID, NUMBERS, TIME, write_table
 from benchmarks.measuring import Cost, forget, load, measured
 

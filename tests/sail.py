@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from aporia_provider.engine.embedded import listening, wait_for_parent
+from aporia_provider.engine.embedded.server import listening, wait_for_parent
 
 if __name__ == "__main__":
     parent, server = os.getppid(), listening()

@@ -6,7 +6,7 @@ import pytest
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ValidationError
-from aporia_provider.lake.diagnosis import local_path
+from aporia_provider.lake.failures import local_path
 from aporia_provider.locations import location_fault
 
 

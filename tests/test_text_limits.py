@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from aporia_provider.base_model import MAX_TEXT
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, MetricParameters, TimeRange
 from aporia_provider.models import Model, Monitor
-from aporia_provider.vocabulary import MAX_TEXT
 
 _REPEATED = r"""token password a . - / // //a: : @ ? & ; ?token &a= = ' { {{ }} {% ( ) [ ] \ % %41 s3:
 s3:// jdbc: é 1 2024-"""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from aporia_provider.api import AporiaApi
-from aporia_provider.backend.database import Database
 from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.store.database import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,9 +21,9 @@ class EmbeddedRegistry(Registry):
 
     :param database_url: SQLAlchemy URL of SQLite or PostgreSQL.
     :param environment: The only environment that is read and written.
-    :param allowed_local_folders: See :class:`~aporia_provider.backend.scope.Scope`.
+    :param allowed_local_folders: See :class:`~aporia_provider.backend.registration.scope.Scope`.
     :raises aporia_provider.errors.AporiaError: if the database cannot be opened, see
-        :class:`~aporia_provider.backend.database.Database`.
+        :class:`~aporia_provider.backend.store.database.Database`.
     """
 
     def __init__(

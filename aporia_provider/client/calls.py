@@ -6,23 +6,23 @@ import math
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from aporia_provider.api import AggregationPeriod, IfExists, Registered, Role, Version, check_if_exists
+from aporia_provider.api import IfExists, Registered, Version, check_if_exists
 from aporia_provider.choices import flag
 from aporia_provider.client.environment import Environment
-from aporia_provider.client.exchange import Call, Request, segment
-from aporia_provider.client.redaction import secrets_between
-from aporia_provider.client.replies import explanation, lines
-from aporia_provider.client.settling import (
+from aporia_provider.client.error_redaction import secrets_between
+from aporia_provider.client.error_responses import explanation, lines
+from aporia_provider.client.messages import Call, Request, segment
+from aporia_provider.client.registration import (
     compared,
     field_schemas_supported,
     registered,
     settled,
     version_in,
 )
-from aporia_provider.datasets import DatasetArguments, DatasetConnection
+from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import Model, ModelTags, Monitor
+from aporia_provider.models import AggregationPeriod, Model, ModelTags, Monitor
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0

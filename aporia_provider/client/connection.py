@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from aporia_provider.client.calls import Calls
 from aporia_provider.client.environment import Environment
-from aporia_provider.client.exchange import Reply, Request
-from aporia_provider.client.redaction import redacted
-from aporia_provider.client.replies import parse, seconds_to_wait
+from aporia_provider.client.error_redaction import redacted
+from aporia_provider.client.error_responses import parse, seconds_to_wait
+from aporia_provider.client.messages import Reply, Request
 from aporia_provider.client.retries import Lost, Retries
 from aporia_provider.errors import AporiaError, ValidationError
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
-from aporia_provider.client.exchange import Call, Reply, Request
-from aporia_provider.client.replies import kind_of_body
+from aporia_provider.client.error_responses import kind_of_body
+from aporia_provider.client.messages import Call, Reply, Request
 from aporia_provider.errors import AporiaError, AuthenticationError
 
 _ASKING = "Asking for the environment of the token"

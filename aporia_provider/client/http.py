@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from aporia_provider.api import AporiaApi
 from aporia_provider.client.calls import Calls
 from aporia_provider.client.connection import Connection
-from aporia_provider.client.exchange import Call
+from aporia_provider.client.messages import Call
 from aporia_provider.client.retries import Outcome, Pause, Retries, Step, persistent
 
 __all__ = ["AporiaClient", "AsyncAporiaClient", "Retries"]

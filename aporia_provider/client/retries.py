@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
-from aporia_provider.client.exchange import TRANSIENT, Call, Reply, Request
+from aporia_provider.client.messages import TRANSIENT, Call, Reply, Request
 from aporia_provider.errors import TransientError, ValidationError
 
 T = TypeVar("T")

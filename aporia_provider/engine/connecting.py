@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from aporia_provider.engine.endpoints import Endpoint
-from aporia_provider.engine.refusals import ACCESS_REFUSED, EngineAuthenticationError, rpc_failure
+from aporia_provider.engine.error_messages import ACCESS_REFUSED, EngineAuthenticationError, rpc_failure
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def connect(endpoint: Endpoint, *, lasts: bool) -> SparkSession:
     :param lasts: Whether the server is a cluster, which may come back after it was unavailable, and gets the
         token of the environment variable ``SPARK_CONNECT_AUTHENTICATE_TOKEN`` if its URL has none.
     :raises aporia_provider.errors.TransientError: if the server does not answer.
-    :raises aporia_provider.engine.refusals.EngineAuthenticationError: if it refuses the credentials.
+    :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if it refuses the credentials.
     :raises aporia_provider.errors.ValidationError: if it is not a Spark Connect server, or refuses the
         connection for a reason that waiting does not change.
     """

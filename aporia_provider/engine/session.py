@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from aporia_provider.engine.connecting import INSTALL, connect
+from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
-from aporia_provider.engine.process import engine_process
 from aporia_provider.errors import ValidationError
-from aporia_provider.hiding import shown_url
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.redaction import shown_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,7 +60,7 @@ def open_session(
         says what to install.
     :raises aporia_provider.errors.TransientError: if the cluster does not answer, or the embedded engine is
         killed while it starts.
-    :raises aporia_provider.engine.refusals.EngineAuthenticationError: if the cluster refuses the token.
+    :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if the cluster refuses the token.
     """
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")

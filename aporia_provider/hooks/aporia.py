@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 from aporia_provider import settings
 from aporia_provider.choices import check_keys, flag
 from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
-from aporia_provider.hooks.lookups import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -179,7 +179,7 @@ def _read(connection: Connection) -> _Server:
 
 
 def _url(connection: Connection) -> str:
-    from aporia_provider.client.urls import server_url
+    from aporia_provider.client.base_url import server_url
 
     try:
         return server_url(str(connection.host), connection.port, scheme=connection.schema or "https")

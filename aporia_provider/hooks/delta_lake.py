@@ -13,19 +13,19 @@ from airflow.sdk import BaseHook
 from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
-from aporia_provider.hooks.lookups import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
 from aporia_provider.hooks.spark_connect import engine_for
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    from aporia_provider.backend.inspection import Report
     from aporia_provider.datasets import DatasetConnection
-    from aporia_provider.lake.commits import Commit
     from aporia_provider.lake.credentials import AwsCredentials
-    from aporia_provider.lake.delta import DeltaLog
-    from aporia_provider.lake.roles import EnsuredRole
-    from aporia_provider.lake.statistics import FileStatistics
+    from aporia_provider.lake.log.commits import Commit
+    from aporia_provider.lake.log.file_statistics import FileStatistics
+    from aporia_provider.lake.log.table import DeltaLog
+    from aporia_provider.lake.s3.iam_roles import EnsuredRole
+    from aporia_provider.preflight.checks import Report
     from aporia_provider.schema import VersionSchema
 
 
@@ -104,9 +104,9 @@ class DeltaLakeHook(BaseHook):
         :param object_path: See :class:`~aporia_provider.data_sources.S3DataSource`.
         :param version: Version to open; the latest without.
         :raises aporia_provider.errors.AporiaError: saying what could not be read and why; see
-            :class:`~aporia_provider.lake.delta.DeltaLog`.
+            :class:`~aporia_provider.lake.log.table.DeltaLog`.
         """
-        from aporia_provider.lake.delta import DeltaLog
+        from aporia_provider.lake.log.table import DeltaLog
 
         source = S3DataSource(object_path=object_path, object_format="delta")
         return DeltaLog(source.uri, self.credentials_for(source), version=version)
@@ -138,8 +138,8 @@ class DeltaLakeHook(BaseHook):
         :param choices: See :func:`aporia_provider.columns.inference.infer_schema`.
         :return: The schema, and the version of the table if it is a Delta table.
         """
-        from aporia_provider.backend.facts import inspect
         from aporia_provider.columns.inference import infer_schema
+        from aporia_provider.preflight.inspection import inspect
 
         facts = inspect(
             source, credentials=self.credentials_for(source), engine=engine_for(self.spark_conn_id)
@@ -163,7 +163,7 @@ class DeltaLakeHook(BaseHook):
         :param others: Datasets that are connected to the version, whose types are compared.
         :return: Problems, warnings, and what is known about the table.
         """
-        from aporia_provider.backend.inspection import preflight
+        from aporia_provider.preflight.checks import preflight
 
         credentials = self.credentials_for(dataset.data_source)
         return preflight(
@@ -184,7 +184,7 @@ class DeltaLakeHook(BaseHook):
 
         :return: ``{"role_arn", "status"}`` with status ``created``, ``updated`` or ``unchanged``.
         """
-        from aporia_provider.lake.iam import ensure_role, read_policy
+        from aporia_provider.lake.s3.iam_policies import ensure_role, read_policy
 
         hook = self.get_conn()
         session = hook.get_session(region_name=hook.region_name)
@@ -246,7 +246,7 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
 
 
 def _told(error: Exception) -> str:
-    from aporia_provider.hiding import hide_in_text
+    from aporia_provider.redaction import hide_in_text
 
     return hide_in_text(str(error))
 

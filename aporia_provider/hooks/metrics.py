@@ -61,7 +61,7 @@ class MetricsHook(AporiaHook):
         :param parameters: The parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``k`` …
         :return: For each range of time its ``start`` and ``end``, the ``model_version`` that was found, what
-            :class:`~aporia_provider.monitoring.answers.Answer` has, and ``error``: why there is no answer for
+            :class:`~aporia_provider.monitoring.result.Answer` has, and ``error``: why there is no answer for
             this range although there are answers for others; None otherwise.
         :raises aporia_provider.errors.ValidationError: if there is no answer for any range that has rows.
         """

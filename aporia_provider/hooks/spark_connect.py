@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.errors import NotFoundError, ValidationError
-from aporia_provider.hooks.lookups import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

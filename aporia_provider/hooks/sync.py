@@ -13,11 +13,11 @@ from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.spark_connect import engine_for
 
 if TYPE_CHECKING:
-    from aporia_provider.api import Role
     from aporia_provider.backend.embedded import EmbeddedRegistry
-    from aporia_provider.backend.retirement import Retirement
-    from aporia_provider.backend.sync.turns import DatasetTurn
+    from aporia_provider.backend.registration.retirement import Retirement
+    from aporia_provider.backend.sync.due.calls import DatasetTurn
     from aporia_provider.data_sources import DataSource
+    from aporia_provider.datasets import Role
     from aporia_provider.lake.credentials import AwsCredentials
 
 
@@ -89,7 +89,7 @@ class SyncHook(AporiaHook):
         """
         All datasets, each with ``model_id``, ``model_version``, ``role``, whether it is ``due``, the
         ``reason`` and the ``detail``; see
-        :meth:`~aporia_provider.backend.sync.syncs.Syncs.explain_due_datasets`.
+        :meth:`~aporia_provider.backend.sync.calls.Syncs.explain_due_datasets`.
         """
         with self.get_conn() as registry:
             return registry.explain_due_datasets(find_credentials=self._credentials)
@@ -117,7 +117,7 @@ class SyncHook(AporiaHook):
         :param engine: ``embedded``, or the ``sc://host:port`` of a cluster, if the hook has no
             ``spark_conn_id``; the configured one without.
         :param full: Recompute everything, whatever the log says.
-        :return: See :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`, with ``model_id``,
+        :return: See :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`, with ``model_id``,
             ``model_version``, the ``table_uri`` and the ``previous_table_version``.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """
@@ -158,7 +158,7 @@ class SyncHook(AporiaHook):
     ) -> Retirement:
         """
         Turn the syncs of versions off that are no longer used; parameters, result and errors as of
-        :meth:`~aporia_provider.backend.retirement.Retirements.retire_versions`.
+        :meth:`~aporia_provider.backend.registration.retirement.Retirements.retire_versions`.
         """
         with self.get_conn() as registry:
             return registry.retire_versions(model_id, keep=keep, ended_for=ended_for, dry_run=dry_run)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.hiding import HIDDEN, hide_in_text, shown_url
+from aporia_provider.redaction import HIDDEN, hide_in_text, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.diagnosis import local_path, split
+from aporia_provider.lake.failures import local_path, split
 
 
 def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.operators.base import VocabularyRendering, permanent_errors_fail_at_once
-from aporia_provider.operators.words import Source
+from aporia_provider.operators.protocol_parameters import Source
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -94,7 +94,7 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
         return sorted({source.uri for source in sources if isinstance(source, S3DataSource)})
 
     def _trust(self) -> Mapping[str, Any]:
-        from aporia_provider.lake.iam import trust_principal, trust_web_identity
+        from aporia_provider.lake.s3.iam_policies import trust_principal, trust_web_identity
 
         given = [self.trust_policy, self.trusted_principal, self.web_identity_provider]
         if len([value for value in given if value]) != 1:

@@ -11,18 +11,18 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
 from aporia_provider import assets
+from aporia_provider.base_model import Vocabulary
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.operators.parameters import check_parameters
-from aporia_provider.operators.words import Source, in_vocabulary
-from aporia_provider.vocabulary import Vocabulary
+from aporia_provider.operators.protocol_parameters import Source, in_vocabulary
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from aporia_provider.api import Role
+    from aporia_provider.datasets import Role
     from aporia_provider.hooks.aporia import AporiaHook
 
 

@@ -17,7 +17,7 @@ from aporia_provider.operators.dataset import ConnectDatasetOperator
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
 
-    from aporia_provider.api import Role
+    from aporia_provider.datasets import Role
 
 
 class CompleteModelVersionOperator(VersionOperator):

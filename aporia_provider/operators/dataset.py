@@ -14,14 +14,15 @@ from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import AporiaOperator, VersionOperator, permanent_errors_fail_at_once
 from aporia_provider.operators.parameters import Choice, Flag
-from aporia_provider.operators.words import SchemaParameter, Source
+from aporia_provider.operators.protocol_parameters import SchemaParameter, Source
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
 
-    from aporia_provider.api import IfExists, Role
+    from aporia_provider.api import IfExists
+    from aporia_provider.datasets import Role
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
 
@@ -127,7 +128,7 @@ class ConnectDatasetOperator(VersionOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the data, connect it, and emit the asset event."""
-        from aporia_provider.hooks.connecting import Connector
+        from aporia_provider.hooks.connector import Connector
 
         self.find_links(self.data_source)
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:

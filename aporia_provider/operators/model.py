@@ -14,7 +14,8 @@ from aporia_provider.operators.parameters import Choice, Flag
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from aporia_provider.api import AggregationPeriod, IfExists
+    from aporia_provider.api import IfExists
+    from aporia_provider.models import AggregationPeriod
 
 
 class CreateModelOperator(AporiaOperator):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from aporia_provider.base_model import is_template
 from aporia_provider.choices import choice, flag
 from aporia_provider.errors import ValidationError
-from aporia_provider.vocabulary import is_template
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

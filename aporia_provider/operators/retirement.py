@@ -32,7 +32,7 @@ class RetireModelVersionsOperator(AporiaOperator):
     :param dry_run: Only tell what would be retired.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :return: ``model_id``, ``retired``, ``already_off``, ``kept`` and ``without_datasets``; see
-        :meth:`~aporia_provider.backend.retirement.Retirements.retire_versions`.
+        :meth:`~aporia_provider.backend.registration.retirement.Retirements.retire_versions`.
     """
 
     template_fields = (*AporiaOperator.template_fields, "model_id")

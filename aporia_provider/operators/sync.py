@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
 
-    from aporia_provider.api import Role
+    from aporia_provider.datasets import Role
     from aporia_provider.hooks.sync import SyncHook
 
 MAP_INDEX_TEMPLATE = "{{ task.model_id }} {{ task.model_version }} {{ task.role }}"
@@ -48,14 +48,14 @@ class SyncDatasetOperator(VersionOperator):
     :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads the data, instead of
         ``engine``; see :func:`~aporia_provider.hooks.spark_connect.engine_for`.
     :param full: Recompute everything, whatever the log says; see
-        :meth:`~aporia_provider.backend.sync.syncs.Syncs.sync_dataset`.
+        :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`.
     :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that
         ``sync.output["changed"]`` can be used. Not by default: there are some twenty, for every mapped task.
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
         anything that is known has changed), and the dataset's status; see
-        :meth:`~aporia_provider.backend.sync.syncs.Syncs.get_dataset_sync_status`. Of ``notes`` and
+        :meth:`~aporia_provider.backend.sync.calls.Syncs.get_dataset_sync_status`. Of ``notes`` and
         ``provisional_bins``, which can name every field, it has the number only.
     """
 

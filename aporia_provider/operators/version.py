@@ -14,7 +14,7 @@ from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
 from aporia_provider.operators.parameters import Choice, ParameterError, parameter_errors
-from aporia_provider.operators.words import NamesParameter, SchemaParameter, Source
+from aporia_provider.operators.protocol_parameters import NamesParameter, SchemaParameter, Source
 from aporia_provider.schema import CATEGORIES, MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from aporia_provider.sdk.core.types.data_source import (
 )
 from aporia_provider.sdk.core.types.model import ModelColor, ModelIcon
 from aporia_provider.sdk.model import Model
-from aporia_provider.sdk.shapes import generate_features_schema_from_shape
+from aporia_provider.sdk.unnamed_features import generate_features_schema_from_shape
 
 __all__ = [
     "AthenaDataSource",

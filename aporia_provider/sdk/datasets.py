@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypedDict
 
 from pydantic import Field
 
-from aporia_provider.api import IfExists, Role
+from aporia_provider.api import IfExists
+from aporia_provider.base_model import Vocabulary
 from aporia_provider.data_sources import DataSource
-from aporia_provider.datasets import DatasetConnection
+from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.sdk.session import Session, made
-from aporia_provider.vocabulary import Vocabulary
 
 Columns = Mapping[str, str] | None
 
@@ -133,7 +133,7 @@ class Datasets:
     def _connect(
         self, dataset: Mapping[str, Any], http_timeout_seconds: float | None, options: Options
     ) -> dict[str, Any]:
-        from aporia_provider.hooks.connecting import Connector
+        from aporia_provider.hooks.connector import Connector
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
         connection, wait = made(

@@ -6,14 +6,13 @@ import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.api import Role
-from aporia_provider.datasets import ROLES
+from aporia_provider.base_model import Name, Vocabulary
+from aporia_provider.datasets import ROLES, Role
 from aporia_provider.errors import AporiaError, NotFoundError
 from aporia_provider.sdk.core.types.words import word_of
 from aporia_provider.sdk.datasets import Datasets
-from aporia_provider.sdk.refusals import RowLogging
 from aporia_provider.sdk.session import current_session
-from aporia_provider.vocabulary import Name, Vocabulary
+from aporia_provider.sdk.unsupported import RowLogging
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
@@ -158,7 +157,7 @@ class Model(Datasets, RowLogging):
             found = {dataset.role for dataset in registry.get_datasets(self.model_id, self.model_version)}
         if not found:
             raise NotFoundError(f"Nothing is connected to {self.model_id} {self.model_version}")
-        return [role for role in ROLES if role in found]  # type: ignore[misc]
+        return [role for role in ROLES if role in found]
 
     def _embedded(self, call: str) -> EmbeddedRegistry:
         from aporia_provider.backend.embedded import EmbeddedRegistry

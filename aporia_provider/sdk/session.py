@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from aporia_provider.client.urls import server_url
+from aporia_provider.base_model import Name, Vocabulary
+from aporia_provider.client.base_url import server_url
 from aporia_provider.errors import ValidationError
-from aporia_provider.sdk.answering import forget_logged, log_answering
-from aporia_provider.vocabulary import Name, Vocabulary
+from aporia_provider.sdk.connection_log import forget_logged, log_answering
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 
-from aporia_provider.engine.embedded import wait_for_parent
+from aporia_provider.engine.embedded.server import wait_for_parent
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ValidationError
-from aporia_provider.testing.rows import as_arrow
+from aporia_provider.testing.table_rows import as_arrow
 
 if TYPE_CHECKING:
     from aporia_provider.testing.s3 import LocalS3

@@ -260,7 +260,7 @@ def test_a_task_killed_while_it_syncs_takes_its_engine_with_it(
 def _is_engine_of(process: psutil.Process, home: Path) -> bool:
     """Whether a process is an engine that a task of the deployment has started."""
     try:
-        if "aporia_provider.engine.embedded" not in process.cmdline():
+        if "aporia_provider.engine.embedded.server" not in process.cmdline():
             return False
         parents = process.parents()
     except psutil.Error:

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.server.app import create_app
-from aporia_provider.backend.tokens import create_token
+from aporia_provider.backend.server.auth.tokens import create_token
 from aporia_provider.data_sources import (
     DATA_SOURCES,
     DataSource,
@@ -24,7 +24,7 @@ from aporia_provider.data_sources import (
     stored_data_source,
 )
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.read import why_unread
+from aporia_provider.engine.readers import why_unread
 from aporia_provider.errors import AporiaError
 from aporia_provider.lineage import table_dataset
 from aporia_provider.operators.access import GrantS3ReadAccessOperator

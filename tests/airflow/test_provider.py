@@ -95,7 +95,10 @@ def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
     there = {f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)}
     (entry,) = get_provider_info()[kind]
     # What they have in common is no module to use.
-    shared = {"hooks": ("connecting", "lookups"), "operators": ("base", "parameters", "words")}
+    shared = {
+        "hooks": ("connection_lookup", "connector"),
+        "operators": ("base", "parameters", "protocol_parameters"),
+    }
     common = {f"{package.__name__}.{name}" for name in shared[kind]}
     assert sorted(entry["python-modules"]) == sorted(there - common)
 

@@ -136,7 +136,7 @@ def answering(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
     return [
         (record.levelno, record.getMessage())
         for record in caplog.records
-        if record.name == "aporia_provider.sdk.answering"
+        if record.name == "aporia_provider.sdk.connection_log"
     ]
 
 

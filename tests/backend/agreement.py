@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from aporia_provider.backend.inspection import preflight
 from aporia_provider.errors import AporiaError
+from aporia_provider.preflight.checks import preflight
 from tests.backend.syncing import MODEL, SCHEMA, VERSION, House, assert_equal_rows
 
 Action = dict[str, Any]

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.inspection import preflight
 from aporia_provider.errors import ValidationError
+from aporia_provider.preflight.checks import preflight
 from tests.backend.commits import DROPPED, Table
 from tests.backend.syncing import MODEL, VERSION, House
 from tests.lake import logs

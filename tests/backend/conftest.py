@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.store.database import Database, migrate
 from tests.backend.running import Served, empty_postgres, serving
 from tests.backend.syncing import House
 from tests.servers import sail

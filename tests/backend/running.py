@@ -14,8 +14,8 @@ from typing import Any
 import httpx2
 import sqlalchemy
 
-from aporia_provider.backend.database import Database
-from aporia_provider.backend.tokens import create_token
+from aporia_provider.backend.server.auth.tokens import create_token
+from aporia_provider.backend.store.database import Database
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Served:
 @contextmanager
 def serving(database_url: str, *arguments: str, **options: Any) -> Iterator[Served]:
     """Run ``aporia-provider serve`` until the block ends; ``options`` as of :class:`subprocess.Popen`."""
-    command = [sys.executable, "-m", "aporia_provider.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "aporia_provider.cli.main", "serve", "--port", "0"]
     running = subprocess.Popen(
         [*command, "--database-url", database_url, *arguments], stderr=subprocess.PIPE, text=True, **options
     )
@@ -103,5 +103,5 @@ def _administer(admin_url: str, statement: str) -> None:
 
 def run_cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``aporia-provider`` to its end."""
-    command: Sequence[str] = [sys.executable, "-m", "aporia_provider.cli", *arguments]
+    command: Sequence[str] = [sys.executable, "-m", "aporia_provider.cli.main", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)

@@ -8,14 +8,14 @@ import numpy as np
 from sqlalchemy import select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync.profiles import replace_profile
-from aporia_provider.backend.sync_tables import FIELDS, SyncRow
-from aporia_provider.backend.tables import DatasetRow, utc_now
+from aporia_provider.backend.store.profiles import replace_profile
+from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.store.tables import DatasetRow, utc_now
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.plan import dump_grids
-from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.profiles.plan import dump_grids
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.state import State
 from aporia_provider.schema import VersionSchema
 
 DAY = 86_400

@@ -17,19 +17,19 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from sqlalchemy import delete, select
 
-from aporia_provider.api import AggregationPeriod
-from aporia_provider.backend.database import Database
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
-from aporia_provider.backend.tables import DatasetRow
+from aporia_provider.backend.store.database import Database
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
+from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.performance.binary import Binary
-from aporia_provider.monitoring.rows import RowState
-from aporia_provider.monitoring.states import State, read_state
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.models import AggregationPeriod
+from aporia_provider.monitoring.performance.states.binary_state import Binary
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.state import State, read_state
+from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.schema import VersionSchema
 
 NOWHERE = "sc://127.0.0.1:1"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from aporia_provider.columns.preflight import check
 from aporia_provider.columns.types import fit
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.expressions import check_select_expr
 from aporia_provider.engine.session import spark_session
+from aporia_provider.engine.sql.expressions import check_select_expr
+from aporia_provider.preflight.column_checks import check
 from aporia_provider.schema import VersionSchema
 
 VALUES = {

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from aporia_provider.backend.sync.frames import Frames
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.backend.sync.reading.dataset_rows import Frames
+from aporia_provider.lake.log.table import DeltaLog
 from tests.backend.agreement import assert_reads, assert_refuses, problems
 from tests.backend.syncing import NOWHERE, House, spread
 from tests.lake import logs

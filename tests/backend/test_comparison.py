@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from aporia_provider.backend import facts
-from aporia_provider.backend.inspection import preflight
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight import inspection
+from aporia_provider.preflight.checks import preflight
 from aporia_provider.schema import VersionSchema
 
 SCHEMA = VersionSchema(
@@ -30,7 +30,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("an engine was started")
 
-    monkeypatch.setattr(facts, "spark_session", refuse)
+    monkeypatch.setattr(inspection, "spark_session", refuse)
 
 
 def dataset(role: str, path: Path) -> DatasetConnection:

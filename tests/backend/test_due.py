@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync import due as reasons
-from aporia_provider.backend.sync_tables import GridRow, SyncRow
+from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
+from aporia_provider.backend.sync.due.decisions import decisions as reasons
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
-from aporia_provider.lake import ends
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.iam import read_policy
+from aporia_provider.lake.log import latest_commits
+from aporia_provider.lake.s3.iam_policies import read_policy
 from tests import servers
 from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, labelled, served, spread
 from tests.conftest import S3
@@ -373,7 +373,7 @@ class TestS3:
             nowhere = f"http://127.0.0.1:{servers.free_port()}"
             credentials = AwsCredentials("key", "secret", region="eu-west-1", endpoint_url=nowhere)
         if trouble == "time":
-            monkeypatch.setattr(ends, "PATIENCE", -1.0)
+            monkeypatch.setattr(latest_commits, "PATIENCE", -1.0)
 
         def find() -> AwsCredentials | None:
             if trouble == "connection":
@@ -414,12 +414,12 @@ class TestS3:
             number, dot, rest = name.partition(".")
             key = f"{int(number):020}{dot}{rest}" if dot else name
             client.put_object(Bucket=s3.bucket, Key=f"table/_delta_log/{key}", Body=name.encode())
-        found = ends.log_end(s3.uri("table"), 3, remote.credentials)
+        found = latest_commits.log_end(s3.uri("table"), 3, remote.credentials)
         tag = (
             expected[0]
             and client.head_object(Bucket=s3.bucket, Key="table/_delta_log/00000000000000000003.json")["ETag"]
         )
-        assert found == ends.LogEnd(tag, expected[1])
+        assert found == latest_commits.LogEnd(tag, expected[1])
 
 
 def seen_through(proxy: StrictS3) -> AwsCredentials:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.inspection import preflight
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.ends import log_end
+from aporia_provider.lake.log.latest_commits import log_end
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.preflight.checks import preflight
 from tests import servers
 from tests.backend.syncing import SCHEMA, House, spread
 from tests.conftest import S3

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from aporia_provider.backend.database import Database
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError, TransientError
 from tests.backend.running import run_cli, serving
 

@@ -16,9 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import create_app
+from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, empty_postgres, serving, token_for
 

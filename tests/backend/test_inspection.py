@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.backend import facts
-from aporia_provider.backend.inspection import inspect, preflight
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight import inspection
+from aporia_provider.preflight.checks import inspect, preflight
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.conftest import S3
@@ -64,7 +64,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("an engine was started")
 
-    monkeypatch.setattr(facts, "spark_session", refuse)
+    monkeypatch.setattr(inspection, "spark_session", refuse)
 
 
 class TestInspect:

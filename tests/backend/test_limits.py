@@ -47,7 +47,7 @@ def engine() -> psutil.Process | None:
     for child in psutil.Process().children():
         # It may have ended meanwhile.
         with suppress(psutil.Error):
-            if "aporia_provider.engine.embedded" in child.cmdline():
+            if "aporia_provider.engine.embedded.server" in child.cmdline():
                 return child
     return None
 

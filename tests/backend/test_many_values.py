@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.hashing import text_hashes
+from aporia_provider.monitoring.states.text_hashes import text_hashes
 from tests.backend.syncing import MODEL, SCHEMA, House, served
 
 DISTINCT, ROWS = 5_000, 25_000

@@ -19,12 +19,12 @@ from scipy.stats import ks_2samp, wasserstein_distance
 from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.cli import main
+from aporia_provider.cli.main import main
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.answers import Answer
+from aporia_provider.monitoring.result import Answer
 from aporia_provider.report import as_table
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import run_cli, serving, token_for

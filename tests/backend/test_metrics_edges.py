@@ -15,13 +15,13 @@ import pytest
 from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.metrics.fields import subject_of
 from aporia_provider.backend.metrics.periods import PERIODS, Split, shown, whole
-from aporia_provider.backend.metrics.sources import VersionSource
-from aporia_provider.backend.tables import VersionRow
+from aporia_provider.backend.metrics.question_states import subject_of
+from aporia_provider.backend.metrics.stored_states import VersionSource
+from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricsQuery, TimeRange
-from aporia_provider.monitoring.values import shortened
+from aporia_provider.monitoring.states.value_state import shortened
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, House, micros, served, times
 

@@ -16,7 +16,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.cli import main
+from aporia_provider.cli.main import main
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import MODEL, House, served
 from tests.backend.test_metrics_edges import ask, at, values

@@ -19,11 +19,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import aporia_provider.backend
-from aporia_provider.backend import upgrades
-from aporia_provider.backend.database import Database, make_engine, migrate
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.tables import VERSION_TABLE, Base
-from aporia_provider.backend.urls import is_file, read_url
+from aporia_provider.backend.store import schema_upgrades
+from aporia_provider.backend.store.database import Database, make_engine, migrate
+from aporia_provider.backend.store.database_urls import is_file, read_url
+from aporia_provider.backend.store.tables import VERSION_TABLE, Base
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 
 
@@ -112,7 +112,7 @@ def test_the_code_knows_the_revisions_there_are() -> None:
     folder = Path(aporia_provider.backend.__file__).with_name("migrations")
     config.set_main_option("script_location", str(folder))
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
-    assert tuple(reversed(revisions)) == upgrades.REVISIONS
+    assert tuple(reversed(revisions)) == schema_upgrades.REVISIONS
 
 
 def test_an_unmigrated_postgresql_says_what_to_run(postgres_database_url: str) -> None:

@@ -15,13 +15,13 @@ from deltalake import write_deltalake
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.backend.facts import inspect
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.read import read
+from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.preflight.inspection import inspect
 from tests import servers
 from tests.backend.agreement import assert_reads, assert_refuses, rewrite
 from tests.backend.syncing import House, spread

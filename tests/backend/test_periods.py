@@ -13,15 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aporia_provider.backend.metrics.advice import Advice, advised
-from aporia_provider.backend.metrics.named import counted_as, texts_of
+from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split, before
-from aporia_provider.backend.metrics.sources import Range, Series
+from aporia_provider.backend.metrics.stored_states import Range, Series
+from aporia_provider.backend.metrics.value_texts import counted_as, texts_of
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, MetricsQuery
-from aporia_provider.monitoring.answers import Answer
 from aporia_provider.monitoring.arrow import as_texts
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.value_state import ValueState
 
 DAY = 86_400
 RULES = {"daily": "D", "weekly": "W-MON", "monthly": "MS"}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ConflictError, ValidationError
 from aporia_provider.schema import VersionSchema

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync_tables import ProfileRow, SyncRow
-from aporia_provider.backend.tables import DatasetRow, VersionRow
-from aporia_provider.cli import main
+from aporia_provider.backend.store.sync_tables import ProfileRow, SyncRow
+from aporia_provider.backend.store.tables import DatasetRow, VersionRow
+from aporia_provider.cli.main import main
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metrics import MetricsQuery

@@ -15,11 +15,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from aporia_provider import __version__
-from aporia_provider.backend.attachments import Kind
-from aporia_provider.backend.database import Database
+from aporia_provider.backend.registration.attachments import Kind
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import create_app
-from aporia_provider.backend.tokens import create_token, digest
+from aporia_provider.backend.server.auth.tokens import create_token, digest
+from aporia_provider.backend.store.database import Database
 from tests.backend.running import Served, serving, token_for
 
 VERSION = {

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.backend.server.bodies import BodyLimit
+from aporia_provider.backend.server.request_bodies import BodyLimit
 from aporia_provider.errors import AporiaError
 from tests.backend.running import Served, serving, token_for
 from tests.backend.stored import store_days

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.grid import NumericGrid
+from aporia_provider.monitoring.grids.grid import NumericGrid
 from tests.backend.syncing import MODEL, House, served, spread, work
 
 ANEW = "the bins of some fields were made anew"
@@ -140,7 +140,7 @@ def with_ages(rows: pa.Table, known: int) -> pa.Table:
 
 def edges(house: House) -> tuple[float, ...]:
     """The edges of ``age`` that the version has."""
-    from aporia_provider.backend.sync.profiles import read_baseline
+    from aporia_provider.backend.store.profiles import read_baseline
 
     with house.registry.database.reading() as session:
         grid = read_baseline(session, 1).grids["features.age"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aporia_provider.backend.sync.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
 
 HOUR, DAY = 3_600, 86_400
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.inspection import preflight
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.preflight.checks import preflight
 from tests.backend.mapped import MappedTable
 from tests.backend.syncing import NOWHERE, SCHEMA, House, labelled
 

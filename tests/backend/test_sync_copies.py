@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event, func, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
-from aporia_provider.backend.tables import DatasetRow, VersionRow
+from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AporiaError
 from aporia_provider.schema import VersionSchema

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync_tables import FIELDS, PERFORMANCE
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from tests.backend.dying import Syncing, alive, children, poll, syncing
 from tests.backend.syncing import House, Stored, assert_equal_rows, labelled, spread, stored
 

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from sqlalchemy import select
 
-from aporia_provider.backend.tables import DatasetRow
+from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,

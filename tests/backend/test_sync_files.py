@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.backend.sync.files import TableFiles, size_of
-from aporia_provider.engine.labels import IdRange
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.backend.sync.reading.changed_files import TableFiles, size_of
+from aporia_provider.engine.dataframes.labels import IdRange
+from aporia_provider.lake.log.table import DeltaLog
 
 DAY = 86_400
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)

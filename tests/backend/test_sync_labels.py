@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from scipy.stats import ks_2samp
 
 from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricParameters, MetricsQuery
-from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.states.number_state import NumericState
 from tests.backend.agreement import rewrite
 from tests.backend.syncing import DAY, MODEL, NOWHERE, House, bucket, labelled, served, spread
 

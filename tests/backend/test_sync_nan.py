@@ -13,10 +13,10 @@ import pytest
 from pyarrow import parquet
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.engine import constants
+from aporia_provider.engine.dataframes import nan_statistics
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.performance.regression import Regression
+from aporia_provider.monitoring.performance.states.regression_state import Regression
+from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.backend.syncing import House, bucket, served, work
@@ -33,7 +33,7 @@ def read_whole(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     with caplog.at_level(logging.INFO, "aporia_provider"):
         handler = logging.Handler()
         handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-        logger = logging.getLogger("aporia_provider.backend.sync.frames")
+        logger = logging.getLogger("aporia_provider.backend.sync.reading.dataset_rows")
         logger.addHandler(handler)
         yield said
         logger.removeHandler(handler)
@@ -108,7 +108,7 @@ def test_in_a_partition_of_any_name(house: House) -> None:
 
 
 def test_more_files_than_are_asked_for_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "_AT_ONCE", 2)
+    monkeypatch.setattr(nan_statistics, "_AT_ONCE", 2)
     house.connect("serving")
     house.write("serving", ages(0.5, days=(1,)))
     house.sync()

@@ -13,11 +13,11 @@ from pyarrow import csv, parquet
 from sqlalchemy import select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.inspection import preflight
-from aporia_provider.backend.tables import DatasetRow
+from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight.checks import preflight
 from tests import servers
 from tests.backend.syncing import (
     MODEL,

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from aporia_provider.backend.database import Database, migrate
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.store.database import Database, migrate
+from aporia_provider.backend.store.sync_tables import LeaseRow
+from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.backend.sync.leases import LEASE_SECONDS, Lease
 from aporia_provider.backend.sync.processes import this_process
-from aporia_provider.backend.sync_tables import LeaseRow
-from aporia_provider.backend.tables import VersionRow
 from aporia_provider.errors import TransientError
 from tests.backend.dying import poll, syncing
 from tests.backend.syncing import MODEL, SCHEMA, VERSION, House, labelled, spread

@@ -56,7 +56,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[tu
     said: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("aporia_provider.backend.sync.records")
+    logger = logging.getLogger("aporia_provider.backend.sync.sync_store")
     logger.addHandler(handler)
     with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
         house = House(Path(folder), registry, engine).register(SCHEMA)

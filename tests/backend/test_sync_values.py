@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.sync.table import ConnectedTable
+from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.performance.regression import Regression
+from aporia_provider.monitoring.performance.states.regression_state import Regression
+from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import House, served, times
 from tests.lake.columns import WRITERS, columns, write

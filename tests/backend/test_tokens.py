@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from aporia_provider.backend.database import Database
-from aporia_provider.backend.server.attempts import MOST_WAITING, MOST_WRONG, Attempts
-from aporia_provider.backend.tables import TokenRow
-from aporia_provider.backend.tokens import create_token, list_tokens
+from aporia_provider.backend.server.auth.failed_attempts import MOST_WAITING, MOST_WRONG, Attempts
+from aporia_provider.backend.server.auth.tokens import create_token, list_tokens
+from aporia_provider.backend.store.database import Database
+from aporia_provider.backend.store.tables import TokenRow
 from aporia_provider.errors import TransientError, ValidationError
 from tests.backend.dying import poll
 from tests.backend.running import Served, run_cli, serving, token_for
@@ -163,7 +163,7 @@ def test_an_address_that_guesses_is_slowed_down_and_its_good_tokens_are_not(read
 
 
 async def test_of_many_guesses_at_once_few_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aporia_provider.backend.server.attempts.PAUSE", 0)
+    monkeypatch.setattr("aporia_provider.backend.server.auth.failed_attempts.PAUSE", 0)
     attempts, at_work, most = Attempts(), 0, 0
     refused: list[tuple[int | None, float | None]] = []
     attempts.note("good", "accepted", accepted=True)

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.deadlines import Deadline, OverdueError, within
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.metrics.sources import Series, total
-from aporia_provider.backend.metrics.windows import MovingTotal
+from aporia_provider.backend.metrics.moving_sums import MovingTotal
+from aporia_provider.backend.metrics.stored_states import Series, total
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.states import State
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.states.value_state import ValueState
 from tests.backend.stored import DAY, store_days
 
 GRID = NumericGrid.of(np.linspace(-3, 3, 200))

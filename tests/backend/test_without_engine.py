@@ -28,7 +28,7 @@ def test_metrics_are_answered_from_what_was_synced(house: House) -> None:
         house.sync(role)
     url = str(house.registry.database.url)
     options = ["--database-url", url, "--environment", "prod", "--json"]
-    code = "from aporia_provider.cli import main; sys.exit(main({!r}))"
+    code = "from aporia_provider.cli.main import main; sys.exit(main({!r}))"
     done = without_engine(code.format(["metrics", MODEL, *METRICS, "--column", "age", *options]))
     answers = {answer["id"]: answer for answer in json.loads(done.stdout)[0]["metrics"]}
     assert [answers[f"{name} age"]["value"] for name in ("count", "missing_ratio")] == [60, 0]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from aporia_provider.backend.inspection import preflight
-from aporia_provider.lake.metadata import TableMetadata
-from aporia_provider.lake.partitions import zoneless_times
+from aporia_provider.lake.log.metadata import TableMetadata
+from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.preflight.checks import preflight
 from tests.backend.agreement import assert_reads, changed, rewrite
 from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, House, served
 

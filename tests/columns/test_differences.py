@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aporia_provider.columns.differences import field_types, type_notes
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.preflight.type_differences import field_types, type_notes
 from aporia_provider.schema import VersionSchema
 
 

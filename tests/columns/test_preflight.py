@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from aporia_provider.columns.preflight import Findings, check
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
+from aporia_provider.preflight.column_checks import Findings, check
 from aporia_provider.schema import VersionSchema
 from tests.columns.test_inference import array, mapping, struct
 

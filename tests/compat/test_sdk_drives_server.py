@@ -28,7 +28,7 @@ from tests.compat.scenario import (
 )
 from tests.servers import free_port, process
 
-COMMAND = [sys.executable, "-m", "aporia_provider.cli"]
+COMMAND = [sys.executable, "-m", "aporia_provider.cli.main"]
 
 
 def run(*arguments: str) -> str:

@@ -98,7 +98,10 @@ def engines(victim: int) -> Iterator[int]:
         with suppress(OSError):
             for child in (task / "children").read_text().split():
                 # The tests themselves share an engine that anybody may use.
-                if b"aporia_provider.engine.embedded" not in Path(f"/proc/{child}/cmdline").read_bytes():
+                if (
+                    b"aporia_provider.engine.embedded.server"
+                    not in Path(f"/proc/{child}/cmdline").read_bytes()
+                ):
                     continue
                 for descriptor in Path(f"/proc/{child}/fd").iterdir():
                     with suppress(OSError):

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from aporia_provider.engine.process import engine_process
-from aporia_provider.engine.seccomp import hand_over_accept_calls
+from aporia_provider.engine.embedded.process import engine_process
+from aporia_provider.engine.embedded.seccomp import hand_over_accept_calls
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 

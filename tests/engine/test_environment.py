@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aporia_provider.engine.process import engine_process
+from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.lake.credentials import AwsCredentials
 from tests.engine.test_session import children, environment_of
 
@@ -41,7 +41,7 @@ def test_it_inherits_only_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None
 def test_modules_in_the_working_folder_are_not_run(tmp_path: Path) -> None:
     (tmp_path / "pysail.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     program = (
-        "from aporia_provider.engine.process import engine_process\n"
+        "from aporia_provider.engine.embedded.process import engine_process\n"
         "from aporia_provider.lake.credentials import AwsCredentials\n"
         "with engine_process(AwsCredentials()) as engine: print(engine.port)\n"
     )

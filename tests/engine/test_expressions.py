@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
-from aporia_provider.engine.functions import ALLOWED, SYNTAX, why_refused
-from aporia_provider.engine.read import read
+from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
+from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
+from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, why_refused
 
 GOOD = """\
 *

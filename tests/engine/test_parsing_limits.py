@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.expressions import check_select_expr, sources, untouched_columns
+from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aporia_provider.engine import processor
-from aporia_provider.engine.environment import engine_environment
-from aporia_provider.engine.processor import numpy_environment
+from aporia_provider.engine.embedded import numpy_simd
+from aporia_provider.engine.embedded.environment import engine_environment
+from aporia_provider.engine.embedded.numpy_simd import numpy_environment
 from aporia_provider.lake.credentials import AwsCredentials
 
 _TOLD = "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: 17\nflags\t\t: fpu avx512f\n"
@@ -18,7 +18,7 @@ _TOLD = "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: 17\nflag
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "cpuinfo"
-    monkeypatch.setattr(processor, "_CPU_INFO", path)
+    monkeypatch.setattr(numpy_simd, "_CPU_INFO", path)
     return path
 
 

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from aporia_provider.engine import mapped, profiling
-from aporia_provider.engine.profiling import grids_of, profile_frame, projected
+from aporia_provider.engine.dataframes import profiling, worker_functions
+from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame, projected
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.distinct import HashSample
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.plan import FieldPlan, ProfilePlan
-from aporia_provider.monitoring.rows import RowState
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.sketches import HashSample
 
 TIME = pa.timestamp("us", "UTC")
 FIELD = FieldPlan("features.x", "numeric", "c0")
@@ -139,13 +139,13 @@ class TestBreakdown:
         raise self.Panic("index out of bounds")
 
     def test_profile(self) -> None:
-        profiler = mapped._profiler(ProfilePlan("daily", (FIELD,)))
+        profiler = worker_functions._profiler(ProfilePlan("daily", (FIELD,)))
         with pytest.raises(RuntimeError, match="broke down: index out of bounds"):
             list(profiler(self.batches()))
 
     def test_grids(self) -> None:
         with pytest.raises(RuntimeError, match="broke down: index out of bounds"):
-            list(mapped._grid_maker((FIELD,))(self.batches()))
+            list(worker_functions._grid_maker((FIELD,))(self.batches()))
 
     def test_errors_are_passed_on_as_they_are(self) -> None:
         def broken() -> Iterator[pa.RecordBatch]:
@@ -153,4 +153,4 @@ class TestBreakdown:
             raise OSError("no more")
 
         with pytest.raises(OSError, match="no more"):
-            list(mapped._profiler(ProfilePlan("daily", (FIELD,)))(broken()))
+            list(worker_functions._profiler(ProfilePlan("daily", (FIELD,)))(broken()))

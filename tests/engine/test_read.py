@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.columns.row_checks import RowCheck
 from aporia_provider.data_sources import DATA_SOURCES, DataSource, S3DataSource
-from aporia_provider.engine.paths import engine_path
-from aporia_provider.engine.read import columns, read
-from aporia_provider.engine.rows import counts
+from aporia_provider.engine.readers import columns, read
 from aporia_provider.engine.session import spark_session
+from aporia_provider.engine.source_paths import engine_path
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.preflight.invalid_rows import counts
+from aporia_provider.preflight.row_conditions import RowCheck
 from tests import servers
 from tests.conftest import S3
 from tests.lake.strict_s3 import strict_s3

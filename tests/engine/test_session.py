@@ -17,10 +17,11 @@ import pytest
 from deltalake import write_deltalake
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine import connecting, process, session
-from aporia_provider.engine.process import engine_process
-from aporia_provider.engine.read import read
-from aporia_provider.engine.refusals import EngineAuthenticationError
+from aporia_provider.engine import connecting, session
+from aporia_provider.engine.embedded.process import engine_process
+from aporia_provider.engine.embedded.server import process
+from aporia_provider.engine.error_messages import EngineAuthenticationError
+from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -107,7 +108,7 @@ def test_sessions_with_other_credentials_do_not_mix(s3: S3) -> None:
 def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from aporia_provider.engine.process import engine_process\n"
+        "from aporia_provider.engine.embedded.process import engine_process\n"
         "from aporia_provider.lake.credentials import AwsCredentials\n"
         "with engine_process(AwsCredentials()) as engine:\n"
         "    print(engine.port, flush=True)\n"
@@ -182,7 +183,8 @@ def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch,
 def test_an_engine_that_is_killed_while_it_starts(
     monkeypatch: pytest.MonkeyPatch, before: set[int], tmp_path: Path
 ) -> None:
-    dies = "import os, sys\nif 'aporia_provider.engine.embedded' in sys.orig_argv: os.kill(os.getpid(), 9)"
+    engine = "aporia_provider.engine.embedded.server"
+    dies = f"import os, sys\nif {engine!r} in sys.orig_argv: os.kill(os.getpid(), 9)"
     (tmp_path / "sitecustomize.py").write_text(dies)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(TransientError, match=r"killed while it started \(SIGKILL\)"), spark_session():

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from aporia_provider.lake.changes import Changes, Position, changes_since
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.log.changes import Changes, Position, changes_since
+from aporia_provider.lake.log.table import DeltaLog
 
 DAY = 86_400_000_000
 JANUARY = datetime(2024, 1, 1, tzinfo=UTC)

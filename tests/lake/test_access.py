@@ -17,13 +17,13 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.read import read
+from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import AuthenticationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.diagnosis import diagnose
-from aporia_provider.lake.iam import ensure_role, read_policy, trust_principal
+from aporia_provider.lake.failures import diagnose
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.lake.s3.iam_policies import ensure_role, read_policy, trust_principal
 from tests.lake.guarded import GuardedS3, guarded_s3
 from tests.lake.strict_s3 import may_get, may_list, strict_s3
 

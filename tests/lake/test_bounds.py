@@ -14,8 +14,8 @@ from deltalake import write_deltalake
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.statistics import FileStatistics
+from aporia_provider.lake.log.file_statistics import FileStatistics
+from aporia_provider.lake.log.table import DeltaLog
 from tests.lake.columns import WRITERS, columns, write
 
 LAST_SECOND = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC).replace(tzinfo=None)

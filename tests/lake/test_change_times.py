@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.lake.changes import Position
+from aporia_provider.lake.log.changes import Position
 from tests.lake import logs
 from tests.lake.changing import DAY, append, at, days_of, opened, position, rows, since
 

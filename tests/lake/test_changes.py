@@ -13,9 +13,9 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.lake.changes import Changes, Position, changes_since
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.log.changes import Changes, Position, changes_since
+from aporia_provider.lake.log.table import DeltaLog
 from tests import servers
 from tests.conftest import S3
 from tests.lake import logs

@@ -99,7 +99,7 @@ def test_secrets_are_in_no_text(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_login_in_an_endpoint_is_shown_nowhere() -> None:
     from aporia_provider.errors import TransientError
-    from aporia_provider.lake.delta import DeltaLog
+    from aporia_provider.lake.log.table import DeltaLog
 
     nobody = f"http://key:planted-1@127.0.0.1:{servers.free_port()}/?token=planted-2"
     known = AwsCredentials("key", "planted-3", region="us-east-1", endpoint_url=nobody)

@@ -13,10 +13,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.errors import NotFoundError, TransientError, ValidationError
-from aporia_provider.lake.commits import LogExpiredError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.metadata import PHYSICAL_NAME, identity
+from aporia_provider.lake.log.commits import LogExpiredError
+from aporia_provider.lake.log.metadata import PHYSICAL_NAME, identity
+from aporia_provider.lake.log.table import DeltaLog
 from tests import servers
 from tests.conftest import S3
 from tests.lake import logs

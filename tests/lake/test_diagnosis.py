@@ -18,8 +18,8 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.delta import DeltaLog
-from aporia_provider.lake.diagnosis import refusal
+from aporia_provider.lake.failures import refusal
+from aporia_provider.lake.log.table import DeltaLog
 from tests.lake import logs
 
 KNOWN = AwsCredentials("AKIA", "planted-secret", "planted-token", "eu-west-1")

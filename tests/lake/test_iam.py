@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aporia_provider.errors import AuthenticationError, TransientError, ValidationError
-from aporia_provider.lake.iam import ensure_role, read_policy, trust_principal, trust_web_identity
+from aporia_provider.lake.s3.iam_policies import ensure_role, read_policy, trust_principal, trust_web_identity
 from tests import servers
 from tests.conftest import S3
 from tests.lake.strict_s3 import may_get, may_list

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.log.table import DeltaLog
 from tests.lake import logs
 
 ROWS = pa.table({"id": ["a", "b", None], "n": [1, 2, 3], "v": [0.5, None, 1.5], "day": [1, 1, 2]})

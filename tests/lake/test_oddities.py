@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from aporia_provider.lake.delta import DeltaLog
+from aporia_provider.lake.log.table import DeltaLog
 from tests.conftest import S3
 from tests.lake import logs
 from tests.lake.test_delta import credentials

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.baseline import make_grids
-from aporia_provider.monitoring.plan import FieldPlan, Grid, ProfilePlan
-from aporia_provider.monitoring.profile import Profile, profile
-from aporia_provider.monitoring.states import State
+from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.profiles.profile import Profile, profile
+from aporia_provider.monitoring.states.state import State
 
 KEY = "features.x"
 DAY = 86_400_000_000

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.outcomes import Distance, NotEnough
-from aporia_provider.monitoring.rebinning import NumericHistogram
+from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
+from aporia_provider.monitoring.drift.rebinning import NumericHistogram
+from aporia_provider.monitoring.grids.grid import NumericGrid
 
 steps = st.integers(-6, 20).map(lambda number: number / 4)
 samples = st.lists(steps, min_size=1, max_size=40).map(np.array)

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.arrow import as_texts, doubles, items, plain, text_counts, vectors
-from aporia_provider.monitoring.field_drift import SCORE, Side, drift
-from aporia_provider.monitoring.outcomes import Minimum
+from aporia_provider.monitoring.drift.distance_result import Minimum
+from aporia_provider.monitoring.drift.field_drift import SCORE, Side, drift
 from aporia_provider.monitoring.performance import STATES
-from aporia_provider.monitoring.plan import FieldPlan
+from aporia_provider.monitoring.profiles.plan import FieldPlan
 from tests.monitoring.columns import KEY, grids_of, states_of
 
 _WIDTHS: Sequence[tuple[Callable[[int, int], pa.DataType], int]] = (

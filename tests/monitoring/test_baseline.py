@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.baseline import make_grids
-from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.plan import FieldPlan, dump_grids, fingerprint, load_grids
-from aporia_provider.monitoring.vectors import VectorGrid
+from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.plan import FieldPlan, dump_grids, fingerprint, load_grids
+from aporia_provider.monitoring.states.vector_state import VectorGrid
 from tests.monitoring.columns import KEY, KINDS, array_of, grids_of
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from aporia_provider.monitoring.answers import Answer
 from aporia_provider.monitoring.arrow import as_texts
-from aporia_provider.monitoring.booleans import COMPARED
-from aporia_provider.monitoring.field_drift import SCORE, Side, drift
-from aporia_provider.monitoring.plan import FieldPlan
+from aporia_provider.monitoring.drift.boolean_spellings import COMPARED
+from aporia_provider.monitoring.drift.field_drift import SCORE, Side, drift
+from aporia_provider.monitoring.profiles.plan import FieldPlan
+from aporia_provider.monitoring.result import Answer
 from tests.monitoring.columns import KEY, grids_of, states_of
 
 FIELD = FieldPlan(KEY, "categorical", "c")

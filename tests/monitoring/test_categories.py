@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from aporia_provider.monitoring.categories import (
+from aporia_provider.monitoring.drift.category_histograms import (
     CategoryHistogram,
     bins_for,
     frequent_ones,
@@ -16,8 +16,8 @@ from aporia_provider.monitoring.categories import (
     listed_by_both,
     one_by_one,
 )
-from aporia_provider.monitoring.hashing import text_hashes
-from aporia_provider.monitoring.tail import Tail
+from aporia_provider.monitoring.states.text_hashes import text_hashes
+from aporia_provider.monitoring.states.value_tail import Tail
 
 
 def tail(counts: Mapping[str, int]) -> Tail:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
-from aporia_provider.monitoring.contingency import ChiSquared, chi_squared, chi_squared_tail
-from aporia_provider.monitoring.outcomes import NotEnough
+from aporia_provider.monitoring.drift.chi_squared import ChiSquared, chi_squared, chi_squared_tail
+from aporia_provider.monitoring.drift.distance_result import NotEnough
 
 
 def chi(baseline: list[int], current: list[int]) -> ChiSquared:

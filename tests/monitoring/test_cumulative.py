@@ -12,10 +12,10 @@ from scipy.stats import ks_2samp, kstwobign, norm
 from scipy.stats import wasserstein_distance as exact_wasserstein
 from sklearn.datasets import load_breast_cancer
 
-from aporia_provider.monitoring.cumulative import ks_distance, scale, wasserstein_distance
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.outcomes import Distance, NotEnough
-from aporia_provider.monitoring.rebinning import NumericHistogram
+from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
+from aporia_provider.monitoring.drift.distribution_distances import ks_distance, scale, wasserstein_distance
+from aporia_provider.monitoring.drift.rebinning import NumericHistogram
+from aporia_provider.monitoring.grids.grid import NumericGrid
 from tests.monitoring.histograms import grid_of, grids, histogram, samples, sides, sure
 
 # scipy's p-value, which is not asked for, divides by zero for very few values.

@@ -15,8 +15,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, hypergeom
 from sklearn.datasets import load_breast_cancer
 
-from aporia_provider.monitoring.answers import of_distance
-from aporia_provider.monitoring.distances import (
+from aporia_provider.monitoring.drift.bin_distances import (
     Counts,
     Zeros,
     euclidean_distance,
@@ -26,8 +25,9 @@ from aporia_provider.monitoring.distances import (
     psi,
     total_variation,
 )
-from aporia_provider.monitoring.outcomes import Distance, Minimum, NotEnough
-from aporia_provider.monitoring.rebinning import Bounded
+from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
+from aporia_provider.monitoring.drift.rebinning import Bounded
+from aporia_provider.monitoring.result import of_distance
 from tests.monitoring.histograms import sure
 
 Function = Callable[[Counts, Counts], Distance | NotEnough]

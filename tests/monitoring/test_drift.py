@@ -11,10 +11,11 @@ from scipy.stats import norm
 from scipy.stats import wasserstein_distance as exact_wasserstein
 from sklearn.datasets import load_breast_cancer
 
-from aporia_provider.monitoring.categories import CategoryHistogram
-from aporia_provider.monitoring.contingency import ChiSquared
-from aporia_provider.monitoring.distances import hellinger_distance, js_distance, psi
-from aporia_provider.monitoring.drift import (
+from aporia_provider.monitoring.drift.bin_distances import hellinger_distance, js_distance, psi
+from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
+from aporia_provider.monitoring.drift.chi_squared import ChiSquared
+from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
+from aporia_provider.monitoring.drift.measures import (
     CATEGORY_METRICS,
     CATEGORY_SCORE,
     NUMERIC_METRICS,
@@ -22,8 +23,7 @@ from aporia_provider.monitoring.drift import (
     category_drift,
     numeric_drift,
 )
-from aporia_provider.monitoring.outcomes import Distance, Minimum, NotEnough
-from aporia_provider.monitoring.rebinning import NumericHistogram
+from aporia_provider.monitoring.drift.rebinning import NumericHistogram
 from tests.monitoring.histograms import grid_of, histogram, sure
 
 ANY = Minimum(1, 0, 1)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.duplicates import duplicate_ids
-from aporia_provider.monitoring.rows import RowState
-from aporia_provider.monitoring.states import read_state
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.state import read_state
+from aporia_provider.monitoring.statistics.duplicate_ids import duplicate_ids
 from tests.monitoring.ids import hashes
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aporia_provider.monitoring.elementary import exp2, exp2m1, log, log1p
+from aporia_provider.monitoring.portable_math import exp2, exp2m1, log, log1p
 
 EXACT = Context(prec=60)
 RNG = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def test_whole_powers_are_exact() -> None:
 
 def test_the_same_with_and_without_wide_instructions() -> None:
     program = (
-        "import numpy as np, hashlib; from aporia_provider.monitoring.elementary import *; "
+        "import numpy as np, hashlib; from aporia_provider.monitoring.portable_math import *; "
         "x = np.random.default_rng(1).random(20_000); "
         "print(hashlib.sha256(b''.join(f(v).tobytes() for f, v in "
         "((log, x), (log1p, x), (exp2, -x), (exp2m1, -x)))).hexdigest())"

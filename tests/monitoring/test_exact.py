@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring import exact
-from aporia_provider.monitoring.exact import exact_sum, ordered_sum
+from aporia_provider.monitoring.states import exact_sums
+from aporia_provider.monitoring.states.exact_sums import exact_sum, ordered_sum
 
 _LARGEST, _LEAST = 1.7976931348623157e308, 5e-324
 _finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -34,7 +34,7 @@ def by_hand(values: list[float]) -> Fraction:
 @example([-_LARGEST, 1.0, _LARGEST], 1 << 11)
 @example([1e16, 1.0, -1e16], 4)
 def test_it_is_the_sum_of_fractions(values: list[float], longest: int) -> None:
-    with patch.object(exact, "_LONGEST", longest):
+    with patch.object(exact_sums, "_LONGEST", longest):
         assert exact_sum(np.array(values)) == by_hand(values)
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.drift import CATEGORY_METRICS, NUMERIC_METRICS
-from aporia_provider.monitoring.field_drift import SCORE, Side, drift
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.outcomes import Minimum
-from aporia_provider.monitoring.plan import Grid
-from aporia_provider.monitoring.vectors import VectorGrid, norms
+from aporia_provider.monitoring.drift.distance_result import Minimum
+from aporia_provider.monitoring.drift.field_drift import SCORE, Side, drift
+from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS, NUMERIC_METRICS
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.profiles.plan import Grid
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.vector_state import VectorGrid, norms
 from tests.monitoring.columns import KEY, states_of
 
 Vectors = NDArray[np.float64]

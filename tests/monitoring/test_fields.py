@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.plan import FieldPlan
-from aporia_provider.monitoring.states import read_state
-from aporia_provider.monitoring.values import ValueState, shortened
-from aporia_provider.monitoring.vectors import VectorGrid, VectorState
+from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.profiles.plan import FieldPlan
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.state import read_state
+from aporia_provider.monitoring.states.value_state import ValueState, shortened
+from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
 from tests.monitoring.columns import KEY, KINDS, array_of, grids_of, states_of
 
 _LARGEST = 1.7976931348623157e308

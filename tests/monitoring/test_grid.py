@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.moments import standard_deviation
-from aporia_provider.monitoring.numbers import NumericState
+from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.statistics.moments import standard_deviation
 from tests.monitoring.histograms import grid_of, histogram
 
 GREATEST = float(np.finfo(np.float64).max)

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.field_drift import Side, drift
-from aporia_provider.monitoring.limits import MOST_LEFT_OUT
-from aporia_provider.monitoring.plan import FieldPlan
-from aporia_provider.monitoring.statistics import Question, statistic
+from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.profiles.plan import FieldPlan
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
+from aporia_provider.monitoring.statistics.catalogue import Question, statistic
 from tests.monitoring.columns import KEY, grids_of, states_of
 
 NAN, INF = math.nan, math.inf

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import binomtest, chi2, chi2_contingency, kstest, norm
 
-from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.categories import CategoryHistogram
-from aporia_provider.monitoring.drift import CATEGORY_METRICS
-from aporia_provider.monitoring.field_drift import Side, drift
-from aporia_provider.monitoring.grid import CategoryGrid
-from aporia_provider.monitoring.tail import Tail
-from aporia_provider.monitoring.vocabulary import vocabulary
+from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
+from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS
+from aporia_provider.monitoring.drift.unseen_values import vocabulary
+from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.value_tail import Tail
 from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of, zipf
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.performance import STATES, Options, multiclass, multilabel
+from aporia_provider.monitoring.performance import STATES, Options
+from aporia_provider.monitoring.performance.states import multiclass_state, multilabel_state
 
 SCORES = st.one_of(
     st.none(),
@@ -82,7 +83,10 @@ def test_any_order_and_any_split_give_the_same_faults(data):
 @settings(max_examples=60)
 @given(data=st.data())
 def test_too_many_classes_are_too_many_in_any_order_and_any_split(model_type, most, data):
-    with patch.object(multiclass, "MOST_CLASSES", most), patch.object(multilabel, "MOST_LABELS", most):
+    with (
+        patch.object(multiclass_state, "MOST_CLASSES", most),
+        patch.object(multilabel_state, "MOST_LABELS", most),
+    ):
         whole = check_law(model_type, data, KINDS[model_type])
         parts = [getattr(whole, name, {}) for name in ("confusion", "positives", "negatives", "skipped")]
         assert all(part is None or len(part) <= most for part in parts)
@@ -251,7 +255,7 @@ def test_a_large_integer_is_itself_as_a_class():
 
 
 def test_states_are_read_by_kind():
-    from aporia_provider.monitoring.states import read_state
+    from aporia_provider.monitoring.states.state import read_state
 
     for made in STATES.values():
         state = made(rows=3)

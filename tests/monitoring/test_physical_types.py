@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from aporia_provider.monitoring.plan import FieldPlan
+from aporia_provider.monitoring.profiles.plan import FieldPlan
 from tests.monitoring.columns import KEY, array_of, grids_of, states_of
 
 _LISTS = (pa.list_, pa.large_list, pa.list_view, pa.large_list_view)

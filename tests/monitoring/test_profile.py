@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring import profile as module
-from aporia_provider.monitoring.distinct import HashSample
-from aporia_provider.monitoring.grid import CategoryGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.plan import FieldPlan, ProfilePlan, dump_grids, load_grids
-from aporia_provider.monitoring.profile import Profile, add, profile
-from aporia_provider.monitoring.rows import RowState
-from aporia_provider.monitoring.states import read_state
+from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.profiles import profile as module
+from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids, load_grids
+from aporia_provider.monitoring.profiles.profile import Profile, add, profile
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.sketches import HashSample
+from aporia_provider.monitoring.states.state import read_state
 from tests.monitoring.columns import DAY, KEY, KINDS, Kind, array_of, grids_of, profiled, table_of
 
 _SECONDS = {"daily": 86_400, "hourly": 3_600}

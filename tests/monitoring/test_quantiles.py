@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.quantiles import quantile
-from aporia_provider.monitoring.statistics import Question, statistic
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.quantiles import quantile
 from tests.monitoring.histograms import grid_of
 
 shares = st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.25, 0.5, 0.75, 0.9, 1.0])

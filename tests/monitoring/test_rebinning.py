@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.distances import (
+from aporia_provider.monitoring.drift.bin_distances import (
     hellinger_distance,
     js_distance,
     linf_distance,
     psi,
     total_variation,
 )
-from aporia_provider.monitoring.grid import NumericGrid
-from aporia_provider.monitoring.rebinning import (
+from aporia_provider.monitoring.drift.rebinning import (
     NumericHistogram,
     common_edges,
     counts_below,
@@ -26,6 +25,7 @@ from aporia_provider.monitoring.rebinning import (
     tail_areas,
     tail_steps,
 )
+from aporia_provider.monitoring.grids.grid import NumericGrid
 from tests.monitoring.histograms import grid_of, grids, histogram, samples, sides, sure
 
 GRID = NumericGrid((0.0, 1.0, 3.0), (1,), 0.0)

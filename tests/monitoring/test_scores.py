@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from aporia_provider.monitoring.baseline import make_grids
+from aporia_provider.monitoring.grids.score_grid import ScoreGrid
 from aporia_provider.monitoring.performance import Options, calibration, compute, state_class
-from aporia_provider.monitoring.plan import FieldPlan, dump_grids, load_grids
-from aporia_provider.monitoring.scores import ScoreGrid
+from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.plan import FieldPlan, dump_grids, load_grids
 
 Binary = state_class("binary")
 AREAS = {"auc_roc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}

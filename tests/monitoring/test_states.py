@@ -15,20 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.distinct import (
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.sketches import (
     CAPACITY,
     HASHES,
     SAMPLE,
     HashSample,
     ValueSample,
 )
-from aporia_provider.monitoring.hashing import text_hashes
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.rows import RowState
-from aporia_provider.monitoring.states import State, read_state
-from aporia_provider.monitoring.tail import TAIL, Tail, cell
-from aporia_provider.monitoring.values import ValueState
-from aporia_provider.monitoring.vectors import VectorState
+from aporia_provider.monitoring.states.state import State, read_state
+from aporia_provider.monitoring.states.text_hashes import text_hashes
+from aporia_provider.monitoring.states.value_state import ValueState
+from aporia_provider.monitoring.states.value_tail import TAIL, Tail, cell
+from aporia_provider.monitoring.states.vector_state import VectorState
 from tests.monitoring.ids import hashes
 
 OF_TEXTS = [

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from aporia_provider.monitoring.answers import Answer
 from aporia_provider.monitoring.arrow import as_floats
-from aporia_provider.monitoring.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.statistics import Question, statistic
-from aporia_provider.monitoring.values import ValueState, shortened
-from aporia_provider.monitoring.vectors import VectorGrid, VectorState
+from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.value_state import ValueState, shortened
+from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
+from aporia_provider.monitoring.statistics.catalogue import Question, statistic
 
 LARGEST = 1.7976931348623157e308
 LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.

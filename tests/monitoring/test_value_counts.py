@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.answers import Answer
-from aporia_provider.monitoring.grid import CategoryGrid
-from aporia_provider.monitoring.statistics import Question, statistic
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.value_state import ValueState
+from aporia_provider.monitoring.statistics.catalogue import Question, statistic
 from tests.monitoring.vocabularies import draw, zipf
 
 Buckets = list[Mapping[str, int]]

@@ -10,10 +10,10 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.field_drift import Side
-from aporia_provider.monitoring.grid import CategoryGrid
-from aporia_provider.monitoring.hashing import text_hashes
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.drift.field_drift import Side
+from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.states.text_hashes import text_hashes
+from aporia_provider.monitoring.states.value_state import ValueState
 
 Counts = Mapping[str, int]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.read import read
+from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import EMBEDDED, spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers

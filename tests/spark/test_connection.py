@@ -11,8 +11,8 @@ import pytest
 from deltalake import write_deltalake
 from sqlalchemy import select
 
-from aporia_provider.backend.sync_tables import ProfileRow
-from aporia_provider.backend.tables import DatasetRow, ModelRow, VersionRow
+from aporia_provider.backend.store.sync_tables import ProfileRow
+from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.operators.dataset import ConnectServingOperator
 from aporia_provider.operators.sync import SyncDatasetOperator

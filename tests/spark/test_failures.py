@@ -10,8 +10,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.read import columns, read
-from aporia_provider.engine.refusals import engine_errors
+from aporia_provider.engine.error_messages import engine_errors
+from aporia_provider.engine.readers import columns, read
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,

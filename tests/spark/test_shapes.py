@@ -14,9 +14,9 @@ import pytest
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.monitoring.numbers import NumericState
-from aporia_provider.monitoring.rows import RowState
-from aporia_provider.monitoring.values import ValueState
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.value_state import ValueState
 from tests import servers
 from tests.backend.syncing import House
 from tests.conftest import S3

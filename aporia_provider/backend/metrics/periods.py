@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from aporia_provider.backend.metrics.sources import Range
+from aporia_provider.backend.metrics.stored_states import Range
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, TimeRange
 

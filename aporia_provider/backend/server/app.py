@@ -10,11 +10,11 @@ from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 
 import aporia_provider
-from aporia_provider.backend.database import Database
-from aporia_provider.backend.server import about, datasets, metrics, models, monitors, versions
-from aporia_provider.backend.server.errors import add_error_handlers
-from aporia_provider.backend.server.gate import Gate
-from aporia_provider.backend.token_files import TokenFile
+from aporia_provider.backend.server.auth.token_files import TokenFile
+from aporia_provider.backend.server.error_handlers import add_error_handlers
+from aporia_provider.backend.server.middleware import Gate
+from aporia_provider.backend.server.routes import datasets, metrics, models, monitors, system, versions
+from aporia_provider.backend.store.database import Database
 
 MAX_BODY = 64 * 1024 * 1024
 """Limit of the bytes of any body; most routes have a lower one."""
@@ -65,16 +65,16 @@ def create_app(
     add_error_handlers(app)
     app.include_router(_v1())
     # The gate checks tokens; this tells the readers of the document.
-    app.include_router(about.own, dependencies=[Security(HTTPBearer(auto_error=False))])
-    app.include_router(about.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
-    app.include_router(about.health)
+    app.include_router(system.own, dependencies=[Security(HTTPBearer(auto_error=False))])
+    app.include_router(system.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
+    app.include_router(system.health)
     return app
 
 
 def _v1() -> APIRouter:
     router = APIRouter(prefix="/v1beta", dependencies=[Security(HTTPBearer(auto_error=False))])
     for part in (
-        about.rest,
+        system.rest,
         models.router,
         versions.router,
         datasets.router,

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from aporia_provider.backend.sync.work import ACTUALS, SERVING, STATES, Subject
-from aporia_provider.monitoring.plan import Grid, OutcomePlan, dump_grids, fingerprint
+from aporia_provider.backend.sync.context import STATES, Subject
+from aporia_provider.datasets import ACTUALS, SERVING
+from aporia_provider.monitoring.profiles.plan import Grid, OutcomePlan, dump_grids, fingerprint
 
 
 def fields_fingerprint(subject: Subject, role: str, grids: Mapping[str, Grid]) -> str:

@@ -17,11 +17,11 @@ from uuid import uuid4
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.database import Database
-from aporia_provider.backend.rows import insert_or_find
+from aporia_provider.backend.store.database import Database
+from aporia_provider.backend.store.lookups import insert_or_find
+from aporia_provider.backend.store.sync_tables import LeaseRow
+from aporia_provider.backend.store.tables import UtcDateTime
 from aporia_provider.backend.sync.processes import has_ended, this_process
-from aporia_provider.backend.sync_tables import LeaseRow
-from aporia_provider.backend.tables import UtcDateTime
 from aporia_provider.errors import AporiaError, TransientError
 
 LEASE_SECONDS = 60.0

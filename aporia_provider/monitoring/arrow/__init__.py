@@ -6,7 +6,7 @@ columns of floats, decimals, integers, dictionaries or views, so that states of 
 values are equal.
 """
 
-from aporia_provider.monitoring.arrow.declared import readable
+from aporia_provider.monitoring.arrow.field_types import readable
 from aporia_provider.monitoring.arrow.nested import entries, items, vectors
 from aporia_provider.monitoring.arrow.numbers import as_floats, doubles
 from aporia_provider.monitoring.arrow.texts import as_texts, text_counts

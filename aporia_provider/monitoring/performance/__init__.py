@@ -10,7 +10,6 @@ A state is made of rows once; every metric is computed from sums of states, neve
 same rows are equal whatever order and batches they came in, and whatever Arrow types they had.
 """
 
-from aporia_provider.monitoring.performance.calibration import Group, calibration
 from aporia_provider.monitoring.performance.catalogue import (
     ALIASES,
     METRICS,
@@ -18,10 +17,11 @@ from aporia_provider.monitoring.performance.catalogue import (
     compute,
     state_class,
 )
-from aporia_provider.monitoring.performance.labelled import Labelled
+from aporia_provider.monitoring.performance.metric_value import Value, Verdict
+from aporia_provider.monitoring.performance.metrics.calibration import Group, calibration
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.values import Value, Verdict
+from aporia_provider.monitoring.performance.states.labelled_state import Labelled
 
 __all__ = [
     "ALIASES",

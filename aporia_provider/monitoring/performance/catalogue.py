@@ -6,21 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance import (
+from aporia_provider.monitoring.performance.metric_value import Value, fact
+from aporia_provider.monitoring.performance.metrics import (
     binary_metrics,
     multiclass_metrics,
     multilabel_metrics,
     ranking_metrics,
-    regression,
 )
-from aporia_provider.monitoring.performance.binary import Binary
-from aporia_provider.monitoring.performance.labelled import Labelled
-from aporia_provider.monitoring.performance.multiclass import Multiclass
-from aporia_provider.monitoring.performance.multilabel import MultiLabel
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.ranking import Ranking
-from aporia_provider.monitoring.performance.regression import Regression
-from aporia_provider.monitoring.performance.values import Value, fact
+from aporia_provider.monitoring.performance.states import regression_state
+from aporia_provider.monitoring.performance.states.binary_state import Binary
+from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
+from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
+from aporia_provider.monitoring.performance.states.ranking_state import Ranking
+from aporia_provider.monitoring.performance.states.regression_state import Regression
 from aporia_provider.nearest import nearest
 
 Metric = Callable[[Any, Parameters], Value]
@@ -67,7 +67,7 @@ ALIASES: Mapping[str, str] = {
 """Other names of metrics; those in ``_score``, ``actuals_ratio`` and ``ndcg`` are the protocol's."""
 
 METRICS: Mapping[str, Mapping[str, Metric]] = {
-    "regression": {**_OF_ALL, **regression.METRICS},
+    "regression": {**_OF_ALL, **regression_state.METRICS},
     "binary": {**_OF_ALL, **binary_metrics.METRICS},
     "multiclass": {**_OF_ALL, **multiclass_metrics.METRICS},
     "multi-label": {**_OF_ALL, **multilabel_metrics.METRICS},

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Literal, TypeVar
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.grid import Grid
+from aporia_provider.monitoring.performance.states.score_bins import Grid
 from aporia_provider.nearest import nearest
 
 _MOST_NAMED = 5

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aporia_provider.api import AggregationPeriod, IfExists
+from aporia_provider.api import IfExists
 from aporia_provider.errors import ConflictError
+from aporia_provider.models import AggregationPeriod
 from aporia_provider.schema import VersionSchema
 from aporia_provider.sdk.core.types.words import word_of
 from aporia_provider.sdk.model import Model

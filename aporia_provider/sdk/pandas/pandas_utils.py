@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.sdk.refusals import refused
+from aporia_provider.sdk.unsupported import refused
 
 if TYPE_CHECKING:
     import pyarrow

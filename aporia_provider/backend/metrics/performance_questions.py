@@ -1,0 +1,76 @@
+"""Questions about the performance of a prediction, some of which are about one of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from aporia_provider.backend.metrics.value_texts import texts_of
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance import Parameters, Value, compute
+from aporia_provider.monitoring.performance.confusion import CELLS
+from aporia_provider.monitoring.performance.metric_value import conclude
+from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.result import Answer, of_value, undefined
+
+
+@dataclass(frozen=True)
+class Judging:
+    """
+    A question about the performance of a prediction.
+
+    :param metric: Name of the metric.
+    :param given: Its parameters.
+    :param states: Makes the states of more and more rows, in which to look the class up.
+    """
+
+    metric: str
+    given: Mapping[str, Any]
+    states: Callable[[], Iterator[Labelled | None]]
+
+    def answer(self, state: Labelled) -> Answer:
+        """
+        The answer for some rows.
+
+        :raises aporia_provider.errors.ValidationError: if a parameter is wrong, such as a class that no rows
+            have. It is no error if only these rows lack the class.
+        """
+        given = self.given.get("class_name")
+        if given is None:
+            return of_value(compute(self.metric, state, self.given))
+        if self._class is None:
+            return of_value(self._of_class(str(given), state))
+        try:
+            return of_value(self._of_class(self._class, state))
+        except ValidationError:
+            return self._without_class(state)
+
+    def _without_class(self, state: Labelled) -> Answer:
+        """The answer where rows have other classes only: all are true negatives, and no rate is defined."""
+        missing = f"there is no class {self._class!r} in the range"
+        counts = {f"{cell}_count": state.labelled if cell == "tn" else 0 for cell in CELLS}
+        count = counts.get(self.metric.removesuffix("_per_class"))
+        if count is None:
+            return undefined(missing, state.labelled)
+        return of_value(
+            conclude(state, Parameters.read({**self.given, "class_name": self._class}), count, reason=missing)
+        )
+
+    @cached_property
+    def _class(self) -> str | None:
+        """The class as rows have it; None if no rows do."""
+        texts = texts_of(self.given["class_name"])
+        found = (text for state in self.states() if state for text in texts if self._is_class(text, state))
+        return next(found, None)
+
+    def _is_class(self, text: str, state: Labelled) -> bool:
+        try:
+            self._of_class(text, state)
+        except ValidationError:
+            return False
+        return True
+
+    def _of_class(self, text: str, state: Labelled) -> Value:
+        return compute(self.metric, state, {**self.given, "class_name": text})

@@ -1,0 +1,231 @@
+"""A question together with the states that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from aporia_provider.backend.metrics.performance_questions import Judging
+from aporia_provider.backend.metrics.period_advice import Advice, advised
+from aporia_provider.backend.metrics.periods import PERIODS, SECONDS, Split, before, whole
+from aporia_provider.backend.metrics.question_states import Subject, row_metric, subject_of
+from aporia_provider.backend.metrics.stored_states import (
+    Outline,
+    Range,
+    Series,
+    Sources,
+    VersionSource,
+    total,
+)
+from aporia_provider.backend.metrics.value_texts import counted_as
+from aporia_provider.backend.store.sync_tables import PERFORMANCE
+from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
+from aporia_provider.monitoring.drift.distance_result import Minimum
+from aporia_provider.monitoring.drift.field_drift import DISTANCES, Side, drift
+from aporia_provider.monitoring.performance.catalogue import state_class
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
+
+Read = tuple[VersionSource, str, str, Range]
+"""States that are read: version, role, key and range."""
+
+_PERFORMANCE = ("threshold", "k", "class_name", "average", "gain", "minimum")
+_NO_ROWS = "there are no rows in the range"
+_UNLABELLED = (
+    "no actuals are connected: connect them with ConnectActualsOperator or version.connect_actuals of "
+    "aporia_provider.sdk, or name the columns of the labels when the dataset is connected"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question together with the version, field and states that it is about."""
+
+    sources: Sources
+    metric: Metric
+    period: AnswerPeriod | None
+    within: Range
+    version: VersionSource
+    subject: Subject
+
+    @classmethod
+    def of(cls, sources: Sources, metric: Metric, query: MetricsQuery, within: Range) -> Asked:
+        data = metric.datasets.data
+        version = sources.version(data.model_version)
+        subject = subject_of(metric, version)
+        asked = cls(sources, metric, query.aggregation_period, within, version, subject)
+        # A dataset that is missing is told before anything is read.
+        version.outline(data.dataset_type, subject.key, within)
+        return asked
+
+    @property
+    def outline(self) -> Outline:
+        """What is known of the states before they are read."""
+        return self.version.outline(self._role, self.subject.key, self.within)
+
+    @cached_property
+    def series(self) -> Series:
+        """The states."""
+        return self.version.series(self._role, self.subject.key, self.within)
+
+    def reads(self) -> Iterator[tuple[Read, int]]:
+        """The states that are read, and how many they are."""
+        yield self._read(self.version, self._role, self.within)
+        if self.metric.metric in DISTANCES and self.ranges:
+            baseline = self._compared
+            yield self._read(self._compared_version, baseline.dataset_type, self._compared_range)
+
+    def _read(self, version: VersionSource, role: str, within: Range) -> tuple[Read, int]:
+        key = self.subject.key
+        return (version, role, key, within), version.outline(role, key, within).states
+
+    @cached_property
+    def ranges(self) -> Split | list[Range]:
+        """The ranges to answer it for, in order."""
+        if self.period is not None:
+            periods = Split(PERIODS[self.period], self.within, self.outline.extent)
+            if periods:
+                return periods
+        # Where no row has a time, there is one answer for all of them.
+        return [self.within]
+
+    @property
+    def _parameters(self) -> MetricParameters:
+        return self.metric.parameters
+
+    @property
+    def _role(self) -> str:
+        return self.metric.datasets.data.dataset_type
+
+    def answer(self, within: Range) -> Answer:
+        """The answer for one range."""
+        states = self.series.within(within)
+        name, state = self.metric.metric, total(state for _, state in states)
+        if name in DISTANCES:
+            return self._drift(within, state)
+        if state is None:
+            return self._without_rows()
+        if self.subject.type is None:
+            return row_metric(name, states)
+        if self.subject.performance:
+            minimum = self._parameters.minimum or Parameters.minimum
+            return advised(self._judging.answer(state), minimum, self._advice(within))
+        given = self._parameters
+        grid = self.version.grid(self._role, self.subject.key)
+        question = Question(grid, given.quantile, self._value)
+        return statistic(name, self.subject.type_of(state), state, question)
+
+    @cached_property
+    def _value(self) -> str | None:
+        value = self._parameters.value
+        return None if value is None else counted_as(value, total(state for _, state in self.series.states))
+
+    def _without_rows(self) -> Answer:
+        """The answer for a range without rows: counts are 0, if rows have been looked for at all."""
+        name, type_ = self.metric.metric, self.subject.type
+        if not self.version.is_synced(self._role):
+            return _never_synced(self.version, self._role)
+        if type_ is None:
+            return row_metric(name, [])
+        if self.subject.performance:
+            return self._without_predictions()
+        if not type_:
+            return _no_data(_NO_ROWS)
+        find_statistic(name, type_)
+        return Answer(0) if name == "count" or name.endswith("_count") else _no_data(_NO_ROWS)
+
+    def _without_predictions(self) -> Answer:
+        name, labelled = self.subject.key.removeprefix(f"{PERFORMANCE}."), self.version.labelled(self._role)
+        if labelled and name not in labelled:
+            others = ", ".join(map(repr, labelled))
+            return _no_data(
+                f"prediction {name!r} has no labels in the {self._role} dataset; those that have are {others}"
+            )
+        if not any(self._judged()):
+            return _no_data("no prediction has been compared with a label yet" if labelled else _UNLABELLED)
+        answer = self._judging.answer(state_class(self.version.schema.model_type)())
+        return _no_data(_NO_ROWS) if answer.status == "insufficient_data" else answer
+
+    @cached_property
+    def _judging(self) -> Judging:
+        return Judging(self.metric.metric, self._performance(), self._judged)
+
+    def _judged(self) -> Iterator[Any]:
+        """The state of the range of the query, then that of all rows; None without any."""
+        yield total(state for _, state in self.series.states)
+        yield self.version.merged(self._role, self.subject.key, (None, None))
+
+    def _performance(self) -> dict[str, Any]:
+        given = {name: getattr(self._parameters, name) for name in _PERFORMANCE}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _drift(self, within: Range, state: State | None) -> Answer:
+        key, role = self.subject.key, self._compared.dataset_type
+        before = self._baseline(within)
+        sides = ((self.version, self._role, state), (self._compared_version, role, before))
+        for version, of, found in sides:
+            if found is None and not version.is_synced(of):
+                return _never_synced(version, of)
+        grid = self.version.grid(self._role, key)
+        compared = Side(before, self._compared_version.grid(role, key)), Side(state, grid)
+        return drift(
+            self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within)
+        )
+
+    def _advice(self, part: Range) -> Advice:
+        return Advice(self.period, part, self.within, self.outline.extent)
+
+    def _minimum(self, part: Range) -> Minimum:
+        given, usual = self._parameters, Minimum()
+        focal = (usual.focal, usual.per_bin) if given.minimum is None else (given.minimum, 0)
+        baseline = given.minimum_baseline or usual.baseline
+        return Minimum(*focal, baseline, advice=self._advice(part))
+
+    @property
+    def _compared(self) -> MetricDataset:
+        """The baseline."""
+        return self.metric.datasets.baseline or MetricDataset(dataset_type="training")
+
+    @property
+    def _compared_version(self) -> VersionSource:
+        name = self._compared.model_version
+        return self.version if name is None else self.sources.version(name)
+
+    @property
+    def _compared_range(self) -> Range:
+        """The range of the baseline; of one that moves, from the first window to the last."""
+        baseline, seconds = self._compared, SECONDS[self.sources.period]
+        if baseline.time_period is None:
+            return whole(baseline.time_range, seconds)
+        first, last = (before(start, baseline, seconds) for start in self._starts)
+        return first[0], last[1]
+
+    def _baseline(self, within: Range) -> State | None:
+        baseline, key = self._compared, self.subject.key
+        version, role = self._compared_version, baseline.dataset_type
+        if baseline.time_period is None:
+            return version.merged(role, key, self._compared_range)
+        start, end = before(within[0], baseline, SECONDS[self.sources.period])
+        # The windows of all ranges are read at once, since most of them overlap.
+        return version.series(role, key, self._compared_range).moving.within(start, end)
+
+    @property
+    def _starts(self) -> Range:
+        """Where the first and the last of the ranges start."""
+        return self.ranges.starts if isinstance(self.ranges, Split) else (self.within[0], self.within[0])
+
+
+def _never_synced(version: VersionSource, role: str) -> Answer:
+    return _no_data(
+        f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
+        f"SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync({role!r}) of "
+        "aporia_provider.sdk"
+    )
+
+
+def _no_data(reason: str) -> Answer:
+    return Answer(None, "insufficient_data", reason=reason)

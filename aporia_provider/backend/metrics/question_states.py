@@ -1,0 +1,164 @@
+"""The states that a question is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from aporia_provider.backend.metrics.stored_states import States, VersionSource
+from aporia_provider.backend.registration.profile_plans import is_judged
+from aporia_provider.backend.store.sync_tables import PERFORMANCE
+from aporia_provider.errors import ValidationError
+from aporia_provider.metrics import Metric
+from aporia_provider.monitoring.drift.field_drift import DISTANCES
+from aporia_provider.monitoring.performance import ALIASES, METRICS
+from aporia_provider.monitoring.profiles.plan import ROWS
+from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.states.value_state import shortened
+from aporia_provider.monitoring.statistics.catalogue import STATISTICS
+from aporia_provider.monitoring.statistics.duplicate_ids import duplicate_ids
+from aporia_provider.nearest import nearest
+from aporia_provider.schema import CATEGORIES, VersionSchema
+
+Rows = list[tuple[int | None, RowState]]
+
+ROW_METRICS: dict[str, Callable[[Rows], int]] = {
+    "count": lambda rows: sum(state.rows for _, state in rows),
+    "null_ids": lambda rows: sum(state.null_ids for _, state in rows),
+    "duplicate_ids": lambda rows: duplicate_ids([state for _, state in rows]).value,
+    "null_timestamps": lambda rows: sum(state.rows for bucket, state in rows if bucket is None),
+    "future_timestamps": lambda rows: _later_than(datetime.now(UTC).timestamp(), rows),
+}
+"""Metrics of rows as such, which take no column."""
+
+
+def _later_than(moment: float, rows: Rows) -> int:
+    return sum(state.rows for bucket, state in rows if bucket is not None and bucket > moment)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """
+    The states that a question is about.
+
+    :param key: What its states are kept under.
+    :param type: Type of the field; None for rows as such, empty where it depends on the states.
+    :param performance: Whether it is a prediction compared with its labels.
+    """
+
+    key: str
+    type: str | None
+    performance: bool = False
+
+    def type_of(self, state: State) -> str:
+        """Type of the field, from its state if need be."""
+        return self.type or ("numeric" if isinstance(state, NumericState) else "categorical")
+
+
+def _check_name(name: str, model_type: str) -> None:
+    """
+    Check that there is a metric of a name, before a column is looked for.
+
+    :raises aporia_provider.errors.ValidationError: if there is none, or only for other model types.
+    """
+    judging = {type_: {*METRICS[type_], *_aliases(METRICS[type_])} for type_ in METRICS}
+    known = {*ROW_METRICS, *STATISTICS, *DISTANCES, *judging[model_type]}
+    if name in known:
+        return
+    others = [type_ for type_, names in judging.items() if name in names]
+    if others:
+        raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
+    raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted(known))}")
+
+
+def _aliases(metrics: Container[str]) -> Iterator[str]:
+    return (alias for alias, name in ALIASES.items() if name in metrics)
+
+
+def subject_of(metric: Metric, version: VersionSource) -> Subject:
+    """
+    The states that a question is about.
+
+    :raises aporia_provider.errors.ValidationError: if there is no such metric, or its column is missing,
+        unknown or ambiguous.
+    """
+    name, column, schema = metric.metric, metric.parameters.column, version.schema
+    _check_name(name, schema.model_type)
+    if ALIASES.get(name, name) in METRICS[schema.model_type]:
+        return Subject(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
+    if column is None:
+        if name not in ROW_METRICS:
+            raise ValidationError(
+                f"Metric {name!r} takes a column; without one, there are {', '.join(ROW_METRICS)}"
+            )
+        return Subject(ROWS, None)
+    return _field(column, schema)
+
+
+def row_metric(name: str, states: States) -> Answer:
+    """
+    Answer a question about rows as such.
+
+    :param name: One of :data:`ROW_METRICS`.
+    :param states: Their states, by bucket.
+    """
+    rows = cast("Rows", states)
+    if name == "duplicate_ids":
+        return duplicate_ids([state for _, state in rows])
+    return Answer(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows))
+
+
+def _prediction(column: str | None, schema: VersionSchema) -> str:
+    names = [name for name in schema.predictions if is_judged(schema, name)]
+    if not names:
+        raise ValidationError(f"No prediction is of a type that {schema.model_type} models can be judged by")
+    if column is None and len(names) > 1:
+        raise ValidationError(f"The version has several predictions; name one as column: {', '.join(names)}")
+    name = names[0] if column is None else column.removeprefix("predictions.")
+    if name not in names:
+        raise ValidationError(f"There is no prediction {name!r}; {nearest(name, names)}")
+    return name
+
+
+def _field(column: str, schema: VersionSchema) -> Subject:
+    known = dict(_types(schema))
+    for plain, inner in _readings(column):
+        declared = _declared(plain, known)
+        if len(declared) > 1:
+            raise ValidationError(f"{column!r} is the name of several fields: write {' or '.join(declared)}")
+        if declared:
+            key = declared[0]
+            if inner is None:
+                return Subject(key, known[key])
+            if known[key] not in ("dict", ""):
+                raise ValidationError(f"{column!r} names a key of a dict, but {plain!r} is {known[key]}")
+            return Subject(f"{key}[{shortened(inner)}]", "numeric")
+    names = known if "." in plain else [key.partition(".")[2] for key in known]
+    raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
+
+
+def _readings(column: str) -> Iterator[tuple[str, str | None]]:
+    """A field, and perhaps a key of a dict; a name may have brackets too, so the longest comes first."""
+    yield column, None
+    if column.endswith("]"):
+        for place in reversed([place for place, letter in enumerate(column) if letter == "["]):
+            yield column[:place], column[place + 1 : -1]
+
+
+def _declared(name: str, known: Iterable[str]) -> list[str]:
+    found = [key for key in known if name in (key, key.partition(".")[2])]
+    # A label shares the name of its prediction, and is asked for by its full name.
+    return [key for key in found if not key.startswith("labels.")] or found
+
+
+def _types(schema: VersionSchema) -> Iterator[tuple[str, str]]:
+    for category in CATEGORIES:
+        for name, field in schema.fields(category).items():
+            yield f"{category}.{name}", field.type
+    for name in schema.predictions:
+        yield f"labels.{name}", ""

@@ -1,0 +1,229 @@
+"""The states that answers are made from."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.metrics.moving_sums import MovingTotal
+from aporia_provider.backend.registration.datasets import connection_of
+from aporia_provider.backend.registration.latest_version import latest_version
+from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
+from aporia_provider.backend.store.profiles import outline_of, read_profile
+from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
+from aporia_provider.backend.store.tables import DatasetRow, VersionRow
+from aporia_provider.monitoring.profiles.plan import Grid, load_grids
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.schema import VersionSchema
+
+Range = tuple[int | None, int | None]
+"""First second, and the first one after it; None where it is open."""
+States = list[tuple[int | None, State]]
+
+
+class Series:
+    """
+    States of a field of a dataset.
+
+    :param states: The states, in the order of their buckets; those of rows without a time are anywhere.
+    """
+
+    def __init__(self, states: States) -> None:
+        self.states = states
+        self._timed = [(bucket, state) for bucket, state in states if bucket is not None]
+        self._buckets = [bucket for bucket, _ in self._timed]
+
+    @property
+    def extent(self) -> Range:
+        """The first second of the first bucket, and the one after that of the last; open without any."""
+        return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
+
+    @cached_property
+    def moving(self) -> MovingTotal:
+        """The sums of windows that move."""
+        return MovingTotal(self._timed)
+
+    def within(self, part: Range) -> States:
+        """The states of a range; all of them, those without a time included, if it is open."""
+        start, end = part
+        if start is None or end is None:
+            return self.states
+        return [*self._timed[bisect_left(self._buckets, start) : bisect_left(self._buckets, end)]]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """
+    What is known of states without reading them.
+
+    :param extent: The first second of the first bucket, and the one after that of the last; open without any.
+    :param states: How many there are.
+    """
+
+    extent: Range = (None, None)
+    states: int = 0
+
+
+class VersionSource:
+    """
+    The grids and states that are stored of a version.
+
+    :param session: A transaction that reads.
+    :param row: The version.
+    """
+
+    def __init__(self, session: Session, row: VersionRow) -> None:
+        self._session, self._row = session, row
+        self._read: dict[tuple[str, str, Range], Series] = {}
+        self._outlines: dict[tuple[str, str, Range], Outline] = {}
+        self._merged: dict[tuple[str, str, Range], State | None] = {}
+        self._grids: dict[str, dict[str, Grid]] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the version."""
+        return self._row.name
+
+    @cached_property
+    def schema(self) -> VersionSchema:
+        """Its schema."""
+        return VersionSchema.from_wire(self._row.registration)
+
+    def grid(self, role: str, key: str) -> Grid | None:
+        """The grid that a field of a dataset was counted on."""
+        if role not in self._grids:
+            dataset = find_dataset(self._session, self._row, role)
+            stored = select(SyncRow.grids).filter_by(dataset_key=dataset.key, part=FIELDS)
+            self._grids[role] = load_grids(self._session.scalar(stored) or {})
+        return self._grids[role].get(key)
+
+    def is_synced(self, role: str) -> bool:
+        """Whether a sync of a dataset has ever succeeded."""
+        dataset = find_dataset(self._session, self._row, role)
+        synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
+        return self._session.scalar(synced) is not None
+
+    def labelled(self, role: str) -> list[str]:
+        """The predictions with labels in a dataset; those of the serving dataset may be in the actuals."""
+        roles = ("serving", "actuals") if role == "serving" else (role,)
+        connected = select(DatasetRow).filter(
+            DatasetRow.version_key == self._row.key, DatasetRow.role.in_(roles)
+        )
+        datasets = [connection_of(row) for row in self._session.scalars(connected)]
+        brought = [item for dataset in datasets for item in dataset.columns(self.schema)]
+        found = {name for category, name, _ in brought if category == "labels"}
+        return [name for name in self.schema.predictions if name in found]
+
+    def outline(self, role: str, key: str, within: Range) -> Outline:
+        """
+        What :meth:`series` would read.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
+        """
+        asked = (role, key, within)
+        if asked not in self._outlines:
+            dataset = find_dataset(self._session, self._row, role)
+            first, last, states = outline_of(self._session, dataset.key, key, *within)
+            extent = (None, None) if first is None or last is None else (first, last + 1)
+            self._outlines[asked] = Outline(extent, states)
+        return self._outlines[asked]
+
+    def series(self, role: str, key: str, within: Range) -> Series:
+        """
+        The states of a field of a dataset in a range, which are kept until :meth:`forget` is called.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
+        """
+        asked = (role, key, within)
+        if asked not in self._read:
+            self._read[asked] = self._part_of_known(asked) or self._read_series(*asked)
+        return self._read[asked]
+
+    def _part_of_known(self, asked: tuple[str, str, Range]) -> Series | None:
+        *of, part = asked
+        for (role, key, known), series in self._read.items():
+            if [role, key] == of and _contains(known, part):
+                return Series(series.within(part))
+        return None
+
+    def _read_series(self, role: str, key: str, within: Range) -> Series:
+        dataset = find_dataset(self._session, self._row, role)
+        found = read_profile(self._session, dataset.key, None, [key], *within)
+        return Series([(bucket, state) for bucket, _, state in found])
+
+    def forget(self) -> None:
+        """Release the states that were read."""
+        self._read.clear()
+        self._merged.clear()
+
+    def merged(self, role: str, key: str, within: Range) -> State | None:
+        """The state of a whole range; None if it has no rows."""
+        asked = (role, key, within)
+        if asked not in self._merged:
+            self._merged[asked] = total(state for _, state in self.series(*asked).states)
+        return self._merged[asked]
+
+
+class Sources:
+    """
+    The versions of a model.
+
+    :param session: A transaction that reads.
+    :param environment: The model's environment.
+    :param model_id: The model.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model.
+    """
+
+    def __init__(self, session: Session, environment: str, model_id: str) -> None:
+        self._session, self._environment, self._model_id = session, environment, model_id
+        self._model = find_model(session, environment, model_id)
+        self._versions: dict[str | None, VersionSource] = {}
+
+    @property
+    def period(self) -> str:
+        """How long a bucket is: ``hourly`` or ``daily``."""
+        return self._model.registration.get("aggregation_period") or "daily"
+
+    def version(self, name: str | None) -> VersionSource:
+        """
+        A version, or the latest, see :func:`~.latest_version.latest_version`.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such version.
+        """
+        if name not in self._versions:
+            row = self._find(name)
+            self._versions[name] = VersionSource(self._session, row)
+        return self._versions[name]
+
+    def forget(self) -> None:
+        """Release the states that were read of all versions."""
+        for version in self._versions.values():
+            version.forget()
+
+    def _find(self, name: str | None) -> VersionRow:
+        if name is None:
+            return latest_version(self._session, self._model)
+        return find_version(self._session, self._environment, self._model_id, name)
+
+
+def total(states: Iterable[State]) -> Any:
+    """Sum of states; None if there are none."""
+    found: State | None = None
+    for state in states:
+        check_deadline()
+        found = state if found is None else found + state
+    return found
+
+
+def _contains(known: Range, part: Range) -> bool:
+    """Whether a range contains another one. Only the open one contains the rows without a time."""
+    if known[0] is None or known[1] is None:
+        return True
+    return part[0] is not None and part[1] is not None and known[0] <= part[0] and part[1] <= known[1]

@@ -1,0 +1,58 @@
+"""The texts that a value of a query may stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pyarrow as pa
+
+from aporia_provider.monitoring.arrow import as_texts
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.states.value_state import ValueState, shortened
+
+# A text such as 00501 is no number: it would be taken for 501. A decimal of Arrow has up to 76 digits.
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,37})(\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?")
+
+
+def texts_of(value: str | float) -> list[str]:
+    """
+    The texts under which rows may have a value, in the order in which to look them up.
+
+    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.arrow.texts.as_texts`. The
+    first text is the value as it was written, since a column of text may have ``True`` or ``3.0``. The others
+    are what is kept of the boolean or number that it is or spells, such as ``true`` and ``3``.
+
+    :param value: Text, a boolean or a number.
+    """
+    return list(dict.fromkeys([str(value), *map(_kept, _meanings(value))]))
+
+
+def counted_as(value: str | float, state: State | None) -> str:
+    """
+    The text that a value is counted under.
+
+    :param value: Text, a boolean or a number.
+    :param state: State of the field; None if there are no rows.
+    """
+    texts = texts_of(value)
+    counts = state.counts if isinstance(state, ValueState) else {}
+    return next((text for text in texts if text in counts or shortened(text) in counts), texts[-1])
+
+
+def _meanings(value: str | float) -> Iterator[float | Decimal]:
+    if not isinstance(value, str):
+        yield value
+    elif value.lower() in ("true", "false"):
+        yield value.lower() == "true"
+    elif _NUMBER.fullmatch(value):
+        if "e" not in value.lower():
+            yield Decimal(value)
+        yield float(value)
+
+
+def _kept(value: float | Decimal) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # Arrow's integers have 64 bits.
+    return str(as_texts(pa.array([value]))[0].as_py())

@@ -1,1 +1,0 @@
-"""Alembic's scripts; :mod:`aporia_provider.backend.upgrades` runs them."""

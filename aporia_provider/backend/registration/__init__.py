@@ -1,0 +1,1 @@
+"""Models, versions, datasets and monitors in the database."""

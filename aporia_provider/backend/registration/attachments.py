@@ -1,0 +1,147 @@
+"""What is sent for a version after it was registered: the latest of each kind is kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.store.json_columns import check_json
+from aporia_provider.backend.store.lookups import find_version, upsert
+from aporia_provider.backend.store.tables import AttachmentRow, utc_now
+from aporia_provider.errors import ValidationError
+from aporia_provider.nearest import nearest
+
+Kind = Literal[
+    "feature_importance", "feature_positions", "model_artifact", "index_to_word_mapping", "training_sample"
+]
+ARTIFACT_TYPES = ("onnx", "h5")
+
+
+class Attachments(Scope):
+    """The calls that say more about a version."""
+
+    def set_feature_importance(
+        self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
+    ) -> None:
+        """Set the importance of features."""
+        numbers = {name: _number(value) for name, value in feature_importance.items()}
+        faults = [
+            f"{name}: {feature_importance[name]!r} is not a finite number"
+            for name, number in numbers.items()
+            if not math.isfinite(number)
+        ]
+        self._attach_to_features(model_id, model_version, "feature_importance", numbers, faults)
+
+    def set_feature_positions(
+        self, model_id: str, model_version: str, feature_positions: Mapping[str, int]
+    ) -> None:
+        """Set the order of features, in any numbering that has no two alike."""
+        faults = [
+            f"{name}: {value!r} is not an integer"
+            for name, value in feature_positions.items()
+            if isinstance(value, bool) or not isinstance(value, int)
+        ]
+        if not faults and len(set(feature_positions.values())) < len(feature_positions):
+            faults = ["two features have the same position"]
+        self._attach_to_features(model_id, model_version, "feature_positions", feature_positions, faults)
+
+    def set_model_artifact(
+        self, model_id: str, model_version: str, artifact_base64: str, artifact_type: str
+    ) -> None:
+        """Keep the model itself, for explanations."""
+        faults = []
+        if artifact_type not in ARTIFACT_TYPES:
+            faults.append(f"artifact_type: {artifact_type!r} is not one of {', '.join(ARTIFACT_TYPES)}")
+        if not _is_base64(artifact_base64):
+            faults.append("artifact_base64: is not base64")
+        body = {"artifact_base64": artifact_base64, "artifact_type": artifact_type}
+        self._attach(model_id, model_version, "model_artifact", body, faults)
+
+    def set_index_to_word_mapping(
+        self, model_id: str, model_version: str, mapping: Mapping[str, str]
+    ) -> None:
+        """Keep the words that the indexes of a text model mean."""
+        faults = []
+        for index, word in mapping.items():
+            if not (isinstance(index, str) and index.isascii() and index.isdigit()):
+                faults.append(f"{index!r} is not an index")
+            if not isinstance(word, str):
+                faults.append(f"{index!r}: {word!r} is not a word")
+        self._attach(model_id, model_version, "index_to_word_mapping", mapping, faults)
+
+    def set_training_sample(
+        self,
+        model_id: str,
+        model_version: str,
+        features: Sequence[Mapping[str, Any]],
+        labels: Sequence[Mapping[str, Any]] | None = None,
+        raw_inputs: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Keep a few rows of the training set."""
+        body = {"features": features, "labels": labels, "raw_inputs": raw_inputs}
+        faults = [f"{name}: is not a list of rows" for name, rows in body.items() if not _are_rows(rows)]
+        if features is None:
+            faults.append("features: has to be given")
+        self._attach(model_id, model_version, "training_sample", body, faults)
+
+    def get_attachment(self, model_id: str, model_version: str, kind: Kind) -> dict[str, Any] | None:
+        """What was sent last; the importance given at registration if none was set later."""
+        with self.database.reading() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            row = session.scalar(select(AttachmentRow).filter_by(version_key=version.key, kind=kind))
+            found: dict[str, Any] | None = row.body if row else version.registration.get(kind)
+            return found
+
+    def _attach_to_features(
+        self, model_id: str, model_version: str, kind: Kind, body: Mapping[str, Any], faults: list[str]
+    ) -> None:
+        with self.database.reading() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            features: Collection[str] = version.registration["version_schema"]["features"]
+        unknown = [_unknown(name, features) for name in body if name not in features]
+        self._attach(model_id, model_version, kind, body, [*unknown, *faults])
+
+    def _attach(
+        self, model_id: str, model_version: str, kind: Kind, body: Mapping[str, Any], faults: list[str]
+    ) -> None:
+        if faults:
+            raise ValidationError(f"The {kind.replace('_', ' ')} is not valid", problems=faults)
+        check_json(body)
+        with self.database.writing() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            values = {"body": dict(body), "created_at": utc_now()}
+            upsert(session, AttachmentRow, {"version_key": version.key, "kind": kind}, values)
+
+
+def _unknown(name: Any, features: Collection[str]) -> str:
+    check_deadline()
+    return f"{name!r} is not a feature; {nearest(str(name), features)}"
+
+
+def _number(value: Any) -> float:
+    """The value as JSON has it if it is any library's number, otherwise NaN."""
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        return math.nan
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return value if isinstance(value, int) else number
+
+
+def _is_base64(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and bool(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _are_rows(rows: Any) -> bool:
+    return rows is None or (isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows))

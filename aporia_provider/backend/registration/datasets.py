@@ -1,0 +1,100 @@
+"""Datasets of versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Unpack
+
+from sqlalchemy import select, update
+
+from aporia_provider.api import IfExists, Registered, check_if_exists, differences, settle
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.registration.local_access import local_path_faults
+from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.store.json_columns import check_json, check_rendered
+from aporia_provider.backend.store.lookups import find_version, insert_or_find
+from aporia_provider.backend.store.tables import DatasetRow
+from aporia_provider.choices import flag
+from aporia_provider.data_sources import stored_data_source
+from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
+from aporia_provider.errors import ValidationError
+from aporia_provider.schema import VersionSchema
+
+
+class Datasets(Scope):
+    """The calls on datasets."""
+
+    def connect_dataset(
+        self,
+        role: Role,
+        model_id: str,
+        model_version: str,
+        *,
+        if_exists: IfExists = "match",
+        **dataset: Unpack[DatasetArguments],
+    ) -> Registered:
+        """Connect a data source to a version."""
+        connection = DatasetConnection(role=role, **dataset)
+        return self.register_dataset(model_id, model_version, connection, if_exists=if_exists)
+
+    def register_dataset(
+        self,
+        model_id: str,
+        model_version: str,
+        connection: DatasetConnection,
+        *,
+        if_exists: IfExists = "match",
+    ) -> Registered:
+        """Connect a data source to a version. Its secrets are not stored, so new ones are no conflict."""
+        check_if_exists(if_exists)
+        check_rendered(role=connection.role, schedule=connection.schedule)
+        body = connection.serialize()
+        check_json(body)
+        # Nobody else can write while a transaction that writes is open, so nothing is parsed in one.
+        with self.database.reading() as session:
+            registered = find_version(session, self.environment, model_id, model_version).registration
+        faults = list(self._faults(connection, VersionSchema.from_wire(registered)))
+        if faults:
+            raise ValidationError(f"The {connection.role} dataset cannot be connected", problems=faults)
+        with self.database.writing() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            key = {"version_key": version.key, "role": connection.role}
+            values = {"enabled": connection.enabled, "registration": body}
+            row, is_new = insert_or_find(session, DatasetRow, key, values)
+            if is_new:
+                return {"id": row.id, "status": "created"}
+            subject = f"The {connection.role} dataset of version {model_version!r} of model {model_id!r}"
+            return settle(subject, row.id, differences(row.registration, body), if_exists)
+
+    def _faults(self, connection: DatasetConnection, schema: VersionSchema) -> Iterator[str]:
+        """What can be told to be wrong before the data is looked at."""
+        from aporia_provider.engine.sql.expressions import check_select_expr
+
+        for fault in connection.mapping_faults(schema):
+            # Each looks for the nearest of all names.
+            check_deadline()
+            yield fault
+        yield from check_select_expr(connection.data_source.select_expr or [])
+        yield from local_path_faults(connection.data_source, self.allowed_local_folders)
+
+    def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
+        """Turn the syncs of all datasets of a version on or off."""
+        enabled = flag("enabled", enabled)
+        with self.database.writing() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            datasets = update(DatasetRow).where(DatasetRow.version_key == version.key)
+            session.execute(datasets.values(enabled=enabled))
+
+    def get_datasets(self, model_id: str, model_version: str) -> list[DatasetConnection]:
+        """The datasets of a version, their secrets replaced by ``***``."""
+        with self.database.reading() as session:
+            version = find_version(session, self.environment, model_id, model_version)
+            query = select(DatasetRow).filter_by(version_key=version.key).order_by(DatasetRow.key)
+            return [connection_of(row) for row in session.scalars(query)]
+
+
+def connection_of(row: DatasetRow) -> DatasetConnection:
+    """The dataset as it was connected, its secrets replaced by ``***``."""
+    sync = {**row.registration["sync"], "enabled": row.enabled}
+    source = stored_data_source(row.registration["data_source"])
+    return DatasetConnection.from_wire({**row.registration, "data_source": source, "sync": sync})

@@ -1,0 +1,114 @@
+"""Models and their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import delete, func, select
+
+from aporia_provider.api import IfExists, Registered, check_if_exists, differences, settle
+from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.store.json_columns import check_json, check_names, check_rendered
+from aporia_provider.backend.store.lookups import find_model, insert_or_find, upsert
+from aporia_provider.backend.store.tables import ModelRow, TagRow
+from aporia_provider.errors import ValidationError
+from aporia_provider.models import MAX_TAGS, AggregationPeriod, Model, ModelTags
+
+# What is left out means this, so saying it is no difference.
+_DEFAULTS = {"aggregation_period": "daily"}
+
+
+class Models(Scope):
+    """The calls on models."""
+
+    def create_model(
+        self,
+        model_id: str,
+        name: str,
+        *,
+        description: str | None = None,
+        owner: str | None = None,
+        color: str = "blue",
+        icon: str = "general",
+        tags: Mapping[str, str] | None = None,
+        aggregation_period: AggregationPeriod | None = None,
+        if_exists: IfExists = "match",
+    ) -> Registered:
+        """Register a model."""
+        model = Model(
+            id=model_id,
+            name=name,
+            description=description,
+            owner=owner,
+            color=color,
+            icon=icon,
+            tags=None if tags is None else dict(tags),
+            aggregation_period=aggregation_period,
+        )
+        return self.register_model(model, if_exists=if_exists)
+
+    def register_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
+        """Register a model."""
+        check_if_exists(if_exists)
+        check_names(id=model.id)
+        check_rendered(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
+        body = {**model.to_wire(), "tags": None if model.tags is None else _lower(model.tags)}
+        check_json(body)
+        key = {"environment": self.environment, "id": model.id}
+        with self.database.writing() as session:
+            values = {"owner": model.owner, "registration": body}
+            row, is_new = insert_or_find(session, ModelRow, key, values)
+            if is_new:
+                tags = body["tags"] or {}
+                session.add_all(TagRow(model_key=row.key, name=tag, value=tags[tag]) for tag in tags)
+                return {"id": row.id, "status": "created"}
+            found = differences({**_DEFAULTS, **row.registration}, {**_DEFAULTS, **body})
+            return settle(f"Model {model.id!r}", row.id, found, if_exists)
+
+    def delete_model(self, model_id: str) -> None:
+        """Delete a model with its versions and datasets."""
+        with self.database.writing() as session:
+            row = find_model(session, self.environment, model_id)
+            session.execute(delete(ModelRow).where(ModelRow.key == row.key))
+
+    def get_model_owner(self, model_id: str) -> str | None:
+        """Who answers for a model."""
+        with self.database.reading() as session:
+            return find_model(session, self.environment, model_id).owner
+
+    def set_model_owner(self, model_id: str, owner: str) -> None:
+        """Change who answers for a model."""
+        check_names(owner=owner)
+        with self.database.writing() as session:
+            find_model(session, self.environment, model_id, change=True).owner = owner
+
+    def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags, keeping those not named."""
+        given = _lower(ModelTags(tags=dict(tags)).tags)
+        check_json(given)
+        with self.database.writing() as session:
+            model = find_model(session, self.environment, model_id, change=True)
+            for tag, value in given.items():
+                upsert(session, TagRow, {"model_key": model.key, "name": tag}, {"value": value})
+            count = session.scalar(select(func.count()).select_from(TagRow).filter_by(model_key=model.key))
+            if (count or 0) > MAX_TAGS:
+                raise ValidationError(f"Model {model_id!r} would have {count} tags; it can have {MAX_TAGS}")
+
+    def get_model_tags(self, model_id: str) -> dict[str, str]:
+        """The tags of a model."""
+        with self.database.reading() as session:
+            model = find_model(session, self.environment, model_id)
+            query = select(TagRow).filter_by(model_key=model.key).order_by(TagRow.key)
+            return {row.name: row.value for row in session.scalars(query)}
+
+    def delete_model_tag(self, model_id: str, key: str) -> None:
+        """Remove a tag; one that is not there is no error."""
+        check_names(tag=key)
+        with self.database.writing() as session:
+            model = find_model(session, self.environment, model_id, change=True)
+            mine = delete(TagRow).where(TagRow.model_key == model.key)
+            session.execute(mine.where(TagRow.name == key.lower()))
+
+
+def _lower(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key.lower(): value for key, value in tags.items()}

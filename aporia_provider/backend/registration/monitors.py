@@ -1,0 +1,79 @@
+"""Monitors: rules on metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete
+
+from aporia_provider.api import Registered, differences, settle
+from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.store.json_columns import check_json, check_names, check_rendered
+from aporia_provider.backend.store.lookups import insert_or_find
+from aporia_provider.backend.store.tables import MonitorRow
+from aporia_provider.errors import NotFoundError
+from aporia_provider.models import Monitor
+
+
+class Monitors(Scope):
+    """The calls on monitors."""
+
+    def create_monitor(
+        self,
+        name: str,
+        monitor_type: str,
+        *,
+        scheduling: str,
+        configuration: Mapping[str, Any],
+        is_active: bool = True,
+        custom_alert_description: str | None = None,
+    ) -> str:
+        """Create a monitor and return its id."""
+        monitor = Monitor(
+            name=name,
+            type=monitor_type,
+            scheduling=scheduling,
+            configuration=dict(configuration),
+            is_active=is_active,
+            custom_alert_description=custom_alert_description,
+        )
+        return self.register_monitor(monitor)["id"]
+
+    def register_monitor(self, monitor: Monitor) -> Registered:
+        """
+        Create a monitor, unless it is there already.
+
+        Its name has to be unique among the monitors of the same model, the one its configuration names.
+        """
+        check_names(name=monitor.name)
+        check_rendered(type=monitor.type, scheduling=monitor.scheduling)
+        body = monitor.to_wire()
+        check_json(body)
+        key = {"environment": self.environment, "subject": _subject(body), "name": monitor.name}
+        with self.database.writing() as session:
+            row, is_new = insert_or_find(session, MonitorRow, key, {"registration": body})
+            if is_new:
+                return {"id": row.id, "status": "created"}
+            return settle(f"Monitor {monitor.name!r}", row.id, differences(row.registration, body), "match")
+
+    def delete_monitor(self, monitor_id: str) -> None:
+        """Delete a monitor."""
+        check_names(monitor=monitor_id)
+        mine = delete(MonitorRow).where(MonitorRow.environment == self.environment)
+        with self.database.writing() as session:
+            gone = session.execute(mine.where(MonitorRow.id == monitor_id).returning(MonitorRow.key)).first()
+        if gone is None:
+            missing = f"There is no monitor {monitor_id!r} in environment {self.environment!r}"
+            raise NotFoundError(missing, status=404)
+
+
+def _subject(body: Mapping[str, Any]) -> str:
+    """The model a monitor is about, as ``identification.models.id`` of its configuration says."""
+    found: Any = body["configuration"]
+    for step in ("identification", "models", "id"):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    subject = found if isinstance(found, str) else ""
+    if subject:
+        check_names(model=subject)
+    return subject

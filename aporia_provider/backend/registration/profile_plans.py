@@ -1,0 +1,196 @@
+"""From what is registered to what is profiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from aporia_provider.backend.store.sync_tables import PERFORMANCE
+from aporia_provider.columns.types import kind, label_type
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.dataframes.labels import tied
+from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.grids.score_grid import ScoreGrid
+from aporia_provider.monitoring.performance import Options
+from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid, OutcomePlan, scores_key
+from aporia_provider.schema import VersionSchema
+from aporia_provider.truth_values import declared_pair
+
+# They stand beside all columns of the predictions, which may have any name.
+_LABEL = "__aporia_label_"
+# Kinds of columns that can be profiled as numbers; that of a column without a type is not known.
+_COUNTABLE = ("integral", "fractional", "boolean", None)
+_QUERY = "batch_id_column_name"
+_RELEVANCE = "relevance_column_name"
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """
+    What to read of a dataset, and what to make of it.
+
+    :param fields: The fields.
+    :param outcomes: The predictions whose labels are in the same table.
+    :param columns: Name in the batches to column of the dataset.
+    """
+
+    fields: tuple[FieldPlan, ...] = ()
+    outcomes: tuple[OutcomePlan, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mapping[str, Any]) -> DatasetPlan:
+    """
+    Plan the profile of a dataset's own columns.
+
+    :param dataset: The dataset.
+    :param schema: Schema of its version.
+    :param types: Column to type, in Spark's JSON form.
+    """
+    found = list(dataset.columns(schema))
+    names = {(category, name): f"c{place}" for place, (category, name, _) in enumerate(found)}
+    planned = (
+        _field(schema, category, name, names[category, name], types.get(column))
+        for category, name, column in found
+    )
+    fields = tuple(field for field in planned if field is not None)
+    query = names.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
+    outcomes = tuple(
+        _outcome(schema, name, (names["predictions", name], label), query)
+        for (category, name), label in names.items()
+        if category == "labels" and ("predictions", name) in names and is_judged(schema, name)
+    )
+    return DatasetPlan(fields, outcomes, {names[item[:2]]: item[2] for item in found})
+
+
+def performance_plan(
+    serving: DatasetConnection, actuals: DatasetConnection, schema: VersionSchema
+) -> tuple[DatasetPlan, dict[str, str]]:
+    """
+    Plan the performance of predictions whose labels come later.
+
+    :param serving: The predictions.
+    :param actuals: The labels.
+    :param schema: Schema of the version.
+    :return: What to read of the predictions, and name in the batches to column of the labels.
+    """
+    known = {(category, name): column for category, name, column in serving.columns(schema)}
+    own = serving.labels or {}
+    labels = [
+        (name, column)
+        for _, name, column in actuals.columns(schema)
+        if name not in own and is_judged(schema, name)
+    ]
+    columns = {f"p{place}": known["predictions", name] for place, (name, _) in enumerate(labels)}
+    query = known.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
+    if query is not None:
+        columns["q"] = query
+    by_query = "q" if query is not None else None
+    outcomes = (
+        replace(
+            _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), by_query), tied=tied(f"{_LABEL}{place}")
+        )
+        for place, (name, _) in enumerate(labels)
+    )
+    return DatasetPlan((), tuple(outcomes), columns), {
+        f"{_LABEL}{place}": column for place, (_, column) in enumerate(labels)
+    }
+
+
+def is_judged(schema: VersionSchema, name: str) -> bool:
+    """Whether a prediction is of a type that a model of this type can be judged by."""
+    declared = schema.fields("predictions")[name]
+    if schema.model_type == "ranking" and declared.type == "numeric":
+        return _is_relevance(schema, name) and _QUERY in (schema.mapping or {})
+    return label_type(schema.model_type, declared) is not None
+
+
+def _is_relevance(schema: VersionSchema, name: str) -> bool:
+    """Whether each candidate of a query has a row, with a prediction of its relevance."""
+    named = (schema.mapping or {}).get(_RELEVANCE)
+    scalar = schema.fields("predictions")[name].type == "numeric"
+    return schema.model_type == "ranking" and scalar and named in (None, name)
+
+
+def _field(schema: VersionSchema, category: str, name: str, column: str, type_: Any) -> FieldPlan | None:
+    key = f"{category}.{name}"
+    if category == "labels":
+        found = _type_of_label(schema.model_type, type_)
+        return None if found is None else FieldPlan(key, found, column)
+    declared = schema.fields(category)[name]
+    scored = category == "predictions" and _is_scored(schema, name)
+    return FieldPlan(key, declared.type, column, tuple(declared.dimensions or ()), scored)
+
+
+def _type_of_label(model_type: str, type_: Any) -> str | None:
+    """The field type to profile a label as; None if it is none that can be."""
+    found = None if type_ is None else kind(type_)
+    if found == "array":
+        return "array"
+    if found in ("map", "struct"):
+        values = [type_["valueType"]] if found == "map" else [item["type"] for item in type_["fields"]]
+        return "dict" if all(kind(value) in _COUNTABLE for value in values) else None
+    return "numeric" if model_type == "regression" and found in _COUNTABLE else "categorical"
+
+
+def _outcome(schema: VersionSchema, name: str, compared: tuple[str, str], query: str | None) -> OutcomePlan:
+    query = query if _is_relevance(schema, name) else None
+    return OutcomePlan(f"{PERFORMANCE}.{name}", schema.model_type, *compared, _options(schema, name), query)
+
+
+def _options(schema: VersionSchema, name: str) -> Options:
+    """
+    How a prediction and its labels are to be read.
+
+    Of the two classes that a binary version declares as ``labels`` the last is positive, as it is in lists of
+    classes elsewhere (scikit-learn's ``classes_``). Words of truth, such as yes and no, mean what they say in
+    any order, and need not be declared.
+    """
+    if schema.model_type != "binary":
+        return Options(classes=tuple(schema.labels or ()))
+    scored, pair = _is_scored(schema, name), declared_pair(schema.labels)
+    if pair is None:
+        return Options(scored=scored)
+    return Options(scored=scored, negative=pair[0], positive=pair[1])
+
+
+def _is_scored(schema: VersionSchema, name: str) -> bool:
+    return schema.model_type == "binary" and schema.fields("predictions")[name].type == "numeric"
+
+
+def with_baseline(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:
+    """
+    Complete the options of binary outcomes by what the baseline shows of their scores and labels.
+
+    The bins follow the scores of the baseline. Where the version declares no classes and the labels of the
+    baseline are two numbers that are not 0 and 1, the greater one is positive.
+
+    :param outcomes: The outcomes.
+    :param grids: Grids of the predictions and the labels.
+    """
+    return tuple(_with_baseline(outcome, grids) for outcome in outcomes)
+
+
+def _with_baseline(outcome: OutcomePlan, grids: Mapping[str, Grid]) -> OutcomePlan:
+    if outcome.model_type != "binary":
+        return outcome
+    name, options = outcome.key.removeprefix(f"{PERFORMANCE}."), outcome.options
+    scores, labels = grids.get(scores_key(f"predictions.{name}")), grids.get(f"labels.{name}")
+    if isinstance(scores, ScoreGrid) and options.scored:
+        options = replace(options, edges=scores.edges)
+    pair = _pair_of_numbers(labels.values) if isinstance(labels, CategoryGrid) else None
+    if pair is not None and options.positive is None:
+        options = replace(options, negative=pair[0], positive=pair[1])
+    return replace(outcome, options=options)
+
+
+def _pair_of_numbers(values: Sequence[str]) -> tuple[str, str] | None:
+    """Two numbers in their order, unless they are 0 and 1."""
+    try:
+        numbers = {number: value for value in values if (number := Decimal(value)).is_finite()}
+        lesser, greater = sorted(numbers)
+    except (ArithmeticError, ValueError):
+        return None
+    return None if lesser == 0 and greater == 1 else (numbers[lesser], numbers[greater])

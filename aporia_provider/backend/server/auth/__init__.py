@@ -1,0 +1,1 @@
+"""API tokens: kept in the database or in files, checked for every request."""

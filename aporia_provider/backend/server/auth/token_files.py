@@ -1,0 +1,112 @@
+"""Files of API tokens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from aporia_provider.backend.server.auth.tokens import Grant, digest
+from aporia_provider.errors import ValidationError
+
+SHORTEST = 16
+_READ_ONLY = "read-only"
+_LARGEST = 1_000_000  # Bytes.
+_LOOK_AGAIN = 1.0  # Seconds.
+
+log = logging.getLogger(__name__)
+
+
+class TokenFile:
+    """
+    A file with an environment and its token on every line, and ``read-only`` behind tokens that are; ``#``
+    begins a comment. It is read again when it has changed.
+
+    :param path: The file.
+    :raises aporia_provider.errors.ValidationError: if others than its owner can read it, or naming every line
+        that is wrong, without showing it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._looked_at = time.monotonic()
+        self._identity = _identity(path)
+        self._grants = _read(path)
+
+    def grants(self) -> Mapping[str, Grant]:
+        """
+        Digest of each token to what it permits.
+
+        If the file cannot be read any more, or is wrong, that is logged and the tokens stay what they were.
+        """
+        with self._lock:
+            if time.monotonic() - self._looked_at >= _LOOK_AGAIN:
+                self._look_again()
+            return self._grants
+
+    def _look_again(self) -> None:
+        self._looked_at = time.monotonic()
+        try:
+            identity = _identity(self.path)
+            if identity == self._identity:
+                return
+            self._identity = identity
+            self._grants = _read(self.path)
+        except ValidationError as error:
+            log.error("The tokens stay what they were: %s", error.message)
+        else:
+            log.info("Read %d tokens from %s", len(self._grants), self.path)
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What differs if the file was changed or replaced; None if it is not there."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_size, told.st_mtime_ns, told.st_mode
+
+
+def _read(path: Path) -> dict[str, Grant]:
+    try:
+        with path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise ValidationError(f"{path} holds tokens, but others can read it; run chmod 600 on it")
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ValidationError(f"The token file {path} has more than {_LARGEST:,} bytes")
+        lines = content.decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ValidationError(f"The token file {path} cannot be read: {reason}") from None
+    return _grants(path, lines)
+
+
+def _grants(path: Path, lines: list[str]) -> dict[str, Grant]:
+    grants: dict[str, Grant] = {}
+    first_lines: dict[str, int] = {}
+    problems = []
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        if len(words) not in (2, 3) or len(words[1]) < SHORTEST or words[2:] not in ([], [_READ_ONLY]):
+            problems.append(
+                f"line {number} is not an environment, a token of {SHORTEST} characters or more and, "
+                f"for a token that may only read, {_READ_ONLY}"
+            )
+            continue
+        known = digest(words[1])
+        if known in grants:
+            problems.append(f"line {number} has the same token as line {first_lines[known]}")
+            continue
+        first_lines[known] = number
+        grants[known] = Grant(words[0], f"line {number} of {path.name}", words[2:] == [_READ_ONLY])
+    if problems:
+        raise ValidationError(f"The token file {path} is not valid", problems=problems)
+    return grants

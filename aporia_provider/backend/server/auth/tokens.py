@@ -1,0 +1,172 @@
+"""API tokens, each bound to one environment."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.store.database import Database
+from aporia_provider.backend.store.json_columns import check_names
+from aporia_provider.backend.store.tables import TokenRow, utc_now
+from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
+
+PREFIX = "aporia_"
+_LONGEST = timedelta(days=36_500)
+_USE_NOTED = timedelta(minutes=1)
+"""Least time between two writes of when a token was last used."""
+
+
+class TokenInfo(TypedDict):
+    """
+    What can be told about a token: ``expires_at`` is None if it never does, ``last_used_at`` is within a
+    minute of its last use and None if there was none.
+    """
+
+    environment: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Grant:
+    """
+    What a token permits.
+
+    :param environment: The environment that it is for.
+    :param name: Its name, for logs.
+    :param read_only: Whether it permits reading only.
+    """
+
+    environment: str
+    name: str
+    read_only: bool = False
+
+
+def digest(token: str) -> str:
+    """
+    What is stored of a token.
+
+    A single SHA-256 is right here, unlike for passwords: 256 random bits cannot be guessed at any speed, so
+    slowing the hash down would only slow down every request.
+    """
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def create_token(
+    database: Database,
+    environment: str,
+    name: str,
+    *,
+    expires_in: timedelta | None = None,
+    read_only: bool = False,
+) -> str:
+    """
+    Make a token. It cannot be shown again.
+
+    :param expires_in: How long it is accepted; for ever without.
+    :param read_only: Whether it permits reading only.
+    :raises aporia_provider.errors.ConflictError: if the environment has a token of this name.
+    :raises aporia_provider.errors.ValidationError: if a name is not valid, or the token would expire at once
+        or in more than a hundred years.
+    """
+    check_names(environment=environment, name=name)
+    if expires_in is not None and not timedelta() < expires_in <= _LONGEST:
+        raise ValidationError(
+            f"A token cannot expire in {expires_in}: give a time from now to a hundred years"
+        )
+    token = PREFIX + secrets.token_urlsafe(32)
+    expires_at = None if expires_in is None else utc_now() + expires_in
+    row = TokenRow(
+        environment=environment,
+        name=name,
+        digest=digest(token),
+        expires_at=expires_at,
+        read_only=read_only,
+    )
+    try:
+        with database.writing() as session:
+            session.add(row)
+    except IntegrityError:
+        raise ConflictError(f"Environment {environment} has a token named {name}; revoke it first") from None
+    return token
+
+
+def list_tokens(database: Database, environment: str | None = None) -> list[TokenInfo]:
+    """Tokens of one environment or of all, oldest first."""
+    query = select(TokenRow).order_by(TokenRow.key)
+    if environment is not None:
+        query = query.where(TokenRow.environment == environment)
+    with database.reading() as session:
+        return [
+            {
+                "environment": row.environment,
+                "name": row.name,
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "last_used_at": row.last_used_at,
+                "read_only": row.read_only,
+            }
+            for row in session.scalars(query)
+        ]
+
+
+def revoke_token(database: Database, environment: str, name: str) -> None:
+    """
+    Make a token worthless from the next request on.
+
+    :raises aporia_provider.errors.NotFoundError: if there is none of this name.
+    """
+    statement = delete(TokenRow).where(TokenRow.environment == environment, TokenRow.name == name)
+    with database.writing() as session:
+        revoked = session.execute(statement.returning(TokenRow.key)).first()
+    if revoked is None:
+        raise NotFoundError(f"Environment {environment} has no token named {name}")
+
+
+def find_grant(database: Database, presented: str, from_file: Mapping[str, Grant]) -> Grant | None:
+    """
+    What a token permits; None if it is wrong, was revoked or has expired. Notes the use of a stored one.
+
+    :param presented: Digest of the token.
+    :param from_file: Digest to grant, see :class:`~.token_files.TokenFile`.
+    """
+    found = None
+    for known, grant in from_file.items():
+        if hmac.compare_digest(known, presented):
+            found = grant
+    if found is not None:
+        return found
+    now = utc_now()
+    with database.reading() as session:
+        row = _valid(session, presented, now)
+        if row is None:
+            return None
+        grant, key, used_at = Grant(row.environment, row.name, row.read_only), row.key, row.last_used_at
+    if used_at is None or used_at < now - _USE_NOTED:
+        _note_use(database, key, now)
+    return grant
+
+
+def _valid(session: Session, presented: str, now: datetime) -> TokenRow | None:
+    row = session.scalar(select(TokenRow).where(TokenRow.digest == presented))
+    if row is None or not hmac.compare_digest(row.digest, presented):
+        return None
+    return row if row.expires_at is None or now < row.expires_at else None
+
+
+def _note_use(database: Database, key: int, now: datetime) -> None:
+    unused = or_(TokenRow.last_used_at.is_(None), TokenRow.last_used_at < now)
+    with database.writing() as session:
+        session.execute(update(TokenRow).where(TokenRow.key == key, unused).values(last_used_at=now))

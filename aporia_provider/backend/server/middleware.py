@@ -1,0 +1,169 @@
+"""What every request passes first: path normalised, body limited, token checked, line logged."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aporia_provider.backend.deadlines import Deadline, within
+from aporia_provider.backend.server.auth.failed_attempts import Attempts
+from aporia_provider.backend.server.auth.token_files import TokenFile
+from aporia_provider.backend.server.auth.tokens import Grant, digest, find_grant
+from aporia_provider.backend.server.error_handlers import BodyTooLargeError, answer
+from aporia_provider.backend.server.request_paths import normalise
+from aporia_provider.backend.store.database import Database
+from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
+
+QUERY_PATH = "/v1beta/metrics/query"
+OPEN_PATHS = frozenset({"/health", "/openapi.json", "/docs"})
+
+log = logging.getLogger("aporia_provider.access")
+
+
+class Gate:
+    """
+    ASGI middleware.
+
+    It checks the token before anything else is read of a request, routes and bodies included, so that no
+    route can forget to.
+
+    :param app: The application behind it.
+    :param database: Where tokens are looked up.
+    :param token_file: Further tokens.
+    :param max_body: Largest body in bytes.
+    :param seconds: How long an answer may take.
+    :param stopping: When it is set, the answers that are being made are ended.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        database: Database,
+        token_file: TokenFile | None,
+        max_body: int,
+        seconds: float,
+        stopping: threading.Event,
+    ) -> None:
+        self.app = app
+        self.database = database
+        self.token_file = token_file
+        self.attempts = Attempts()
+        self.max_body = max_body
+        self.seconds = seconds
+        self.stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        reply = _Reply(scope, send)
+        try:
+            inner = await self._admitted(scope, reply)
+        except AporiaError as error:
+            await answer(error)(scope, receive, reply.send)
+        else:
+            with within(Deadline(self.seconds, self.stopping)):
+                await self.app(inner, self._limited(scope, receive), reply.send)
+        finally:
+            reply.log()
+
+    async def _admitted(self, scope: Scope, reply: _Reply) -> Scope:
+        path = normalise(scope)
+        headers = Headers(scope=scope)
+        if _length(headers) > self.max_body:
+            raise self._too_large()
+        state = dict(scope.get("state") or {})
+        route = path.removeprefix(scope.get("root_path", ""))
+        if route not in OPEN_PATHS:
+            grant = reply.grant = await self._grant(headers, reply.address)
+            if grant.read_only and not _reads(scope["method"], route):
+                raise AuthenticationError(f"The token {grant.name!r} permits reading only", status=403)
+            state["environment"] = grant.environment
+        # A HEAD is answered like a GET; the reply's body is dropped on its way out.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        return {**scope, "path": path, "method": method, "state": state}
+
+    async def _grant(self, headers: Headers, address: str) -> Grant:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise AuthenticationError("Authorization: Bearer <token> is missing", status=401)
+        presented = digest(token.strip())
+        async with self.attempts.paced(address, presented):
+            found = await self._found(presented)
+            self.attempts.note(address, presented, accepted=found is not None)
+        if found is None:
+            raise AuthenticationError(
+                "The token is not accepted: it is wrong, was revoked or has expired", status=401
+            )
+        return found
+
+    async def _found(self, presented: str) -> Grant | None:
+        try:
+            return await run_in_threadpool(self._find, presented)
+        except TransientError as error:
+            log.error("%s", error.message)
+            raise TransientError("The database does not answer; try again", status=503) from None
+
+    def _find(self, presented: str) -> Grant | None:
+        from_file = {} if self.token_file is None else self.token_file.grants()
+        return find_grant(self.database, presented, from_file)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body:
+                raise self._too_large()
+            return message
+
+        return limited
+
+    def _too_large(self) -> BodyTooLargeError:
+        return BodyTooLargeError(f"The body is larger than {self.max_body} bytes", status=413)
+
+
+class _Reply:
+    """Passes a reply on, without its body if the request was a HEAD, and remembers its status for the log."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self.status = 500
+        self.grant: Grant | None = None
+        client = scope.get("client")
+        self.address = str(client[0]) if client else "-"
+        self._send = send
+        self._began = time.monotonic()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        elif self.scope["method"] == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def log(self) -> None:
+        # Without its query, where somebody may have put a token.
+        path = (self.scope.get("raw_path") or b"").decode("latin-1")
+        milliseconds = (time.monotonic() - self._began) * 1000
+        who = "-" if self.grant is None else f"{self.grant.environment}/{self.grant.name}"
+        told = (self.address, who, self.scope["method"], path, self.status, milliseconds)
+        log.info("%s %r %s %r %d %.0f ms", *told)
+
+
+def _reads(method: str, route: str) -> bool:
+    return method in ("GET", "HEAD") or (method, route) == ("POST", QUERY_PATH)
+
+
+def _length(headers: Headers) -> int:
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -1,0 +1,52 @@
+"""Routes of datasets and their syncs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import APIRouter
+
+from aporia_provider.backend.server import openapi
+from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.request_paths import VERSION
+from aporia_provider.backend.server.requests import Here, MediumBody, check_environment
+from aporia_provider.backend.server.responses import Done, RegisteredReply, SyncReply
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.readers import why_unread
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix=VERSION, tags=["datasets"])
+
+
+@router.post("/datasets", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.DATASET))
+def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBody) -> Any:
+    """Connect a data source to a version. Its secrets are not stored."""
+    connection = DatasetConnection.from_wire(body)
+    check_environment(registry, (body.get("sync") or {}).get("environment"))
+    registered = registry.register_dataset(model_id, version, connection)
+    if not isinstance(connection.data_source, S3DataSource):
+        subject = f"The {connection.role} dataset of version {version!r} of model {model_id!r}"
+        # The protocol's reply has no place for it.
+        log.warning(
+            "%s is connected, but will not be monitored. %s", subject, why_unread(connection.data_source)
+        )
+    return registered
+
+
+@router.post(
+    "/datasets_sync",
+    responses=replies(Done),
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": openapi.EMPTY}}}},
+)
+def set_sync_enabled(registry: Here, model_id: str, version: str, enabled: bool) -> Any:
+    """Turn the syncs of all datasets of a version on or off."""
+    registry.set_sync_enabled(model_id, version, enabled)
+    return {}
+
+
+@router.get("/sync_status/{name:segment}", responses=replies(SyncReply))
+def get_sync_status(registry: Here, model_id: str, version: str, name: str) -> Any:
+    """What is known about the dataset's last sync."""
+    return registry.get_dataset_sync_status(model_id, version, name)  # type: ignore[arg-type]

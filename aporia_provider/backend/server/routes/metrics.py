@@ -1,0 +1,29 @@
+"""The route of questions about metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
+
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.server import openapi
+from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.requests import Here, MediumBody
+from aporia_provider.backend.server.responses import MetricsReply
+from aporia_provider.metrics import MetricsQuery
+
+router = APIRouter(prefix="/metrics", tags=["metrics"])
+
+
+@router.post("/query", responses=replies(MetricsReply), openapi_extra=openapi.body(openapi.METRICS))
+async def query_metrics(request: Request, registry: Here, body: MediumBody) -> Any:
+    """Answer questions about a model's metrics from what syncs have stored."""
+    return await run_sync(_answers, registry, body, limiter=request.app.state.queries)
+
+
+def _answers(registry: Registry, body: dict[str, Any]) -> Any:
+    check_deadline()
+    return registry.query_metrics(MetricsQuery.from_wire(body))

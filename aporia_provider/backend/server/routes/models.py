@@ -1,0 +1,69 @@
+"""Routes of models, their tags and owners."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import APIRouter
+
+from aporia_provider.backend.server import openapi
+from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.request_paths import MODEL
+from aporia_provider.backend.server.requests import Here, SmallBody, take, take_object
+from aporia_provider.backend.server.responses import Done, OwnerReply, RegisteredReply, TagsReply
+from aporia_provider.errors import ValidationError
+from aporia_provider.models import Model
+
+router = APIRouter(tags=["models"])
+
+
+@router.post("/models", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MODEL))
+def create_model(registry: Here, body: SmallBody) -> Any:
+    """Register a model. Without an id it gets one made of its name."""
+    given = {key: value for key, value in body.items() if value is not None}
+    if "id" not in given and isinstance(given.get("name"), str):
+        given["id"] = _id_from(given["name"])
+    return registry.register_model(Model(**given))
+
+
+@router.delete(MODEL, responses=replies(Done))
+def delete_model(registry: Here, model_id: str) -> Any:
+    """Delete a model with its versions and datasets."""
+    registry.delete_model(model_id)
+    return {}
+
+
+@router.post(f"{MODEL}/owner", responses=replies(OwnerReply), openapi_extra=openapi.body(openapi.OWNER))
+def set_owner(registry: Here, model_id: str, body: SmallBody) -> Any:
+    """Change who answers for a model."""
+    owner = take(body, "owner")["owner"]
+    registry.set_model_owner(model_id, owner)
+    return {"model_id": model_id, "owner": owner}
+
+
+@router.get(f"{MODEL}/tags", responses=replies(TagsReply))
+def get_tags(registry: Here, model_id: str) -> Any:
+    """The tags of a model."""
+    return {"tags": registry.get_model_tags(model_id)}
+
+
+@router.post(f"{MODEL}/tags", responses=replies(Done), openapi_extra=openapi.body(openapi.TAGS))
+def add_tags(registry: Here, model_id: str, body: SmallBody) -> Any:
+    """Set tags, keeping those not named."""
+    registry.add_model_tags(model_id, take_object(body, "tags"))
+    return {}
+
+
+@router.delete(f"{MODEL}/tags/{{key:segment}}", responses=replies(Done))
+def delete_tag(registry: Here, model_id: str, key: str) -> Any:
+    """Remove a tag; one that is not there is no error."""
+    registry.delete_model_tag(model_id, key)
+    return {}
+
+
+def _id_from(name: str) -> str:
+    made = re.sub(r"\W+", "-", name.lower()).strip("-")
+    if not made:
+        raise ValidationError(f"No id can be made of the name {name!r}; give one")
+    return made

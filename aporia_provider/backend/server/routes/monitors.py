@@ -1,0 +1,28 @@
+"""Routes of monitors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from aporia_provider.backend.server import openapi
+from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.requests import Here, MediumBody
+from aporia_provider.backend.server.responses import Done, RegisteredReply
+from aporia_provider.models import Monitor
+
+router = APIRouter(prefix="/monitors", tags=["monitors"])
+
+
+@router.post("", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MONITOR))
+def create_monitor(registry: Here, body: MediumBody) -> Any:
+    """Create a monitor."""
+    return registry.register_monitor(Monitor.from_wire(body))
+
+
+@router.delete("/{monitor_id:segment}", responses=replies(Done))
+def delete_monitor(registry: Here, monitor_id: str) -> Any:
+    """Delete a monitor."""
+    registry.delete_monitor(monitor_id)
+    return {}

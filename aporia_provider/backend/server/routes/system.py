@@ -1,0 +1,91 @@
+"""Routes about the server itself: environments, capabilities, health, and GraphQL, which it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+import aporia_provider
+from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
+from aporia_provider.backend.server import openapi
+from aporia_provider.backend.server.error_handlers import ErrorReply
+from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.requests import Here, SmallBody, check_environment, take
+from aporia_provider.backend.server.responses import (
+    CapabilitiesReply,
+    ClusterReply,
+    EnvironmentsReply,
+    GraphqlReply,
+    HealthReply,
+    TokenEnvironmentReply,
+)
+
+rest = APIRouter(tags=["about"])
+own = APIRouter(tags=["about"])
+graphql = APIRouter(tags=["about"])
+health = APIRouter(tags=["about"])
+
+_NO_GRAPHQL = "Logging predictions over GraphQL is not supported"
+_INSTEAD = (
+    f"{_NO_GRAPHQL}: this server reads predictions where they are stored. Write them to a table and connect "
+    "it with connect_serving, connect_training, connect_testing or connect_actuals."
+)
+
+
+@rest.get("/capabilities", responses=replies(CapabilitiesReply))
+def get_capabilities() -> Any:
+    """What the server can do."""
+    return {"is_field_schema_supported": True}
+
+
+@own.get(ENVIRONMENT_PATH, responses=replies(TokenEnvironmentReply))
+def get_token_environment(registry: Here) -> Any:
+    """The environment that the token is for, and which product and version answers; not of the protocol."""
+    return {
+        "environment": registry.environment,
+        "product": PRODUCT,
+        "version": aporia_provider.__version__,
+    }
+
+
+@rest.get("/environments", responses=replies(EnvironmentsReply))
+def get_environments(registry: Here) -> Any:
+    """The environments that the token opens: its own."""
+    name = registry.environment
+    return {"environments": [{"id": _id("environment", name), "name": name}]}
+
+
+@rest.post("/environments", responses=replies(ClusterReply), openapi_extra=openapi.body(openapi.ENVIRONMENT))
+def create_environment(registry: Here, body: SmallBody) -> Any:
+    """Tell the ids of the token's own environment; no other can be asked for."""
+    check_environment(registry, take(body, "name")["name"])
+    return {
+        "cluster_id": _id("cluster", "embedded"),
+        "environment_id": _id("environment", registry.environment),
+    }
+
+
+@graphql.post("/v1/controller/graphql", responses={400: {"model": GraphqlReply}, 401: {"model": ErrorReply}})
+@graphql.post(
+    "/v1/tenant-hasura/v1/graphql", responses={400: {"model": GraphqlReply}, 401: {"model": ErrorReply}}
+)
+def refuse_graphql() -> Any:
+    """Say what to do instead."""
+    fault = {"message": _NO_GRAPHQL, "extensions": {"verbose_message": _INSTEAD}}
+    return JSONResponse({"errors": [fault]}, 400)
+
+
+@health.get("/health", responses={200: {"model": HealthReply}, 503: {"model": ErrorReply}})
+def get_health(request: Request) -> Any:
+    """Whether the server and its database answer."""
+    with request.app.state.database.reading() as session:
+        session.execute(text("SELECT 1"))
+    return {"status": "ok"}
+
+
+def _id(kind: str, name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"aporia:{kind}:{name}"))

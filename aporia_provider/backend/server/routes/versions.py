@@ -1,0 +1,112 @@
+"""Routes of versions and of what is sent for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from aporia_provider.backend.server import openapi
+from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.request_paths import MODEL, VERSION
+from aporia_provider.backend.server.requests import (
+    ArtifactBody,
+    Here,
+    RowsBody,
+    SchemaBody,
+    take,
+    take_object,
+)
+from aporia_provider.backend.server.responses import Done, RegisteredReply, VersionsReply
+from aporia_provider.schema import VersionSchema
+
+router = APIRouter(tags=["versions"])
+
+_OPTIONAL = ("model_data_type", "labels", "feature_importance", "mapping")
+
+
+@router.get(f"{MODEL}/versions", responses=replies(VersionsReply))
+def get_versions(registry: Here, model_id: str, name: str | None = None) -> Any:
+    """List the versions of a model, oldest first, or only the one of this name."""
+    return registry.get_model_versions(model_id, name)
+
+
+@router.post(
+    f"{MODEL}/versions", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.VERSION)
+)
+def create_version(registry: Here, model_id: str, body: SchemaBody) -> Any:
+    """Register a version of a model with its schema."""
+    take(body, "name", "model_type", "version_schema", optional=_OPTIONAL)
+    schema = VersionSchema.from_wire({**body, "version_schema": _ordered(body["version_schema"])})
+    return registry.create_model_version(model_id, body["name"], schema)
+
+
+@router.post(
+    f"{VERSION}/feature_importance",
+    responses=replies(Done),
+    openapi_extra=openapi.body(openapi.FEATURE_IMPORTANCE),
+)
+def set_feature_importance(registry: Here, model_id: str, version: str, body: SchemaBody) -> Any:
+    """Set the importance of features."""
+    registry.set_feature_importance(model_id, version, take_object(body, "feature_importance"))
+    return {}
+
+
+@router.post(
+    f"{VERSION}/feature_positions",
+    responses=replies(Done),
+    openapi_extra=openapi.body(openapi.FEATURE_POSITIONS),
+)
+def set_feature_positions(registry: Here, model_id: str, version: str, body: SchemaBody) -> Any:
+    """Set the order of features."""
+    registry.set_feature_positions(model_id, version, take_object(body, "feature_positions"))
+    return {}
+
+
+@router.post(
+    f"{VERSION}/model_artifact",
+    responses=replies(Done),
+    openapi_extra=openapi.body(openapi.MODEL_ARTIFACT),
+)
+def set_model_artifact(registry: Here, model_id: str, version: str, body: ArtifactBody) -> Any:
+    """Keep the model itself."""
+    registry.set_model_artifact(model_id, version, **take(body, "artifact_base64", "artifact_type"))
+    return {}
+
+
+@router.post(
+    f"{VERSION}/index_to_word_mapping",
+    responses=replies(Done),
+    openapi_extra=openapi.body(openapi.INDEX_TO_WORD_MAPPING),
+)
+def set_index_to_word_mapping(registry: Here, model_id: str, version: str, body: RowsBody) -> Any:
+    """Keep the words that the indexes of a text model mean."""
+    registry.set_index_to_word_mapping(model_id, version, take_object(body, "index_to_word_mapping"))
+    return {}
+
+
+@router.post(
+    f"{VERSION}/training_sample",
+    responses=replies(Done),
+    openapi_extra=openapi.body(openapi.TRAINING_SAMPLE),
+)
+def set_training_sample(registry: Here, model_id: str, version: str, body: RowsBody) -> Any:
+    """Keep a few rows of the training set."""
+    rows = take(body, "features", optional=("labels", "raw_inputs"))
+    registry.set_training_sample(model_id, version, **rows)
+    return {}
+
+
+def _ordered(fields: Any) -> Any:
+    """Put features into the order that their positions say, which languages without ordered maps rely on."""
+    if not isinstance(fields, dict):
+        return fields
+    features, positions = fields.get("features"), fields.get("feature_positions")
+    if not isinstance(features, dict) or not isinstance(positions, dict) or set(features) != set(positions):
+        return fields
+    if not all(isinstance(position, int) for position in positions.values()):
+        return fields
+    return {
+        **fields,
+        "features": {name: features[name] for name in sorted(features, key=positions.__getitem__)},
+    }

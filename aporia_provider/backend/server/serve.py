@@ -1,0 +1,150 @@
+"""Runs the server in this process until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import uvicorn
+
+from aporia_provider.backend.server import create_app
+from aporia_provider.backend.server.app import REQUEST_SECONDS
+from aporia_provider.backend.server.auth.token_files import TokenFile
+from aporia_provider.backend.server.auth.tokens import list_tokens
+from aporia_provider.backend.server.connections import LimitedConfig, LimitedProtocol
+from aporia_provider.backend.store.database import Database
+from aporia_provider.errors import AporiaError
+
+_LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "aporia_provider": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+    },
+}
+
+
+_GRACEFUL_SECONDS = 1
+"""How long requests may take to end after SIGTERM."""
+_LAST_SECONDS = 1.6
+"""When the process ends in any case."""
+_TICKS_PER_SECOND = 10
+
+
+class _Server(uvicorn.Server):
+    """
+    A server that closes the connections of slow clients, and ends within two seconds of a signal.
+
+    :param config: Its settings.
+    :param stopping: Set when a signal arrives.
+    """
+
+    def __init__(self, config: LimitedConfig, stopping: threading.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tell the answers that are being made to end, and end the process even if one does not."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            last = threading.Timer(_LAST_SECONDS, _end)
+            last.daemon = True
+            last.start()
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close the connections of slow clients once a second."""
+        if counter % _TICKS_PER_SECOND == 0:
+            connections = cast("set[LimitedProtocol]", self.server_state.connections)
+            for connection in list(connections):
+                connection.close_if_slow(connection.loop.time())
+        return await super().on_tick(counter)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            _tell(f"Serving on http://{shown}:{port}")
+
+
+def serve(
+    database: Database,
+    *,
+    host: str,
+    port: int,
+    token_file: Path | None = None,
+    allowed_local_folders: Sequence[str] = (),
+    request_seconds: float = REQUEST_SECONDS,
+) -> None:
+    """
+    Serve until SIGTERM or SIGINT.
+
+    :param port: 0 lets the system choose; the line that says the server is ready tells which.
+    :param request_seconds: How long an answer may take.
+    :raises aporia_provider.errors.AporiaError: if the port cannot be had or the token file is not valid.
+    """
+    tokens = TokenFile(token_file) if token_file else None
+    _warn_without_tokens(database, tokens)
+    stopping = threading.Event()
+    app = create_app(
+        database,
+        token_file=tokens,
+        allowed_local_folders=allowed_local_folders,
+        seconds=request_seconds,
+        stopping=stopping,
+    )
+    # Access lines are the gate's: uvicorn's would show queries, where somebody may have put a token.
+    config = LimitedConfig(
+        app,
+        log_config=_LOGGING,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+    listener = _listen(host, port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Uvicorn ends gracefully and then raises the signal again for the handler that was there before.
+        signal.signal(number, lambda *_: None)
+    _Server(config, stopping).run(sockets=[listener])
+
+
+def _end() -> None:
+    """End the process. A thread that waits for the database is not told to end by anything else."""
+    _tell("aporia-provider: ended with requests that were not answered")
+    os._exit(0)
+
+
+def _warn_without_tokens(database: Database, file: TokenFile | None) -> None:
+    if not (file and file.grants()) and not list_tokens(database):
+        _tell(
+            "aporia-provider: there is no token yet, so nobody can call. Make one: "
+            "aporia-provider token create --environment ENVIRONMENT --name NAME"
+        )
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AporiaError(f"Cannot listen on {host}:{port}: {reason}") from None
+    return listener

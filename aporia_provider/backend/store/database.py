@@ -1,0 +1,158 @@
+"""Engines: SQLite that fifty processes can share, and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.store import schema_upgrades
+from aporia_provider.backend.store.database_urls import folder, is_file, read_url, shown
+from aporia_provider.backend.store.file_modes import make_private, unwritable
+from aporia_provider.errors import AporiaError, TransientError
+
+BUSY_SECONDS = 30
+
+_WRITES = "aporia_writes"
+
+
+class Database:
+    """
+    The embedded backend's database, at the schema this code expects.
+
+    SQLite is brought there on opening; PostgreSQL by ``aporia-provider migrate``.
+
+    :param url: SQLAlchemy URL of SQLite or PostgreSQL.
+    :raises aporia_provider.errors.TransientError: if the database does not answer.
+    :raises aporia_provider.errors.ValidationError: if the URL cannot be used.
+    :raises aporia_provider.errors.AporiaError: if the schema is too old or too new.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = read_url(url)
+        self.engine = make_engine(self.url)
+        try:
+            with answering(self.url):
+                schema_upgrades.ensure_current(self.engine)
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections; the next call opens new ones."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with answering(self.url), Session(self.engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that writes: all of it, or nothing if the block raises."""
+        engine = self.engine.execution_options(**{_WRITES: True})
+        with answering(self.url), Session(engine) as session, session.begin():
+            yield session
+
+
+def migrate(url: str) -> None:
+    """
+    Bring a database to the schema of this code.
+
+    :raises aporia_provider.errors.AporiaError: as :class:`Database`.
+    """
+    engine = make_engine(read_url(url))
+    try:
+        with answering(engine.url):
+            schema_upgrades.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def make_engine(url: URL) -> Engine:
+    """Make an engine that is safe to share between threads and to carry through a fork."""
+    try:
+        return _sqlite(url) if is_file(url) else _postgresql(url)
+    except ImportError:
+        raise AporiaError("PostgreSQL needs airflow-provider-aporia[postgres] to be installed") from None
+
+
+@contextmanager
+def answering(url: URL) -> Iterator[None]:
+    """Turn the failures of a database that cannot be reached into errors worth a retry."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        if is_file(url) and (fault := unwritable(url)) is not None:
+            raise AporiaError(f"The database {shown(url)} cannot be written: {fault}") from None
+        raise TransientError(f"The database {shown(url)} does not answer: {_reason(error)}") from None
+    except DatabaseError as error:
+        # The base class alone, which SQLite raises for a file of another kind.
+        if type(error) is not DatabaseError:
+            raise
+        raise AporiaError(f"The database {shown(url)} cannot be used: {_reason(error)}") from None
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(cause).split())
+
+
+def _sqlite(url: URL) -> Engine:
+    try:
+        folder(url).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AporiaError(f"The folder {folder(url)} cannot be made: {error.strerror}") from None
+    make_private(url)
+    # A connection costs nothing here, and none that is kept can be broken by a fork.
+    engine = create_engine(
+        url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would begin transactions itself, deferred and too late; see _begin_sqlite.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads before it writes fails at once if another one wrote in between.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forgetter(engine))
+    return engine
+
+
+def _forgetter(engine: Engine) -> Any:
+    """Make a child forget its parent's connections, which stay open and the parent's own."""
+    reference = weakref.ref(engine)
+
+    def forget() -> None:
+        inherited = reference()
+        if inherited is not None:
+            inherited.dispose(close=False)
+
+    return forget

@@ -1,0 +1,60 @@
+"""Database URLs: which are accepted, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.redaction import HIDDEN
+
+_SHOWN_OPTIONS = {"connect_timeout", "host", "hostaddr", "mode", "port", "sslmode", "uri"}
+
+
+def read_url(text: str) -> URL:
+    """
+    Read a database URL.
+
+    :raises aporia_provider.errors.ValidationError: if it is neither an SQLite file nor PostgreSQL.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValidationError(
+            "The database URL cannot be read; write sqlite:////path or postgresql://…"
+        ) from None
+    backend = url.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and url.database and ":memory:" not in url.database:
+        return url.set(drivername="sqlite+pysqlite")
+    raise ValidationError(f"The database has to be PostgreSQL or an SQLite file, not {shown(url)}")
+
+
+def shown(url: URL) -> str:
+    """The URL without its password, and of its options only those that say where the database is."""
+    hidden = sorted(url.query.keys() - _SHOWN_OPTIONS)
+    shown = url.difference_update_query(hidden).render_as_string(hide_password=True)
+    return f"{shown}{'&' if '?' in shown else '?'}{HIDDEN}" if hidden else shown
+
+
+def is_file(url: URL) -> bool:
+    """Whether the database is an SQLite file."""
+    return url.get_backend_name() == "sqlite"
+
+
+def file_of(url: URL) -> Path:
+    """The path of an SQLite file."""
+    path = str(url.database)
+    if path.startswith("file:"):
+        path = unquote(re.sub(r"^file:(?://[^/]*(?=/))?", "", path).partition("?")[0])
+    return Path(path).absolute()
+
+
+def folder(url: URL) -> Path:
+    """The folder of an SQLite file."""
+    return file_of(url).parent

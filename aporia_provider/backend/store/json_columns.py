@@ -1,0 +1,113 @@
+"""What can be stored: text every database takes, and JSON that is JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aporia_provider.base_model import is_template
+from aporia_provider.errors import ValidationError
+
+MAX_NAME = 255
+MAX_DEPTH = 64
+
+
+def text_fault(text: str) -> str | None:
+    """Why a database would refuse the text, or None."""
+    if "\x00" in text:
+        return "holds a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "holds half a surrogate pair, which is no character"
+    return None
+
+
+def check_names(**names: Any) -> None:
+    """
+    Check ids and names, which are keys of indexes.
+
+    PostgreSQL refuses index entries above 2,704 bytes, hence the limit.
+
+    :raises ValidationError: naming every fault.
+    """
+    found = {name: _name_fault(value) for name, value in names.items()}
+    problems = [f"{name} {fault}" for name, fault in found.items() if fault]
+    if problems:
+        raise ValidationError(
+            f"{', '.join(name for name in found if found[name])} cannot be used", problems=problems
+        )
+
+
+def _name_fault(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return "has to be text"
+    if not value.strip():
+        return "must not be empty"
+    if len(value) > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    return text_fault(value)
+
+
+def check_rendered(**values: str | None) -> None:
+    """
+    Refuse templates nobody rendered: the vocabulary lets them pass where only certain words are right.
+
+    :raises ValidationError: naming every one.
+    """
+    problems = [
+        f"{name}: {value!r} is a template that was not rendered"
+        for name, value in values.items()
+        if is_template(value)
+    ]
+    if problems:
+        raise ValidationError("Templates were not rendered", problems=problems)
+
+
+def check_json(value: Any) -> None:
+    """
+    Check a JSON value.
+
+    :raises ValidationError: for text or numbers that cannot be stored, keys that are not text, and nesting
+        nobody means.
+    """
+    problems = [f"{place or 'the value'} {fault}" for place, fault in _json_faults(value)]
+    if problems:
+        raise ValidationError("This JSON cannot be stored", problems=problems[:20])
+
+
+def _json_faults(value: Any) -> Iterator[tuple[str, str]]:
+    rest: list[tuple[str, int, Any]] = [("", 0, value)]
+    while rest:
+        place, depth, item = rest.pop()
+        if depth > MAX_DEPTH:
+            yield place[:80], f"is nested deeper than {MAX_DEPTH} levels"
+            return
+        fault = _scalar_fault(item)
+        if fault:
+            yield place, fault
+        for key, inner in _inner(item):
+            key_fault = text_fault(key) if isinstance(key, str) else "is not text"
+            if key_fault:
+                yield f"{place}: a key", key_fault
+            else:
+                rest.append((f"{place}.{key}" if place else key, depth + 1, inner))
+
+
+def _scalar_fault(value: Any) -> str | None:
+    if isinstance(value, str):
+        return text_fault(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}, which JSON does not have"
+    if value is None or isinstance(value, bool | int | float | Mapping | list | tuple):
+        return None
+    return f"is a {type(value).__name__}, which JSON does not have"
+
+
+def _inner(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield str(position), item

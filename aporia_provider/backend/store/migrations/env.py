@@ -1,0 +1,14 @@
+"""Alembic's environment, on a connection that is handed in and whose transaction the caller commits."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from aporia_provider.backend.store.tables import VERSION_TABLE, Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table=VERSION_TABLE,
+)
+context.run_migrations()

@@ -1,0 +1,63 @@
+"""Profiles, how far they reach, and leases."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from aporia_provider.backend.store.migrations.migration_helpers import create, parent
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    create(
+        "aporia_sync",
+        parent("aporia_sync", "dataset"),
+        sa.Column("part", sa.String(20), nullable=False),
+        sa.Column("fingerprint", sa.String(40)),
+        sa.Column("position", sa.JSON()),
+        sa.Column("report", sa.JSON()),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("synced_at", sa.DateTime(timezone=True)),
+        sa.Column("seconds", sa.Float()),
+        sa.Column("latest_version", sa.BigInteger()),
+        sa.Column("error", sa.Text()),
+        sa.Column("grids", sa.JSON()),
+        sa.UniqueConstraint("dataset_key", "part", name="uq_aporia_sync_dataset_key_part"),
+    )
+    create(
+        "aporia_profile",
+        parent("aporia_profile", "dataset"),
+        sa.Column("part", sa.String(20), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("bucket", sa.BigInteger()),
+        sa.Column("state", sa.JSON(), nullable=False),
+        sa.UniqueConstraint(
+            "dataset_key", "field", "bucket", name="uq_aporia_profile_dataset_key_field_bucket"
+        ),
+    )
+    op.create_index("ix_aporia_profile_bucket", "aporia_profile", ["dataset_key", "part", "bucket"])
+    _create_version_tables()
+
+
+def _create_version_tables() -> None:
+    create(
+        "aporia_grid",
+        parent("aporia_grid", "version"),
+        sa.Column("role", sa.String(20), nullable=False),
+        sa.Column("grids", sa.JSON(), nullable=False),
+        sa.UniqueConstraint("version_key", name="uq_aporia_grid_version_key"),
+    )
+    create(
+        "aporia_lease",
+        parent("aporia_lease", "version"),
+        sa.Column("holder", sa.String(36), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.UniqueConstraint("version_key", name="uq_aporia_lease_version_key"),
+    )

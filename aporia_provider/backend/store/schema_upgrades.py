@@ -1,0 +1,115 @@
+"""Bringing a database's schema to the one this code expects."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, inspect, text
+
+from aporia_provider.backend.store.database_urls import folder, is_file, shown
+from aporia_provider.backend.store.tables import VERSION_TABLE
+from aporia_provider.errors import AporiaError
+
+# Known here so that opening a database at the right schema need not import Alembic. Oldest first.
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+
+_ADVISORY_LOCK = 0x61706F726961
+
+
+def ensure_current(engine: Engine) -> None:
+    """
+    Check the schema, and bring SQLite's up to date.
+
+    :raises AporiaError: if PostgreSQL's has to be migrated first, or the schema is newer than this code.
+    """
+    with _file_lock(engine.url, fcntl.LOCK_SH):
+        if _is_current(engine):
+            return
+    if is_file(engine.url):
+        upgrade(engine)
+        return
+    url = shown(engine.url)
+    raise AporiaError(
+        f"The database {url} is not at the schema of this version. Run once 'aporia-provider migrate', which "
+        "reads the URL with its password from [aporia] database_url of Airflow's configuration, or from the "
+        "environment variable AIRFLOW__APORIA__DATABASE_URL"
+    )
+
+
+def upgrade(engine: Engine) -> None:
+    """
+    Bring the schema up to date; any number of processes may do so at the same time.
+
+    :raises AporiaError: if the schema is newer than this code.
+    """
+    with _file_lock(engine.url, fcntl.LOCK_EX):
+        if _is_current(engine):
+            return
+        _prepare(engine)
+        with engine.execution_options(aporia_writes=True).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+            _run_migrations(connection)
+
+
+def _is_current(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        revision = _revision(connection)
+    if revision is not None and revision not in REVISIONS:
+        raise AporiaError(
+            f"The database {shown(engine.url)} has schema {revision}, newer than the {REVISIONS[-1]} "
+            "that this version knows. Upgrade airflow-provider-aporia"
+        )
+    return revision == REVISIONS[-1]
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+    return None if found is None else str(found)
+
+
+def _prepare(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+
+
+def _run_migrations(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _file_lock(url: URL, mode: int) -> Iterator[None]:
+    """
+    Lock the folder of an SQLite file.
+
+    SQLite refuses to switch to WAL while anybody reads, without waiting; and locking the file itself would,
+    on closing it, drop SQLite's own locks.
+    """
+    if not is_file(url):
+        yield
+        return
+    try:
+        handle = os.open(folder(url), os.O_RDONLY)
+    except OSError as error:
+        raise AporiaError(f"The folder {folder(url)} cannot be read: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, mode)
+        yield
+    finally:
+        os.close(handle)

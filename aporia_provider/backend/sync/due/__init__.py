@@ -1,0 +1,1 @@
+"""Finding the datasets that are due for a sync."""

@@ -1,0 +1,113 @@
+"""The profile of a dataset's own columns."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aporia_provider.backend.registration.profile_plans import DatasetPlan, fields_plan, with_baseline
+from aporia_provider.backend.store.baselines import Baseline
+from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.sync.context import Desk, Result, Seen, Subject
+from aporia_provider.backend.sync.fingerprints import fields_fingerprint, registered_part, used_grids
+from aporia_provider.backend.sync.version_grids import baseline_for
+from aporia_provider.lake.log.changes import Changes
+from aporia_provider.monitoring.profiles.plan import ProfilePlan
+from aporia_provider.preflight.type_differences import field_types
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = logging.getLogger(__name__)
+
+_NEW_BINS = "the bins of some fields were made anew"
+
+
+def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Result:
+    """
+    Profile what has changed of a dataset since it was last synced.
+
+    :param desk: Its version.
+    :param role: Its role.
+    :param seen: How far it was synced.
+    :param anew: Whether to make the grids anew that were made from this dataset.
+    :raises aporia_provider.errors.AporiaError: if it cannot be read, or its columns do not fit any more.
+    """
+    table = desk.table(role)
+    changes = table.log.changes(seen.positions.get(role))
+    known = fields_fingerprint(desk.subject, role, desk.subject.baseline.grids)
+    if not changes.whole and seen.fingerprint != known:
+        changes = Changes(_difference(seen.fingerprint, known), whole=True)
+    if not changes.any:
+        return Result(Seen(known, desk.positions(role)), changes.reason)
+    return _profiled(desk, role, changes, anew)
+
+
+def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
+    table, subject = desk.table(role), desk.subject
+    types = table.check(table.frames.all(desk.spark), subject.schema)
+    plan = fields_plan(table.dataset, subject.schema, types)
+    rows = _rows(desk, role, plan, changes)
+    baseline = baseline_for(desk, role, plan, rows, anew=anew)
+    if baseline.grids != subject.baseline.grids:
+        known_part = not changes.whole
+        changes = Changes(_with_bins(changes, subject.baseline, baseline), whole=True)
+        rows = _rows(desk, role, plan, changes) if known_part else rows
+    intervals = _intervals(changes, subject.seconds)
+    log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals, changes.untimed))
+    extent = table.log.extent(intervals)
+    result = Result(
+        seen=Seen(fields_fingerprint(subject, role, baseline.grids), desk.positions(role)),
+        reason=changes.reason,
+        states=table.profile(rows, plan.columns, _plan(subject, plan, baseline), extent),
+        intervals=intervals,
+        untimed=changes.untimed,
+        extent=extent,
+        types=field_types(table.dataset, subject.schema, types),
+        notes=table.log.notes,
+    )
+    return _with_baseline(result, subject, role, baseline)
+
+
+def _rows(desk: Desk, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
+    """The rows that have changed."""
+    intervals = _intervals(changes, desk.subject.seconds)
+    return desk.table(role).frames.during(desk.spark, plan.columns.values(), intervals, changes.untimed)
+
+
+def _plan(subject: Subject, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
+    """What to compute of a dataset's rows, on the grids of the version."""
+    outcomes = with_baseline(plan.outcomes, baseline.grids)
+    return ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids)
+
+
+def _with_baseline(result: Result, subject: Subject, role: str, baseline: Baseline) -> Result:
+    """A result, with the grids that its states were made on."""
+    used, position = used_grids(subject, role, baseline.grids), result.seen.positions.get(role)
+    made_now = all(subject.baseline.grids.get(key) is not used[key] for key in used)
+    whole = result.intervals is None and made_now
+    return replace(
+        result,
+        baseline=None if baseline is subject.baseline else baseline,
+        grids=used,
+        made_at=position.version if whole and position is not None else None,
+    )
+
+
+def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
+    return None if changes.whole else tuple(whole_buckets(changes.intervals, seconds))
+
+
+def _with_bins(changes: Changes, known: Baseline, found: Baseline) -> str:
+    """Why all rows are read where grids have changed."""
+    if any(grid != found.grids.get(key) for key, grid in known.grids.items()):
+        return f"{changes.reason}; {_NEW_BINS}"
+    return changes.reason if changes.whole else "some fields have bins only now"
+
+
+def _difference(seen: str | None, known: str) -> str:
+    """Why a fingerprint is another one."""
+    if seen is not None and registered_part(seen) == registered_part(known):
+        return _NEW_BINS
+    return "what is profiled, or how, has changed"

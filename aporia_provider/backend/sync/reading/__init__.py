@@ -1,0 +1,1 @@
+"""Reading the table of a dataset: which files, which rows, at which version."""

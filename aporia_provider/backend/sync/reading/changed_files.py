@@ -1,0 +1,188 @@
+"""The files of a table that hold some of its rows, as its log tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from aporia_provider.backend.store.buckets import Interval
+from aporia_provider.columns.types import kind
+from aporia_provider.engine.dataframes.labels import IdRange, within
+from aporia_provider.engine.dataframes.times import between
+from aporia_provider.lake.failures import local_path
+from aporia_provider.lake.log.file_statistics import FileStatistics
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.monitoring.arrow import as_microseconds
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Bounds = tuple[Any, Any] | None
+
+_SECOND = 1_000_000
+_ROWS = ("path", "num_records", "deleted")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    Some rows of a table.
+
+    :param log: The table.
+    :param files: The files that may have such rows, with statistics of the columns that will be looked at.
+    :param columns: Those columns.
+    :param place: The column of the table that tells such rows; None for all rows.
+    :param chosen: Leaves such rows of a frame that has this column.
+    """
+
+    log: DeltaLog
+    files: FileStatistics
+    columns: Sequence[str]
+    place: str | None = None
+    chosen: Callable[[DataFrame], DataFrame] = lambda rows: rows
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """
+    The files of a table, by the rows that they may hold.
+
+    :param log: The table.
+    :param time_column: Its column of times; None if they are made of others.
+    :param id_column: Its column of ids, likewise.
+    """
+
+    log: DeltaLog
+    time_column: str | None
+    id_column: str | None
+
+    def during(self, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()) -> FileStatistics:
+        """
+        The files that may have rows of some times.
+
+        :param intervals: Half-open pairs of seconds since 1970, UTC; None for all rows.
+        :param columns: Columns of which statistics are wanted besides.
+        """
+        if intervals is None or self.time_column is None:
+            return self.log.files(columns)
+        files = self.log.files([*columns, self.time_column])
+        return _overlapping(files, self._times(files), _microseconds(intervals))
+
+    def with_ids(self, ids: IdRange | None, columns: Sequence[str] = ()) -> FileStatistics:
+        """
+        The files that may have rows whose ids are in a range; all of them without.
+
+        :param ids: The range.
+        :param columns: Columns of which statistics are wanted besides.
+        """
+        if ids is None or not self.tells(ids):
+            return self.log.files(columns)
+        assert self.id_column is not None  # noqa: S101
+        files = self.log.files([*columns, self.id_column])
+        spans = [] if ids.least is None else [(ids.least, ids.greatest)]
+        return _overlapping(files, files.file_bounds(self.id_column), spans)
+
+    def rows_during(self, intervals: Sequence[Interval] | None, columns: Sequence[str]) -> Wanted:
+        """The rows of some times, of which columns will be looked at; parameters: those of :meth:`during`."""
+        found, time = self.during(intervals, columns), self.time_column
+        if intervals is None or time is None:
+            return Wanted(self.log, found, columns)
+        return Wanted(self.log, found, columns, time, lambda rows: between(rows, time, intervals, False))
+
+    def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> Wanted:
+        """The rows whose ids are in a range, likewise; parameters: those of :meth:`with_ids`."""
+        found, column = self.with_ids(ids, columns), self.id_column
+        if ids is None or column is None or not self.tells(ids):
+            return Wanted(self.log, found, columns)
+        return Wanted(self.log, found, columns, column, lambda rows: within(rows, column, ids))
+
+    def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
+        """
+        The range of the ids in the rows of some times.
+
+        :return: None if that is not known, or the files have rows of other times as well.
+        """
+        if intervals is None or self.time_column is None or self.id_column is None:
+            return None
+        if self._kind_of_ids != "integral":
+            return None  # Texts are cut.
+        files = self.during(intervals, [self.id_column])
+        known = files.bounds(self.id_column)
+        if known is None or not _inside(self._times(files), _microseconds(intervals)):
+            return None
+        return IdRange("integral", *known)
+
+    def _times(self, files: FileStatistics) -> Bounds:
+        """First and last moment that each file can have, in microseconds since 1970."""
+        found = files.file_bounds(self.time_column or "")
+        return None if found is None else (as_microseconds(found[0]), as_microseconds(found[1]))
+
+    def tells(self, ids: IdRange) -> bool:
+        """Whether ids of the table can be compared with a range."""
+        return self.id_column is not None and self._kind_of_ids == ids.kind
+
+    @property
+    def _kind_of_ids(self) -> str:
+        return kind(dict(self.log.metadata.columns)[self.id_column or ""])
+
+
+def size_of(files: FileStatistics) -> tuple[int, int]:
+    """How many files there are, and how many bytes."""
+    sizes = files.table["size_bytes"].to_pylist()
+    return len(sizes), sum(sizes)
+
+
+def columns_in_files(log: DeltaLog, names: Iterable[str]) -> Mapping[str, str]:
+    """
+    The columns that the files of a table hold.
+
+    :param log: The table.
+    :param names: Columns of it.
+    :return: What the files call each column to what the table calls it, without partition columns.
+    """
+    called = {logical: name for name, logical in log.metadata.physical_names.items()}
+    return {called.get(name, name): name for name in names if name not in log.metadata.partition_columns}
+
+
+def rows_of(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
+    """Where files are, and how many rows each has, deleted ones among them."""
+    root = log.uri if log.uri.startswith("s3://") else local_path(log.uri)
+    found = {}
+    for path, rows, deleted in zip(*(files.table[name].to_pylist() for name in _ROWS), strict=True):
+        place = path if "://" in path else f"{root}/{unquote(path)}"
+        found[place] = (rows or 0) + deleted
+    return found
+
+
+def _microseconds(intervals: Iterable[Interval]) -> list[tuple[int, int]]:
+    """First and last moments."""
+    return [(start * _SECOND, end * _SECOND - 1) for start, end in intervals]
+
+
+def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> FileStatistics:
+    """The files that may have values in one of the spans, both ends included."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if bounds is None:
+        return files
+    least, greatest = bounds
+    found = pa.chunked_array([pa.repeat(pa.scalar(False), files.file_count)])
+    for start, end in spans:
+        found = pc.or_(found, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
+    # Files that do not tell may have any.
+    return files.filter(pc.fill_null(found, True))
+
+
+def _inside(bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether the values of each file are all in one of the spans."""
+    if bounds is None:
+        return False
+    least, greatest = (bound.to_pylist() for bound in bounds)
+    spans = list(spans)
+    return all(
+        low is not None and any(start <= low and high <= end for start, end in spans)
+        for low, high in zip(least, greatest, strict=True)
+    )

@@ -1,0 +1,158 @@
+"""The Delta log of a dataset's table: which of its columns, files and times belong to the dataset."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from aporia_provider.backend.store.buckets import Interval
+from aporia_provider.backend.sync.reading.changed_files import TableFiles, size_of
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.dataframes.labels import IdRange
+from aporia_provider.engine.sql.expressions import sources, untouched_columns
+from aporia_provider.errors import AporiaError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.log.changes import Changes, Position, changes_since
+from aporia_provider.lake.log.latest_commits import log_end
+from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.preflight.inspection import version_wanted
+from aporia_provider.schema import VersionSchema
+
+log = logging.getLogger(__name__)
+
+
+class DatasetLog:
+    """
+    The Delta log of a dataset's table, read when it is first needed. Files of other formats have none.
+
+    :param dataset: The dataset.
+    :param source: Its data source.
+    :param credentials: Credentials for S3; those of the environment without.
+    """
+
+    def __init__(
+        self, dataset: DatasetConnection, source: S3DataSource, credentials: AwsCredentials | None
+    ) -> None:
+        self._dataset, self._source, self._credentials = dataset, source, credentials
+        self._commit: str | None = None
+
+    @cached_property
+    def delta(self) -> DeltaLog | None:
+        """The log at the version that the table has now, or that the data source names; None without one."""
+        version = version_wanted(self._source)
+        if self._source.object_format != "delta":
+            return None
+        opened = DeltaLog(self._source.uri, self._credentials, version=version)
+        # At once: what may come into its place later must be told from it.
+        self._commit = self._commit_of(opened)
+        return opened
+
+    def _commit_of(self, opened: DeltaLog) -> str | None:
+        """What tells the last commit from another in its place; None if it cannot be listed."""
+        try:
+            return log_end(opened.uri, opened.version, self._credentials).commit
+        except AporiaError as error:
+            log.info("%s: the last commit cannot be listed: %s", self._source.uri, error.message)
+            return None
+
+    @property
+    def version_seen(self) -> int | None:
+        """The version of the log, if it has been opened already."""
+        delta = self.__dict__.get("delta")
+        return delta.version if isinstance(delta, DeltaLog) else None
+
+    def position(self, schema: VersionSchema) -> Position | None:
+        """
+        The version of a Delta table, and the columns of it that the states of the dataset depend on.
+
+        :param schema: Schema of the model version.
+        """
+        if self.delta is None:
+            return None
+        used = [column for _, _, column in self._dataset.columns(schema)]
+        columns = [self._dataset.id_column, self._dataset.timestamp_column, *used]
+        return Position.of(self.delta.metadata, self.columns_behind(columns), self._commit)
+
+    def columns_behind(self, columns: Iterable[str]) -> list[str]:
+        """
+        The columns of the table that columns of the dataset may be computed from.
+
+        :param columns: Columns of the dataset, which are those after ``select_expr``.
+        """
+        there = self._columns
+        known = sources(self._source.select_expr, there)
+        wanted = frozenset[str]().union(*(known.get(name, there) for name in columns))
+        return [name for name in there if name in wanted]
+
+    def changes(self, seen: Position | None) -> Changes:
+        """
+        What has changed since a position.
+
+        :param seen: The position; None for a table that was never read.
+        :raises aporia_provider.errors.AporiaError: if the log cannot be read.
+        """
+        if self.delta is None:
+            reason = f"{self._source.object_format} files have no log, so all of them are read"
+            return Changes(reason, whole=True)
+        return changes_since(self.delta, seen, self._time_column)
+
+    def files(self, version: int | None = None) -> TableFiles | None:
+        """
+        The files of a Delta table.
+
+        :param version: A version of it; that of the log without.
+        """
+        delta = self.at(version)
+        return None if delta is None else TableFiles(delta, self._time_column, self._id_column)
+
+    def at(self, version: int | None = None) -> DeltaLog | None:
+        """The log at a version; at its own without."""
+        delta = self.delta
+        return delta if delta is None or version in (None, delta.version) else delta.at(version)
+
+    def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
+        """How many files, and bytes, hold the rows of some times; None without a log."""
+        files = self.files()
+        return None if files is None else size_of(files.during(intervals))
+
+    def extent_of_ids(self, ids: IdRange | None) -> tuple[int, int] | None:
+        """How many files, and bytes, hold the rows of a range of ids (None: all rows); None without a log."""
+        files = self.files()
+        return None if files is None else size_of(files.with_ids(ids))
+
+    @property
+    def row_count(self) -> int | None:
+        """How many rows the table has, if the log has that of each file."""
+        return None if self.delta is None else self.delta.files([]).row_count
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings about values that the engine may read in another way than they were meant."""
+        delta = self.delta
+        if delta is None:
+            return ()
+        columns = set(self._origins.values())
+        return tuple(
+            zoneless_times(delta.metadata, columns, lambda: delta.files([]).paths, delta.partition_texts)
+        )
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        return [] if self.delta is None else [name for name, _ in self.delta.metadata.columns]
+
+    @cached_property
+    def _origins(self) -> Mapping[str, str]:
+        """Columns that ``select_expr`` leaves as they are, and their names in the table."""
+        return {} if self.delta is None else untouched_columns(self._source.select_expr, self._columns)
+
+    @property
+    def _time_column(self) -> str | None:
+        """The column of the table that holds the times; None if they are computed from others."""
+        return self._origins.get(self._dataset.timestamp_column)
+
+    @property
+    def _id_column(self) -> str | None:
+        return self._origins.get(self._dataset.id_column)

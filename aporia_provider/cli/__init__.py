@@ -1,0 +1,1 @@
+"""The command ``aporia-provider``."""

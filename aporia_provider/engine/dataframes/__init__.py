@@ -1,0 +1,1 @@
+"""Computations on data frames that run inside the engine."""

@@ -1,0 +1,52 @@
+"""Candidates of ranking queries, gathered inside the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.engine.dataframes.times import bucket_start
+from aporia_provider.monitoring.profiles.plan import ID, TIME, OutcomePlan
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
+    """
+    One row for each query, where there was one for each of its candidates.
+
+    The candidates of a query that are in different buckets make different queries, so that a bucket never
+    depends on the rows of another.
+
+    :param frame: Columns as :func:`~aporia_provider.engine.dataframes.profiling.projected` makes them.
+    :param outcome: What is compared, with the column of the query's id.
+    :param seconds: Length of a bucket.
+    :return: The same columns, of arrays, the best candidates first; of two with one score the id decides.
+    """
+    prediction, label = outcome.prediction, outcome.label
+    candidates = frame.where(f"{outcome.query} IS NOT NULL").selectExpr(
+        f"cast({outcome.query} AS string) AS query",
+        f"{bucket_start(TIME, seconds)} AS bucket",
+        TIME,
+        f"struct({prediction}, {ID}, {label}) AS candidate",
+        *([] if outcome.tied is None else [outcome.tied]),
+    )
+    kept = [] if outcome.tied is None else [outcome.tied]
+    queries = candidates.groupBy("query", "bucket").agg(
+        _expression(f"min({TIME}) AS {TIME}"),
+        _expression("sort_array(collect_list(candidate), false) AS candidates"),
+        *(_expression(f"bool_or({name}) AS {name}") for name in kept),
+    )
+    return queries.selectExpr(
+        f"cast(NULL AS bigint) AS {ID}",
+        TIME,
+        f"candidates.{prediction} AS {prediction}",
+        f"candidates.{label} AS {label}",
+        *kept,
+    )
+
+
+def _expression(text: str) -> Any:
+    from pyspark.sql import functions
+
+    return functions.expr(text)

@@ -1,0 +1,116 @@
+"""
+The functions that run inside the engine.
+
+The embedded engine imports them. The workers of a cluster get them by value, with all of ours that they
+refer to, since nothing of it is installed there. So what they need is imported at the top of their modules,
+and none of it may be a cached function or property, which go by name only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+import aporia_provider
+from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids
+from aporia_provider.monitoring.profiles.profile import profile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Mapped = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+_STATES = "bucket long, key string, state string"
+_GRIDS = "grids string, values string"
+
+
+def states_in(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
+    """
+    Profile the rows of a frame, each partition by itself.
+
+    :param embedded: Whether the embedded engine does it.
+    :return: ``bucket``, ``key`` and ``state`` (as JSON), any number of each.
+    """
+    return _run(frame, _profiler(plan), _STATES, embedded)
+
+
+def grids_in(frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool) -> list[dict[str, Any]]:
+    """
+    Make grids of the rows of a frame, each partition by itself.
+
+    :param embedded: Whether the embedded engine does it.
+    :return: ``grids`` (as JSON), and the number of ``values`` that each was made from.
+    """
+    return _run(frame, _grid_maker(fields), _GRIDS, embedded)
+
+
+def _run(frame: DataFrame, function: Mapped, schema: str, embedded: bool) -> list[dict[str, Any]]:
+    # The function is pickled only when the answer is asked for.
+    with nullcontext() if embedded else _by_value():
+        found: list[dict[str, Any]] = frame.mapInArrow(function, schema).toArrow().to_pylist()
+    return found
+
+
+@contextmanager
+def _by_value() -> Iterator[None]:
+    # pyspark's own copy: the package of this name keeps another register.
+    cloudpickle: Any = importlib.import_module("pyspark.cloudpickle")
+    cloudpickle.register_pickle_by_value(aporia_provider)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(aporia_provider)
+
+
+def _whole(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """
+    All the batches, or an error.
+
+    A panic of the engine comes as an exception that is no ``Exception``. If it propagated, the engine would
+    treat it as the end of the rows.
+    """
+    rest = iter(batches)
+    while True:
+        try:
+            batch = next(rest)
+        except StopIteration:
+            return
+        except Exception:
+            raise
+        except BaseException as error:
+            raise RuntimeError(f"The engine broke down: {error}") from None
+        yield batch
+
+
+def _profiler(plan: ProfilePlan) -> Mapped:
+    def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        states = profile(_whole(batches), plan)
+        if states:
+            buckets, keys = zip(*states, strict=True)
+            texts = [json.dumps(state.to_json()) for state in states.values()]
+            columns = [
+                pa.array(buckets, pa.int64()),
+                pa.array(keys, pa.string()),
+                pa.array(texts, pa.string()),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, names=["bucket", "key", "state"])
+
+    return profiler
+
+
+def _grid_maker(fields: tuple[FieldPlan, ...]) -> Mapped:
+    def grid_maker(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        held = list(_whole(batches))
+        if held:
+            made = make_grids(pa.Table.from_batches(held), fields)
+            grids = dump_grids({key: item.grid for key, item in made.items()})
+            values = {key: item.values for key, item in made.items()}
+            yield pa.RecordBatch.from_pydict({"grids": [json.dumps(grids)], "values": [json.dumps(values)]})
+
+    return grid_maker

@@ -1,0 +1,1 @@
+"""The embedded engine: a process that only its parent may use."""

@@ -1,0 +1,110 @@
+"""The process of the embedded engine, as the process that starts it sees it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, NamedTuple
+
+from aporia_provider.engine.embedded.environment import engine_environment
+from aporia_provider.engine.embedded.sockets import answer_for_sockets
+from aporia_provider.engine.limits import UNLIMITED, EngineKilledError, EngineLimits, Watch
+from aporia_provider.errors import AporiaError
+from aporia_provider.lake.credentials import AwsCredentials
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 10
+
+
+class EngineProcess(NamedTuple):
+    """
+    A running engine.
+
+    :param port: The port of loopback on which it listens.
+    :param watch: Tells why it has ended.
+    """
+
+    port: int
+    watch: Watch
+
+
+@contextmanager
+def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED) -> Iterator[EngineProcess]:
+    """
+    Run an engine that only this process can use.
+
+    :param credentials: Credentials for S3.
+    :param limits: Its limits.
+    :raises aporia_provider.errors.AporiaError: if it does not start.
+    """
+    with tempfile.TemporaryFile() as errors, _started(credentials, errors) as child:
+        port = _port(child, errors, credentials)
+        watch = Watch(child, limits)
+        try:
+            yield EngineProcess(port, watch)
+        finally:
+            watch.stop()
+
+
+@contextmanager
+def _started(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=answer_for_sockets, args=(ours,), daemon=True).start()
+    # The thread ends when nobody has the other end any more.
+    with theirs:
+        child = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "aporia_provider.engine.embedded.server", str(theirs.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=engine_environment(credentials),
+            pass_fds=[theirs.fileno()],
+        )
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
+    assert child.stdout is not None  # noqa: S101
+    port, _, lack = child.stdout.readline().decode(errors="replace").strip().partition(" ")
+    if port.isdigit():
+        if lack:
+            log.warning(
+                "While the embedded engine runs, every user of this machine can connect to it, and so read "
+                "what this process can read and run code as its user: %s. Run tasks where there are no other "
+                "users, or on a cluster (spark_conn_id, or engine sc://host:port)",
+                lack,
+            )
+        return int(port)
+    errors.seek(0)
+    told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+    if (ended := child.wait(_PATIENCE)) < 0:
+        name = signal.Signals(-ended).name
+        raise EngineKilledError(
+            f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
+            "short of memory."
+        )
+    raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(told[-1])}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
+    for stop in (child.terminate, child.kill):
+        try:
+            child.wait(_PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            stop()
+    child.wait()

@@ -1,0 +1,250 @@
+"""What an engine refuses, in words that say what is wrong with a table and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from aporia_provider.data_sources import DataSource
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
+from aporia_provider.redaction import hide_in_text
+
+APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
+_LONGEST = 300
+# Not the bare numbers: stages, tasks and paths have numbers, too.
+ACCESS_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+"""What gRPC calls it if a server refuses who calls."""
+_CODE = re.compile(r"status = StatusCode\.(\w+)")
+_DETAILS = re.compile(r'details = "((?:[^"\\]|\\.)*)')
+_STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
+_KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
+    (
+        rf"{_STATUS}403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken",
+        AuthenticationError,
+    ),
+    (
+        rf"tcp connect|dns error|lookup address|refused|timed? ?out|SlowDown|{_STATUS}50[234]\b|UNAVAILABLE",
+        TransientError,
+    ),
+    (
+        rf"NoSuchBucket|PATH_NOT_FOUND|FILE_NOT_EXIST|No commit files|No such file|{_STATUS}404\b"
+        "|DELTA_TABLE_NOT_FOUND",
+        NotFoundError,
+    ),
+    (
+        # What object stores say of an answer that ends too soon. Other errors of theirs have a status.
+        rf"Generic S3 error(?![^\n]*{_STATUS}\d)|response body|end of file before message|incomplete message"
+        r"|(?:connection|stream) (?:was )?(?:closed|reset)|reset by peer|broken pipe|unexpected end of file"
+        r"|error sending request",
+        TransientError,
+    ),
+)
+# Raised as ``PartialFileError``, which is made a transient error if the file turns out to be whole.
+_PARTIAL = re.compile(
+    r"Corrupt footer|range was invalid|Parquet error|ParquetError|metadata requires|could only read|EOF\b"
+    r"|Range length must match|range start must not|Invalid Parquet|failed to fill whole buffer|[Tt]hrift"
+    r"|decompress|corrupt input|Unknown frame descriptor|panicked[^\n]*(?:[Rr]ange|buffer|slice|index)",
+)
+# How the embedded engine writes a name that it cannot resolve.
+_UNKNOWN_COLUMN = re.compile(r"ObjectName\(\[(.+?)\]\) is missing from the schema")
+_IDENTIFIER = re.compile(r'Identifier\("((?:[^"\\]|\\.)*)"\)')
+_STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
+_CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
+_RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
+
+
+_CHECKPOINT = "Write a checkpoint (DeltaTable.create_checkpoint of the package deltalake)"
+_NO_STATISTICS = "|".join(
+    (
+        r"EOF while parsing an? \w+ at line",
+        r"expected value at line",
+        r"invalid number at line",
+        r"invalid (?:type|length|value).*(?:PartialStats|i64).* at line",
+        r"duplicate field .* at line",
+        r"Encountered unexpected '.' whilst parsing",
+        r"Truncated record whilst reading",
+        r"expected \{ got",
+        r"whilst decoding field '(?:minValues|maxValues|nullCount)'",
+        r"all columns in a record batch must have the same length",
+    )
+)
+
+
+class StatisticsError(ValidationError):
+    """The statistics of files in a Delta log are no valid JSON, or of a wrong form."""
+
+
+class PartialFileError(ValidationError):
+    """
+    An engine read something that is no whole file: the file is damaged, or S3 sent a part of it.
+
+    See :func:`aporia_provider.lake.log.file_sizes.why_not_read`, which tells the two apart.
+    """
+
+
+class BehindCheckpointError(ValidationError):
+    """A version of a Delta table is older than its last checkpoint; a newer one can be read."""
+
+
+class UnknownColumnError(ValidationError):
+    """
+    An expression names a column that the data does not have.
+
+    :param column: The column.
+    """
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+class EngineAuthenticationError(AuthenticationError):
+    """A cluster refuses who connects to it; S3 has not been asked for anything."""
+
+
+class _Known(NamedTuple):
+    """An error of the embedded engine in reading a Delta table: how to recognise it, and what it means."""
+
+    pattern: str
+    meaning: str
+    kind: type[AporiaError] = ValidationError
+
+
+_KNOWN = (
+    _Known(
+        r"Failed to fetch metadata for file (.+?): .*Object at location .*not found",
+        r"its log names the data file \1, which is not there. Restore it, or remove it from the log "
+        "(FSCK REPAIR TABLE, or DeltaTable.repair of the package deltalake)",
+        NotFoundError,
+    ),
+    _Known(
+        r"Failed to fetch metadata for file (.+?): .*(?:Corrupt footer|range was invalid)",
+        r"the data file \1 is no whole Parquet file, or not of the size that its log says. Write it anew",
+        PartialFileError,
+    ),
+    _Known(
+        r"^No such file or directory \(os error 2\)",
+        "its log names a deletion vector that is not there. Restore it, or write the file anew",
+        NotFoundError,
+    ),
+    _Known(
+        r"Invalid JSON in log record, version=(\d+), Error at line (\d+)",
+        r"line \2 of version \1 of its log is an entry that the embedded engine does not know. "
+        f"{_CHECKPOINT}, after which that version is not read any more, or {APACHE_SPARK}",
+    ),
+    _Known(
+        r"Missing commit file",
+        "the embedded engine reads versions since the checkpoint that _delta_log/_last_checkpoint names. "
+        f"Read the latest version, delete that file if it names what is not there, or {APACHE_SPARK}",
+        BehindCheckpointError,
+    ),
+    _Known(_NO_STATISTICS, "the statistics of a file in its log are no valid JSON", StatisticsError),
+    _Known(
+        "untagged enum DataType",
+        "a column has a type that the embedded engine does not know, such as void. "
+        f"Drop the column or give it another type, or {APACHE_SPARK}",
+    ),
+    _Known(
+        "Encountered object with invalid path",
+        "its log names files by absolute or invalid paths, as that of a shallow clone does. "
+        f"Make a deep clone of it, or {APACHE_SPARK}",
+    ),
+    _Known(
+        "requires unsupported reader features|catalog-managed Delta tables|not support reader version",
+        f"it needs features that the embedded engine does not have: {APACHE_SPARK}",
+    ),
+)
+
+
+def refuse_shallow_clone(uri: str, outside: Sequence[str]) -> None:
+    """
+    Refuse a Delta table that the embedded engine cannot read because its files are elsewhere.
+
+    :param uri: The table.
+    :param outside: Paths of files outside of its folder, see
+        :attr:`aporia_provider.lake.log.file_statistics.FileStatistics.outside`.
+    :raises aporia_provider.errors.ValidationError: if there are any.
+    """
+    if outside:
+        raise ValidationError(
+            f"{uri} is a shallow clone: its log names files outside of its folder, such as "
+            f"{hide_in_text(outside[0])}. The embedded engine cannot read them. "
+            f"Make a deep clone, connect the table that it was cloned from, or {APACHE_SPARK}"
+        )
+
+
+@contextmanager
+def engine_errors(source: DataSource) -> Iterator[None]:
+    """
+    Turn errors of the engine into ours. Known ones are explained, others told in its words but for secrets.
+
+    :raises StatisticsError: if it cannot read the statistics in a log; it can do without them, see
+        ``values_only`` of :func:`aporia_provider.engine.readers.read`.
+    """
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        raise _explain(error, source) from None
+
+
+def rpc_failure(error: Exception) -> tuple[str, str]:
+    """The code by which gRPC calls an error of a Spark Connect server, if there is one, and the reason."""
+    # gRPC writes its errors over many lines, of which one has the code and one the reason.
+    text = str(error)
+    code, details = _CODE.search(text), _DETAILS.search(text)
+    known = getattr(getattr(error, "_grpc_status_code", None), "name", "")
+    reason = details[1].replace('\\"', '"') if details else text.partition("\n")[0]
+    return code[1] if code else known, hide_in_text(reason)
+
+
+def _explain(error: Exception, source: DataSource) -> AporiaError:
+    place = getattr(source, "uri", source.type)
+    code, reason = rpc_failure(error)
+    if code in ACCESS_REFUSED:
+        return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
+    text = _STACK.sub("", str(error)).strip() or type(error).__name__
+    # gRPC writes the reason behind the names of its own classes.
+    text = f"{reason}\n{text}" if _DETAILS.search(text) else text
+    for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
+        if found := re.search(known.pattern, text):
+            return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
+    if found := _UNKNOWN_COLUMN.search(text):
+        column = ".".join(_IDENTIFIER.findall(found[1]))
+        return UnknownColumnError(f"{place} could not be read: there is no column {column!r}", column)
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
+    is_parquet = getattr(source, "object_format", None) in ("delta", "parquet")
+    if kind is ValidationError and is_parquet and _PARTIAL.search(text):
+        kind = PartialFileError
+    return kind(f"{place} could not be read: {_first_line(text)}")
+
+
+def _first_line(text: str) -> str:
+    line = text.splitlines()[0]
+    # Apache Spark says first that a job failed, and last why.
+    if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
+        line = causes[-1]
+    # What reaches a Python function inside the engine is at the end of its traceback.
+    elif "Python worker" in line and (raised := _RAISED.findall(text)):
+        line = raised[-1]
+    line = hide_in_text(line.strip())
+    # The parser of the embedded engine lists every token it knows.
+    line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
+    return _cut(line)
+
+
+def _cut(line: str) -> str:
+    """A line without its middle if it is long: the reason may be at either end."""
+    if len(line) <= _LONGEST:
+        return line
+    half = (_LONGEST - 5) // 2
+    return f"{line[:half]} ... {line[-half:]}"

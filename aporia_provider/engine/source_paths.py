@@ -1,0 +1,79 @@
+"""The path of a data source as an engine takes it."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from aporia_provider.engine.error_messages import APACHE_SPARK
+from aporia_provider.engine.session import is_sail
+from aporia_provider.errors import ValidationError
+from aporia_provider.lake.failures import local_path
+from aporia_provider.lake.folder_links import PLAIN, plain_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from aporia_provider.data_sources import S3DataSource
+
+_PATTERN = "*?[]{},!^"
+_S3, _FILE = "s3://", "file://"
+# What Sail encodes in the path of a Delta table, so that it does not find the log or the files.
+_NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_./+=@,:;!$&'()-]")
+
+
+def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> str:
+    """
+    The path of a data source in the form that makes an engine read what its URI means.
+
+    Sail decodes URLs and matches patterns for files, but does neither for Delta tables. Apache Spark never
+    decodes, and knows S3 as ``s3a://`` only.
+
+    :param spark: A session of the engine.
+    :param embedded: Whether it is the embedded one.
+    :raises aporia_provider.errors.ValidationError: if the engine cannot read a Delta table at such a path.
+    """
+    is_root = source.uri.startswith(_S3) and "/" not in source.uri.removeprefix(_S3)
+    uri = f"{source.uri}/" if is_root else source.uri
+    if not embedded and (PLAIN.fullmatch(uri) or not is_sail(spark)):
+        return _for_spark(uri)
+    if fault := key_fault(source):
+        raise ValidationError(fault)
+    return _table_for_sail(uri) if source.object_format == "delta" else _files_for_sail(uri)
+
+
+def key_fault(source: S3DataSource) -> str | None:
+    """Why Sail cannot read a Delta table under its key of S3; None if it can."""
+    if source.object_format != "delta" or not source.uri.startswith(_S3):
+        return None
+    if not (found := _NOT_IN_KEYS.findall(source.uri.removeprefix(_S3))):
+        return None
+    shown = ", ".join(sorted(set(map(repr, found))))
+    return (
+        f"{source.uri} has {shown} in its path: the embedded engine cannot read a Delta table there. "
+        f"Copy the table to a path of ASCII letters and digits, or {APACHE_SPARK}"
+    )
+
+
+def _for_spark(uri: str) -> str:
+    if uri.startswith(_FILE):
+        return f"{_FILE}{local_path(uri)}"
+    return re.sub(r"^s3://", "s3a://", uri)
+
+
+def _table_for_sail(uri: str) -> str:
+    if uri.startswith(_FILE):
+        return f"{_FILE}{plain_path(local_path(uri))}"
+    return uri
+
+
+def _files_for_sail(uri: str) -> str:
+    if uri.startswith(_S3):
+        return f"{_S3}{quote(uri.removeprefix(_S3), safe=f'/{_PATTERN}')}"
+    path = local_path(uri)
+    # A name that exists is meant as it is, whatever it looks like.
+    literal = (not glob.has_magic(path) and "{" not in path) or Path(path).exists()
+    return f"{_FILE}{quote(path, safe='/' if literal else f'/{_PATTERN}')}"

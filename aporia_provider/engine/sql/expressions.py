@@ -1,0 +1,208 @@
+"""
+Whether the expressions of a data source are what they are for: columns computed from one row.
+
+They are Spark SQL that an engine will run, so they are held against a list of what is allowed: in the text as
+it is written (every name before a parenthesis) and in the tree it is parsed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.engine.sql.functions import CHANGING, SYNTAX, why_refused
+from aporia_provider.engine.sql.parsing import MAX_OPERATIONS, SELECT, LimitError, Parsing, operations
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_QUERY_WORDS = {"select", "table", "values", "with", "using", "identifier"}
+
+
+def check_select_expr(expressions: Sequence[str]) -> list[str]:
+    """
+    Find every fault in the expressions of a data source.
+
+    :param expressions: Each becomes a column.
+    :return: One line per fault, none if all are fine.
+    """
+    parsing, problems = Parsing(expressions), []
+    for place, expression in enumerate(expressions):
+        for fault in dict.fromkeys(_faults(expression, parsing)):
+            problems.append(f"select_expr[{place}] {_short(expression)!r}: {fault}")
+        if parsing.fault:
+            return [*problems, f"select_expr: {parsing.fault}"]
+    return problems
+
+
+def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, str]:
+    """
+    Which columns of the result are columns of the source, value by value.
+
+    :param expressions: Expressions that passed :func:`check_select_expr`; none keep all columns.
+    :param columns: Columns of the source.
+    :return: Name in the result to name in the source.
+    """
+    if not expressions:
+        return {name: name for name in columns}
+    known: dict[str, list[str]] = {}
+    for name in columns:
+        known.setdefault(name.lower(), []).append(name)
+    made: dict[str, list[tuple[str, str | None]]] = {}
+    parsing = Parsing(expressions)
+    for expression in expressions:
+        for name, origin in _outputs(parsing.expression(expression), columns):
+            found = known.get((origin or "").lower(), [])
+            made.setdefault(name.lower(), []).append((name, found[0] if len(found) == 1 else None))
+    return {name: origin for (name, origin), *others in made.values() if origin and not others}
+
+
+def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, frozenset[str]]:
+    """
+    Which columns of the source each column of the result may be computed from.
+
+    :param expressions: Expressions that passed :func:`check_select_expr`; none keep all columns.
+    :param columns: Columns of the source.
+    :return: Name in the result to names in the source. Results without a name of their own are left out.
+    """
+    if not expressions:
+        return {name: frozenset([name]) for name in columns}
+    made: dict[str, frozenset[str]] = {}
+    parsing = Parsing(expressions)
+    for expression in expressions:
+        root = parsing.expression(expression)
+        named = _names_in(root, columns)
+        for name, origin in _outputs(root, columns):
+            # What an asterisk stands for is a copy.
+            known = {origin.lower()} if origin else named
+            found = frozenset(column for column in columns if column.lower() in known)
+            made[name] = made.get(name, frozenset()) | found
+    return made
+
+
+def _faults(expression: str, parsing: Parsing) -> Iterator[str]:
+    from sqlglot.errors import ParseError, TokenError
+
+    if not expression.strip():
+        yield "it is empty"
+        return
+    try:
+        yield from _faults_in_text(parsing.tokens(expression))
+        yield from _faults_in_tree(parsing.statements(expression))
+    except LimitError as error:
+        if not parsing.fault:
+            yield error.message
+    except ParseError as error:
+        yield _not_understood(error)
+    except TokenError:
+        yield "it is not Spark SQL: a quote is not closed"
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        # sqlglot stumbles over functions that lack arguments it takes for granted.
+        yield "it is not Spark SQL: it nests too deep, or a function lacks arguments"
+
+
+def _faults_in_text(tokens: Sequence[Any]) -> Iterator[str]:
+    for place, token in enumerate(tokens):
+        following = tokens[place + 1].text if place + 1 < len(tokens) else ""
+        before = tokens[place - 1].text if place else ""
+        if token.comments:
+            yield "it has a comment; leave it out"
+        if _is_quoted(token) or before == ".":
+            pass
+        elif token.text.lower() in _QUERY_WORDS and following != ".":
+            yield f"{token.text!r} belongs to a query; put backticks around it if it is a column"
+        if following == "(" and _is_name(token):
+            yield from _faults_of_call(token, before)
+
+
+def _faults_of_call(token: Any, before: str) -> Iterator[str]:
+    name = token.text.lower()
+    if before == ".":
+        yield f"{token.text}() has a catalogue or schema in its name; only built-in functions are allowed"
+    elif (name == "except" and before == "*") or (name == "any" and before.lower() in ("like", "ilike")):
+        return
+    elif (_is_quoted(token) or name not in SYNTAX) and (reason := why_refused(name)):
+        yield f"{token.text}() is not allowed: {reason}"
+
+
+def _faults_in_tree(statements: Sequence[Any]) -> Iterator[str]:
+    from sqlglot import exp
+
+    if len(statements) != 1 or not isinstance(statements[0], exp.Select):
+        yield "it is not one expression"
+        return
+    select = statements[0]
+    if [key for key, value in select.args.items() if value and key != "expressions"]:
+        yield "it is more than an expression: clauses of a query are not allowed"
+    if len(select.expressions) != 1:
+        yield "it is several expressions; write each as an item of its own"
+    for root in select.expressions:
+        if operations(root) > MAX_OPERATIONS:
+            yield f"it has more than {MAX_OPERATIONS} operations inside one another, which is the limit"
+        yield from _faults_in_expression(root)
+
+
+def _faults_in_expression(root: exp.Expression) -> Iterator[str]:
+    from sqlglot import exp
+
+    refused: tuple[tuple[tuple[type[Any], ...], str], ...] = (
+        ((exp.Query, exp.Table, exp.Values, exp.From), "subqueries are not allowed"),
+        ((exp.Window,), "it looks at other rows, and a sync reads only the rows that changed"),
+        ((exp.Aliases,), "an expression makes one column, so it has one name"),
+        ((exp.Placeholder, exp.Parameter, exp.SessionParameter), "parameters are not allowed"),
+        ((exp.Command, exp.DDL, exp.DML), "commands are not allowed"),
+        ((exp.Explode, exp.Unnest, exp.UDTF), "it makes several rows of one"),
+    )
+    for node in root.walk():
+        for kinds, reason in refused:
+            if isinstance(node, kinds):
+                yield reason
+        # The clock and the user are words of the language as well, without a parenthesis.
+        if type(node).__name__.startswith(("Current", "Local", "SessionUser")):
+            yield CHANGING
+        if isinstance(node, exp.Alias) and node is not root:
+            yield "a name (AS …) belongs at the end of the expression only"
+
+
+def _outputs(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Names an expression gives, each with the column it is a copy of."""
+    from sqlglot import exp
+
+    inner = root.this if isinstance(root, exp.Alias) else root
+    plain = isinstance(inner, exp.Column) and not inner.table and not isinstance(inner.this, exp.Star)
+    if isinstance(root, exp.Star):
+        hidden = {column.name.lower() for column in root.args.get("except_") or root.args.get("except") or ()}
+        yield from ((name, name) for name in columns if name.lower() not in hidden)
+    elif plain or isinstance(root, exp.Alias):
+        yield root.alias_or_name, inner.name if plain else None
+
+
+def _names_in(root: exp.Expression, columns: Sequence[str]) -> set[str]:
+    """All names in an expression, in small letters: of columns, and of parts of them."""
+    from sqlglot import exp
+
+    stars = {name.lower() for name in columns} if root.find(exp.Star) else set()
+    return stars | {node.name.lower() for node in root.find_all(exp.Identifier)}
+
+
+def _is_name(token: Any) -> bool:
+    return _is_quoted(token) or (token.text.replace("_", "a").isalnum() and not token.text[0].isdigit())
+
+
+def _is_quoted(token: Any) -> bool:
+    return token.token_type.name in ("IDENTIFIER", "STRING")
+
+
+def _not_understood(error: Any) -> str:
+    fault = error.errors[0] if error.errors else {}
+    line, column = fault.get("line", 1), fault.get("col", 0)
+    if line == 1:
+        column = max(column - len(SELECT), 0)
+    near = fault.get("highlight") or "its end"
+    return (
+        f"it is not Spark SQL: {fault.get('description', 'syntax error')} near {near!r} (character {column})"
+    )
+
+
+def _short(expression: str) -> str:
+    return expression if len(expression) <= 60 else f"{expression[:57]}..."

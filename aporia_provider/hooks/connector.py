@@ -1,0 +1,94 @@
+"""Connecting a dataset to a model version: the check before the call, and the call."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.api import connected_datasets, registered_schema
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.errors import AuthenticationError
+
+if TYPE_CHECKING:
+    from aporia_provider.api import AporiaApi, IfExists
+    from aporia_provider.datasets import DatasetConnection
+    from aporia_provider.hooks.delta_lake import DeltaLakeHook
+    from aporia_provider.schema import VersionSchema
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Connector:
+    """
+    Connects datasets to one model version.
+
+    :param api: The server or the embedded backend.
+    :param model_id: The model.
+    :param model_version: The version.
+    :param hook: Hook that reads the data for the check.
+    :param schema: Schema to check against; the registered one without, which :meth:`connect` puts here.
+    """
+
+    api: AporiaApi
+    model_id: str
+    model_version: str
+    hook: DeltaLakeHook
+    schema: VersionSchema | None = field(default=None)
+
+    def connect(
+        self, dataset: DatasetConnection, *, preflight: bool, check_rows: bool, if_exists: IfExists
+    ) -> dict[str, Any]:
+        """
+        Check that a dataset fits the version, and connect it.
+
+        :param dataset: The dataset.
+        :param preflight: Whether to check. Only what the embedded backend can read is checked.
+        :param check_rows: Whether the check reads the rows as well.
+        :param if_exists: See :meth:`aporia_provider.api.AporiaApi.connect_dataset`.
+        :return: ``{"dataset", "status", "table_uri", "preflight", "table_version", "rows"}``.
+        :raises aporia_provider.errors.ValidationError: naming every fault that the check found.
+        :raises aporia_provider.errors.AporiaError: if the data cannot be read, or the call fails.
+        """
+        checked: dict[str, Any] = {"preflight": "skipped", "table_version": None, "rows": None}
+        source = dataset.data_source
+        on_s3 = isinstance(source, S3DataSource)
+        if preflight and on_s3:
+            checked = self._check(dataset, check_rows)
+        registered = self.api.connect_dataset(
+            dataset.role,  # type: ignore[arg-type]
+            self.model_id,
+            self.model_version,
+            if_exists=if_exists,
+            **dataset.arguments(),
+        )
+        status = registered["status"]
+        log.info("%s data of %s %s: %s", dataset.role, self.model_id, self.model_version, status)
+        if not on_s3:
+            _warn_unread(dataset)
+        uri = source.uri if isinstance(source, S3DataSource) else None
+        return {"dataset": dataset.role, "status": status, "table_uri": uri, **checked}
+
+    def _check(self, dataset: DatasetConnection, check_rows: bool) -> dict[str, Any]:
+        names = (self.model_id, self.model_version)
+        self.schema = self.schema or registered_schema(self.api, *names)
+        others = connected_datasets(self.api, *names)
+        try:
+            report = self.hook.preflight(dataset, self.schema, check_rows=check_rows, others=others)
+        except AuthenticationError as error:
+            raise AuthenticationError(
+                f"{error.message}. The data is read to check it before it is connected; preflight=False "
+                "connects it unchecked"
+            ) from None
+        for warning in report.warnings:
+            log.warning("Preflight: %s", warning)
+        report.raise_for_problems()
+        return {"preflight": "passed", "table_version": report.table_version, "rows": report.rows}
+
+
+def _warn_unread(dataset: DatasetConnection) -> None:
+    from aporia_provider.engine.readers import why_unread
+
+    reason = why_unread(dataset.data_source)
+    log.warning("Connected unchecked, and the embedded backend will not monitor it. %s", reason)

@@ -1,0 +1,212 @@
+"""Reasons why S3 or a Delta log could not be read, and what to do about them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from aporia_provider.errors import (
+    AporiaError,
+    AuthenticationError,
+    NotFoundError,
+    TransientError,
+    ValidationError,
+)
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.log_failures import fault_of
+from aporia_provider.redaction import shown_url
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CONNECTION = re.compile(
+    r"error sending request|tcp connect|dns error|timed? ?out|connection (?:refused|reset|closed)|SlowDown"
+    r"|end of file before message length|error decoding response body|incomplete message|\b(?:429|50[0234]) ",
+    re.IGNORECASE,
+)
+"""What delta-rs says if S3 does not answer, or not to the end."""
+_DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "401"}
+_ELSEWHERE = {
+    "PermanentRedirect",
+    "301",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+}
+
+
+def explain(
+    error: Exception, uri: str, credentials: AwsCredentials, folder: str = "_delta_log/"
+) -> AporiaError:
+    """
+    Turn an error of delta-rs into ours.
+
+    :param error: What delta-rs raised.
+    :param uri: The table.
+    :param credentials: What it was read with; S3 is asked again to find out who refused what.
+    :param folder: Folder of the table that was read.
+    """
+    from deltalake.exceptions import TableNotFoundError
+
+    if uri.startswith("s3://") and not credentials.endpoint_url and _aws_is_mocked():
+        return ValidationError(
+            f"{uri} could not be read: mock_aws of moto is active, which replaces the requests of botocore "
+            "only, and Delta tables are read without botocore. Use an S3 server in tests, such as the "
+            "fixture aporia_s3 of aporia_provider.testing"
+        )
+    text = _COLOUR.sub("", str(error))
+    if isinstance(error, (TableNotFoundError, FileNotFoundError)):
+        return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
+    if uri.startswith("file://") and Path(local_path(uri)).is_file():
+        return ValidationError(f"{uri} is a file: write the folder of the Delta table, which has _delta_log")
+    if CONNECTION.search(text):
+        return TransientError(
+            f"{uri} could not be read: {_where(credentials)} does not answer "
+            f"({credentials.hide_in(_gist(text))})"
+        )
+    found = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
+    if found is not None:
+        return found
+    if isinstance(error, PermissionError):
+        return AuthenticationError(f"{uri} could not be read: the file system denies it")
+    gist = _gist(text)
+    if uri.startswith("s3://") and fault_of(gist) is None and "Generic S3 error" in text:
+        # S3 refuses nothing, so its answer was not whole.
+        return TransientError(f"{uri} could not be read: {_where(credentials)}: {credentials.hide_in(gist)}")
+    return ValidationError(
+        f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(gist) or gist)}"
+    )
+
+
+def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaError | None:
+    """
+    Ask S3 to list and to get below ``uri``, and tell what it refuses; ``None`` if it refuses nothing.
+
+    :param uri: ``s3://bucket/key``.
+    :param credentials: Credentials for S3.
+    :param folder: Folder below ``uri`` to try, with its slash.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, key = split(uri)
+    prefix = "/".join(part for part in (key, folder) if part)
+    action = "s3:ListBucket"
+    try:
+        with answered(uri, credentials):
+            client = credentials.client()
+            listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            action = "s3:GetObject"
+            for entry in listed.get("Contents", []):
+                client.get_object(Bucket=bucket, Key=entry["Key"], Range="bytes=0-0")
+    except ClientError as error:
+        return refusal(error, bucket, prefix, action, credentials)
+    except AporiaError as error:
+        return error
+    return None
+
+
+@contextmanager
+def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
+    """
+    Turn what botocore raises if S3 does not answer, or if its answer is not whole, into errors of ours.
+
+    :param uri: What is read.
+    :param credentials: The credentials that it is read with.
+    :raises aporia_provider.errors.TransientError: for all of these errors but missing credentials. What S3
+        refuses is left to :func:`refusal`.
+    """
+    from botocore.exceptions import BotoCoreError, NoCredentialsError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except NoCredentialsError:
+        raise AuthenticationError(f"{uri} could not be read: there are no AWS credentials") from None
+    except (BotoCoreError, ResponseParserError, HTTPError, ConnectionError) as error:
+        raise unanswered(uri, credentials, error) from None
+
+
+def unanswered(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
+    """What to raise for an error of botocore's own, such as a lost connection."""
+    return TransientError(f"{uri} could not be read: {_where(credentials)}: {type(error).__name__}")
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of ``s3://bucket/key``."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key.strip("/")
+
+
+def local_path(uri: str) -> str:
+    """Path of ``file:///path``, decoded."""
+    return unquote(uri.removeprefix("file://"))
+
+
+def refusal(
+    error: ClientError, bucket: str, prefix: str, action: str, credentials: AwsCredentials
+) -> AporiaError | None:
+    """
+    What to raise for what S3 answered; ``None`` if it only says that there is no such object.
+
+    :param error: Its answer.
+    :param bucket: Bucket that was asked.
+    :param prefix: Prefix or key that was asked for.
+    :param action: What IAM calls the request.
+    :param credentials: Credentials that the request was made with.
+    """
+    answer: Any = error.response
+    code, status = str(answer["Error"].get("Code")), answer["ResponseMetadata"].get("HTTPStatusCode")
+    place = f"s3://{bucket}/{prefix}"
+    if code in _EXPIRED:
+        return AuthenticationError(
+            f"{place}: the session token has expired; take new credentials", status=status
+        )
+    if code in _REJECTED:
+        return AuthenticationError(f"{place}: the credentials are not accepted ({code})", status=status)
+    if code in _DENIED:
+        return _denied(str(answer["Error"].get("Message")), bucket, prefix, action, status)
+    if code == "NoSuchBucket":
+        return NotFoundError(f"There is no bucket {bucket!r} at {_where(credentials)}", status=status)
+    if code in _ELSEWHERE:
+        region = credentials.region or "none"
+        return ValidationError(f"Bucket {bucket!r} is not in the configured region ({region})", status=status)
+    if status in (429, 500, 502, 503, 504):
+        return TransientError(f"{place} could not be read: {code}", status=status)
+    return (
+        None if code in ("NoSuchKey", "404", "InvalidRange", "416") else ValidationError(f"{place}: {code}")
+    )
+
+
+def _denied(message: str, bucket: str, prefix: str, action: str, status: int | None) -> AporiaError:
+    # Objects encrypted with a key of KMS are refused for want of another action than that asked for.
+    other = re.search(r"\bkms:\w+", message)
+    denied = other[0] if other else action
+    what = f"prefix {prefix!r} of bucket {bucket!r}"
+    return AuthenticationError(
+        f"AWS denies {denied} on {what}: allow it in the policy of the role or user", status=status
+    )
+
+
+def _aws_is_mocked() -> bool:
+    models = sys.modules.get("moto.core.models")
+    return bool(getattr(getattr(models, "botocore_stubber", None), "enabled", False))
+
+
+def _where(credentials: AwsCredentials) -> str:
+    endpoint = credentials.endpoint_url
+    return shown_url(endpoint) if endpoint else f"Amazon S3 ({credentials.region or 'default region'})"
+
+
+def _gist(text: str) -> str:
+    # delta-rs nests its errors by arrows and appends a backtrace: the first line names, the last explains.
+    lines = [line.strip(" \t↳") for line in text.splitlines()]
+    told = [line for line in lines if line and not re.match(r"\d+: |at |<\?xml|<Error>", line)]
+    return told[0] if len(told) < 2 else f"{told[0]}: {told[-1]}"

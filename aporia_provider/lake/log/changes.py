@@ -1,0 +1,242 @@
+"""Which time of a Delta table has changed since it was last looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.lake.log.commits import Commit, FileAction, LogExpiredError
+from aporia_provider.lake.log.metadata import TableMetadata
+from aporia_provider.lake.log.table import DeltaLog
+
+# Statistics may cut a time to milliseconds.
+_CUT = 1_000
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Position:
+    """
+    How far a table was looked at.
+
+    :param table_id: Its id; another table in its place has another.
+    :param version: Its version.
+    :param columns: The columns that were read, each with its
+        :attr:`~aporia_provider.lake.log.metadata.TableMetadata.identities`.
+    :param commit: See :class:`~.latest_commits.LogEnd`, for its version; None if not known.
+    """
+
+    table_id: str
+    version: int
+    columns: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+
+    @classmethod
+    def of(
+        cls, metadata: TableMetadata, columns: Iterable[str] | None = None, commit: str | None = None
+    ) -> Position:
+        """
+        The position at which ``metadata`` was read.
+
+        :param metadata: The table.
+        :param columns: The columns that are read of it; all of them without.
+        :param commit: As of the class.
+        """
+        known = metadata.identities
+        kept = known if columns is None else {name: known[name] for name in columns if name in known}
+        return cls(metadata.table_id, metadata.version, dict(kept), commit)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """
+    What has changed.
+
+    :param reason: Why, in words.
+    :param whole: Whether all of the table has to be taken for changed.
+    :param intervals: Times of the rows that were added or removed, as half-open pairs of microseconds since
+        1970, UTC; they may overlap.
+    :param untimed: Whether rows without a time were added or removed.
+    :param removed: Whether rows may have been removed, not added only.
+    """
+
+    reason: str
+    whole: bool = False
+    intervals: tuple[Interval, ...] = ()
+    untimed: bool = False
+    removed: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to do."""
+        return self.whole or self.untimed or bool(self.intervals)
+
+
+class _UntraceableError(Exception):
+    """The log does not tell which times a commit touches."""
+
+
+def changes_since(log: DeltaLog, seen: Position | None, column: str | None) -> Changes:
+    """
+    Find out from the log which times of a table have changed.
+
+    :param log: The table as it is now.
+    :param seen: How far it was looked at; None if never.
+    :param column: Its column of times; None if the times are computed and cannot be traced.
+    """
+    if (reason := _whole(log, seen)) is not None:
+        return Changes(reason, whole=True)
+    assert seen is not None  # noqa: S101
+    try:
+        commits = log.commits(seen.version)
+    except LogExpiredError:
+        return Changes("the log since the last sync was cleaned up", whole=True)
+    if not any(commit.data_change for commit in commits):
+        return Changes("no commit changed the data")
+    if column is None:
+        return Changes("the times are computed by select_expr and cannot be traced in the log", whole=True)
+    try:
+        return _touched(log, seen, column, commits)
+    except _UntraceableError as error:
+        return Changes(str(error), whole=True)
+
+
+def _whole(log: DeltaLog, seen: Position | None) -> str | None:
+    if seen is None:
+        return "first sync"
+    now = log.metadata
+    if now.table_id != seen.table_id:
+        return "the table was dropped and made anew"
+    if now.version < seen.version:
+        return f"the table went back from version {seen.version} to {now.version}"
+    changed = sorted(name for name, known in seen.columns.items() if now.identities.get(name) != known)
+    return _columns_changed(changed, now.identities) if changed else None
+
+
+def _columns_changed(changed: Iterable[str], present: Iterable[str]) -> str:
+    gone = sorted(set(changed).difference(present))
+    if gone:
+        return f"columns that are read were dropped or renamed: {', '.join(map(repr, gone))}"
+    listed = ", ".join(map(repr, changed))
+    return f"columns that are read are others now, or of another type: {listed}"
+
+
+def _touched(log: DeltaLog, seen: Position, column: str, commits: Iterable[Commit]) -> Changes:
+    bounds = _Bounds(log, seen, column)
+    intervals, untimed, removed, count = [], False, False, 0
+    for commit in commits:
+        count += commit.data_change
+        removed = removed or any(action.data_change for action in commit.removes)
+        # Those of a compaction, too: a later commit may remove what it has made.
+        for action in commit.adds:
+            bounds.remember(action)
+        for action in (*commit.adds, *commit.removes):
+            if action.data_change:
+                interval, some_untimed = bounds.of(action)
+                intervals += [interval] if interval else []
+                untimed = untimed or some_untimed
+    reason = f"{count} {'commit' if count == 1 else 'commits'} changed the data"
+    return Changes(reason, intervals=tuple(intervals), untimed=untimed, removed=removed)
+
+
+Bounds = tuple[Interval | None, bool]
+
+
+class _Bounds:
+    """The times that files hold, as far as the log tells."""
+
+    def __init__(self, log: DeltaLog, seen: Position, column: str) -> None:
+        self._log, self._seen, self._column = log, seen, column
+        physical = {logical: name for name, logical in log.metadata.physical_names.items()}
+        self._physical = physical.get(column, column)
+        self._partition = column in log.metadata.partition_columns
+        self._known: dict[str, Bounds] = {}
+        self._earlier: dict[str, Bounds] | None = None
+
+    def remember(self, action: FileAction) -> None:
+        """Keep what an added file tells, for the commit that removes it."""
+        bounds = self._told(action)
+        if bounds is not None:
+            self._known[unquote(action.path)] = bounds
+
+    def of(self, action: FileAction) -> Bounds:
+        """Bounds of a file."""
+        path = unquote(action.path)
+        found = self._known.get(path) or self._told(action) or self._before().get(path)
+        if found is None:
+            raise _UntraceableError(
+                f"the log has no statistics of {self._column!r} for the file {action.path}"
+            )
+        return found
+
+    def _told(self, action: FileAction) -> Bounds | None:
+        if self._partition:
+            return self._of_partition(action.partition_values)
+        stats = action.stats or {}
+        low = (stats.get("minValues") or {}).get(self._physical)
+        high = (stats.get("maxValues") or {}).get(self._physical)
+        nulls, rows = (stats.get("nullCount") or {}).get(self._physical), stats.get("numRecords")
+        if low is None or high is None:
+            return (None, rows != 0) if rows is not None and nulls == rows else None
+        return _bounds(low, high, nulls != 0)
+
+    def _of_partition(self, values: Mapping[str, str | None]) -> Bounds | None:
+        # A file that is removed need not tell its partition. Empty text is null, says the protocol.
+        if self._physical not in values:
+            return None
+        value = values[self._physical] or None
+        return _bounds(value, value, value is None)
+
+    def _before(self) -> dict[str, Bounds]:
+        """Bounds of the files that the table had when it was last looked at."""
+        if self._earlier is None:
+            try:
+                earlier = self._log.at(self._seen.version)
+                self._earlier = dict(_of_files(earlier, self._column))
+            except TransientError:
+                raise
+            except AporiaError:
+                raise _UntraceableError(
+                    f"version {self._seen.version} cannot be opened any more, so removed files are unknown"
+                ) from None
+        return self._earlier
+
+
+def _of_files(log: DeltaLog, column: str) -> Iterator[tuple[str, Bounds]]:
+    table = log.files([column]).table
+    names = [f"{kind}.{column}" for kind in ("min", "max", "null_count")]
+    if any(name not in table.column_names for name in names):
+        return
+    for row in table.select(["path", "num_records", *names]).to_pylist():
+        low, high, nulls = (row[name] for name in names)
+        if low is not None and high is not None:
+            yield unquote(row["path"]), _bounds(low, high, nulls != 0)
+        elif row["num_records"] is not None and nulls == row["num_records"]:
+            yield unquote(row["path"]), (None, True)
+
+
+def _bounds(low: Any, high: Any, untimed: bool) -> Bounds:
+    if low is None or high is None:
+        return None, untimed
+    return (_microseconds(low), _microseconds(high) + _CUT), untimed
+
+
+def _microseconds(value: Any) -> int:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            # Such as the years before 1 and after 9999.
+            raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time") from None
+    if not isinstance(value, datetime):
+        if not isinstance(value, date):
+            raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time")
+        value = datetime.combine(value, time())
+    aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+    since: timedelta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

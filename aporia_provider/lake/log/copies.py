@@ -1,0 +1,203 @@
+"""
+Copies of tables' logs, for delta-rs to read where it cannot take the original.
+
+delta-rs decodes the percent signs of some paths twice, takes backslashes for slashes, and does not open a
+table whose ``_last_checkpoint`` names a checkpoint that is not there, nor some whose log has statistics
+that are no JSON. A copy has none of these. Files of S3 that came as a part only are not taken for the whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.failures import answered, local_path, refusal, split, unanswered
+from aporia_provider.lake.log.added_files import deletion_vector_files
+from aporia_provider.lake.s3.objects import check_size, get_object
+
+_LOG, _HINT = "_delta_log", "_last_checkpoint"
+_AT_ONCE = 8
+# Followed by what ends a number: in statistics that were cut off, the last digits may be missing.
+_ROWS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
+
+Folder = tempfile.TemporaryDirectory[str]
+
+
+class LogCopy:
+    """
+    A copy of a table's log, made when it is first needed; its folder lasts as long as this object.
+
+    :param uri: The table.
+    :param credentials: Credentials for S3.
+    """
+
+    def __init__(self, uri: str, credentials: AwsCredentials) -> None:
+        self._uri, self._credentials = uri, credentials
+
+    @property
+    def path(self) -> str:
+        """
+        Its folder.
+
+        :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+        """
+        return self._folder.name
+
+    @cached_property
+    def _folder(self) -> Folder:
+        return copied_log(self._uri, self._credentials)
+
+
+def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
+    """
+    A folder with the log of a table as it is at present, but for its ``_last_checkpoint`` and for statistics
+    that are no JSON.
+
+    Of a local table it has links to everything else, of one on S3 the files of deletion vectors that the log
+    names, and no data.
+
+    :param uri: The table.
+    :param credentials: Credentials for S3.
+    :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+    """
+    made = tempfile.TemporaryDirectory(prefix="aporia-log-")
+    root = Path(made.name)
+    (root / _LOG).mkdir()
+    if uri.startswith("s3://"):
+        _download(uri, credentials, root)
+    else:
+        table = Path(local_path(uri))
+        _link(table, root)
+        _link(table / _LOG, root / _LOG)
+    for path in (root / _LOG).iterdir():
+        if path.suffix == ".json":
+            _clean_commit(path)
+        elif ".checkpoint" in path.name:
+            _clean_checkpoint(path)
+    if uri.startswith("s3://"):
+        _download_deletion_vectors(uri, credentials, root)
+    return made
+
+
+def _clean_commit(path: Path) -> None:
+    lines = path.read_bytes().splitlines()
+    cleaned = list(map(_without_odd_statistics, lines))
+    if cleaned != lines:
+        # It may be a link.
+        path.unlink()
+        path.write_bytes(b"\n".join(cleaned))
+
+
+def _clean_checkpoint(path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError):
+        # delta-rs says what is wrong with it.
+        return
+    add = table["add"].combine_chunks() if "add" in table.column_names else None
+    if add is None or (place := add.type.get_field_index("stats")) < 0:
+        return
+    stats = add.field(place).to_pylist()
+    cleaned = [_cleaned(text) for text in stats]
+    if cleaned != stats:
+        parts = [add.field(index) for index in range(add.type.num_fields)]
+        parts[place] = pa.array(cleaned, parts[place].type)
+        struct = pa.StructArray.from_arrays(parts, fields=list(add.type), mask=add.is_null())
+        path.unlink()
+        parquet.write_table(table.set_column(table.column_names.index("add"), "add", struct), path)
+
+
+def _without_odd_statistics(line: bytes) -> bytes:
+    if b'"stats"' not in line:
+        return line
+    try:
+        action = json.loads(line)
+        (values,) = action.values()
+    except (ValueError, AttributeError):
+        return line
+    if not isinstance(values, dict) or _is_object(values.get("stats")):
+        return line
+    return json.dumps({kind: {**values, "stats": _cleaned(values["stats"])} for kind in action}).encode()
+
+
+def _cleaned(stats: Any) -> str | None:
+    """Statistics that are no JSON reduced to the number of rows, which deletion vectors require."""
+    if _is_object(stats):
+        return str(stats) if stats is not None else None
+    rows = _ROWS.search(stats) if isinstance(stats, str) else None
+    return json.dumps({"numRecords": int(rows[1])}) if rows else None
+
+
+def _is_object(stats: Any) -> bool:
+    """Whether statistics are a JSON object, or there are none; Python takes NaN, JSON does not."""
+    if stats is None:
+        return True
+    try:
+        return isinstance(json.loads(stats, parse_constant=_refuse), dict)
+    except (ValueError, TypeError):
+        return False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _link(source: Path, target: Path) -> None:
+    for entry in source.iterdir():
+        if entry.name not in (_LOG, _HINT):
+            (target / entry.name).symlink_to(entry)
+
+
+def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
+    client = credentials.client()
+    sizes = _sizes(client, uri, credentials)
+
+    def fetch(name: str) -> None:
+        content = get_object(client, uri, f"{_LOG}/{name}", credentials)
+        check_size(f"{uri}/{_LOG}/{name}", content or b"", sizes[name])
+        path = root / _LOG / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content or b"")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(fetch, sizes))
+
+
+def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path) -> None:
+    client = credentials.client()
+
+    def fetch(name: str) -> None:
+        content = get_object(client, uri, name, credentials)
+        # One that is missing may belong to a version that is no longer kept.
+        if content is not None:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(fetch, deletion_vector_files(root)))
+
+
+def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
+    """The files of a log and their sizes."""
+    from botocore.exceptions import ClientError
+
+    bucket, key = split(uri)
+    prefix = f"{key}/{_LOG}/".lstrip("/")
+    try:
+        with answered(uri, credentials):
+            pages = list(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+    except ClientError as error:
+        denied = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
+        raise denied or unanswered(uri, credentials, error) from None
+    entries = [entry for page in pages for entry in page.get("Contents", [])]
+    sizes = {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
+    return {name: size for name, size in sizes.items() if name and not name.endswith(("/", _HINT))}

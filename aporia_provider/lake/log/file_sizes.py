@@ -1,0 +1,87 @@
+"""Whether the data files of a table on S3 are whole, for errors of engines that do not tell."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+from urllib.parse import unquote
+
+from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.failures import answered, split
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.lake.s3.objects import get_object
+
+_MOST_TOLD = 5
+_MOST_READ = 8
+
+
+def why_not_read(
+    uri: str, told: str, credentials: AwsCredentials, *, is_delta: bool, version: int | None = None
+) -> AporiaError:
+    """
+    What to raise if an engine says that data on S3 is no whole file.
+
+    The engine cannot tell a damaged file from an answer that ended too soon, so the files are looked at.
+
+    :param uri: The Delta table, or the Parquet files.
+    :param told: What the engine said.
+    :param credentials: Credentials for S3.
+    :param is_delta: Whether it is a Delta table.
+    :param version: Version of the table; the latest without.
+    :return: ``ValidationError`` if a file does not have the size that the log says, or the file that the
+        engine names, or one of the first if it names none, is no Parquet file; ``NotFoundError`` if one is
+        missing; otherwise ``TransientError``.
+    """
+    try:
+        stored = _stored_sizes(uri, credentials)
+        sizes = _sizes_in_log(uri, credentials, version) if is_delta else stored
+        faults = [
+            f"{path} has {stored[path]} bytes, and its log says {size}"
+            for path, size in sizes.items()
+            if path in stored and stored[path] != size
+        ]
+        missing = [path for path in sizes if path not in stored]
+        there = [path for path in sizes if path in stored and (is_delta or path.endswith(".parquet"))]
+        read = [path for path in there if path in told] or there[:_MOST_READ]
+        faults = faults or [fault for path in read if (fault := _parquet_fault(uri, path, credentials))]
+    except AporiaError as error:
+        return error
+    if faults:
+        return ValidationError(
+            f"{uri} could not be read: files are damaged. Write them anew", problems=faults[:_MOST_TOLD]
+        )
+    if missing:
+        return NotFoundError(f"{uri} could not be read: its log names {missing[0]}, which is not there")
+    return TransientError(
+        f"A part of a file came instead of the whole, and no file was found to be damaged. {told}"
+    )
+
+
+def _sizes_in_log(uri: str, credentials: AwsCredentials, version: int | None) -> dict[str, int]:
+    files = DeltaLog(uri, credentials, version=version).files([])
+    sizes = files.table["size_bytes"].to_pylist()
+    inside = set(files.paths).difference(files.outside)
+    return {unquote(path): size for path, size in zip(files.paths, sizes, strict=True) if path in inside}
+
+
+def _stored_sizes(uri: str, credentials: AwsCredentials) -> dict[str, int]:
+    bucket, key = split(uri)
+    prefix = f"{key}/".lstrip("/")
+    with answered(uri, credentials):
+        pages = credentials.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        entries: list[dict[str, Any]] = [entry for page in pages for entry in page.get("Contents", [])]
+    return {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
+
+
+def _parquet_fault(uri: str, path: str, credentials: AwsCredentials) -> str | None:
+    """Why a file that was read as a whole is no Parquet file; None if it is one."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    content = get_object(credentials.client(), uri, path, credentials)
+    try:
+        parquet.read_table(io.BytesIO(content or b""), page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        return f"{path} is no whole Parquet file: {str(error).partition('. ')[0]}"
+    return None

@@ -1,0 +1,246 @@
+"""Row counts, null counts and bounds of a Delta table's files, from its log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from aporia_provider.lake.log.column_bounds import greatest, least, seem_equal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    from aporia_provider.lake.log.metadata import TableMetadata
+
+
+_OF_FILES = ("path", "size_bytes", "num_records", "deleted")
+_KINDS = ("null_count", "min", "max")
+_ABSOLUTE = re.compile(r"/|[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FileStatistics:
+    """
+    One row for every data file.
+
+    :param table: Columns ``path``, ``size_bytes``, ``num_records`` (without deleted rows; null if unknown),
+        ``deleted``, and for every column asked for ``null_count.<column>``, ``min.<column>`` and
+        ``max.<column>``, as far as any file has them. These are what the log has: writers round them, so
+        that values may be outside of them. Those of :meth:`bounds` and :meth:`file_bounds` are not.
+    :param partition_columns: The columns whose bounds are their values.
+    :param columns: The columns that were asked for; None for all.
+    """
+
+    table: pa.Table
+    partition_columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
+
+    @classmethod
+    def read(
+        cls,
+        delta: DeltaTable,
+        metadata: TableMetadata,
+        columns: Sequence[str] | None,
+        known: FileStatistics | None = None,
+    ) -> FileStatistics:
+        """
+        Read the log of ``delta``, which ``metadata`` describes.
+
+        :param columns: The columns whose null counts and bounds are wanted; None for all.
+        :param known: Statistics of the same files, whose deletion vectors need not be read again.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        actions = pa.table(delta.get_add_actions())
+        if known is None:
+            deleted = _deleted_rows(delta, actions) if "deletionVectors" in metadata.reader_features else None
+        else:
+            deleted = known.table["deleted"].take(pc.index_in(actions["path"], known.table["path"]))
+        if deleted is None:
+            deleted = pa.chunked_array([pa.repeat(pa.scalar(0, pa.int64()), len(actions))])
+        made = {
+            "path": actions["path"],
+            "size_bytes": actions["size_bytes"],
+            "num_records": pc.subtract(actions["num_records"], deleted),
+            "deleted": deleted,
+        }
+        physical = {logical: name for name, logical in metadata.physical_names.items()}
+        for column in columns if columns is not None else physical:
+            of_partition = column in metadata.partition_columns
+            found = _partition if of_partition else _statistics
+            made |= found(actions, column, physical.get(column, column), deleted)
+        asked = None if columns is None else tuple(dict.fromkeys(columns))
+        return cls(pa.table(made), metadata.partition_columns, asked)
+
+    def covers(self, columns: Iterable[str] | None) -> bool:
+        """Whether some columns (None: all) are among those that were asked for."""
+        return self.columns is None or (columns is not None and set(columns) <= set(self.columns))
+
+    def of(self, columns: Sequence[str] | None) -> FileStatistics:
+        """The same statistics of some of the columns (None: all) that were asked for."""
+        if columns is None:
+            return self
+        asked = tuple(dict.fromkeys(columns))
+        names = [*_OF_FILES, *(f"{kind}.{column}" for column in asked for kind in _KINDS)]
+        kept = [name for name in names if name in self.table.column_names]
+        return FileStatistics(self.table.select(kept), self.partition_columns, asked)
+
+    @property
+    def file_count(self) -> int:
+        """How many data files the table has."""
+        return len(self.table)
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of the files, as the log writes them."""
+        return list(self.table["path"].to_pylist())
+
+    @property
+    def outside(self) -> list[str]:
+        """Files that the log names by absolute paths, as that of a shallow clone does."""
+        return [path for path in self.paths if _ABSOLUTE.match(path)]
+
+    @property
+    def row_count(self) -> int | None:
+        """Rows of the table; ``None`` if a file does not tell."""
+        return self._total("num_records")
+
+    def null_count(self, column: str) -> int | None:
+        """
+        Nulls of a column; ``None`` if a file does not tell.
+
+        A file with deleted rows tells only if it has no nulls at all: which of them are deleted is not known.
+        """
+        return self._total(f"null_count.{column}")
+
+    def bounds(self, column: str) -> tuple[Any, Any] | None:
+        """
+        Least and greatest value that a column can have; ``None`` if a file with values does not tell.
+
+        All values are between them, both included, but for NaN, which has no place in the order. They may be
+        further apart than the values: strings are cut, times and decimals are rounded, and rows that a
+        deletion vector hides still count.
+        """
+        import pyarrow.compute as pc
+
+        # A file of nothing but nulls has no bounds, and needs none.
+        found = self.filter(self._has_values(column)).file_bounds(column)
+        if found is None or not len(found[0]) or found[0].null_count or found[1].null_count:
+            return None
+        return pc.min(found[0]).as_py(), pc.max(found[1]).as_py()
+
+    def file_bounds(self, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
+        """
+        Least and greatest value that a column can have in each file, null for files that do not tell.
+
+        :return: ``None`` if no file tells.
+        """
+        low, high = (f"{kind}.{column}" for kind in ("min", "max"))
+        if low not in self.table.column_names or high not in self.table.column_names:
+            return None
+        if column in self.partition_columns:
+            return self.table[low], self.table[high]
+        return least(self.table[low]), greatest(self.table[high])
+
+    def doubtful(self, columns: Iterable[str]) -> list[str]:
+        """
+        The columns, of some, that the embedded engine may take for constant in a file where they are not.
+
+        See :mod:`aporia_provider.engine.dataframes.nan_statistics`.
+        """
+        import pyarrow.compute as pc
+
+        return [column for column in columns if pc.any(self._seems_constant(column)).as_py()]
+
+    def filter(self, kept: Any) -> FileStatistics:
+        """Those of some of the files."""
+        return FileStatistics(self.table.filter(kept), self.partition_columns, self.columns)
+
+    def _seems_constant(self, column: str) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        low, high, nulls = (f"{kind}.{column}" for kind in ("min", "max", "null_count"))
+        if column in self.partition_columns or not {low, high, nulls} <= set(self.table.column_names):
+            return pa.chunked_array([pa.repeat(pa.scalar(False), self.file_count)])
+        without_nulls = pc.fill_null(pc.equal(self.table[nulls], 0), False)
+        return pc.and_(without_nulls, seem_equal(self.table[low], self.table[high]))
+
+    def _has_values(self, column: str) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        nulls = f"null_count.{column}"
+        if nulls not in self.table.column_names:
+            return pa.repeat(pa.scalar(True), len(self.table))
+        only_nulls = pc.equal(self.table[nulls], self.table["num_records"])
+        return pc.fill_null(pc.invert(only_nulls), True)
+
+    def _total(self, name: str) -> int | None:
+        import pyarrow.compute as pc
+
+        if not len(self.table):
+            return 0
+        if name not in self.table.column_names or self.table[name].null_count:
+            return None
+        return int(pc.sum(self.table[name]).as_py())
+
+
+def _statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    made = {}
+    for kind in _KINDS:
+        if kind not in actions.column_names or actions[kind].type.get_field_index(physical) < 0:
+            continue
+        values = pc.struct_field(actions[kind], [physical])
+        if pa.types.is_struct(values.type) or pa.types.is_null(values.type):
+            continue
+        if kind == "null_count":
+            certain = pc.or_(pc.equal(deleted, 0), pc.equal(values, 0))
+            values = pc.if_else(certain, values, pa.scalar(None, values.type))
+        made[f"{kind}.{column}"] = values
+    return made
+
+
+def _partition(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
+    """All rows of a file share the value of a partition column."""
+    import pyarrow.compute as pc
+
+    values = pc.struct_field(actions["partition"], [column])
+    rows = pc.subtract(actions["num_records"], deleted)
+    nulls = pc.if_else(pc.is_null(values), rows, 0)
+    return {f"null_count.{column}": nulls, f"min.{column}": values, f"max.{column}": values}
+
+
+def _deleted_rows(delta: DeltaTable, actions: pa.Table) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counted = []
+    for batch in pa.RecordBatchReader.from_stream(delta.deletion_vectors()):
+        kept = batch.column("selection_vector")
+        gone = pc.list_parent_indices(kept).filter(pc.invert(pc.list_flatten(kept)))
+        counted.append(pa.table({"uri": _decoded(batch.column("filepath")).take(gone)}))
+    if not counted:
+        return None
+    sums = pa.concat_tables(counted).group_by("uri").aggregate([([], "count_all")])
+    uris = _decoded(actions["path"], unquote(delta.table_uri.rstrip("/")))
+    found = pc.index_in(uris, sums["uri"].combine_chunks())
+    return pc.fill_null(sums["count_all"].take(found), 0)
+
+
+def _decoded(paths: Any, root: str | None = None) -> pa.Array:
+    """Paths without percent encoding, which writers and readers apply to different characters."""
+    import pyarrow as pa
+
+    decoded = [unquote(path) for path in paths.to_pylist()]
+    return pa.array(
+        [path if root is None or "://" in path else f"{root}/{path}" for path in decoded], pa.large_string()
+    )

@@ -1,0 +1,129 @@
+"""Whether Delta tables have newer commits, from one small request for each table."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, ParamSpec
+
+from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.failures import answered, local_path, refusal, split
+
+P = ParamSpec("P")
+
+AT_ONCE: Final = 32
+"""How many tables are looked at side by side."""
+PATIENCE: Final = 60.0
+"""Seconds after which no further table is looked at."""
+
+_VERSION = re.compile(r"(\d{20})\.")
+
+
+@dataclass(frozen=True)
+class LogEnd:
+    """
+    The end of a table's log, as seen from one of its versions.
+
+    :param commit: A text that differs for another file in the place of that version's commit; None if there
+        is no such file.
+    :param newer: Whether there are commits of later versions.
+    """
+
+    commit: str | None
+    newer: bool
+
+
+Asked = tuple[str, int]
+"""URI of a table, and the version from which its log is looked at."""
+
+
+def log_ends(
+    tables: Iterable[Asked], find_credentials: Callable[[], AwsCredentials | None]
+) -> Mapping[Asked, LogEnd | AporiaError]:
+    """
+    Look at the ends of the logs of tables, side by side.
+
+    :param tables: The tables, each with the version from which its log is looked at.
+    :param find_credentials: Returns the credentials for S3; called only if one of the tables is there.
+    :return: What was found, or why nothing could be; never raises errors of this package.
+    """
+    asked, end = set(tables), time.monotonic() + PATIENCE
+    remote = [table for table in asked if table[0].startswith("s3://")]
+    found: dict[Asked, LogEnd | AporiaError] = {
+        table: _caught(_local_end, *table) for table in asked.difference(remote)
+    }
+    if not remote:
+        return found
+    try:
+        credentials = find_credentials() or AwsCredentials()
+        client = credentials.client(connections=AT_ONCE)
+    except AporiaError as error:
+        return found | dict.fromkeys(remote, error)
+
+    def one(table: Asked) -> LogEnd | AporiaError:
+        if time.monotonic() > end:
+            return TransientError(f"{table[0]} was not looked at: {PATIENCE:.0f} s were over before its turn")
+        return _caught(_s3_end, client, credentials, *table)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return found | dict(zip(remote, pool.map(one, remote), strict=True))
+
+
+def log_end(uri: str, version: int, credentials: AwsCredentials | None = None) -> LogEnd:
+    """
+    Look at the end of a table's log.
+
+    :param uri: The table.
+    :param version: The version from which its log is looked at.
+    :param credentials: Credentials for S3; those of the environment without.
+    :raises aporia_provider.errors.AporiaError: if S3 or the file system refuses, or does not answer.
+    """
+    if not uri.startswith("s3://"):
+        return _local_end(uri, version)
+    credentials = credentials or AwsCredentials()
+    return _s3_end(credentials.client(), credentials, uri, version)
+
+
+def _caught(look: Callable[P, LogEnd], *args: P.args, **kwargs: P.kwargs) -> LogEnd | AporiaError:
+    try:
+        return look(*args, **kwargs)
+    except AporiaError as error:
+        return error
+
+
+def _local_end(uri: str, version: int) -> LogEnd:
+    log = Path(local_path(uri), "_delta_log")
+    try:
+        found = (log / f"{version:020}.json").stat()
+    except FileNotFoundError:
+        commit = None
+    except OSError as error:
+        raise AuthenticationError(f"{uri} could not be read: {error.strerror}") from None
+    else:
+        commit = f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
+    return LogEnd(commit, (log / f"{version + 1:020}.json").exists())
+
+
+def _s3_end(client: Any, credentials: AwsCredentials, uri: str, version: int) -> LogEnd:
+    from botocore.exceptions import ClientError
+
+    bucket, key = split(uri)
+    prefix = f"{key}/_delta_log/".lstrip("/")
+    try:
+        # The commit comes first after this name, since those of its checkpoints are lesser. The first that
+        # follows it, if its name begins with a number, belongs to a later version.
+        with answered(uri, credentials):
+            listed = client.list_objects_v2(
+                Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{version:020}.jso", MaxKeys=2
+            )
+    except ClientError as error:
+        refused = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
+        raise refused or TransientError(f"{uri} could not be listed") from None
+    entries = {entry["Key"].removeprefix(prefix): entry["ETag"] for entry in listed.get("Contents", [])}
+    numbers = [int(match[1]) for match in map(_VERSION.match, entries) if match]
+    return LogEnd(entries.get(f"{version:020}.json"), any(number > version for number in numbers))

@@ -1,0 +1,253 @@
+"""A Delta table as its log tells it. No data file is ever opened."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from aporia_provider.errors import AporiaError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.failures import CONNECTION, diagnose, explain, local_path
+from aporia_provider.lake.log.added_files import partition_texts
+from aporia_provider.lake.log.commits import Commit, commits_since, reader
+from aporia_provider.lake.log.copies import LogCopy
+from aporia_provider.lake.log.file_statistics import FileStatistics
+from aporia_provider.lake.log.metadata import PHYSICAL_NAME, TableMetadata, identity
+from aporia_provider.lake.log.reader_features import odd_entries, odd_features, odd_types
+from aporia_provider.lake.log_failures import may_be_partial
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+T = TypeVar("T")
+
+_MOST_KEPT = 2
+_MAPPING = "delta.columnMapping.mode"
+# What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
+_NO_CHECKPOINT = "didn't find any checkpoints"
+_AVOIDABLE = re.compile(f"{_NO_CHECKPOINT}|Malformed JSON|Json error")
+
+
+class DeltaLog:
+    """
+    The log of a Delta table, opened at one version.
+
+    :param uri: ``s3://bucket/key`` or ``file:///path``, as :attr:`S3DataSource.uri` gives it.
+    :param credentials: Credentials for S3; those of the environment without.
+    :param version: Version to open; the latest without.
+    :raises aporia_provider.errors.NotFoundError: if there is no table, or no bucket.
+    :raises aporia_provider.errors.AuthenticationError: if S3 refuses; it names bucket, prefix and action.
+    :raises aporia_provider.errors.TransientError: if S3 does not answer.
+    :raises aporia_provider.errors.ValidationError: if the log is broken or cannot be understood.
+    """
+
+    def __init__(
+        self, uri: str, credentials: AwsCredentials | None = None, *, version: int | None = None
+    ) -> None:
+        known = credentials or AwsCredentials()
+        self._set_up(uri.rstrip("/"), known, version, LogCopy(uri.rstrip("/"), known))
+
+    def _set_up(self, uri: str, credentials: AwsCredentials, version: int | None, copy: LogCopy) -> None:
+        self.uri = uri
+        self._credentials, self._copy, self._from_copy = credentials, copy, False
+        self._odd_checkpoint: tuple[str, ...] = ()
+        self._files: FileStatistics | None = None
+        self._earlier: dict[int, DeltaLog] = {}
+        with self._explained():
+            self._table = self._open(version)
+
+    @property
+    def version(self) -> int:
+        """Version the table was opened at."""
+        return self.metadata.version
+
+    @cached_property
+    def metadata(self) -> TableMetadata:
+        """Schema, partition columns and names of the table."""
+        with self._explained():
+            described, features = self._table.metadata(), self._table.protocol().reader_features
+            fields = json.loads(self._table.schema().to_json())["fields"]
+            by_id = described.configuration.get(_MAPPING) == "id"
+            return TableMetadata(
+                uri=self.uri,
+                table_id=str(described.id),
+                version=self._table.version(),
+                columns=tuple((item["name"], plain_type(item["type"])) for item in fields),
+                partition_columns=tuple(described.partition_columns),
+                physical_names={
+                    item["metadata"].get(PHYSICAL_NAME, item["name"]): item["name"] for item in fields
+                },
+                reader_features=tuple(features or ()),
+                identities={item["name"]: identity(item, by_id=by_id) for item in fields},
+            )
+
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Commit information, newest first."""
+        with self._explained():
+            return self._table.history(limit)
+
+    def files(self, columns: Sequence[str] | None = None) -> FileStatistics:
+        """
+        Statistics of every data file. Those that were read once are kept.
+
+        :param columns: Columns whose null counts and bounds are wanted; all that have statistics without.
+        """
+        known = self._files
+        if known is None or not known.covers(columns):
+            # One table of all columns that were ever asked for, so that it is not kept several times.
+            more = known.columns if known is not None and known.columns is not None else ()
+            read = None if columns is None else [*more, *columns]
+            with self._explained():
+                self._files = self._reading(
+                    lambda table: FileStatistics.read(table, self.metadata, read, known)
+                )
+        assert self._files is not None  # noqa: S101
+        return self._files.of(columns)
+
+    def partition_texts(self, paths: Sequence[str]) -> dict[str, set[str]]:
+        """
+        The values of the partition columns as the log writes them. Reads the whole log.
+
+        :param paths: Paths of the files whose values are wanted, as :attr:`FileStatistics.paths` has them.
+        """
+        with self._explained():
+            found = partition_texts(Path(self._copy.path), paths)
+        names = self.metadata.physical_names
+        return {names.get(name, name): values for name, values in found.items()}
+
+    def commits(self, since: int) -> list[Commit]:
+        """
+        Commits after version ``since`` up to the opened version, oldest first.
+
+        :raises aporia_provider.lake.log.commits.LogExpiredError: if the log of one of them was cleaned up.
+        """
+        with self._explained():
+            return commits_since(self.uri, self._credentials, since, self.version)
+
+    def oddities(self) -> list[str]:
+        """
+        What is unusual in the log, in words: an engine may be unable to read what delta-rs reads.
+
+        Reads the commits since the last checkpoint.
+        """
+        with self._explained():
+            return [
+                *odd_features(self.metadata.reader_features),
+                *odd_types(self.metadata.columns),
+                *self._odd_checkpoint,
+                *odd_entries(reader(self.uri, self._credentials), self.version),
+            ]
+
+    def at(self, version: int) -> DeltaLog:
+        """The same table at another version; the last two of the earlier ones are kept."""
+        if version > self.version:
+            return DeltaLog(self.uri, self._credentials, version=version)
+        if version not in self._earlier:
+            opened = DeltaLog.__new__(DeltaLog)
+            # A copy of the log has all earlier versions.
+            opened._set_up(self.uri, self._credentials, version, self._copy)
+            self._earlier[version] = opened
+            for first in list(self._earlier)[:-_MOST_KEPT]:
+                del self._earlier[first]
+        return self._earlier[version]
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return self._credentials.delta_options() if self.uri.startswith("s3://") else {}
+
+    def _open(self, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        if (place := _place(self.uri)) is not None:
+            try:
+                with _panics_raised():
+                    return DeltaTable(place, version=version, storage_options=self._options)
+            except DeltaError as error:
+                found = _AVOIDABLE.search(str(error))
+                if not found and not self._is_partial(error):
+                    raise
+                if found and found[0] == _NO_CHECKPOINT:
+                    self._odd_checkpoint = ("its _last_checkpoint names a checkpoint that is not there",)
+        return self._open_copy(version)
+
+    def _open_copy(self, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        self._from_copy = True
+        with _panics_raised():
+            return DeltaTable(self._copy.path, version=version)
+
+    def _reading(self, read: Callable[[DeltaTable], T]) -> T:
+        """Read from the table, or from a copy if its log turns out to have what a copy is without."""
+        from deltalake.exceptions import DeltaError
+
+        try:
+            with _panics_raised():
+                return read(self._table)
+        except DeltaError as error:
+            avoidable = _AVOIDABLE.search(str(error)) is not None
+            if self._from_copy or not (avoidable or self._is_partial(error)):
+                raise
+        self._table = self._open_copy(self.version)
+        return read(self._table)
+
+    def _is_partial(self, error: Exception) -> bool:
+        """Whether an error may come from an answer of S3 that is not whole: delta-rs does not check that."""
+        from deltalake.exceptions import TableNotFoundError
+
+        known = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
+        if known or CONNECTION.search(str(error)) or not may_be_partial(str(error)):
+            return False
+        return diagnose(self.uri, self._credentials, "_delta_log/") is None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        from deltalake.exceptions import DeltaError
+
+        try:
+            with _panics_raised():
+                yield
+        except AporiaError:
+            raise
+        except (DeltaError, OSError, ValueError) as error:
+            raise explain(error, self.uri, self._credentials) from None
+
+
+@contextmanager
+def _panics_raised() -> Iterator[None]:
+    """Raise what Rust panics with, which is no ``Exception`` for Python, as an error of delta-rs."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DeltaError(str(error)) from None
+
+
+def _place(uri: str) -> str | None:
+    """The path as delta-rs takes it; None if it would read another: it decodes some of them twice."""
+    if uri.startswith("s3://"):
+        return None if re.search("%[0-9A-Fa-f]{2}", uri) else f"s3://{quote(uri.removeprefix('s3://'))}"
+    path = local_path(uri)
+    return None if "%" in path or "\\" in path else path
+
+
+def plain_type(type_: Any) -> Any:
+    """A Spark JSON type without the metadata that column mapping leaves inside of structs."""
+    if not isinstance(type_, dict):
+        return type_
+    plain = {key: plain_type(value) for key, value in type_.items() if key != "fields"}
+    if "fields" in type_:
+        plain["fields"] = [
+            {**item, "type": plain_type(item["type"]), "metadata": {}} for item in type_["fields"]
+        ]
+    return plain

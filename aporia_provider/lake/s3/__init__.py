@@ -1,0 +1,1 @@
+"""Objects on S3 and access to them."""

@@ -1,0 +1,102 @@
+"""The least that IAM has to allow so that tables can be read, and the role that is allowed it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.lake.s3.iam_roles import ensure_role, trust_principal, trust_web_identity
+
+__all__ = ["Partition", "ensure_role", "read_policy", "trust_principal", "trust_web_identity"]
+
+Partition = Literal["aws", "aws-cn", "aws-us-gov"]
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
+_SCHEME = re.compile(r"(?:s3[an]?://)?(?![A-Za-z][\w+.-]*://)(.*)", re.DOTALL)
+
+VERSION = "2012-10-17"
+
+
+def read_policy(uris: Sequence[str], *, partition: Partition = "aws") -> dict[str, Any]:
+    """
+    Build the policy that lets somebody list and read the given prefixes, and nothing else.
+
+    The same prefixes give the same document, however they are ordered, repeated or nested.
+
+    :param uris: ``s3://bucket/prefix``, ``s3a://bucket/prefix`` or ``bucket/prefix``; a bucket alone means
+        all of it.
+    :param partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+    :raises aporia_provider.errors.ValidationError: naming every URI that is none of these.
+    """
+    if partition not in get_args(Partition):
+        raise ValidationError(f"{partition!r} is not one of {', '.join(get_args(Partition))}")
+    prefixes = _fold(_parse_all(uris))
+    arns = {bucket: f"arn:{partition}:s3:::{bucket}" for bucket, _ in prefixes}
+    lists = [
+        _list_statement(arn, [key for owner, key in prefixes if owner == bucket])
+        for bucket, arn in arns.items()
+    ]
+    objects = [arns[bucket] + suffix for bucket, key in prefixes for suffix in _objects(key)]
+    reads = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
+    return {"Version": VERSION, "Statement": [*lists, reads]}
+
+
+def _list_statement(arn: str, keys: Sequence[str]) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]}
+    if "" not in keys:
+        # The bare key, too: readers ask for an object of the table's own name, and S3 answers that there is
+        # none only to those who may list under that name. Without, it denies, and readers give up.
+        patterns = sorted(pattern for key in keys for pattern in (_literal(key), f"{_literal(key)}/*"))
+        statement["Condition"] = {"StringLike": {"s3:prefix": patterns}}
+    return statement
+
+
+def _objects(key: str) -> tuple[str, ...]:
+    return (f"/{_literal(key)}", f"/{_literal(key)}/*") if key else ("/*",)
+
+
+def _literal(key: str) -> str:
+    """IAM reads ``*`` and ``?`` as wildcards and ``$`` as the start of a variable."""
+    return re.sub(r"[*?$]", lambda match: f"${{{match[0]}}}", key)
+
+
+def _fold(prefixes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    known = set(prefixes)
+    return sorted(prefix for prefix in known if not any(outer in known for outer in _around(*prefix)))
+
+
+def _around(bucket: str, key: str) -> Iterable[tuple[str, str]]:
+    while key:
+        key = key.rpartition("/")[0]
+        yield bucket, key
+
+
+def _parse_all(uris: Sequence[str]) -> list[tuple[str, str]]:
+    if not uris:
+        raise ValidationError("A read policy needs at least one S3 URI")
+    parsed, problems = [], []
+    for uri in uris:
+        try:
+            parsed.append(_parse(uri))
+        except ValueError as error:
+            problems.append(f"{uri!r}: {error}")
+    if problems:
+        raise ValidationError("Some URIs are not on S3", problems=problems)
+    return parsed
+
+
+def _parse(uri: str) -> tuple[str, str]:
+    match = _SCHEME.fullmatch(uri.strip())
+    if match is None:
+        raise ValueError("only s3:// and s3a:// URIs can be allowed in IAM")
+    if match[1].startswith("/"):
+        raise ValueError("a local path needs no IAM policy; write s3://bucket/key")
+    bucket, _, key = match[1].partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(f"{bucket!r} is not the name of a bucket")
+    key = key.rstrip("/")
+    if key and any(part in ("", ".", "..") for part in key.split("/")):
+        raise ValueError("empty segments, '.' and '..' do not name one prefix")
+    return bucket, key

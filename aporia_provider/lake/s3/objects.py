@@ -1,0 +1,53 @@
+"""Whole objects of S3, read with boto3: one that is not whole is never returned."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aporia_provider.errors import TransientError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.failures import answered, refusal, split
+
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
+
+
+def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) -> bytes | None:
+    """
+    Read a file of a table.
+
+    :param client: Client of boto3.
+    :param uri: The table.
+    :param name: Path of the file in the table's folder.
+    :param credentials: The credentials that the client has.
+    :return: None if there is no such file.
+    :raises aporia_provider.errors.AporiaError: if S3 refuses, does not answer, or sends a part of the file.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, key = split(uri)
+    key = f"{key}/{name}".lstrip("/")
+    with answered(uri, credentials):
+        try:
+            # The answer to a range tells the size of the whole object as well.
+            answer = client.get_object(Bucket=bucket, Key=key, Range="bytes=0-")
+        except ClientError as error:
+            if error.response["Error"].get("Code") in ("InvalidRange", "416"):
+                return b""
+            if (refused := refusal(error, bucket, key, "s3:GetObject", credentials)) is None:
+                return None
+            raise refused from None
+        content: bytes = answer["Body"].read()
+        total = _TOTAL.fullmatch(answer.get("ContentRange") or "")
+        check_size(f"s3://{bucket}/{key}", content, int(total[1]) if total else answer["ContentLength"])
+        return content
+
+
+def check_size(place: str, content: bytes, size: int) -> None:
+    """
+    Make sure that what was read is whole.
+
+    :raises aporia_provider.errors.TransientError: if it is not as long as it should be.
+    """
+    if len(content) != size:
+        raise TransientError(f"{place} could not be read: {len(content)} of {size} bytes came")

@@ -1,0 +1,208 @@
+"""Drift of a field from its states, whatever its type."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TypeVar
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.drift.bin_distances import Zeros, euclidean_distance
+from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
+from aporia_provider.monitoring.drift.category_comparison import Comparison
+from aporia_provider.monitoring.drift.category_histograms import MOST_LISTED, CategoryHistogram
+from aporia_provider.monitoring.drift.distance_result import Minimum, NotEnough
+from aporia_provider.monitoring.drift.measures import (
+    CATEGORY_METRICS,
+    CATEGORY_SCORE,
+    NORMALISED,
+    NUMERIC_METRICS,
+    NUMERIC_SCORE,
+    SUGGESTED,
+    compare_categories,
+    numeric_drift,
+)
+from aporia_provider.monitoring.drift.rebinning import NumericHistogram
+from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.profiles.plan import Grid
+from aporia_provider.monitoring.result import (
+    INFINITE,
+    NO_BOOLEANS,
+    UNUSABLE_VECTORS,
+    Answer,
+    of_distance,
+    undefined,
+    without,
+)
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.states.value_state import ValueState
+from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
+from aporia_provider.monitoring.statistics.moments import known_deviation, variance
+
+S = TypeVar("S", bound=State)
+
+_LARGEST = Fraction(sys.float_info.max)
+
+SCORE = "drift_score"
+DISTANCES = frozenset({*NUMERIC_METRICS, *CATEGORY_METRICS, "euclidean_distance", SCORE})
+"""Metrics that compare a field with a baseline."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """
+    One of two sides that are compared.
+
+    :param state: State of the field; None if there is no data.
+    :param grid: The grid it was counted on.
+    """
+
+    state: State | None
+    grid: Grid | None
+
+
+def drift(
+    metric: str, baseline: Side, current: Side, *, zeros: Zeros = "floor", minimum: Minimum = SUGGESTED
+) -> Answer:
+    """
+    Compare a field with its baseline.
+
+    :param metric: One of :data:`DISTANCES`. ``drift_score`` is the platform's choice for the type: the
+        Jensen-Shannon distance of numbers, the Hellinger distance of categories, the Euclidean distance of
+        vectors.
+    :param baseline: The baseline.
+    :param current: What is compared with it.
+    :param zeros: How the population stability index counts bins that one side lacks.
+    :param minimum: How much data it takes.
+    :raises aporia_provider.errors.ValidationError: if fields of this type have no such distance.
+    """
+    if baseline.state is None or current.state is None:
+        side = "the baseline" if baseline.state is None else "the range"
+        return Answer(None, "insufficient_data", reason=f"there are no rows in {side}")
+    found = _compared(metric, baseline, current, zeros, minimum)
+    count, what, kept = _left_out(baseline.state)
+    return without(without(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept)
+
+
+def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+    """The answer from the values that can be used, which does not say how many others there are."""
+    if isinstance(current.state, NumericState):
+        return _numeric(metric, baseline, current, zeros, minimum)
+    if isinstance(current.state, ValueState):
+        name = CATEGORY_SCORE if metric == SCORE else _known(metric, CATEGORY_METRICS, "categories")
+        sides = _categories(baseline), _categories(current)
+        alike = in_one_spelling(*sides)
+        found = compare_categories(name, *(alike or sides), zeros=zeros, minimum=minimum)
+        answer = _of_comparison(found)
+        return answer if alike is None else _noted(answer, COMPARED)
+    return _vectors(metric, baseline, current, minimum)
+
+
+def _left_out(state: State) -> tuple[int, str, int]:
+    """How many values of a side cannot be compared, what they are, and how many others there are."""
+    if isinstance(state, NumericState):
+        return state.infinite, INFINITE, state.finite
+    if isinstance(state, VectorState):
+        return state.dimension_errors, UNUSABLE_VECTORS, state.vectors
+    if isinstance(state, ValueState):
+        return state.misfits, NO_BOOLEANS, state.count
+    return 0, "", 0
+
+
+def _noted(answer: Answer, note: str) -> Answer:
+    return replace(answer, reason="; ".join(filter(None, (answer.reason, note))))
+
+
+def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+    name = NUMERIC_SCORE if metric == SCORE else _known(metric, NUMERIC_METRICS, "numbers")
+    sides = _histogram(baseline), _histogram(current)
+    if sides[0] is None or sides[1] is None:
+        return undefined("the field has no bins yet: no values of it have been seen")
+    spread = known_deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
+    if spread is None and name == NORMALISED:
+        return undefined(
+            "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples
+        )
+    return of_distance(
+        numeric_drift(name, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
+    )
+
+
+def _histogram(side: Side) -> NumericHistogram | None:
+    state = _same(NumericState, side.state)
+    if not isinstance(side.grid, NumericGrid):
+        return None
+    ends = state.least, state.greatest
+    return NumericHistogram(side.grid, state.counts, state.below, state.above, *ends)
+
+
+def _categories(side: Side) -> CategoryHistogram:
+    values = _same(ValueState, side.state)
+    listed = side.grid.values if isinstance(side.grid, CategoryGrid) else ()
+    counts = {**dict.fromkeys(listed, 0), **values.known}
+    example = max(values.counts.items(), key=lambda item: (item[1], item[0]), default=(None, 0))[0]
+    every = {**counts, **values.others.counts}
+    if not values.others.level and len(every) <= MOST_LISTED:
+        return CategoryHistogram(every, example=example)
+    return CategoryHistogram(counts, values.tail, example)
+
+
+def _of_comparison(found: Comparison) -> Answer:
+    answer = of_distance(found.outcome)
+    reasons = [reason for reason in (answer.reason, found.reason) if reason]
+    answer = replace(answer, reason="; ".join(reasons) or None)
+    if found.shown is None:
+        return answer
+    shown = of_distance(found.shown)
+    return replace(shown, value=None, status=answer.status, shown=found.shown.value, reason=answer.reason)
+
+
+def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Answer:
+    _known(metric, frozenset({SCORE, "euclidean_distance"}), "vectors")
+    before, now = _same(VectorState, baseline.state), _same(VectorState, current.state)
+    if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):
+        return undefined("there are no vectors of the same dimension on both sides", now.vectors)
+    if before.norm.positive_infinities or now.norm.positive_infinities:
+        return undefined("there are vectors whose length no float can hold", now.vectors)
+    sides = ((before, _norm_grid(baseline)), (now, _norm_grid(current)))
+    means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
+    distance = euclidean_distance(
+        *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
+    )
+    return of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
+
+
+def _norm_grid(side: Side) -> NumericGrid | None:
+    return side.grid.norm if isinstance(side.grid, VectorGrid) else None
+
+
+def _pooled_variance(*sides: tuple[VectorState, NumericGrid | None]) -> float:
+    """
+    The variances of the components, added up: of the squared lengths, what is not due to the mean.
+
+    It is that of both sides together, which are samples of one distribution if nothing has changed.
+    """
+    count = sum(state.vectors for state, _ in sides)
+    squares = sum((_squared_lengths(state.norm, grid) for state, grid in sides), Fraction(0))
+    both = (left + right for left, right in zip(*(state.sums for state, _ in sides), strict=True))
+    found = (squares - sum(total * total for total in both) / count) / (count - 1)
+    return float(min(max(Fraction(0), found), _LARGEST))
+
+
+def _squared_lengths(norms: NumericState, grid: NumericGrid | None) -> Fraction:
+    spread = variance(norms, grid) or Fraction(0)
+    return norms.finite * spread + norms.total * norms.total / norms.finite
+
+
+def _known(metric: str, known: frozenset[str], what: str) -> str:
+    if metric not in known:
+        raise ValidationError(f"{metric!r} does not compare {what}; there are {', '.join(sorted(known))}")
+    return metric
+
+
+def _same(kind: type[S], state: State | None) -> S:
+    if not isinstance(state, kind):
+        raise ValidationError("The field has another type in the baseline, so they cannot be compared")
+    return state

@@ -1,0 +1,1 @@
+"""Bins of numbers and scores, fixed by a baseline."""

@@ -1,0 +1,1 @@
+"""Predictions and labels in Arrow arrays, read alike whatever their physical type."""

@@ -1,0 +1,153 @@
+"""Queries of a ranking model: the relevances of their candidates, as ranked and at their best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.inputs.invalid_pairs import (
+    NO_RELEVANCE,
+    NO_SCORE,
+    OTHER_LENGTH,
+    UNLABELLED,
+)
+from aporia_provider.monitoring.performance.inputs.label_sets import listed
+from aporia_provider.monitoring.performance.inputs.nested_values import Elements, elements
+from aporia_provider.monitoring.performance.inputs.readings import Numbers, is_text, numbers, plain, renumber
+from aporia_provider.monitoring.performance.options import Candidates, Options
+from aporia_provider.monitoring.performance.parameters import GREATEST_K
+from aporia_provider.monitoring.performance.states.labelled_state import Judged, judge, of_one_length
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """
+    Labelled queries, one row each.
+
+    :param counts: ``rows``, ``labelled`` and ``faults``.
+    :param ranked: Relevances of the first 12 candidates, best first by the model; 0 beyond the last.
+    :param ideal: Relevances of the 12 most relevant, best first in truth.
+    :param relevant: How many relevant items there are.
+    :param lengths: How many candidates there were.
+    """
+
+    counts: dict[str, Any]
+    ranked: Matrix
+    ideal: Matrix
+    relevant: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def read_queries(predictions: Any, labels: Any, options: Options) -> Queries:
+    """
+    Read queries.
+
+    :raises aporia_provider.errors.ValidationError: if the columns hold no arrays, or not of what they should.
+    """
+    of_one_length(predictions, labels)
+    predictions, labels = plain(predictions), plain(labels)
+    prediction, label = elements(predictions), elements(labels)
+    if _candidates(prediction, label, options) == "items":
+        return _of_items(predictions, labels)
+    scored = _candidates(prediction, label, options) == "scores"
+    scores = numbers(prediction.values) if scored else None
+    return _of_candidates(prediction, label, scores, options.relevant_above)
+
+
+def _candidates(prediction: Elements, label: Elements, options: Options) -> Candidates:
+    if options.candidates:
+        return options.candidates
+    if not is_text(prediction.values.type):
+        return "scores"
+    return "items" if is_text(label.values.type) else "positions"
+
+
+def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None, above: float) -> Queries:
+    relevances = _relevances(label)
+    judged = _judge(prediction, label, scores, relevances)
+    count = judged.counts["labelled"]
+    rows, truth = _kept(label.rows, relevances.values, judged.usable)
+    order: NDArray[np.int64] = np.arange(len(rows))
+    if scores is not None:
+        order = np.lexsort((-_kept(prediction.rows, scores.values, judged.usable)[1], rows))
+    return Queries(
+        judged.counts,
+        _matrix(rows, truth[order], count),
+        _matrix(rows, truth[np.lexsort((-truth, rows))], count),
+        np.bincount(rows[truth > above], minlength=count),
+        np.bincount(rows, minlength=count),
+    )
+
+
+def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Numbers) -> Judged:
+    count = len(prediction.given)
+    served, named = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
+    unknown = np.bincount(label.rows[~relevances.given], minlength=count)
+    # A query none of whose candidates has a label is not labelled yet.
+    given = label.given & ((named == 0) | (unknown < named))
+    # Relevances of other candidates than the prediction's say nothing about it.
+    comparable = ~prediction.given | (served == named)
+    known = given & comparable & _all(label.rows, relevances.values >= 0, count)
+    predicted = prediction.given
+    if scores is not None:
+        predicted = predicted & _all(prediction.rows, scores.usable, count)
+    faults = [
+        (OTHER_LENGTH, given & ~comparable),
+        (UNLABELLED, given & (unknown > 0)),
+        (NO_RELEVANCE, given & ~known),
+    ]
+    return judge(predicted, known, prediction.given, given, faults, NO_SCORE)
+
+
+def _relevances(label: Elements) -> Numbers:
+    if is_text(label.values.type):
+        raise ValidationError("Relevances are numbers or booleans; the labels hold text")
+    return numbers(label.values)
+
+
+def _all(rows: NDArray[np.int64], good: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """By row: whether all its elements are good."""
+    all_good: NDArray[np.bool_] = np.bincount(rows[~good], minlength=count) == 0
+    return all_good
+
+
+def _kept(
+    rows: NDArray[np.int64], values: Matrix, usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], Matrix]:
+    """Elements of usable rows, which are numbered anew."""
+    kept = usable[rows]
+    return (np.cumsum(usable) - 1)[rows[kept]], values[kept]
+
+
+def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
+    """The first 12 values of each row; ``rows`` rises."""
+    starts = np.searchsorted(rows, np.arange(count))
+    places = np.arange(len(rows)) - starts[rows]
+    kept = places < GREATEST_K
+    matrix = np.zeros((count, GREATEST_K))
+    matrix[rows[kept], places[kept]] = values[kept]
+    return matrix
+
+
+def _of_items(predictions: Any, labels: Any) -> Queries:
+    prediction, label = listed(predictions), listed(labels)
+    judged = judge(prediction.given, label.given, prediction.given, label.given)
+    table, names = renumber([*prediction.names, *label.names])
+    many = max(len(names), 1)
+    served = prediction.rows * many + table[prediction.codes]
+    wanted = np.unique(label.rows * many + table[label.codes + len(prediction.names)])
+    # An item served twice is found once.
+    first = np.isin(np.arange(len(served)), np.unique(served, return_index=True)[1])
+    rows, hits = _kept(prediction.rows, (first & np.isin(served, wanted)).astype(np.float64), judged.usable)
+    count = judged.counts["labelled"]
+    relevant = np.bincount(wanted // many, minlength=len(judged.usable))[judged.usable]
+    ideal = (np.arange(GREATEST_K) < relevant[:, None]).astype(np.float64)
+    return Queries(
+        judged.counts, _matrix(rows, hits, count), ideal, relevant, np.bincount(rows, minlength=count)
+    )

@@ -1,0 +1,167 @@
+"""Numbers, truths and classes in Arrow arrays, read alike whatever their physical type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow.types as kinds
+from numpy.typing import NDArray
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.arrow import as_texts, doubles, is_number, is_text, plain
+from aporia_provider.truth_values import WORDS, meaning
+
+__all__ = [
+    "Classes",
+    "Numbers",
+    "classes",
+    "given_rows",
+    "is_number",
+    "is_text",
+    "numbers",
+    "plain",
+    "renumber",
+    "truths",
+]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """
+    One number for each row.
+
+    :param values: NaN where there is no number, or an infinite one.
+    :param given: False where the row is null.
+    """
+
+    values: NDArray[np.float64]
+    given: NDArray[np.bool_]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Rows with a number."""
+        return ~np.isnan(self.values)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """
+    One class for each row.
+
+    :param codes: Place in ``names``, -1 where there is no class.
+    :param names: Each class once.
+    :param given: False where the row is null.
+    """
+
+    codes: NDArray[np.int64]
+    names: list[str]
+    given: NDArray[np.bool_]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Rows with a class."""
+        return self.codes >= 0
+
+
+def given_rows(array: Any) -> NDArray[np.bool_]:
+    """Rows that are not null."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=np.bool_)
+    mask: NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
+    return mask
+
+
+def numbers(array: Any) -> Numbers:
+    """
+    Read numbers, see :func:`aporia_provider.monitoring.arrow.doubles`; booleans are 0 and 1.
+
+    :raises aporia_provider.errors.ValidationError: if the type holds no numbers.
+    """
+    array = plain(array)
+    type_ = array.type
+    if not (is_number(type_) or kinds.is_boolean(type_) or kinds.is_null(type_)):
+        raise ValidationError(f"Numbers are needed; the column holds {type_}")
+    values = doubles(array)
+    finite = np.isfinite(values)
+    return Numbers(values if finite.all() else np.where(finite, values, np.nan), given_rows(array))
+
+
+def classes(array: Any) -> Classes:
+    """
+    Read classes from text, booleans and numbers, see :func:`aporia_provider.monitoring.arrow.as_texts`.
+
+    NaN and infinite numbers name no class.
+
+    :raises aporia_provider.errors.ValidationError: if the type is another.
+    """
+    array = plain(array)
+    type_ = array.type
+    if not (is_text(type_) or is_number(type_) or kinds.is_boolean(type_) or kinds.is_null(type_)):
+        raise ValidationError(f"Classes are text, booleans or numbers; the column holds {type_}")
+    encoded = array.dictionary_encode()
+    names = _names(encoded.dictionary)
+    codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    table, known = renumber(names)
+    return Classes(np.append(table, -1)[codes], known, given_rows(array))
+
+
+def _names(array: Any) -> list[str | None]:
+    names: list[str | None] = as_texts(array).to_pylist()
+    if not kinds.is_floating(array.type):
+        return names
+    finite = np.isfinite(array.to_numpy(zero_copy_only=False)).tolist()
+    return [name if good else None for name, good in zip(names, finite, strict=True)]
+
+
+def renumber(names: Sequence[str | None]) -> tuple[NDArray[np.int64], list[str]]:
+    """New numbers for names that may repeat, -1 for ``None``; and the names, each once."""
+    places: dict[str, int] = {}
+    table = [-1 if name is None else places.setdefault(name, len(places)) for name in names]
+    return np.array(table, dtype=np.int64), list(places)
+
+
+def truths(array: Any, positive: str | None = None, negative: str | None = None) -> Numbers:
+    """
+    Read booleans, numbers and text as 1.0 for true and 0.0 for false.
+
+    :param array: ``1`` and ``0``, or words of truth (:func:`~.truth_values.meaning`), or classes.
+    :param positive: The class that is true; every other is false.
+    :param negative: The only class that is false.
+    :raises aporia_provider.errors.ValidationError: if the type is another.
+    """
+    array = plain(array)
+    if not is_text(array.type) and not _can_be(array.type, positive):
+        read = numbers(array)
+        known = (read.values == 0) | (read.values == 1)
+        return read if known.all() else Numbers(np.where(known, read.values, np.nan), read.given)
+    found = classes(array)
+    table = np.array([*(_truth(name, positive, negative) for name in found.names), np.nan])
+    return Numbers(table[found.codes], found.given)
+
+
+def _truth(name: str, positive: str | None, negative: str | None) -> float:
+    if positive is None:
+        return {"true": 1.0, "false": 0.0}.get(meaning(name), np.nan)
+    if negative is None:
+        return float(meaning(name) == meaning(positive))
+    return {meaning(negative): 0.0, meaning(positive): 1.0}.get(meaning(name), np.nan)
+
+
+def _can_be(type_: Any, positive: str | None) -> bool:
+    # A boolean label goes with a class such as "fraud" as well: then it says itself what is true.
+    if positive is None or kinds.is_null(type_):
+        return False
+    if positive.lower() in WORDS:
+        return True
+    return is_number(type_) and _is_decimal(positive)
+
+
+def _is_decimal(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except ArithmeticError:
+        return False

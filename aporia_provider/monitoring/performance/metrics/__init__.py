@@ -1,0 +1,1 @@
+"""Metrics of performance, computed from states alone."""

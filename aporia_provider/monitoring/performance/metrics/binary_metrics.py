@@ -1,0 +1,128 @@
+"""Metrics of binary classification, from the state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, cut
+from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.metrics.calibration import calibration_bias, calibration_error
+from aporia_provider.monitoring.performance.metrics.curves import average_precision, roc_area
+from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.binary_state import Binary
+
+Metric = Callable[[Binary, Parameters], Value]
+
+_USUAL = 0.5
+
+
+def cut_at(state: Binary, parameters: Parameters) -> Cut:
+    """
+    The confusion at :attr:`Parameters.threshold`; without, at 0.5 for probabilities and decisions.
+
+    :raises aporia_provider.errors.ValidationError: if other scores have no threshold, or it is beyond the
+        bins.
+    """
+    found = state.histograms
+    return cut(found.positives, found.negatives, found.grid, _threshold(state, parameters))
+
+
+def _threshold(state: Binary, parameters: Parameters) -> float:
+    if parameters.threshold is not None:
+        return parameters.threshold
+    low, high = state.grid.edges[[0, -1]]
+    if low >= 0 and high <= 1 and not state.outside:
+        return _USUAL
+    beyond = f"{state.outside} scores are not from 0 to 1" if state.outside else "the bins go beyond 0 to 1"
+    raise ValidationError(
+        f"The scores are no probabilities ({beyond}), so nothing says which are positive: "
+        f"give a threshold from {low:g} to {high:g}"
+    )
+
+
+def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
+    if not found.corners:
+        return None
+    threshold = _threshold(state, parameters)
+    place = state.grid.place(threshold)
+    moved = found.corners[-1].tp + found.corners[-1].fp - found.corners[0].tp - found.corners[0].fp
+    if not moved:
+        return None
+    return (
+        f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
+        f"the bin between the edges around it has {moved} labelled rows"
+    )
+
+
+def _rate(rate: Rate) -> Metric:
+    def metric(state: Binary, parameters: Parameters) -> Value:
+        found = cut_at(state, parameters)
+        number, bound = rate.bounded(found)
+        note = _note(state, parameters, found) if number is not None else rate.undefined
+        return conclude(state, parameters, number, bound=bound, reason=note)
+
+    return metric
+
+
+def _cell(name: str) -> Metric:
+    def metric(state: Binary, parameters: Parameters) -> Value:
+        found = cut_at(state, parameters)
+        count = getattr(found.counts, name)
+        bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
+        note = _note(state, parameters, found)
+        return conclude(state, parameters, count, bound=bound, scale=state.labelled, reason=note)
+
+    return metric
+
+
+def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
+    """Mean of recall and specificity; of one of them, if no label is of the other class (scikit-learn)."""
+    found = cut_at(state, parameters)
+    rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
+    known = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}
+    mean, bound = (sum(parts) / len(known) for parts in zip(*known.values(), strict=True))
+    lacking = [RATES[name].undefined for name in rates if name not in known]
+    alone = f"{lacking[0]}, so the value is the {next(iter(known))} alone" if lacking else None
+    reason = "; ".join(filter(None, (alone, _note(state, parameters, found)))) or None
+    return conclude(state, parameters, mean, bound=bound, reason=reason)
+
+
+def _confusion_matrix(state: Binary, parameters: Parameters) -> Value:
+    """Labelled rows by label (rows of the matrix) and prediction (columns), false before true."""
+    found, note = cut_at(state, parameters), _note(state, parameters, cut_at(state, parameters))
+    cells = (getattr(corner, cell) for corner in found.corners for cell in CELLS)
+    counts = [getattr(found.counts, cell) for cell in CELLS] * len(found.corners)
+    bound = max((abs(one - other) for one, other in zip(cells, counts, strict=True)), default=0)
+    concluded = conclude(state, parameters, state.labelled, bound=bound, scale=state.labelled, reason=note)
+    settings = state.made_with
+    names = [settings.get("negative") or "false", settings.get("positive") or "true"]
+    at = found.counts
+    return matrix_answer(concluded, names, [[at.tn, at.fp], [at.fn, at.tp]])
+
+
+def _mean(total: Callable[[Binary], Fraction]) -> Metric:
+    def metric(state: Binary, parameters: Parameters) -> Value:
+        if state.outside:
+            reason = f"{state.outside} scores are no probabilities from 0 to 1"
+            return conclude(state, parameters, None, reason=reason)
+        return conclude(state, parameters, total(state) / state.labelled)
+
+    return metric
+
+
+METRICS: Mapping[str, Metric] = {
+    **{name: _rate(rate) for name, rate in RATES.items()},
+    **{f"{cell}_count": _cell(cell) for cell in CELLS},
+    "balanced_accuracy": _balanced_accuracy,
+    "confusion_matrix": _confusion_matrix,
+    "auc_roc": roc_area,
+    "average_precision": average_precision,
+    "logloss": _mean(lambda state: state.log_loss),
+    "brier": _mean(lambda state: state.brier),
+    "calibration_error": calibration_error,
+    "calibration_bias": calibration_bias,
+}
+"""Metrics of binary classification by name."""

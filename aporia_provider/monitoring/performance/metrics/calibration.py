@@ -1,0 +1,106 @@
+"""Whether probabilities are what they say."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.binary_state import Binary, Histograms
+
+GROUPS = 10
+"""Groups of scores, of one width."""
+_LIMITS = np.arange(GROUPS + 1) / GROUPS
+
+
+@dataclass(frozen=True)
+class Group:
+    """
+    Labelled rows whose scores are near each other.
+
+    :param low: Least score.
+    :param high: Where the next group begins; the last includes 1.
+    :param rows: How many there are.
+    :param score: Their mean score.
+    :param share: Share of them whose label is true.
+    :param bound: How far the exact mean can be from :attr:`score`, at most: half the width of the bins.
+    """
+
+    low: float
+    high: float
+    rows: int
+    score: float
+    share: float
+    bound: float = 0.0
+
+
+def calibration(state: Binary) -> list[Group]:
+    """
+    The reliability diagram: groups of scores that have rows, in their order.
+
+    Empty if the scores are not probabilities, or not binned from 0 to 1.
+    """
+    if _reason(state):
+        return []
+    found = state.histograms
+    edges = np.append(found.grid.edges, found.grid.edges[-1])
+    # The last of these bins holds the greatest edge alone; none of the rows is in the bins outside.
+    true, rows = (np.array(counts, dtype=np.int64)[1:-1] for counts in _counts(found))
+    middles, halves = (edges[:-1] + edges[1:]) / 2, (edges[1:] - edges[:-1]) / 2
+    groups = np.minimum(np.searchsorted(_LIMITS, edges[:-1], side="right") - 1, GROUPS - 1)
+    sums = (np.bincount(groups, weights, GROUPS) for weights in (rows, true, rows * middles, rows * halves))
+    every = enumerate(zip(*(part.tolist() for part in sums), strict=True))
+    return [
+        Group(number / GROUPS, (number + 1) / GROUPS, int(count), score / count, hits / count, half / count)
+        for number, (count, hits, score, half) in every
+        if count
+    ]
+
+
+def _counts(found: Histograms) -> tuple[Sequence[int], Sequence[int]]:
+    return found.positives, list(map(operator.add, found.positives, found.negatives))
+
+
+def calibration_error(state: Binary, parameters: Parameters) -> Value:
+    """
+    Expected calibration error: mean of |score - share of true labels| over the groups, weighted by rows.
+
+    Naeini, Cooper and Hauskrecht, *Obtaining well calibrated probabilities using Bayesian binning*,
+    AAAI 2015.
+    """
+    reason = _reason(state)
+    if reason:
+        return conclude(state, parameters, None, reason=reason)
+    groups = calibration(state)
+    total = sum(group.rows * abs(group.score - group.share) for group in groups)
+    bound = sum(group.rows * group.bound for group in groups)
+    return conclude(state, parameters, total / state.labelled, bound=bound / state.labelled)
+
+
+def calibration_bias(state: Binary, parameters: Parameters) -> Value:
+    """Mean score less the share of true labels: how much too often the model says yes."""
+    if state.outside:
+        return conclude(state, parameters, None, reason=_reason(state))
+    return conclude(state, parameters, (state.scores - state.true) / state.labelled)
+
+
+def _reason(state: Binary) -> str | None:
+    if state.outside:
+        return f"{state.outside} scores are no probabilities from 0 to 1"
+    edges = state.made_with.get("edges", Options().edges)
+    if tuple(edges) != (0.0, 1.0) or not _are_nested(state.histograms):
+        return "the scores are not binned from 0 to 1"
+    return None
+
+
+def _are_nested(found: Histograms) -> bool:
+    """Whether no bin that has rows is in two groups."""
+    places = np.searchsorted(found.grid.edges, _LIMITS, side="left")
+    on_edge = found.grid.edges[places] == _LIMITS
+    rows = np.array(_counts(found)[1])[places]
+    return bool((on_edge | (rows == 0)).all())

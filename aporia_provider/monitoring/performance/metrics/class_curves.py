@@ -1,0 +1,85 @@
+"""Areas under the ROC curves of classes, each against the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+
+from aporia_provider.monitoring.performance.confusion import listed, pick
+from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.metrics.curves import Area, area_under_roc
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.class_scores import BINS, MOST_SCORED, Counts, bins_of
+from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
+
+NO_SCORES = "the predictions are classes without scores"
+
+
+def roc_area(state: Multiclass, parameters: Parameters) -> Value:
+    """
+    Area under the ROC curve of a class against the rest, or its average over the classes.
+
+    See :attr:`Parameters.average`, and scikit-learn's ``roc_auc_score(multi_class="ovr")``; a class that no
+    row has is left out. A row without a score of a class counts as scored 0.
+    """
+    reason = _hindered(state)
+    if reason is not None:
+        return conclude(state, parameters, None, reason=reason)
+    areas = _areas(state)
+    if parameters.class_name is not None and parameters.average is None:
+        return _answer(state, parameters, {"": pick(parameters.class_name, areas, "class")})
+    if parameters.average == "micro":
+        return _answer(state, parameters, {"": _pooled(state)})
+    return _answer(state, parameters, areas)
+
+
+def _hindered(state: Multiclass) -> str | None:
+    if not state.scored:
+        return state.too_many or NO_SCORES
+    if state.positives is None or state.negatives is None:
+        return f"there are more than {MOST_SCORED} classes, too many to keep their scores"
+    return state.too_many
+
+
+def _names(state: Multiclass) -> list[str]:
+    return sorted({*(state.positives or ()), *(state.negatives or ()), *(state.confusion or ())})
+
+
+def _areas(state: Multiclass) -> dict[str, Area]:
+    return {name: area_under_roc(_bins(state, name)) for name in _names(state)}
+
+
+def _bins(state: Multiclass, name: str) -> list[tuple[int, int, bool]]:
+    true = sum((state.confusion or {}).get(name, {}).values())
+    positives, negatives = ((side or {}).get(name, {}) for side in (state.positives, state.negatives))
+    return list(bins_of(positives, negatives, true, state.labelled - true))
+
+
+def _pooled(state: Multiclass) -> Area:
+    """The area of all pairs of a row and a class."""
+    positives, negatives = _added(state.positives), _added(state.negatives)
+    rest = (len(_names(state)) - 1) * state.labelled
+    return area_under_roc(bins_of(positives, negatives, state.labelled, rest))
+
+
+def _added(counts: Counts | None) -> dict[int, int]:
+    none: dict[int, int] = {}
+    return reduce(BINS.add, (counts or {}).values(), none)
+
+
+def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> Value:
+    defined = {name: area for name, area in areas.items() if area.number is not None}
+    if not defined:
+        return conclude(
+            state, parameters, None, reason="all labels are of one class, or none is of this class"
+        )
+    weights = {name: area.true if parameters.average == "weighted" else 1 for name, area in defined.items()}
+    total = sum(weights.values())
+    number = sum(weights[name] * (area.number or 0.0) for name, area in defined.items()) / total
+    bound = sum(weights[name] * area.bound for name, area in defined.items()) / total
+    left_out = [name for name in areas if name not in defined]
+    note = f"left out {listed(left_out)}: no label is of the class" if left_out else None
+    answer = conclude(state, parameters, number, bound=bound, reason=note)
+    if parameters.average == "weighted":
+        return answer
+    return answer.from_classes(min(min(area.true, area.false) for area in defined.values()), parameters)

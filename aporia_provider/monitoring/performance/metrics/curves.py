@@ -1,0 +1,100 @@
+"""Areas under the curves of a binary classifier, from histograms, with the error that binning can make."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.binary_state import Binary
+
+Bins = Iterable[tuple[int, int, bool]]
+"""True labels, false labels, and whether all scores of the bin are equal; in the order of the scores."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """
+    An area under a curve.
+
+    :param number: ``None`` if all labels are of one class.
+    :param bound: How far it can be from the exact one.
+    :param true: True labels.
+    :param false: False labels.
+    """
+
+    number: float | None
+    bound: float
+    true: int
+    false: int
+
+
+def area_under_roc(bins: Bins) -> Area:
+    """
+    The share of pairs of one true and one false label that the scores put in order.
+
+    Pairs in one bin count half (Hanley and McNeil, *The meaning and use of the area under a ROC curve*,
+    Radiology 143, 1982), so the error is at most half of them.
+    """
+    ordered, tied, positives, below = 0, 0, 0, 0
+    for true, false, exact in bins:
+        ordered += true * (2 * below + false)
+        tied += 0 if exact else true * false
+        positives += true
+        below += false
+    pairs = 2 * positives * below
+    if not pairs:
+        return Area(None, 0.0, positives, below)
+    return Area(ordered / pairs, tied / pairs, positives, below)
+
+
+def roc_area(state: Binary, parameters: Parameters) -> Value:
+    """Area under the ROC curve."""
+    area = area_under_roc(_bins(state))
+    if area.number is None:
+        return _one_class(state, parameters)
+    return _both_classes(state, parameters, area.number, area.bound)
+
+
+def average_precision(state: Binary, parameters: Parameters) -> Value:
+    """
+    Area under the precision-recall curve: Σ (rise of recall) · precision over thresholds (scikit-learn).
+
+    The thresholds are the bin edges. A true label's exact precision is least if the false labels of its bin
+    all come before it and most if none does; the sums of both give the bound.
+    """
+    if not state.true or not state.false:
+        return _one_class(state, parameters)
+    area, least, most, above_true, above_false = 0.0, 0.0, 0.0, 0, 0
+    for true, false, exact in reversed(list(_bins(state))):
+        seen_true, seen_false = above_true + true, above_false + false
+        step = true * seen_true / (seen_true + seen_false) if true else 0.0
+        area += step
+        least += step if exact else _least(true, above_true, seen_false)
+        most += step if exact or not true else true * seen_true / (seen_true + above_false)
+        above_true, above_false = seen_true, seen_false
+    bound = max(most - area, area - least) / state.true
+    return _both_classes(state, parameters, area / state.true, bound)
+
+
+def _least(true: int, above: int, false: int) -> float:
+    """Σ f(j) = (above + j) / (above + j + false), j = 1 … true, by its integral from ½: f is concave."""
+    return true - false * math.log1p(true / (above + false + 0.5))
+
+
+def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
+    found = state.histograms
+    decisions = state.decided == state.labelled
+    for true, false, single in zip(found.positives, found.negatives, found.grid.single, strict=True):
+        yield true, false, decisions or single
+
+
+def _one_class(state: Binary, parameters: Parameters) -> Value:
+    return conclude(state, parameters, None, reason=f"all labels are {'true' if state.true else 'false'}")
+
+
+def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> Value:
+    answer = conclude(state, parameters, number, bound=bound)
+    return answer.from_classes(min(state.true, state.false), parameters)

@@ -1,0 +1,98 @@
+"""Metrics of multiclass classification, from the state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Rate, averaged, pick
+from aporia_provider.monitoring.performance.metric_value import Value, conclude, unless
+from aporia_provider.monitoring.performance.metrics.class_curves import NO_SCORES, roc_area
+from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
+
+MOST_SHOWN = 100
+"""Classes of a confusion matrix that is an answer."""
+
+
+def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+    """A rate averaged over classes (:attr:`Parameters.average`), or of one of them."""
+
+    def metric(state: Multiclass, parameters: Parameters) -> Value:
+        if parameters.class_name is not None and parameters.average is None:
+            return of_class(rate)(state, parameters)
+        answer = averaged(rate, state.cuts(), parameters.average or "macro")
+        return conclude(state, parameters, answer.number, bound=answer.bound, reason=answer.reason)
+
+    return metric
+
+
+def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+    """A rate of one class against all others."""
+
+    def metric(state: Multiclass, parameters: Parameters) -> Value:
+        number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
+        return conclude(state, parameters, number, reason=None if number is not None else rate.undefined)
+
+    return metric
+
+
+def _cell(name: str) -> Callable[[Multiclass, Parameters], Value]:
+    def metric(state: Multiclass, parameters: Parameters) -> Value:
+        counts = pick(parameters.class_name, state.cuts(), "class").counts
+        return conclude(state, parameters, getattr(counts, name))
+
+    return metric
+
+
+def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
+    """Share of the labelled rows whose class was predicted."""
+    hits = sum(row.get(name, 0) for name, row in (state.confusion or {}).items())
+    return conclude(state, parameters, hits / state.labelled)
+
+
+def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
+    """Mean of the recalls of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
+    cuts = state.cuts()
+    labels = [name for name, cut in cuts.items() if cut.counts.tp + cut.counts.fn]
+    alone = "all labels are {!r}, so the value is the recall of that class alone".format
+    found = averaged(RATES["recall"], cuts, "macro")
+    reasons = (alone(*labels) if len(labels) == 1 else None, found.reason)
+    return conclude(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
+
+
+def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
+    """Labelled rows by label (rows of the matrix) and predicted class (columns), in the order of names."""
+    matrix, names = state.confusion or {}, sorted(state.cuts())
+    if len(names) > MOST_SHOWN:
+        reason = f"there are {len(names)} classes; a matrix of at most {MOST_SHOWN} is shown"
+        return conclude(state, parameters, None, reason=reason)
+    counts = [[matrix.get(true, {}).get(predicted, 0) for predicted in names] for true in names]
+    return matrix_answer(conclude(state, parameters, state.labelled), names, counts)
+
+
+def _log_loss(state: Multiclass, parameters: Parameters) -> Value:
+    """Mean of -ln(score of the label)."""
+    if not state.scored:
+        return conclude(state, parameters, None, reason=state.too_many or NO_SCORES)
+    if state.outside:
+        reason = f"{state.outside} rows have scores that are no probabilities from 0 to 1"
+        return conclude(state, parameters, None, reason=reason)
+    return conclude(state, parameters, state.log_loss / state.labelled)
+
+
+_METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "confusion_matrix": _confusion_matrix,
+    **{name: averaged_metric(rate) for name, rate in RATES.items() if name != "accuracy"},
+    **{f"{name}_per_class": of_class(rate) for name, rate in RATES.items()},
+    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
+    **{f"{cell}_count": _cell(cell) for cell in CELLS},
+}
+METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
+    **{name: unless(lambda state: state.too_many, metric) for name, metric in _METRICS.items()},
+    "auc_roc": roc_area,
+    "logloss": _log_loss,
+}
+"""Metrics of multiclass classification by name."""

@@ -1,0 +1,158 @@
+"""Metrics of multi-label classification, from the state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Averaged, Cut, Rate, averaged, pick
+from aporia_provider.monitoring.performance.metric_value import Value, conclude, unless
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
+
+Metric = Callable[[MultiLabel, Parameters], Value]
+
+
+def _cuts(state: MultiLabel, parameters: Parameters) -> dict[str, Cut]:
+    return state.cuts(state.threshold if parameters.threshold is None else parameters.threshold)
+
+
+def _note(state: MultiLabel, parameters: Parameters) -> str | None:
+    threshold = state.threshold if parameters.threshold is None else parameters.threshold
+    place = state.grid.place(threshold)
+    if place.split is None:
+        return None
+    return f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}"
+
+
+def _together(*reasons: str | None) -> str | None:
+    return "; ".join(filter(None, reasons)) or None
+
+
+def _averaged(rate: Rate) -> Metric:
+    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+        if parameters.class_name is not None and parameters.average is None:
+            return _of_label(rate)(state, parameters)
+        answer = averaged(rate, _cuts(state, parameters), parameters.average or "macro")
+        return _of_all(state, parameters, answer)
+
+    return metric
+
+
+def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Value:
+    """An answer over all labels, of which each row is a sample."""
+    skipped = sum((state.skipped or {}).values())
+    known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
+    return conclude(
+        state,
+        parameters,
+        answer.number,
+        bound=answer.bound,
+        reason=_together(answer.reason, _note(state, parameters), _of_skipped(skipped)),
+        skipped=-(-skipped // len(known)) if skipped else 0,
+    )
+
+
+def _of_skipped(skipped: int) -> str | None:
+    return (
+        f"left out {skipped} scores or truths of labels that are missing, NaN or infinite"
+        if skipped
+        else None
+    )
+
+
+def _of_label(rate: Rate) -> Metric:
+    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+        found = pick(parameters.class_name, _cuts(state, parameters), "label")
+        number, bound = rate.bounded(found)
+        undefined = None if number is not None else rate.undefined
+        return _of_one(state, parameters, found, (number, bound), undefined)
+
+    return metric
+
+
+def _of_one(
+    state: MultiLabel,
+    parameters: Parameters,
+    found: Cut,
+    bounded: tuple[float | None, float],
+    undefined: str | None = None,
+    scale: float = 1.0,
+) -> Value:
+    """An answer about one label, of which the rows where it was not skipped are samples."""
+    skipped, (number, bound) = state.labelled - found.counts.total, bounded
+    return conclude(
+        state,
+        parameters,
+        number,
+        bound=bound,
+        scale=scale,
+        reason=_together(undefined, _note(state, parameters), _of_skipped(skipped)),
+        samples=found.counts.total,
+        skipped=skipped,
+    )
+
+
+def _cell(name: str) -> Metric:
+    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+        found = pick(parameters.class_name, _cuts(state, parameters), "label")
+        count = getattr(found.counts, name)
+        bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
+        return _of_one(state, parameters, found, (count, bound), scale=found.counts.total)
+
+    return metric
+
+
+def _hamming(state: MultiLabel, parameters: Parameters) -> Value:
+    """
+    Hamming loss: share of rows and labels where prediction and truth differ.
+
+    Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all the state has seen.
+    """
+    wrong = Rate(lambda c: c.fp + c.fn, lambda c: c.total, "no row names a label")
+    return _of_all(state, parameters, averaged(wrong, _cuts(state, parameters), "micro"))
+
+
+def _by_row(state: MultiLabel, parameters: Parameters) -> None:
+    if parameters.threshold not in (None, state.threshold):
+        raise ValidationError(
+            f"What is counted by row was counted at the threshold {state.threshold:g}, "
+            f"not {parameters.threshold:g}"
+        )
+
+
+def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> Value:
+    """Share of rows where just the true labels are predicted: scikit-learn's accuracy of multi-label data."""
+    _by_row(state, parameters)
+    return conclude(state, parameters, state.matched / state.labelled)
+
+
+def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
+    """
+    Mean over rows of 2 · |true and predicted| / (|true| + |predicted|).
+
+    Godbole and Sarawagi, *Discriminative methods for multi-labeled classification*, PAKDD 2004. Rows where no
+    label is true or predicted have none and are left out (scikit-learn's ``average="samples"`` with
+    ``zero_division=nan``).
+    """
+    _by_row(state, parameters)
+    left_out = state.labelled - state.named
+    reason = f"left out {left_out} rows without a label, true or predicted" if left_out else None
+    mean = state.overlap / state.named if state.named else None
+    return conclude(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
+
+
+_BY_LABEL: Mapping[str, Metric] = {
+    **{name: _averaged(rate) for name, rate in RATES.items() if name != "accuracy"},
+    **{f"{name}_per_class": _of_label(rate) for name, rate in RATES.items()},
+    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
+    **{f"{cell}_count": _cell(cell) for cell in CELLS},
+    "hamming": _hamming,
+}
+METRICS: Mapping[str, Metric] = {
+    **{name: unless(lambda state: state.too_many, metric) for name, metric in _BY_LABEL.items()},
+    "accuracy": _subset_accuracy,
+    "subset_accuracy": _subset_accuracy,
+    "example_f1": _example_f1,
+}
+"""Metrics of multi-label classification by name."""

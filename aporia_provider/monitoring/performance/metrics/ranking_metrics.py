@@ -1,0 +1,70 @@
+"""Metrics of ranking, from the state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.ranking_state import Ranking
+
+Metric = Callable[[Ranking, Parameters], Value]
+
+
+def _mean(state: Ranking, parameters: Parameters, sums: Sequence[Any], empty: int, divisor: int = 1) -> Value:
+    """Mean over queries, of which ``empty`` have nothing relevant."""
+    k = parameters.needed_k()
+    every = parameters.queries == "all"
+    count = state.labelled - (0 if every else empty)
+    what = f"{empty} queries without relevant items {'count as 0' if every else 'are left out'}"
+    total = Fraction(sums[k - 1] if sums else 0)
+    mean = total / (divisor * count) if count else None
+    return conclude(state, parameters, mean, samples=count, reason=what if empty else None)
+
+
+def _ndcg(state: Ranking, parameters: Parameters) -> Value:
+    """Mean nDCG at k, of the gain :attr:`Parameters.gain`."""
+    sums = state.ndcg_linear if parameters.gain == "linear" else state.ndcg_exponential
+    return _mean(state, parameters, sums, state.without_gain)
+
+
+def _map(state: Ranking, parameters: Parameters) -> Value:
+    """Mean average precision at k, divided as :attr:`Parameters.normaliser` says."""
+    relevant = parameters.normaliser == "relevant"
+    sums = state.precision_relevant if relevant else state.precision_reachable
+    return _mean(state, parameters, sums, state.without_relevant)
+
+
+def _precision(state: Ranking, parameters: Parameters) -> Value:
+    """
+    Mean share of the first k places that hold relevant items.
+
+    A list shorter than k has empty places; Evidently divides by its length instead
+    (:attr:`Parameters.denominator`), and drops queries without relevant items (:attr:`Parameters.queries`).
+    """
+    if parameters.denominator == "served":
+        return _mean(state, parameters, state.served, state.without_relevant)
+    return _mean(state, parameters, state.hits, state.without_relevant, divisor=parameters.needed_k())
+
+
+def _accuracy(state: Ranking, parameters: Parameters) -> Value:
+    """
+    Share of the queries with a relevant item in the first k places: the hit rate.
+
+    The protocol names the metric without defining it. Share of relevant places is its precision at k already,
+    and top-k accuracy of classifiers (scikit-learn) asks the same question with one relevant item.
+    """
+    return _mean(state, parameters, state.found, state.without_relevant)
+
+
+METRICS: Mapping[str, Metric] = {
+    "accuracy_at_k": _accuracy,
+    "precision_at_k": _precision,
+    "recall_at_k": lambda state, given: _mean(state, given, state.recall, state.without_relevant),
+    "map_at_k": _map,
+    "mrr_at_k": lambda state, given: _mean(state, given, state.reciprocal, state.without_relevant),
+    "ndcg_at_k": _ndcg,
+}
+"""Metrics of ranking by name. Each needs ``k``."""

@@ -1,0 +1,1 @@
+"""Additive states of predictions and their labels."""

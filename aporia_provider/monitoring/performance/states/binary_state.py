@@ -1,0 +1,186 @@
+"""The state of binary classification: two histograms of scores, and exact sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_TRUTH, UNDECLARED, Fault
+from aporia_provider.monitoring.performance.inputs.readings import (
+    Numbers,
+    classes,
+    is_number,
+    numbers,
+    plain,
+    truths,
+)
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parameters import CLIP
+from aporia_provider.monitoring.performance.states.labelled_state import (
+    Labelled,
+    judge_readings,
+    of_one_length,
+)
+from aporia_provider.monitoring.performance.states.score_bins import Grid, grid_of, kept
+from aporia_provider.monitoring.performance.states.state_parts import EDGES, HISTOGRAM, nothing_if_zero
+from aporia_provider.monitoring.portable_math import log
+from aporia_provider.monitoring.states.exact_sums import exact_sum
+from aporia_provider.monitoring.states.state import SUM, TOTAL, part
+
+BINS = 1000
+"""So that every threshold of up to three decimals is on an edge."""
+_AT_ONCE = 1 << 14  # Slices of this length stay in the processor's cache.
+
+Scores = NDArray[np.float64]
+Truths = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """
+    Labelled rows by the bin of their score.
+
+    :param grid: The bins.
+    :param positives: Rows whose label is true.
+    :param negatives: Rows whose label is false.
+    """
+
+    grid: Grid
+    positives: tuple[int, ...]
+    negatives: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Binary(Labelled):
+    """
+    Scores, or decisions, and whether they were right.
+
+    A decision (``true``, ``1``, the positive class) is the score 1 or 0.
+
+    :param positives: Labelled rows whose label is true, by the bin of their score (see :class:`Grid`).
+    :param negatives: The same of those whose label is false.
+    :param edges: Of bins that are not even, the edges of those that have rows, by their places among all. A
+        state says all about its bins, and its size is bounded by its rows.
+    :param decided: Labelled rows whose score is exactly 0 or 1.
+    :param outside: Labelled rows whose score is outside [0, 1] and so no probability.
+    :param scores: Sum of the scores that are probabilities.
+    :param log_loss: Sum of -ln(probability of what happened), clipped at 2**-52 (Good, *Rational decisions*,
+        J. R. Stat. Soc. B 14, 1952).
+    :param brier: Sum of (score - label)² (Brier, *Verification of forecasts expressed in terms of
+        probability*, Monthly Weather Review 78, 1950).
+    """
+
+    kind: ClassVar[str] = "binary-performance"
+
+    positives: tuple[int, ...] = part(HISTOGRAM)
+    negatives: tuple[int, ...] = part(HISTOGRAM)
+    edges: dict[int, float] = part(EDGES)
+    decided: int = part(TOTAL)
+    outside: int = part(TOTAL)
+    scores: Fraction = part(SUM)
+    log_loss: Fraction = part(SUM)
+    brier: Fraction = part(SUM)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Scores (numbers, see :attr:`Options.scored`), or decisions (booleans, text).
+        :param labels: Booleans, 0 and 1, text that says so, or classes (:attr:`Options.positive`).
+        """
+        of_one_length(predictions, labels)
+        predictions, labels = plain(predictions), plain(labels)
+        scored = options.scored and is_number(predictions.type)
+        prediction = numbers(predictions) if scored else _truths(predictions, options)
+        label = _truths(labels, options)
+        sides = [(labels, label), *(() if scored else [(predictions, prediction)])]
+        judged = judge_readings(prediction, label, _unread(sides, options))
+        scores, true = judged.of(prediction.values), judged.of(label.values) == 1
+        return cls(
+            made_with=_settings(options),
+            **judged.counts,
+            **_histograms(scores, true, options),
+            **_sums(scores, true),
+        )
+
+    @property
+    def histograms(self) -> Histograms:
+        """The bins and their counts; of bins that are not even, empty ones are put together."""
+        low, high = self.made_with.get("edges", Options().edges)
+        if self.made_with.get("bins") is None:
+            grid = grid_of((low, high), BINS)
+            sources: Sequence[int | None] = range(grid.count)
+        else:
+            grid, sources = kept(self.edges, low, high, len(self.positives or self.negatives))
+        return Histograms(grid, _taken(self.positives, sources), _taken(self.negatives, sources))
+
+    @property
+    def grid(self) -> Grid:
+        """The bins of :attr:`histograms`."""
+        return self.histograms.grid
+
+    @property
+    def true(self) -> int:
+        """Labelled rows whose label is true."""
+        return sum(self.positives)
+
+    @property
+    def false(self) -> int:
+        """Labelled rows whose label is false."""
+        return sum(self.negatives)
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    chosen = {"positive": options.positive, "negative": options.negative, "scored": options.scored}
+    return {"edges": [float(options.edges[0]), float(options.edges[-1])], "bins": options.bins, **chosen}
+
+
+def _taken(counts: Sequence[int], sources: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(counts[source] if counts and source is not None else 0 for source in sources)
+
+
+def _truths(array: Any, options: Options) -> Numbers:
+    return truths(array, options.positive, options.negative)
+
+
+def _unread(sides: Iterable[tuple[Any, Numbers]], options: Options) -> Iterator[Fault]:
+    """Rows that have a class, but one that says neither true nor false."""
+    fault = NO_TRUTH if options.positive is None else UNDECLARED
+    for array, read in sides:
+        yield fault, classes(array).usable & ~read.usable
+
+
+def _slices(scores: Scores, true: Truths) -> Iterator[tuple[Scores, Truths]]:
+    for start in range(0, len(scores), _AT_ONCE):
+        yield scores[start : start + _AT_ONCE], true[start : start + _AT_ONCE]
+
+
+def _histograms(scores: Scores, true: Truths, options: Options) -> dict[str, Any]:
+    grid = grid_of(options.edges, BINS)
+    positives, negatives = grid.counts(scores[true]), grid.counts(scores[~true])
+    return {
+        "positives": nothing_if_zero(positives.tolist()),
+        "negatives": nothing_if_zero(negatives.tolist()),
+        "edges": grid.near(positives + negatives) if options.bins else {},
+        "decided": int(np.count_nonzero((scores == 0) | (scores == 1))),
+    }
+
+
+def _sums(scores: Scores, true: Truths) -> dict[str, Any]:
+    inside = (scores >= 0) & (scores <= 1)
+    outside = len(scores) - int(np.count_nonzero(inside))
+    if outside:
+        scores, true = scores[inside], true[inside]
+    sums = {"scores": Fraction(), "log_loss": Fraction(), "brier": Fraction()}
+    for some, are_true in _slices(scores, true):
+        chances = np.where(are_true, some, 1 - some)
+        sums["scores"] += exact_sum(some)
+        sums["log_loss"] += exact_sum(-log(np.clip(chances, CLIP, 1 - CLIP)))
+        sums["brier"] += exact_sum((some - are_true) ** 2)
+    return {"outside": outside, **sums}

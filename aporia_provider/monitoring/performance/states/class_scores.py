@@ -1,0 +1,122 @@
+"""Scores of classes, counted by class, bin and whether the class was the true one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.performance.inputs.nested_values import Named
+from aporia_provider.monitoring.performance.inputs.readings import Classes
+from aporia_provider.monitoring.performance.parameters import CLIP
+from aporia_provider.monitoring.performance.states.score_bins import Grid
+from aporia_provider.monitoring.performance.states.state_parts import at_most, by_name
+from aporia_provider.monitoring.portable_math import log
+from aporia_provider.monitoring.states.exact_sums import exact_sum
+from aporia_provider.monitoring.states.state import Rule
+
+MOST_SCORED = 50
+"""Histograms of more classes would be too large to keep for each bucket."""
+
+_EVEN = 200  # Bins of one width from 0 to 1.
+
+Counts = dict[str, dict[int, int]]
+Bins = Iterator[tuple[int, int, bool]]
+
+
+def _octaves(first: int, last: int, parts: int) -> NDArray[np.float64]:
+    """Powers of two, each octave cut into parts of one width."""
+    fractions = 1 + np.arange(parts) / parts
+    return np.ldexp(fractions[None, :], np.arange(first, last)[:, None]).ravel()
+
+
+def _edges() -> NDArray[np.float64]:
+    # Probabilities may be near 0 or near 1, where the bins become finer; other scores have coarser ones.
+    near_zero = np.concatenate([_octaves(-40, -20, 2), _octaves(-20, -1, 12)])
+    even = np.arange(_EVEN + 1) / _EVEN
+    after = np.nextafter([0.0, 1.0], np.inf)
+    beyond = (_octaves(0, 20, 8), -_octaves(-10, 20, 8))
+    return np.unique(np.concatenate([near_zero, 1 - near_zero, even, after, *beyond]))
+
+
+GRID = Grid(_edges(), even=False)
+"""The bins of the scores of all classes; 0 and 1 have one each."""
+_ZERO = int(np.flatnonzero(GRID.edges == 0)[0]) + 1
+
+
+def _are_few(counts: Mapping[str, Any]) -> bool:
+    return len(counts) <= MOST_SCORED
+
+
+BINS: Rule[dict[int, int]] = Rule(
+    dict,
+    lambda one, other: {**one, **{place: one.get(place, 0) + count for place, count in other.items()}},
+    lambda counts: [item for place in sorted(counts) for item in (place, counts[place])],
+    lambda stored: dict(zip(stored[::2], stored[1::2], strict=True)),
+)
+"""Counts by the places of bins."""
+SCORED: Rule[Counts | None] = at_most(by_name(BINS), _are_few)
+"""Counts by class, then by bin; ``None`` if there are more than :data:`MOST_SCORED` classes."""
+
+
+def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[str, Any]:
+    """
+    Count the scores of rows.
+
+    :param scores: The scores.
+    :param label: The true classes.
+    :param usable: The rows that can be judged.
+    """
+    places = {name: place for place, name in enumerate(scores.names)}
+    table = np.array([*(places.get(name, -1) for name in label.names), -1], dtype=np.int64)
+    true, kept = table[label.codes], scores.values.usable & usable[scores.rows]
+    rows, codes, values = scores.rows[kept], scores.codes[kept], scores.values.values[kept]
+    hits, bins = true[rows] == codes, GRID.bins(values)
+    return {
+        "positives": _by_class(codes[hits], bins[hits], scores.names),
+        "negatives": _by_class(codes[~hits], bins[~hits], scores.names),
+        "outside": len(np.unique(rows[(values < 0) | (values > 1)])),
+        "log_loss": _log_loss(values[hits], int(np.count_nonzero(usable))),
+    }
+
+
+def _by_class(codes: NDArray[np.int64], bins: NDArray[np.int64], names: Sequence[str]) -> Counts | None:
+    used, places = np.unique(codes, return_inverse=True)
+    if len(used) > MOST_SCORED:
+        return None
+    table = np.bincount(places * GRID.count + bins, minlength=len(used) * GRID.count)
+    rows = table.reshape(len(used), GRID.count)
+    counts = {names[code]: _tally(row) for code, row in zip(used.tolist(), rows, strict=True)}
+    return dict(sorted(counts.items()))
+
+
+def _tally(row: NDArray[np.int64]) -> dict[int, int]:
+    places = np.flatnonzero(row)
+    return dict(zip(places.tolist(), row[places].tolist(), strict=True))
+
+
+def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
+    """Sum of -ln(score of the true class) over so many rows; those without such a score have 0."""
+    unscored = count - len(values)
+    losses = exact_sum(-log(np.clip(values, CLIP, 1 - CLIP)))
+    return losses + unscored * Fraction(float(-log(np.array([CLIP]))[0]))
+
+
+def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> Bins:
+    """
+    True labels, false labels, and whether all scores are equal, by bin in the order of the scores.
+
+    :param positives: Scores of a class in rows of that class, by bin.
+    :param negatives: Its scores in other rows.
+    :param true: Rows of the class. Those without a score of the class count as scored 0.
+    :param false: Other rows.
+    """
+    sides = [dict(positives), dict(negatives)]
+    for side, rows in zip(sides, (true, false), strict=True):
+        side[_ZERO] = side.get(_ZERO, 0) + rows - sum(side.values())
+    single = GRID.single
+    for place in sorted({*sides[0], *sides[1]}):
+        yield sides[0].get(place, 0), sides[1].get(place, 0), single[place]

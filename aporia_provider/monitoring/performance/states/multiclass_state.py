@@ -1,0 +1,184 @@
+"""The state of multiclass classification: a confusion matrix, and scores by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow.types as kinds
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.performance.confusion import Confusion, Cut
+from aporia_provider.monitoring.performance.inputs.class_names import examples, name_of_number
+from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_SCORE
+from aporia_provider.monitoring.performance.inputs.nested_values import Named
+from aporia_provider.monitoring.performance.inputs.readings import (
+    Classes,
+    classes,
+    is_number,
+    plain,
+    renumber,
+)
+from aporia_provider.monitoring.performance.inputs.top_class import class_scores, has_scores, top_class
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.states.class_scores import SCORED, Counts, counted
+from aporia_provider.monitoring.performance.states.labelled_state import (
+    Judged,
+    Labelled,
+    judge_readings,
+    of_one_length,
+)
+from aporia_provider.monitoring.performance.states.state_parts import at_most, by_name
+from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, part
+from aporia_provider.truth_values import meaning
+
+MOST_CLASSES = 1000
+"""More would make a matrix too large to keep for each bucket."""
+
+Matrix = dict[str, dict[str, int]]
+_MATRIX: Rule[Matrix] = by_name(TALLY)
+
+
+def _names(matrix: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return sorted({*matrix, *(name for row in matrix.values() for name in row)})
+
+
+def _is_small(matrix: Matrix) -> bool:
+    return len(_names(matrix)) <= MOST_CLASSES
+
+
+CONFUSION: Rule[Matrix | None] = at_most(_MATRIX, _is_small)
+"""Counts by label, then by prediction; ``None`` if there are more than :data:`MOST_CLASSES` classes."""
+
+
+@dataclass(frozen=True)
+class Multiclass(Labelled):
+    """
+    What was predicted, by what was true.
+
+    :param confusion: Labelled rows by label, then by predicted class; ``None`` if there are too many classes
+        to keep it.
+    :param positives: Where predictions have scores: labelled rows by class and bin of the score of this class
+        (:data:`~.class_scores.GRID`), if it is their label; ``None`` if there are too many classes.
+    :param negatives: The same of those that have another label.
+    :param outside: Labelled rows with a score outside [0, 1].
+    :param log_loss: Sum of -ln(score of the label), clipped at 2**-52.
+    """
+
+    kind: ClassVar[str] = "multiclass-performance"
+
+    confusion: Matrix | None = part(CONFUSION)
+    positives: Counts | None = part(SCORED)
+    negatives: Counts | None = part(SCORED)
+    outside: int = part(TOTAL)
+    log_loss: Fraction = part(SUM)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Classes (text, booleans, numbers), dicts of class to score, or vectors of scores
+            (:attr:`Options.classes`): the class with the greatest score, the first of equals.
+        :param labels: Classes.
+        :raises aporia_provider.errors.ValidationError: for other types.
+        """
+        predictions, labels = plain(predictions), plain(labels)
+        of_one_length(predictions, labels)
+        named_as = _naming(predictions.type, labels.type)
+        label = _renamed(classes(labels), named_as)
+        scores = _scores(predictions, options, named_as)
+        prediction = _renamed(classes(predictions), named_as) if scores is None else top_class(scores)
+        judged = judge_readings(
+            prediction, label, () if scores is None else [(NO_SCORE, _unscored(prediction))]
+        )
+        return cls(
+            made_with={"classes": list(options.classes), "scored": scores is not None},
+            **judged.counts,
+            confusion=_confusion(prediction, label, judged),
+            **({} if scores is None else counted(scores, label, judged.usable)),
+        )
+
+    @property
+    def too_many(self) -> str | None:
+        """That there are too many classes to tell them apart, if so."""
+        if self.confusion is not None:
+            return None
+        return f"there are more than {MOST_CLASSES} classes, too many to compare them"
+
+    @property
+    def doubt(self) -> str | None:
+        """That no class of the predictions is one of the labels, if so."""
+        labels, predicted = self._vocabularies()
+        if not labels or not predicted or labels & predicted:
+            return None
+        return (
+            f"no class of the predictions ({examples(predicted)}) is a class of the labels "
+            f"({examples(labels)}): write both alike"
+        )
+
+    def _vocabularies(self) -> tuple[set[str], set[str]]:
+        matrix = self.confusion or {}
+        scored = {*(self.positives or ()), *(self.negatives or ())}
+        return set(matrix), scored | {name for row in matrix.values() for name in row}
+
+    @property
+    def scored(self) -> bool:
+        """Whether predictions have scores of classes."""
+        return bool(self.made_with.get("scored"))
+
+    def cuts(self) -> dict[str, Cut]:
+        """The confusion of each class against all others; of none if there are too many."""
+        matrix = self.confusion or {}
+        predicted: dict[str, int] = reduce(TALLY.add, matrix.values(), {})
+        return {
+            name: Cut(self._against(name, matrix.get(name, {}), predicted.get(name, 0)))
+            for name in _names(matrix)
+        }
+
+    def _against(self, name: str, row: Mapping[str, int], predicted: int) -> Confusion:
+        tp, true = row.get(name, 0), sum(row.values())
+        return Confusion(tp, predicted - tp, true - tp, self.labelled - predicted - true + tp)
+
+
+def _naming(predictions: Any, labels: Any) -> Callable[[str], str]:
+    """What makes one name of the classes that columns of two types write differently."""
+    if kinds.is_boolean(predictions) != kinds.is_boolean(labels):
+        return meaning  # Beside booleans, "True" and 1 are booleans too.
+    if is_number(predictions) != is_number(labels):
+        return name_of_number  # Beside numbers, "1.0" is a number too.
+    return str
+
+
+def _scores(predictions: Any, options: Options, named_as: Callable[[str], str]) -> Named | None:
+    if not has_scores(predictions.type):
+        return None
+    return class_scores(predictions, options.classes, named_as)
+
+
+def _renamed(read: Classes, named_as: Callable[[str], str]) -> Classes:
+    table, names = renumber([named_as(name) for name in read.names])
+    return Classes(np.append(table, -1)[read.codes], names, read.given)
+
+
+def _unscored(read: Classes) -> NDArray[np.bool_]:
+    unscored: NDArray[np.bool_] = read.given & ~read.usable
+    return unscored
+
+
+def _confusion(prediction: Classes, label: Classes, judged: Judged) -> Matrix | None:
+    table, names = renumber([*label.names, *prediction.names])
+    rows = table[judged.of(label.codes)]
+    columns = table[judged.of(prediction.codes) + len(label.names)]
+    pairs, counts = np.unique(rows * len(names) + columns, return_counts=True)
+    matrix: Matrix = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        row, column = divmod(pair, len(names))
+        matrix.setdefault(names[row], {})[names[column]] = count
+    if not _is_small(matrix):
+        return None
+    return {name: dict(sorted(row.items())) for name, row in sorted(matrix.items())}

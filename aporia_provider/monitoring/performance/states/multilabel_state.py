@@ -1,0 +1,212 @@
+"""The state of multi-label classification: score histograms by label, and what is counted by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.performance.confusion import Confusion, Cut, cut
+from aporia_provider.monitoring.performance.inputs.class_names import examples
+from aporia_provider.monitoring.performance.inputs.label_sets import label_scores, label_truths
+from aporia_provider.monitoring.performance.inputs.nested_values import Named
+from aporia_provider.monitoring.performance.inputs.readings import renumber
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.states.labelled_state import Labelled, judge, of_one_length
+from aporia_provider.monitoring.performance.states.score_bins import Grid, even_grid
+from aporia_provider.monitoring.performance.states.state_parts import HISTOGRAM, at_most, by_name
+from aporia_provider.monitoring.states.exact_sums import exact_sum
+from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, part
+
+BINS = 100
+"""So that thresholds of up to two decimals are on an edge."""
+MOST_LABELS = 1000
+"""More would make histograms too large to keep for each bucket."""
+
+_ABSENT = -1.0  # The score of a label that is not named: below every threshold.
+
+Histograms = dict[str, tuple[int, ...]]
+
+
+def _are_few(named: Mapping[str, Any]) -> bool:
+    return len(named) <= MOST_LABELS
+
+
+HISTOGRAMS: Rule[Histograms | None] = at_most(by_name(HISTOGRAM), _are_few)
+"""A histogram by label; ``None`` if there are more than :data:`MOST_LABELS` labels."""
+SKIPPED: Rule[dict[str, int] | None] = at_most(TALLY, _are_few)
+"""A count by label; ``None`` likewise."""
+
+
+@dataclass(frozen=True)
+class MultiLabel(Labelled):
+    """
+    Scores of labels, and which of them were right.
+
+    A label that a row does not name is neither predicted nor true there; one whose score or truth is null,
+    NaN or infinite is skipped there. What is kept by label is ``None`` if there are too many labels for it.
+
+    :param positives: Labelled rows where the label is true, by label and bin of its score.
+    :param negatives: The same where it is not, as far as the row names it.
+    :param skipped: Labelled rows where it is skipped, by label.
+    :param matched: Labelled rows where just the true labels are predicted.
+    :param named: Labelled rows where a label is true or predicted.
+    :param overlap: Sum of 2 · |true and predicted| / (|true| + |predicted|) of those.
+    """
+
+    kind: ClassVar[str] = "multi-label-performance"
+
+    positives: Histograms | None = part(HISTOGRAMS)
+    negatives: Histograms | None = part(HISTOGRAMS)
+    skipped: dict[str, int] | None = part(SKIPPED)
+    matched: int = part(TOTAL)
+    named: int = part(TOTAL)
+    overlap: Fraction = part(SUM)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Dicts of label to score, or arrays of the labels predicted.
+        :param labels: Dicts of label to boolean or 0 and 1, or arrays of the labels that are true.
+        """
+        of_one_length(predictions, labels)
+        prediction, label = label_scores(predictions), label_truths(labels)
+        judged = judge(prediction.given, label.given, prediction.given, label.given)
+        pairs = _pairs(prediction, label, judged.usable)
+        return cls(
+            made_with={"threshold": float(options.threshold)},
+            **judged.counts,
+            **_by_label(pairs),
+            **_by_row(pairs, judged.usable, options.threshold),
+        )
+
+    @property
+    def grid(self) -> Grid:
+        """The bins of the histograms."""
+        return even_grid(0.0, 1.0, BINS)
+
+    @property
+    def threshold(self) -> float:
+        """The threshold of what is counted by row."""
+        return float(self.made_with.get("threshold", Options().threshold))
+
+    @property
+    def too_many(self) -> str | None:
+        """That there are too many labels to tell them apart, if so."""
+        if None not in (self.positives, self.negatives, self.skipped):
+            return None
+        return f"there are more than {MOST_LABELS} labels, too many to compare each"
+
+    @property
+    def doubt(self) -> str | None:
+        """That no label of the predictions is ever true, and no true one is predicted, if so."""
+        true = set(self.positives or ())
+        scored = {name for name, counts in (self.negatives or {}).items() if sum(counts[1:])}
+        if not true or not scored or true & scored or any(sum(counts[1:]) for counts in self._true_counts()):
+            return None
+        return (
+            f"no label of the predictions ({examples(scored)}) is one of the labels ({examples(true)}): "
+            "write both alike"
+        )
+
+    def _true_counts(self) -> Iterable[tuple[int, ...]]:
+        return (self.positives or {}).values()
+
+    def cuts(self, threshold: float) -> dict[str, Cut]:
+        """The confusion of each label that was not skipped everywhere; of no use if there are too many."""
+        names = sorted({*(self.positives or ()), *(self.negatives or ())})
+        return {name: self._cut(name, threshold) for name in names}
+
+    def _cut(self, name: str, threshold: float) -> Cut:
+        positives, negatives = ((side or {}).get(name, ()) for side in (self.positives, self.negatives))
+        found = cut(positives, negatives, self.grid, threshold)
+        unnamed = self.labelled - (self.skipped or {}).get(name, 0) - found.counts.total
+        rest = Confusion(0, 0, 0, unnamed)
+        return Cut(found.counts + rest, tuple(corner + rest for corner in found.corners))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    rows: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    names: list[str]
+    scores: NDArray[np.float64]  # NaN where the pair is skipped.
+    true: NDArray[np.bool_]
+
+
+def _pairs(prediction: Named, label: Named, usable: NDArray[np.bool_]) -> _Pairs:
+    table, names = renumber([*prediction.names, *label.names])
+    scores = _last(prediction, table[: len(prediction.names)], len(names), usable)
+    truths = _last(label, table[len(prediction.names) :], len(names), usable)
+    same = np.array_equal(scores[0], truths[0])
+    keys = scores[0] if same else np.union1d(scores[0], truths[0])
+    score, truth = _spread(keys, *scores, _ABSENT), _spread(keys, *truths, 0.0)
+    rows, codes = np.divmod(keys, max(len(names), 1))
+    return _Pairs(rows, codes, names, np.where(np.isnan(truth), np.nan, score), truth == 1)
+
+
+def _last(
+    entries: Named, table: NDArray[np.int64], names: int, usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Key of each row and name, rising, and the last value given for it."""
+    kept = usable[entries.rows]
+    keys, values = (entries.rows * names + table[entries.codes])[kept], entries.values.values[kept]
+    if (np.diff(keys) > 0).all():
+        return keys, values
+    unique, places = np.unique(keys[::-1], return_index=True)
+    return unique, values[::-1][places]
+
+
+def _spread(
+    keys: NDArray[np.int64], known: NDArray[np.int64], values: NDArray[np.float64], otherwise: float
+) -> NDArray[np.float64]:
+    spread = np.full(len(keys), otherwise)
+    spread[np.searchsorted(keys, known)] = values
+    return spread
+
+
+def _by_label(pairs: _Pairs) -> dict[str, Any]:
+    kept = ~np.isnan(pairs.scores)
+    grid = even_grid(0.0, 1.0, BINS)
+    bins = grid.bins(pairs.scores[kept])
+    codes, true = pairs.codes[kept], pairs.true[kept]
+    counts = np.bincount(pairs.codes[~kept], minlength=len(pairs.names)).tolist()
+    skipped = {name: count for name, count in sorted(zip(pairs.names, counts, strict=True)) if count}
+    return {
+        "positives": _histograms(codes[true], bins[true], pairs.names, grid.count),
+        "negatives": _histograms(codes[~true], bins[~true], pairs.names, grid.count),
+        "skipped": skipped if _are_few(skipped) else None,
+    }
+
+
+def _histograms(
+    codes: NDArray[np.int64], bins: NDArray[np.int64], names: Sequence[str], count: int
+) -> Histograms | None:
+    used = np.unique(codes)
+    if len(used) > MOST_LABELS:
+        return None
+    table = np.bincount(np.searchsorted(used, codes) * count + bins, minlength=len(used) * count)
+    rows = zip(used.tolist(), table.reshape(len(used), count).tolist(), strict=True)
+    return dict(sorted((names[code], tuple(row)) for code, row in rows))
+
+
+def _by_row(pairs: _Pairs, usable: NDArray[np.bool_], threshold: float) -> dict[str, Any]:
+    kept = ~np.isnan(pairs.scores)
+    rows, true = pairs.rows[kept], pairs.true[kept]
+    predicted = pairs.scores[kept] >= threshold
+    both, wrong, either = (
+        np.bincount(rows[chosen], minlength=len(usable))
+        for chosen in (true & predicted, true != predicted, true | predicted)
+    )
+    named = either > 0
+    return {
+        "matched": int(np.count_nonzero(usable & (wrong == 0))),
+        "named": int(np.count_nonzero(named)),
+        "overlap": exact_sum(2 * both[named] / (2 * both[named] + wrong[named])),
+    }

@@ -1,0 +1,120 @@
+"""The state of ranking: sums over queries, for the first 1 to 12 places."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.performance.inputs.ranked_queries import Matrix, Queries, read_queries
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parameters import GREATEST_K
+from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.states.state_parts import SUMS, nothing_if_zero
+from aporia_provider.monitoring.portable_math import exp2, exp2m1
+from aporia_provider.monitoring.states.exact_sums import exact_sum
+from aporia_provider.monitoring.states.state import COUNTS, TOTAL, part
+
+_DISCOUNTS = np.array([1 / math.log2(place + 1) for place in range(1, GREATEST_K + 1)])
+_PLACES = np.arange(1, GREATEST_K + 1)
+
+
+@dataclass(frozen=True)
+class Ranking(Labelled):
+    """
+    Rows are queries. Sums and counts over labelled queries, for k = 1 … 12; a query without relevant items
+    adds nothing to any.
+
+    :param without_relevant: Labelled queries without an item above :attr:`Options.relevant_above`.
+    :param without_gain: Labelled queries whose relevances are all zero.
+    :param ndcg_linear: nDCG with the relevance as gain (Järvelin and Kekäläinen, *Cumulated gain-based
+        evaluation of IR techniques*, ACM TOIS 20, 2002, with the discount log2(place + 1)).
+    :param ndcg_exponential: nDCG with the gain 2^relevance - 1 (Burges et al., *Learning to rank using
+        gradient descent*, ICML 2005).
+    :param precision_relevant: Average precision, divided by the relevant items of the query.
+    :param precision_reachable: The same, divided by min(k, relevant).
+    :param reciprocal: 1 / place of the first relevant item, if it is among the k.
+    :param recall: Share of the relevant items that are among the k.
+    :param served: Relevant items among the k, divided by min(k, candidates).
+    :param hits: Relevant items among the k.
+    :param found: Queries with any relevant item among the k.
+    """
+
+    kind: ClassVar[str] = "ranking-performance"
+    what: ClassVar[str] = "queries"
+
+    without_relevant: int = part(TOTAL)
+    without_gain: int = part(TOTAL)
+    ndcg_linear: tuple[Fraction, ...] = part(SUMS)
+    ndcg_exponential: tuple[Fraction, ...] = part(SUMS)
+    precision_relevant: tuple[Fraction, ...] = part(SUMS)
+    precision_reachable: tuple[Fraction, ...] = part(SUMS)
+    reciprocal: tuple[Fraction, ...] = part(SUMS)
+    recall: tuple[Fraction, ...] = part(SUMS)
+    served: tuple[Fraction, ...] = part(SUMS)
+    hits: tuple[int, ...] = part(COUNTS)
+    found: tuple[int, ...] = part(COUNTS)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of queries.
+
+        Candidates are ranked by score, the greatest first and equals in the order served.
+
+        :param predictions: Arrays of scores, or of items (:attr:`Options.candidates`).
+        :param labels: Arrays of the relevances of the same candidates, or of the relevant items. A query is
+            unusable if a relevance is NaN, infinite or negative, if some are null and others not, or if there
+            are not as many of them as candidates. Without any relevance it is not labelled.
+        """
+        queries = read_queries(predictions, labels, options)
+        settings = {"candidates": options.candidates, "relevant_above": float(options.relevant_above)}
+        relevant = queries.ranked > options.relevant_above
+        return cls(made_with=settings, **queries.counts, **_gains(queries), **_hits(queries, relevant))
+
+
+def _gains(queries: Queries) -> dict[str, Any]:
+    # nDCG is a ratio: divided by the greatest, no gain is too great for a float.
+    greatest = queries.ideal[:, :1]
+    some = greatest[:, 0] > 0
+    greatest, ranked, ideal = greatest[some], queries.ranked[some], queries.ideal[some]
+    return {
+        "without_gain": int(np.count_nonzero(~some)),
+        "ndcg_linear": _share(ranked / greatest, ideal / greatest),
+        "ndcg_exponential": _share(_exponential(ranked, greatest), _exponential(ideal, greatest)),
+    }
+
+
+def _exponential(relevances: Matrix, greatest: Matrix) -> Matrix:
+    """(2^relevance - 1) / 2^greatest, of the smallest relevances too."""
+    return exp2(relevances - greatest) * -exp2m1(-relevances)
+
+
+def _share(gains: NDArray[np.float64], ideal: NDArray[np.float64]) -> tuple[Fraction, ...]:
+    return _sums(np.cumsum(gains * _DISCOUNTS, axis=1) / np.cumsum(ideal * _DISCOUNTS, axis=1))
+
+
+def _hits(queries: Queries, relevant: NDArray[np.bool_]) -> dict[str, Any]:
+    some = queries.relevant > 0
+    relevant, total = relevant[some], queries.relevant[some][:, None]
+    hits = np.cumsum(relevant, axis=1)
+    precisions = np.cumsum(relevant * (hits / _PLACES), axis=1)
+    first = relevant & (hits == 1)
+    return {
+        "without_relevant": int(np.count_nonzero(~some)),
+        "precision_relevant": _sums(precisions / total),
+        "precision_reachable": _sums(precisions / np.minimum(total, _PLACES)),
+        "reciprocal": _sums(np.cumsum(first / _PLACES, axis=1)),
+        "recall": _sums(hits / total),
+        "served": _sums(hits / np.clip(queries.lengths[some][:, None], 1, _PLACES)),
+        "hits": nothing_if_zero(hits.sum(axis=0).tolist()),
+        "found": nothing_if_zero(np.count_nonzero(hits, axis=0).tolist()),
+    }
+
+
+def _sums(values: NDArray[np.float64]) -> tuple[Fraction, ...]:
+    return nothing_if_zero([exact_sum(column) for column in np.ascontiguousarray(values.T)])

@@ -1,0 +1,185 @@
+"""The state and the metrics of regression: exact sums of errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.monitoring.performance.inputs.invalid_pairs import TOO_GREAT, Fault
+from aporia_provider.monitoring.performance.inputs.readings import Numbers, numbers
+from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.states.labelled_state import (
+    Labelled,
+    judge_readings,
+    of_one_length,
+)
+from aporia_provider.monitoring.portable_math import log1p
+from aporia_provider.monitoring.states.exact_sums import exact_sum
+from aporia_provider.monitoring.states.state import SUM, TOTAL, part
+
+GREATEST = 1e150
+"""Greatest size of a number that can be judged; the square of twice as much is still a float."""
+_SPLITTER = 2.0**27 + 1
+
+
+@dataclass(frozen=True)
+class Regression(Labelled):
+    """
+    Sums over labelled rows; the error is prediction - label.
+
+    Squares of labels are summed without rounding, so their variance needs no shift, however far from zero.
+
+    :param errors: Sum of errors.
+    :param absolute_errors: Sum of their sizes.
+    :param squared_errors: Sum of their squares.
+    :param labels: Sum of labels.
+    :param absolute_labels: Sum of their sizes.
+    :param squared_labels: Sum of their squares.
+    :param relative_errors: Sum of |error / label| where that is finite.
+    :param without_ratio: Labelled rows where it is not: the label is zero, or next to it.
+    :param squared_log_errors: Sum of (ln(1 + prediction) - ln(1 + label))² where neither is negative.
+    :param negative: Labelled rows where one of them is.
+    """
+
+    kind: ClassVar[str] = "regression-performance"
+
+    errors: Fraction = part(SUM)
+    absolute_errors: Fraction = part(SUM)
+    squared_errors: Fraction = part(SUM)
+    labels: Fraction = part(SUM)
+    absolute_labels: Fraction = part(SUM)
+    squared_labels: Fraction = part(SUM)
+    relative_errors: Fraction = part(SUM)
+    without_ratio: int = part(TOTAL)
+    squared_log_errors: Fraction = part(SUM)
+    negative: int = part(TOTAL)
+
+    @classmethod
+    def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
+        """
+        Make the state of a batch of rows.
+
+        :param predictions: Numbers. A number beyond :data:`GREATEST` is unusable.
+        :param labels: Numbers.
+        """
+        of_one_length(predictions, labels)
+        found = numbers(predictions), numbers(labels)
+        prediction, label = map(_bounded, found)
+        judged = judge_readings(prediction, label, _too_great(*found))
+        p, y = judged.of(prediction.values), judged.of(label.values)
+        return cls(**judged.counts, **_sums(p - y, y), **_ratios(p - y, y), **_logs(p, y))
+
+
+def _bounded(read: Numbers) -> Numbers:
+    within = np.abs(read.values) <= GREATEST
+    return read if within.all() else Numbers(np.where(within, read.values, np.nan), read.given)
+
+
+def _too_great(*found: Numbers) -> Iterator[Fault]:
+    for read in found:
+        yield TOO_GREAT, np.abs(read.values) > GREATEST
+
+
+def _sums(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
+    square, rest = _square(y)
+    return {
+        "errors": exact_sum(e),
+        "absolute_errors": exact_sum(np.abs(e)),
+        "squared_errors": exact_sum(e * e),
+        "labels": exact_sum(y),
+        "absolute_labels": exact_sum(np.abs(y)),
+        "squared_labels": exact_sum(square) + exact_sum(rest),
+    }
+
+
+def _square(y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The square, and what rounding it lost (Dekker, *A floating-point technique*, Numer. Math. 18, 1971)."""
+    wide = _SPLITTER * y
+    high = wide - (wide - y)
+    low = y - high
+    square = y * y
+    return square, ((high * high - square) + 2 * high * low) + low * low
+
+
+def _ratios(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratios = np.abs(e / y)
+    finite = np.isfinite(ratios)
+    return {
+        "relative_errors": exact_sum(ratios[finite]),
+        "without_ratio": len(y) - int(np.count_nonzero(finite)),
+    }
+
+
+def _logs(p: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
+    both = (p >= 0) & (y >= 0)
+    errors = log1p(p[both]) - log1p(y[both])
+    return {
+        "squared_log_errors": exact_sum(errors * errors),
+        "negative": len(y) - int(np.count_nonzero(both)),
+    }
+
+
+def _mean(
+    total: Callable[[Regression], Fraction], root: bool = False
+) -> Callable[[Regression, Parameters], Value]:
+    def metric(state: Regression, parameters: Parameters) -> Value:
+        mean = total(state) / state.labelled
+        return conclude(state, parameters, math.sqrt(mean) if root else mean)
+
+    return metric
+
+
+def _mape(state: Regression, parameters: Parameters) -> Value:
+    """Mean of |error / label|, a share, not percent, of the rows where it is defined."""
+    used, left_out = state.labelled - state.without_ratio, state.without_ratio
+    reason = f"left out {left_out} rows whose label is 0" if left_out else None
+    mean = state.relative_errors / used if used else None
+    return conclude(state, parameters, mean, samples=used, reason=reason, skipped=left_out)
+
+
+def _rmsle(state: Regression, parameters: Parameters) -> Value:
+    """Root of the mean squared error of ln(1 + x)."""
+    used, left_out = state.labelled - state.negative, state.negative
+    reason = f"left out {left_out} rows with a negative label or prediction" if left_out else None
+    root = math.sqrt(state.squared_log_errors / used) if used else None
+    return conclude(state, parameters, root, samples=used, reason=reason, skipped=left_out)
+
+
+def _wape(state: Regression, parameters: Parameters) -> Value:
+    """Σ|error| / Σ|label| (Kolassa and Schütz, *Advantages of the MAD/mean ratio*, Foresight 6, 2007)."""
+    size = state.absolute_labels
+    return conclude(
+        state,
+        parameters,
+        state.absolute_errors / size if size else None,
+        reason=None if size else "all labels are 0",
+    )
+
+
+def _r2(state: Regression, parameters: Parameters) -> Value:
+    """1 - Σerror² / Σ(label - mean label)²."""
+    spread = state.squared_labels - state.labels**2 / state.labelled
+    share = 1 - state.squared_errors / spread if spread else None
+    return conclude(state, parameters, share, reason=None if spread else "all labels are equal")
+
+
+METRICS: Mapping[str, Callable[[Regression, Parameters], Value]] = {
+    "mse": _mean(lambda state: state.squared_errors),
+    "rmse": _mean(lambda state: state.squared_errors, root=True),
+    "mae": _mean(lambda state: state.absolute_errors),
+    "mean_error": _mean(lambda state: state.errors),
+    "mape": _mape,
+    "wape": _wape,
+    "r2": _r2,
+    "rmsle": _rmsle,
+}
+"""Metrics of regression by name, defined as in scikit-learn's user guide, *Regression metrics*."""

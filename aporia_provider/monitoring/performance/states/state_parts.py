@@ -1,0 +1,101 @@
+"""Parts of the performance states: settings that must agree, sparse histograms, sums, and parts by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.states.state import COUNTS, Rule
+
+T = TypeVar("T")
+
+
+def _agreed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    if one and other and one != other:
+        problems = [f"{key}: {one.get(key)!r} and {other.get(key)!r}" for key in sorted({*one, *other})]
+        raise ValidationError("States made with different options cannot be added", problems=problems)
+    return dict(one or other)
+
+
+def _pack(counts: Sequence[int]) -> list[int]:
+    packed: list[int] = []
+    for count in counts:
+        if count or not packed or packed[-1] > 0:
+            packed.append(count or -1)
+        else:
+            packed[-1] -= 1
+    return packed
+
+
+def _unpack(packed: Sequence[int]) -> tuple[int, ...]:
+    return tuple(count for item in packed for count in ([item] if item > 0 else [0] * -item))
+
+
+def _add_sums(one: Sequence[Fraction], other: Sequence[Fraction]) -> tuple[Fraction, ...]:
+    if not one or not other:
+        return tuple(one or other)
+    return tuple(left + right for left, right in zip(one, other, strict=True))
+
+
+SETTINGS: Rule[dict[str, Any]] = Rule(dict, _agreed, dict, dict)
+"""What a state was made with. States made with different settings do not add: a ``ValidationError``."""
+HISTOGRAM: Rule[tuple[int, ...]] = Rule(tuple, COUNTS.add, _pack, _unpack)
+"""Counts of many bins, most of them empty: in JSON ``-n`` stands for ``n`` empty ones."""
+EDGES: Rule[dict[int, float]] = Rule(
+    dict,
+    lambda one, other: {**one, **other},
+    lambda edges: [item for place in sorted(edges) for item in (place, edges[place])],
+    lambda stored: dict(zip(stored[::2], map(float, stored[1::2]), strict=True)),
+)
+"""Some of the edges of one grid by their places."""
+SUMS: Rule[tuple[Fraction, ...]] = Rule(
+    tuple, _add_sums, lambda sums: list(map(str, sums)), lambda texts: tuple(map(Fraction, texts))
+)
+"""Exact sums in their order; empty if there was nothing to add."""
+
+
+def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
+    """Parts of one kind by name, in the order of the names."""
+
+    def add(one: Mapping[str, T], other: Mapping[str, T]) -> dict[str, T]:
+        added = dict(one)
+        for name, value in other.items():
+            added[name] = rule.add(added[name], value) if name in added else value
+        return dict(sorted(added.items()))
+
+    return Rule(
+        dict,
+        add,
+        lambda parts: {name: rule.dump(value) for name, value in parts.items()},
+        lambda stored: {name: rule.load(value) for name, value in stored.items()},
+    )
+
+
+def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
+    """
+    Parts that are given up for good, which is ``None``, once there is too much in them.
+
+    :param rule: How they behave until then.
+    :param most: Returns whether a part is within the limit. A part that exceeds the limit must still exceed
+        it after anything is added.
+    """
+
+    def add(one: T | None, other: T | None) -> T | None:
+        if one is None or other is None:
+            return None
+        added = rule.add(one, other)
+        return added if most(added) else None
+
+    return Rule(
+        rule.zero,
+        add,
+        lambda part: None if part is None else rule.dump(part),
+        lambda stored: None if stored is None else rule.load(stored),
+    )
+
+
+def nothing_if_zero(values: Sequence[T]) -> tuple[T, ...]:
+    """Counts or sums as a tuple, empty if all are zero, so that equal states are written alike."""
+    return tuple(values) if any(values) else ()

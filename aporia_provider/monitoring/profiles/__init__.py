@@ -1,0 +1,1 @@
+"""Profiles: the states of all fields, made from Arrow batches."""

@@ -1,0 +1,1 @@
+"""Additive states of the values of fields."""

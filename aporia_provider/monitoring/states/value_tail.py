@@ -1,0 +1,101 @@
+"""Counts of the values that are not counted one by one."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aporia_provider.monitoring.states.packed_integers import packed, unpacked
+from aporia_provider.monitoring.states.sketches import HashSample, dump_hashes, read_hashes
+from aporia_provider.monitoring.states.state import COUNTS, Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CELL_BITS = 11
+CELLS: Final = 1 << _CELL_BITS
+"""How many cells there are."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """
+    Counts of values by the cell that their hash belongs to, and a sample of the values.
+
+    The first bits of a hash choose the cell, the last bits whether the value is in the sample.
+
+    :param sample: The counts of a sample of the values by hash, or of all of them.
+    :param cells: The counts of the values of each of 2048 cells; empty if the sample has all values.
+    """
+
+    sample: HashSample = field(default_factory=HashSample)
+    cells: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> Tail:
+        """
+        Make it from counts.
+
+        :param hashes: 64-bit hashes of values.
+        :param counts: How often each value occurs.
+        """
+        if not len(hashes):
+            return cls()
+        sample = HashSample.of(hashes, counts)
+        return cls(sample, tuple(_summed(hashes, counts).tolist()) if sample.level else ())
+
+    def __add__(self, other: Tail) -> Tail:
+        sample = self.sample + other.sample
+        if not sample.level:
+            return Tail(sample)
+        return Tail(sample, COUNTS.add(self._all_cells(), other._all_cells()))
+
+    @property
+    def rows(self) -> int:
+        """How many values were counted."""
+        return sum(self.cells) if self.sample.level else sum(self.sample.counts)
+
+    def bins(self, number: int) -> NDArray[np.int64]:
+        """
+        The counts of bins of equally many cells.
+
+        :param number: How many bins: a power of two, at most 2048.
+        """
+        cells = np.array(self._all_cells() or (0,) * CELLS, dtype=np.int64)
+        added: NDArray[np.int64] = cells.reshape(number, -1).sum(axis=1)
+        return added
+
+    def to_json(self) -> dict[str, Any]:
+        """What the database keeps."""
+        cells = {"cells": packed(self.cells)} if self.cells else {}
+        return {**dump_hashes(self.sample), **cells}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Tail:
+        """Read what :meth:`to_json` wrote."""
+        return cls(read_hashes(stored), unpacked(stored["cells"]) if "cells" in stored else ())
+
+    def _all_cells(self) -> tuple[int, ...]:
+        if self.sample.level or not self.sample.hashes:
+            return self.cells
+        hashes, counts = (np.array(part, dtype=np.int64) for part in (self.sample.hashes, self.sample.counts))
+        return tuple(_summed(hashes, counts).tolist())
+
+
+def cell(hashes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers of the cells that hashes belong to."""
+    return (hashes.view(np.uint64) >> np.uint64(64 - _CELL_BITS)).astype(np.int64)
+
+
+def _summed(hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    cells = np.zeros(CELLS, dtype=np.int64)
+    np.add.at(cells, cell(hashes), counts)
+    return cells
+
+
+TAIL: Rule[Tail] = Rule(Tail, operator.add, Tail.to_json, Tail.from_json)
+"""Counts of the values that are not counted one by one."""

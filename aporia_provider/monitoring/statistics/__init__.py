@@ -1,0 +1,1 @@
+"""Statistics of a field, computed from its state."""

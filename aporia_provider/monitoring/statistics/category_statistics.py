@@ -1,0 +1,85 @@
+"""Statistics of fields whose values are counted one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.result import NO_BOOLEANS, Answer, undefined, without
+from aporia_provider.monitoring.result_limits import WIDEST_BOUND
+from aporia_provider.monitoring.states.value_state import ValueState, shortened
+from aporia_provider.monitoring.statistics.row_statistics import COUNTS, Question, Statistic
+from aporia_provider.monitoring.statistics.value_counts import counts_of, most_of_others
+
+_SAMPLED = "buckets with many distinct values count only some of them one by one"
+
+
+def _values(state: ValueState, _: Question) -> Answer:
+    found = counts_of(state, state.counts)
+    ordered = sorted(((text, count.least) for text, count in found.items()), key=lambda it: (-it[1], it[0]))
+    rest = state.count - sum(count for _, count in ordered)
+    bins = {"counts": dict(ordered), "unlisted": rest}
+    bound = max((count.spread for count in found.values()), default=0)
+    reason = _of_listed(sum(count.spread > 0 for count in found.values()), most_of_others(state, found))
+    answer = Answer(bins, samples=state.count, bound=bound, reason=reason)
+    return _only_shown(answer) if bound > WIDEST_BOUND * state.count else answer
+
+
+def _of_listed(unsure: int, others: int) -> str | None:
+    """What to know about a list of counts."""
+    facts = [
+        f"{unsure} of the counts are lower limits" if unsure else None,
+        f"values that are not listed occur up to {others} times each" if others else None,
+    ]
+    return f"{' and '.join(filter(None, facts))}: {_SAMPLED}" if any(facts) else None
+
+
+def _value_count(state: ValueState, question: Question) -> Answer:
+    if question.value is None:
+        raise ValidationError("value_count takes the value to count")
+    # A histogram shows a long value shortened, and it may be asked for by that text.
+    name = question.value if question.value in state.counts else shortened(question.value)
+    found = counts_of(state, [name])[name]
+    if not found.spread:
+        return Answer(found.least, samples=state.count)
+    reason = f"the value occurs from {found.least} to {found.most} times: {_SAMPLED}"
+    answer = Answer(found.least, samples=state.count, bound=found.spread, reason=reason)
+    return _only_shown(answer) if 2 * found.spread > found.least else answer
+
+
+def _only_shown(answer: Answer) -> Answer:
+    """An answer whose bound is too wide to decide by."""
+    return replace(answer, value=None, status="insufficient_data", shown=answer.value)
+
+
+def _unique(state: ValueState, _: Question) -> Answer:
+    sample = state.tail.sample
+    if not sample.level:
+        return Answer(state.distinct, samples=state.count)
+    reason = "an estimate from a sample of the values, with three standard errors as bound"
+    return Answer(state.distinct, samples=state.count, bound=3 * sample.distinct_error, reason=reason)
+
+
+def _length(make: Callable[[ValueState], float | None]) -> Statistic:
+    def length(state: ValueState, _: Question) -> Answer:
+        made = make(state) if state.count else None
+        return undefined("there are no values") if made is None else Answer(made, samples=state.count)
+
+    return length
+
+
+def _of_fitting(made: Statistic) -> Statistic:
+    """A statistic of the values of the declared type that says how many others it leaves out."""
+    return lambda state, question: without(made(state, question), state.misfits, NO_BOOLEANS, state.count)
+
+
+_OF_VALUES: dict[str, Statistic] = {
+    "unique_values": _unique,
+    "value_count": _value_count,
+    "histogram": _values,
+    "min_length": _length(lambda state: state.shortest),
+    "max_length": _length(lambda state: state.longest),
+    "mean_length": _length(lambda state: state.length / state.count),
+}
+CATEGORIES = {**COUNTS, **{name: _of_fitting(made) for name, made in _OF_VALUES.items()}}

@@ -1,0 +1,59 @@
+"""Statistics that fields of every type have, and the form of a statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aporia_provider.monitoring.result import Answer, undefined
+from aporia_provider.monitoring.states.number_state import NumericState
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    What is asked of a field besides the metric.
+
+    :param grid: The bins it was counted on.
+    :param quantile: For ``quantile``: from 0 to 1.
+    :param value: For ``value_count``: which value.
+    """
+
+    grid: Any = None
+    quantile: float | None = None
+    value: str | None = None
+
+
+Statistic = Callable[[Any, Question], Answer]
+"""A function that computes an answer from the state of a field."""
+
+
+def of_rows(part: Callable[[Any], int]) -> Statistic:
+    """The statistic that is a count of rows."""
+    return lambda state, _: Answer(part(state), samples=state.rows)
+
+
+def share(part: Callable[[Any], int]) -> Statistic:
+    """The statistic that is a count of rows divided by all rows."""
+
+    def of_state(state: Any, _: Question) -> Answer:
+        if not state.rows:
+            return undefined("there are no rows")
+        return Answer(part(state) / state.rows, samples=state.rows)
+
+    return of_state
+
+
+def missing(state: Any) -> int:
+    """Number of rows without a value: null or, as in pandas, NaN."""
+    nulls: int = state.nulls
+    return nulls + state.nans if isinstance(state, NumericState) else nulls
+
+
+COUNTS: dict[str, Statistic] = {
+    "count": of_rows(lambda state: state.rows),
+    "column_count": of_rows(lambda state: state.rows - missing(state)),
+    "missing_count": of_rows(missing),
+    "missing_ratio": share(missing),
+}

@@ -1,0 +1,102 @@
+"""Parameters of operators that are words of the vocabulary: schemas, data sources and names of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from aporia_provider.base_model import is_template
+from aporia_provider.data_sources import DataSource, as_data_source
+from aporia_provider.errors import ValidationError
+from aporia_provider.operators.parameters import CheckedParameter
+from aporia_provider.schema import VersionSchema
+
+T = TypeVar("T")
+
+
+class SchemaParameter(CheckedParameter[T]):
+    """
+    A parameter that is the schema of a version, or None.
+
+    :param mapping: Whether a dict of its parameters is taken as well.
+    """
+
+    def __init__(self, *, mapping: bool) -> None:
+        self.mapping = mapping
+
+    def _checked(self, value: Any) -> Any:
+        if value is None or isinstance(value, VersionSchema):
+            return value
+        if not isinstance(value, Mapping) or not self.mapping:
+            raise _other(self.name, value, "VersionSchema(model_type=…, features={…}, predictions={…})")
+        return _valid(self.name, value, lambda: VersionSchema(**dict(value)))
+
+
+class Source(CheckedParameter[T]):
+    """
+    A data source, several of them, their forms on the wire, or None.
+
+    What has the form of the wire becomes a data source, so that Airflow stores and shows it without its
+    secrets. One whose templates are in the place of numbers becomes a data source when it is rendered.
+    """
+
+    def _checked(self, value: Any) -> Any:
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if not isinstance(item, DataSource | Mapping | None) and not _is_pending(item):
+                raise _other(self.name, item, "S3DataSource(object_path=…, object_format=…)")
+        try:
+            return in_vocabulary(value)
+        except ValidationError as error:
+            raise ValidationError(f"{self.name}: {error.message}") from None
+
+
+def in_vocabulary(value: Any) -> Any:
+    """What is given for a :class:`Source`, with data sources in place of their forms on the wire."""
+    if isinstance(value, Mapping):
+        return _as_source(value)
+    if isinstance(value, list | tuple):
+        return [_as_source(item) if isinstance(item, Mapping) else item for item in value]
+    return value
+
+
+def _as_source(value: Mapping[str, Any]) -> DataSource | Mapping[str, Any]:
+    try:
+        return as_data_source(value)
+    except ValidationError:
+        # What templates and upstream tasks stand for is known once they are rendered.
+        if _is_pending(value):
+            return value
+        raise
+
+
+class NamesParameter(CheckedParameter["Any"]):
+    """A parameter that is a list of names."""
+
+    def _checked(self, value: Any) -> Any:
+        if isinstance(value, str):
+            raise _other(self.name, value, f"[{value!r}]")
+        return value
+
+
+def _other(name: str, value: Any, instead: str) -> ValidationError:
+    return ValidationError(f"{name} is a {type(value).__name__}; write {instead}")
+
+
+def _valid(name: str, value: Mapping[str, Any], make: Any) -> Mapping[str, Any]:
+    try:
+        make()
+    except ValidationError as error:
+        # What templates and upstream tasks stand for is known once they are rendered.
+        if not _is_pending(value):
+            raise ValidationError(f"{name}: {error.message}") from None
+    except TypeError:
+        raise ValidationError(f"{name}: the keys of the dict have to be names of parameters") from None
+    return value
+
+
+def _is_pending(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_pending(part) for part in (*value.keys(), *value.values()))
+    if isinstance(value, list | tuple):
+        return any(_is_pending(part) for part in value)
+    return is_template(value) or hasattr(value, "resolve")

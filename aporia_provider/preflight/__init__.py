@@ -1,0 +1,1 @@
+"""Checks of data against the schema of a version, which report all problems at once."""

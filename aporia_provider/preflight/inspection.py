@@ -1,0 +1,203 @@
+"""Facts about a data source that are found without reading its data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.engine.error_messages import (
+    EngineAuthenticationError,
+    PartialFileError,
+    refuse_shallow_clone,
+)
+from aporia_provider.engine.readers import columns as engine_columns
+from aporia_provider.engine.readers import on_s3
+from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
+from aporia_provider.engine.source_paths import key_fault
+from aporia_provider.engine.sql.expressions import check_select_expr, untouched_columns
+from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.failures import diagnose
+from aporia_provider.lake.log.file_sizes import why_not_read
+from aporia_provider.lake.log.file_statistics import FileStatistics
+from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.lake.presence import is_delta_table
+
+Columns = tuple[tuple[str, Any], ...]
+
+_MOST_TOLD = 5
+_CHANGE_FEED = frozenset(
+    {
+        "readchangefeed",
+        "readchangedata",
+        "startingversion",
+        "endingversion",
+        "startingtimestamp",
+        "endingtimestamp",
+    }
+)
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """
+    What is known of a data source without reading it.
+
+    :param uri: Where it is.
+    :param columns: Names and types (Spark's JSON form) of the columns, after ``select_expr``.
+    :param version: Version of the Delta table.
+    :param rows: Rows of the Delta table, if its log tells.
+    :param null_counts: Nulls by column, for those asked for, as far as the log tells.
+    :param warnings: What may be read in another way than was meant.
+    """
+
+    uri: str
+    columns: Columns
+    version: int | None = None
+    rows: int | None = None
+    null_counts: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def inspect(
+    source: DataSource,
+    *,
+    credentials: AwsCredentials | None = None,
+    engine: str = EMBEDDED,
+    nulls_of: Sequence[str] = (),
+) -> TableFacts:
+    """
+    Find out what a data source is, without reading its data.
+
+    A Delta table without ``select_expr`` is known from its log. With expressions, for other formats, and if
+    the log has something that the engine may be unable to read, the engine analyses the columns; it opens no
+    more than what tells their types.
+
+    :param source: The data source; on S3.
+    :param credentials: Credentials for S3; those of the environment without.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param nulls_of: Columns of the result whose nulls are to be counted.
+    :raises aporia_provider.errors.AporiaError: if it cannot be read; ``ValidationError`` names every fault in
+        its expressions.
+    """
+    source = on_s3(source)
+    if faults := check_select_expr(source.select_expr or []):
+        raise ValidationError("Some expressions are not allowed", problems=faults)
+    version = version_wanted(source)
+    if source.object_format != "delta":
+        if is_delta_table(source.uri, credentials):
+            raise ValidationError(
+                f"{source.uri} is a Delta table, since it has _delta_log/: write object_format='delta'. Read "
+                f"as {source.object_format}, it would have its deleted and replaced rows, too"
+            )
+        return TableFacts(source.uri, _analyse(source, credentials, engine))
+    if is_embedded(engine) and (fault := key_fault(source)):
+        raise ValidationError(fault)
+    log = DeltaLog(source.uri, credentials, version=version)
+    origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
+    wanted = {name: origins[name] for name in nulls_of if name in origins}
+    files = log.files(sorted(set(wanted.values())))
+    columns = _columns(log, files, source, credentials, engine)
+    counted = {name: files.null_count(origin) for name, origin in wanted.items()}
+    known = {name: nulls for name, nulls in counted.items() if nulls is not None}
+    warnings = tuple(
+        zoneless_times(log.metadata, set(origins.values()), lambda: files.paths, log.partition_texts)
+    )
+    return TableFacts(log.uri, columns, log.version, files.row_count, known, warnings)
+
+
+@contextmanager
+def diagnosed(source: S3DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
+    """Find out what S3 refuses when the engine is refused, and whether a file is damaged: it does not say."""
+    try:
+        yield
+    except EngineAuthenticationError:
+        raise
+    except PartialFileError as error:
+        if not source.uri.startswith("s3://"):
+            raise
+        raise _partial(source, error, credentials or AwsCredentials()) from None
+    except AuthenticationError as error:
+        known = credentials or AwsCredentials()
+        found = diagnose(source.uri, known) if source.uri.startswith("s3://") else None
+        raise (found or error) from None
+
+
+def _partial(source: S3DataSource, error: PartialFileError, credentials: AwsCredentials) -> AporiaError:
+    is_delta = source.object_format == "delta"
+    version = version_wanted(source) if is_delta else None
+    return why_not_read(source.uri, error.message, credentials, is_delta=is_delta, version=version)
+
+
+def _columns(
+    log: DeltaLog,
+    files: FileStatistics,
+    source: S3DataSource,
+    credentials: AwsCredentials | None,
+    engine: str,
+) -> Columns:
+    """The columns of a Delta table, for which the engine is asked only if the log does not tell."""
+    outside, odd = files.outside, log.oddities()
+    if not (outside or odd or source.select_expr):
+        return log.metadata.columns
+    try:
+        columns = _analyse(source, credentials, engine, outside)
+    except ValidationError as error:
+        if not odd or outside:
+            raise
+        told = f"{error.message}. What is unusual of the table: {'; '.join(odd[:_MOST_TOLD])}"
+        raise ValidationError(told, problems=error.problems) from None
+    return columns if source.select_expr else log.metadata.columns
+
+
+def _analyse(
+    source: S3DataSource, credentials: AwsCredentials | None, engine: str, outside: Sequence[str] = ()
+) -> Columns:
+    embedded = is_embedded(engine)
+    with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
+        if embedded or is_sail(spark):
+            refuse_shallow_clone(source.uri, outside)
+        return tuple(engine_columns(spark, source, embedded=embedded))
+
+
+def version_wanted(source: S3DataSource) -> int | None:
+    """
+    The version that the options of a Delta table name, if they do.
+
+    :raises aporia_provider.errors.ValidationError: if they name it in a way that cannot be traced, or the
+        source is no Delta table.
+    """
+    options = {key.lower(): (key, value) for key, value in (source.read_options or {}).items()}
+    faults = list(_option_faults(source, options))
+    if faults:
+        raise ValidationError(f"{source.uri} cannot be read with these read_options", problems=faults)
+    version = options["versionasof"][1] if "versionasof" in options else None
+    return None if version is None else int(version)
+
+
+def _option_faults(source: S3DataSource, options: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    named = [options[name] for name in ("versionasof", "timestampasof") if name in options]
+    if source.object_format != "delta":
+        if named:
+            told = " and ".join(key for key, _ in named)
+            yield (
+                f"{told} in read_options is for Delta tables, but {source.uri} has object_format "
+                f"{source.object_format!r}, whose reader would ignore it"
+            )
+        return
+    if "timestampasof" in options:
+        yield "timestampAsOf cannot be traced in the log; name the version with versionAsOf"
+    _, version = options.get("versionasof", ("", None))
+    if version is not None and not re.fullmatch("[0-9]+", version):
+        yield f"versionAsOf is {version!r}, which is no version of a Delta table"
+    changes = [key for name, (key, _) in options.items() if name in _CHANGE_FEED]
+    if changes:
+        yield (
+            f"{' and '.join(changes)} in read_options stand for the changes of the table instead of its "
+            "rows, which cannot be monitored; leave it out: syncs read only what has changed by themselves"
+        )

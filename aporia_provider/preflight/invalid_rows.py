@@ -1,0 +1,80 @@
+"""Faulty rows, counted inside the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aporia_provider.columns.types import quoted
+from aporia_provider.data_sources import DataSource
+from aporia_provider.engine.error_messages import engine_errors
+from aporia_provider.preflight.row_conditions import RowCheck
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Found:
+    """
+    Faulty rows.
+
+    :param count: How many there are.
+    :param example: One of them: its faulty value, as text.
+    """
+
+    count: int
+    example: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """
+    What a scan found.
+
+    :param rows: Rows there are.
+    :param duplicates: Ids that occur more than once.
+    :param faults: For each check, in order, what it found.
+    """
+
+    rows: int
+    duplicates: Found
+    faults: list[Found]
+
+
+def counts(
+    frame: DataFrame, source: DataSource, checks: Sequence[RowCheck], *, id_column: str | None
+) -> Counts:
+    """
+    Count the rows that meet the condition of each check, and the ids that occur more than once, in one scan.
+
+    :param frame: The data, see :func:`aporia_provider.engine.readers.read`.
+    :param source: Where it comes from, for messages.
+    :param checks: What to look for.
+    :param id_column: Column of the id, if there is one.
+    :raises aporia_provider.errors.AporiaError: if the engine fails.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    key = quoted(id_column) if id_column is not None else "cast(NULL AS string)"
+    per_id = [F.expr("count(*)").alias("n")]
+    total = [
+        F.expr("coalesce(sum(n), 0)").alias("rows"),
+        F.expr("count_if(n > 1 AND id IS NOT NULL)").alias("repeated"),
+        F.expr("min(CASE WHEN n > 1 THEN cast(id AS string) END)").alias("repeated_id"),
+    ]
+    for place, check in enumerate(checks):
+        shown = f"CASE WHEN {check.condition} THEN cast({check.example} AS string) END"
+        per_id += [
+            F.expr(f"count_if({check.condition})").alias(f"c{place}"),
+            F.expr(f"min({shown})").alias(f"e{place}"),
+        ]
+        total += [
+            F.expr(f"coalesce(sum(c{place}), 0)").alias(f"c{place}"),
+            F.expr(f"min(e{place})").alias(f"e{place}"),
+        ]
+    with engine_errors(source):
+        row = frame.groupBy(F.expr(key).alias("id")).agg(*per_id).agg(*total).collect()[0]
+    faults = [Found(int(row[f"c{place}"]), row[f"e{place}"]) for place in range(len(checks))]
+    return Counts(int(row["rows"]), Found(int(row["repeated"]), row["repeated_id"]), faults)

@@ -1,0 +1,54 @@
+"""Comparison of a dataset's types with those of the other datasets of its version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import ROLES, DatasetConnection
+from aporia_provider.errors import AporiaError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight.inspection import Columns, inspect
+from aporia_provider.preflight.type_differences import field_types, type_notes
+from aporia_provider.schema import VersionSchema
+
+
+def compared(
+    dataset: DatasetConnection,
+    schema: VersionSchema,
+    columns: Columns,
+    others: Sequence[DatasetConnection],
+    *,
+    credentials: AwsCredentials | None,
+    engine: str,
+) -> list[str]:
+    """
+    Describe the fields that have another type in another dataset, see
+    :func:`~aporia_provider.preflight.type_differences.type_notes`.
+
+    Other datasets are inspected, without reading data, until the type of every field is known. A dataset
+    that cannot be inspected is no fault of this one: another line says that it was not compared, and why.
+
+    :param dataset: The dataset.
+    :param schema: Schema of the version.
+    :param columns: Names and types (Spark's JSON form) of the dataset's columns.
+    :param others: Datasets that are connected to the version.
+    :param credentials: Credentials for S3; if None, those of the environment.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    """
+    types = field_types(dataset, schema, dict(columns))
+    known: dict[str, dict[str, Any]] = {}
+    missed: list[str] = []
+    for other in sorted(others, key=lambda item: ROLES.index(item.role)):
+        unknown = types.keys() - {key for found in known.values() for key in found}
+        if unknown and other.role != dataset.role and isinstance(other.data_source, S3DataSource):
+            try:
+                facts = inspect(other.data_source, credentials=credentials, engine=engine)
+            except AporiaError as error:
+                missed.append(
+                    f"types are not compared with those of the {other.role} dataset: {error.message}"
+                )
+                continue
+            known[other.role] = field_types(other, schema, dict(facts.columns))
+    return [*type_notes(dataset.role, types, known), *missed]

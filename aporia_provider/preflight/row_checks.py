@@ -1,0 +1,71 @@
+"""What is wrong with the rows of a dataset, found by one scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits
+from aporia_provider.engine.readers import on_s3, read
+from aporia_provider.engine.session import is_embedded, is_sail, spark_session
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.preflight.column_checks import Findings
+from aporia_provider.preflight.inspection import Columns, diagnosed
+from aporia_provider.preflight.invalid_rows import Counts, Found, counts
+from aporia_provider.preflight.row_conditions import RowCheck, row_checks
+from aporia_provider.schema import VersionSchema
+
+
+def scan(
+    dataset: DatasetConnection,
+    schema: VersionSchema | None,
+    columns: Columns,
+    *,
+    credentials: AwsCredentials | None,
+    engine: str,
+    limits: EngineLimits = UNLIMITED,
+) -> tuple[int, Findings]:
+    """
+    Read the data once, inside the engine.
+
+    :param dataset: The dataset.
+    :param schema: Schema of the version, if known.
+    :param columns: Names and types (Spark's JSON form) of the columns the data has.
+    :param credentials: Credentials for S3; those of the environment without.
+    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param limits: Limits of the embedded engine.
+    :return: How many rows there are, and what is wrong with them.
+    :raises aporia_provider.errors.AporiaError: if the data cannot be read.
+    """
+    source = on_s3(dataset.data_source)
+    checks = row_checks(dataset, schema, columns, datetime.now(UTC))
+    key = dataset.id_column if dataset.id_column in dict(columns) else None
+    with diagnosed(source, credentials), spark_session(engine, credentials, limits) as spark:
+        embedded = is_embedded(engine)
+        values_only = embedded or is_sail(spark)
+        frame = read(spark, source, embedded=embedded, sample_by=key, values_only=values_only)
+        found = counts(frame, source, checks, id_column=key)
+    lines = [*_repeated(dataset, found), *_faulty(checks, found)]
+    problems = [line for blocks, line in lines if blocks]
+    return found.rows, Findings(problems, [line for blocks, line in lines if not blocks])
+
+
+def _repeated(dataset: DatasetConnection, found: Counts) -> Iterator[tuple[bool, str]]:
+    if found.duplicates.count:
+        # The last label that becomes known of a prediction may be another one.
+        blocks = dataset.role != "actuals"
+        what = f"{found.duplicates.count} values of id_column {dataset.id_column!r} occur more than once"
+        yield blocks, what + _example(found.duplicates)
+
+
+def _faulty(checks: list[RowCheck], found: Counts) -> Iterator[tuple[bool, str]]:
+    for check, fault in zip(checks, found.faults, strict=True):
+        if fault.count:
+            line = f"{check.fault} in {fault.count} of {found.rows} rows{_example(fault)}"
+            yield check.blocks, line
+
+
+def _example(found: Found) -> str:
+    shown = (found.example or "")[:60]
+    return f", for example {shown!r}" if shown else ""

@@ -1,0 +1,118 @@
+"""What only the rows can tell: conditions of Spark SQL that faulty rows meet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aporia_provider.columns.types import fit, kind, label_type, nesting, quoted
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.preflight.column_checks import SINGULAR, used_columns
+from aporia_provider.preflight.truth_conditions import unknown_class
+from aporia_provider.schema import FieldSchema, VersionSchema
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """
+    One thing that can be wrong with a row.
+
+    :param fault: What is wrong, to follow "in 3 rows".
+    :param condition: Spark SQL that is true for a faulty row.
+    :param example: Spark SQL of the value to show.
+    :param blocks: Whether it has to be put right.
+    """
+
+    fault: str
+    condition: str
+    example: str
+    blocks: bool = True
+
+
+def row_checks(
+    dataset: DatasetConnection,
+    schema: VersionSchema | None,
+    columns: Sequence[tuple[str, Any]],
+    now: datetime,
+) -> list[RowCheck]:
+    """
+    Choose what to look for.
+
+    :param dataset: The dataset.
+    :param schema: Schema of the version, if known.
+    :param columns: Names and types (Spark's JSON form) of the columns that are there.
+    :param now: The present, with its time zone.
+    """
+    types = {name: type_ for name, type_ in columns if type_ is not None}
+    checks = [*_of_keys(dataset, types, now)]
+    for category, name, column in used_columns(dataset, schema) if schema else ():
+        declared = schema.fields(category).get(name) if schema and category != "labels" else None
+        if declared is not None and column in types:
+            checks += _of_field(f"{SINGULAR[category]} {name!r}", declared, column, types[column])
+        if schema is not None and column in types and _says_true(schema, category, name):
+            checks += _of_truth(f"{SINGULAR[category]} {name!r}", column, types[column], schema.labels)
+    return checks
+
+
+def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -> Iterator[RowCheck]:
+    identifier, timestamp = quoted(dataset.id_column), quoted(dataset.timestamp_column)
+    if dataset.id_column in types:
+        yield RowCheck(f"id_column {dataset.id_column!r} is null", f"{identifier} IS NULL", "'null'")
+    if dataset.timestamp_column in types:
+        name = dataset.timestamp_column
+        yield RowCheck(f"timestamp_column {name!r} is null", f"{timestamp} IS NULL", "'null'")
+        if kind(types[name]) == "time":
+            present = f"timestamp'{now:%Y-%m-%d %H:%M:%S}Z'"
+            late = f"cast({timestamp} AS timestamp) > {present}"
+            yield RowCheck(f"timestamp_column {name!r} is in the future", late, timestamp)
+
+
+def _says_true(schema: VersionSchema, category: str, name: str) -> bool:
+    """Whether values are labels of a binary model, or predictions that are classes of one."""
+    if schema.model_type != "binary" or category not in ("labels", "predictions"):
+        return False
+    field = schema.fields("predictions").get(name)
+    if field is None or label_type(schema.model_type, field) is None:
+        return False
+    return category == "labels" or field.type in ("categorical", "string")
+
+
+def _of_truth(what: str, column: str, type_: Any, labels: list[str] | None) -> Iterator[RowCheck]:
+    found = unknown_class(column, type_, labels)
+    if found is not None:
+        fault, condition, blocks = found
+        yield RowCheck(f"{what} {fault}", condition, quoted(column), blocks)
+
+
+def _of_field(what: str, field: FieldSchema, column: str, type_: Any) -> Iterator[RowCheck]:
+    name, found = quoted(column), kind(type_)
+    if type_ in ("float", "double"):
+        yield RowCheck(f"{what} is NaN", f"isnan({name})", "'NaN'", blocks=False)
+    if found == "string" and field.type == "numeric":
+        yield _unreadable(what, name, f"try_cast({name} AS double)", "no number")
+    if found == "string" and field.type == "datetime":
+        yield _unreadable(what, name, f"try_to_timestamp({name})", "no date or time")
+    if found == "integral" and field.type == "boolean":
+        yield RowCheck(f"{what} is neither 0 nor 1", f"{name} NOT IN (0, 1)", name)
+    if field.type == "tensor" and fit(field, type_) != "differs":
+        shape = field.dimensions or []
+        wrong = _wrong_shape(name, shape, nesting(type_)[0])
+        yield RowCheck(f"{what} is not of the dimensions {shape}", wrong, name)
+
+
+def _unreadable(what: str, name: str, read: str, fault: str) -> RowCheck:
+    return RowCheck(f"{what} is {fault}", f"{name} IS NOT NULL AND {read} IS NULL", name)
+
+
+def _wrong_shape(name: str, shape: Sequence[int], depth: int) -> str:
+    if depth == 1:
+        return f"{name} IS NOT NULL AND size({name}) <> {math.prod(shape)}"
+    wrong, inner = f"size({name}) <> {shape[0]}", name
+    for level, length in enumerate(shape[1:depth], 1):
+        # Flattened, the arrays of one level are all of its length if each is; so each is looked at.
+        wrong += f" OR exists({inner}, part -> part IS NULL OR size(part) <> {length})"
+        inner = f"flatten({inner})" if level < depth - 1 else inner
+    return f"{name} IS NOT NULL AND ({wrong})"

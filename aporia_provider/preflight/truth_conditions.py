@@ -1,0 +1,61 @@
+"""Classes of binary models that cannot be read as true or false, as conditions of Spark SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from aporia_provider.columns.types import is_numeric, kind, quoted
+from aporia_provider.truth_values import WORDS, declared_pair, meaning
+
+_ADVICE = (
+    "declare both classes as labels of the version, the positive one last, such as "
+    'labels=["1", "2"] in the schema'
+)
+
+
+def unknown_class(column: str, type_: Any, labels: list[str] | None) -> tuple[str, str, bool] | None:
+    """
+    What is wrong with classes that say neither true nor false, and the condition of their rows.
+
+    Two numbers that are not declared are no fault that blocks: if they are those of the baseline, the greater
+    one is positive.
+
+    :param column: The column of the labels, or of predictions that are classes.
+    :param type_: Its type.
+    :param labels: The classes that the version declares.
+    :return: The fault, Spark SQL, and whether it has to be put right; ``None`` for a type that says what is
+        true.
+    """
+    pair, name = declared_pair(labels), quoted(column)
+    fault = f"is neither true nor false ({_ADVICE})"
+    if pair is not None:
+        fault = f"is none of the classes declared as labels, {pair[0]!r} and {pair[1]!r},"
+    if kind(type_) == "string":
+        return fault, f"{name} IS NOT NULL AND NOT ({_is_word(name, pair)})", pair is None
+    if is_numeric(type_):
+        known = _numbers(pair or ()) or ["0", "1"]
+        return fault, f"{name} NOT IN ({', '.join(known)})", False
+    return None
+
+
+def _is_word(name: str, pair: tuple[str, str] | None) -> str:
+    meanings = {"true", "false"} if pair is None else {meaning(label) for label in pair}
+    words = [word for word, means in WORDS.items() if means in meanings]
+    exact = [label for label in pair or () if label.lower() not in WORDS]
+    terms = [f"lower({name}) IN ({_listed(words)})"] if words else []
+    return " OR ".join([*terms, *([f"{name} IN ({_listed(exact)})"] if exact else [])])
+
+
+def _listed(texts: Iterable[str]) -> str:
+    escaped = (text.replace("\\", "\\\\").replace("'", "\\'") for text in texts)
+    return ", ".join(f"'{text}'" for text in escaped)
+
+
+def _numbers(labels: Iterable[str]) -> list[str]:
+    """Labels as literals of numbers; none if one of them is no number."""
+    try:
+        return [f"{Decimal(label):f}" for label in labels if Decimal(label).is_finite()]
+    except ArithmeticError:
+        return []

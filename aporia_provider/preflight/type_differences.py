@@ -1,0 +1,72 @@
+"""Fields whose columns have another type in another dataset of the version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aporia_provider.columns.types import describe, kind
+from aporia_provider.datasets import ROLES, DatasetConnection
+from aporia_provider.preflight.column_checks import SINGULAR
+from aporia_provider.schema import VersionSchema
+
+Types = Mapping[str, Any]
+"""Key of a field, such as ``features.price``, to the type of its column in Spark's JSON form."""
+
+_WHOLE = "whole number"
+_ALIKE = {"integral": _WHOLE, "string": "text"}
+
+
+def field_types(dataset: DatasetConnection, schema: VersionSchema, types: Types) -> dict[str, Any]:
+    """
+    Find the types of a dataset's columns by the keys of their fields.
+
+    :param dataset: The dataset.
+    :param schema: Schema of its version.
+    :param types: Column to type, in Spark's JSON form; None for one that is not known.
+    """
+    found = ((f"{category}.{name}", types.get(column)) for category, name, column in dataset.columns(schema))
+    return {key: type_ for key, type_ in found if type_ is not None}
+
+
+def type_notes(role: str, types: Types, others: Mapping[str, Types]) -> list[str]:
+    """
+    Tell which fields have another type in another dataset.
+
+    Types differ if their values may: whole numbers of any size are alike, and so are texts, and decimals with
+    the same number of decimal places, whatever their precision. A float, a double and a decimal differ, since
+    writers round to each of them differently, and so do a boolean and a number, or a date and a timestamp.
+
+    :param role: Role of the dataset.
+    :param types: Types of its columns, see :func:`field_types`.
+    :param others: Role of other datasets of the version to their types. A field is compared with the first
+        that has it, in the order of :data:`~aporia_provider.datasets.ROLES`.
+    :return: One line for each field whose type differs.
+    """
+    return [note for key, type_ in types.items() if (note := _note(role, key, type_, others)) is not None]
+
+
+def _note(role: str, key: str, type_: Any, others: Mapping[str, Types]) -> str | None:
+    other = next((name for name in ROLES if name != role and key in others.get(name, {})), None)
+    if other is None or _essence(type_) == _essence(others[other][key]):
+        return None
+    category, _, name = key.partition(".")
+    what = f"{SINGULAR[category]} {name!r}"
+    return f"{what} is {describe(type_)} here and {describe(others[other][key])} in the {other} dataset"
+
+
+def _essence(type_: Any) -> Any:
+    """The part of a type that two types share if their values are alike."""
+    if isinstance(type_, list):
+        return [_essence(item) for item in type_]
+    if isinstance(type_, Mapping):
+        named = type_.get("name")
+        inner = [_essence(type_[name]) for name in _INNER if isinstance(type_.get(name), dict | list | str)]
+        return [named, *inner]
+    if str(type_).startswith("decimal"):
+        places = str(type_).partition(",")[2].rstrip(")").strip() or "0"
+        return _WHOLE if places == "0" else f"decimal with {places} decimal places"
+    return _ALIKE.get(kind(type_), str(type_))
+
+
+_INNER = ("type", "fields", "elementType", "keyType", "valueType")

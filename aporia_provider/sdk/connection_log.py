@@ -1,0 +1,65 @@
+"""Logs which server or embedded backend answers the calls of a session."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.client import AporiaClient
+    from aporia_provider.hooks.aporia import AporiaHook
+
+log = logging.getLogger(__name__)
+
+_logged: set[str] = set()
+
+
+def forget_logged() -> None:
+    """Log again, at the next call, what was logged before."""
+    _logged.clear()
+
+
+def log_answering(api: AporiaClient | EmbeddedRegistry, hook: AporiaHook | None = None) -> None:
+    """
+    Log what answers, once, and a warning if a script may have meant something else.
+
+    :param api: What answers.
+    :param hook: Hook to the Airflow connection that was looked for; None if ``init`` named a server.
+    """
+    where = _described(api)
+    if where in _logged:
+        return
+    _logged.add(where)
+    if hook is None or not hook.has_connection():
+        log.info("Calls are answered by %s", where)
+        _warn_of_default(where, hook)
+    else:
+        log.info("Calls are answered by %s, as the connection %r says", where, hook.aporia_conn_id)
+
+
+def _described(api: AporiaClient | EmbeddedRegistry) -> str:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.backend.store.database_urls import shown
+
+    if isinstance(api, EmbeddedRegistry):
+        return f"the embedded backend, database {shown(api.database.url)}, environment {api.environment!r}"
+    return f"the server {api.base_url}"
+
+
+def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
+    from aporia_provider import settings
+    from aporia_provider.hooks.connection_lookup import sees_stored_connections, variable_of, what_scripts_see
+
+    if hook is None or settings.names_database() or sees_stored_connections():
+        return
+    conn_id = hook.aporia_conn_id
+    log.warning(
+        "No Airflow connection %r was found, so calls are answered by %s. A connection made with 'airflow "
+        "connections add' is not found here: %s. To reach a server, set %s, or pass token, host and "
+        "environment to init; if the embedded backend is meant, set [aporia] database_url",
+        conn_id,
+        where,
+        what_scripts_see(conn_id),
+        variable_of(conn_id),
+    )
