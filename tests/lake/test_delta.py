@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -293,3 +295,30 @@ class TestIdentities:
         assert known == self.identity(wrapped("col-7"))
         assert known != self.identity(wrapped("col-8"))
         assert known != self.identity(wrapped("col-7", "y"))
+
+
+class TestCopies:
+    """Logs that delta-rs cannot take from where they are, such as those below a percent sign."""
+
+    def test_names_that_lead_out_of_the_table_are_not_written(
+        self, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        vector = {"storageType": "u", "offset": 1, "sizeInBytes": 36, "cardinality": 1}
+        prefix = "../outside"
+        outside = logs.add(
+            "a.parquet", {"numRecords": 2}, deletionVector={**vector, "pathOrInlineDv": prefix + "0" * 20}
+        )
+        fields = [logs.field("id", "string")]
+        begin = [logs.protocol("deletionVectors"), *logs.metadata(fields), outside]
+        objects = {
+            "_delta_log/00000000000000000000.json": "\n".join(map(json.dumps, begin)),
+            "_delta_log/../../stolen.py": "raise SystemExit",
+            f"{prefix}/deletion_vector_{uuid.UUID(int=0)}.bin": "x",
+        }
+        for name, content in objects.items():
+            s3.client().put_object(Bucket=s3.bucket, Key=f"models/of%20a/{name}", Body=content)
+        log = DeltaLog(s3.uri("models/of%20a"), credentials(s3))
+        assert log.version == 0
+        (made,) = tmp_path.iterdir()
+        assert [path.name for path in made.rglob("*") if path.is_file()] == ["00000000000000000000.json"]

@@ -13,7 +13,7 @@ import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aporia_provider.lake.credentials import AwsCredentials
@@ -183,7 +183,7 @@ def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path
             (root / name).write_bytes(content)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(fetch, deletion_vector_files(root)))
+        list(pool.map(fetch, filter(_stays_below, deletion_vector_files(root))))
 
 
 def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
@@ -200,4 +200,16 @@ def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]
         raise denied or unanswered(uri, credentials, error) from None
     entries = [entry for page in pages for entry in page.get("Contents", [])]
     sizes = {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
-    return {name: size for name, size in sizes.items() if name and not name.endswith(("/", _HINT))}
+    return {
+        name: size for name, size in sizes.items() if _stays_below(name) and not name.endswith(("/", _HINT))
+    }
+
+
+def _stays_below(name: str) -> bool:
+    """
+    Whether a relative path leads to a file below the folder that it is relative to.
+
+    Keys of S3 and the paths in a log are chosen by whoever writes the table, and may have ``..`` as a part.
+    """
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
