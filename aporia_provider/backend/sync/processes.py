@@ -18,8 +18,10 @@ def this_process() -> str | None:
     :return: None where the system does not tell these, as outside of Linux.
     """
     place, pid = _place(), os.getpid()
-    started = _started(pid)
-    return None if place is None or started is None else f"{place} {pid} {started}"
+    try:
+        return None if place is None else f"{place} {pid} {_started(pid)}"
+    except OSError:
+        return None
 
 
 def has_ended(process: str | None) -> bool:
@@ -27,13 +29,20 @@ def has_ended(process: str | None) -> bool:
     Whether a process is known to have ended.
 
     :param process: Its name, as :func:`this_process` returns it. A process of another machine or container is
-        never known to have ended.
+        never known to have ended, nor is one of which the system does not tell, for instance because this
+        process has no free file descriptors.
     """
     place, _, rest = (process or "").partition(" ")
     pid, _, started = rest.partition(" ")
     if not place or place != _place() or not pid.isdecimal():
         return False
-    return _started(int(pid)) != started
+    try:
+        return _started(int(pid)) != started
+    except (FileNotFoundError, ProcessLookupError):
+        # Processes of other users may be hidden in /proc (hidepid).
+        return not _exists(int(pid))
+    except OSError:
+        return False
 
 
 def _place() -> str | None:
@@ -45,10 +54,22 @@ def _place() -> str | None:
 
 
 def _started(pid: int) -> str | None:
-    """Clock ticks from the start of the machine to that of a process; None if there is none."""
-    try:
-        # The name, in parentheses, can hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return None
+    """
+    Clock ticks from the start of the machine to that of a process; None if it has ended.
+
+    :raises OSError: if the system does not tell.
+    """
+    # The name, in parentheses, can hold anything.
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     return None if fields[0] in _ENDED else fields[19]
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # It belongs to somebody else.
+        return True
+    return True
