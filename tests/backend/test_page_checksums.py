@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 from pyarrow import parquet
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.errors import TransientError
+from aporia_provider.errors import NotFoundError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers
 from tests.backend.syncing import House, spread
@@ -97,3 +97,11 @@ def test_files_without_checksums_are_not_read_for_them(house: House, s3: S3, pro
     house.sync()
     plain = [asked for asked in proxy.seen if asked[1] == path]
     assert len(plain) < 12
+
+
+def test_a_file_that_is_missing_is_named(house: House, s3: S3) -> None:
+    path, _ = write(house, s3, checksums=True)
+    house.connect("serving")
+    s3.client().delete_object(Bucket=s3.bucket, Key=path.removeprefix(f"/{s3.bucket}/"))
+    with pytest.raises(NotFoundError, match=f"the data file .*{Path(path).name}, which is not there"):
+        house.sync()

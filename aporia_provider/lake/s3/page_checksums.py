@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from aporia_provider.errors import TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, split
+from aporia_provider.lake.failures import answered, refusal, split
 
 _AT_ONCE = 8
 _BUFFER = 1 << 16
@@ -41,15 +41,23 @@ def verify_pages(uri: str, paths: Iterable[str], columns: Sequence[str], credent
     :param columns: What the files call the columns that are used.
     :param credentials: Credentials for S3.
     :raises aporia_provider.errors.TransientError: naming a file with a page that has another checksum.
+    :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer. A file that is missing is
+        left to the engine, which names it.
     """
+    from botocore.exceptions import ClientError
+
     client = credentials.client(connections=_AT_ONCE)
 
     def one(path: str) -> None:
         bucket, key = split(uri)
         place = f"{key}/{unquote(path)}".lstrip("/")
-        with answered(f"s3://{bucket}/{place}", credentials):
-            file = io.BufferedReader(_Object(client, bucket, place), _BUFFER)
-            _verify(cast("BinaryIO", file), columns, f"s3://{bucket}/{place}")
+        try:
+            with answered(f"s3://{bucket}/{place}", credentials):
+                file = io.BufferedReader(_Object(client, bucket, place), _BUFFER)
+                _verify(cast("BinaryIO", file), columns, f"s3://{bucket}/{place}")
+        except ClientError as error:
+            if refused := refusal(error, bucket, place, "s3:GetObject", credentials):
+                raise refused from None
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(one, paths))
