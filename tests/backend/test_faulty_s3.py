@@ -186,3 +186,18 @@ def test_a_damaged_file_is_no_transient_error(
     if change != "of the same size":
         told = f"has {len(damaged)} bytes, and its log says {len(content)}"
         assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["files", "files/x.parquet", "files/*.parquet", "f*/{w,x}.parquet"])
+def test_a_damaged_file_without_a_log_is_no_transient_error(
+    s3: S3, credentials: AwsCredentials, engine: str, tmp_path: Path, path: str
+) -> None:
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(spread(1, 2, 20), tmp_path / "x.parquet")
+    content = (tmp_path / "x.parquet").read_bytes()
+    s3.client().put_object(Bucket=s3.bucket, Key="files/x.parquet", Body=content[:-20])
+    source = S3DataSource(object_path=s3.uri(path), object_format="parquet")
+    (problem,) = check(source, credentials, engine)[0]
+    assert "files are damaged. Write them anew" in problem
+    assert "x.parquet is no whole Parquet file" in problem

@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, local_path, refusal, split, unanswered
+from aporia_provider.lake.failures import local_path
 from aporia_provider.lake.log.added_files import deletion_vector_files
-from aporia_provider.lake.s3.objects import check_size, get_object
+from aporia_provider.lake.s3.objects import check_size, get_object, object_sizes
 
 _LOG, _HINT = "_delta_log", "_last_checkpoint"
 _AT_ONCE = 8
@@ -188,18 +188,8 @@ def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path
 
 def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
     """The files of a log and their sizes."""
-    from botocore.exceptions import ClientError
-
-    bucket, key = split(uri)
-    prefix = f"{key}/{_LOG}/".lstrip("/")
-    try:
-        with answered(uri, credentials):
-            pages = list(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-    except ClientError as error:
-        denied = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
-        raise denied or unanswered(uri, credentials, error) from None
-    entries = [entry for page in pages for entry in page.get("Contents", [])]
-    sizes = {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
+    listed = object_sizes(client, uri, f"{_LOG}/", credentials)
+    sizes = {name.removeprefix(f"{_LOG}/"): size for name, size in listed.items()}
     return {
         name: size for name, size in sizes.items() if _stays_below(name) and not name.endswith(("/", _HINT))
     }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import re
+from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, split
+from aporia_provider.lake.failures import split
 from aporia_provider.lake.log.table import DeltaLog
-from aporia_provider.lake.s3.objects import get_object
+from aporia_provider.lake.s3.objects import get_object, object_sizes
 
 _MOST_TOLD = 5
 _MOST_READ = 8
+_PATTERN = re.compile(r"[*?\[{]")
 
 
 def why_not_read(
@@ -34,7 +36,7 @@ def why_not_read(
         missing; otherwise ``TransientError``.
     """
     try:
-        stored = _stored_sizes(uri, credentials)
+        place, stored = _stored(uri, credentials, is_delta=is_delta)
         sizes = _sizes_in_log(uri, credentials, version) if is_delta else stored
         faults = [
             f"{path} has {stored[path]} bytes, and its log says {size}"
@@ -44,7 +46,7 @@ def why_not_read(
         missing = [path for path in sizes if path not in stored]
         there = [path for path in sizes if path in stored and (is_delta or path.endswith(".parquet"))]
         read = [path for path in there if path in told] or there[:_MOST_READ]
-        faults = faults or [fault for path in read if (fault := _parquet_fault(uri, path, credentials))]
+        faults = faults or [fault for path in read if (fault := _parquet_fault(place, path, credentials))]
     except AporiaError as error:
         return error
     if faults:
@@ -65,13 +67,19 @@ def _sizes_in_log(uri: str, credentials: AwsCredentials, version: int | None) ->
     return {unquote(path): size for path, size in zip(files.paths, sizes, strict=True) if path in inside}
 
 
-def _stored_sizes(uri: str, credentials: AwsCredentials) -> dict[str, int]:
+def _stored(uri: str, credentials: AwsCredentials, *, is_delta: bool) -> tuple[str, dict[str, int]]:
+    """A folder and the sizes of its files, or of those that a path names which is a file or a pattern."""
+    client = credentials.client()
+    if is_delta:
+        return uri, object_sizes(client, uri, "", credentials)
     bucket, key = split(uri)
-    prefix = f"{key}/".lstrip("/")
-    with answered(uri, credentials):
-        pages = credentials.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        entries: list[dict[str, Any]] = [entry for page in pages for entry in page.get("Contents", [])]
-    return {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
+    folder, _, start = _PATTERN.split(key, maxsplit=1)[0].rpartition("/")
+    place = f"s3://{bucket}/{folder}".rstrip("/")
+    sizes = object_sizes(client, place, start, credentials)
+    # Alternatives in braces are unknown to fnmatch.
+    wanted = re.sub(r"{[^{}]*}", "*", key.removeprefix(f"{folder}/"))
+    names = (wanted, f"{wanted}/*")
+    return place, {path: sizes[path] for path in sizes if any(fnmatchcase(path, name) for name in names)}
 
 
 def _parquet_fault(uri: str, path: str, credentials: AwsCredentials) -> str | None:
