@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.backend.server.request_bodies import BodyLimit
 from aporia_provider.errors import AporiaError
+from tests.backend.dying import poll
 from tests.backend.running import Served, serving, token_for
 from tests.backend.stored import store_days
 from tests.backend.test_server import VERSION
@@ -75,6 +77,12 @@ def memory(server: Served) -> int:
     return int(line.split()[1]) * 1024
 
 
+def peers(server: Served) -> set[Any]:
+    """The addresses that the server has connections to."""
+    found = psutil.Process(server.process.pid).net_connections("tcp")
+    return {tuple(connection.raddr) for connection in found}
+
+
 def is_open(connection: socket.socket) -> bool:
     connection.setblocking(False)
     try:
@@ -113,13 +121,16 @@ def test_idle_connections_keep_nobody_out(small: Served) -> None:
         assert sum(map(is_open, idle)) <= FILES - 100
 
 
-def test_clients_that_send_slowly_are_cut_off(small: Served) -> None:
+def test_clients_that_send_or_receive_slowly_are_cut_off(small: Served) -> None:
     begun = {
         "nothing": b"",
         "a part of the headers": b"GET /health HTTP/1.1\r\nHost: x\r\n",
         "a part of the body": b"POST /v1beta/models HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{",
     }
     with ExitStack() as opened:
+        greedy = opened.enter_context(connect(small))
+        # More than the buffers of both ends hold; nobody reads it.
+        greedy.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 80)
         connections = {name: opened.enter_context(connect(small)) for name in begun}
         for name, connection in connections.items():
             connection.sendall(begun[name])
@@ -127,6 +138,8 @@ def test_clients_that_send_slowly_are_cut_off(small: Served) -> None:
             # The answer to the body is 401; then, as for the others, the connection is closed.
             while connection.recv(1000):
                 pass
+        peer = greedy.getsockname()
+        poll(lambda: peer not in peers(small))
     assert small.ask("GET", "/health").status_code == 200
 
 

@@ -87,6 +87,18 @@ class LimitedProtocol(H11Protocol):
         if self.conn.their_state is not self._state:
             self._enter()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, and end the answer to the request that it came with, if there is one."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # The refusal is the last answer on this connection, which would not take another one.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.close_now()
+                return
+        super().send_400_response(msg)
+
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         super().on_response_complete()
