@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +14,8 @@ import pyarrow.csv
 import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.registration.local_access import link_faults
+from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ValidationError
 from tests.backend.syncing import House, spread
 
@@ -126,3 +131,34 @@ def test_a_file_that_a_log_names(allowed: House, outside: House, path: str) -> N
     with pytest.raises(ValidationError, match=r"log names files (?:outside|by absolute)"):
         allowed.sync()
     assert allowed.status()["rows"] == 0
+
+
+@contextmanager
+def without_root() -> Iterator[None]:
+    """Root may read everything."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(12345, 12345, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o000, False), (0o111, True)], ids=["closed", "searchable"])
+def test_a_folder_that_cannot_be_listed(mode: int, refused: bool) -> None:
+    # Folders of pytest are closed to other users.
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "table" / "private"
+        folder.mkdir(parents=True)
+        source = S3DataSource(object_path=str(folder.parent), object_format="delta")
+        folder.chmod(mode)
+        with without_root():
+            faults = list(link_faults(source, [place]))
+        folder.chmod(0o700)
+    expected = (
+        f"cannot be searched for links that lead outside the allowed folders: {folder}: Permission denied"
+    )
+    assert [fault.partition("table ")[2] for fault in faults] == [expected] * refused

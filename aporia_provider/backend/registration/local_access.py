@@ -53,7 +53,15 @@ def link_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[s
         or not source.uri.startswith("file://")
     ):
         return
-    if (link := _link_outside(Path(local_path(source.uri)), allowed)) is not None:
+    try:
+        link = _link_outside(Path(local_path(source.uri)), allowed)
+    except OSError as error:
+        yield (
+            f"object_path: {source.object_path} cannot be searched for links that lead outside the allowed "
+            f"folders: {error.filename}: {error.strerror}"
+        )
+        return
+    if link is not None:
         yield (
             f"object_path: {source.object_path} has the link {link.name}, which leads outside the allowed "
             f"folders. {_ADVICE}"
@@ -65,7 +73,8 @@ def _link_outside(path: Path, allowed: Sequence[str]) -> Path | None:
     folders, seen = [path.resolve()], set()
     while folders:
         folder = folders.pop()
-        if folder in seen or not folder.is_dir():
+        # What is below a folder without the right to search it cannot be opened.
+        if folder in seen or not folder.is_dir() or not os.access(folder, os.X_OK):
             continue
         seen.add(folder)
         with os.scandir(folder) as entries:
