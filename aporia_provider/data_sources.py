@@ -13,7 +13,7 @@ from aporia_provider.base_model import Name, Vocabulary, explain, one_of
 from aporia_provider.errors import ValidationError
 from aporia_provider.locations import location_fault, secret_fault, uri_of
 from aporia_provider.redaction import HIDDEN, login_fault, shown_option, shown_url
-from aporia_provider.redaction.reader_options import takes_url
+from aporia_provider.redaction.reader_options import shown_user, takes_url
 
 OBJECT_FORMATS = ("parquet", "csv", "json", "delta")
 
@@ -363,12 +363,6 @@ def _shown_path(path: str) -> str:
     return shown_url(path) if location_fault(path) or secret_fault(path) else path
 
 
-def _shown_user(user: str) -> str:
-    """The name of a user; some drivers take a password behind it."""
-    name, slash, _ = user.partition("/")
-    return f"{name}{slash}{HIDDEN if slash else ''}"
-
-
 def _shown_options(options: Mapping[str, str]) -> dict[str, str]:
     return {name: shown_option(name, value) for name, value in options.items()}
 
@@ -378,5 +372,5 @@ _SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "read_options": _shown_options,
     "s3_output_location": shown_url,
     "url": shown_url,
-    "user": _shown_user,
+    "user": shown_user,
 }

@@ -41,10 +41,11 @@ _DATABASES = """
     materializationdataset materializationproject maxparallelism numpartitions parentproject partitioncolumn
     preferredminparallelism project pushdownaggregate pushdownlimit pushdownoffset pushdownpredicate
     pushdowntablesample querytimeout readdataformat schema sfdatabase sfrole sfschema sfwarehouse table
-    upperbound user sfuser viewsenabled warehouse
+    upperbound viewsenabled warehouse
 """
 _SHOWN = frozenset(" ".join((_FILES, _CSV, _JSON, _PARQUET, _DELTA, _S3, _DATABASES)).split())
 _URLS = frozenset(("endpoint", "endpointurl", "fs.s3a.endpoint", "sfurl", "url"))
+_USERS = frozenset(("sfuser", "user"))
 
 
 def shown_option(name: str, value: str) -> str:
@@ -57,9 +58,17 @@ def shown_option(name: str, value: str) -> str:
     known = name.lower().replace("_", "")
     if known in _URLS:
         return shown_url(value)
+    if known in _USERS:
+        return shown_user(value)
     return hide_in_text(value) if known in _SHOWN else HIDDEN
 
 
 def takes_url(name: str) -> bool:
     """Whether the value of an option is the URL of a server."""
     return name.lower().replace("_", "") in _URLS
+
+
+def shown_user(user: str) -> str:
+    """The name of a user; some drivers take a password behind it."""
+    name, slash, _ = user.partition("/")
+    return f"{hide_in_text(name)}{slash}{HIDDEN if slash else ''}"

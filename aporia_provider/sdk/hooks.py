@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aporia_provider import settings
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.metrics import MetricsHook
 from aporia_provider.hooks.sync import SyncHook
@@ -52,6 +53,8 @@ class SessionSyncHook(SyncHook):
 
         api = self._session.open()
         if isinstance(api, EmbeddedRegistry):
+            # What a server has registered is read here, so its restrictions hold here, too.
+            api.allowed_local_folders = settings.allowed_local_folders() or None
             return api
         api.close()
         raise ValidationError(

@@ -124,6 +124,7 @@ KINDS: dict[str, Callable[..., Config]] = {
     "option of Azure": _option("fs.azure.account.key.a.dfs.core.windows.net"),
     "option of no known name": _option("x-custom"),
     "option user": _option("user", "u/password={0}"),
+    "option user, with a password": _option("sfUser", "scott/{0}"),
     "option endpoint_url with a login": _option("endpoint_url", "http://key:{0}@minio:9000"),
     "option endpoint with a parameter": _option("fs.s3a.endpoint", "http://minio:9000/?key={0}"),
     "option url": _option("url", "jdbc:oracle:thin:scott/{0}@h:1521:sid"),

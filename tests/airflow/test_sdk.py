@@ -300,6 +300,15 @@ def test_what_cannot_be_read_is_connected_with_a_warning(
     assert "secret-word" not in caplog.text + repr(source)
 
 
+def test_syncs_keep_to_the_allowed_folders(
+    version: aporia.Model, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version.connect_serving(aporia.S3DataSource(table, "delta"), "id", "at")
+    monkeypatch.setenv("AIRFLOW__APORIA__ALLOWED_LOCAL_FOLDERS", str(tmp_path / "elsewhere"))
+    with pytest.raises(ValidationError, match="outside the allowed folders"):
+        version.sync()
+
+
 def test_the_state_of_a_version(version: aporia.Model, registry: Any, table: str) -> None:
     with pytest.raises(NotFoundError, match="Nothing is connected"):
         version.sync()
