@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import Queue
 
 import pytest
 
 from aporia_provider.engine.embedded.process import engine_process
-from aporia_provider.engine.embedded.seccomp import hand_over_accept_calls
+from aporia_provider.engine.embedded.seccomp import hand_over_accept_calls, next_call
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 
@@ -78,3 +84,36 @@ def test_where_the_system_has_no_means_for_it_the_log_says_so(caplog: pytest.Log
         assert thread.submit(start_in_a_sandbox).result() > 0
     assert "every user of this machine can connect to it" in caplog.text
     assert "seccomp's user notifications cannot be used: Device or resource busy" in caplog.text
+
+
+def test_signals_do_not_end_the_thread_that_accepts_connections() -> None:
+    """Without it, nobody could connect any more. Older kernels interrupt it also at SIGSTOP."""
+    listeners: Queue[int] = Queue()
+    interrupted = threading.Event()
+
+    def guard() -> None:
+        next_call(listeners.get()).fail(errno.EPERM)
+
+    def call() -> None:
+        listener = hand_over_accept_calls()
+        listeners.put(listener)
+        interrupted.wait()
+        try:
+            server.accept()
+        finally:
+            os.close(listener)
+
+    # It is older than the filter, so that its own calls are not handed over.
+    guarding = threading.Thread(target=guard)
+    guarding.start()
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        calling = thread.submit(call)
+        for _ in range(100):
+            signal.pthread_kill(guarding.ident or 0, signal.SIGUSR1)
+            time.sleep(0.002)
+        interrupted.set()
+        with pytest.raises(PermissionError):
+            calling.result(60)
+    signal.signal(signal.SIGUSR1, before)
+    guarding.join()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import select
 import socket
 import struct
 import sys
@@ -78,11 +79,15 @@ class AcceptCall(NamedTuple):
 
     def _answer(self, value: int, error: int) -> bool:
         """Answer, and say whether the caller was still there: one that was interrupted calls again."""
-        try:
-            fcntl.ioctl(self.listener, _SEND, bytearray(struct.pack(_ANSWER, self.number, value, -error, 0)))
-        except FileNotFoundError:
-            return False
-        return True
+        answer = struct.pack(_ANSWER, self.number, value, -error, 0)
+        while True:
+            try:
+                fcntl.ioctl(self.listener, _SEND, bytearray(answer))
+            except FileNotFoundError:
+                return False
+            except InterruptedError:
+                continue
+            return True
 
 
 def hand_over_accept_calls() -> int:
@@ -113,11 +118,30 @@ def next_call(listener: int) -> AcceptCall:
     Wait for the next call.
 
     :param listener: Descriptor of the notifications.
+    :raises OSError: if no thread is left whose calls are handed over.
     """
-    buffer = bytearray(struct.calcsize(_NOTIFICATION))
-    fcntl.ioctl(listener, _RECEIVE, buffer)
-    call, *_, descriptor, address, length, _, _, _ = struct.unpack(_NOTIFICATION, buffer)
+    while (notification := _next_notification(listener)) is None:
+        pass
+    call, *_, descriptor, address, length, _, _, _ = struct.unpack(_NOTIFICATION, notification)
     return AcceptCall(listener, call, descriptor & 0xFFFFFFFF, address, length)
+
+
+def _next_notification(listener: int) -> bytearray | None:
+    """Wait for a notification; None if a signal interrupted this thread, or the one that calls."""
+    # The kernel takes only an empty buffer.
+    buffer = bytearray(struct.calcsize(_NOTIFICATION))
+    try:
+        fcntl.ioctl(listener, _RECEIVE, buffer)
+    except InterruptedError:
+        return None
+    except FileNotFoundError:
+        poll = select.poll()
+        poll.register(listener, 0)
+        if poll.poll(0):
+            # The notifications have hung up.
+            raise
+        return None
+    return buffer
 
 
 def _filter(calls: list[int]) -> bytes:
