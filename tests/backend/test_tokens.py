@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from aporia_provider.backend.server.auth.failed_attempts import MOST_WAITING, MOST_WRONG, Attempts
 from aporia_provider.backend.server.auth.tokens import create_token, list_tokens
-from aporia_provider.backend.store.database import Database
+from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.backend.store.tables import TokenRow
 from aporia_provider.errors import TransientError, ValidationError
 from tests.backend.dying import poll
@@ -78,6 +78,16 @@ def test_the_last_use_is_noted_once_a_minute(database: Database, server: Served)
     again = list_tokens(database)[0]["last_used_at"]
     assert again is not None
     assert again >= used
+
+
+def test_a_database_that_can_only_be_read_answers(postgres_database_url: str) -> None:
+    migrate(postgres_database_url)
+    token = token_for(postgres_database_url, "prod")
+    joint = "&" if "?" in postgres_database_url else "?"
+    read_only = f"{postgres_database_url}{joint}options=-c%20default_transaction_read_only%3Don"
+    with serving(read_only) as replica:
+        assert status(replica, token) == 200
+    assert "The use of a token cannot be recorded" in replica.log
 
 
 def test_a_token_that_only_reads_changes_nothing(database: Database, server: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.json_columns import check_names
 from aporia_provider.backend.store.tables import TokenRow, utc_now
-from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
+from aporia_provider.errors import AporiaError, ConflictError, NotFoundError, ValidationError
+
+log = logging.getLogger(__name__)
 
 PREFIX = "aporia_"
 _LONGEST = timedelta(days=36_500)
@@ -168,5 +171,10 @@ def _valid(session: Session, presented: str, now: datetime) -> TokenRow | None:
 
 def _note_use(database: Database, key: int, now: datetime) -> None:
     unused = or_(TokenRow.last_used_at.is_(None), TokenRow.last_used_at < now)
-    with database.writing() as session:
-        session.execute(update(TokenRow).where(TokenRow.key == key, unused).values(last_used_at=now))
+    try:
+        with database.writing() as session:
+            session.execute(update(TokenRow).where(TokenRow.key == key, unused).values(last_used_at=now))
+    except (AporiaError, SQLAlchemyError) as error:
+        # The request itself may be possible, for instance on a replica that can only be read.
+        reason = error.message if isinstance(error, AporiaError) else type(error).__name__
+        log.warning("The use of a token cannot be recorded: %s", reason)
