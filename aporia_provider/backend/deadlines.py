@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from aporia_provider.errors import AporiaError
-
 
 class OverdueError(Exception):
     """An answer is not complete at its deadline."""
@@ -18,6 +16,17 @@ class OverdueError(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"There is no answer after {seconds:g} seconds")
         self.seconds = seconds
+
+
+class StoppingError(Exception):
+    """
+    The process ends before an answer is complete.
+
+    It is no ``AporiaError``, since those of a single metric become a part of the answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("The server is being stopped; try again")
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,10 @@ class Deadline:
         End the present answer if its time is over.
 
         :raises OverdueError: if it is.
-        :raises aporia_provider.errors.AporiaError: with status 503, if the process ends.
+        :raises StoppingError: if the process ends.
         """
         if self.stopping.is_set():
-            raise AporiaError("The server is being stopped; try again", status=503)
+            raise StoppingError
         if time.monotonic() - self.began > self.seconds:
             raise OverdueError(self.seconds)
 
@@ -63,7 +72,7 @@ def check_deadline() -> None:
     """
     End the present answer if its time is over; long loops call this. Without a deadline, it does nothing.
 
-    :raises OverdueError: see :meth:`Deadline.check`.
+    :raises OverdueError: see :meth:`Deadline.check`, also for ``StoppingError``.
     """
     deadline = _PRESENT.get()
     if deadline is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.backend.deadlines import Deadline, OverdueError, within
+from aporia_provider.backend.deadlines import Deadline, OverdueError, StoppingError, within
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.metrics.moving_sums import MovingTotal
 from aporia_provider.backend.metrics.stored_states import Series, total
@@ -185,10 +186,29 @@ def test_an_answer_that_is_overdue_is_refused_with_what_to_do(sqlite_url: str) -
             pytest.raises(ValidationError, match=r"after 0 seconds.*shorter time range"),
         ):
             registry.query_metrics(drifts(["a"], "7d"))
-        stopped = Deadline(60)
-        stopped.stopping.set()
-        with within(stopped), pytest.raises(AporiaError, match="being stopped") as error:
-            registry.query_metrics(drifts(["a"], "7d"))
-        assert error.value.status == 503
         assert len(registry.query_metrics(drifts(["a"], "7d"))) == 3
     assert not issubclass(OverdueError, AporiaError)
+
+
+class Stopping(threading.Event):
+    """Is set once it has been looked at so many times."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.left = looks
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_a_server_that_is_stopped_gives_no_answer_at_all(sqlite_url: str) -> None:
+    """Whenever it is: an error inside of an answer would not be worth a retry to the client."""
+    store_days(sqlite_url, "prod", ["a"], 3)
+    with EmbeddedRegistry(sqlite_url, "prod") as registry:
+        never = Stopping(sys.maxsize)
+        with within(Deadline(60, never)):
+            assert len(registry.query_metrics(drifts(["a"], "7d"))) == 3
+        for looks in range(sys.maxsize - never.left):
+            with within(Deadline(60, Stopping(looks))), pytest.raises(StoppingError, match="try again"):
+                registry.query_metrics(drifts(["a"], "7d"))

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from aporia_provider.backend.deadlines import OverdueError
+from aporia_provider.backend.deadlines import OverdueError, StoppingError
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -77,6 +77,7 @@ def add_error_handlers(app: FastAPI) -> None:
     """Make every error of the application answer in the protocol's shape."""
     app.add_exception_handler(AporiaError, _on_aporia_error)
     app.add_exception_handler(OverdueError, _on_overdue)
+    app.add_exception_handler(StoppingError, _on_stopping)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_fault)
@@ -92,6 +93,10 @@ async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _on_overdue(_: Request, error: Exception) -> JSONResponse:
     return answer(AporiaError(f"{error}; try again, or ask for less at once", status=503))
+
+
+async def _on_stopping(_: Request, error: Exception) -> JSONResponse:
+    return answer(AporiaError(str(error), status=503))
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
