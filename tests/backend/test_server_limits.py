@@ -168,6 +168,20 @@ def test_bodies_are_refused_before_they_are_unfolded(
     assert memory(small) - before < 2.5 * len(body) + 20 * MB
 
 
+def test_a_client_that_leaves_within_its_body_is_logged_in_one_line(small: Served, token: str) -> None:
+    before = len(small.lines)
+    with connect(small) as connection:
+        begun = f"POST /v1beta/models/left/tags HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        connection.sendall(f"{begun}Content-Length: 99\r\n\r\n{{".encode())
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(1000):
+            pass
+    poll(lambda: any("models/left" in line for line in small.lines[before:]))
+    assert small.ask("GET", "/health").status_code == 200
+    (line,) = (line for line in small.lines[before:] if "/health" not in line)
+    assert "POST '/v1beta/models/left/tags' 400" in line
+
+
 def test_names_of_fields_are_limited(small: Served, token: str) -> None:
     fields = {"features": {"f" * 256: "numeric"}, "predictions": {"p": "boolean"}}
     body = {"name": "v2", "model_type": "binary", "version_schema": fields}

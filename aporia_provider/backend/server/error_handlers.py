@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from aporia_provider.backend.deadlines import OverdueError, StoppingError
@@ -80,6 +81,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(StoppingError, _on_stopping)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_fault)
 
 
@@ -112,6 +114,11 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 405:
         reply.headers["Allow"] = ", ".join(_allowed_methods(request))
     return reply
+
+
+async def _on_disconnect(_: Request, __: Exception) -> JSONResponse:
+    # Nobody receives it, but the access log has its status.
+    return answer(AporiaError("The connection ended before the body was complete", status=400))
 
 
 async def _on_fault(_: Request, __: Exception) -> JSONResponse:
