@@ -8,9 +8,12 @@ LIBRARIES := nannyml whylogs evidently
 BIN := $(VENV)/bin
 HISTORIES ?= 300
 CRASHES ?= 50
+REQUESTS ?= 1000000
+KILLS ?= 1000
+RACES ?= 10000
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo test test-long test-spark lint audit setup bench clean
+.PHONY: demo test test-long test-spark soak lint audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -22,6 +25,13 @@ test: setup $(SDK)/.done
 test-long: setup
 	APORIA_HISTORIES=$(HISTORIES) APORIA_CRASHES=$(CRASHES) $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		tests/backend/test_histories.py tests/backend/test_sync_crash.py
+
+# Hostile requests, killed processes and registrations that race: REQUESTS, KILLS and RACES say how many. SEED
+# repeats a run. The full size takes hours.
+soak: setup
+	APORIA_SOAK_REQUESTS=$(REQUESTS) APORIA_SOAK_KILLS=$(KILLS) APORIA_SOAK_RACES=$(RACES) \
+		APORIA_SOAK_SEED=$(SEED) $(BIN)/python -m pytest tests/soak -p no:cacheprovider \
+		-o log_cli=true -o log_cli_level=INFO
 
 test-spark: setup $(SPARK)/.done
 	$(BIN)/python -m pytest tests/spark --timeout 600

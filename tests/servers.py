@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.testing.s3 import s3_server
@@ -38,9 +39,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: Sequence[str], *, ready: str, env: dict[str, str] | None = None) -> Iterator[int]:
-    """Run ``command`` until the block ends; enter it once ``ready`` (a URL) answers anything."""
-    running = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def process(
+    command: Sequence[str], *, ready: str, env: dict[str, str] | None = None, log: str = os.devnull
+) -> Iterator[int]:
+    """
+    Run ``command`` until the block ends; enter it once ``ready`` (a URL) answers anything.
+
+    :param log: The file that its standard error is written to.
+    """
+    with Path(log).open("wb") as errors:
+        running = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors)
     try:
         _wait_for(ready, running)
         yield running.pid
@@ -73,14 +81,14 @@ def postgres() -> Iterator[str]:
     """A PostgreSQL of its own; yields the SQLAlchemy URL of its database."""
     # Not pytest's own folder: another run of pytest tidies that one up, with the server in it.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        server = _started_postgres(folder)
+        server = started_postgres(folder)
         try:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         finally:
             server.cleanup()
 
 
-def _started_postgres(folder: str, seconds: float = 60) -> PostgresServer:
+def started_postgres(folder: str, seconds: float = 60) -> PostgresServer:
     """
     Start it again until it is there.
 
