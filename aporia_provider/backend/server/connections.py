@@ -1,7 +1,8 @@
-"""Limits of connections: how many there are, and how long a client may take to send a request."""
+"""Limits of connections: how many there are, and how long a client may take to send and to receive."""
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, cast
 
@@ -16,7 +17,10 @@ MAX_HEADERS = 32 * 1024
 HEADER_SECONDS = 10
 """How long a client may take to send a request up to its body."""
 BODY_SECONDS = 10
-"""How long it may take to send the body, besides one second for each :data:`BODY_RATE` bytes."""
+"""
+How long it may take to send the body, and to receive what the server has written, besides one second for each
+:data:`BODY_RATE` bytes.
+"""
 BODY_RATE = 20_000
 """Bytes of a body in a second below which a client is too slow."""
 
@@ -69,6 +73,7 @@ class LimitedProtocol(H11Protocol):
     _since = 0.0
     _received = 0
     _state: Any = None
+    _received_by = math.inf
 
     def connection_made(self, transport: Any) -> None:
         """Take the connection, if need be in the place of another one."""
@@ -104,6 +109,17 @@ class LimitedProtocol(H11Protocol):
         super().on_response_complete()
         self._enter()
 
+    def pause_writing(self) -> None:
+        """Begin to measure how long the client takes to receive what was written."""
+        super().pause_writing()
+        seconds = BODY_SECONDS + self.transport.get_write_buffer_size() / BODY_RATE
+        self._received_by = self.loop.time() + seconds
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        super().resume_writing()
+        self._received_by = math.inf
+
     @property
     def is_waiting(self) -> bool:
         """Whether no request of the connection is being answered."""
@@ -111,7 +127,7 @@ class LimitedProtocol(H11Protocol):
 
     def close_if_slow(self, now: float) -> None:
         """
-        Close the connection if the client takes too long to send what it has begun.
+        Close the connection if the client takes too long to send what it has begun, or to receive an answer.
 
         :param now: The time of the event loop.
         """
@@ -120,7 +136,8 @@ class LimitedProtocol(H11Protocol):
             self._enter()
         seconds, state = now - self._since, self.conn.their_state
         body_seconds = BODY_SECONDS + self._received / BODY_RATE
-        if seconds > {h11.IDLE: HEADER_SECONDS, h11.SEND_BODY: body_seconds}.get(state, seconds):
+        limit = {h11.IDLE: HEADER_SECONDS, h11.SEND_BODY: body_seconds}.get(state, math.inf)
+        if seconds > limit or now > self._received_by:
             self.close_now()
 
     def close_now(self) -> None:
