@@ -182,6 +182,22 @@ def test_a_client_that_leaves_within_its_body_is_logged_in_one_line(small: Serve
     assert "POST '/v1beta/models/left/tags' 400" in line
 
 
+def test_a_body_in_broken_chunks_is_refused_once(small: Served) -> None:
+    before = len(small.lines)
+    with connect(small) as connection:
+        connection.sendall(
+            b"POST /v1beta/models HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        )
+        received = b""
+        while part := connection.recv(1000):
+            received += part
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1") == 1
+    assert small.ask("GET", "/health").status_code == 200
+    poll(lambda: any("/health" in line for line in small.lines[before:]))
+    assert [line for line in small.lines[before:] if "Traceback" in line or " ERROR " in line] == []
+
+
 def test_names_of_fields_are_limited(small: Served, token: str) -> None:
     fields = {"features": {"f" * 256: "numeric"}, "predictions": {"p": "boolean"}}
     body = {"name": "v2", "model_type": "binary", "version_schema": fields}
