@@ -185,9 +185,8 @@ def test_a_client_that_leaves_within_its_body_is_logged_in_one_line(small: Serve
 def test_a_body_in_broken_chunks_is_refused_once(small: Served) -> None:
     before = len(small.lines)
     with connect(small) as connection:
-        connection.sendall(
-            b"POST /v1beta/models HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-        )
+        connection.sendall(b"POST /v1beta/models HTTP/1.1\r\nHost: x\r\n")
+        connection.sendall(b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
         received = b""
         while part := connection.recv(1000):
             received += part
