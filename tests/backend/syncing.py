@@ -32,8 +32,10 @@ from aporia_provider.monitoring.states.state import State, read_state
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.schema import VersionSchema
 
-NOWHERE = "sc://127.0.0.1:1"
-"""An engine that does not answer: a sync that needs one fails."""
+NOWHERE = "nowhere"
+"""No engine: a sync that needs one fails at once."""
+UNREACHABLE = "sc://127.0.0.1:1"
+"""An engine that does not answer: a sync that needs one fails after several attempts, in eight seconds."""
 MODEL, VERSION = "churn", "v1"
 DAY = 86_400
 JANUARY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())

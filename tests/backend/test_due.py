@@ -151,8 +151,8 @@ class TestReasons:
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
         shared.write("serving", spread(3, 3, 2))
-        with pytest.raises(Exception, match="does not answer"):
-            shared.sync(engine="sc://127.0.0.1:1")
+        with pytest.raises(Exception, match="is no engine"):
+            shared.sync(engine=NOWHERE)
         assert due(shared) == {"serving": reasons.FAILED}
         shared.sync()
         assert due(shared) == {}

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from aporia_provider.errors import TransientError
 from tests.backend.syncing import (
     NOWHERE,
+    UNREACHABLE,
     House,
     assert_equal_rows,
     assert_synced,
@@ -109,7 +110,7 @@ class TestCommits:
         before = serving.stored()
         serving.write("serving", spread(6, 6, 1))
         with pytest.raises(TransientError, match=r"sc://127\.0\.0\.1:1 does not answer"):
-            serving.sync(engine=NOWHERE)
+            serving.sync(engine=UNREACHABLE)
         assert serving.stored() == before
 
     def test_everything_again_on_demand(self, serving: House) -> None:
