@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aporia_provider.engine.embedded import numpy_simd
 from aporia_provider.engine.embedded.environment import engine_environment
 from aporia_provider.engine.embedded.numpy_simd import numpy_environment
-from aporia_provider.engine.embedded.server import numpy_simd
 from aporia_provider.lake.credentials import AwsCredentials
 
 _TOLD = "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: 17\nflags\t\t: fpu avx512f\n"

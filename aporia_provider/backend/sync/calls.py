@@ -63,11 +63,11 @@ class Syncs(Scope):
         :raises aporia_provider.errors.ValidationError: naming every option that is wrong.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
         """
-        from aporia_provider.backend.sync.runner import Run
+        from aporia_provider.backend.sync.runner import SyncRunner
 
         full = checked_options(full, patience=patience, lease_seconds=lease_seconds)
         self._check(model_id, model_version, role)
-        run = Run(self, model_id, model_version, credentials=credentials, engine=engine, limits=limits)
+        run = SyncRunner(self, model_id, model_version, credentials=credentials, engine=engine, limits=limits)
         parts = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
         status = self.get_dataset_sync_status(model_id, model_version, role)
         return {**status, "changed": bool(parts), "changed_parts": parts}
@@ -88,7 +88,7 @@ class Syncs(Scope):
             values, with their number: they are made anew by a sync of the dataset they were made from that
             finds twice as many rows.
         """
-        from aporia_provider.backend.sync.sync_store import status
+        from aporia_provider.backend.sync.sync_status import status
 
         _check_role(role)
         with self.database.reading() as session:

@@ -1,11 +1,10 @@
-"""The input and the result of a sync."""
+"""Inputs and results of a sync."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from aporia_provider.backend.store.baselines import Baseline
@@ -29,7 +28,7 @@ STATES = 3
 
 
 @dataclass(frozen=True)
-class Subject:
+class VersionSnapshot:
     """
     A version whose datasets are synced.
 
@@ -57,12 +56,12 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Checkpoint:
     """
-    How far a part was synced.
+    How far a part of a dataset was synced.
 
-    :param fingerprint: Stands for what was profiled, and how.
-    :param positions: Role of a dataset to where its table was.
+    :param fingerprint: Text that changes with what is profiled and how; None if it was never synced.
+    :param positions: Position in the log of each table that was read, by the role of its dataset.
     """
 
     fingerprint: str | None = None
@@ -72,10 +71,10 @@ class Seen:
 @dataclass(frozen=True)
 class Result:
     """
-    What a sync of a part came to.
+    The result of syncing a part of a dataset.
 
-    :param seen: How far it reaches now.
-    :param reason: Why as much was recomputed as was.
+    :param checkpoint: How far the part is synced now.
+    :param reason: Why these buckets, or all, were recomputed.
     :param states: The new states.
     :param intervals: The buckets that were recomputed, as half-open pairs of seconds; None for all.
     :param untimed: Whether the rows without a time were recomputed.
@@ -89,7 +88,7 @@ class Result:
     :param copied: Whether the states were copied from another version, and nothing was read.
     """
 
-    seen: Seen
+    checkpoint: Checkpoint
     reason: str
     states: Profile = field(default_factory=dict)
     intervals: tuple[Interval, ...] | None = ()
@@ -115,11 +114,11 @@ class Result:
         return sum(state.rows for (_, key), state in self.states.items() if key == counted)
 
 
-class Desk:
+class SyncContext:
     """
-    The tables of a version and one session of the engine, opened when first needed.
+    The tables of a version and a session of the engine, opened when they are first needed.
 
-    :param subject: The version.
+    :param snapshot: The version and its datasets.
     :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
@@ -127,68 +126,70 @@ class Desk:
 
     def __init__(
         self,
-        subject: Subject,
+        snapshot: VersionSnapshot,
         credentials: AwsCredentials | None,
         engine: str,
         limits: EngineLimits = UNLIMITED,
     ) -> None:
-        self.subject = subject
+        self.snapshot = snapshot
         self._credentials = credentials
         self._engine, self._limits = engine, limits
         self._stack = ExitStack()
+        self._session: Session | None = None
         self._tables: dict[str, ConnectedTable] = {}
         self._values_only = False
 
     @property
     def spark(self) -> SparkSession:
         """The session of Spark Connect."""
+        if self._session is None:
+            session = open_session(self._engine, self._credentials, self._limits)
+            self._session = self._stack.enter_context(session)
         return self._session.spark
-
-    @cached_property
-    def _session(self) -> Session:
-        return self._stack.enter_context(open_session(self._engine, self._credentials, self._limits))
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """Raise why the engine has ended; see :meth:`aporia_provider.engine.limits.Watch.explaining`."""
+        """
+        Replace errors of the block by the reason why the engine has ended, if it has.
+
+        See :meth:`aporia_provider.engine.limits.Watch.explaining`.
+        """
         try:
             yield
         except Exception:
-            # Nothing has ended that was not opened.
-            session = self.__dict__.get("_session")
-            watch = session.watch if isinstance(session, Session) else None
+            watch = self._session.watch if self._session is not None else None
             with watch.explaining() if watch else nullcontext():
                 raise
 
     def adopt(self, baseline: Baseline) -> None:
-        """Work with new grids from now on."""
-        self.subject = replace(self.subject, baseline=baseline)
+        """Use new grids from now on."""
+        self.snapshot = replace(self.snapshot, baseline=baseline)
 
-    def look_again(self, *, values_only: bool = False) -> None:
+    def reopen_tables(self, *, values_only: bool = False) -> None:
         """
-        Look at all tables anew when they are next asked for.
+        Read the logs of all tables again when they are next used.
 
-        :param values_only: Whether to read them without the statistics in their logs from now on.
+        :param values_only: Whether to read tables without the statistics in their logs from now on.
         """
         self._values_only = self._values_only or values_only
         self._tables.clear()
 
     def table(self, role: str) -> ConnectedTable:
-        """The table of a dataset, the same at every call."""
+        """Return the table of a dataset, the same object at every call."""
         if role not in self._tables:
-            dataset = self.subject.datasets[role]
+            dataset = self.snapshot.datasets[role]
             self._tables[role] = ConnectedTable(dataset, self._credentials, self._engine, self._values_only)
         return self._tables[role]
 
     def positions(self, *roles: str) -> dict[str, Position]:
-        """Where the tables of datasets are, for those that have a log."""
-        found = {role: self.table(role).log.position(self.subject.schema) for role in roles}
+        """Return the positions of those tables that have a log, by the roles of their datasets."""
+        found = {role: self.table(role).log.position(self.snapshot.schema) for role in roles}
         return {role: position for role, position in found.items() if position is not None}
 
-    def version_seen(self, role: str) -> int | None:
-        """The version that a dataset's table turned out to have, if it was looked at."""
+    def latest_version(self, role: str) -> int | None:
+        """Return the latest version of a dataset's table, if its log was read."""
         table = self._tables.get(role)
-        return table.log.version_seen if table else None
+        return table.log.latest_version if table else None
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aporia_provider.backend.registration.profile_plans import DatasetPlan, fields_plan, with_baseline
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
-from aporia_provider.backend.sync.context import Desk, Result, Seen, Subject
+from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
 from aporia_provider.backend.sync.fingerprints import fields_fingerprint, registered_part, used_grids
 from aporia_provider.backend.sync.version_grids import baseline_for
 from aporia_provider.lake.log.changes import Changes
@@ -24,72 +24,72 @@ log = logging.getLogger(__name__)
 _NEW_BINS = "the bins of some fields were made anew"
 
 
-def sync_fields(desk: Desk, role: str, seen: Seen, *, anew: bool = False) -> Result:
+def sync_fields(context: SyncContext, role: str, checkpoint: Checkpoint, *, anew: bool = False) -> Result:
     """
     Profile what has changed of a dataset since it was last synced.
 
-    :param desk: Its version.
+    :param context: Its version.
     :param role: Its role.
-    :param seen: How far it was synced.
+    :param checkpoint: How far it was synced.
     :param anew: Whether to make the grids anew that were made from this dataset.
     :raises aporia_provider.errors.AporiaError: if it cannot be read, or its columns do not fit any more.
     """
-    table = desk.table(role)
-    changes = table.log.changes(seen.positions.get(role))
-    known = fields_fingerprint(desk.subject, role, desk.subject.baseline.grids)
-    if not changes.whole and seen.fingerprint != known:
-        changes = Changes(_difference(seen.fingerprint, known), whole=True)
+    table = context.table(role)
+    changes = table.log.changes(checkpoint.positions.get(role))
+    known = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.grids)
+    if not changes.whole and checkpoint.fingerprint != known:
+        changes = Changes(_difference(checkpoint.fingerprint, known), whole=True)
     if not changes.any:
-        return Result(Seen(known, desk.positions(role)), changes.reason)
-    return _profiled(desk, role, changes, anew)
+        return Result(Checkpoint(known, context.positions(role)), changes.reason)
+    return _profiled(context, role, changes, anew)
 
 
-def _profiled(desk: Desk, role: str, changes: Changes, anew: bool) -> Result:
-    table, subject = desk.table(role), desk.subject
-    types = table.check(table.frames.all(desk.spark), subject.schema)
-    plan = fields_plan(table.dataset, subject.schema, types)
-    rows = _rows(desk, role, plan, changes)
-    baseline = baseline_for(desk, role, plan, rows, anew=anew)
-    if baseline.grids != subject.baseline.grids:
+def _profiled(context: SyncContext, role: str, changes: Changes, anew: bool) -> Result:
+    table, snapshot = context.table(role), context.snapshot
+    types = table.check(table.frames.all(context.spark), snapshot.schema)
+    plan = fields_plan(table.dataset, snapshot.schema, types)
+    rows = _rows(context, role, plan, changes)
+    baseline = baseline_for(context, role, plan, rows, anew=anew)
+    if baseline.grids != snapshot.baseline.grids:
         known_part = not changes.whole
-        changes = Changes(_with_bins(changes, subject.baseline, baseline), whole=True)
-        rows = _rows(desk, role, plan, changes) if known_part else rows
-    intervals = _intervals(changes, subject.seconds)
+        changes = Changes(_with_bins(changes, snapshot.baseline, baseline), whole=True)
+        rows = _rows(context, role, plan, changes) if known_part else rows
+    intervals = _intervals(changes, snapshot.seconds)
     log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals, changes.untimed))
     extent = table.log.extent(intervals)
     result = Result(
-        seen=Seen(fields_fingerprint(subject, role, baseline.grids), desk.positions(role)),
+        checkpoint=Checkpoint(fields_fingerprint(snapshot, role, baseline.grids), context.positions(role)),
         reason=changes.reason,
-        states=table.profile(rows, plan.columns, _plan(subject, plan, baseline), extent),
+        states=table.profile(rows, plan.columns, _plan(snapshot, plan, baseline), extent),
         intervals=intervals,
         untimed=changes.untimed,
         extent=extent,
-        types=field_types(table.dataset, subject.schema, types),
+        types=field_types(table.dataset, snapshot.schema, types),
         notes=table.log.notes,
     )
-    return _with_baseline(result, subject, role, baseline)
+    return _with_baseline(result, snapshot, role, baseline)
 
 
-def _rows(desk: Desk, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
+def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
     """The rows that have changed."""
-    intervals = _intervals(changes, desk.subject.seconds)
-    return desk.table(role).frames.during(desk.spark, plan.columns.values(), intervals, changes.untimed)
+    intervals = _intervals(changes, context.snapshot.seconds)
+    return context.table(role).frames.during(context.spark, plan.columns.values(), intervals, changes.untimed)
 
 
-def _plan(subject: Subject, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
+def _plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
     """What to compute of a dataset's rows, on the grids of the version."""
     outcomes = with_baseline(plan.outcomes, baseline.grids)
-    return ProfilePlan(subject.period, plan.fields, outcomes, baseline.grids)
+    return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.grids)
 
 
-def _with_baseline(result: Result, subject: Subject, role: str, baseline: Baseline) -> Result:
+def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baseline: Baseline) -> Result:
     """A result, with the grids that its states were made on."""
-    used, position = used_grids(subject, role, baseline.grids), result.seen.positions.get(role)
-    made_now = all(subject.baseline.grids.get(key) is not used[key] for key in used)
+    used, position = used_grids(snapshot, role, baseline.grids), result.checkpoint.positions.get(role)
+    made_now = all(snapshot.baseline.grids.get(key) is not used[key] for key in used)
     whole = result.intervals is None and made_now
     return replace(
         result,
-        baseline=None if baseline is subject.baseline else baseline,
+        baseline=None if baseline is snapshot.baseline else baseline,
         grids=used,
         made_at=position.version if whole and position is not None else None,
     )
@@ -106,8 +106,8 @@ def _with_bins(changes: Changes, known: Baseline, found: Baseline) -> str:
     return changes.reason if changes.whole else "some fields have bins only now"
 
 
-def _difference(seen: str | None, known: str) -> str:
+def _difference(checkpoint: str | None, known: str) -> str:
     """Why a fingerprint is another one."""
-    if seen is not None and registered_part(seen) == registered_part(known):
+    if checkpoint is not None and registered_part(checkpoint) == registered_part(known):
         return _NEW_BINS
     return "what is profiled, or how, has changed"

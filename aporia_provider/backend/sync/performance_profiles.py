@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import performance_plan, with_baseline
 from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
-from aporia_provider.backend.sync.context import Desk, Result, Seen
+from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import performance_fingerprint
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.datasets import ACTUALS, SERVING
@@ -28,29 +28,29 @@ _SECOND = 1_000_000
 _GONE = "gone from the disk"
 
 
-def sync_performance(desk: Desk, seen: Seen) -> Result | None:
+def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | None:
     """
     Compare the predictions with the labels that are known by now, where either have changed.
 
     A commit of labels touches the buckets of the predictions that it labels. A label that is there before its
     prediction is found when the prediction comes.
 
-    :param desk: The version.
-    :param seen: How far it was synced.
+    :param context: The version.
+    :param checkpoint: How far it was synced.
     :return: None if the version has no such predictions, or one of the datasets is nothing an engine reads.
     :raises aporia_provider.errors.AporiaError: if one of the tables cannot be read.
     """
-    if not {SERVING, ACTUALS} <= desk.subject.readable:
+    if not {SERVING, ACTUALS} <= context.snapshot.readable:
         return None
-    comparison = _Comparison(desk, seen)
+    comparison = _Comparison(context, checkpoint)
     if not comparison.outcomes:
         return None
-    known = performance_fingerprint(desk.subject, comparison.outcomes)
-    now = Seen(known, desk.positions(SERVING, ACTUALS))
+    known = performance_fingerprint(context.snapshot, comparison.outcomes)
+    now = Checkpoint(known, context.positions(SERVING, ACTUALS))
     predicted, labelled = (
-        desk.table(role).log.changes(seen.positions.get(role)) for role in (SERVING, ACTUALS)
+        context.table(role).log.changes(checkpoint.positions.get(role)) for role in (SERVING, ACTUALS)
     )
-    if seen.fingerprint != now.fingerprint and not predicted.whole:
+    if checkpoint.fingerprint != now.fingerprint and not predicted.whole:
         predicted = Changes("what is compared, or how, has changed", whole=True)
     reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
     if not predicted.any and not labelled.any:
@@ -76,13 +76,13 @@ class _Comparison:
 
     lost: str | None = None
 
-    def __init__(self, desk: Desk, seen: Seen) -> None:
-        self._desk, self._seen = desk, seen
-        self._serving, self._actuals = desk.table(SERVING), desk.table(ACTUALS)
+    def __init__(self, context: SyncContext, checkpoint: Checkpoint) -> None:
+        self._context, self._checkpoint = context, checkpoint
+        self._serving, self._actuals = context.table(SERVING), context.table(ACTUALS)
         self._plan, self._labels = performance_plan(
-            self._serving.dataset, self._actuals.dataset, desk.subject.schema
+            self._serving.dataset, self._actuals.dataset, context.snapshot.schema
         )
-        self.outcomes = with_baseline(self._plan.outcomes, desk.subject.baseline.grids)
+        self.outcomes = with_baseline(self._plan.outcomes, context.snapshot.baseline.grids)
 
     def touched(self, predicted: Changes, labelled: Changes) -> tuple[tuple[Interval, ...] | None, bool]:
         """The buckets to recompute (None for all), and whether rows without a time are."""
@@ -91,7 +91,7 @@ class _Comparison:
         buckets = self._labelled(labelled) if labelled.any else []
         if buckets is None:
             return None, True
-        seconds = self._desk.subject.seconds
+        seconds = self._context.snapshot.seconds
         spans = [(bucket * _SECOND, (bucket + seconds) * _SECOND) for bucket in buckets if bucket is not None]
         intervals = whole_buckets([*predicted.intervals, *spans], seconds)
         return tuple(intervals), predicted.untimed or None in buckets
@@ -102,7 +102,7 @@ class _Comparison:
         if not changes.removed:
             return found
         try:
-            return found + self._labelled_at(self._seen.positions[ACTUALS].version, changes)
+            return found + self._labelled_at(self._checkpoint.positions[ACTUALS].version, changes)
         except StatisticsError:
             # The files are there, and can be read without statistics when this is done again.
             raise
@@ -124,18 +124,18 @@ class _Comparison:
                 (serving.id_column, serving.timestamp_column),
                 changed,
                 actuals.id_column,
-                self._desk.subject.seconds,
+                self._context.snapshot.seconds,
             )
 
     def ids(self, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
         """The ids of the predictions of some buckets; None for all there are."""
         if intervals is None:
             return None
-        return self._serving.ids(self._desk.spark, intervals, untimed)
+        return self._serving.ids(self._context.spark, intervals, untimed)
 
     def states(self, intervals: Sequence[Interval] | None, untimed: bool, ids: IdRange | None) -> Profile:
         """The states of the predictions of some buckets, which have such ids."""
-        dataset, subject = self._serving.dataset, self._desk.subject
+        dataset, snapshot = self._serving.dataset, self._context.snapshot
         given = self._actuals.dataset
         rows = with_latest_labels(
             self._rows(self._serving, self._plan.columns.values(), intervals, untimed),
@@ -147,13 +147,13 @@ class _Comparison:
         added = {name: name for label in self._labels for name in (label, tied(label))}
         columns = {**self._plan.columns, **added}
         with self._actuals.frames.reading():
-            plan = ProfilePlan(subject.period, (), self.outcomes)
+            plan = ProfilePlan(snapshot.period, (), self.outcomes)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {place: state for place, state in states.items() if place[1] != ROWS}
 
     def _known_labels(self, ids: IdRange | None) -> DataFrame:
-        rows = self._actuals.frames.with_ids(self._desk.spark, self._labels.values(), ids)
-        self._actuals.check(rows, self._desk.subject.schema)
+        rows = self._actuals.frames.with_ids(self._context.spark, self._labels.values(), ids)
+        self._actuals.check(rows, self._context.snapshot.schema)
         return rows
 
     def _rows(
@@ -164,9 +164,9 @@ class _Comparison:
         untimed: bool = True,
         version: int | None = None,
     ) -> DataFrame:
-        rows = table.frames.during(self._desk.spark, columns, intervals, untimed, version)
+        rows = table.frames.during(self._context.spark, columns, intervals, untimed, version)
         if version is None:
-            table.check(rows, self._desk.subject.schema)
+            table.check(rows, self._context.snapshot.schema)
         return rows
 
     def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:

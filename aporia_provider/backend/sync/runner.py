@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 
 from sqlalchemy import select
 
@@ -14,12 +15,12 @@ from aporia_provider.backend.store.lookups import find_version
 from aporia_provider.backend.store.profiles import read_baseline
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, utc_now
-from aporia_provider.backend.sync.context import Desk, Result, Seen, Subject
+from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
 from aporia_provider.backend.sync.field_profiles import sync_fields
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.backend.sync.performance_profiles import sync_performance
 from aporia_provider.backend.sync.shared_baselines import copied_fields
-from aporia_provider.backend.sync.sync_store import Records
+from aporia_provider.backend.sync.sync_store import SyncStore
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.engine.error_messages import BehindCheckpointError, StatisticsError
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
@@ -30,14 +31,14 @@ from aporia_provider.schema import VersionSchema
 log = logging.getLogger(__name__)
 
 
-class Run:
+class SyncRunner:
     """
-    A sync of a version.
+    A sync of a version's datasets.
 
     :param scope: The environment and its database.
     :param model_id: The model.
     :param model_version: The version.
-    :param credentials: Credentials for S3; those of the environment without.
+    :param credentials: Credentials used to access S3; those of the process without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
     """
@@ -57,71 +58,88 @@ class Run:
 
     def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> list[str]:
         """
-        Sync a dataset, alone; parameters and errors as of
-        :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`.
+        Sync a dataset while no other sync of the version runs.
 
-        :return: The parts of which anything has changed.
+        For the parameters and errors see :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`.
+
+        :return: The parts of which stored states have changed.
         """
-        key, _ = self._subject()
+        key, _ = self._snapshot()
         lease = Lease(self._scope.database, key, lease_seconds)
         what = f"{role} of version {self._model_version!r} of model {self._model_id!r}"
         with lease.held(f"{what} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
-            # Read afresh: another sync may have made the grids while this one waited.
-            _, subject = self._subject()
-            with Desk(subject, self._credentials, self._engine, self._limits) as desk:
-                return self._parts(Records(self._scope.database, key, lease, desk), desk, role, full)
+            # Read again: another sync may have made the grids while this one waited for the lease.
+            _, snapshot = self._snapshot()
+            with SyncContext(snapshot, self._credentials, self._engine, self._limits) as context:
+                store = SyncStore(self._scope.database, key, lease)
+                parts = _parts(snapshot, role)
+                return [part for owner, part in parts if self._sync_part(store, context, owner, part, full)]
 
-    def _parts(self, records: Records, desk: Desk, role: str, full: bool) -> list[str]:
-        """Sync the parts that a dataset has a share in; those of which anything has changed."""
+    def _sync_part(self, store: SyncStore, context: SyncContext, role: str, part: str, full: bool) -> bool:
+        """Load the checkpoint of a part, compute its states and commit them; whether any have changed."""
+        started, clock = utc_now(), time.monotonic()
+        stored = store.load(role, part)
+        checkpoint = Checkpoint() if full else stored.checkpoint
+        try:
+            result = self._compute_with_retry(context, role, part, checkpoint, full)
+        except Exception as error:
+            store.record_failure(stored, started, error, context.latest_version(role))
+            raise
+        if result is None:
+            return False
+        has_changed = store.commit(stored, result, started, time.monotonic() - clock)
+        if result.baseline is not None:
+            context.adopt(result.baseline)
+        return has_changed
 
-        def fields(seen: Seen) -> Result:
-            copied = None if full else copied_fields(self._scope, desk, role, seen)
-            return copied or sync_fields(desk, role, seen, anew=full)
+    def _compute_with_retry(
+        self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool
+    ) -> Result | None:
+        """Compute a part; a second time if the engine could not read a table the way it was read first."""
+        try:
+            return self._compute(context, role, part, checkpoint, full)
+        except StatisticsError as error:
+            log.warning("%s: all files are read", error.message)
+            context.reopen_tables(values_only=True)
+        except BehindCheckpointError:
+            # A checkpoint was written after the log of the table was read.
+            context.reopen_tables()
+        try:
+            return self._compute(context, role, part, checkpoint, full)
+        except StatisticsError as error:
+            # Statistics were not read this time, so another part of the log is not JSON.
+            raise TransientError(error.message) from None
 
-        parts: list[tuple[str, str, Callable[[Seen], Result | None]]] = [(role, FIELDS, fields)]
-        if role in (SERVING, ACTUALS) and SERVING in desk.subject.readable:
-            parts.append((SERVING, PERFORMANCE, lambda seen: sync_performance(desk, seen)))
-        return [part for owner, part, work in parts if records.sync(owner, part, _retried(desk, work), full)]
+    def _compute(
+        self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool
+    ) -> Result | None:
+        with context.explaining():
+            if part == PERFORMANCE:
+                return sync_performance(context, checkpoint)
+            copied = None if full else copied_fields(self._scope, context, role, checkpoint)
+            return copied or sync_fields(context, role, checkpoint, anew=full)
 
-    def _subject(self) -> tuple[int, Subject]:
+    def _snapshot(self) -> tuple[int, VersionSnapshot]:
         with self._scope.database.reading() as session:
             version = find_version(session, self._scope.environment, self._model_id, self._model_version)
             model = session.get_one(ModelRow, version.model_key)
             rows = session.scalars(select(DatasetRow).filter_by(version_key=version.key))
             key, datasets = version.key, {row.role: connection_of(row) for row in rows}
-            subject = Subject(
+            snapshot = VersionSnapshot(
                 schema=VersionSchema.from_wire(version.registration),
                 period=model.registration.get("aggregation_period") or "daily",
                 datasets=datasets,
                 baseline=read_baseline(session, key),
             )
         for dataset in datasets.values():
-            # Links on the disk may have changed since it was connected.
+            # Links on the disk may have changed since the dataset was connected.
             if faults := list(link_faults(dataset.data_source, self._scope.allowed_local_folders)):
                 raise ValidationError("The dataset cannot be read", problems=faults)
-        return key, subject
+        return key, snapshot
 
 
-def _retried(desk: Desk, work: Callable[[Seen], Result | None]) -> Callable[[Seen], Result | None]:
-    """The work, done again if the engine could not read a table as it was tried."""
-
-    def explained(seen: Seen) -> Result | None:
-        with desk.explaining():
-            return work(seen)
-
-    def do(seen: Seen) -> Result | None:
-        try:
-            return explained(seen)
-        except StatisticsError as error:
-            log.warning("%s: all files are read", error.message)
-            desk.look_again(values_only=True)
-        except BehindCheckpointError:
-            # Somebody has written a checkpoint since the table was looked at.
-            desk.look_again()
-        try:
-            return explained(seen)
-        except StatisticsError as error:
-            # They were not read this time, so what is no JSON is a part of the log.
-            raise TransientError(error.message) from None
-
-    return do
+def _parts(snapshot: VersionSnapshot, role: str) -> Iterator[tuple[str, str]]:
+    """Yield the parts that depend on a dataset, each with the role that it is stored under."""
+    yield role, FIELDS
+    if role in (SERVING, ACTUALS) and SERVING in snapshot.readable:
+        yield SERVING, PERFORMANCE

@@ -13,13 +13,13 @@ from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline, read_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
-from aporia_provider.backend.sync.context import Desk, Result, Seen
+from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import fields_fingerprint, fields_registered, used_grids
 from aporia_provider.datasets import ROLES
 from aporia_provider.lake.log.changes import Position
 
 
-def copied_fields(scope: Scope, desk: Desk, role: str, seen: Seen) -> Result | None:
+def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Checkpoint) -> Result | None:
     """
     The first sync of a baseline from what another version has stored of the same one.
 
@@ -28,31 +28,31 @@ def copied_fields(scope: Scope, desk: Desk, role: str, seen: Seen) -> Result | N
     come to the same bins and states, to the last bit.
 
     :param scope: The environment whose versions are looked through.
-    :param desk: The version.
+    :param context: The version.
     :param role: Role of the dataset.
-    :param seen: How far it was synced.
+    :param checkpoint: How far it was synced.
     :return: None if there is no such version, or the dataset is not one that bins are made from first.
     """
-    known = desk.subject.baseline.role
-    best = next((candidate for candidate in ROLES if candidate in desk.subject.readable), None)
-    if seen != Seen() or role != best or role == known:
+    known = context.snapshot.baseline.role
+    best = next((candidate for candidate in ROLES if candidate in context.snapshot.readable), None)
+    if checkpoint != Checkpoint() or role != best or role == known:
         return None
-    position = desk.positions(role).get(role)
+    position = context.positions(role).get(role)
     if position is None or position.commit is None:
         return None
     with scope.database.reading() as session:
-        for key, version, whose in _alike(session, scope.environment, desk, role):
+        for key, version, whose in _alike(session, scope.environment, context, role):
             if (row := _synced_to(session, key, role, position)) is None:
                 continue
             baseline = read_baseline(session, version)
-            if _is_made_there(row, desk, role, baseline):
-                return _copied(session, row, desk, role, position, baseline, whose)
+            if _is_made_there(row, context, role, baseline):
+                return _copied(session, row, context, role, position, baseline, whose)
     return None
 
 
-def _alike(session: Session, environment: str, desk: Desk, role: str) -> list[tuple[int, int, str]]:
+def _alike(session: Session, environment: str, context: SyncContext, role: str) -> list[tuple[int, int, str]]:
     """Keys of the syncs of datasets that are registered alike, and the key and the name of each version."""
-    registered = fields_registered(desk.subject, role)
+    registered = fields_registered(context.snapshot, role)
     # Grids and positions, which may be large, are read of one after the other.
     query = (
         select(SyncRow.key, VersionRow.key, ModelRow.id, VersionRow.name)
@@ -86,10 +86,10 @@ def _is_at(
     return stored is not None and Position(**stored) == position and made_at == position.version
 
 
-def _is_made_there(row: SyncRow, desk: Desk, role: str, baseline: Baseline) -> bool:
+def _is_made_there(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
     """Whether the states are those of the bins that the version has, and these were made from the dataset."""
-    used = used_grids(desk.subject, role, baseline.grids)
-    return row.fingerprint == fields_fingerprint(desk.subject, role, baseline.grids) and all(
+    used = used_grids(context.snapshot, role, baseline.grids)
+    return row.fingerprint == fields_fingerprint(context.snapshot, role, baseline.grids) and all(
         baseline.origins[key].role == role for key in used
     )
 
@@ -97,16 +97,16 @@ def _is_made_there(row: SyncRow, desk: Desk, role: str, baseline: Baseline) -> b
 def _copied(
     session: Session,
     row: SyncRow,
-    desk: Desk,
+    context: SyncContext,
     role: str,
     position: Position,
     baseline: Baseline,
     whose: str,
 ) -> Result:
-    grids = used_grids(desk.subject, role, baseline.grids)
+    grids = used_grids(context.snapshot, role, baseline.grids)
     report: dict[str, Any] = row.report or {}
     return Result(
-        seen=Seen(row.fingerprint, {role: position}),
+        checkpoint=Checkpoint(row.fingerprint, {role: position}),
         reason=f"copied from {whose}, whose {role} dataset is the same",
         # Its other part belongs to the labels of that version.
         states={
@@ -116,7 +116,7 @@ def _copied(
         baseline=Baseline(role, grids, {key: baseline.origins[key] for key in grids}),
         grids=grids,
         types=report.get("types") or {},
-        notes=desk.table(role).log.notes,
+        notes=context.table(role).log.notes,
         made_at=position.version,
         copied=True,
     )

@@ -17,7 +17,7 @@ from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline
 from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
-from aporia_provider.backend.sync.context import Subject
+from aporia_provider.backend.sync.context import VersionSnapshot
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.log.changes import Position
 from aporia_provider.schema import VersionSchema
@@ -75,10 +75,10 @@ class KnownVersion:
     baseline: Baseline | None = None
 
     @cached_property
-    def subject(self) -> Subject:
+    def snapshot(self) -> VersionSnapshot:
         """The version as syncs see it; without grids, unless they may be newer."""
         schema = VersionSchema.from_wire(self.registration)
-        return Subject(schema, self.period, self.datasets, self.baseline or Baseline())
+        return VersionSnapshot(schema, self.period, self.datasets, self.baseline or Baseline())
 
     def of(self, role: str) -> list[KnownPart]:
         """The parts of a dataset for which a sync was started."""

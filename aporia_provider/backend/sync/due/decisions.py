@@ -183,29 +183,29 @@ class _Part:
 
 
 def _fields_of(version: KnownVersion, role: str) -> _Part:
-    subject = version.subject
+    snapshot = version.snapshot
 
     def fingerprint() -> str:
-        return fields_fingerprint(subject, role, subject.baseline.grids)
+        return fields_fingerprint(snapshot, role, snapshot.baseline.grids)
 
     known = version.parts.get((role, FIELDS))
-    return _part(version, (role,), known, fields_registered(subject, role), fingerprint)
+    return _part(version, (role,), known, fields_registered(snapshot, role), fingerprint)
 
 
 def _performance_of(version: KnownVersion) -> _Part | None:
     """The performance of predictions; None if there is nothing to compare."""
-    subject = version.subject
-    if not {SERVING, ACTUALS} <= subject.readable:
+    snapshot = version.snapshot
+    if not {SERVING, ACTUALS} <= snapshot.readable:
         return None
-    plan, _ = performance_plan(subject.datasets[SERVING], subject.datasets[ACTUALS], subject.schema)
+    plan, _ = performance_plan(snapshot.datasets[SERVING], snapshot.datasets[ACTUALS], snapshot.schema)
     if not plan.outcomes:
         return None
 
     def fingerprint() -> str:
-        return performance_fingerprint(subject, with_baseline(plan.outcomes, subject.baseline.grids))
+        return performance_fingerprint(snapshot, with_baseline(plan.outcomes, snapshot.baseline.grids))
 
     known = version.parts.get((SERVING, PERFORMANCE))
-    return _part(version, (SERVING, ACTUALS), known, performance_registered(subject), fingerprint)
+    return _part(version, (SERVING, ACTUALS), known, performance_registered(snapshot), fingerprint)
 
 
 def _part(

@@ -59,7 +59,7 @@ class DatasetLog:
             return None
 
     @property
-    def version_seen(self) -> int | None:
+    def latest_version(self) -> int | None:
         """The version of the log, if it has been opened already."""
         delta = self.__dict__.get("delta")
         return delta.version if isinstance(delta, DeltaLog) else None

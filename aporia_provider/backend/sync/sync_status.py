@@ -1,0 +1,60 @@
+"""The status of a dataset's syncs, from what is stored about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.store.baselines import load_origins, provisional_bins
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.store.tables import DatasetRow
+from aporia_provider.backend.sync.sync_store import MEASURES
+from aporia_provider.monitoring.profiles.plan import ROWS, SCORES
+
+
+def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
+    """What is known about the syncs of a dataset, see :meth:`Syncs.get_dataset_sync_status`."""
+    parts = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
+    rows_of_bucket = cast(ProfileRow.state["rows"].as_string(), BigInteger)
+    profiled = select(func.sum(rows_of_bucket), func.count()).where(
+        ProfileRow.dataset_key == dataset.key, ProfileRow.field == ROWS
+    )
+    total, buckets = session.execute(profiled).one()
+    return {
+        "dataset": dataset.role,
+        "enabled": dataset.enabled,
+        "schedule": dataset.registration["sync"].get("schedule"),
+        **_part_status(parts.get(FIELDS), dataset.role),
+        "rows": int(total or 0),
+        "buckets": buckets,
+        "provisional_bins": _provisional(session, dataset, parts.get(FIELDS)),
+        "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,
+    }
+
+
+def _provisional(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:
+    """The fields of a dataset whose bins are provisional, and from how many values they were made."""
+    stored = session.scalar(select(GridRow.origins).filter_by(version_key=dataset.version_key))
+    grids = (row.grids if row else None) or {}
+    # The bins of scores are made from the same values as those of their field.
+    fields = [key for key, grid in grids.items() if grid["kind"] != SCORES]
+    return provisional_bins(load_origins(stored or {}), fields)
+
+
+def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:
+    report = (row.report if row else None) or {}
+    position = ((row.position if row else None) or {}).get(role) or {}
+    reached, latest = position.get("version"), row.latest_version if row else None
+    return {
+        "status": "never_synced" if row is None else "failed" if row.error else "synced",
+        "last_sync_at": row.synced_at.isoformat() if row and row.synced_at else None,
+        "table_version": reached,
+        "latest_version": latest,
+        "lag": None if reached is None or latest is None else max(0, latest - reached),
+        **{name: report.get(name) for name in MEASURES},
+        "notes": report.get("notes") or [],
+        "seconds": row.seconds if row else None,
+        "last_error": row.error if row else None,
+    }
