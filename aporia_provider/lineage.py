@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from aporia_provider.assets import lineage_identity
-from aporia_provider.data_sources import S3DataSource, as_data_source
+from aporia_provider.data_sources import as_data_source
 from aporia_provider.schema import CATEGORIES, VersionSchema
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def table_dataset(source: Any) -> list[Dataset]:
     """The data source as a dataset; none if it does not lie on S3 or a local disk."""
     source = as_data_source(source) if source is not None else None
-    return location_dataset(source.uri if isinstance(source, S3DataSource) else None)
+    return location_dataset(source.uri if source is not None else None)
 
 
 def location_dataset(uri: str | None) -> list[Dataset]:

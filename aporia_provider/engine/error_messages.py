@@ -208,22 +208,21 @@ def rpc_failure(error: Exception) -> tuple[str, str]:
 
 
 def _explain(error: Exception, source: DataSource) -> AporiaError:
-    place = getattr(source, "uri", source.type)
+    place = source.label
     code, reason = rpc_failure(error)
     if code in ACCESS_REFUSED:
         return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
     text = _STACK.sub("", str(error)).strip() or type(error).__name__
     # gRPC writes the reason behind the names of its own classes.
     text = f"{reason}\n{text}" if _DETAILS.search(text) else text
-    for known in _KNOWN if getattr(source, "object_format", None) == "delta" else ():
+    for known in _KNOWN if source.delta_uri is not None else ():
         if found := re.search(known.pattern, text):
             return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
     if found := _UNKNOWN_COLUMN.search(text):
         column = ".".join(_IDENTIFIER.findall(found[1]))
         return UnknownColumnError(f"{place} could not be read: there is no column {column!r}", column)
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
-    is_parquet = getattr(source, "object_format", None) in ("delta", "parquet")
-    if kind is ValidationError and is_parquet and _PARTIAL.search(text):
+    if kind is ValidationError and source.is_parquet and _PARTIAL.search(text):
         kind = PartialFileError
     return kind(f"{place} could not be read: {_first_line(text)}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
 _PARTS = 1_000_000
 _PATTERNS = ": '*', '?', '[' and '{' begin patterns there"
-
-_NEEDS = {
-    "glue": "a catalogue of the engine",
-    "jdbc": "a JDBC driver",
-    "postgres-jdbc": "a JDBC driver",
-    "athena": "a JDBC driver",
-    "bigquery": "the connector for BigQuery",
-    "snowflake": "the connector for Snowflake",
-}
 
 
 def read(
@@ -49,20 +40,16 @@ def read(
         read. Without, the row as a whole chooses.
     :param values_only: Whether to read all files and trust no statistics of them, see
         :mod:`aporia_provider.engine.dataframes.nan_statistics`.
-    :raises aporia_provider.errors.ValidationError: if the source is not on S3, or the engine refuses its
+    :raises aporia_provider.errors.ValidationError: if the source has no reader, or the engine refuses its
         options or expressions.
     :raises aporia_provider.errors.NotFoundError: if there is nothing at its path.
     """
-    source = on_s3(source)
+    check_readable(source)
     with engine_errors(source):
         options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
         if values_only:
             options |= BY_VALUES
-        path = engine_path(spark, source, embedded)
-        frame = spark.read.format(source.object_format).options(**options).load(path)
-        if not frame.columns:
-            told = _PATTERNS if source.uri.startswith("s3://") and re.search(r"[*?[{]", source.uri) else ""
-            raise NotFoundError(f"There are no {source.object_format} files at {source.uri}{told}")
+        frame = READERS[source.type](spark, source, options, embedded)
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
         if values_only:
@@ -82,11 +69,11 @@ def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -
             return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
     except UnknownColumnError:
         plain = read(spark, source.model_copy(update={"select_expr": None}), embedded=embedded)
-        faults = "; ".join(_unknown_columns(plain, on_s3(source)))
-        raise ValidationError(f"{on_s3(source).uri} could not be read: {faults}") from None
+        faults = "; ".join(_unknown_columns(plain, source))
+        raise ValidationError(f"{source.label} could not be read: {faults}") from None
 
 
-def _unknown_columns(frame: DataFrame, source: S3DataSource) -> Iterator[str]:
+def _unknown_columns(frame: DataFrame, source: DataSource) -> Iterator[str]:
     """A line for each expression that names a column which is not there, with the nearest that is."""
     with engine_errors(source):
         names = frame.columns
@@ -99,28 +86,35 @@ def _unknown_columns(frame: DataFrame, source: S3DataSource) -> Iterator[str]:
             yield f"select_expr[{place}]: there is no column {column!r}, {nearest(column, names)}"
 
 
-def on_s3(source: DataSource) -> S3DataSource:
+def check_readable(source: DataSource) -> None:
     """
-    The source, if the engine can read it.
+    Refuse a data source that the engine has no reader for, or whose path is not supported.
 
-    :raises aporia_provider.errors.ValidationError: if it is neither on S3 nor on the disk.
+    :raises aporia_provider.errors.ValidationError: if it cannot be read; it says why and what to do instead.
     """
-    if fault := why_unread(source):
+    if fault := source.unreadable_reason:
         raise ValidationError(fault)
-    assert isinstance(source, S3DataSource)  # noqa: S101
-    return source
 
 
-def why_unread(source: DataSource) -> str | None:
-    """Why a data source cannot be read, and what to do instead; None if it can."""
-    if isinstance(source, S3DataSource):
-        fault = source.path_fault
-        return None if fault is None else f"The data source cannot be read: its object_path {fault}"
-    needs = _NEEDS.get(source.type, "a connector")
-    return (
-        f"A data source of type {source.type!r} cannot be read here: it would need {needs}. "
-        "Write the data to S3 and connect it as an S3DataSource."
-    )
+def _read_files(
+    spark: SparkSession, source: S3DataSource, options: Mapping[str, str], embedded: bool
+) -> DataFrame:
+    path = engine_path(spark, source, embedded)
+    frame = spark.read.format(source.object_format).options(**options).load(path)
+    if not frame.columns:
+        hint = _PATTERNS if source.is_on_s3 and re.search(r"[*?[{]", source.uri) else ""
+        raise NotFoundError(f"There are no {source.content} at {source.uri}{hint}")
+    return frame
+
+
+READERS: Mapping[str, Callable[[SparkSession, Any, Mapping[str, str], bool], DataFrame]] = {
+    S3DataSource.type: _read_files,
+}
+"""
+For each type of data source that is :attr:`~aporia_provider.data_sources.DataSource.readable`, the function
+that makes a data frame of it. Its arguments are the session, the data source, the options of the reader, and
+whether the engine is the embedded one.
+"""
 
 
 def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:

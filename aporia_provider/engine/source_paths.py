@@ -17,7 +17,7 @@ from aporia_provider.lake.folder_links import PLAIN, plain_path
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from aporia_provider.data_sources import S3DataSource
+    from aporia_provider.data_sources import DataSource, S3DataSource
 
 _PATTERN = "*?[]{},!^"
 _S3, _FILE = "s3://", "file://"
@@ -45,15 +45,16 @@ def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> st
     return _table_for_sail(uri) if source.object_format == "delta" else _files_for_sail(uri)
 
 
-def key_fault(source: S3DataSource) -> str | None:
+def key_fault(source: DataSource) -> str | None:
     """Why Sail cannot read a Delta table under its key of S3; None if it can."""
-    if source.object_format != "delta" or not source.uri.startswith(_S3):
+    uri = source.delta_uri
+    if uri is None or not uri.startswith(_S3):
         return None
-    if not (found := _NOT_IN_KEYS.findall(source.uri.removeprefix(_S3))):
+    if not (found := _NOT_IN_KEYS.findall(uri.removeprefix(_S3))):
         return None
     shown = ", ".join(sorted(set(map(repr, found))))
     return (
-        f"{source.uri} has {shown} in its path: the embedded engine cannot read a Delta table there. "
+        f"{uri} has {shown} in its path: the embedded engine cannot read a Delta table there. "
         f"Copy the table to a path of ASCII letters and digits, or {APACHE_SPARK}"
     )
 

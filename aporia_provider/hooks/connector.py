@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.api import connected_datasets, registered_schema
-from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -53,8 +52,7 @@ class Connector:
         """
         checked: dict[str, Any] = {"preflight": "skipped", "table_version": None, "rows": None}
         source = dataset.data_source
-        on_s3 = isinstance(source, S3DataSource)
-        if preflight and on_s3:
+        if preflight and source.readable:
             checked = self._check(dataset, check_rows)
         registered = self.api.connect_dataset(
             dataset.role,  # type: ignore[arg-type]
@@ -65,10 +63,9 @@ class Connector:
         )
         status = registered["status"]
         log.info("%s data of %s %s: %s", dataset.role, self.model_id, self.model_version, status)
-        if not on_s3:
+        if not source.readable:
             _warn_unread(dataset)
-        uri = source.uri if isinstance(source, S3DataSource) else None
-        return {"dataset": dataset.role, "status": status, "table_uri": uri, **checked}
+        return {"dataset": dataset.role, "status": status, "table_uri": source.uri, **checked}
 
     def _check(self, dataset: DatasetConnection, check_rows: bool) -> dict[str, Any]:
         names = (self.model_id, self.model_version)
@@ -88,7 +85,5 @@ class Connector:
 
 
 def _warn_unread(dataset: DatasetConnection) -> None:
-    from aporia_provider.engine.readers import why_unread
-
-    reason = why_unread(dataset.data_source)
+    reason = dataset.data_source.unreadable_reason
     log.warning("Connected unchecked, and the embedded backend will not monitor it. %s", reason)

@@ -83,8 +83,7 @@ class DeltaLakeHook(BaseHook):
 
     def credentials_for(self, *sources: DataSource) -> AwsCredentials | None:
         """Fetch credentials if any of the data sources lies on S3. Errors: see :meth:`get_credentials`."""
-        on_s3 = any(isinstance(source, S3DataSource) and source.uri.startswith("s3://") for source in sources)
-        return self.get_credentials() if on_s3 else None
+        return self.get_credentials() if any(source.is_on_s3 for source in sources) else None
 
     async def get_credentials_async(self) -> AwsCredentials:
         """Fetch credentials without blocking the event loop. Errors: those of :meth:`get_credentials`."""

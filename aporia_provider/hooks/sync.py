@@ -103,7 +103,7 @@ class SyncHook(AporiaHook):
         """
         with self.get_conn() as registry:
             datasets = registry.get_datasets(model_id, model_version)
-        return next((getattr(item.data_source, "uri", None) for item in datasets if item.role == role), None)
+        return next((item.data_source.uri for item in datasets if item.role == role), None)
 
     def sync_dataset(
         self, model_id: str, model_version: str, role: Role, *, engine: str | None = None, full: bool = False
@@ -143,7 +143,7 @@ class SyncHook(AporiaHook):
         return {
             "model_id": model_id,
             "model_version": model_version,
-            "table_uri": getattr(sources[role], "uri", None),
+            "table_uri": sources[role].uri,
             "previous_table_version": before["table_version"],
             **after,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.data_sources import DataSource, S3DataSource, as_data_source
+from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.operators.base import VocabularyRendering, permanent_errors_fail_at_once
 from aporia_provider.operators.protocol_parameters import Source
@@ -86,12 +86,12 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
 
     def _uris(self) -> list[str]:
         sources = [as_data_source(source) for source in self.data_sources]
-        other = [source.type for source in sources if not isinstance(source, S3DataSource)]
+        other = [source.type for source in sources if source.uri is None]
         if other or not sources:
             raise ValidationError(
                 f"Access can be granted to data sources on S3 only, not to {other or 'none'}"
             )
-        return sorted({source.uri for source in sources if isinstance(source, S3DataSource)})
+        return sorted({source.uri for source in sources if source.uri is not None})
 
     def _trust(self) -> Mapping[str, Any]:
         from aporia_provider.lake.s3.iam_policies import trust_principal, trust_web_identity

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.data_sources import DataSource
 from aporia_provider.engine.error_messages import (
     EngineAuthenticationError,
     PartialFileError,
     refuse_shallow_clone,
 )
+from aporia_provider.engine.readers import check_readable
 from aporia_provider.engine.readers import columns as engine_columns
-from aporia_provider.engine.readers import on_s3
 from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
 from aporia_provider.engine.source_paths import key_fault
 from aporia_provider.engine.sql.expressions import check_select_expr, untouched_columns
@@ -48,7 +48,7 @@ class TableFacts:
     """
     What is known of a data source without reading it.
 
-    :param uri: Where it is.
+    :param uri: Where it is; None for data that is not in files.
     :param columns: Names and types (Spark's JSON form) of the columns, after ``select_expr``.
     :param version: Version of the Delta table.
     :param rows: Rows of the Delta table, if its log tells.
@@ -56,7 +56,7 @@ class TableFacts:
     :param warnings: What may be read in another way than was meant.
     """
 
-    uri: str
+    uri: str | None
     columns: Columns
     version: int | None = None
     rows: int | None = None
@@ -78,27 +78,27 @@ def inspect(
     the log has something that the engine may be unable to read, the engine analyses the columns; it opens no
     more than what tells their types.
 
-    :param source: The data source; on S3.
+    :param source: The data source.
     :param credentials: Credentials for S3; those of the environment without.
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param nulls_of: Columns of the result whose nulls are to be counted.
     :raises aporia_provider.errors.AporiaError: if it cannot be read; ``ValidationError`` names every fault in
         its expressions.
     """
-    source = on_s3(source)
+    check_readable(source)
     if faults := check_select_expr(source.select_expr or []):
         raise ValidationError("Some expressions are not allowed", problems=faults)
     version = version_wanted(source)
-    if source.object_format != "delta":
-        if is_delta_table(source.uri, credentials):
+    if source.delta_uri is None:
+        if source.uri is not None and is_delta_table(source.uri, credentials):
             raise ValidationError(
                 f"{source.uri} is a Delta table, since it has _delta_log/: write object_format='delta'. Read "
-                f"as {source.object_format}, it would have its deleted and replaced rows, too"
+                f"as {source.content}, it would have its deleted and replaced rows, too"
             )
         return TableFacts(source.uri, _analyse(source, credentials, engine))
     if is_embedded(engine) and (fault := key_fault(source)):
         raise ValidationError(fault)
-    log = DeltaLog(source.uri, credentials, version=version)
+    log = DeltaLog(source.delta_uri, credentials, version=version)
     origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
     wanted = {name: origins[name] for name in nulls_of if name in origins}
     files = log.files(sorted(set(wanted.values())))
@@ -112,32 +112,32 @@ def inspect(
 
 
 @contextmanager
-def diagnosed(source: S3DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
+def diagnosed(source: DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
     """Find out what S3 refuses when the engine is refused, and whether a file is damaged: it does not say."""
     try:
         yield
     except EngineAuthenticationError:
         raise
     except PartialFileError as error:
-        if not source.uri.startswith("s3://"):
+        if not source.is_on_s3:
             raise
         raise _partial(source, error, credentials or AwsCredentials()) from None
     except AuthenticationError as error:
         known = credentials or AwsCredentials()
-        found = diagnose(source.uri, known) if source.uri.startswith("s3://") else None
+        found = diagnose(source.uri, known) if source.uri is not None and source.is_on_s3 else None
         raise (found or error) from None
 
 
-def _partial(source: S3DataSource, error: PartialFileError, credentials: AwsCredentials) -> AporiaError:
-    is_delta = source.object_format == "delta"
+def _partial(source: DataSource, error: PartialFileError, credentials: AwsCredentials) -> AporiaError:
+    is_delta = source.delta_uri is not None
     version = version_wanted(source) if is_delta else None
-    return why_not_read(source.uri, error.message, credentials, is_delta=is_delta, version=version)
+    return why_not_read(source.uri or "", error.message, credentials, is_delta=is_delta, version=version)
 
 
 def _columns(
     log: DeltaLog,
     files: FileStatistics,
-    source: S3DataSource,
+    source: DataSource,
     credentials: AwsCredentials | None,
     engine: str,
 ) -> Columns:
@@ -156,16 +156,16 @@ def _columns(
 
 
 def _analyse(
-    source: S3DataSource, credentials: AwsCredentials | None, engine: str, outside: Sequence[str] = ()
+    source: DataSource, credentials: AwsCredentials | None, engine: str, outside: Sequence[str] = ()
 ) -> Columns:
     embedded = is_embedded(engine)
     with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
         if embedded or is_sail(spark):
-            refuse_shallow_clone(source.uri, outside)
+            refuse_shallow_clone(source.label, outside)
         return tuple(engine_columns(spark, source, embedded=embedded))
 
 
-def version_wanted(source: S3DataSource) -> int | None:
+def version_wanted(source: DataSource) -> int | None:
     """
     The version that the options of a Delta table name, if they do.
 
@@ -175,19 +175,19 @@ def version_wanted(source: S3DataSource) -> int | None:
     options = {key.lower(): (key, value) for key, value in (source.read_options or {}).items()}
     faults = list(_option_faults(source, options))
     if faults:
-        raise ValidationError(f"{source.uri} cannot be read with these read_options", problems=faults)
+        raise ValidationError(f"{source.label} cannot be read with these read_options", problems=faults)
     version = options["versionasof"][1] if "versionasof" in options else None
     return None if version is None else int(version)
 
 
-def _option_faults(source: S3DataSource, options: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+def _option_faults(source: DataSource, options: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     named = [options[name] for name in ("versionasof", "timestampasof") if name in options]
-    if source.object_format != "delta":
+    if source.delta_uri is None:
         if named:
             told = " and ".join(key for key, _ in named)
             yield (
-                f"{told} in read_options is for Delta tables, but {source.uri} has object_format "
-                f"{source.object_format!r}, whose reader would ignore it"
+                f"{told} in read_options is for Delta tables, but {source.label} is read as "
+                f"{source.content}, whose reader would ignore it"
             )
         return
     if "timestampasof" in options:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import ROLES, DatasetConnection
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -42,7 +41,7 @@ def compared(
     missed: list[str] = []
     for other in sorted(others, key=lambda item: ROLES.index(item.role)):
         unknown = types.keys() - {key for found in known.values() for key in found}
-        if unknown and other.role != dataset.role and isinstance(other.data_source, S3DataSource):
+        if unknown and other.role != dataset.role and other.data_source.readable:
             try:
                 facts = inspect(other.data_source, credentials=credentials, engine=engine)
             except AporiaError as error:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
-from aporia_provider.engine.readers import on_s3, read
+from aporia_provider.engine.readers import check_readable, read
 from aporia_provider.engine.session import is_embedded, is_sail, spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.preflight.column_checks import Findings
@@ -38,7 +38,8 @@ def scan(
     :return: How many rows there are, and what is wrong with them.
     :raises aporia_provider.errors.AporiaError: if the data cannot be read.
     """
-    source = on_s3(dataset.data_source)
+    source = dataset.data_source
+    check_readable(source)
     checks = row_checks(dataset, schema, columns, datetime.now(UTC))
     key = dataset.id_column if dataset.id_column in dict(columns) else None
     with diagnosed(source, credentials), spark_session(engine, credentials, limits) as spark:

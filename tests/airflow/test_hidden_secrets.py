@@ -24,7 +24,6 @@ from aporia_provider.data_sources import (
     stored_data_source,
 )
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.readers import why_unread
 from aporia_provider.errors import AporiaError
 from aporia_provider.lineage import table_dataset
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
@@ -91,7 +90,7 @@ def of_a_source(texts: Texts, source: DataSource) -> None:
         texts.add(f"{name}: rendered field", serialize_template_field(word, "data_source"))
     texts.add("URI", getattr(source, "uri", ""))
     texts.add("OpenLineage", [vars(dataset) for dataset in table_dataset(source)])
-    texts.add("why it is not read", why_unread(source) or "")
+    texts.add("why it is not read", source.unreadable_reason or "")
 
 
 def in_a_dag(texts: Texts, name: str, given: Any, version: dict[str, str]) -> Any:

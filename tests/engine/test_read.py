@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.data_sources import DATA_SOURCES, DataSource, S3DataSource
-from aporia_provider.engine.readers import columns, read
+from aporia_provider.engine.readers import READERS, columns, read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.engine.source_paths import engine_path
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError, ValidationError
@@ -243,3 +243,7 @@ def test_apache_spark_gets_paths_decoded(path: str, for_spark: str) -> None:
     version = type("Frame", (), {"collect": lambda _: [["4.1.0 abc"]]})()
     session: Any = type("Session", (), {"sql": lambda *_: version, "version": "4.1.0"})()
     assert engine_path(session, source(path), embedded=False) == for_spark
+
+
+def test_there_is_a_reader_for_every_type_of_data_source_that_is_readable() -> None:
+    assert set(READERS) == {name for name, source in DATA_SOURCES.items() if source.readable}

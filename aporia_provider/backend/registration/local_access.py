@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from aporia_provider.data_sources import DataSource, S3DataSource
+from aporia_provider.data_sources import DataSource
 from aporia_provider.lake.failures import local_path
 
 _PATTERN = re.compile(r"[*?\[\]{}]")
@@ -23,17 +23,15 @@ def local_path_faults(source: DataSource, allowed: Sequence[str] | None) -> Iter
 
     :param allowed: Folders to read from, or None for all.
     """
-    if allowed is None or not isinstance(source, S3DataSource) or not source.uri.startswith("file://"):
+    path = _path_on_disk(source)
+    if allowed is None or path is None:
         return
-    path = local_path(source.uri)
     # In case a reader decodes the path once more, both readings have to be inside.
     if not all(_is_inside(reading, allowed) for reading in (path, unquote(path))):
-        yield (
-            f"object_path: {source.object_path} is on the local disk, outside the allowed folders. {_ADVICE}"
-        )
-    elif source.object_format != "delta" and (found := _PATTERN.search(unquote(path))):
+        yield f"object_path: {path!r} is on the local disk, outside the allowed folders. {_ADVICE}"
+    elif source.delta_uri is None and (found := _PATTERN.search(unquote(path))):
         # An engine that takes it for a pattern may leave the folder: {a.csv,../../b.csv}.
-        yield f"object_path: {source.object_path} has a {found[0]!r}, which may begin a pattern of files"
+        yield f"object_path: {path!r} has a {found[0]!r}, which may begin a pattern of files"
 
 
 def link_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[str]:
@@ -46,26 +44,27 @@ def link_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[s
     """
     faults = list(local_path_faults(source, allowed))
     yield from faults
-    if (
-        faults
-        or allowed is None
-        or not isinstance(source, S3DataSource)
-        or not source.uri.startswith("file://")
-    ):
+    path = _path_on_disk(source)
+    if faults or allowed is None or path is None:
         return
     try:
-        link = _link_outside(Path(local_path(source.uri)), allowed)
+        link = _link_outside(Path(path), allowed)
     except OSError as error:
         yield (
-            f"object_path: {source.object_path} cannot be searched for links that lead outside the allowed "
+            f"object_path: {path!r} cannot be searched for links that lead outside the allowed "
             f"folders: {error.filename}: {error.strerror}"
         )
         return
     if link is not None:
         yield (
-            f"object_path: {source.object_path} has the link {link.name}, which leads outside the allowed "
+            f"object_path: {path!r} has the link {link.name}, which leads outside the allowed "
             f"folders. {_ADVICE}"
         )
+
+
+def _path_on_disk(source: DataSource) -> str | None:
+    uri = source.uri or ""
+    return local_path(uri) if uri.startswith("file://") else None
 
 
 def _link_outside(path: Path, allowed: Sequence[str]) -> Path | None:

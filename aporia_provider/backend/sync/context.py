@@ -12,7 +12,6 @@ from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
-from aporia_provider.engine.readers import why_unread
 from aporia_provider.engine.session import Session, open_session
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.changes import Position
@@ -47,7 +46,7 @@ class VersionSnapshot:
     def readable(self) -> frozenset[str]:
         """Roles of the datasets that an engine can read; the others are registered but never read."""
         listed = self.datasets.items()
-        return frozenset(role for role, dataset in listed if why_unread(dataset.data_source) is None)
+        return frozenset(role for role, dataset in listed if dataset.data_source.unreadable_reason is None)
 
     @property
     def seconds(self) -> int:

@@ -12,9 +12,7 @@ from aporia_provider.backend.server.openapi import replies
 from aporia_provider.backend.server.request_paths import VERSION
 from aporia_provider.backend.server.requests import Here, MediumBody, check_environment
 from aporia_provider.backend.server.responses import Done, RegisteredReply, SyncReply
-from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.readers import why_unread
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix=VERSION, tags=["datasets"])
@@ -26,11 +24,13 @@ def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBod
     connection = DatasetConnection.from_wire(body)
     check_environment(registry, (body.get("sync") or {}).get("environment"))
     registered = registry.register_dataset(model_id, version, connection)
-    if not isinstance(connection.data_source, S3DataSource):
+    if not connection.data_source.readable:
         subject = f"The {connection.role} dataset of version {version!r} of model {model_id!r}"
         # The protocol's reply has no place for it.
         log.warning(
-            "%s is connected, but will not be monitored. %s", subject, why_unread(connection.data_source)
+            "%s is connected, but will not be monitored. %s",
+            subject,
+            connection.data_source.unreadable_reason,
         )
     return registered
 

@@ -17,7 +17,6 @@ from aporia_provider.backend.sync.fingerprints import (
     performance_registered,
     registered_part,
 )
-from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.log.changes import Position
@@ -122,7 +121,7 @@ class DueVersion:
 
     def _not_eligible(self, role: str) -> str | None:
         dataset = self.known.datasets[role]
-        if not isinstance(dataset.data_source, S3DataSource):
+        if not dataset.data_source.readable:
             return NO_ENGINE
         if not dataset.enabled:
             return TURNED_OFF
@@ -235,5 +234,4 @@ def _part(
 
 def _table(version: KnownVersion, role: str, known: KnownPart) -> _Table:
     source = version.datasets[role].data_source
-    assert isinstance(source, S3DataSource)  # noqa: S101
-    return _Table(source.uri.rstrip("/"), known.positions[role], version_wanted(source) is not None)
+    return _Table((source.uri or "").rstrip("/"), known.positions[role], version_wanted(source) is not None)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.sync.reading.changed_files import TableFiles, size_of
-from aporia_provider.data_sources import S3DataSource
+from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange
 from aporia_provider.engine.sql.expressions import sources, untouched_columns
@@ -34,7 +34,7 @@ class DatasetLog:
     """
 
     def __init__(
-        self, dataset: DatasetConnection, source: S3DataSource, credentials: AwsCredentials | None
+        self, dataset: DatasetConnection, source: DataSource, credentials: AwsCredentials | None
     ) -> None:
         self._dataset, self._source, self._credentials = dataset, source, credentials
         self._commit: str | None = None
@@ -43,9 +43,9 @@ class DatasetLog:
     def delta(self) -> DeltaLog | None:
         """The log at the version that the table has now, or that the data source names; None without one."""
         version = version_wanted(self._source)
-        if self._source.object_format != "delta":
+        if self._source.delta_uri is None:
             return None
-        opened = DeltaLog(self._source.uri, self._credentials, version=version)
+        opened = DeltaLog(self._source.delta_uri, self._credentials, version=version)
         # At once: what may come into its place later must be told from it.
         self._commit = self._commit_of(opened)
         return opened
@@ -55,7 +55,7 @@ class DatasetLog:
         try:
             return log_end(opened.uri, opened.version, self._credentials).commit
         except AporiaError as error:
-            log.info("%s: the last commit cannot be listed: %s", self._source.uri, error.message)
+            log.info("%s: the last commit cannot be listed: %s", opened.uri, error.message)
             return None
 
     @property
@@ -95,7 +95,7 @@ class DatasetLog:
         :raises aporia_provider.errors.AporiaError: if the log cannot be read.
         """
         if self.delta is None:
-            reason = f"{self._source.object_format} files have no log, so all of them are read"
+            reason = f"{self._source.content} have no log, so all of them are read"
             return Changes(reason, whole=True)
         return changes_since(self.delta, seen, self._time_column)
 

@@ -11,7 +11,7 @@ from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.sync.reading.changed_files import Wanted, columns_in_files
 from aporia_provider.backend.sync.reading.dataset_log import DatasetLog
 from aporia_provider.backend.sync.reading.nan_columns import bounds_mislead
-from aporia_provider.data_sources import S3DataSource
+from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange, within
 from aporia_provider.engine.dataframes.times import between
@@ -45,7 +45,7 @@ class Frames:
     def __init__(
         self,
         dataset: DatasetConnection,
-        source: S3DataSource,
+        source: DataSource,
         dataset_log: DatasetLog,
         credentials: AwsCredentials | None,
         engine: str,
@@ -130,13 +130,13 @@ class Frames:
         self._verify(wanted)
         values_only = self._bounds_mislead(spark, wanted)
         if wanted.place and values_only:
-            log.info("%s: bounds in the log are no values, so all files are read", self._source.uri)
+            log.info("%s: bounds in the log are no values, so all files are read", self._source.label)
         return self.all(spark, version, values_only=values_only)
 
     def _verify(self, wanted: Wanted) -> None:
         """Compare the files that are about to be read with their checksums, once, where that is of use."""
         if self._credentials is None or not (
-            self.embedded and travels_in_clear(self._source.uri, self._credentials)
+            self.embedded and travels_in_clear(wanted.log.uri, self._credentials)
         ):
             return
         held = sorted(
@@ -156,7 +156,7 @@ class Frames:
         delta = self._log.at(version)
         if delta is not None and (self.embedded or is_sail(spark)):
             # The engine would report missing files, and advise to restore them.
-            refuse_shallow_clone(self._source.uri, delta.files([]).outside)
+            refuse_shallow_clone(self._source.label, delta.files([]).outside)
         with self.reading():
             return read(
                 spark,
@@ -166,7 +166,7 @@ class Frames:
                 values_only=values_only,
             )
 
-    def _at(self, version: int | None) -> S3DataSource:
+    def _at(self, version: int | None) -> DataSource:
         """The data source at a version."""
         if version is None:
             return self._source

@@ -11,7 +11,7 @@ from aporia_provider.backend.sync.reading.dataset_rows import Frames
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange, id_range
 from aporia_provider.engine.dataframes.profiling import count_rows, grids_of, profile_frame, projected
-from aporia_provider.engine.readers import on_s3
+from aporia_provider.engine.readers import check_readable
 from aporia_provider.engine.sql.expressions import check_select_expr
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -49,7 +49,8 @@ class ConnectedTable:
         engine: str,
         values_only: bool = False,
     ) -> None:
-        source = on_s3(dataset.data_source)
+        source = dataset.data_source
+        check_readable(source)
         if faults := check_select_expr(source.select_expr or []):
             raise ValidationError("Some expressions are not allowed", problems=faults)
         self.dataset = dataset

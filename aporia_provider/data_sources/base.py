@@ -1,0 +1,108 @@
+"""The base of all data sources."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, SecretStr, model_serializer
+
+from aporia_provider.base_model import Name, Vocabulary
+from aporia_provider.data_sources.fields import ReadOptions
+from aporia_provider.data_sources.shown_fields import shown_value
+from aporia_provider.redaction import shown_option
+
+
+class DataSource(Vocabulary):
+    """
+    Base of all data sources.
+
+    :param sample_size: Fraction of the rows to read, above 0 and up to 1.
+    :param select_expr: Spark SQL expressions; each becomes a column of the dataset. ``["*", "a + b AS c"]``
+        keeps the columns there are.
+    :param read_options: Options of the Spark reader. Integers, floats and booleans are accepted as PySpark
+        accepts them, and kept as the text that PySpark makes of them: ``True`` and ``"true"`` are the same.
+        Values of options that are not known to be harmless are hidden and not stored, see
+        :mod:`aporia_provider.redaction.reader_options`: credentials belong into an Airflow connection.
+    """
+
+    type: ClassVar[str]
+    readable: ClassVar[bool] = False
+    """Whether the engine has a reader for this type, see :data:`aporia_provider.engine.readers.READERS`."""
+    requires: ClassVar[str] = "a connector"
+    """What an engine would need to read it."""
+    template_fields: ClassVar[tuple[str, ...]] = ("select_expr", "read_options")
+
+    sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1.0
+    select_expr: list[Name] | None = None
+    read_options: ReadOptions | None = None
+
+    @property
+    def uri(self) -> str | None:
+        """URI of the files that are read; None for data that is not in files on S3 or a local disk."""
+        return None
+
+    @property
+    def delta_uri(self) -> str | None:
+        """URI of the Delta table that is read; None for everything else."""
+        return None
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether the files are Parquet files."""
+        return False
+
+    @property
+    def is_on_s3(self) -> bool:
+        """Whether the data is read from S3."""
+        return (self.uri or "").startswith("s3://")
+
+    @property
+    def label(self) -> str:
+        """The data source in messages."""
+        return self.uri or f"the data source of type {self.type!r}"
+
+    @property
+    def content(self) -> str:
+        """What is read, in messages, in the plural."""
+        return f"data sources of type {self.type!r}"
+
+    @property
+    def unreadable_reason(self) -> str | None:
+        """Why the embedded backend cannot read the data, and what to do instead; None if it can."""
+        if self.readable:
+            return None
+        return (
+            f"A data source of type {self.type!r} cannot be read here: it would need {self.requires}. "
+            "Write the data to S3 and connect it as an S3DataSource."
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """``{"type": …, "config": …}`` with secrets in clear, as the protocol sends them."""
+        config = {name: _reveal(getattr(self, name)) for name in self._wire_names()}
+        return {"type": self.type, "config": config}
+
+    def serialize(self) -> dict[str, Any]:
+        """The same with secrets hidden: what Airflow shows, and what the embedded backend stores."""
+        return {"type": self.type, "config": self._hidden_config()}
+
+    @property
+    def hidden_options(self) -> list[str]:
+        """Names of the options whose values are not stored, at least not as they were given."""
+        options = self.read_options or {}
+        return sorted(name for name, value in options.items() if shown_option(name, value) != value)
+
+    @model_serializer(mode="plain")
+    def _hidden_config(self) -> dict[str, Any]:
+        """What pydantic writes, for instance for an XCom: only :meth:`to_wire` shows secrets."""
+        return {name: shown_value(name, getattr(self, name)) for name in self._wire_names()}
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [(name, value) for name, value in self.serialize()["config"].items() if value is not None]
+
+    @classmethod
+    def _wire_names(cls) -> list[str]:
+        return list(cls.model_fields)
+
+
+def _reveal(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -1,0 +1,79 @@
+"""Types of the fields of data sources: options, URLs and paths without secrets."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from aporia_provider.base_model import Name
+from aporia_provider.locations import location_fault, secret_fault
+from aporia_provider.redaction import login_fault
+from aporia_provider.redaction.reader_options import takes_url
+
+STORED = {"stored": True}
+"""Context in which a data source is valid although its path or its URL has a fault."""
+
+
+def _option_text(value: Any) -> Any:
+    """The value of an option as text, as PySpark's ``DataFrameReader.options`` writes it."""
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "item"):
+        # A number of numpy is an instance of no Python type that is tested here, or of several.
+        value = value.item()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (numbers.Integral, float)):
+        return str(value)
+    told = "leave the option out instead of None" if value is None else f"not {type(value).__name__}"
+    raise ValueError(f"an option is text, an integer, a float, or true or false; {told}")
+
+
+def _distinct_options(options: dict[str, str]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    for name in options:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(f"{other!r} and {name!r} are one option, since Spark ignores case: give one")
+    return options
+
+
+def _options_without_login(options: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    for name, value in options.items() if info.context != STORED else ():
+        if takes_url(name) and (fault := login_fault(value)):
+            raise ValueError(f"{name} {fault}")
+    return options
+
+
+ReadOptions = Annotated[
+    dict[str, Annotated[str, BeforeValidator(_option_text, json_schema_input_type=str | bool | int | float)]],
+    AfterValidator(_distinct_options),
+    AfterValidator(_options_without_login),
+]
+
+
+def _without_login(url: str, info: ValidationInfo) -> str:
+    if info.context != STORED and (fault := login_fault(url)):
+        raise ValueError(fault)
+    return url
+
+
+Url = Annotated[Name, AfterValidator(_without_login)]
+
+
+def _supported(path: str, info: ValidationInfo) -> str:
+    if info.context != STORED and (fault := location_fault(path)):
+        raise ValueError(fault)
+    return path
+
+
+def _without_signature(path: str, info: ValidationInfo) -> str:
+    if info.context != STORED and (fault := secret_fault(path)):
+        raise ValueError(fault)
+    return path
+
+
+Location = Annotated[Name, AfterValidator(_supported)]
+UnsignedUrl = Annotated[Url, AfterValidator(_without_signature)]

@@ -1,0 +1,88 @@
+"""Data sources from the form in which the protocol sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+from pydantic import SecretStr
+
+from aporia_provider.base_model import explain
+from aporia_provider.data_sources.base import DataSource
+from aporia_provider.data_sources.fields import STORED
+from aporia_provider.data_sources.files import S3DataSource
+from aporia_provider.data_sources.queries import (
+    AthenaDataSource,
+    BigQueryDataSource,
+    GlueDataSource,
+    JDBCDataSource,
+    PostgresJDBCDataSource,
+    SnowflakeDataSource,
+)
+from aporia_provider.errors import ValidationError
+
+DATA_SOURCES: Mapping[str, type[DataSource]] = {
+    source.type: source
+    for source in (
+        S3DataSource,
+        JDBCDataSource,
+        PostgresJDBCDataSource,
+        AthenaDataSource,
+        GlueDataSource,
+        BigQueryDataSource,
+        SnowflakeDataSource,
+    )
+}
+
+
+def data_source_from_wire(value: Any) -> DataSource:
+    """
+    Read ``{"type": …, "config": …}``.
+
+    :raises aporia_provider.errors.ValidationError: for an unknown type or a wrong config, naming every fault.
+    """
+    return _type_of(value)(**value["config"])
+
+
+def stored_data_source(value: Any) -> DataSource:
+    """
+    Read a data source that was registered before, in the form of the wire.
+
+    Its path is not checked, since earlier releases accepted other paths: it is checked when data is read, see
+    :attr:`DataSource.unreadable_reason`.
+
+    :raises aporia_provider.errors.ValidationError: as :func:`data_source_from_wire`, but for the path.
+    """
+    source = _type_of(value)
+    try:
+        return source.model_validate(value["config"], context=STORED)
+    except pydantic.ValidationError as error:
+        raise explain(error, source.__name__) from None
+
+
+def _type_of(value: Any) -> type[DataSource]:
+    if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
+        raise ValidationError('A data source is written {"type": …, "config": {…}}')
+    source = DATA_SOURCES.get(str(value.get("type")))
+    if source is None:
+        known = ", ".join(DATA_SOURCES)
+        raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {known}")
+    return source
+
+
+def as_data_source(value: DataSource | Mapping[str, Any]) -> DataSource:
+    """A data source given as itself or in the form of the wire."""
+    return value if isinstance(value, DataSource) else data_source_from_wire(value)
+
+
+def with_login(source: DataSource, user: str | None, password: str | None) -> DataSource:
+    """
+    Copy a data source with the user and the password of a connection.
+
+    :raises aporia_provider.errors.ValidationError: if it takes none.
+    """
+    if "password" not in type(source).model_fields:
+        raise ValidationError(f"A data source of type {source.type} takes no user and password")
+    secret = SecretStr(password) if password is not None else None
+    return source.model_copy(update={"user": user, "password": secret})

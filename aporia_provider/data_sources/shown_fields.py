@@ -1,0 +1,43 @@
+"""The values of fields as they are shown and stored: hidden, unless they are known to be harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aporia_provider.locations import location_fault, secret_fault
+from aporia_provider.redaction import HIDDEN, shown_option, shown_url
+from aporia_provider.redaction.reader_options import shown_user
+
+_HARMLESS = frozenset(
+    (
+        *("sample_size", "select_expr", "object_format", "query", "table", "dataset", "project"),
+        *("parent_project", "database", "sfschema", "warehouse"),
+    )
+)
+"""Fields that are shown as they are. What is not listed here or in :data:`_SHOWN` is hidden."""
+
+
+def shown_value(name: str, value: Any) -> Any:
+    if value is None or name in _HARMLESS:
+        return value
+    shown = _SHOWN.get(name)
+    return shown(value) if shown else HIDDEN
+
+
+def shown_path(path: str) -> str:
+    """A path of S3 or of the disk; of one with a fault no more than of a URL."""
+    return shown_url(path) if location_fault(path) or secret_fault(path) else path
+
+
+def _shown_options(options: Mapping[str, str]) -> dict[str, str]:
+    return {name: shown_option(name, value) for name, value in options.items()}
+
+
+_SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "object_path": shown_path,
+    "read_options": _shown_options,
+    "s3_output_location": shown_url,
+    "url": shown_url,
+    "user": shown_user,
+}
