@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import local_path, split
+from aporia_provider.lake.failures import answered, local_path, split
 
 
 def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
@@ -17,13 +19,15 @@ def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
     :return: False also if the folder cannot be looked at, which reading it says better.
     """
     if not uri.startswith("s3://"):
-        return Path(local_path(uri), "_delta_log").is_dir()
-    from botocore.exceptions import BotoCoreError, ClientError
+        return os.path.isdir(Path(local_path(uri), "_delta_log"))  # noqa: PTH112 - that of Path raises
+    from botocore.exceptions import ClientError
 
     bucket, key = split(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
-    client = (credentials or AwsCredentials()).client()
+    known = credentials or AwsCredentials()
     try:
-        return bool(client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
-    except (BotoCoreError, ClientError):
+        with answered(uri, known):
+            listed = known.client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except (AporiaError, ClientError):
         return False
+    return bool(listed.get("Contents"))

@@ -17,6 +17,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.registration.local_access import link_faults
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ValidationError
+from aporia_provider.lake.presence import is_delta_table
 from tests.backend.syncing import House, spread
 
 SECRET = spread(1, 1, 3, seed=1)
@@ -162,3 +163,15 @@ def test_a_folder_that_cannot_be_listed(mode: int, refused: bool) -> None:
         f"cannot be searched for links that lead outside the allowed folders: {folder}: Permission denied"
     )
     assert [fault.partition("table' ")[2] for fault in faults] == [expected] * refused
+
+
+def test_a_table_that_cannot_be_looked_at_is_not_taken_for_a_delta_table() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        closed = Path(place) / "closed"
+        (closed / "_delta_log").mkdir(parents=True)
+        assert is_delta_table(f"file://{closed}")
+        closed.chmod(0o000)
+        with without_root():
+            assert not is_delta_table(f"file://{closed}")
+        closed.chmod(0o700)

@@ -56,3 +56,12 @@ def test_modules_in_the_working_folder_are_not_run(tmp_path: Path) -> None:
     )
     assert int(ran.stdout) > 0
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_working_folder_may_have_been_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, "", "modules"])
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "work").rmdir()
+    with engine_process(AwsCredentials()) as engine:
+        assert engine.port > 0

@@ -51,7 +51,15 @@ def _path() -> Iterator[str]:
     Where the engine looks for modules: where the task does, but not in the working folder, in which anybody's
     files may lie, unless this package is there.
     """
-    working, ours = Path.cwd(), Path(aporia_provider.__file__).resolve().parent.parent
-    for place in sys.path:
+    working, ours = _working_folder(), Path(aporia_provider.__file__).resolve().parent.parent
+    for place in sys.path if working else filter(os.path.isabs, sys.path):
         if (resolved := Path(place).resolve()) == ours or resolved != working:
             yield str(resolved)
+
+
+def _working_folder() -> Path | None:
+    """The working folder; None if it was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
