@@ -322,3 +322,23 @@ class TestCopies:
         assert log.version == 0
         (made,) = tmp_path.iterdir()
         assert [path.name for path in made.rglob("*") if path.is_file()] == ["00000000000000000000.json"]
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"add":{"path":"x.parquet",',
+            '{"add":5}',
+            '[1,"add"]',
+            '{"add":{"path":"x","deletionVector":"no"}}',
+            '{"add":{"path":"x","deletionVector":{"storageType":"u"}}}',
+            '{"add":{"path":"x","deletionVector":{"storageType":"u","pathOrInlineDv":"short"}}}',
+        ],
+    )
+    def test_what_is_wrong_is_said_as_without_a_copy(self, s3: S3, tmp_path: Path, line: str) -> None:
+        fields = [logs.field("id", "string")]
+        logs.commit(tmp_path, 0, [logs.protocol(), *logs.metadata(fields), logs.add("a.parquet")])
+        (tmp_path / "_delta_log" / f"{1:020}.json").write_text(line)
+        for path in (tmp_path / "_delta_log").iterdir():
+            s3.client().upload_file(str(path), s3.bucket, f"broken/_delta_log/{path.name}")
+        with pytest.raises(ValidationError, match="an entry of it is no valid JSON, or not of the form"):
+            DeltaLog(s3.uri("broken"), credentials(s3))

@@ -43,13 +43,20 @@ def deletion_vector_files(table: Path) -> set[str]:
     :param table: Folder of the table, or a copy of its log.
     """
     vectors = (added["deletionVector"] for added in _added(table / _LOG, "deletionVector"))
-    return {_path(vector["pathOrInlineDv"]) for vector in vectors if vector and vector["storageType"] == "u"}
+    return {path for vector in vectors if (path := _path(vector)) is not None}
 
 
-def _path(text: str) -> str:
-    """A relative path as the protocol writes it: a prefix, which may be empty, and a UUID in Z85."""
+def _path(vector: Any) -> str | None:
+    """The relative path of a deletion vector: a prefix, which may be empty, and a UUID in Z85."""
+    if not isinstance(vector, Mapping) or vector.get("storageType") != "u":
+        return None
+    text = str(vector.get("pathOrInlineDv"))
     prefix, encoded = text[:-_UUID], text[-_UUID:].encode()
-    name = uuid.UUID(bytes=base64.b85decode(encoded.translate(bytes.maketrans(_Z85, _PYTHON))))
+    try:
+        name = uuid.UUID(bytes=base64.b85decode(encoded.translate(bytes.maketrans(_Z85, _PYTHON))))
+    except ValueError:
+        # delta-rs says what is wrong with it.
+        return None
     return f"{prefix}{'/' if prefix else ''}deletion_vector_{name}.bin"
 
 
@@ -57,11 +64,22 @@ def _added(log: Path, field: str) -> Iterator[Mapping[str, Any]]:
     """Path and another field of every file that was ever added, as far as the log goes back."""
     for commit in log.glob("*.json"):
         for line in commit.read_bytes().splitlines():
-            added = json.loads(line).get("add") if b'"add"' in line else None
-            if added:
+            added = _of_line(line) if b'"add"' in line else None
+            if added is not None:
                 yield {field: None, **added}
     for checkpoint in [*log.glob("*.checkpoint*.parquet"), *log.glob("_sidecars/*.parquet")]:
         yield from _of_checkpoint(checkpoint, field)
+
+
+def _of_line(line: bytes) -> dict[str, Any] | None:
+    """The file that a line adds; None if it adds none, or does not have the form of an action."""
+    try:
+        action = json.loads(line)
+    except ValueError:
+        # delta-rs says what is wrong with it.
+        return None
+    added = action.get("add") if isinstance(action, dict) else None
+    return added if isinstance(added, dict) and isinstance(added.get("path"), str) else None
 
 
 def _of_checkpoint(checkpoint: Path, field: str) -> Iterator[Mapping[str, Any]]:
