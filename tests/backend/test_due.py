@@ -78,7 +78,7 @@ def test_options_of_a_sync_that_are_wrong(house: House) -> None:
     assert refused.value.problems == [
         "full: 'no' is neither true nor false",
         "patience: 'x' is no number from 0",
-        "lease_seconds: 0 is no number from 1",
+        "lease_seconds: 0 is no number from 1 to 600",
     ]
 
 

@@ -15,7 +15,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.backend.store.sync_tables import LeaseRow
 from aporia_provider.backend.store.tables import VersionRow
-from aporia_provider.backend.sync.leases import LEASE_SECONDS, Lease
+from aporia_provider.backend.sync.leases import LEASE_SECONDS, MOST_LEASE_SECONDS, Lease
 from aporia_provider.backend.sync.processes import this_process
 from aporia_provider.errors import TransientError
 from tests.backend.dying import poll, syncing
@@ -147,6 +147,13 @@ class TestTurns:
                 later = datetime.now(UTC) + timedelta(days=365)
                 session.execute(update(LeaseRow).values(expires_at=later))
             assert shared.sync(patience=0)["rows"] == 60
+
+    def test_a_lease_may_be_longer_than_that_of_those_who_wait(self, shared: House) -> None:
+        with (
+            lease_of(shared, MOST_LEASE_SECONDS).held("a long sync", 0),
+            pytest.raises(TransientError, match="a long sync"),
+        ):
+            shared.sync(patience=0)
 
     def test_a_dead_holder_of_another_machine_gives_way_when_its_time_is_up(self, shared: House) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)

@@ -57,7 +57,8 @@ class Syncs(Scope):
             notices these over plain HTTP in files without page checksums (delta-rs writes none), in CSV and
             in JSON, and other syncs do not read the files again. Use an endpoint with https.
         :param patience: Seconds to wait for another sync of the same version.
-        :param lease_seconds: How long this sync holds the version after it last showed a sign of life.
+        :param lease_seconds: How long this sync holds the version after it last showed a sign of life; at
+            most 600.
         :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything that is
             known has changed, and ``changed_parts``: what has, ``fields`` or ``performance``.
         :raises aporia_provider.errors.ValidationError: naming every option that is wrong.

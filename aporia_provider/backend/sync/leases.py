@@ -25,9 +25,11 @@ from aporia_provider.backend.sync.processes import has_ended, this_process
 from aporia_provider.errors import AporiaError, TransientError
 
 LEASE_SECONDS = 60.0
+MOST_LEASE_SECONDS = 600
+"""Limit of the seconds of a lease."""
 _POLL = 1.0
-# A clock that is set back by less than the difference ends no lease.
-_LONGEST = 2
+# Seconds by which the clock may be set back while a lease is held.
+_CLOCK_TOLERANCE = 60
 
 
 class Lease:
@@ -110,7 +112,8 @@ class Lease:
             return None
 
     def _has_ended(self, row: LeaseRow, now: datetime) -> bool:
-        longest = _LONGEST * timedelta(seconds=max(LEASE_SECONDS, self._seconds))
+        # The longest lease, since that of its holder may be longer than this one.
+        longest = timedelta(seconds=MOST_LEASE_SECONDS + _CLOCK_TOLERANCE)
         return not now < row.expires_at <= now + longest or has_ended(row.process)
 
     def _beat(self, done: threading.Event) -> None:

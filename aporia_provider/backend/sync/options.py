@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from aporia_provider.backend.sync.leases import MOST_LEASE_SECONDS
 from aporia_provider.choices import flag
 from aporia_provider.errors import ValidationError
 
@@ -18,7 +19,10 @@ def checked_options(full: Any, *, patience: Any, lease_seconds: Any) -> bool:
     :return: Whether everything is recomputed.
     :raises aporia_provider.errors.ValidationError: naming each that is wrong.
     """
-    problems = [*_number("patience", patience, 0), *_number("lease_seconds", lease_seconds, 1)]
+    problems = [
+        *_number("patience", patience, 0),
+        *_number("lease_seconds", lease_seconds, 1, MOST_LEASE_SECONDS),
+    ]
     try:
         whole = flag("full", full)
     except ValidationError as error:
@@ -52,7 +56,7 @@ def _limit(limit: Any) -> Iterator[str]:
         yield f"limit: {limit!r} is no whole number from 0"
 
 
-def _number(name: str, value: Any, least: int) -> Iterator[str]:
+def _number(name: str, value: Any, least: int, most: float = math.inf) -> Iterator[str]:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or math.isnan(value) or value < least:
-        yield f"{name}: {value!r} is no number from {least}"
+    if not number or not least <= value <= most:
+        yield f"{name}: {value!r} is no number from {least}{'' if math.isinf(most) else f' to {most}'}"
