@@ -83,6 +83,18 @@ def peers(server: Served) -> set[Any]:
     return {tuple(connection.raddr) for connection in found}
 
 
+def arenas(server: Served) -> int:
+    """How many arenas glibc has made for threads: each is 64 MB of addresses, of which a part is used."""
+    size, found, before = 64 * MB, 0, (-1, "")
+    for line in Path(f"/proc/{server.process.pid}/maps").read_text().splitlines():
+        addresses, access, *_ = line.split()
+        start, end = (int(address, 16) for address in addresses.split("-"))
+        if access == "---p" and end % size == 0 and before == (end - size, f"rw-p {start}"):
+            found += 1
+        before = (start, f"{access} {end}")
+    return found
+
+
 def is_open(connection: socket.socket) -> bool:
     connection.setblocking(False)
     try:
@@ -166,6 +178,22 @@ def test_bodies_are_refused_before_they_are_unfolded(
     reply = small.ask("POST", f"/v1beta/{path}", token, content=body)
     assert reply.status_code == status, reply.text[:300]
     assert memory(small) - before < 2.5 * len(body) + 20 * MB
+
+
+def test_threads_share_the_memory_that_is_free(small: Served, token: str) -> None:
+    begin = threading.Barrier(12)
+
+    def ask() -> None:
+        begin.wait(30)
+        for _ in range(5):
+            small.ask("GET", "/v1beta/models/m/versions", token)
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert arenas(small) <= 2
 
 
 def test_a_client_that_leaves_within_its_body_is_logged_in_one_line(small: Served, token: str) -> None:

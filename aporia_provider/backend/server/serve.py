@@ -15,6 +15,7 @@ from typing import Any, cast
 import uvicorn
 
 from aporia_provider.backend.server import create_app
+from aporia_provider.backend.server.allocation import give_back_memory
 from aporia_provider.backend.server.app import REQUEST_SECONDS
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.auth.tokens import list_tokens
@@ -94,6 +95,7 @@ def serve(
     :param request_seconds: How long an answer may take.
     :raises aporia_provider.errors.AporiaError: if the port cannot be had or the token file is not valid.
     """
+    give_back_memory()
     tokens = TokenFile(token_file) if token_file else None
     _warn_without_tokens(database, tokens)
     stopping = threading.Event()
