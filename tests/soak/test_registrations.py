@@ -33,7 +33,9 @@ VARIANTS = ("alpha", "beta")
 KINDS = ("model", "version", "dataset")
 WAYS = 3
 """SQLite, PostgreSQL, and a server with PostgreSQL."""
-ROUNDS = max(1, RACES // (RACERS * len(KINDS) * WAYS))
+AT_ONCE = 10
+"""Rounds after which the racers are started again."""
+ROUNDS = -(-RACES // (RACERS * len(KINDS) * WAYS))
 """Each of the racers registers something of each kind in each of them."""
 ENVIRONMENT = "prod"
 
@@ -58,14 +60,26 @@ def register(api: AporiaApi, kind: str, round_: int, which: str) -> dict[str, An
     return dict(api.connect_dataset("serving", name, "v1", data_source=source, **columns))
 
 
-def race(connect: Connect) -> dict[tuple[int, str], list[tuple[str, str, str]]]:
-    """By round and kind: the variant that each racer registered, what it was answered, and the id."""
+Answers = dict[tuple[int, str], list[tuple[str, str, str]]]
+"""By round and kind: the variant that each racer registered, what it was answered, and the id."""
+
+
+def race(connect: Connect) -> Answers:
+    """Register everything."""
+    found: Answers = {}
+    for first in range(0, ROUNDS, AT_ONCE):
+        found |= race_in(range(first, min(first + AT_ONCE, ROUNDS)), connect)
+    return found
+
+
+def race_in(rounds: range, connect: Connect) -> Answers:
+    """Register what some rounds have."""
     barrier = multiprocessing.get_context("fork").Barrier(RACERS)
 
     def run(number: int) -> str:
         answers = []
         with connect() as api:
-            for round_ in range(ROUNDS):
+            for round_ in rounds:
                 for kind in KINDS:
                     which = variant(number, round_)
                     barrier.wait(120)
@@ -89,7 +103,7 @@ def answer(api: AporiaApi, kind: str, round_: int, which: str) -> tuple[str, str
     return registered["status"], registered["id"]
 
 
-def check(url: str, found: dict[tuple[int, str], list[tuple[str, str, str]]]) -> None:
+def check(url: str, found: Answers) -> None:
     """Each name is there once, as the racer registered it that was told so, and the others learned of it."""
     stored = rows(url)
     assert set(stored) == {(f"model{round_}", kind) for round_, kind in found}, f"seed {SEED}"
