@@ -144,7 +144,7 @@ def allowed(found: Answer, values: list[int]) -> float:
     return found.bound if great else 4 * math.ulp(found.value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.lists(st.integers(2**53 - 3, 2**53 + 3), min_size=2, max_size=8)
     | st.lists(st.integers(2**60, 2**60 + 300), min_size=2, max_size=8)

@@ -65,7 +65,7 @@ def _texts(found: Profile) -> dict[Any, str]:
     return {place: json.dumps(state.to_json()) for place, state in found.items()}
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(split_rows(), st.sampled_from([(1, 0, 1 << 25), (5, 0, 1 << 25), (1, 2, 1 << 25), (1 << 18, 0, 150)]))
 def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
     kind, whole, parts, period, grids = rows

@@ -210,7 +210,7 @@ def test_numbers_are_finite_or_undefined() -> None:
     """Whatever the values, no statistic raises, and JSON can hold every answer."""
     random = np.random.default_rng(9)
     great = [*(10.0 ** random.integers(-323, 308, 20)), LARGEST, -LARGEST, 0.0, 5e-324, 1.797e308]
-    for _ in range(300):
+    for _ in range(100):
         values, baseline = (random.choice(great, 4) * random.choice([-1, 1], 4) for _ in range(2))
         grid = NumericGrid.of(baseline)
         for name in ("mean", "min", "max", "sum", "absolute_sum", *SQUARES):

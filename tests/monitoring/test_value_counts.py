@@ -53,7 +53,7 @@ def drawn(seed: int, sizes: list[int], power: float) -> Buckets:
     return made
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32),
     st.lists(st.sampled_from([5, 200, 300, 1_500, 2_500, 5_000]), min_size=1, max_size=4),
