@@ -13,10 +13,14 @@ KILLS ?= 1000
 RACES ?= 10000
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo test test-long test-spark soak lint audit setup bench clean
+.PHONY: demo check test test-long test-spark soak lint audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
+
+# In less than a minute: the linters, and the tests that start no engine, server, database server or Airflow.
+check: lint
+	$(BIN)/python -m pytest -m fast -n 2 --dist worksteal -q
 
 test: setup $(SDK)/.done
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests import servers
+from tests.processes import in_slow_folder, is_fast, no_process, starts_process
 
 # Airflow reads its home when it is first imported, which collecting the tests does.
 _HOME = tempfile.mkdtemp(prefix="aporia-airflow-home-")
@@ -26,6 +28,34 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("aporia", deadline=None)
 settings.load_profile("aporia")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no Airflow to run the fast tests alone."""
+    ignored = config.option.markexpr == "fast" and in_slow_folder(collection_path)
+    return True if ignored else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_fast(item):
+            item.add_marker("fast")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with _guarding(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with _guarding(item):
+        yield
+
+
+def _guarding(item: pytest.Item) -> AbstractContextManager[None]:
+    return no_process() if item.get_closest_marker("fast") else nullcontext()
 
 
 @dataclass(frozen=True)
@@ -61,6 +91,7 @@ class S3:
 
 
 @pytest.fixture(scope="session")
+@starts_process()
 def s3_endpoint() -> Iterator[str]:
     with servers.moto() as endpoint:
         yield endpoint
@@ -78,6 +109,15 @@ def s3(s3_endpoint: str, request: pytest.FixtureRequest) -> S3:
 
 
 @pytest.fixture(scope="session")
+@starts_process()
+def engine() -> Iterator[str]:
+    """An engine that is running already: starting one takes longer than a small sync."""
+    with servers.sail() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+@starts_process()
 def postgres_url() -> Iterator[str]:
     with servers.postgres() as url:
         yield url

@@ -98,6 +98,7 @@ def test_what_a_dependency_brings_it_declares_itself(dependency: str) -> None:
     assert BROUGHT[dependency] <= named(own)
 
 
+@pytest.mark.process
 def test_every_module_can_be_imported_without_the_extras() -> None:
     hidden = [name for names in OPTIONAL.values() for name in names]
     code = f"""

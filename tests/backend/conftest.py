@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
-from tests.backend.running import Served, empty_postgres, serving
+from tests.backend.running import Served, new_postgres, serving
 from tests.backend.syncing import House
-from tests.servers import sail
+from tests.processes import starts_process
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +30,14 @@ def shared_sqlite(shared_sqlite_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def shared_postgres(postgres_url: str) -> Iterator[Database]:
-    with empty_postgres(postgres_url) as url:
+    with new_postgres(postgres_url) as url:
         migrate(url)
         with Database(url) as database:
             yield database
 
 
 @pytest.fixture(scope="session")
+@starts_process()
 def server(shared_sqlite_url: str) -> Iterator[Served]:
     with serving(shared_sqlite_url) as served:
         yield served
@@ -52,31 +55,34 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_database_url(postgres_url: str) -> Iterator[str]:
-    with empty_postgres(postgres_url) as url:
+    with new_postgres(postgres_url) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def ready_url(request: pytest.FixtureRequest) -> str:
+@starts_process(unless="sqlite")
+def ready_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database of each kind."""
     if request.param == "sqlite":
-        return str(request.getfixturevalue("sqlite_url"))
-    url = str(request.getfixturevalue("postgres_database_url"))
-    migrate(url)
-    return url
+        yield copied(request.getfixturevalue("migrated"), tmp_path / "home")
+    else:
+        template = request.getfixturevalue("migrated_postgres")
+        with new_postgres(request.getfixturevalue("postgres_url"), template) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[str]:
-    """An engine that is running already: starting one takes longer than a small sync."""
-    with sail() as url:
-        yield url
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """The name of a PostgreSQL database that is ready, to be copied."""
+    with new_postgres(postgres_url) as url:
+        migrate(url)
+        yield str(make_url(url).database)
 
 
 @pytest.fixture
-def house(tmp_path: Path, engine: str) -> Iterator[House]:
+def house(tmp_path: Path, engine: str, migrated: Path) -> Iterator[House]:
     """A registered version, its tables on the disk."""
-    with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
         yield House(tmp_path, registry, engine).register()
 
 
@@ -86,3 +92,10 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "aporia.db"
     EmbeddedRegistry(f"sqlite:///{path}", "prod").close()
     return path
+
+
+def copied(database: Path, folder: Path) -> str:
+    """The URL of a copy of an SQLite database; making a new one takes longer."""
+    folder.mkdir(exist_ok=True)
+    # With its mode, which is private.
+    return f"sqlite:///{shutil.copy(database, folder / 'aporia.db')}"

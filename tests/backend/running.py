@@ -33,7 +33,8 @@ class Served:
     def ask(self, method: str, path: str, token: str | None = None, **options: Any) -> httpx2.Response:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         headers |= options.pop("headers", {})
-        with httpx2.Client(trust_env=False, timeout=60) as client:
+        # To load the certificates of authorities takes longer than most requests, and there is no TLS.
+        with httpx2.Client(trust_env=False, timeout=60, verify=False) as client:
             return client.request(method, self.url + path, headers=headers, **options)
 
 
@@ -81,10 +82,14 @@ def token_for(database_url: str, environment: str) -> str:
 
 
 @contextmanager
-def empty_postgres(admin_url: str) -> Iterator[str]:
-    """A PostgreSQL database of its own, with nothing in it."""
+def new_postgres(admin_url: str, template: str = "template1") -> Iterator[str]:
+    """
+    A PostgreSQL database of its own.
+
+    :param template: The name of the database that it is a copy of; without, there is nothing in it.
+    """
     name = f"aporia_{uuid.uuid4().hex}"
-    _administer(admin_url, f"CREATE DATABASE {name}")
+    _administer(admin_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     url = sqlalchemy.make_url(admin_url).set(database=name)
     try:
         yield url.render_as_string(hide_password=False)

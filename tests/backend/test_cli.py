@@ -13,6 +13,8 @@ import pytest
 
 from tests.backend.running import run_cli, serving
 
+pytestmark = pytest.mark.process
+
 
 def token(url: str, *arguments: str) -> str:
     made = run_cli("token", "create", "--database-url", url, *arguments)

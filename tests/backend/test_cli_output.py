@@ -13,6 +13,8 @@ import pytest
 from tests.backend.running import run_cli, serving
 from tests.backend.syncing import House, spread
 
+pytestmark = pytest.mark.process
+
 TOKEN = r"aporia_[\w-]{43}\n"
 METRICS = ("metrics", "churn", "count", "--environment", "prod")
 NAMED = ("--environment", "prod", "--name", "airflow")

@@ -20,6 +20,7 @@ from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, token_for
+from tests.processes import starts_process
 
 Open = Callable[[str], AporiaApi]
 
@@ -30,6 +31,7 @@ SCHEMA = VersionSchema(
     raw_inputs={"city": "string"},
     feature_importance={"zeta": 0.5},
 )
+
 ODD_IDS = [
     "a b",
     "a/b",
@@ -61,6 +63,7 @@ class _Waiting:
 
 
 @pytest.fixture(params=["sqlite", "postgres", "client", "async client"])
+@starts_process(unless="sqlite")
 def open_api(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens the API in an environment."""
     with ExitStack() as stack:

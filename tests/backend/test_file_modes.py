@@ -19,6 +19,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError, TransientError
 from tests.backend.running import run_cli, serving
+from tests.processes import starts_process
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,7 @@ def test_a_read_only_file_stays_read_only(home: Path) -> None:
         assert modes(home)["aporia.db"] == 0o400
 
 
+@pytest.mark.process
 def test_commands_and_servers_make_private_files(home: Path) -> None:
     url = f"sqlite:///{home}/aporia.db"
     with serving(url) as server:
@@ -119,6 +121,7 @@ def test_a_file_of_somebody_else_is_reported(
 
 
 @pytest.fixture
+@starts_process()
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own."""
     folder = tmp_path / "disk"
@@ -142,6 +145,7 @@ def test_a_read_only_disk_is_called_that(disk: Path) -> None:
         assert not isinstance(caught.value, TransientError)
 
 
+@pytest.mark.process
 def test_a_folder_that_this_user_may_not_write_to_is_named() -> None:
     # Folders of pytest are closed to other users.
     with tempfile.TemporaryDirectory() as place:

@@ -22,6 +22,7 @@ from aporia_provider.engine.limits import (
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
 from tests.backend.syncing import House, spread
+from tests.processes import starts_process
 
 MIB = 1024**2
 LARGE = "repeat('x', 1000000000 + cast(age AS int)) AS city"
@@ -30,6 +31,7 @@ LONG = "cast(length(regexp_replace(repeat(cast(age AS string), 2000000), '[0-4]'
 
 
 @pytest.fixture
+@starts_process()
 def embedded(tmp_path: Path) -> Iterator[House]:
     """Predictions that an engine of the sync's own reads."""
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:

@@ -25,9 +25,11 @@ from aporia_provider.backend.store.database import Database, make_engine, migrat
 from aporia_provider.backend.store.database_urls import is_file, read_url
 from aporia_provider.backend.store.tables import VERSION_TABLE, Base
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
+from tests.processes import starts_process
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
+@starts_process(unless="sqlite")
 def empty_url(request: pytest.FixtureRequest) -> str:
     name = "sqlite_url" if request.param == "sqlite" else "postgres_database_url"
     return str(request.getfixturevalue(name))

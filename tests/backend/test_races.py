@@ -17,6 +17,8 @@ from aporia_provider.errors import ConflictError, ValidationError
 from aporia_provider.schema import VersionSchema
 from tests.backend.dying import poll
 
+pytestmark = pytest.mark.process
+
 PROCESSES = 50
 
 Work = Callable[[Registry, int], str]

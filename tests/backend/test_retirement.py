@@ -195,6 +195,7 @@ def test_what_is_no_policy(registry: EmbeddedRegistry, given: Any, message: str)
         registry.retire_versions(MODEL, **given)
 
 
+@pytest.mark.slow
 def test_of_any_versions_the_newest_stay(migrated: Path, tmp_path: Path) -> None:
     """No version that is kept reaches less far than one that was retired for want of newness."""
 

@@ -387,6 +387,7 @@ def test_a_server_takes_large_bodies_up_to_its_limit(api: Api) -> None:
     assert api.post("/v1beta/models", b" " * (64 * 1024 * 1024 + 1)).status_code == 413
 
 
+@pytest.mark.process
 def test_local_data_is_taken_from_allowed_folders_only(sqlite_url: str, tmp_path: Path) -> None:
     allowed, secret = tmp_path / "lake", tmp_path / "secret"
     allowed.mkdir()
@@ -434,6 +435,7 @@ def test_nothing_local_is_taken_unless_allowed(api: Api, tmp_path: Path) -> None
     assert reply.status_code == 422
 
 
+@pytest.mark.process
 def test_what_is_registered_outlives_the_server(sqlite_url: str) -> None:
     with serving(sqlite_url) as server:
         token = Api(server, sqlite_url, "prod").token
@@ -442,6 +444,7 @@ def test_what_is_registered_outlives_the_server(sqlite_url: str) -> None:
     assert version["registration"] == VERSION
 
 
+@pytest.mark.process
 def test_secrets_are_neither_stored_nor_logged(sqlite_url: str, tmp_path: Path) -> None:
     base = {"query": "SELECT 1", "user": "u"}
     options = {"fs.s3a.secret.key": "planted-option", "url": "jdbc:x://h/d?x=planted-nested"}
@@ -475,6 +478,7 @@ def test_secrets_are_neither_stored_nor_logged(sqlite_url: str, tmp_path: Path) 
     assert "GET '/v1beta/models/m/tags' 200" in server.log
 
 
+@pytest.mark.process
 def test_connecting_what_cannot_be_read_is_logged_with_what_it_would_need(sqlite_url: str) -> None:
     config = {"url": "jdbc:x://h", "query": "SELECT 1", "password": "planted"}
     with serving(sqlite_url) as server:
@@ -487,6 +491,7 @@ def test_connecting_what_cannot_be_read_is_logged_with_what_it_would_need(sqlite
     assert "'jdbc' cannot be read here: it would need a JDBC driver. Write the data to S3" in line
 
 
+@pytest.mark.process
 def test_the_backend_runs_without_airflow() -> None:
     modules = "backend.registry", "backend.server", "backend.serving", "backend.upgrades", "cli"
     imports = "; ".join(f"import aporia_provider.{module}" for module in modules)

@@ -26,6 +26,7 @@ from tests.backend.dying import poll
 from tests.backend.running import Served, serving, token_for
 from tests.backend.stored import store_days
 from tests.backend.test_server import VERSION
+from tests.processes import starts_process
 
 FILES = 256
 MB = 1024 * 1024
@@ -47,6 +48,7 @@ def small_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+@starts_process()
 def small(small_url: str) -> Iterator[Served]:
     """A server that may open few files."""
     with serving(small_url, preexec_fn=_few_files) as served:
@@ -273,6 +275,7 @@ def five_hundred() -> dict[str, Any]:
     return {"model_id": "m", "metrics": metrics, "aggregation_period": "daily"}
 
 
+@pytest.mark.process
 def test_a_query_ends_at_its_deadline(many_days: str) -> None:
     with serving(many_days, "--request-seconds", "1") as server:
         reply = server.ask(
@@ -283,6 +286,7 @@ def test_a_query_ends_at_its_deadline(many_days: str) -> None:
         assert "shorter time range" in reply.json()["error"]["message"]
 
 
+@pytest.mark.process
 def test_sigterm_ends_queries(many_days: str) -> None:
     with serving(many_days, "--request-seconds", "600") as server:
         token = token_for(many_days, "limits")

@@ -18,6 +18,8 @@ from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from tests.backend.dying import Syncing, alive, children, poll, syncing
 from tests.backend.syncing import House, Stored, assert_equal_rows, labelled, spread, stored
 
+pytestmark = pytest.mark.process
+
 CRASHES = int(os.environ.get("APORIA_CRASHES", "5"))
 
 

@@ -24,6 +24,8 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
 from tests.backend.stored import DAY, store_days
 
+pytestmark = pytest.mark.slow
+
 GRID = NumericGrid.of(np.linspace(-3, 3, 200))
 
 

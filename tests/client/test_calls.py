@@ -99,6 +99,7 @@ def test_odd_ids_arrive_as_sent(ask: Ask, server: RecordingServer, text: str) ->
     assert [unquote(third[3]), len(third)] == [text, 4]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_any_id_round_trips_through_the_path(server: RecordingServer, text: str) -> None:

@@ -23,6 +23,8 @@ from aporia_provider.engine.embedded.seccomp import hand_over_accept_calls, next
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 
+pytestmark = pytest.mark.process
+
 OTHER_USER = 12_345
 
 

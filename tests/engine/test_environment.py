@@ -13,6 +13,8 @@ from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.lake.credentials import AwsCredentials
 from tests.engine.test_session import children, environment_of
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parent.parent.parent
 SECRET = (
     "AIRFLOW_CONN_OTHER",

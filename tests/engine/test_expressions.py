@@ -189,12 +189,14 @@ def nested(core: str, layers: list[tuple[str, str]]) -> str:
     return core
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(FORBIDDEN), LAYERS)
 def test_nothing_forbidden_hides_at_any_depth(core: str, layers: list[tuple[str, str]]) -> None:
     assert check_select_expr([f"{nested(core, layers)} AS y"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(["a", "1", "'x'", "s.f"]), LAYERS)
 def test_functions_are_never_refused_for_what_they_are_around(
@@ -259,6 +261,7 @@ class TestSources:
         assert found == {name: frozenset(listed.split()) for name, listed in expected.items()}
 
 
+@pytest.mark.process
 def test_a_subquery_would_have_run(tmp_path: Path) -> None:
     """Why it has to be refused here: the engine itself lets it through."""
     import pyarrow as pa

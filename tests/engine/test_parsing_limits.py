@@ -150,6 +150,7 @@ def test_no_nesting_takes_more_work_than_the_limit(shape: tuple[str, str, str]) 
         calls_of([nested(shape, levels)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", TYPES, ids=lambda shape: f"{shape[0]}…{shape[2]}")
 def test_no_nesting_of_types_takes_more_work_than_the_limit(shape: tuple[str, str, str]) -> None:
     for levels in (30, 400):
@@ -171,6 +172,7 @@ def test_expressions_share_the_limit_of_work() -> None:
     assert check_select_expr(many)[-1].startswith("select_expr: they take too long to parse")
 
 
+@pytest.mark.slow
 def test_wide_tables_and_long_expressions_pass() -> None:
     columns = [f"features.column_number_{number} AS column_{number}" for number in range(2000)]
     mapping = " ".join(f"when x = {number} then 'value {number}'" for number in range(1000))

@@ -20,12 +20,14 @@ from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.sketches import HashSample
+from tests.processes import starts_process
 
 TIME = pa.timestamp("us", "UTC")
 FIELD = FieldPlan("features.x", "numeric", "c0")
 
 
 @pytest.fixture(scope="module")
+@starts_process()
 def spark() -> Iterator[Any]:
     with spark_session() as opened:
         yield opened

@@ -23,6 +23,7 @@ from aporia_provider.preflight.row_conditions import RowCheck
 from tests import servers
 from tests.conftest import S3
 from tests.lake.strict_s3 import strict_s3
+from tests.processes import starts_process
 
 ROWS = pa.table(
     {
@@ -37,6 +38,7 @@ ROWS = pa.table(
 
 
 @pytest.fixture(scope="module")
+@starts_process()
 def spark() -> Iterator[Any]:
     with spark_session() as opened:
         yield opened

@@ -29,6 +29,8 @@ from tests import servers
 from tests.conftest import S3
 from tests.refusing import refusing
 
+pytestmark = pytest.mark.process
+
 SECRET, TOKEN = "planted-secret-access-key", "planted-session-token"
 PLANTED = AwsCredentials("AKIA", SECRET, TOKEN, "eu-central-1", "http://127.0.0.1:9")
 

@@ -26,11 +26,13 @@ from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.lake.s3.iam_policies import ensure_role, read_policy, trust_principal
 from tests.lake.guarded import GuardedS3, guarded_s3
 from tests.lake.strict_s3 import may_get, may_list, strict_s3
+from tests.processes import starts_process
 
 ROWS = pa.table({"id": ["a", "b", "c"], "x": [1.0, 2.0, 4.0]})
 
 
 @pytest.fixture(scope="module")
+@starts_process()
 def s3() -> Iterator[GuardedS3]:
     with guarded_s3() as made:
         for prefix in ("team/served", "team/served-too", "team/other"):

@@ -26,6 +26,7 @@ def statistics(folder: Path) -> FileStatistics:
     return DeltaLog(folder.as_uri()).files()
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @example((pa.decimal128(38, 0), [[Decimal(10**37)], [Decimal(10**36), Decimal(1)]]), "json")
 @example((pa.decimal128(18, 18), [[Decimal("-0.013478557558579658")]]), "json")

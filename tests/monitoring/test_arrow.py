@@ -151,6 +151,7 @@ def _alike(draw: st.DrawFn) -> list[pa.Array]:
     return arrays
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(_alike())
 def test_equal_numbers_have_equal_states_and_no_drift(arrays: list[pa.Array]) -> None:
@@ -166,6 +167,7 @@ def test_equal_numbers_have_equal_states_and_no_drift(arrays: list[pa.Array]) ->
             assert not answer.value
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.none() | st.integers(0, 1000), st.booleans()), max_size=25))
 def test_equal_scores_have_equal_performance(rows: list[tuple[int | None, bool]]) -> None:

@@ -18,6 +18,7 @@ from aporia_provider.monitoring.states.vector_state import VectorGrid
 from tests.monitoring.columns import KEY, KINDS, array_of, grids_of
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_order_and_chunks_do_not_matter(name: str, data: st.DataObject) -> None:

@@ -81,6 +81,7 @@ mixtures = st.builds(
 changes = st.sampled_from([(1000.0, 0.0), (20.0, 0.0), (0.05, 0.0), (-1.0, 0.0), (1.0, -60.0), (1.0, 900.0)])
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(mixtures, changes)
 def test_a_change_beside_frequent_values_is_seen(mixture: Mixture, change: tuple[float, float]) -> None:

@@ -19,6 +19,8 @@ from aporia_provider.monitoring.drift.category_histograms import (
 from aporia_provider.monitoring.states.text_hashes import text_hashes
 from aporia_provider.monitoring.states.value_tail import Tail
 
+pytestmark = pytest.mark.slow
+
 
 def tail(counts: Mapping[str, int]) -> Tail:
     return Tail.of(text_hashes(list(counts)), np.array(list(counts.values()), dtype=np.int64))

@@ -274,6 +274,7 @@ def test_tails_are_areas() -> None:
     assert crossing.value == pytest.approx(0.99 + 0.49 + 0.49 + 0.49)
 
 
+@pytest.mark.slow
 def test_noise_is_what_two_samples_of_one_distribution_have() -> None:
     rng = np.random.default_rng(13)
     grid = grid_of(rng.normal(size=20_000))

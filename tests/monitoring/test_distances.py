@@ -185,6 +185,7 @@ def test_other_bins_are_refused(function: Function) -> None:
         function([1, 2], [3])
 
 
+@pytest.mark.slow
 def test_noise_is_what_two_samples_of_one_distribution_have() -> None:
     rng = np.random.default_rng(6)
     p = np.array([0.02, 0.08, 0.1, 0.1, 0.2, 0.2, 0.3])

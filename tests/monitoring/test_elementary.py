@@ -58,6 +58,7 @@ def test_whole_powers_are_exact() -> None:
     assert exp2m1(whole).tolist() == [2.0**-n - 1 for n in range(53)]
 
 
+@pytest.mark.process
 def test_the_same_with_and_without_wide_instructions() -> None:
     program = (
         "import numpy as np, hashlib; from aporia_provider.monitoring.portable_math import *; "

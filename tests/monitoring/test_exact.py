@@ -55,6 +55,7 @@ def test_neither_order_nor_grouping_matter(values: list[float], random: object) 
     assert parts == exact_sum(np.array(values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 1, 33, (1 << 11) - 1, (1 << 11) + 1, 40_000])
 @pytest.mark.parametrize("scale", [1e-320, 1.0, 1e307])
 def test_many_values(size: int, scale: float) -> None:

@@ -39,6 +39,7 @@ def samples(rng: np.random.Generator, count: int) -> Vectors:
     return drawn
 
 
+@pytest.mark.slow
 def test_noise_of_vectors_is_the_root_of_what_two_samples_have_on_average() -> None:
     rng = np.random.default_rng(21)
     squares, noises = [], []

@@ -144,6 +144,7 @@ def allowed(found: Answer, values: list[int]) -> float:
     return found.bound if great else 4 * math.ulp(found.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     st.lists(st.integers(2**53 - 3, 2**53 + 3), min_size=2, max_size=8)

@@ -23,6 +23,8 @@ from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.value_tail import Tail
 from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of, zipf
 
+pytestmark = pytest.mark.slow
+
 Floats = NDArray[np.float64]
 Oracle = Callable[[Floats, Floats], float]
 DISTANCES = sorted(CATEGORY_METRICS - {"chi_squared"})

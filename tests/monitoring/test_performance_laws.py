@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from aporia_provider.monitoring.performance import STATES, Options
 from aporia_provider.monitoring.performance.states import multiclass_state, multilabel_state
 
+pytestmark = pytest.mark.slow
+
 SCORES = st.one_of(
     st.none(),
     st.sampled_from([0.0, -0.0, 1.0, 0.5, 0.001, math.nan, math.inf, 5e-324, 1e-15, 1e150]),

@@ -65,6 +65,7 @@ def _texts(found: Profile) -> dict[Any, str]:
     return {place: json.dumps(state.to_json()) for place, state in found.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(split_rows(), st.sampled_from([(1, 0, 1 << 25), (5, 0, 1 << 25), (1, 2, 1 << 25), (1 << 18, 0, 150)]))
 def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
@@ -156,6 +157,7 @@ def test_two_fields_may_share_a_column() -> None:
     assert [found[0, key].kind for key in ("a", "b")] == ["numeric", "values"]
 
 
+@pytest.mark.slow
 def test_wide_rows_are_not_gathered_without_end() -> None:
     batches = [table_of(pa.array([[1.0] * 4_096] * 256)) for _ in range(20)]
     rest = iter(batches)

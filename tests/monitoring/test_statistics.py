@@ -206,6 +206,7 @@ def test_numbers_of_distinct_values_are_within_their_bounds(distinct: int) -> No
     assert max(found) < 3.1 * distinct / math.sqrt(1_000) if distinct > 2_304 else max(found) == 0
 
 
+@pytest.mark.slow
 def test_numbers_are_finite_or_undefined() -> None:
     """Whatever the values, no statistic raises, and JSON can hold every answer."""
     random = np.random.default_rng(9)

@@ -53,6 +53,7 @@ def drawn(seed: int, sizes: list[int], power: float) -> Buckets:
     return made
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     st.integers(0, 2**32),
