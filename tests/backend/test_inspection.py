@@ -109,19 +109,19 @@ class TestInspect:
         assert [name for name, _ in told.columns] == ["id", "at", "x", "v", "y"]
 
     def test_expressions_are_analysed_and_nulls_of_copies_still_come_from_the_log(
-        self, tmp_path: Path
+        self, tmp_path: Path, engine: str
     ) -> None:
         write_deltalake(tmp_path, ROWS)
         (data,) = tmp_path.glob("*.parquet")
         data.unlink()
         expressions = ["id AS key", "to_date(at) AS at", "x * 2 AS twice"]
-        told = inspect(source(tmp_path, select_expr=expressions), nulls_of=["key", "at"])
+        told = inspect(source(tmp_path, select_expr=expressions), engine=engine, nulls_of=["key", "at"])
         assert told.columns == (("key", "string"), ("at", "date"), ("twice", "double"))
         assert (told.rows, told.null_counts) == (3, {"key": 1})
 
-    def test_other_formats_are_analysed(self, tmp_path: Path) -> None:
+    def test_other_formats_are_analysed(self, tmp_path: Path, engine: str) -> None:
         pq.write_table(GOOD, tmp_path / "t.parquet")
-        told = inspect(source(tmp_path / "t.parquet", "parquet"), nulls_of=["id"])
+        told = inspect(source(tmp_path / "t.parquet", "parquet"), engine=engine, nulls_of=["id"])
         assert dict(told.columns)["x"] == "double"
         assert (told.version, told.rows, told.null_counts) == (None, None, {})
 
@@ -150,14 +150,14 @@ class TestInspect:
         assert "readChangeFeed and startingVersion in read_options stand for the changes" in told
         assert "versionAsOf is 'last'" in told
 
-    def test_the_columns_are_those_of_the_version(self, tmp_path: Path) -> None:
+    def test_the_columns_are_those_of_the_version(self, tmp_path: Path, engine: str) -> None:
         write_deltalake(tmp_path, GOOD)
         later = pa.table({"id": ["d"], "later": [1]})
         write_deltalake(tmp_path, later, mode="overwrite", schema_mode="overwrite")
         pinned = {"versionasof": 0}
         expected = ("id", "at", "x", "v", "y")
         assert tuple(name for name, _ in inspect(source(tmp_path, read_options=pinned)).columns) == expected
-        analysed = inspect(source(tmp_path, read_options=pinned, select_expr=["*"]))
+        analysed = inspect(source(tmp_path, read_options=pinned, select_expr=["*"]), engine=engine)
         assert tuple(name for name, _ in analysed.columns) == expected
         assert (analysed.version, analysed.rows) == (0, 3)
 
@@ -219,7 +219,7 @@ class TestPreflight:
         assert report.columns is not None
         assert len(report.columns) == 5
 
-    def test_everything_at_once(self, tmp_path: Path) -> None:
+    def test_everything_at_once(self, tmp_path: Path, engine: str) -> None:
         write_deltalake(tmp_path, ROWS)
         where = source(
             tmp_path,
@@ -232,7 +232,7 @@ class TestPreflight:
                 "cast(v AS string) AS v",
             ],
         )
-        report = preflight(dataset(where, features={"vv": "v"}), SCHEMA)
+        report = preflight(dataset(where, features={"vv": "v"}), SCHEMA, engine=engine)
         told = "\n".join(report.problems)
         for part in (
             "select_expr[2] \"reflect('a') AS y\": reflect() is not allowed",
@@ -266,6 +266,7 @@ class TestPreflight:
         for part in ("s3:ListBucket", f"bucket '{s3.bucket}'", "prefix 't/_delta_log/'"):
             assert part in problem
 
+    @pytest.mark.process
     def test_lost_connections_stay_worth_a_retry(self) -> None:
         dead = AwsCredentials("k", SECRET, endpoint_url=f"http://127.0.0.1:{servers.free_port()}")
         for object_format in ("delta", "parquet"):
@@ -329,8 +330,12 @@ class TestRows:
         write_deltalake(folder, pa.table({**good, **changes}))
         return source(folder)
 
+    @pytest.fixture(autouse=True)
+    def use(self, engine: str) -> None:
+        self.engine = engine
+
     def told(self, where: S3DataSource, role: str = "serving") -> tuple[list[str], list[str]]:
-        report = preflight(dataset(where, role), self.schema, check_rows=True)
+        report = preflight(dataset(where, role), self.schema, check_rows=True, engine=self.engine)
         assert report.rows == 4
         depends = ("its values are read as",)
         return report.problems, [
@@ -399,12 +404,18 @@ class TestRows:
         write_deltalake(tmp_path, GOOD)
         (path,) = DeltaTable(tmp_path).file_uris()
         Path(path.removeprefix("file://")).unlink()
-        (problem,) = preflight(dataset(source(tmp_path)), SCHEMA, check_rows=True).problems
+        (problem,) = preflight(
+            dataset(source(tmp_path)), SCHEMA, check_rows=True, engine=self.engine
+        ).problems
         assert "could not be read" in problem
 
 
 class TestClasses:
     """Labels of a binary model that are neither true nor false."""
+
+    @pytest.fixture(autouse=True)
+    def use(self, engine: str) -> None:
+        self.engine = engine
 
     def told(
         self, folder: Path, columns: dict[str, list[Any]], labels: list[str] | None
@@ -419,7 +430,7 @@ class TestClasses:
             labels=labels,
         )
         where = dataset(source(folder), labels={"score": "true"})
-        report = preflight(where, schema, check_rows=True)
+        report = preflight(where, schema, check_rows=True, engine=self.engine)
         return report.problems, report.warnings
 
     def test_undeclared(self, tmp_path: Path) -> None:
