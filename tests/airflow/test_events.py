@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,6 @@ CONNECT = (ConnectTrainingOperator, ConnectServingOperator, ConnectActualsOperat
 COLUMNS: dict[str, Any] = {"id_column": "id", "timestamp_column": "at"}
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[str]:
-    """An engine that is running already: starting one takes longer than a small sync."""
-    with servers.sail() as url:
-        yield url
 
 
 @pytest.fixture

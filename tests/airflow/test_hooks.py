@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -40,30 +39,20 @@ from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests import servers
 from tests.airflow.running import new_dag, run
+from tests.backend import running
+from tests.backend.running import token_for
 from tests.conftest import S3
 from tests.recording import Answer, recording
 
 SCHEMA = VersionSchema(model_type="binary", features={"a": "numeric"}, predictions={"p": "boolean"})
-CLI = Path(sys.executable).with_name("aporia-provider")
 
 
 @contextmanager
 def serving(url: str) -> Iterator[tuple[str, str]]:
     """URL of a server of ours on a database, and a token for environment ``prod``."""
-    create = [CLI, "token", "create", "--environment", "prod", "--name", "test", "--database-url", url]
-    token = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
-    port = servers.free_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    serve = [str(CLI), "serve", "--host", "127.0.0.1", "--port", str(port), "--database-url", url]
-    with servers.process(serve, ready=f"{endpoint}/health"):
-        yield endpoint, token
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A server on an empty database, and a token."""
-    with serving(f"sqlite:///{tmp_path / 'server.db'}") as served:
-        yield served
+    token = token_for(url, "prod")
+    with running.serving(url) as served:
+        yield served.url, token
 
 
 def test_without_a_connection_the_embedded_backend_answers(registry: Any) -> None:
@@ -83,9 +72,9 @@ def test_a_connection_that_is_missing_by_name_is_an_error_not_the_embedded_backe
 
 
 def test_a_connection_with_a_host_reaches_that_server(
-    server: tuple[str, str], set_connection: Callable[..., None], registry: Any
+    shared_server: tuple[str, str], set_connection: Callable[..., None], registry: Any
 ) -> None:
-    url, token = server
+    url, token = shared_server
     host, port = url.removeprefix("http://").split(":")
     extra = {"environment": "prod", "timeout": 60}
     set_connection(
@@ -101,10 +90,10 @@ def test_a_connection_with_a_host_reaches_that_server(
     told = f"Reached {url}: airflow-provider-aporia {__version__}, environment 'prod', which the token is for"
     assert hook.test_connection() == (True, told)
     with hook.get_conn() as api:
-        api.create_model("m", "Model")
-        assert api.create_model_version("m", "v1", SCHEMA)["status"] == "created"
+        api.create_model("reached", "Model")
+        assert api.create_model_version("reached", "v1", SCHEMA)["status"] == "created"
     with pytest.raises(NotFoundError):
-        registry.get_model_versions("m")
+        registry.get_model_versions("reached")
 
 
 def test_a_wrong_token_is_told_without_showing_it(
@@ -277,15 +266,15 @@ async def test_the_async_twin_of_the_embedded_backend(registry: Any) -> None:
 
 
 async def test_the_async_twin_of_the_client(
-    server: tuple[str, str], set_connection: Callable[..., None]
+    shared_server: tuple[str, str], set_connection: Callable[..., None]
 ) -> None:
-    url, token = server
+    url, token = shared_server
     set_connection(
         "aporia_default", conn_type="aporia", host=url, password=token, extra={"environment": "prod"}
     )
     async with await AporiaHook().get_async_conn() as api:
-        await api.create_model("m", "Model")
-        assert await api.get_model_tags("m") == {}
+        await api.create_model("twin", "Model")
+        assert await api.get_model_tags("twin") == {}
 
 
 @pytest.fixture
@@ -452,7 +441,7 @@ def with_bad_scores(*counts: int) -> pa.Table:
     return rows.set_column(rows.column_names.index("score"), "score", pa.array(scores))
 
 
-def sync(folder: Path, **tables: pa.Table) -> str:
+def sync(folder: Path, engine: str, **tables: pa.Table) -> str:
     """A database that knows the metrics of model ``m``."""
     schema = VersionSchema(
         model_type="binary",
@@ -468,13 +457,13 @@ def sync(folder: Path, **tables: pa.Table) -> str:
             write_deltalake(folder / role, rows)
             source = S3DataSource(object_path=f"file://{folder}/{role}", object_format="delta")
             registry.connect_dataset(role, "m", "v1", data_source=source, **columns)
-            registry.sync_dataset("m", "v1", role)
+            registry.sync_dataset("m", "v1", role, engine=engine)
     return url
 
 
 @pytest.fixture(scope="module")
-def synced_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return sync(tmp_path_factory.mktemp("synced"), serving=predictions())
+def synced_url(tmp_path_factory: pytest.TempPathFactory, engine: str) -> str:
+    return sync(tmp_path_factory.mktemp("synced"), engine, serving=predictions())
 
 
 @pytest.fixture
@@ -526,11 +515,11 @@ def test_drift_from_a_moving_baseline(synced: pa.Table) -> None:
 
 
 @pytest.fixture
-def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[pa.Table], MetricsHook]:
+def spoilt(tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[pa.Table], MetricsHook]:
     """Sync predictions some of whose scores are above 1, so that accuracy needs a threshold there."""
 
     def synced(rows: pa.Table) -> MetricsHook:
-        url = sync(tmp_path, training=predictions(), serving=rows)
+        url = sync(tmp_path, engine, training=predictions(), serving=rows)
         monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", url)
         monkeypatch.setenv("AIRFLOW__APORIA__ENVIRONMENT", "prod")
         return MetricsHook()
