@@ -10,8 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,29 +102,29 @@ def deployed(home: Path, dags: Path, **settings: str) -> Iterator[Deployment]:
     }
     subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=120)
     airflow = Deployment(home, url)
-    with ExitStack() as stack:
-        for component in ("api-server", "dag-processor", "scheduler"):
-            stack.enter_context(_component(component, environment))
+    components = [_started(name, environment) for name in ("api-server", "dag-processor", "scheduler")]
+    try:
         airflow.token = airflow.eventually(lambda: airflow.call("GET", "/auth/token")["access_token"])
         yield airflow
+    finally:
+        _stop(components)
 
 
-@contextmanager
-def _component(name: str, environment: dict[str, str]) -> Iterator[None]:
+def _started(name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     with Path(environment["AIRFLOW_HOME"], f"{name}.log").open("w") as log:
-        running = subprocess.Popen(
+        return subprocess.Popen(
             [AIRFLOW, name], env=environment, stdout=log, stderr=log, start_new_session=True
         )
+
+
+def _stop(components: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Stop all of them at once: each takes some seconds."""
+    for running in components:
+        os.killpg(running.pid, signal.SIGTERM)
+    end = time.monotonic() + 20
+    for running in components:
         try:
-            yield
-        finally:
-            _stop(running)
-
-
-def _stop(running: subprocess.Popen[bytes]) -> None:
-    os.killpg(running.pid, signal.SIGTERM)
-    try:
-        running.wait(20)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait(10)
+            running.wait(max(0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait(10)
