@@ -44,6 +44,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # Fails if a pinned package has a known vulnerability, and also if the advisories cannot be reached.
 audit: $(AUDIT)/.done

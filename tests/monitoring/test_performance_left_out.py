@@ -10,9 +10,9 @@ import pytest
 from sklearn import metrics
 
 from aporia_provider.monitoring.performance import METRICS, STATES, Options, compute
+from aporia_provider.monitoring.performance.value_answers import of_value
 from aporia_provider.monitoring.profiles.plan import OutcomePlan, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import profile
-from aporia_provider.monitoring.result import of_value
 
 ROWS = 200
 RANDOM = np.random.default_rng(12)

@@ -13,7 +13,8 @@ from aporia_provider.monitoring.performance import Parameters, Value, compute
 from aporia_provider.monitoring.performance.confusion import CELLS
 from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.states.labelled_state import Labelled
-from aporia_provider.monitoring.result import Answer, of_value, undefined
+from aporia_provider.monitoring.performance.value_answers import of_value
+from aporia_provider.monitoring.result import Answer, undefined
 
 
 @dataclass(frozen=True)

@@ -93,22 +93,20 @@ class Lease:
     def _try(self, what: str) -> str | None:
         """Take the lease, or say who has it."""
         with self._database.writing() as session:
-            values = {
-                "holder": self._holder,
-                "process": self._process,
-                "what": what,
-                "expires_at": self._end(session),
-            }
-            row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values)
+            values = {"holder": self._holder, "process": self._process, "what": what}
+            ends = {"expires_at": self._end(session)}
+            row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values | ends)
             if is_new:
                 return None
-            # Read afresh: another one may have taken it before this one could lock it.
+            # Read again: another sync may have taken it before this one could lock it.
             locked = select(LeaseRow).filter_by(key=row.key).with_for_update()
             current = session.scalar(locked.execution_options(populate_existing=True))
             if current is None or not self._has_ended(current, _now(session)):
                 return row.what
             for name, value in values.items():
                 setattr(current, name, value)
+            # Not before the lock, which may have taken long.
+            current.expires_at = self._end(session)
             return None
 
     def _has_ended(self, row: LeaseRow, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from aporia_provider.monitoring.drift.bin_distances import Zeros, euclidean_dist
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
 from aporia_provider.monitoring.drift.category_comparison import Comparison
 from aporia_provider.monitoring.drift.category_histograms import MOST_LISTED, CategoryHistogram
+from aporia_provider.monitoring.drift.distance_answers import of_distance
 from aporia_provider.monitoring.drift.distance_result import Minimum, NotEnough
 from aporia_provider.monitoring.drift.measures import (
     CATEGORY_METRICS,
@@ -31,7 +32,6 @@ from aporia_provider.monitoring.result import (
     NO_BOOLEANS,
     UNUSABLE_VECTORS,
     Answer,
-    of_distance,
     undefined,
     without,
 )
