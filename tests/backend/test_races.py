@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.errors import ConflictError, ValidationError
+from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.schema import VersionSchema
 from tests.backend.dying import poll
 
@@ -146,6 +147,19 @@ def test_the_limit_of_tags_holds(ready_url: str) -> None:
         "tagged": 10,
         "invalid: Model 'churn' would have 11 tags; it can have 10": PROCESSES - 10,
     }
+
+
+def delete_it(registry: Registry, number: int) -> str:
+    for attempt in range(5):
+        registry.create_model(f"model{attempt}", "Name", if_exists="skip")
+        # Another one may have deleted it between the two calls.
+        with suppress(NotFoundError):
+            registry.delete_model(f"model{attempt}")
+    return "deleted"
+
+
+def test_a_model_is_deleted_by_many_at_once(ready_url: str) -> None:
+    assert Counter(race(ready_url, delete_it)) == {"deleted": PROCESSES}
 
 
 @pytest.mark.parametrize("attempt", range(3))

@@ -68,7 +68,8 @@ class Models(Scope):
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""
         with self.database.writing() as session:
-            row = find_model(session, self.environment, model_id)
+            # Two that keep each other from deleting it would wait for each other.
+            row = find_model(session, self.environment, model_id, change=True)
             session.execute(delete(ModelRow).where(ModelRow.key == row.key))
 
     def get_model_owner(self, model_id: str) -> str | None:
