@@ -57,6 +57,7 @@ def seconds(index: pd.DatetimeIndex) -> list[int]:
     return [int(moment.timestamp()) for moment in index]
 
 
+@pytest.mark.slow
 @given(period=periods, span=spans, data=st.data())
 @example(period="weekly", span=(number("1969-12-28"), number("1970-01-06")), data=None)
 @example(period="monthly", span=(number("1969-11-30"), number("1970-01-01")), data=None)
@@ -73,6 +74,7 @@ def test_periods_are_those_of_pandas(period: str, span: tuple[int, int], data: A
     assert all(one[1] == other[0] for (one, _), (other, _) in pairwise(found))
 
 
+@pytest.mark.slow
 @given(period=periods, span=spans, rows=st.sets(days, max_size=50))
 def test_periods_of_a_range_are_cut_at_its_ends(period: str, span: tuple[int, int], rows: set[int]) -> None:
     first, end = span

@@ -514,6 +514,7 @@ def test_many_callers_at_once_all_get_an_answer(api: Api) -> None:
     assert statuses == [200] * 50
 
 
+@pytest.mark.slow
 def test_a_database_that_is_gone_answers_in_the_shape_of_the_protocol(
     sqlite_url: str, tmp_path: Path
 ) -> None:

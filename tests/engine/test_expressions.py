@@ -206,6 +206,7 @@ def test_functions_are_never_refused_for_what_they_are_around(
     assert not [line for line in check_select_expr([nested(core, layers)]) if "is not allowed" in line]
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 @settings(max_examples=300)
 def test_any_text_is_answered(expression: str) -> None:

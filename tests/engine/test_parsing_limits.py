@@ -144,6 +144,7 @@ def nested(shape: tuple[str, str, str], levels: int) -> str:
     return before * levels + core + after * levels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}…{shape[2]}")
 def test_no_nesting_takes_more_work_than_the_limit(shape: tuple[str, str, str]) -> None:
     for levels in (30, 400):

@@ -98,6 +98,7 @@ def test_a_change_beside_frequent_values_is_seen(mixture: Mixture, change: tuple
     assert score.value > 0.5 * np.sqrt(mixture.share)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(mixtures)
 def test_without_a_change_there_is_none(mixture: Mixture) -> None:

@@ -46,17 +46,20 @@ def test_bounds_hold_on_the_baselines_grid(pair: tuple[np.ndarray, np.ndarray]) 
     assert sure(ks_distance(baseline, current)).value <= exact_ks(one, other) + LOOSE
 
 
+@pytest.mark.slow
 @given(samples, samples, grids)
 def test_bounds_hold_on_any_grid(one: np.ndarray, other: np.ndarray, grid: NumericGrid) -> None:
     check(histogram(one, grid), histogram(other, grid), one, other)
 
 
+@pytest.mark.slow
 @given(sides)
 def test_bounds_hold_for_two_baselines(pair: tuple[np.ndarray, np.ndarray]) -> None:
     one, other = pair
     check(histogram(one), histogram(other), one, other)
 
 
+@pytest.mark.slow
 @given(samples, samples, grids, grids)
 def test_bounds_hold_on_any_two_grids(
     one: np.ndarray, other: np.ndarray, grid: NumericGrid, another: NumericGrid
@@ -64,6 +67,7 @@ def test_bounds_hold_on_any_two_grids(
     check(histogram(one, grid), histogram(other, another), one, other)
 
 
+@pytest.mark.slow
 @given(sides)
 def test_distances_are_symmetric_and_zero_without_a_difference(
     pair: tuple[np.ndarray, np.ndarray],
@@ -133,6 +137,7 @@ def test_breast_cancer(column: str, ks: float, area: float) -> None:
     assert distance.value == pytest.approx(area, rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.1, 1.0])
 def test_shifted_normals(shift: float) -> None:
     rng = np.random.default_rng(9)
@@ -218,6 +223,7 @@ def test_nearly_all_of_the_baseline_may_be_in_one_bin() -> None:
         assert distance.value == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @given(sides, st.sampled_from([0.0, 0.5, 3.0]))
 def test_bounds_hold_for_trimmed_areas(pair: tuple[np.ndarray, np.ndarray], margin: float) -> None:
     one, other = pair

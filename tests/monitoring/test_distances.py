@@ -123,6 +123,7 @@ def test_breast_cancer_on_doane_bins(column: str, js: float, hellinger: float) -
     assert sure(hellinger_distance(one, other)).value == pytest.approx(hellinger, abs=1e-6)
 
 
+@pytest.mark.slow
 @given(vectors)
 def test_distances_equal_their_definitions(pair: tuple[list[int], list[int]]) -> None:
     p, q = shares(pair[0]), shares(pair[1])
@@ -137,6 +138,7 @@ def test_distances_equal_their_definitions(pair: tuple[list[int], list[int]]) ->
     assert sure(psi(*pair)).value == pytest.approx(entropy(p, q) + entropy(q, p), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(vectors)
 def test_distances_are_symmetric_and_zero_only_without_a_difference(
     pair: tuple[list[int], list[int]],
@@ -202,6 +204,7 @@ def test_noise_is_what_two_samples_of_one_distribution_have() -> None:
     assert sure(psi(baseline[0], current[0])).noise == pytest.approx(6 * (1 / 5000 + 1 / 20_000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "weights",
     [
@@ -360,6 +363,7 @@ def test_euclidean_distance_needs_values_of_one_dimension() -> None:
         euclidean_distance([1, 2], [1], samples=1, baseline_samples=1, variance=1)
 
 
+@pytest.mark.slow
 @given(vectors, st.data())
 def test_bound_holds_for_all_counts_within_theirs(
     pair: tuple[list[int], list[int]], data: st.DataObject

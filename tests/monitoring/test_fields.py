@@ -46,6 +46,7 @@ def counted(state: ValueState) -> dict[str, int]:
 
 
 class TestNumbers:
+    @pytest.mark.slow
     @settings(max_examples=200)
     @given(st.lists(st.none() | _floats, min_size=1, max_size=30), st.lists(_floats, max_size=12))
     def test_all_of_it(self, values: list[float | None], baseline: list[float]) -> None:
@@ -336,6 +337,7 @@ class TestDicts:
         assert found[f"{KEY}[b]"] == NumericState(rows=1, nulls=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_every_row_is_counted_once(name: str, data: st.DataObject) -> None:
