@@ -35,7 +35,7 @@ from aporia_provider.schema import VersionSchema
 NOWHERE = "nowhere"
 """No engine: a sync that needs one fails at once."""
 UNREACHABLE = "sc://127.0.0.1:1"
-"""An engine that does not answer: a sync that needs one fails after several attempts, in eight seconds."""
+"""An engine that does not answer: a sync that needs one fails after several attempts, in nine seconds."""
 MODEL, VERSION = "churn", "v1"
 DAY = 86_400
 JANUARY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
