@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from aporia_provider.backend.deadlines import OverdueError, check_deadline
-from aporia_provider.backend.metrics.periods import SECONDS, Split, shown, whole
+from aporia_provider.backend.metrics.periods import Split, shown, whole
 from aporia_provider.backend.metrics.question import Asked, Read
 from aporia_provider.backend.metrics.stored_states import Range, Sources
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import Metric, MetricsQuery
+from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 from aporia_provider.monitoring.result import Answer
 
 MOST_ANSWERS = 50_000
@@ -33,7 +34,7 @@ def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
         the answers, there would be more answers than :data:`MOST_ANSWERS`, more states than
         :data:`MOST_STATES` would be read, or the answers are not complete at the deadline.
     """
-    if SECONDS.get(query.aggregation_period or "", SECONDS["daily"]) < SECONDS[sources.period]:
+    if query.aggregation_period == "hourly" and sources.period == "daily":
         raise ValidationError(
             "The buckets of this model are days, so there are no hourly answers; ask for daily, weekly or "
             "monthly ones"
@@ -99,7 +100,7 @@ class _Plan:
 
     def __init__(self, sources: Sources, metric: Metric, query: MetricsQuery) -> None:
         self.metric = metric
-        self.within = whole(metric.datasets.data.time_range, SECONDS[sources.period])
+        self.within = whole(metric.datasets.data.time_range, BUCKET_SECONDS[sources.period])
         self._asked: Asked | AporiaError
         try:
             self._asked = Asked.of(sources, metric, query, self.within)

@@ -11,9 +11,8 @@ import numpy as np
 from aporia_provider.backend.metrics.stored_states import Range
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricDataset, TimeRange
+from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 
-SECONDS = {"hourly": 3_600, "daily": 86_400}
-"""Length of a bucket, by the aggregation period of the model."""
 _UNITS = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _MONDAY = 4 * 86_400  # 1970-01-05; 1970-01-01 was a Thursday.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +46,7 @@ def _month_start(number: int) -> int:
 
 
 PERIODS = {
-    **{name: _even(seconds) for name, seconds in SECONDS.items()},
+    **{name: _even(seconds) for name, seconds in BUCKET_SECONDS.items()},
     "weekly": _even(_UNITS["w"], _MONDAY),
     "monthly": Period(_month, _month_start),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from aporia_provider.backend.metrics.performance_questions import Judging
 from aporia_provider.backend.metrics.period_advice import Advice, advised
-from aporia_provider.backend.metrics.periods import PERIODS, SECONDS, Split, before, whole
+from aporia_provider.backend.metrics.periods import PERIODS, Split, before, whole
 from aporia_provider.backend.metrics.question_states import Subject, row_metric, subject_of
 from aporia_provider.backend.metrics.stored_states import (
     Outline,
@@ -26,6 +26,7 @@ from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import DISTANCES, Side, drift
 from aporia_provider.monitoring.performance.catalogue import state_class
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
@@ -198,7 +199,7 @@ class Asked:
     @property
     def _compared_range(self) -> Range:
         """The range of the baseline; of one that moves, from the first window to the last."""
-        baseline, seconds = self._compared, SECONDS[self.sources.period]
+        baseline, seconds = self._compared, BUCKET_SECONDS[self.sources.period]
         if baseline.time_period is None:
             return whole(baseline.time_range, seconds)
         first, last = (before(start, baseline, seconds) for start in self._starts)
@@ -209,7 +210,7 @@ class Asked:
         version, role = self._compared_version, baseline.dataset_type
         if baseline.time_period is None:
             return version.merged(role, key, self._compared_range)
-        start, end = before(within[0], baseline, SECONDS[self.sources.period])
+        start, end = before(within[0], baseline, BUCKET_SECONDS[self.sources.period])
         # The windows of all ranges are read at once, since most of them overlap.
         return version.series(role, key, self._compared_range).moving.within(start, end)
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
+from aporia_provider.engine.dataframes.value_hashes import hash64
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,8 +24,6 @@ BY_VALUES = {"metadataAsDataRead": "true"}
 _AT_ONCE = 500
 # The sum of any number of them that a table can have fits into 64 bits.
 _MODULUS = 2**31
-# Sail 0.7 panics where all that it is to hash is the same in all rows of a file; it cannot know that of this.
-_ZERO = "cast(0 * rand() AS bigint)"
 
 
 def by_values(frame: DataFrame) -> DataFrame:
@@ -67,7 +66,7 @@ def hold_the_same(left: Sequence[DataFrame], right: Sequence[DataFrame], columns
 
 
 def _digest(frames: Sequence[DataFrame], columns: Sequence[str]) -> tuple[int, ...]:
-    hashed = f"pmod(xxhash64({', '.join(map(quoted, columns))}, {_ZERO}), {_MODULUS})"
+    hashed = f"pmod({hash64(*map(quoted, columns))}, {_MODULUS})"
     wanted = ("count(*) AS rows", f"coalesce(sum({hashed}), 0) AS hashes")
     found: list[Any] = [frame.selectExpr(*wanted).collect()[0] for frame in frames]
     return tuple(sum(row[place] for row in found) for place in range(2))

@@ -19,7 +19,8 @@ ID, TIME = "id", "time"
 ROWS = "rows"
 SCORES = "scores"
 """Kind of the grids of scores, as the database keeps them."""
-_PERIODS = {"hourly": 3_600, "daily": 86_400}
+BUCKET_SECONDS: Mapping[str, int] = {"hourly": 3_600, "daily": 86_400}
+"""Length of a bucket, by the aggregation period of the model."""
 _GRIDS: dict[str, type[Any]] = {
     "numeric": NumericGrid,
     "categories": CategoryGrid,
@@ -104,7 +105,7 @@ class ProfilePlan:
     @property
     def seconds(self) -> int:
         """Length of a bucket."""
-        return _PERIODS[self.period]
+        return BUCKET_SECONDS[self.period]
 
 
 def dump_grids(grids: Mapping[str, Grid]) -> dict[str, Any]:
