@@ -34,6 +34,7 @@ _REASONS = {
     409: "The name is taken by something different",
     413: "The body is too large",
     422: "The request is not valid",
+    429: "Too many wrong tokens have come from the client's address",
     503: "The database does not answer",
 }
 _OPTIONAL_TEXT: Schema = {"type": ["string", "null"]}
