@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
-from tests.backend.running import Served, new_postgres, serving
+from tests.backend.running import Served, copied_postgres, empty_postgres, serving
 from tests.backend.syncing import House
 from tests.processes import starts_process
 
@@ -30,7 +30,7 @@ def shared_sqlite(shared_sqlite_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def shared_postgres(postgres_url: str) -> Iterator[Database]:
-    with new_postgres(postgres_url) as url:
+    with empty_postgres(postgres_url) as url:
         migrate(url)
         with Database(url) as database:
             yield database
@@ -55,7 +55,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_database_url(postgres_url: str) -> Iterator[str]:
-    with new_postgres(postgres_url) as url:
+    with empty_postgres(postgres_url) as url:
         yield url
 
 
@@ -67,14 +67,14 @@ def ready_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield copied(request.getfixturevalue("migrated"), tmp_path / "home")
     else:
         template = request.getfixturevalue("migrated_postgres")
-        with new_postgres(request.getfixturevalue("postgres_url"), template) as url:
+        with copied_postgres(request.getfixturevalue("postgres_url"), template) as url:
             yield url
 
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_url: str) -> Iterator[str]:
     """The name of a PostgreSQL database that is ready, to be copied."""
-    with new_postgres(postgres_url) as url:
+    with empty_postgres(postgres_url) as url:
         migrate(url)
         yield str(make_url(url).database)
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,13 +81,14 @@ def token_for(database_url: str, environment: str) -> str:
         return create_token(database, environment, f"test-{uuid.uuid4()}")
 
 
-@contextmanager
-def new_postgres(admin_url: str, template: str = "template1") -> Iterator[str]:
-    """
-    A PostgreSQL database of its own.
+def empty_postgres(admin_url: str) -> AbstractContextManager[str]:
+    """A PostgreSQL database of its own, with nothing in it."""
+    return copied_postgres(admin_url, "template1")
 
-    :param template: The name of the database that it is a copy of; without, there is nothing in it.
-    """
+
+@contextmanager
+def copied_postgres(admin_url: str, template: str) -> Iterator[str]:
+    """A PostgreSQL database of its own, a copy of the database with the name ``template``."""
     name = f"aporia_{uuid.uuid4().hex}"
     _administer(admin_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     url = sqlalchemy.make_url(admin_url).set(database=name)

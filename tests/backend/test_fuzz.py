@@ -20,7 +20,7 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import create_app
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.schema import VersionSchema
-from tests.backend.running import Served, new_postgres, serving, token_for
+from tests.backend.running import Served, empty_postgres, serving, token_for
 from tests.processes import starts_process
 
 # The document is made of the routes alone, before there is any database.
@@ -63,7 +63,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         with serving(url) as server:
             yield Target(server, url)
         return
-    with new_postgres(request.getfixturevalue("postgres_url")) as url:
+    with empty_postgres(request.getfixturevalue("postgres_url")) as url:
         migrate(url)
         with serving(url) as server:
             yield Target(server, url)
