@@ -97,6 +97,8 @@ def deployed(home: Path, dags: Path, **settings: str) -> Iterator[Deployment]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
+        # A task fails if one request takes longer; the default is 5 seconds.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-deployment",
         **settings,
     }
