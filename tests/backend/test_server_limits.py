@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -225,6 +225,19 @@ def test_a_body_in_broken_chunks_is_refused_once(small: Served) -> None:
     assert small.ask("GET", "/health").status_code == 200
     poll(lambda: any("/health" in line for line in small.lines[before:]))
     assert [line for line in small.lines[before:] if "Traceback" in line or " ERROR " in line] == []
+
+
+def test_a_body_in_many_small_chunks_is_refused(small: Served, token: str) -> None:
+    begun = f"POST /v1beta/monitors HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+    before = _used(small.process.pid)
+    with connect(small) as connection:
+        connection.sendall(f"{begun}Transfer-Encoding: chunked\r\n\r\n".encode())
+        with suppress(OSError):
+            connection.sendall(b"1\r\n \r\n" * 500_000)
+        with suppress(ConnectionResetError):
+            assert connection.recv(12) == b"HTTP/1.1 400"
+    assert small.ask("GET", "/health").status_code == 200
+    assert _used(small.process.pid) - before < 3
 
 
 def test_names_of_fields_are_limited(small: Served, token: str) -> None:

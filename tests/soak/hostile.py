@@ -204,8 +204,9 @@ class Requests:
         begun = head(route.method, self._path(route), self.tokens["full"], CHUNKED)
         if self.random.random() < 0.5:
             return Request("broken chunks", begun + self.random.choice(BROKEN_CHUNKS), then=HALF, due=False)
-        body = dumped(self._body(route))
-        return Request("small chunks", begun + chunked(body, self.random.choice([1, 7, 4_096])))
+        body, size = dumped(self._body(route)), self.random.choice([1, 7, 4_096])
+        # Too many small ones are refused while they are being sent.
+        return Request("small chunks", begun + chunked(body, size), due=size > 64 or len(body) < 900 * size)
 
     def _cut_off(self) -> Request:
         route = self.random.choice(self.routes)

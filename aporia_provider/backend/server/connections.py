@@ -24,6 +24,11 @@ How long it may take to send the body, and to receive what the server has writte
 BODY_RATE = 20_000
 """Bytes of a body in a second below which a client is too slow."""
 
+FREE_PIECES = 1_000
+"""Pieces of a body, such as chunks, that may have any size."""
+LEAST_PIECE = 64
+"""Bytes that the pieces of a body have on average if there are more: each takes the event loop's time."""
+
 _OTHER_FILES = 160
 """Files that are not connections: libraries, and the database in each thread."""
 _LEAST_CONNECTIONS = 16
@@ -62,6 +67,23 @@ class LimitedConfig(uvicorn.Config):
         self.most_connections = most_connections()
 
 
+class _LimitedReader(h11.Connection):
+    """Reads requests, and refuses bodies that come in too many pieces."""
+
+    _pieces = _size = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = self._size = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            self._size += len(event.data)
+            if self._pieces > FREE_PIECES and self._size < self._pieces * LEAST_PIECE:
+                raise h11.RemoteProtocolError("the pieces of the body are too small")
+        return event
+
+
 class LimitedProtocol(H11Protocol):
     """
     A connection that is closed if its client is too slow, or to make room for others.
@@ -74,6 +96,10 @@ class LimitedProtocol(H11Protocol):
     _received = 0
     _state: Any = None
     _received_by = math.inf
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = _LimitedReader(h11.SERVER, MAX_HEADERS)
 
     def connection_made(self, transport: Any) -> None:
         """Take the connection, if need be in the place of another one."""
