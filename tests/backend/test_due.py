@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
-from aporia_provider.backend.sync.due.decisions import decisions as reasons
+from aporia_provider.backend.sync.due import decisions as reasons
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
