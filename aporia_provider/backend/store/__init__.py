@@ -1,1 +1,1 @@
-"""The database: tables, migrations, and access to rows."""
+"""The backend's database: tables, migrations, and functions that read and write rows."""

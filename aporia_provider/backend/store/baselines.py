@@ -1,4 +1,4 @@
-"""The bins of a version, and the rows they were made from."""
+"""Bins of the fields of a version, and the data that they were made from."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any, Final
 from aporia_provider.monitoring.profiles.plan import Grid
 
 ENOUGH_VALUES: Final = 1000
-"""Bins from fewer values are provisional; it is also the least baseline that a distance is judged by."""
-_GROWTH = 2  # Provisional bins are made anew once there are so many times as many rows.
+"""
+Bins made from fewer values are provisional; also the smallest baseline for which a distance is computed.
+"""
+_GROWTH = 2  # Provisional bins are rebuilt when the number of rows has grown by this factor.
 
 
 @dataclass(frozen=True)
 class Origin:
     """
-    What the bins of a field were made from.
+    Data that the bins of a field were made from.
 
     :param role: Role of the dataset.
-    :param values: How many values of the field.
-    :param rows: How many rows the dataset had.
+    :param values: Number of values of the field.
+    :param rows: Number of rows of the dataset.
     """
 
     role: str
@@ -29,23 +31,29 @@ class Origin:
 
     @property
     def provisional(self) -> bool:
-        """Whether there were too few values for bins that stay."""
+        """
+        Return whether there were fewer than :data:`ENOUGH_VALUES` values, so that the bins may be replaced.
+        """
         return self.values < ENOUGH_VALUES
 
     def outgrown(self, rows: int) -> bool:
-        """Whether the bins are to be made anew, now that the dataset has so many rows."""
+        """
+        Return whether the bins have to be rebuilt.
+
+        :param rows: Current number of rows of the dataset.
+        """
         return self.provisional and rows >= _GROWTH * self.rows
 
 
 @dataclass(frozen=True)
 class Baseline:
     """
-    Grids, and what they were made from.
+    Bins of the fields of a version, and their origins.
 
-    :param role: Role of the dataset that they were made from; None if there are none. Fields that it has no
-        values of may have grids from other datasets.
-    :param grids: Key of a field to its grid.
-    :param origins: Key of a field to what its grid was made from.
+    :param role: Role of the dataset that the bins were made from; None if there are no bins. The bins of
+        fields without values in that dataset may come from other datasets.
+    :param grids: Bins by key of the field.
+    :param origins: Origins of the bins by key of the field.
     """
 
     role: str | None = None
@@ -53,32 +61,34 @@ class Baseline:
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def joined(self, other: Baseline) -> Baseline:
-        """These grids, those of ``other`` instead of them or besides."""
+        """Return the union of two baselines; for fields in both, ``other`` takes precedence."""
         return Baseline(
             self.role or other.role, {**self.grids, **other.grids}, {**self.origins, **other.origins}
         )
 
     def without(self, keys: Iterable[str]) -> Baseline:
-        """These grids, without some."""
+        """Return the baseline without the given fields."""
         kept = self.grids.keys() - set(keys)
         grids = {key: grid for key, grid in self.grids.items() if key in kept}
         return Baseline(self.role, grids, {key: self.origins[key] for key in grids})
 
     def made_from(self, role: str) -> dict[str, Origin]:
-        """The fields whose grids were made from a dataset, and what of it."""
+        """Return the origins of the bins that were made from the dataset with the given role."""
         return {key: origin for key, origin in self.origins.items() if origin.role == role}
 
 
 def provisional_bins(origins: Mapping[str, Origin], keys: Iterable[str]) -> dict[str, int]:
-    """The fields among ``keys`` whose bins are provisional, and the number of values they were made from."""
+    """
+    Return the fields among ``keys`` whose bins are provisional, and the number of values they were made from.
+    """
     return {key: origins[key].values for key in keys if key in origins and origins[key].provisional}
 
 
 def dump_origins(origins: Mapping[str, Origin]) -> dict[str, Any]:
-    """Origins as the database keeps them."""
+    """Return origins in their stored form."""
     return {key: asdict(origin) for key, origin in origins.items()}
 
 
 def load_origins(stored: Mapping[str, Any]) -> dict[str, Origin]:
-    """Read what :func:`dump_origins` wrote."""
+    """Load origins from their stored form, see :func:`dump_origins`."""
     return {key: Origin(**origin) for key, origin in stored.items()}

@@ -1,4 +1,4 @@
-"""From times that changed to buckets that have to be recomputed."""
+"""Alignment of changed time intervals to buckets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MOST = 64
 
 def whole_buckets(intervals: Iterable[Interval], seconds: int) -> list[Interval]:
     """
-    The buckets that times fall into.
+    Return the buckets that overlap the given intervals.
 
-    :param intervals: Half-open pairs of microseconds since 1970, UTC.
-    :param seconds: Length of a bucket.
-    :return: Half-open pairs of seconds, ascending and disjoint; at most 64, the closest of which were joined,
-        because an engine has to look for all of them at once.
+    :param intervals: Half-open intervals in microseconds since 1970, UTC.
+    :param seconds: Length of a bucket in seconds.
+    :return: Half-open intervals in seconds, ascending and disjoint. At most 64 are returned, because an
+        engine filters by all of them at once; intervals with the smallest gaps between them are joined.
     """
     length = seconds * _SECOND
     aligned = sorted((start // length * seconds, -(-end // length) * seconds) for start, end in intervals)
@@ -34,7 +34,12 @@ def whole_buckets(intervals: Iterable[Interval], seconds: int) -> list[Interval]
 
 
 def described(intervals: Sequence[Interval] | None, untimed: bool) -> str:
-    """Buckets, and whether rows without a time belong to them, in words, for the log."""
+    """
+    Return a description of intervals for the log.
+
+    :param intervals: Half-open intervals in seconds since 1970, UTC; None for the whole table.
+    :param untimed: Whether rows whose timestamp is null are included.
+    """
     if intervals is None:
         return "all of it"
     shown = [f"{_day(start)} to {_day(end)}" for start, end in intervals[:3]]

@@ -1,4 +1,4 @@
-"""Engines: SQLite that fifty processes can share, and PostgreSQL."""
+"""Database connections: SQLite shared by up to fifty processes, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ _WRITES = "aporia_writes"
 
 class Database:
     """
-    The embedded backend's database, at the schema this code expects.
+    Database of the embedded backend, at the schema version that this code expects.
 
-    SQLite is brought there on opening; PostgreSQL by ``aporia-provider migrate``.
+    An SQLite database is created or migrated when it is opened; for PostgreSQL, run
+    ``aporia-provider migrate``.
 
     :param url: SQLAlchemy URL of SQLite or PostgreSQL.
-    :raises aporia_provider.errors.TransientError: if the database does not answer.
-    :raises aporia_provider.errors.ValidationError: if the URL cannot be used.
+    :raises aporia_provider.errors.TransientError: if the database does not respond.
+    :raises aporia_provider.errors.ValidationError: if the URL is malformed or unsupported.
     :raises aporia_provider.errors.AporiaError: if the schema is too old or too new.
     """
 
@@ -52,18 +53,18 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close all connections; the next call opens new ones."""
+        """Close all connections; later calls open new ones."""
         self.engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that only reads."""
+        """Run the block in a read-only transaction."""
         with answering(self.url), Session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction that writes: all of it, or nothing if the block raises."""
+        """Run the block in a transaction that writes; roll back if the block raises."""
         engine = self.engine.execution_options(**{_WRITES: True})
         with answering(self.url), Session(engine) as session, session.begin():
             yield session
@@ -71,9 +72,9 @@ class Database:
 
 def migrate(url: str) -> None:
     """
-    Bring a database to the schema of this code.
+    Migrate a database to the schema version of this code.
 
-    :raises aporia_provider.errors.AporiaError: as :class:`Database`.
+    :raises aporia_provider.errors.AporiaError: see :class:`Database`.
     """
     engine = make_engine(read_url(url))
     try:
@@ -84,7 +85,7 @@ def migrate(url: str) -> None:
 
 
 def make_engine(url: URL) -> Engine:
-    """Make an engine that is safe to share between threads and to carry through a fork."""
+    """Create an engine that threads can share and that remains usable in forked processes."""
     try:
         return _sqlite(url) if is_file(url) else _postgresql(url)
     except ImportError:
@@ -93,7 +94,7 @@ def make_engine(url: URL) -> Engine:
 
 @contextmanager
 def answering(url: URL) -> Iterator[None]:
-    """Turn the failures of a database that cannot be reached into errors worth a retry."""
+    """Convert SQLAlchemy errors to ``AporiaError``, or to ``TransientError`` if a retry may succeed."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
@@ -101,7 +102,7 @@ def answering(url: URL) -> Iterator[None]:
             raise AporiaError(f"The database {shown(url)} cannot be written: {fault}") from None
         raise TransientError(f"The database {shown(url)} does not answer: {_reason(error)}") from None
     except DatabaseError as error:
-        # The base class alone, which SQLite raises for a file of another kind.
+        # SQLite raises the base class itself for a file that is not a database.
         if type(error) is not DatabaseError:
             raise
         raise AporiaError(f"The database {shown(url)} cannot be used: {_reason(error)}") from None
@@ -118,7 +119,7 @@ def _sqlite(url: URL) -> Engine:
     except OSError as error:
         raise AporiaError(f"The folder {folder(url)} cannot be made: {error.strerror}") from None
     make_private(url)
-    # A connection costs nothing here, and none that is kept can be broken by a fork.
+    # Opening a connection is cheap, and without a pool no connection is inherited by a fork.
     engine = create_engine(
         url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True
     )
@@ -128,13 +129,13 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions itself, deferred and too late; see _begin_sqlite.
+    # Otherwise the driver begins deferred transactions itself; see _begin_sqlite.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that reads before it writes fails at once if another one wrote in between.
+    # A deferred transaction that reads first fails at once if another one wrote before its first write.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -147,7 +148,9 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _forgetter(engine: Engine) -> Any:
-    """Make a child forget its parent's connections, which stay open and the parent's own."""
+    """
+    Return a function that drops the inherited pool in a forked process; the parent's connections stay open.
+    """
     reference = weakref.ref(engine)
 
     def forget() -> None:

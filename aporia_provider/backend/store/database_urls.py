@@ -1,4 +1,4 @@
-"""Database URLs: which are accepted, and how they are shown."""
+"""Parsing and display of database URLs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ _SHOWN_OPTIONS = {"connect_timeout", "host", "hostaddr", "mode", "port", "sslmod
 
 def read_url(text: str) -> URL:
     """
-    Read a database URL.
+    Parse a database URL, and set the driver to use.
 
-    :raises aporia_provider.errors.ValidationError: if it is neither an SQLite file nor PostgreSQL.
+    :param text: SQLAlchemy URL of a PostgreSQL database or an SQLite file.
+    :raises aporia_provider.errors.ValidationError: if the URL is malformed, or names another kind of
+        database.
     """
     try:
         url = make_url(text)
@@ -36,19 +38,22 @@ def read_url(text: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL without its password, and of its options only those that say where the database is."""
+    """
+    Return the URL for display: without its password, and only with options that describe the location of the
+    database.
+    """
     hidden = sorted(url.query.keys() - _SHOWN_OPTIONS)
     shown = url.difference_update_query(hidden).render_as_string(hide_password=True)
     return f"{shown}{'&' if '?' in shown else '?'}{HIDDEN}" if hidden else shown
 
 
 def is_file(url: URL) -> bool:
-    """Whether the database is an SQLite file."""
+    """Return whether the database is an SQLite file."""
     return url.get_backend_name() == "sqlite"
 
 
 def file_of(url: URL) -> Path:
-    """The path of an SQLite file."""
+    """Return the path of an SQLite file."""
     path = str(url.database)
     if path.startswith("file:"):
         path = unquote(re.sub(r"^file:(?://[^/]*(?=/))?", "", path).partition("?")[0])
@@ -56,5 +61,5 @@ def file_of(url: URL) -> Path:
 
 
 def folder(url: URL) -> Path:
-    """The folder of an SQLite file."""
+    """Return the folder of an SQLite file."""
     return file_of(url).parent

@@ -1,4 +1,6 @@
-"""Access to the files of an SQLite database, which hold samples of the data: their owner's alone."""
+"""
+File permissions of an SQLite database, which holds samples of the data and is readable by its owner only.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,19 @@ log = logging.getLogger(__name__)
 
 _PRIVATE = 0o600
 _OTHERS = 0o077
-# SQLite gives the files beside the database the mode that the database has when they are made.
+# SQLite creates these files beside the database with the mode of the database file.
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
 def make_private(url: URL) -> None:
     """
-    Make the file of an SQLite database if it does not exist, and take it from everybody but its owner.
+    Create the file of an SQLite database if it does not exist, and restrict it to its owner.
 
-    A file that others can read is changed, with those beside it, and the log says so. If it belongs to
-    somebody else, so that its mode cannot be changed, the log says that.
+    If other users have access to an existing file, or to SQLite's files beside it, remove their permissions
+    and log a warning. If the mode cannot be changed, because the file belongs to another user, log a warning
+    as well.
 
-    :param url: URL of the database, whose folder exists.
+    :param url: URL of a database whose folder exists.
     """
     path = file_of(url)
     _make(path)
@@ -38,18 +41,18 @@ def make_private(url: URL) -> None:
 
 
 def _make(path: Path) -> None:
-    # An existing file must not be opened here: closing it would drop the locks that SQLite holds on it in
-    # this process. SQLite itself reports what prevents making it.
+    # An existing file must not be opened here: closing it would release the locks that SQLite holds on it in
+    # this process. If the file cannot be created, SQLite reports the reason.
     with contextlib.suppress(OSError):
         try:
             os.mknod(path, stat.S_IFREG | _PRIVATE)
         except PermissionError:
-            # macOS allows it to nobody but root.
+            # On macOS, only root may call mknod.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
 
 
 def _tighten(path: Path) -> bool:
-    """Remove the permissions of others; whether there were any and they are removed."""
+    """Remove the permissions of other users; return whether there were any and they were removed."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & _OTHERS:
@@ -69,9 +72,9 @@ def _tighten(path: Path) -> bool:
 
 def unwritable(url: URL) -> str | None:
     """
-    Why the files of an SQLite database cannot be written, in words; None if they seem to be writable.
+    Return why the files of an SQLite database cannot be written; None if no obstacle was found.
 
-    SQLite writes files beside the database, so its folder has to be writable as well.
+    SQLite creates files beside the database, so the folder has to be writable, too.
 
     :param url: URL of the database.
     """

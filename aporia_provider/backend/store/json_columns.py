@@ -1,4 +1,4 @@
-"""What can be stored: text every database takes, and JSON that is JSON."""
+"""Validation of text and JSON values before they are stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_DEPTH = 64
 
 
 def text_fault(text: str) -> str | None:
-    """Why a database would refuse the text, or None."""
+    """Return why a database would refuse the text, or None."""
     if "\x00" in text:
         return "holds a NUL character"
     try:
@@ -26,11 +26,11 @@ def text_fault(text: str) -> str | None:
 
 def check_names(**names: Any) -> None:
     """
-    Check ids and names, which are keys of indexes.
+    Validate ids and names, which are keys of indexes.
 
-    PostgreSQL refuses index entries above 2,704 bytes, hence the limit.
+    Their length is limited because PostgreSQL refuses index entries above 2,704 bytes.
 
-    :raises ValidationError: naming every fault.
+    :raises ValidationError: listing all problems.
     """
     found = {name: _name_fault(value) for name, value in names.items()}
     problems = [f"{name} {fault}" for name, fault in found.items() if fault]
@@ -52,9 +52,10 @@ def _name_fault(value: Any) -> str | None:
 
 def check_rendered(**values: str | None) -> None:
     """
-    Refuse templates nobody rendered: the vocabulary lets them pass where only certain words are right.
+    Raise an error for values that are unrendered templates, which the types accept in place of an enumerated
+    value.
 
-    :raises ValidationError: naming every one.
+    :raises ValidationError: listing all such values.
     """
     problems = [
         f"{name}: {value!r} is a template that was not rendered"
@@ -67,10 +68,10 @@ def check_rendered(**values: str | None) -> None:
 
 def check_json(value: Any) -> None:
     """
-    Check a JSON value.
+    Validate a JSON value.
 
-    :raises ValidationError: for text or numbers that cannot be stored, keys that are not text, and nesting
-        nobody means.
+    :raises ValidationError: if text or numbers cannot be stored, keys are not strings, or values are nested
+        deeper than 64 levels.
     """
     problems = [f"{place or 'the value'} {fault}" for place, fault in _json_faults(value)]
     if problems:

@@ -1,4 +1,4 @@
-"""Finding rows by the names of the protocol, and inserting them only once."""
+"""Lookup of rows by the protocol's names, and idempotent inserts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def insert_or_find(
     session: Session, table: type[R], key: Mapping[str, Any], values: Mapping[str, Any]
 ) -> tuple[R, bool]:
     """
-    Insert a row, or find the one that has the key already.
+    Insert a row, or return the existing row that has the key.
 
     :param key: Columns of a unique constraint and their values.
-    :return: The row and whether it is new.
+    :return: The row, and whether it was inserted.
     """
     statement = (
         insert(session, table)
@@ -34,7 +34,7 @@ def insert_or_find(
         .on_conflict_do_nothing(index_elements=list(key))
         .returning(table)
     )
-    # It takes a second round only if somebody deletes the row between the two statements.
+    # A second iteration is needed only if the row is deleted between the two statements.
     while True:
         made = session.scalar(statement)
         if made is not None:
@@ -45,23 +45,24 @@ def insert_or_find(
 
 
 def upsert(session: Session, table: type[Base], key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Insert a row, or change ``values`` of the one that has the key already."""
+    """Insert a row, or update ``values`` of the existing row that has the key."""
     statement = insert(session, table).values(**key, **values)
     session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
 
 def insert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    """An ``INSERT`` that knows ``ON CONFLICT``, in the dialect of the session."""
+    """Return an ``INSERT`` that supports ``ON CONFLICT``, in the session's dialect."""
     dialect = session.get_bind().dialect.name
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def find_model(session: Session, environment: str, model_id: str, *, change: bool = False) -> ModelRow:
     """
-    Find a model, and keep it from being deleted until the transaction ends.
+    Return a model, locked against deletion until the transaction ends.
 
-    :param change: Also keep others from changing it or its tags. SQLite's writers are alone anyway.
-    :raises aporia_provider.errors.NotFoundError: naming the nearest id there is.
+    :param change: Also lock the model and its tags against changes. In SQLite, writing transactions are
+        exclusive anyway.
+    :raises aporia_provider.errors.NotFoundError: naming the most similar id that exists.
     """
     check_names(model=model_id)
     query = select(ModelRow).where(ModelRow.environment == environment, ModelRow.id == model_id)
@@ -76,9 +77,9 @@ def find_model(session: Session, environment: str, model_id: str, *, change: boo
 
 def find_version(session: Session, environment: str, model_id: str, name: str) -> VersionRow:
     """
-    Find a version.
+    Return a version of a model.
 
-    :raises aporia_provider.errors.NotFoundError: naming the nearest name there is.
+    :raises aporia_provider.errors.NotFoundError: naming the most similar name that exists.
     """
     check_names(version=name)
     model = find_model(session, environment, model_id)
@@ -91,7 +92,7 @@ def find_version(session: Session, environment: str, model_id: str, name: str) -
 
 def find_dataset(session: Session, version: VersionRow, role: str) -> DatasetRow:
     """
-    Find a dataset of a version.
+    Return the dataset of a version that is connected in a role.
 
     :raises aporia_provider.errors.NotFoundError: naming the roles that are connected.
     """

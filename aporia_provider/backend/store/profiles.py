@@ -1,4 +1,4 @@
-"""Profiles in the database."""
+"""Storage of profiles and baselines."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def replace_profile(
     untimed: bool,
 ) -> None:
     """
-    Put the states of recomputed buckets in the place of those that were there.
+    Replace the stored states of recomputed buckets.
 
-    :param states: The new ones.
-    :param intervals: The buckets that were recomputed; None for all.
-    :param untimed: Whether the rows without a time were recomputed.
+    :param states: New states.
+    :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
+    :param untimed: Whether the state of rows without a timestamp was recomputed.
     """
     old = delete(ProfileRow).filter_by(dataset_key=dataset_key, part=part)
     if intervals is not None:
@@ -51,7 +51,7 @@ def replace_profile(
 
 
 def is_stored(session: Session, dataset_key: int, part: str, states: Profile) -> bool:
-    """Whether exactly these states are there already."""
+    """Return whether exactly these states are already stored."""
     query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state)
     rows = session.execute(query.filter_by(dataset_key=dataset_key, part=part))
     known = {(bucket, field): state for bucket, field, state in rows}
@@ -69,13 +69,14 @@ def read_profile(
     end: int | None = None,
 ) -> Iterator[tuple[int | None, str, State]]:
     """
-    Read states, in the order of buckets.
+    Yield stored states, ordered by bucket.
 
-    :param part: The part of the dataset that they belong to; None for both.
+    :param part: Part of the dataset; None for both parts.
     :param fields: Keys of fields; None for all.
-    :param start: First second; with it or ``end``, rows without a time are left out.
-    :param end: First second that does not belong to it any more.
-    :return: Bucket, key, state.
+    :param start: Start of the range in seconds since 1970. If it or ``end`` is given, states of rows without
+        a timestamp are omitted.
+    :param end: End of the range in seconds since 1970, exclusive.
+    :return: Bucket, key of the field, and state.
     """
     query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state).filter_by(dataset_key=dataset_key)
     if part is not None:
@@ -91,7 +92,7 @@ def read_profile(
 def outline_of(
     session: Session, dataset_key: int, field: str, start: int | None, end: int | None
 ) -> tuple[int | None, int | None, int]:
-    """The first and the last bucket of a field in a range, and how many states it has there."""
+    """Return the first bucket, the last bucket and the number of states of a field within a range."""
     bucket = ProfileRow.bucket
     numbers: Any = select(func.min(bucket), func.max(bucket), func.count(ProfileRow.key))
     query = numbers.where(ProfileRow.dataset_key == dataset_key, ProfileRow.field == field)
@@ -100,7 +101,7 @@ def outline_of(
 
 
 def store_baseline(session: Session, version_key: int, baseline: Baseline) -> None:
-    """Keep the grids of a version instead of those that were there."""
+    """Replace the stored baseline of a version."""
     values = {
         "role": baseline.role,
         "grids": dump_grids(baseline.grids),
@@ -111,7 +112,7 @@ def store_baseline(session: Session, version_key: int, baseline: Baseline) -> No
 
 
 def read_baseline(session: Session, version_key: int) -> Baseline:
-    """The grids of a version; none if it was never synced."""
+    """Return the baseline of a version; an empty one if the version was never synced."""
     row = session.scalar(select(GridRow).filter_by(version_key=version_key))
     if row is None:
         return Baseline()

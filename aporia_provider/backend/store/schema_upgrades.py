@@ -1,4 +1,4 @@
-"""Bringing a database's schema to the one this code expects."""
+"""Migration of a database to the schema version that this code expects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aporia_provider.backend.store.database_urls import folder, is_file, shown
 from aporia_provider.backend.store.tables import VERSION_TABLE
 from aporia_provider.errors import AporiaError
 
-# Known here so that opening a database at the right schema need not import Alembic. Oldest first.
+# Listed here so that Alembic is not imported when the schema is current. Oldest first.
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 _ADVISORY_LOCK = 0x61706F726961
@@ -22,9 +22,10 @@ _ADVISORY_LOCK = 0x61706F726961
 
 def ensure_current(engine: Engine) -> None:
     """
-    Check the schema, and bring SQLite's up to date.
+    Check the schema version, and migrate an SQLite database if necessary.
 
-    :raises AporiaError: if PostgreSQL's has to be migrated first, or the schema is newer than this code.
+    :raises AporiaError: if a PostgreSQL database has to be migrated first, or the schema is newer than this
+        code.
     """
     with _file_lock(engine.url, fcntl.LOCK_SH):
         if _is_current(engine):
@@ -42,7 +43,7 @@ def ensure_current(engine: Engine) -> None:
 
 def upgrade(engine: Engine) -> None:
     """
-    Bring the schema up to date; any number of processes may do so at the same time.
+    Migrate the database to the current schema. Processes may call this concurrently.
 
     :raises AporiaError: if the schema is newer than this code.
     """
@@ -98,8 +99,8 @@ def _file_lock(url: URL, mode: int) -> Iterator[None]:
     """
     Lock the folder of an SQLite file.
 
-    SQLite refuses to switch to WAL while anybody reads, without waiting; and locking the file itself would,
-    on closing it, drop SQLite's own locks.
+    SQLite cannot switch to WAL mode while other connections read, and does not wait for them. The file itself
+    is not locked, because closing it would release SQLite's own locks.
     """
     if not is_file(url):
         yield

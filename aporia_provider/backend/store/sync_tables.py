@@ -1,4 +1,4 @@
-"""The tables that syncs fill: profiles, how far they reach, and who is at work."""
+"""Tables written by syncs: profiles, checkpoints, bins and leases."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
 
 FIELDS, PERFORMANCE = "fields", "performance"
-"""The parts of a dataset that are synced each on its own."""
+"""Parts of a dataset, which are synced independently of each other."""
 
 PART = 20
 
 
 class SyncRow(Base):
     """
-    How far a part of a dataset is synced: its ``fields``, or the ``performance`` of its predictions.
+    Checkpoint of a part of a dataset: of its ``fields``, or of the ``performance`` of its predictions.
 
-    ``position`` is where the tables were, ``report`` what the last sync that changed something did,
-    ``fingerprint`` stands for what was profiled and how, and ``latest_version`` is the newest version of the
-    table that was seen, whether it could be synced or not. ``started_at`` is when the last sync began,
-    and ``synced_at`` when the last one that succeeded did; both are also set, without a sync, to when a look
-    at the tables began that found nothing new, see
-    :func:`~aporia_provider.backend.sync.due.candidates.record_unchanged`. ``grids`` are those of the
-    stored states; the version may have newer ones already.
+    ``position`` holds the table versions that were read, ``report`` the result of the last sync that changed
+    something, and ``fingerprint`` identifies the profiled columns and the method. ``latest_version`` is the
+    newest version of the table that was seen, whether or not it could be synced. ``started_at`` is the start
+    time of the last sync, and ``synced_at`` that of the last successful one; a check that finds no changes
+    also sets both, see :func:`~aporia_provider.backend.sync.due.candidates.record_unchanged`. ``grids`` are
+    the bins of the stored states; the version may already have newer bins.
     """
 
     __tablename__ = "aporia_sync"
@@ -46,7 +45,10 @@ class SyncRow(Base):
 
 
 class ProfileRow(Base):
-    """The state of a field in a bucket; ``bucket`` is its first second since 1970, null without a time."""
+    """
+    State of a field in a bucket. ``bucket`` is the bucket's start in seconds since 1970, or null for rows
+    whose timestamp is null.
+    """
 
     __tablename__ = "aporia_profile"
     __table_args__ = (
@@ -63,9 +65,9 @@ class ProfileRow(Base):
 
 class GridRow(Base):
     """
-    The grids of a version, and the role of the dataset that they were made from.
+    Bins of a version, and the role of the dataset that they were made from.
 
-    ``origins`` tells for each grid of which dataset it was made, and from how many values and rows.
+    ``origins`` maps each field to the role, number of values and number of rows that its bins were made from.
     """
 
     __tablename__ = "aporia_grid"
@@ -79,7 +81,7 @@ class GridRow(Base):
 
 class LeaseRow(Base):
     """
-    Who syncs the datasets of a version, until when at most; ``process`` is as of
+    Lease held by a process while it syncs the datasets of a version. For ``process`` see
     :func:`~aporia_provider.backend.sync.processes.this_process`.
     """
 

@@ -1,8 +1,8 @@
 """
-The tables of the embedded backend.
+Tables of registrations: models, versions, datasets, monitors and tokens.
 
-Their names begin with ``aporia_``, and Alembic's bookmark is a table of its own, so they can live in a
-database that belongs to something else as well, Airflow's for instance.
+All table names begin with ``aporia_``, and Alembic's version table has a name of its own, so the tables can
+share a database with another application, for example Airflow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION_TABLE = "aporia_alembic_version"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite, which has no time zones, stores it without one."""
+    """Timezone-aware UTC datetime; stored without a time zone in SQLite, which has none."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -34,15 +34,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def utc_now() -> datetime:
-    """The time, aware."""
+    """Return the current time as a timezone-aware datetime in UTC."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
     """
-    Base of all tables.
+    Base class of all tables.
 
-    JSON is plain JSON on PostgreSQL too: JSONB would lose the order of keys, which is the order of features.
+    JSON columns have type JSON on PostgreSQL as well: JSONB does not preserve the order of keys, which is the
+    order of features.
     """
 
     metadata = MetaData(
@@ -64,7 +65,7 @@ def _uid() -> str:
 
 
 class ModelRow(Base):
-    """A model. ``registration`` stays what it was registered with; ``owner`` follows later changes."""
+    """A model. ``registration`` is the body it was registered with; ``owner`` reflects later changes."""
 
     __tablename__ = "aporia_model"
     __table_args__ = (UniqueConstraint("environment", "id"),)
@@ -87,7 +88,7 @@ class TagRow(Base):
 
 
 class VersionRow(Base):
-    """A version of a model; ``registration`` stays what it was registered with."""
+    """A version of a model. ``registration`` is the body it was registered with."""
 
     __tablename__ = "aporia_version"
     __table_args__ = (UniqueConstraint("model_key", "name"),)
@@ -99,7 +100,7 @@ class VersionRow(Base):
 
 
 class AttachmentRow(Base):
-    """What was sent for a version after it was registered: the latest of each kind."""
+    """Data sent for a version after its registration: the latest body of each kind."""
 
     __tablename__ = "aporia_attachment"
     __table_args__ = (UniqueConstraint("version_key", "kind"),)
@@ -110,7 +111,7 @@ class AttachmentRow(Base):
 
 
 class DatasetRow(Base):
-    """A data source connected to a version in a role; ``registration`` holds no secrets."""
+    """A data source connected to a version in a role. ``registration`` holds no secrets."""
 
     __tablename__ = "aporia_dataset"
     __table_args__ = (UniqueConstraint("version_key", "role"),)
@@ -123,7 +124,7 @@ class DatasetRow(Base):
 
 
 class MonitorRow(Base):
-    """A rule on metrics. ``subject`` is the id of the model its configuration names, or empty."""
+    """A rule on metrics. ``subject`` is the id of the model that its configuration names, or empty."""
 
     __tablename__ = "aporia_monitor"
     __table_args__ = (UniqueConstraint("environment", "subject", "name"),)
@@ -136,7 +137,7 @@ class MonitorRow(Base):
 
 
 class TokenRow(Base):
-    """An API token: only its digest is stored."""
+    """An API token, of which only the digest is stored."""
 
     __tablename__ = "aporia_token"
     __table_args__ = (UniqueConstraint("environment", "name"),)

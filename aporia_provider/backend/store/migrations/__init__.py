@@ -1,1 +1,1 @@
-"""Alembic's scripts; :mod:`aporia_provider.backend.store.schema_upgrades` runs them."""
+"""Alembic migration scripts, run by :mod:`aporia_provider.backend.store.schema_upgrades`."""

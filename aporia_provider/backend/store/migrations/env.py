@@ -1,4 +1,4 @@
-"""Alembic's environment, on a connection that is handed in and whose transaction the caller commits."""
+"""Alembic environment. The caller provides the connection and commits its transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all tables of the backend have in common."""
+"""Functions that create tables and columns in migrations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy.schema import SchemaItem
 
 
 def create(table: str, *parts: SchemaItem) -> None:
-    """Create a table with a key and the time at which a row was made."""
+    """Create a table with the common columns ``key`` and ``created_at``."""
     op.create_table(
         table,
         sa.Column("key", sa.Integer(), nullable=False),
@@ -19,7 +19,7 @@ def create(table: str, *parts: SchemaItem) -> None:
 
 
 def parent(table: str, name: str) -> sa.Column[int]:
-    """The column of a table that says which row of ``name`` its own belong to, and go with."""
+    """Return a foreign key column of ``table`` that references ``aporia_<name>``, with cascading deletes."""
     column = f"{name}_key"
     reference = sa.ForeignKey(f"aporia_{name}.key", name=f"fk_{table}_{column}", ondelete="CASCADE")
     return sa.Column(column, sa.Integer(), reference, nullable=False)

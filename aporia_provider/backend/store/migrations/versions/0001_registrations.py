@@ -1,4 +1,4 @@
-"""Models, versions, datasets, monitors and tokens."""
+"""Create the tables of models, versions, datasets, monitors and tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles, how far they reach, and leases."""
+"""Create the tables of profiles, checkpoints, bins and leases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-What grids were made from.
+Add the origins of bins.
 
-States and grids of the older format are not read any more, so what syncs have stored is deleted: the next
+States and bins in the older format are no longer supported, so all stored sync results are deleted: the next
 sync of each dataset computes all of it.
 """
 
@@ -19,10 +19,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Delete what was synced, and make the table of grids anew, with a column more."""
+    """Delete all sync results, and recreate the table of bins with the column ``origins``."""
     for table in ("aporia_profile", "aporia_sync"):
         op.execute(sa.delete(sa.table(table)))
-    # SQLite adds no column that has neither a default nor nulls.
+    # SQLite cannot add a column that is not nullable and has no default.
     op.drop_table("aporia_grid")
     create(
         "aporia_grid",

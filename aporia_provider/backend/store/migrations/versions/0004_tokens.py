@@ -1,4 +1,4 @@
-"""Tokens that expire or only read, when they were last used, and leases that name their process."""
+"""Add expiry, last use and read-only access to tokens, and the process to leases."""
 
 from __future__ import annotations
 

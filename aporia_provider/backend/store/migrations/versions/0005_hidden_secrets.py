@@ -1,7 +1,7 @@
 """
-Secrets that earlier versions have stored.
+Remove secrets stored by earlier versions.
 
-Data sources and errors of syncs are written anew without what is not shown any more.
+Data sources and sync errors are rewritten without the values that are now hidden.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _SYNCS = sa.table("aporia_sync", sa.column("key"), sa.column("error"))
 
 
 def upgrade() -> None:
-    """Hide them."""
+    """Hide the secrets."""
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
-        # Without it, what is overwritten stays in the file.
+        # Otherwise overwritten values remain in the file.
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
     for key, registration in connection.execute(sa.select(_DATASETS)).all():
         hidden = {**registration, "data_source": _hidden(registration.get("data_source"))}
@@ -42,5 +42,5 @@ def _hidden(source: Any) -> Any:
     try:
         return stored_data_source(source).serialize()
     except (ValidationError, TypeError):
-        # It cannot be read, and whoever asks for it is told so.
+        # An unreadable data source is kept; reading it raises an error.
         return source
