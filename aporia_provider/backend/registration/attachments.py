@@ -1,4 +1,4 @@
-"""What is sent for a version after it was registered: the latest of each kind is kept."""
+"""Data sent for a version after its registration, of which the latest body of each kind is stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ARTIFACT_TYPES = ("onnx", "h5")
 
 
 class Attachments(Scope):
-    """The calls that say more about a version."""
+    """Calls that add data to a version."""
 
     def set_feature_importance(
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
@@ -42,7 +42,11 @@ class Attachments(Scope):
     def set_feature_positions(
         self, model_id: str, model_version: str, feature_positions: Mapping[str, int]
     ) -> None:
-        """Set the order of features, in any numbering that has no two alike."""
+        """
+        Set the order of features.
+
+        :param feature_positions: Distinct integers by name of the feature; they need not be consecutive.
+        """
         faults = [
             f"{name}: {value!r} is not an integer"
             for name, value in feature_positions.items()
@@ -55,7 +59,7 @@ class Attachments(Scope):
     def set_model_artifact(
         self, model_id: str, model_version: str, artifact_base64: str, artifact_type: str
     ) -> None:
-        """Keep the model itself, for explanations."""
+        """Store the file of the model, for explanations."""
         faults = []
         if artifact_type not in ARTIFACT_TYPES:
             faults.append(f"artifact_type: {artifact_type!r} is not one of {', '.join(ARTIFACT_TYPES)}")
@@ -67,7 +71,7 @@ class Attachments(Scope):
     def set_index_to_word_mapping(
         self, model_id: str, model_version: str, mapping: Mapping[str, str]
     ) -> None:
-        """Keep the words that the indexes of a text model mean."""
+        """Store the words that the indexes of a text model stand for."""
         faults = []
         for index, word in mapping.items():
             if not (isinstance(index, str) and index.isascii() and index.isdigit()):
@@ -84,7 +88,7 @@ class Attachments(Scope):
         labels: Sequence[Mapping[str, Any]] | None = None,
         raw_inputs: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Keep a few rows of the training set."""
+        """Store a sample of the training set."""
         body = {"features": features, "labels": labels, "raw_inputs": raw_inputs}
         faults = [f"{name}: is not a list of rows" for name, rows in body.items() if not _are_rows(rows)]
         if features is None:
@@ -92,7 +96,9 @@ class Attachments(Scope):
         self._attach(model_id, model_version, "training_sample", body, faults)
 
     def get_attachment(self, model_id: str, model_version: str, kind: Kind) -> dict[str, Any] | None:
-        """What was sent last; the importance given at registration if none was set later."""
+        """
+        Return the data of a kind that was sent last, or the importance that the version was registered with.
+        """
         with self.database.reading() as session:
             version = find_version(session, self.environment, model_id, model_version)
             row = session.scalar(select(AttachmentRow).filter_by(version_key=version.key, kind=kind))
@@ -126,7 +132,7 @@ def _unknown(name: Any, features: Collection[str]) -> str:
 
 
 def _number(value: Any) -> float:
-    """The value as JSON has it if it is any library's number, otherwise NaN."""
+    """Return any library's number as a JSON number; NaN for other values."""
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         return math.nan
     try:

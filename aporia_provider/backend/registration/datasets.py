@@ -22,7 +22,7 @@ from aporia_provider.schema import VersionSchema
 
 
 class Datasets(Scope):
-    """The calls on datasets."""
+    """Calls on datasets."""
 
     def connect_dataset(
         self,
@@ -45,12 +45,14 @@ class Datasets(Scope):
         *,
         if_exists: IfExists = "match",
     ) -> Registered:
-        """Connect a data source to a version. Its secrets are not stored, so new ones are no conflict."""
+        """
+        Connect a data source to a version. Secrets are not stored, so changed secrets cause no conflict.
+        """
         check_if_exists(if_exists)
         check_rendered(role=connection.role, schedule=connection.schedule)
         body = connection.serialize()
         check_json(body)
-        # Nobody else can write while a transaction that writes is open, so nothing is parsed in one.
+        # Parsing happens outside of the writing transaction, which blocks all other writers.
         with self.database.reading() as session:
             registered = find_version(session, self.environment, model_id, model_version).registration
         faults = list(self._faults(connection, VersionSchema.from_wire(registered)))
@@ -67,18 +69,18 @@ class Datasets(Scope):
             return settle(subject, row.id, differences(row.registration, body), if_exists)
 
     def _faults(self, connection: DatasetConnection, schema: VersionSchema) -> Iterator[str]:
-        """What can be told to be wrong before the data is looked at."""
+        """Yield the problems that can be detected without reading the data."""
         from aporia_provider.engine.sql.expressions import check_select_expr
 
         for fault in connection.mapping_faults(schema):
-            # Each looks for the nearest of all names.
+            # Each problem searches all names for the most similar one.
             check_deadline()
             yield fault
         yield from check_select_expr(connection.data_source.select_expr or [])
         yield from local_path_faults(connection.data_source, self.allowed_local_folders)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
-        """Turn the syncs of all datasets of a version on or off."""
+        """Enable or disable the syncs of all datasets of a version."""
         enabled = flag("enabled", enabled)
         with self.database.writing() as session:
             version = find_version(session, self.environment, model_id, model_version)
@@ -86,7 +88,7 @@ class Datasets(Scope):
             session.execute(datasets.values(enabled=enabled))
 
     def get_datasets(self, model_id: str, model_version: str) -> list[DatasetConnection]:
-        """The datasets of a version, their secrets replaced by ``***``."""
+        """Return the datasets of a version, with secrets replaced by ``***``."""
         with self.database.reading() as session:
             version = find_version(session, self.environment, model_id, model_version)
             query = select(DatasetRow).filter_by(version_key=version.key).order_by(DatasetRow.key)
@@ -94,7 +96,7 @@ class Datasets(Scope):
 
 
 def connection_of(row: DatasetRow) -> DatasetConnection:
-    """The dataset as it was connected, its secrets replaced by ``***``."""
+    """Return the dataset as it was connected, with secrets replaced by ``***``."""
     sync = {**row.registration["sync"], "enabled": row.enabled}
     source = stored_data_source(row.registration["data_source"])
     return DatasetConnection.from_wire({**row.registration, "data_source": source, "sync": sync})

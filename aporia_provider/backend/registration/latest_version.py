@@ -1,4 +1,4 @@
-"""Which version of a model is the latest one."""
+"""Selection of the latest version of a model."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from aporia_provider.monitoring.profiles.plan import ROWS
 
 def latest_version(session: Session, model: ModelRow) -> VersionRow:
     """
-    Find the latest version of a model.
+    Return the latest version of a model.
 
-    This is the version whose serving data reaches furthest, since a backfill registers versions in any order.
-    Of versions that reach the same bucket it is the one whose serving data begins last, and of versions
-    without serving data the one that was registered last. Buckets that begin in the future count only for
-    versions that have no others: a single wrong timestamp makes one.
+    This is the version whose serving data extends furthest, because a backfill may register versions in any
+    order. Ties are resolved in favour of the version whose serving data begins last; versions without serving
+    data are ordered by registration. Buckets in the future, which a single wrong timestamp can create, count
+    only for versions without other buckets.
 
     :raises aporia_provider.errors.NotFoundError: if the model has no version.
     """
@@ -40,7 +40,9 @@ def latest_version(session: Session, model: ModelRow) -> VersionRow:
 
 
 def _serving(second: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
-    """An aggregate of the buckets of a version's serving dataset; null without any."""
+    """
+    Return a subquery of an aggregate over the buckets of a version's serving dataset; null if it has none.
+    """
     return (
         select(second)
         .join(DatasetRow, DatasetRow.key == ProfileRow.dataset_key)

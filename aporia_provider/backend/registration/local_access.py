@@ -1,4 +1,4 @@
-"""Data sources on the local disk, which a server accepts from a few folders only."""
+"""Access checks of local data sources, which a server accepts only within allowed folders."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ _ADVICE = "The administrator allows folders with --allow-local-folder or [aporia
 
 def local_path_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[str]:
     """
-    Why a data source on the local disk is refused; nothing for one that is elsewhere.
+    Yield the reasons to refuse a local data source; nothing for other data sources.
 
-    Links are followed at this moment and may change, so whoever reads the data has to ask again.
+    Symbolic links are resolved at the time of the call and may change, so the check is repeated before the
+    data is read.
 
-    :param allowed: Folders to read from, or None for all.
+    :param allowed: Allowed folders; None allows all.
     """
     path = _path_on_disk(source)
     if allowed is None or path is None:
         return
-    # In case a reader decodes the path once more, both readings have to be inside.
+    # A reader may decode the path once more, so both forms have to be inside.
     if not all(_is_inside(reading, allowed) for reading in (path, unquote(path))):
         yield f"object_path: {path!r} is on the local disk, outside the allowed folders. {_ADVICE}"
     elif source.delta_uri is None and (found := _PATTERN.search(unquote(path))):
-        # An engine that takes it for a pattern may leave the folder: {a.csv,../../b.csv}.
+        # An engine that expands a pattern could leave the folder: {a.csv,../../b.csv}.
         yield f"object_path: {path!r} has a {found[0]!r}, which may begin a pattern of files"
 
 
 def link_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[str]:
     """
-    The same, and for data that is accepted whether a link in its folder leads outside.
+    Yield the problems of :func:`local_path_faults`, and symbolic links in the data that lead outside.
 
-    All the folder is looked through. Hard links cannot be told from files.
+    The folder is searched recursively. Hard links cannot be distinguished from regular files.
 
-    :param allowed: Folders to read from, or None for all.
+    :param allowed: Allowed folders; None allows all.
     """
     faults = list(local_path_faults(source, allowed))
     yield from faults
@@ -68,11 +69,11 @@ def _path_on_disk(source: DataSource) -> str | None:
 
 
 def _link_outside(path: Path, allowed: Sequence[str]) -> Path | None:
-    """A link at or below a path that leads outside, if there is one."""
+    """Return a symbolic link at or below the path that leads outside, or None."""
     folders, seen = [path.resolve()], set()
     while folders:
         folder = folders.pop()
-        # What is below a folder without the right to search it cannot be opened.
+        # Files below a folder without search permission cannot be opened.
         if folder in seen or not folder.is_dir() or not os.access(folder, os.X_OK):
             continue
         seen.add(folder)

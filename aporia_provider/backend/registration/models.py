@@ -14,12 +14,12 @@ from aporia_provider.backend.store.tables import ModelRow, TagRow
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_TAGS, AggregationPeriod, Model, ModelTags
 
-# What is left out means this, so saying it is no difference.
+# Defaults of omitted values, so that a stated default is not a difference.
 _DEFAULTS = {"aggregation_period": "daily"}
 
 
 class Models(Scope):
-    """The calls on models."""
+    """Calls on models."""
 
     def create_model(
         self,
@@ -73,18 +73,18 @@ class Models(Scope):
             session.execute(delete(ModelRow).where(ModelRow.key == row.key))
 
     def get_model_owner(self, model_id: str) -> str | None:
-        """Who answers for a model."""
+        """Return the owner of a model."""
         with self.database.reading() as session:
             return find_model(session, self.environment, model_id).owner
 
     def set_model_owner(self, model_id: str, owner: str) -> None:
-        """Change who answers for a model."""
+        """Set the owner of a model."""
         check_names(owner=owner)
         with self.database.writing() as session:
             find_model(session, self.environment, model_id, change=True).owner = owner
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags, keeping those not named."""
+        """Set the given tags; other tags remain."""
         given = _lower(ModelTags(tags=dict(tags)).tags)
         check_json(given)
         with self.database.writing() as session:
@@ -96,14 +96,14 @@ class Models(Scope):
                 raise ValidationError(f"Model {model_id!r} would have {count} tags; it can have {MAX_TAGS}")
 
     def get_model_tags(self, model_id: str) -> dict[str, str]:
-        """The tags of a model."""
+        """Return the tags of a model."""
         with self.database.reading() as session:
             model = find_model(session, self.environment, model_id)
             query = select(TagRow).filter_by(model_key=model.key).order_by(TagRow.key)
             return {row.name: row.value for row in session.scalars(query)}
 
     def delete_model_tag(self, model_id: str, key: str) -> None:
-        """Remove a tag; one that is not there is no error."""
+        """Remove a tag. Do nothing if the model does not have it."""
         check_names(tag=key)
         with self.database.writing() as session:
             model = find_model(session, self.environment, model_id, change=True)

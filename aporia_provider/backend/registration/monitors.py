@@ -17,7 +17,7 @@ from aporia_provider.models import Monitor
 
 
 class Monitors(Scope):
-    """The calls on monitors."""
+    """Calls on monitors."""
 
     def create_monitor(
         self,
@@ -42,9 +42,9 @@ class Monitors(Scope):
 
     def register_monitor(self, monitor: Monitor) -> Registered:
         """
-        Create a monitor, unless it is there already.
+        Create a monitor, or return the existing one that is identical.
 
-        Its name has to be unique among the monitors of the same model, the one its configuration names.
+        Its name has to be unique among the monitors of the model that its configuration names.
         """
         check_names(name=monitor.name)
         check_rendered(type=monitor.type, scheduling=monitor.scheduling)
@@ -69,7 +69,7 @@ class Monitors(Scope):
 
 
 def _subject(body: Mapping[str, Any]) -> str:
-    """The model a monitor is about, as ``identification.models.id`` of its configuration says."""
+    """Return the id of the monitored model: ``identification.models.id`` of the configuration, or empty."""
     found: Any = body["configuration"]
     for step in ("identification", "models", "id"):
         found = found.get(step) if isinstance(found, Mapping) else None

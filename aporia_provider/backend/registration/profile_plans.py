@@ -1,4 +1,4 @@
-"""From what is registered to what is profiled."""
+"""Construction of profile plans from registered datasets and schemas."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid, OutcomePla
 from aporia_provider.schema import VersionSchema
 from aporia_provider.truth_values import declared_pair
 
-# They stand beside all columns of the predictions, which may have any name.
+# Prefix of label columns, chosen not to collide with columns of the predictions.
 _LABEL = "__aporia_label_"
-# Kinds of columns that can be profiled as numbers; that of a column without a type is not known.
+# Kinds of columns that can be profiled as numbers. None stands for a column of unknown type.
 _COUNTABLE = ("integral", "fractional", "boolean", None)
 _QUERY = "batch_id_column_name"
 _RELEVANCE = "relevance_column_name"
@@ -29,11 +29,11 @@ _RELEVANCE = "relevance_column_name"
 @dataclass(frozen=True)
 class DatasetPlan:
     """
-    What to read of a dataset, and what to make of it.
+    Columns to read from a dataset, and states to compute from them.
 
-    :param fields: The fields.
-    :param outcomes: The predictions whose labels are in the same table.
-    :param columns: Name in the batches to column of the dataset.
+    :param fields: Fields to profile.
+    :param outcomes: Predictions whose labels are in the same table.
+    :param columns: Columns of the dataset by their name in the batches.
     """
 
     fields: tuple[FieldPlan, ...] = ()
@@ -43,11 +43,11 @@ class DatasetPlan:
 
 def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mapping[str, Any]) -> DatasetPlan:
     """
-    Plan the profile of a dataset's own columns.
+    Return the plan for a dataset's own columns.
 
     :param dataset: The dataset.
     :param schema: Schema of its version.
-    :param types: Column to type, in Spark's JSON form.
+    :param types: Types by column, in Spark's JSON form.
     """
     found = list(dataset.columns(schema))
     names = {(category, name): f"c{place}" for place, (category, name, _) in enumerate(found)}
@@ -69,12 +69,12 @@ def performance_plan(
     serving: DatasetConnection, actuals: DatasetConnection, schema: VersionSchema
 ) -> tuple[DatasetPlan, dict[str, str]]:
     """
-    Plan the performance of predictions whose labels come later.
+    Return the plan for the performance of predictions whose labels are in the actuals dataset.
 
-    :param serving: The predictions.
-    :param actuals: The labels.
+    :param serving: Dataset with the predictions.
+    :param actuals: Dataset with the labels.
     :param schema: Schema of the version.
-    :return: What to read of the predictions, and name in the batches to column of the labels.
+    :return: Plan for the predictions, and columns of the labels by their name in the batches.
     """
     known = {(category, name): column for category, name, column in serving.columns(schema)}
     own = serving.labels or {}
@@ -100,7 +100,7 @@ def performance_plan(
 
 
 def is_judged(schema: VersionSchema, name: str) -> bool:
-    """Whether a prediction is of a type that a model of this type can be judged by."""
+    """Return whether performance metrics exist for a prediction of this type in a model of this type."""
     declared = schema.fields("predictions")[name]
     if schema.model_type == "ranking" and declared.type == "numeric":
         return _is_relevance(schema, name) and _QUERY in (schema.mapping or {})
@@ -108,7 +108,7 @@ def is_judged(schema: VersionSchema, name: str) -> bool:
 
 
 def _is_relevance(schema: VersionSchema, name: str) -> bool:
-    """Whether each candidate of a query has a row, with a prediction of its relevance."""
+    """Return whether each candidate of a query is a row with its predicted relevance."""
     named = (schema.mapping or {}).get(_RELEVANCE)
     scalar = schema.fields("predictions")[name].type == "numeric"
     return schema.model_type == "ranking" and scalar and named in (None, name)
@@ -125,7 +125,7 @@ def _field(schema: VersionSchema, category: str, name: str, column: str, type_: 
 
 
 def _type_of_label(model_type: str, type_: Any) -> str | None:
-    """The field type to profile a label as; None if it is none that can be."""
+    """Return the field type to profile a label with; None if labels of its type cannot be profiled."""
     found = None if type_ is None else kind(type_)
     if found == "array":
         return "array"
@@ -142,11 +142,11 @@ def _outcome(schema: VersionSchema, name: str, compared: tuple[str, str], query:
 
 def _options(schema: VersionSchema, name: str) -> Options:
     """
-    How a prediction and its labels are to be read.
+    Return how a prediction and its labels are interpreted.
 
-    Of the two classes that a binary version declares as ``labels`` the last is positive, as it is in lists of
-    classes elsewhere (scikit-learn's ``classes_``). Words of truth, such as yes and no, mean what they say in
-    any order, and need not be declared.
+    The second of the two classes that a binary version declares as ``labels`` is positive, following the
+    order of scikit-learn's ``classes_``. Truth values such as yes and no are recognised in either order, and
+    need not be declared.
     """
     if schema.model_type != "binary":
         return Options(classes=tuple(schema.labels or ()))
@@ -162,13 +162,13 @@ def _is_scored(schema: VersionSchema, name: str) -> bool:
 
 def with_baseline(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:
     """
-    Complete the options of binary outcomes by what the baseline shows of their scores and labels.
+    Return the outcomes with options completed from the baseline's scores and labels.
 
-    The bins follow the scores of the baseline. Where the version declares no classes and the labels of the
-    baseline are two numbers that are not 0 and 1, the greater one is positive.
+    The bins are those of the baseline's scores. If the version declares no classes and the baseline's labels
+    are two numbers other than 0 and 1, the greater number is positive.
 
-    :param outcomes: The outcomes.
-    :param grids: Grids of the predictions and the labels.
+    :param outcomes: Outcomes to complete.
+    :param grids: Bins of the predictions and the labels.
     """
     return tuple(_with_baseline(outcome, grids) for outcome in outcomes)
 
@@ -187,7 +187,7 @@ def _with_baseline(outcome: OutcomePlan, grids: Mapping[str, Grid]) -> OutcomePl
 
 
 def _pair_of_numbers(values: Sequence[str]) -> tuple[str, str] | None:
-    """Two numbers in their order, unless they are 0 and 1."""
+    """Return two numbers in ascending order; None for other values, and for 0 and 1."""
     try:
         numbers = {number: value for value in values if (number := Decimal(value)).is_finite()}
         lesser, greater = sorted(numbers)

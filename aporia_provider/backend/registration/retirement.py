@@ -1,4 +1,4 @@
-"""Versions that are synced no more because newer ones have taken their place, or their data has ended."""
+"""Retirement of versions: syncs are disabled if newer versions replace them or their data has ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LAST = 253_402_300_799
 
 
 class RetiredVersion(TypedDict):
-    """A version whose syncs were turned off, where its serving data ends (ISO 8601), and why."""
+    """A version whose syncs were disabled, the end of its serving data (ISO 8601), and the reason."""
 
     model_version: str
     data_until: str | None
@@ -33,8 +33,8 @@ class RetiredVersion(TypedDict):
 
 class Retirement(TypedDict):
     """
-    What a call has retired, and the names of the versions that were off before, that stay on, and that have
-    no datasets, so that they have no syncs.
+    Result of a retirement: the versions that were retired, those whose syncs were already disabled, those
+    that are kept, and those without datasets.
     """
 
     model_id: str
@@ -47,14 +47,14 @@ class Retirement(TypedDict):
 @dataclass(frozen=True)
 class VersionReach:
     """
-    How far the serving data of a version reaches.
+    Time range of the serving data of a version.
 
-    :param key: Key of the version; those that were registered later have greater ones.
-    :param name: Its name.
-    :param enabled: Whether any of its datasets is synced.
-    :param reach: First seconds of the last bucket that does not begin in the future, of the last one and of
-        the first one; -1 for none.
-    :param known_at: When its serving data was last known to be up to date; None if its last sync failed.
+    :param key: Key of the version; greater for versions that were registered later.
+    :param name: Name of the version.
+    :param enabled: Whether the syncs of any of its datasets are enabled.
+    :param reach: Starts, in seconds since 1970, of the last bucket not in the future, of the last bucket, and
+        of the first bucket; -1 for none.
+    :param known_at: Time at which the stored serving data was last up to date; None if the last sync failed.
     """
 
     key: int
@@ -65,12 +65,12 @@ class VersionReach:
 
     @property
     def last(self) -> int | None:
-        """First second of the last bucket; one in the future counts if there are no others."""
+        """Return the start of the last bucket; of a bucket in the future only if there are no others."""
         return next((second for second in self.reach[:2] if second >= 0), None)
 
 
 class Retirements(Scope):
-    """The calls that retire versions."""
+    """Calls that retire versions."""
 
     def retire_versions(
         self,
@@ -81,26 +81,27 @@ class Retirements(Scope):
         dry_run: bool = False,
     ) -> Retirement:
         """
-        Turn the syncs of versions off that are no longer used. What is stored of them stays, and metrics and
-        baselines go on reading it.
+        Disable the syncs of versions that are no longer used. Their stored states remain available to metrics
+        and baselines.
 
-        Versions whose syncs are off already do not count, nor do those without datasets. The newest version
-        is the latest one: that whose serving data reaches furthest, as far as it was synced. A version that
-        has no serving data yet is not retired by ``keep`` if it was registered after one of those that are
-        kept, and never by ``ended_for``.
+        Versions without datasets, or whose syncs are already disabled, are not counted. Versions are ordered
+        by how far their stored serving data extends, the newest first. A version without serving data is
+        never retired by ``ended_for``, and is not retired by ``keep`` if it was registered after one of the
+        kept versions.
 
-        A retired version is not looked at any more, so new serving data of it is not noticed. To take it up
-        again, turn its syncs on, and sync its serving dataset before versions are next retired.
+        The tables of a retired version are no longer checked, so new serving data is not detected. To use the
+        version again, enable its syncs, and sync its serving dataset before the next retirement.
 
-        :param model_id: The model.
-        :param keep: How many of the newest versions with serving data go on; if there are fewer, those
-            without are counted too, the one registered last first.
-        :param ended_for: How long ago serving data must have ended. That it has ended is known only if a
-            sync, or a look at the table, found nothing newer in all of that time.
-        :param dry_run: Only tell what would be retired.
-        :return: What was retired; nothing the second time.
-        :raises aporia_provider.errors.ValidationError: if neither ``keep`` nor ``ended_for`` is given, or
-            they are less than 1 or negative. If both are, a version is retired only if both say so.
+        :param model_id: Id of the model.
+        :param keep: Number of newest versions with serving data to keep. If there are fewer, versions without
+            serving data are counted as well, the most recently registered first.
+        :param ended_for: Minimum time since the end of the serving data, during which a sync or a check of
+            the table must have found no newer data.
+        :param dry_run: Only report the versions that would be retired.
+        :return: The retired versions; none if the call is repeated.
+        :raises aporia_provider.errors.ValidationError: if neither ``keep`` nor ``ended_for`` is given, if
+            ``keep`` is less than 1, or if ``ended_for`` is negative. If both are given, both conditions have
+            to hold.
         """
         check_retention(keep, ended_for)
         with self.database.writing() as session:
@@ -128,7 +129,7 @@ class Retirements(Scope):
 def _reasons(
     versions: Sequence[VersionReach], seconds: int, keep: int | None, ended_for: timedelta | None
 ) -> dict[int, str]:
-    """Keys of the versions that are to be retired, and why."""
+    """Return the reasons for retirement by key of the version."""
     superseded = None if keep is None else _superseded(versions, keep)
     ended = None if ended_for is None else _ended(versions, seconds, ended_for)
     if superseded is None or ended is None:
@@ -138,14 +139,14 @@ def _reasons(
 
 def newest_first(versions: Iterable[VersionReach]) -> list[VersionReach]:
     """
-    Order versions as :func:`~.latest_version.latest_version` does: by how far their serving
-    data reaches, where it begins, and when they were registered.
+    Order versions like :func:`~.latest_version.latest_version`: by the end of their serving data, its
+    beginning, and their registration.
     """
     return sorted(versions, key=lambda version: (*version.reach, version.key), reverse=True)
 
 
 def _versions(session: Session, model_key: int) -> list[VersionReach]:
-    """The versions that have datasets."""
+    """Return the versions that have datasets."""
     datasets = (
         select(DatasetRow.version_key, DatasetRow.enabled)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
@@ -164,7 +165,7 @@ def _versions(session: Session, model_key: int) -> list[VersionReach]:
 
 
 def _without_datasets(session: Session, model_key: int) -> list[str]:
-    """The versions that have none, the one registered last first."""
+    """Return the names of the versions without datasets, the most recently registered first."""
     query = (
         select(VersionRow.name)
         .outerjoin(DatasetRow, DatasetRow.version_key == VersionRow.key)
@@ -202,7 +203,7 @@ def _known_at(session: Session, model_key: int) -> dict[int, datetime]:
 
 
 def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
-    """Keys of the versions that are not among the newest ones, and why."""
+    """Return the versions that are not among the newest ones: reasons by key."""
     kept = versions[:keep]
     oldest = min(version.key for version in kept) if kept else 0
     reason = f"{keep} newer {'version is' if keep == 1 else 'versions are'} kept"
@@ -212,7 +213,7 @@ def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
 
 
 def _ended(versions: Iterable[VersionReach], seconds: int, ended_for: timedelta) -> dict[int, str]:
-    """Keys of the versions whose serving data is known to have ended so long ago, and why."""
+    """Return the versions whose serving data ended longer ago than ``ended_for``: reasons by key."""
     return {
         version.key: f"its serving data ended more than {ended_for} ago"
         for version in versions
@@ -228,5 +229,5 @@ def _retired(version: VersionReach, seconds: int, reason: str) -> RetiredVersion
 
 
 def _end(bucket: int, seconds: int) -> datetime:
-    """The end of a bucket; the last moment there is for one that no calendar has."""
+    """Return the end of a bucket, at most the last time that :class:`datetime` supports."""
     return _EPOCH + timedelta(seconds=min(bucket + seconds, _LAST))

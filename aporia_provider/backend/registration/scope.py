@@ -1,4 +1,4 @@
-"""What a registry works on: one environment of a database."""
+"""Base class of the registry: one environment of a database."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Scope:
     """
     One environment of a database.
 
-    :param database: The database; whoever opened it closes it.
+    :param database: The database. The caller closes it.
     :param environment: The only environment that is read and written.
-    :param allowed_local_folders: Folders in which data sources on the local disk may lie; None accepts any,
-        which is right where the data is read by the one who connects it.
-    :raises aporia_provider.errors.ValidationError: if the environment cannot be a name.
+    :param allowed_local_folders: Folders from which local data sources may be read. None allows all folders,
+        which is appropriate if the data is read with the permissions of the user who connects it.
+    :raises aporia_provider.errors.ValidationError: if the environment is not a valid name.
     """
 
     def __init__(
@@ -29,5 +29,5 @@ class Scope:
 
     @property
     def environment(self) -> str:
-        """The environment that all calls read and write."""
+        """Return the environment that all calls read and write."""
         return self._environment

@@ -14,7 +14,7 @@ from aporia_provider.schema import CATEGORIES, VersionSchema
 
 
 class Versions(Scope):
-    """The calls on versions."""
+    """Calls on versions."""
 
     def create_model_version(
         self, model_id: str, model_version: str, schema: VersionSchema, *, if_exists: IfExists = "match"
@@ -36,7 +36,11 @@ class Versions(Scope):
             return settle(f"Version {model_version!r} of model {model_id!r}", row.id, found, if_exists)
 
     def get_model_versions(self, model_id: str, name: str | None = None) -> list[Version]:
-        """List the versions of a model, oldest first, or only the one of this name."""
+        """
+        Return the versions of a model, oldest first.
+
+        :param name: Return only the version with this name.
+        """
         with self.database.reading() as session:
             model = find_model(session, self.environment, model_id)
             query = select(VersionRow).filter_by(model_key=model.key).order_by(VersionRow.key)
@@ -46,7 +50,7 @@ class Versions(Scope):
             return [_version(row) for row in session.scalars(query)]
 
     def get_schema(self, model_id: str, model_version: str) -> VersionSchema:
-        """The schema a version was registered with."""
+        """Return the schema that a version was registered with."""
         with self.database.reading() as session:
             version = find_version(session, self.environment, model_id, model_version)
             return VersionSchema.from_wire(version.registration)
@@ -63,7 +67,7 @@ def _version(row: VersionRow) -> Version:
 
 
 def _check_length_of_names(schema: VersionSchema) -> None:
-    """Refuse names of fields that are too long for the index of the states."""
+    """Raise an error for field names that are too long for the index of the states."""
     problems = [
         f"{category}.{name[:40]}… is longer than {MAX_NAME} characters"
         for category in (*CATEGORIES, "metrics")
