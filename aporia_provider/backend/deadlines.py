@@ -1,4 +1,4 @@
-"""How long an answer may take, and how one that is being made is ended."""
+"""Deadlines of requests: the time limit of a response, and its enforcement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 
 class OverdueError(Exception):
-    """An answer is not complete at its deadline."""
+    """A response was not complete at its deadline."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"There is no answer after {seconds:g} seconds")
@@ -20,9 +20,10 @@ class OverdueError(Exception):
 
 class StoppingError(Exception):
     """
-    The process ends before an answer is complete.
+    The process was stopped before a response was complete.
 
-    It is no ``AporiaError``, since those of a single metric become a part of the answer.
+    This is not an ``AporiaError``, because an ``AporiaError`` of a single metric becomes part of the
+    response.
     """
 
     def __init__(self) -> None:
@@ -32,10 +33,10 @@ class StoppingError(Exception):
 @dataclass(frozen=True)
 class Deadline:
     """
-    The moment at which an answer has to be complete.
+    Deadline of a response.
 
-    :param seconds: How long it may take, from now on.
-    :param stopping: Set when the process ends, which ends all answers at once.
+    :param seconds: Time limit in seconds, from the creation of the object.
+    :param stopping: Set when the process is being stopped, which aborts all responses at once.
     """
 
     seconds: float
@@ -44,10 +45,10 @@ class Deadline:
 
     def check(self) -> None:
         """
-        End the present answer if its time is over.
+        Raise an error if the deadline has passed.
 
-        :raises OverdueError: if it is.
-        :raises StoppingError: if the process ends.
+        :raises OverdueError: if the deadline has passed.
+        :raises StoppingError: if the process is being stopped.
         """
         if self.stopping.is_set():
             raise StoppingError
@@ -60,7 +61,7 @@ _PRESENT: ContextVar[Deadline | None] = ContextVar("aporia_deadline", default=No
 
 @contextmanager
 def within(deadline: Deadline) -> Iterator[None]:
-    """Apply a deadline to what the block does, and to the threads that it runs functions in."""
+    """Apply a deadline to the block, and to threads that inherit its context."""
     token = _PRESENT.set(deadline)
     try:
         yield
@@ -70,7 +71,7 @@ def within(deadline: Deadline) -> Iterator[None]:
 
 def check_deadline() -> None:
     """
-    End the present answer if its time is over; long loops call this. Without a deadline, it does nothing.
+    Raise an error if the current deadline has passed. Long loops call this. Without a deadline, do nothing.
 
     :raises OverdueError: see :meth:`Deadline.check`, also for ``StoppingError``.
     """

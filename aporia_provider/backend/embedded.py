@@ -1,4 +1,4 @@
-"""The registry with a database of its own, synchronous and asynchronous."""
+"""Registries that own their database connection, synchronous and asynchronous."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 class EmbeddedRegistry(Registry):
     """
-    A registry that opens its database and closes it. Close it, or use it as a context manager.
+    A registry that opens its database. Close it, or use it as a context manager.
 
     :param database_url: SQLAlchemy URL of SQLite or PostgreSQL.
     :param environment: The only environment that is read and written.
@@ -54,9 +54,10 @@ def _threaded(
 
 class AsyncEmbeddedRegistry:
     """
-    The calls of :class:`EmbeddedRegistry`, to await: each runs in a thread, so that the event loop goes on.
+    Asynchronous version of :class:`EmbeddedRegistry`. Each call runs in a thread and does not block the event
+    loop.
 
-    Parameters: those of :class:`EmbeddedRegistry`; the database is opened by the first call.
+    Parameters: see :class:`EmbeddedRegistry`. The first call opens the database.
     """
 
     create_model = _threaded(EmbeddedRegistry.create_model)

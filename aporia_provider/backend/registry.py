@@ -1,4 +1,4 @@
-"""The calls of the protocol, answered from SQL."""
+"""Implementation of the protocol's calls on an SQL database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aporia_provider.backend.sync.calls import Syncs
 
 class Registry(Models, Versions, Attachments, Datasets, Monitors, Syncs, Retirements, Metrics):
     """
-    :class:`~aporia_provider.api.AporiaApi` on a database, in one environment.
+    Implementation of :class:`~aporia_provider.api.AporiaApi` for one environment of a database.
 
-    Parameters: those of :class:`~aporia_provider.backend.registration.scope.Scope`.
+    Parameters: see :class:`~aporia_provider.backend.registration.scope.Scope`.
     """

@@ -1,4 +1,4 @@
-"""The protocol over HTTP, as a FastAPI application over the registry."""
+"""FastAPI application that serves the protocol over HTTP."""
 
 from aporia_provider.backend.server.app import create_app
 

@@ -1,4 +1,4 @@
-"""How the memory of a long-running process is given back to the system."""
+"""Configuration of glibc's memory allocator for a long-running process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3
-"""Numbers of parameters in glibc's ``malloc.h``."""
+"""Parameter numbers from glibc's ``malloc.h``."""
 _ARENAS = 2
 _LARGE = 256 * 1024
 _ENVIRONMENT = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
@@ -15,11 +15,11 @@ _ENVIRONMENT = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 def give_back_memory() -> None:
     """
-    Make the C library give large pieces of memory back as soon as they are free, if it is glibc.
+    Configure glibc to return large blocks of memory to the system as soon as they are freed.
 
-    Without this, each of a server's threads keeps an arena of its own, and after the first large body the
-    next ones are cut from these arenas, where free memory below used memory stays with the process. Call
-    this before threads are started. What the environment says about it is left alone.
+    By default, each thread of a server has an arena of its own, and blocks freed after a large request body
+    stay in these arenas. Call this before threads are started. Does nothing with another C library, or if the
+    environment configures malloc.
     """
     if sys.platform != "linux" or any(name in os.environ for name in _ENVIRONMENT):
         return

@@ -1,4 +1,4 @@
-"""Puts the routes together."""
+"""Construction of the FastAPI application."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from aporia_provider.backend.server.routes import datasets, metrics, models, mon
 from aporia_provider.backend.store.database import Database
 
 MAX_BODY = 64 * 1024 * 1024
-"""Limit of the bytes of any body; most routes have a lower one."""
+"""Maximum size of any request body in bytes; most routes have a lower limit."""
 REQUEST_SECONDS = 30
-"""How long an answer may take."""
+"""Time limit of a response in seconds."""
 QUERIES_AT_ONCE = 2
-"""How many queries of metrics are answered at once; the others wait."""
+"""Maximum number of concurrent metric queries; further queries wait."""
 
 
 def create_app(
@@ -34,14 +34,14 @@ def create_app(
     stopping: threading.Event | None = None,
 ) -> FastAPI:
     """
-    Make the application.
+    Create the application.
 
-    :param database: The database; whoever opened it closes it.
-    :param token_file: Tokens accepted beside those in the database.
-    :param allowed_local_folders: Folders in which data sources on the server's own disk may lie.
-    :param max_body: Largest body of a request in bytes.
-    :param seconds: How long an answer may take.
-    :param stopping: When it is set, the answers that are being made are ended.
+    :param database: The database. The caller closes it.
+    :param token_file: Tokens accepted in addition to those in the database.
+    :param allowed_local_folders: Folders from which data sources on the server's disk may be read.
+    :param max_body: Maximum size of a request body in bytes.
+    :param seconds: Time limit of a response in seconds.
+    :param stopping: Event that aborts all responses in progress.
     """
     app = FastAPI(
         title="Aporia protocol v1",
@@ -64,7 +64,7 @@ def create_app(
     )
     add_error_handlers(app)
     app.include_router(_v1())
-    # The gate checks tokens; this tells the readers of the document.
+    # The middleware checks tokens; this declares them in the OpenAPI document.
     app.include_router(system.own, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(system.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(system.health)

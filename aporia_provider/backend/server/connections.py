@@ -1,4 +1,4 @@
-"""Limits of connections: how many there are, and how long a client may take to send and to receive."""
+"""Limits of connections: their number, and the time a client may take to send and to receive."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_CONNECTIONS = 1_000
-"""Limit of open connections, if the process may open as many files."""
+"""Maximum number of open connections, if the process may open as many files."""
 MAX_HEADERS = 32 * 1024
-"""Limit of the bytes of a request up to its body that has not arrived as a whole."""
+"""Maximum size in bytes of a request's head before it has arrived completely."""
 HEADER_SECONDS = 10
-"""How long a client may take to send a request up to its body."""
+"""Time limit in seconds to send the head of a request."""
 BODY_SECONDS = 10
 """
-How long it may take to send the body, and to receive what the server has written, besides one second for each
+Time limit in seconds to send a body, or to receive buffered output, plus one second for each
 :data:`BODY_RATE` bytes.
 """
 BODY_RATE = 20_000
-"""Bytes of a body in a second below which a client is too slow."""
+"""Minimum transfer rate in bytes per second."""
 
 FREE_PIECES = 1_000
 """Pieces of a body, such as chunks, that may have any size."""
@@ -30,12 +30,14 @@ LEAST_PIECE = 64
 """Bytes that the pieces of a body have on average if there are more: each takes the event loop's time."""
 
 _OTHER_FILES = 160
-"""Files that are not connections: libraries, and the database in each thread."""
+"""Number of open files that are not connections: libraries, and the database in each thread."""
 _LEAST_CONNECTIONS = 16
 
 
 def most_connections() -> int:
-    """How many connections the limit of open files leaves room for, at most :data:`MAX_CONNECTIONS`."""
+    """
+    Return the number of connections that the limit of open files allows, at most :data:`MAX_CONNECTIONS`.
+    """
     if sys.platform == "win32":
         return MAX_CONNECTIONS
     import resource
@@ -48,10 +50,10 @@ def most_connections() -> int:
 
 class LimitedConfig(uvicorn.Config):
     """
-    Settings of a server whose connections are limited.
+    Configuration of a server with limited connections.
 
-    :param app: The application.
-    :param options: Further settings, see :class:`uvicorn.Config`.
+    :param app: The ASGI application.
+    :param options: Further options, see :class:`uvicorn.Config`.
     """
 
     def __init__(self, app: Any, **options: Any) -> None:
@@ -60,7 +62,7 @@ class LimitedConfig(uvicorn.Config):
             http=LimitedProtocol,
             ws="none",
             h11_max_incomplete_event_size=MAX_HEADERS,
-            # Connections that are waiting to be accepted are files as well, as soon as they are.
+            # Connections waiting to be accepted become open files as well.
             backlog=64,
             **options,
         )
@@ -86,10 +88,10 @@ class _LimitedReader(h11.Connection):
 
 class LimitedProtocol(H11Protocol):
     """
-    A connection that is closed if its client is too slow, or to make room for others.
+    HTTP/1.1 connection that is closed if its client is too slow, or to make room for others.
 
-    When all connections are taken, a new one takes the place of the one that has been waiting for a request
-    longest, so that connections without requests keep nobody out.
+    At the maximum number of connections, a new one replaces the connection that has been without a request
+    for the longest time, so idle connections do not block new clients.
     """
 
     _since = 0.0
@@ -102,7 +104,7 @@ class LimitedProtocol(H11Protocol):
         self.conn = _LimitedReader(h11.SERVER, MAX_HEADERS)
 
     def connection_made(self, transport: Any) -> None:
-        """Take the connection, if need be in the place of another one."""
+        """Accept the connection; at the limit, close the longest idle one."""
         super().connection_made(transport)
         self._enter()
         config = cast("LimitedConfig", self.config)
@@ -112,17 +114,17 @@ class LimitedProtocol(H11Protocol):
             min(waiting, key=lambda other: other._since).close_now()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a request."""
+        """Process received bytes."""
         self._received += len(data)
         super().data_received(data)
         if self.conn.their_state is not self._state:
             self._enter()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, and end the answer to the request that it came with, if there is one."""
+        """Reject malformed HTTP, and abort the response in progress, if any."""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            # The refusal is the last answer on this connection, which would not take another one.
+            # The error is the last response on this connection.
             cycle.disconnected = True
             cycle.message_event.set()
             if cycle.response_started:
@@ -131,34 +133,35 @@ class LimitedProtocol(H11Protocol):
         super().send_400_response(msg)
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Restart the timer for the next request."""
         super().on_response_complete()
         self._enter()
 
     def pause_writing(self) -> None:
-        """Begin to measure how long the client takes to receive what was written."""
+        """Start the timer for the client to receive the buffered output."""
         super().pause_writing()
         seconds = BODY_SECONDS + self.transport.get_write_buffer_size() / BODY_RATE
         self._received_by = self.loop.time() + seconds
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Stop the timer for the buffered output."""
         super().resume_writing()
         self._received_by = math.inf
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no request of the connection is being answered."""
+        """Return whether no request of the connection is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
     def close_if_slow(self, now: float) -> None:
         """
-        Close the connection if the client takes too long to send what it has begun, or to receive an answer.
+        Close the connection if the client has exceeded the time limit to send a request or to receive a
+        response.
 
-        :param now: The time of the event loop.
+        :param now: Time of the event loop in seconds.
         """
         if self.flow.read_paused:
-            # The server is not reading, so the client is not the one who is slow.
+            # The server has paused reading, so the delay is not the client's.
             self._enter()
         seconds, state = now - self._since, self.conn.their_state
         body_seconds = BODY_SECONDS + self._received / BODY_RATE
@@ -172,5 +175,5 @@ class LimitedProtocol(H11Protocol):
         self.transport.abort()
 
     def _enter(self) -> None:
-        """Begin to measure the present part of the request."""
+        """Restart the timer for the current part of the request."""
         self._since, self._received, self._state = self.loop.time(), 0, self.conn.their_state

@@ -1,4 +1,4 @@
-"""Errors in the protocol's shape, whatever raised them."""
+"""Conversion of exceptions to error responses in the protocol's format."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ _STATUSES: Mapping[type[AporiaError], int] = {
 
 
 class ErrorText(BaseModel):
-    """What is wrong; ``problems`` and ``differences`` are there where they apply."""
+    """
+    Description of an error. ``problems`` is set for invalid requests, and ``differences`` for conflicts.
+    """
 
     message: str
     detail: str
@@ -47,17 +49,17 @@ class ErrorText(BaseModel):
 
 
 class ErrorReply(BaseModel):
-    """Every error."""
+    """An error response."""
 
     error: ErrorText
 
 
 class BodyTooLargeError(AporiaError):
-    """The body is larger than the server takes."""
+    """The request body exceeds a limit of the server."""
 
 
 def answer(error: AporiaError) -> JSONResponse:
-    """The reply to an error of ours."""
+    """Return the response for an error."""
     status = error.status or next((s for kind, s in _STATUSES.items() if isinstance(error, kind)), 500)
     text: dict[str, Any] = {"message": error.message, "detail": error.message}
     if isinstance(error, ValidationError):
@@ -75,7 +77,7 @@ def _headers(error: AporiaError, status: int) -> Iterator[tuple[str, str]]:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make every error of the application answer in the protocol's shape."""
+    """Register handlers that convert all exceptions to error responses."""
     app.add_exception_handler(AporiaError, _on_aporia_error)
     app.add_exception_handler(OverdueError, _on_overdue)
     app.add_exception_handler(StoppingError, _on_stopping)
@@ -117,7 +119,7 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_disconnect(_: Request, __: Exception) -> JSONResponse:
-    # Nobody receives it, but the access log has its status.
+    # The client does not receive it, but the access log records its status.
     return answer(AporiaError("The connection ended before the body was complete", status=400))
 
 

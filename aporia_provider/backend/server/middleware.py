@@ -1,4 +1,4 @@
-"""What every request passes first: path normalised, body limited, token checked, line logged."""
+"""Middleware: path normalisation, body limits, authentication and access log."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ log = logging.getLogger("aporia_provider.access")
 
 class Gate:
     """
-    ASGI middleware.
+    ASGI middleware that authenticates each request before routing, and before its body is read.
 
-    It checks the token before anything else is read of a request, routes and bodies included, so that no
-    route can forget to.
+    Authentication therefore applies to all routes.
 
-    :param app: The application behind it.
-    :param database: Where tokens are looked up.
-    :param token_file: Further tokens.
-    :param max_body: Largest body in bytes.
-    :param seconds: How long an answer may take.
-    :param stopping: When it is set, the answers that are being made are ended.
+    :param app: The wrapped application.
+    :param database: Database with the stored tokens.
+    :param token_file: Additional tokens.
+    :param max_body: Maximum size of a body in bytes.
+    :param seconds: Time limit of a response in seconds.
+    :param stopping: Event that aborts all responses in progress.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Gate:
         self.stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -86,7 +85,7 @@ class Gate:
             if grant.read_only and not _reads(scope["method"], route):
                 raise AuthenticationError(f"The token {grant.name!r} permits reading only", status=403)
             state["environment"] = grant.environment
-        # A HEAD is answered like a GET; the reply's body is dropped on its way out.
+        # HEAD is handled like GET; the body is removed when the response is sent.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         return {**scope, "path": path, "method": method, "state": state}
 
@@ -133,7 +132,9 @@ class Gate:
 
 
 class _Reply:
-    """Passes a reply on, without its body if the request was a HEAD, and remembers its status for the log."""
+    """
+    Wrapper of ``send`` that removes the body from responses to HEAD, and records the status for the log.
+    """
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
@@ -152,7 +153,7 @@ class _Reply:
         await self._send(message)
 
     def log(self) -> None:
-        # Without its query, where somebody may have put a token.
+        # The query string is omitted, because it may contain a token.
         path = (self.scope.get("raw_path") or b"").decode("latin-1")
         milliseconds = (time.monotonic() - self._began) * 1000
         who = "-" if self.grant is None else f"{self.grant.environment}/{self.grant.name}"

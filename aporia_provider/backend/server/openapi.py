@@ -1,4 +1,4 @@
-"""JSON schemas of the bodies, for the OpenAPI document."""
+"""JSON schemas of request bodies for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _COLUMN: Schema = {"type": "string", "minLength": 1, "pattern": r"[^\s\x00]"}
 
 
 def replies(success: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer."""
+    """Return the possible responses of a route."""
     good: dict[str, Any] = {"description": "Done"}
     if success is not None:
         good["model"] = success
@@ -55,12 +55,12 @@ def replies(success: type[BaseModel] | None = None) -> dict[int | str, dict[str,
 
 
 def body(schema: Schema) -> dict[str, Any]:
-    """The part of a route's description that says what body it takes."""
+    """Return the part of a route's OpenAPI description that declares its body."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def keys(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object of these keys and no others."""
+    """Return the schema of an object with these keys and no others."""
     return {
         "type": "object",
         "properties": {**required, **(optional or {})},
@@ -70,12 +70,15 @@ def keys(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None =
 
 
 def mapping(values: Schema, **limits: Any) -> Schema:
-    """An object of any keys."""
+    """Return the schema of an object with arbitrary keys."""
     return {"type": "object", "additionalProperties": values, **limits}
 
 
 def inlined(model: type[BaseModel]) -> Schema:
-    """The schema of a model with every definition in its place: a route's description has none of its own."""
+    """
+    Return the schema of a model with all ``$ref`` replaced, since a route's description cannot hold
+    definitions.
+    """
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
 

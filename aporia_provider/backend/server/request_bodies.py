@@ -1,4 +1,4 @@
-"""Limits of the bodies of requests, which hold before JSON is made into objects."""
+"""Limits of request bodies, enforced before JSON is parsed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DEEPEST = 200
 @dataclass(frozen=True)
 class BodyLimit:
     """
-    What a route takes.
+    Limit of a route's request body.
 
-    :param size: Limit of the bytes.
-    :param values: Limit of the values and keys: numbers, texts, objects, arrays and so on.
+    :param size: Maximum size in bytes.
+    :param values: Maximum number of keys and values, including objects and arrays.
     """
 
     size: int
@@ -27,7 +27,7 @@ class BodyLimit:
 
     def check_size(self, size: int) -> None:
         """
-        Check how large a body is, or says it is.
+        Check the received or declared size of a body.
 
         :raises BodyTooLargeError: with status 413.
         """
@@ -36,9 +36,10 @@ class BodyLimit:
 
     def check_content(self, content: bytes) -> None:
         """
-        Check depth and number of values of JSON that was not read yet.
+        Check the nesting depth and the number of values of unparsed JSON.
 
-        :raises aporia_provider.errors.ValidationError: with status 400 or 413.
+        :raises aporia_provider.errors.ValidationError: with status 400, if it is nested too deep.
+        :raises BodyTooLargeError: with status 413, if it has too many keys and values.
         """
         values, depth = _measured(content)
         if depth > _DEEPEST:
@@ -50,22 +51,22 @@ class BodyLimit:
 
 
 SMALL = BodyLimit(64 * _KB, 1_000)
-"""A model, its tags or its owner."""
+"""Limit for a model, its tags or its owner."""
 MEDIUM = BodyLimit(2 * _MB, 100_000)
-"""A dataset, a monitor, or a query of metrics."""
+"""Limit for a dataset, a monitor, or a metric query."""
 SCHEMA = BodyLimit(8 * _MB, 200_000)
-"""A version with its fields, or numbers for each of them."""
+"""Limit for a version with its fields, or numbers for each field."""
 ROWS = BodyLimit(32 * _MB, 500_000)
-"""Rows, or the words of a language."""
+"""Limit for rows, or the vocabulary of a text model."""
 ARTIFACT = BodyLimit(64 * _MB, 1_000)
-"""The file of a model."""
+"""Limit for the file of a model."""
 
 
 def _measured(content: bytes) -> tuple[int, int]:
-    """How many values and keys JSON has at most, and how deep it is nested."""
+    """Return the maximum number of values and keys of JSON, and its nesting depth."""
     import numpy as np
 
-    # Behind a backslash, a quote does not end a text; of two backslashes, the first one is for the second.
+    # Remove escape sequences: an escaped quote does not end a string. Escaped backslashes are removed first.
     plain = content.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in content else content
     values = deepest = depth = quotes = 0
     for start in range(0, len(plain), _AT_ONCE):

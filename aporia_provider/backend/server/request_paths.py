@@ -1,4 +1,4 @@
-"""Paths as the protocol's clients write them: runs of slashes, a trailing one, and slashes inside ids."""
+"""Normalisation of request paths: repeated and trailing slashes, and encoded slashes inside ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from aporia_provider.errors import ValidationError
 
 
 class _Segment(Convertor[str]):
-    """One segment of a path normalised by :func:`normalise`, decoded: an id may hold a slash."""
+    """
+    Converter that decodes one segment of a path normalised by :func:`normalise`, so that ids may contain
+    slashes.
+    """
 
     regex = "[^/]+"
 
@@ -32,11 +35,11 @@ VERSION = f"{MODEL}/versions/{{version:segment}}"
 
 def normalise(scope: MutableMapping[str, Any]) -> str:
     """
-    The path of a request with every segment percent-encoded in one way, without empty segments.
+    Return the path of a request with uniformly percent-encoded segments and without empty segments.
 
-    Routes are matched on it, so that an encoded slash stays inside its segment.
+    Routes are matched against this path, so that an encoded slash remains part of its segment.
 
-    :raises aporia_provider.errors.ValidationError: if a segment is not text.
+    :raises aporia_provider.errors.ValidationError: if a segment is not valid text.
     """
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     segments = [_normal_segment(segment) for segment in raw.split(b"/") if segment]

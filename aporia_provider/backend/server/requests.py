@@ -1,4 +1,4 @@
-"""What the routes take from a request: the registry of its environment, and its body."""
+"""Dependencies of the routes: the registry of the request's environment, and the parsed body."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _registry(request: Request) -> Registry:
 
 
 def _reader(limit: BodyLimit) -> Any:
-    """A dependency that reads a body within a limit."""
+    """Return a dependency that reads a body within a limit."""
 
     async def read(request: Request) -> dict[str, Any]:
         content = bytearray()
@@ -43,12 +43,13 @@ ArtifactBody = Annotated[dict[str, Any], _reader(request_bodies.ARTIFACT)]
 
 def read_object(content: bytes, limit: BodyLimit) -> dict[str, Any]:
     """
-    Read the body of a request.
+    Parse the body of a request.
 
-    :param limit: What the route takes.
-    :raises aporia_provider.backend.server.error_handlers.BodyTooLargeError: if it has more values
-        than the limit.
-    :raises aporia_provider.errors.ValidationError: if it is not a JSON object, or not one that can be stored.
+    :param limit: Limit of the route.
+    :raises aporia_provider.backend.server.error_handlers.BodyTooLargeError: if the body has more values than
+        the limit.
+    :raises aporia_provider.errors.ValidationError: if the body is not a JSON object, or holds values that
+        cannot be stored.
     """
     limit.check_content(content)
     try:
@@ -66,9 +67,9 @@ def read_object(content: bytes, limit: BodyLimit) -> dict[str, Any]:
 
 def take(body: dict[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """
-    The keys of a body, all of them and no others.
+    Return the body if it has all required keys and no unknown ones.
 
-    :raises aporia_provider.errors.ValidationError: naming every key that is missing or unknown.
+    :raises aporia_provider.errors.ValidationError: listing all missing and unknown keys.
     """
     missing = [f"{key}: has to be given" for key in required if key not in body]
     unknown = [f"{key}: is not known" for key in body if key not in (*required, *optional)]
@@ -79,9 +80,9 @@ def take(body: dict[str, Any], *required: str, optional: tuple[str, ...] = ()) -
 
 def take_object(body: dict[str, Any], key: str) -> dict[str, Any]:
     """
-    The only key of a body, which holds an object.
+    Return the object under the body's only key.
 
-    :raises aporia_provider.errors.ValidationError: if it does not.
+    :raises aporia_provider.errors.ValidationError: if there are other keys, or the value is not an object.
     """
     value = take(body, key)[key]
     if not isinstance(value, dict):
@@ -91,7 +92,7 @@ def take_object(body: dict[str, Any], key: str) -> dict[str, Any]:
 
 def check_environment(registry: Registry, given: Any) -> None:
     """
-    Refuse what is meant for another environment than the token's.
+    Raise an error if a request names another environment than that of its token.
 
     :raises aporia_provider.errors.AporiaError: with status 403.
     """

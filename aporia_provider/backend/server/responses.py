@@ -1,4 +1,4 @@
-"""What the routes answer, for the OpenAPI document."""
+"""Response models of the routes, used for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aporia_provider.monitoring.result import Answer
 
 
 class Done(BaseModel):
-    """Nothing to tell."""
+    """An empty response."""
 
 
 class RegisteredReply(BaseModel):
-    """What became of a registration."""
+    """The id of a registered resource, and whether it was created."""
 
     id: str
     status: Literal["created", "unchanged", "skipped"]
@@ -42,7 +42,7 @@ class TagsReply(BaseModel):
 
 
 class OwnerReply(BaseModel):
-    """Who answers for a model."""
+    """The owner of a model."""
 
     model_id: str
     owner: str
@@ -56,7 +56,7 @@ class EnvironmentReply(BaseModel):
 
 
 class TokenEnvironmentReply(BaseModel):
-    """The environment that a token is for, and the product that answers."""
+    """The environment that a token is valid for, and the server's product name and version."""
 
     environment: str
     product: str
@@ -64,26 +64,26 @@ class TokenEnvironmentReply(BaseModel):
 
 
 class EnvironmentsReply(BaseModel):
-    """The environments that a token opens."""
+    """The environments that a token is valid for."""
 
     environments: list[EnvironmentReply]
 
 
 class ClusterReply(BaseModel):
-    """Where an environment lives."""
+    """The cluster and the id of an environment."""
 
     cluster_id: str
     environment_id: str
 
 
 class CapabilitiesReply(BaseModel):
-    """What the server can do."""
+    """Capabilities of the server."""
 
     is_field_schema_supported: bool
 
 
 class PartReply(BaseModel):
-    """How far a part of a dataset is synced."""
+    """Sync status of a part of a dataset."""
 
     status: Literal["never_synced", "synced", "failed"]
     last_sync_at: str | None
@@ -101,7 +101,7 @@ class PartReply(BaseModel):
 
 
 class SyncReply(PartReply):
-    """What is known about a dataset's last sync."""
+    """Sync status of a dataset."""
 
     dataset: str
     enabled: bool
@@ -114,7 +114,7 @@ class SyncReply(PartReply):
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerReply(Answer):
-    """The answer to a question about a metric."""
+    """The result of a metric query."""
 
     __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
@@ -125,31 +125,31 @@ class AnswerReply(Answer):
 
 
 class TimeRangeReply(BaseModel):
-    """A half-open range of time on the edges of buckets."""
+    """A half-open time range, aligned to buckets."""
 
     start: str
     end: str
 
 
 class RangeReply(BaseModel):
-    """The answers for one range of time; for all rows, if it is null."""
+    """The results for one time range, or for all rows if it is null."""
 
     time_range: TimeRangeReply | None
     metrics: list[AnswerReply]
 
 
 class MetricsReply(RootModel[list[RangeReply]]):
-    """Answers about metrics, in the order of time."""
+    """Results of metric queries, in chronological order."""
 
 
 class HealthReply(BaseModel):
-    """The server and its database answer."""
+    """Confirmation that the server and its database respond."""
 
     status: Literal["ok"]
 
 
 class GraphqlFault(BaseModel):
-    """One GraphQL error."""
+    """A GraphQL error."""
 
     message: str
     extensions: dict[str, str]

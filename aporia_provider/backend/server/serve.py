@@ -1,4 +1,4 @@
-"""Runs the server in this process until it is told to end."""
+"""Entry point that runs the server in the current process."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ _LOGGING: dict[str, Any] = {
 
 
 _GRACEFUL_SECONDS = 1
-"""How long requests may take to end after SIGTERM."""
+"""Time in seconds for requests to complete after SIGTERM."""
 _LAST_SECONDS = 1.6
-"""When the process ends in any case."""
+"""Time in seconds after which the process exits unconditionally."""
 _TICKS_PER_SECOND = 10
 
 
 class _Server(uvicorn.Server):
     """
-    A server that closes the connections of slow clients, and ends within two seconds of a signal.
+    Server that closes the connections of slow clients, and exits within two seconds of a signal.
 
-    :param config: Its settings.
-    :param stopping: Set when a signal arrives.
+    :param config: Configuration of the server.
+    :param stopping: Event that is set when a signal arrives.
     """
 
     def __init__(self, config: LimitedConfig, stopping: threading.Event) -> None:
@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
         self._stopping = stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Tell the answers that are being made to end, and end the process even if one does not."""
+        """Abort the responses in progress, and start a timer that ends the process."""
         if not self._stopping.is_set():
             self._stopping.set()
             last = threading.Timer(_LAST_SECONDS, _end)
@@ -89,11 +89,11 @@ def serve(
     request_seconds: float = REQUEST_SECONDS,
 ) -> None:
     """
-    Serve until SIGTERM or SIGINT.
+    Run the server until SIGTERM or SIGINT.
 
-    :param port: 0 lets the system choose; the line that says the server is ready tells which.
-    :param request_seconds: How long an answer may take.
-    :raises aporia_provider.errors.AporiaError: if the port cannot be had or the token file is not valid.
+    :param port: TCP port; with 0 the system chooses a free port, which the startup message shows.
+    :param request_seconds: Time limit of a response in seconds.
+    :raises aporia_provider.errors.AporiaError: if the port is not available or the token file is not valid.
     """
     give_back_memory()
     tokens = TokenFile(token_file) if token_file else None
@@ -106,7 +106,7 @@ def serve(
         seconds=request_seconds,
         stopping=stopping,
     )
-    # Access lines are the gate's: uvicorn's would show queries, where somebody may have put a token.
+    # The middleware writes the access log: uvicorn's would include query strings, which may contain tokens.
     config = LimitedConfig(
         app,
         log_config=_LOGGING,
@@ -116,13 +116,13 @@ def serve(
     )
     listener = _listen(host, port)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Uvicorn ends gracefully and then raises the signal again for the handler that was there before.
+        # Uvicorn shuts down gracefully, and then raises the signal again for the previous handler.
         signal.signal(number, lambda *_: None)
     _Server(config, stopping).run(sockets=[listener])
 
 
 def _end() -> None:
-    """End the process. A thread that waits for the database is not told to end by anything else."""
+    """End the process, including threads that wait for the database and cannot be interrupted otherwise."""
     _tell("aporia-provider: ended with requests that were not answered")
     os._exit(0)
 

@@ -1,1 +1,1 @@
-"""API tokens: kept in the database or in files, checked for every request."""
+"""API tokens: storage in the database or in files, and authentication of requests."""

@@ -1,4 +1,4 @@
-"""Limits how fast an address can try wrong tokens."""
+"""Rate limit for failed authentication attempts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from aporia_provider.errors import TransientError
 T = TypeVar("T")
 
 MOST_WRONG = 10
-"""Wrong tokens of an address within :data:`WINDOW` after which it is slowed down."""
+"""Number of invalid tokens from an address within :data:`WINDOW` after which it is throttled."""
 WINDOW = 60.0
-"""Seconds."""
+"""Length of the window in seconds."""
 PAUSE = 0.5
-"""Seconds that the look-up of a token takes at an address that is slowed down, one token after the other."""
+"""Delay in seconds before a token from a throttled address is checked. Tokens are checked sequentially."""
 MOST_WAITING = 20
 _MOST_REMEMBERED = 10_000
 
@@ -37,10 +37,11 @@ class _Address:
 
 class Attempts:
     """
-    The wrong tokens that addresses have sent of late.
+    Recent invalid tokens by address.
 
-    Tokens that were accepted before are never slowed down, since clients behind one gateway share its
-    address. Of what is remembered, what was used longest ago is forgotten first. Used within one event loop.
+    Previously accepted tokens are never throttled, because clients behind one gateway share its address. The
+    number of entries is limited; the least recently used are discarded. Instances must be used within one
+    event loop.
     """
 
     def __init__(self) -> None:
@@ -50,11 +51,12 @@ class Attempts:
     @asynccontextmanager
     async def paced(self, address: str, digest: str) -> AsyncIterator[None]:
         """
-        Enter the block at once, or in turn if the address is slowed down.
+        Enter the block at once, or after a delay if the address is throttled.
 
-        :param address: The address of the client.
-        :param digest: Digest of the token that it sends.
-        :raises aporia_provider.errors.TransientError: if :data:`MOST_WAITING` requests wait already.
+        :param address: Address of the client.
+        :param digest: Digest of the token.
+        :raises aporia_provider.errors.TransientError: if :data:`MOST_WAITING` requests from the address are
+            already waiting.
         """
         known = self._addresses.get(address)
         if known is None or not known.is_slowed or digest in self._accepted:
@@ -75,7 +77,7 @@ class Attempts:
             known.waiting -= 1
 
     def note(self, address: str, digest: str, *, accepted: bool) -> None:
-        """Remember what a token turned out to be."""
+        """Record whether a token was accepted."""
         if accepted:
             _touch(self._accepted, digest, None)
             return

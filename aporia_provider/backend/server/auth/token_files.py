@@ -1,4 +1,4 @@
-"""Files of API tokens."""
+"""API tokens stored in files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 
 class TokenFile:
     """
-    A file with an environment and its token on every line, and ``read-only`` behind tokens that are; ``#``
-    begins a comment. It is read again when it has changed.
+    A file of API tokens, reloaded when it changes.
 
-    :param path: The file.
-    :raises aporia_provider.errors.ValidationError: if others than its owner can read it, or naming every line
-        that is wrong, without showing it.
+    Each line holds an environment, a token, and optionally ``read-only``; ``#`` begins a comment.
+
+    :param path: Path of the file.
+    :raises aporia_provider.errors.ValidationError: if other users can read the file; or listing all invalid
+        lines, without their content.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,9 +41,9 @@ class TokenFile:
 
     def grants(self) -> Mapping[str, Grant]:
         """
-        Digest of each token to what it permits.
+        Return the grants by digest of the token.
 
-        If the file cannot be read any more, or is wrong, that is logged and the tokens stay what they were.
+        If the file has become unreadable or invalid, log an error and keep the previous tokens.
         """
         with self._lock:
             if time.monotonic() - self._looked_at >= _LOOK_AGAIN:
@@ -64,7 +65,9 @@ class TokenFile:
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What differs if the file was changed or replaced; None if it is not there."""
+    """
+    Return a value that changes whenever the file is changed or replaced; None if the file does not exist.
+    """
     try:
         told = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""API tokens, each bound to one environment."""
+"""API tokens, each valid for one environment."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 PREFIX = "aporia_"
 _LONGEST = timedelta(days=36_500)
 _USE_NOTED = timedelta(minutes=1)
-"""Least time between two writes of when a token was last used."""
+"""Minimum interval between two updates of ``last_used_at``."""
 
 
 class TokenInfo(TypedDict):
     """
-    What can be told about a token: ``expires_at`` is None if it never does, ``last_used_at`` is within a
-    minute of its last use and None if there was none.
+    Description of a token. ``expires_at`` is None if the token does not expire; ``last_used_at`` is accurate
+    to a minute, and None if the token was never used.
     """
 
     environment: str
@@ -45,11 +45,11 @@ class TokenInfo(TypedDict):
 @dataclass(frozen=True)
 class Grant:
     """
-    What a token permits.
+    Permissions of a token.
 
-    :param environment: The environment that it is for.
-    :param name: Its name, for logs.
-    :param read_only: Whether it permits reading only.
+    :param environment: Environment that the token is valid for.
+    :param name: Name of the token, for logs.
+    :param read_only: Whether the token permits reading only.
     """
 
     environment: str
@@ -59,10 +59,10 @@ class Grant:
 
 def digest(token: str) -> str:
     """
-    What is stored of a token.
+    Return the digest under which a token is stored.
 
-    A single SHA-256 is right here, unlike for passwords: 256 random bits cannot be guessed at any speed, so
-    slowing the hash down would only slow down every request.
+    A single SHA-256 is sufficient, unlike for passwords: 256 random bits cannot be guessed, so a slow hash
+    would only delay every request.
     """
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -76,13 +76,13 @@ def create_token(
     read_only: bool = False,
 ) -> str:
     """
-    Make a token. It cannot be shown again.
+    Create a token and return it. It cannot be retrieved later.
 
-    :param expires_in: How long it is accepted; for ever without.
-    :param read_only: Whether it permits reading only.
-    :raises aporia_provider.errors.ConflictError: if the environment has a token of this name.
-    :raises aporia_provider.errors.ValidationError: if a name is not valid, or the token would expire at once
-        or in more than a hundred years.
+    :param expires_in: Lifetime of the token; None for a token that does not expire.
+    :param read_only: Whether the token permits reading only.
+    :raises aporia_provider.errors.ConflictError: if the environment already has a token with this name.
+    :raises aporia_provider.errors.ValidationError: if a name is not valid, or the lifetime is not positive or
+        longer than a hundred years.
     """
     check_names(environment=environment, name=name)
     if expires_in is not None and not timedelta() < expires_in <= _LONGEST:
@@ -107,7 +107,7 @@ def create_token(
 
 
 def list_tokens(database: Database, environment: str | None = None) -> list[TokenInfo]:
-    """Tokens of one environment or of all, oldest first."""
+    """Return the tokens of one environment or of all, oldest first."""
     query = select(TokenRow).order_by(TokenRow.key)
     if environment is not None:
         query = query.where(TokenRow.environment == environment)
@@ -127,9 +127,9 @@ def list_tokens(database: Database, environment: str | None = None) -> list[Toke
 
 def revoke_token(database: Database, environment: str, name: str) -> None:
     """
-    Make a token worthless from the next request on.
+    Revoke a token, with effect from the next request.
 
-    :raises aporia_provider.errors.NotFoundError: if there is none of this name.
+    :raises aporia_provider.errors.NotFoundError: if there is no token with this name.
     """
     statement = delete(TokenRow).where(TokenRow.environment == environment, TokenRow.name == name)
     with database.writing() as session:
@@ -140,10 +140,11 @@ def revoke_token(database: Database, environment: str, name: str) -> None:
 
 def find_grant(database: Database, presented: str, from_file: Mapping[str, Grant]) -> Grant | None:
     """
-    What a token permits; None if it is wrong, was revoked or has expired. Notes the use of a stored one.
+    Return the permissions of a token, and record the use of a stored token.
 
     :param presented: Digest of the token.
-    :param from_file: Digest to grant, see :class:`~.token_files.TokenFile`.
+    :param from_file: Grants by digest, see :class:`~.token_files.TokenFile`.
+    :return: The permissions; None if the token is unknown, revoked or expired.
     """
     found = None
     for known, grant in from_file.items():
@@ -175,6 +176,6 @@ def _note_use(database: Database, key: int, now: datetime) -> None:
         with database.writing() as session:
             session.execute(update(TokenRow).where(TokenRow.key == key, unused).values(last_used_at=now))
     except (AporiaError, SQLAlchemyError) as error:
-        # The request itself may be possible, for instance on a replica that can only be read.
+        # The request may succeed nevertheless, for example on a read-only replica.
         reason = error.message if isinstance(error, AporiaError) else type(error).__name__
         log.warning("The use of a token cannot be recorded: %s", reason)

@@ -1,1 +1,1 @@
-"""The routes of the protocol, one module for each kind of resource."""
+"""Routes of the protocol, one module for each kind of resource."""

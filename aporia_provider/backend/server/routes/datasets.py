@@ -26,7 +26,7 @@ def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBod
     registered = registry.register_dataset(model_id, version, connection)
     if not connection.data_source.readable:
         subject = f"The {connection.role} dataset of version {version!r} of model {model_id!r}"
-        # The protocol's reply has no place for it.
+        # The protocol's response has no field for this warning.
         log.warning(
             "%s is connected, but will not be monitored. %s",
             subject,
@@ -41,12 +41,12 @@ def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBod
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": openapi.EMPTY}}}},
 )
 def set_sync_enabled(registry: Here, model_id: str, version: str, enabled: bool) -> Any:
-    """Turn the syncs of all datasets of a version on or off."""
+    """Enable or disable the syncs of all datasets of a version."""
     registry.set_sync_enabled(model_id, version, enabled)
     return {}
 
 
 @router.get("/sync_status/{name:segment}", responses=replies(SyncReply))
 def get_sync_status(registry: Here, model_id: str, version: str, name: str) -> Any:
-    """What is known about the dataset's last sync."""
+    """Return the sync status of a dataset."""
     return registry.get_dataset_sync_status(model_id, version, name)  # type: ignore[arg-type]

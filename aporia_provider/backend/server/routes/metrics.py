@@ -1,4 +1,4 @@
-"""The route of questions about metrics."""
+"""Route of metric queries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 @router.post("/query", responses=replies(MetricsReply), openapi_extra=openapi.body(openapi.METRICS))
 async def query_metrics(request: Request, registry: Here, body: MediumBody) -> Any:
-    """Answer questions about a model's metrics from what syncs have stored."""
+    """Return metrics of a model, computed from the stored states."""
     return await run_sync(_answers, registry, body, limiter=request.app.state.queries)
 
 

@@ -20,7 +20,7 @@ router = APIRouter(tags=["models"])
 
 @router.post("/models", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MODEL))
 def create_model(registry: Here, body: SmallBody) -> Any:
-    """Register a model. Without an id it gets one made of its name."""
+    """Register a model. If no id is given, it is derived from the name."""
     given = {key: value for key, value in body.items() if value is not None}
     if "id" not in given and isinstance(given.get("name"), str):
         given["id"] = _id_from(given["name"])
@@ -36,7 +36,7 @@ def delete_model(registry: Here, model_id: str) -> Any:
 
 @router.post(f"{MODEL}/owner", responses=replies(OwnerReply), openapi_extra=openapi.body(openapi.OWNER))
 def set_owner(registry: Here, model_id: str, body: SmallBody) -> Any:
-    """Change who answers for a model."""
+    """Set the owner of a model."""
     owner = take(body, "owner")["owner"]
     registry.set_model_owner(model_id, owner)
     return {"model_id": model_id, "owner": owner}
@@ -44,20 +44,20 @@ def set_owner(registry: Here, model_id: str, body: SmallBody) -> Any:
 
 @router.get(f"{MODEL}/tags", responses=replies(TagsReply))
 def get_tags(registry: Here, model_id: str) -> Any:
-    """The tags of a model."""
+    """Return the tags of a model."""
     return {"tags": registry.get_model_tags(model_id)}
 
 
 @router.post(f"{MODEL}/tags", responses=replies(Done), openapi_extra=openapi.body(openapi.TAGS))
 def add_tags(registry: Here, model_id: str, body: SmallBody) -> Any:
-    """Set tags, keeping those not named."""
+    """Set the given tags; other tags remain."""
     registry.add_model_tags(model_id, take_object(body, "tags"))
     return {}
 
 
 @router.delete(f"{MODEL}/tags/{{key:segment}}", responses=replies(Done))
 def delete_tag(registry: Here, model_id: str, key: str) -> Any:
-    """Remove a tag; one that is not there is no error."""
+    """Remove a tag. Do nothing if the model does not have it."""
     registry.delete_model_tag(model_id, key)
     return {}
 

@@ -1,4 +1,4 @@
-"""Routes about the server itself: environments, capabilities, health, and GraphQL, which it refuses."""
+"""Routes of the server itself: environments, capabilities, health, and GraphQL, which is not supported."""
 
 from __future__ import annotations
 
@@ -38,13 +38,16 @@ _INSTEAD = (
 
 @rest.get("/capabilities", responses=replies(CapabilitiesReply))
 def get_capabilities() -> Any:
-    """What the server can do."""
+    """Return the capabilities of the server."""
     return {"is_field_schema_supported": True}
 
 
 @own.get(ENVIRONMENT_PATH, responses=replies(TokenEnvironmentReply))
 def get_token_environment(registry: Here) -> Any:
-    """The environment that the token is for, and which product and version answers; not of the protocol."""
+    """
+    Return the environment that the token is valid for, and the server's product and version. Not part of the
+    protocol.
+    """
     return {
         "environment": registry.environment,
         "product": PRODUCT,
@@ -54,14 +57,14 @@ def get_token_environment(registry: Here) -> Any:
 
 @rest.get("/environments", responses=replies(EnvironmentsReply))
 def get_environments(registry: Here) -> Any:
-    """The environments that the token opens: its own."""
+    """Return the environments that the token is valid for: always exactly one."""
     name = registry.environment
     return {"environments": [{"id": _id("environment", name), "name": name}]}
 
 
 @rest.post("/environments", responses=replies(ClusterReply), openapi_extra=openapi.body(openapi.ENVIRONMENT))
 def create_environment(registry: Here, body: SmallBody) -> Any:
-    """Tell the ids of the token's own environment; no other can be asked for."""
+    """Return the ids of the token's environment. Other environments cannot be created."""
     check_environment(registry, take(body, "name")["name"])
     return {
         "cluster_id": _id("cluster", "embedded"),
@@ -74,14 +77,14 @@ def create_environment(registry: Here, body: SmallBody) -> Any:
     "/v1/tenant-hasura/v1/graphql", responses={400: {"model": GraphqlReply}, 401: {"model": ErrorReply}}
 )
 def refuse_graphql() -> Any:
-    """Say what to do instead."""
+    """Return an error that names the alternative."""
     fault = {"message": _NO_GRAPHQL, "extensions": {"verbose_message": _INSTEAD}}
     return JSONResponse({"errors": [fault]}, 400)
 
 
 @health.get("/health", responses={200: {"model": HealthReply}, 503: {"model": ErrorReply}})
 def get_health(request: Request) -> Any:
-    """Whether the server and its database answer."""
+    """Return whether the server and its database respond."""
     with request.app.state.database.reading() as session:
         session.execute(text("SELECT 1"))
     return {"status": "ok"}

@@ -1,4 +1,4 @@
-"""Routes of versions and of what is sent for them."""
+"""Routes of versions and their attachments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OPTIONAL = ("model_data_type", "labels", "feature_importance", "mapping")
 
 @router.get(f"{MODEL}/versions", responses=replies(VersionsReply))
 def get_versions(registry: Here, model_id: str, name: str | None = None) -> Any:
-    """List the versions of a model, oldest first, or only the one of this name."""
+    """Return the versions of a model, oldest first, or only the version with the given name."""
     return registry.get_model_versions(model_id, name)
 
 
@@ -69,7 +69,7 @@ def set_feature_positions(registry: Here, model_id: str, version: str, body: Sch
     openapi_extra=openapi.body(openapi.MODEL_ARTIFACT),
 )
 def set_model_artifact(registry: Here, model_id: str, version: str, body: ArtifactBody) -> Any:
-    """Keep the model itself."""
+    """Store the file of the model."""
     registry.set_model_artifact(model_id, version, **take(body, "artifact_base64", "artifact_type"))
     return {}
 
@@ -80,7 +80,7 @@ def set_model_artifact(registry: Here, model_id: str, version: str, body: Artifa
     openapi_extra=openapi.body(openapi.INDEX_TO_WORD_MAPPING),
 )
 def set_index_to_word_mapping(registry: Here, model_id: str, version: str, body: RowsBody) -> Any:
-    """Keep the words that the indexes of a text model mean."""
+    """Store the words that the indexes of a text model stand for."""
     registry.set_index_to_word_mapping(model_id, version, take_object(body, "index_to_word_mapping"))
     return {}
 
@@ -91,14 +91,17 @@ def set_index_to_word_mapping(registry: Here, model_id: str, version: str, body:
     openapi_extra=openapi.body(openapi.TRAINING_SAMPLE),
 )
 def set_training_sample(registry: Here, model_id: str, version: str, body: RowsBody) -> Any:
-    """Keep a few rows of the training set."""
+    """Store a sample of the training set."""
     rows = take(body, "features", optional=("labels", "raw_inputs"))
     registry.set_training_sample(model_id, version, **rows)
     return {}
 
 
 def _ordered(fields: Any) -> Any:
-    """Put features into the order that their positions say, which languages without ordered maps rely on."""
+    """
+    Sort features by their positions, because clients in languages without ordered maps cannot send them in
+    order.
+    """
     if not isinstance(fields, dict):
         return fields
     features, positions = fields.get("features"), fields.get("feature_positions")
