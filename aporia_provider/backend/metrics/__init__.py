@@ -1,1 +1,1 @@
-"""Answers to questions about metrics, from the profiles in the database."""
+"""Computation of metrics from stored profiles."""

@@ -1,4 +1,4 @@
-"""Answers to the questions of a query."""
+"""Execution of metric queries."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 from aporia_provider.monitoring.result import Answer
 
 MOST_ANSWERS = 50_000
-"""Limit of the answers to one query, which are all kept in memory."""
+"""Maximum number of results of a query, which are all held in memory."""
 MOST_STATES = 200_000
-"""Limit of the states that are read for one query: one for each field and bucket."""
+"""Maximum number of states that a query reads: one for each field and bucket."""
 
 _ASK_LESS = "Give start and end of a shorter time range, a longer aggregation period, or fewer metrics"
 
 
 def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
     """
-    Answer questions about a model.
+    Execute a query.
 
     :param sources: The model.
-    :param query: The questions.
+    :param query: The query.
     :return: See :meth:`~aporia_provider.backend.metrics.calls.Metrics.query_metrics`.
-    :raises aporia_provider.errors.ValidationError: if the buckets of the model are longer than the periods of
-        the answers, there would be more answers than :data:`MOST_ANSWERS`, more states than
-        :data:`MOST_STATES` would be read, or the answers are not complete at the deadline.
+    :raises aporia_provider.errors.ValidationError: if the aggregation period is shorter than the model's
+        buckets, if the query exceeds :data:`MOST_ANSWERS` or :data:`MOST_STATES`, or if it is not complete at
+        the deadline.
     """
     if query.aggregation_period == "hourly" and sources.period == "daily":
         raise ValidationError(
@@ -48,7 +48,7 @@ def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
 
 
 def _answered(sources: Sources, query: MetricsQuery) -> dict[Range, dict[int, dict[str, Any]]]:
-    """Answers by range, those of a range by the place of their question."""
+    """Return results by range and position of their metric in the query."""
     plans = [_Plan(sources, metric, query) for metric in query.metrics]
     _check_number(plans)
     _check_states(plans)
@@ -62,7 +62,7 @@ def _answered(sources: Sources, query: MetricsQuery) -> dict[Range, dict[int, di
             for within, answer in plan.answers():
                 answers.setdefault(within, {})[place] = {**plan.question(), **answer}
             plan.forget()
-        # States of one field at a time are in memory.
+        # Only the states of one field are held in memory at a time.
         sources.forget()
     return {within: dict(sorted(found.items())) for within, found in answers.items()}
 
@@ -91,11 +91,11 @@ def _check_states(plans: Sequence[_Plan]) -> None:
 
 class _Plan:
     """
-    A question and the ranges to answer it for.
+    A requested metric and the ranges to compute it for.
 
     :param sources: The model.
-    :param metric: The question.
-    :param query: The query that it is part of.
+    :param metric: The requested metric.
+    :param query: The query that it belongs to.
     """
 
     def __init__(self, sources: Sources, metric: Metric, query: MetricsQuery) -> None:
@@ -109,42 +109,44 @@ class _Plan:
 
     @property
     def ranges(self) -> Split | list[Range]:
-        """The ranges, in order."""
+        """Return the ranges in chronological order."""
         return [self.within] if isinstance(self._asked, AporiaError) else self._asked.ranges
 
     @property
     def extent(self) -> Range:
-        """From the first to the last bucket with rows."""
+        """Return the range from the first to the last bucket with rows."""
         return (None, None) if isinstance(self._asked, AporiaError) else self._asked.outline.extent
 
     @property
     def key(self) -> str:
-        """What the states that it is about are kept under; empty if there are none."""
+        """Return the key of the states; empty if the metric is invalid."""
         return "" if isinstance(self._asked, AporiaError) else self._asked.subject.key
 
     def reads(self) -> Iterator[tuple[Read, int]]:
-        """The states that are read, and how many they are."""
+        """Yield the states that are read, and their number."""
         if isinstance(self._asked, AporiaError):
             return
         try:
             yield from self._asked.reads()
         except AporiaError:
-            # It is told in the answer.
+            # The error is part of the result.
             return
 
     def forget(self) -> None:
-        """Release the states that were read for the answers."""
+        """Clear the cached states."""
         if isinstance(self._asked, Asked):
             self._asked = replace(self._asked)
 
     def question(self) -> dict[str, Any]:
-        """What an answer repeats of its question; a version that was left out is the one found for it."""
+        """
+        Return the parts of the request that a result repeats. An omitted version is replaced by the latest.
+        """
         asked = self.metric.datasets.data.model_version
         version = asked if isinstance(self._asked, AporiaError) else self._asked.version.name
         return {"id": self.metric.id, "model_version": version, "segment": None}
 
     def answers(self) -> Iterator[tuple[Range, dict[str, Any]]]:
-        """An answer for each range; an error in one of them does not concern the others."""
+        """Yield a result for each range; an error in one range does not affect the others."""
         for part in self.ranges:
             check_deadline()
             yield part, self._answer(part)

@@ -1,4 +1,4 @@
-"""The call that answers questions about metrics."""
+"""Calls on metrics."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from aporia_provider.metrics import MetricsQuery
 
 
 class Metrics(Scope):
-    """The calls on metrics."""
+    """Calls on metrics."""
 
     def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:
         """
-        Answer questions about metrics from what syncs have stored; no data is read.
+        Compute metrics from the stored states; no data is read.
 
-        :param query: The questions.
-        :return: One item for each range of time, in order: its ``time_range`` (``start`` and ``end``, on the
-            edges of buckets; None for all rows) and its ``metrics``, each with the ``id`` of the question,
-            the ``error`` if it cannot be answered, ``segment``, and what
-            :class:`~aporia_provider.monitoring.result.Answer` has.
+        :param query: The query.
+        :return: One item for each time range, in chronological order: its ``time_range`` (``start`` and
+            ``end``, aligned to buckets; None for all rows) and its ``metrics``. Each metric has the ``id`` of
+            the request, the ``error`` if it could not be computed, ``segment``, and the attributes of
+            :class:`~aporia_provider.monitoring.result.Answer`.
         :raises aporia_provider.errors.NotFoundError: if there is no such model.
         """
         from aporia_provider.backend.metrics.answers import answer_all

@@ -1,4 +1,4 @@
-"""Sums of the states in a window that moves."""
+"""Sums of states over a moving window."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from aporia_provider.monitoring.states.state import State
 
 class MovingTotal:
     """
-    The sums of windows over states by bucket, each window at the place of the one before it or later.
+    Sums of states over windows that only move forward.
 
-    Least values and samples cannot be subtracted, so no state is ever taken off a sum. Instead, the window is
-    divided at a place: of the states before it, the sums from each of them up to that place are computed at
-    once, and those behind it are added one by one. A new place is chosen when the window has passed the old
-    one. Every state takes part in four additions at most, whatever the length of the window. (This is a queue
-    of two stacks.) The sums are those of :func:`~.stored_states.total` to the last
-    bit, since additions of states are exact, commutative and associative.
+    Minima and samples cannot be subtracted, so states are never removed from a sum. Instead, the window is
+    divided at a position. For each state before the position, the sum from the state up to the position is
+    precomputed; states after it are added to a running sum. When the window's start passes the position, the
+    window is divided anew at its end. Each state takes part in at most four additions, whatever the length of
+    the window (a queue made of two stacks). The sums are identical to those of :func:`~.stored_states.total`
+    to the last bit, since additions of states are exact, commutative and associative.
 
-    Of ``n`` sums, those at every ``sqrt(n)``-th state are kept, and those between two of them when they are
-    asked for, so that the sums take less memory than the states.
+    Of ``n`` precomputed sums, every ``sqrt(n)``-th is stored and the others are computed on demand, so that
+    the sums take less memory than the states. A window that starts before the previous one is allowed, but
+    starts from scratch.
 
-    :param timed: The states, in the order of their buckets.
+    :param timed: States in the order of their buckets.
     """
 
     def __init__(self, timed: Sequence[tuple[int, State]]) -> None:
@@ -35,10 +36,10 @@ class MovingTotal:
 
     def within(self, start: int, end: int) -> State | None:
         """
-        The sum of the states in a window; None if there are none.
+        Return the sum of the states in a window; None if there are none.
 
-        :param start: First second.
-        :param end: First second after it.
+        :param start: Start in seconds since 1970.
+        :param end: End in seconds since 1970, exclusive.
         """
         first, last = bisect_left(self._buckets, start), bisect_left(self._buckets, end)
         if first < self._first or last < self._last:
@@ -62,7 +63,7 @@ class MovingTotal:
         self._last = max(self._last, last)
 
     def _divide(self, place: int) -> None:
-        """Divide the window at its end, and keep the sums from every so many states up to there."""
+        """Divide the window at its end, and store the sums of the states up to there at regular intervals."""
         self._place, self._behind, self._block = place, None, {}
         self._step = max(1, isqrt(place - self._first))
         self._kept = {place: None}
@@ -73,7 +74,7 @@ class MovingTotal:
                 self._kept[at] = found
 
     def _up_to_place(self, first: int) -> State | None:
-        """The sum of the states from one of them up to the place where the window is divided."""
+        """Return the sum of the states from one index up to the position where the window is divided."""
         if first >= self._place:
             return None
         if first not in self._block:

@@ -1,4 +1,4 @@
-"""Questions about the performance of a prediction, some of which are about one of its classes."""
+"""Performance metrics of a prediction or of one of its classes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from aporia_provider.monitoring.result import Answer, undefined
 @dataclass(frozen=True)
 class Judging:
     """
-    A question about the performance of a prediction.
+    A requested performance metric.
 
     :param metric: Name of the metric.
-    :param given: Its parameters.
-    :param states: Makes the states of more and more rows, in which to look the class up.
+    :param given: Parameters of the metric.
+    :param states: Function that yields states of increasingly many rows, in which the class is looked up.
     """
 
     metric: str
@@ -33,10 +33,10 @@ class Judging:
 
     def answer(self, state: Labelled) -> Answer:
         """
-        The answer for some rows.
+        Compute the metric for a state.
 
-        :raises aporia_provider.errors.ValidationError: if a parameter is wrong, such as a class that no rows
-            have. It is no error if only these rows lack the class.
+        :raises aporia_provider.errors.ValidationError: if a parameter is invalid, for example a class that no
+            rows have. A class that is missing in this state only is not an error.
         """
         given = self.given.get("class_name")
         if given is None:
@@ -49,7 +49,9 @@ class Judging:
             return self._without_class(state)
 
     def _without_class(self, state: Labelled) -> Answer:
-        """The answer where rows have other classes only: all are true negatives, and no rate is defined."""
+        """
+        Return the result for rows without the class: all rows are true negatives, and rates are undefined.
+        """
         missing = f"there is no class {self._class!r} in the range"
         counts = {f"{cell}_count": state.labelled if cell == "tn" else 0 for cell in CELLS}
         count = counts.get(self.metric.removesuffix("_per_class"))
@@ -61,7 +63,7 @@ class Judging:
 
     @cached_property
     def _class(self) -> str | None:
-        """The class as rows have it; None if no rows do."""
+        """Return the class in the form in which it is stored; None if no rows have it."""
         texts = texts_of(self.given["class_name"])
         found = (text for state in self.states() if state for text in texts if self._is_class(text, state))
         return next(found, None)

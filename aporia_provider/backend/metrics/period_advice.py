@@ -1,4 +1,4 @@
-"""Advice on what to change in a query that got no value for lack of samples."""
+"""Advice on how to change a query that returned no value because of too few samples."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _SECONDS: dict[AnswerPeriod, int] = {
     "weekly": 7 * _DAY,
     "monthly": 28 * _DAY,
 }
-"""Least length of each period, in ascending order."""
+"""Minimum length of each period in seconds, ascending."""
 
 
 @dataclass(frozen=True)
 class Advice:
     """
-    Advice on how to get an answer from too few samples, as text.
+    Text that advises how to obtain a value despite too few samples.
 
-    :param period: The period of the answers; None if there is one for the whole range.
-    :param part: The range of this answer.
-    :param within: The range of the query; open for all rows.
-    :param extent: The range of all rows, see :attr:`~.Series.extent`.
+    :param period: Aggregation period of the query; None if there is one result for the whole range.
+    :param part: Range of this result.
+    :param within: Range of the query; unbounded for all rows.
+    :param extent: Range of all rows, see :attr:`~.Series.extent`.
     """
 
     period: AnswerPeriod | None
@@ -36,10 +36,11 @@ class Advice:
 
     def __call__(self, samples: int, needed: int) -> str:
         """
-        Name the parameter that accepts the samples, and the period or range that has enough, if any.
+        Return the value of ``minimum`` that accepts the samples, and the period or range with enough samples,
+        if any.
 
-        :param samples: How many samples there are, at least 1.
-        :param needed: How many samples the answer takes.
+        :param samples: Number of samples there are, at least 1.
+        :param needed: Number of samples required.
         """
         start, end = self.part
         longer = None
@@ -48,7 +49,10 @@ class Advice:
         return f"set minimum={samples}" + (f", or ask for {longer}" if longer else "")
 
     def _longer(self, seconds: float) -> str | None:
-        """The period or range that has so many seconds; None if no rows are outside of the range."""
+        """
+        Return a period or range of at least this length in seconds; None if there are no rows outside of the
+        range.
+        """
         is_open = self.within[0] is None
         available = _length(self.extent if is_open else self.within)
         period = self._period_of(seconds)
@@ -62,7 +66,10 @@ class Advice:
         return f"a longer time range and {_NAMED.format(period)}" if period else _LONGER
 
     def _period_of(self, seconds: float) -> AnswerPeriod | None:
-        """The shortest period that is longer than the present one and has so many seconds."""
+        """
+        Return the shortest period that is longer than the current one and has at least this length in
+        seconds.
+        """
         present = _SECONDS[self.period] if self.period else 0
         return next(
             (name for name, length in _SECONDS.items() if length > present and length >= seconds), None
@@ -81,11 +88,11 @@ def _length(within: Range) -> int:
 
 def advised(answer: Answer, minimum: int, advice: Advice) -> Answer:
     """
-    The answer, whose reason says which parameter or period would do if there are too few samples.
+    Return the result, with advice appended to its reason if there are too few samples.
 
-    :param answer: The answer.
-    :param minimum: How many samples it takes.
-    :param advice: Advice for its range.
+    :param answer: Result of the metric.
+    :param minimum: Number of samples required.
+    :param advice: Advice for the range of the result.
     """
     there, needed = answer.scarce if isinstance(answer, ScarceAnswer) else (answer.samples, minimum)
     if answer.status != "insufficient_data" or not 0 < there < needed:

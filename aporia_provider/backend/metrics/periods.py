@@ -1,4 +1,4 @@
-"""Ranges of time in whole buckets, and the periods that they are divided into."""
+"""Time ranges aligned to buckets, and their division into aggregation periods."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 @dataclass(frozen=True)
 class Period:
     """
-    A division of time in UTC, whose parts are numbered.
+    A division of time (UTC) into numbered parts.
 
-    :param number: Number of the part that a second is in.
-    :param start: First second of the part with a number.
+    :param number: Function that returns the number of the part that a time, in seconds since 1970, belongs
+        to.
+    :param start: Function that returns the start of a part, in seconds since 1970.
     """
 
     number: Callable[[int], int]
@@ -37,7 +38,7 @@ def _even(seconds: int, first: int = 0) -> Period:
 
 
 def _month(second: int) -> int:
-    # Unlike datetime, numpy has months of all years that a bucket can be in.
+    # Unlike datetime, numpy supports all years that a bucket can be in.
     return int(np.datetime64(second, "s").astype("datetime64[M]").astype(np.int64))
 
 
@@ -51,19 +52,20 @@ PERIODS = {
     "monthly": Period(_month, _month_start),
 }
 """
-Periods of answers (:data:`~aporia_provider.metrics.AnswerPeriod`): weeks of ISO 8601, which start on Monday,
-and months of the Gregorian calendar, both at 00:00 UTC.
+Aggregation periods of results (:data:`~aporia_provider.metrics.AnswerPeriod`). Weeks follow ISO 8601 and
+start on Monday, months are those of the Gregorian calendar; both start at 00:00 UTC.
 """
 
 
 @dataclass(frozen=True)
 class Split:
     """
-    The periods that a range touches, in order; those at the ends of ``within`` are cut there.
+    The periods that overlap a range, in chronological order; the first and the last are clipped to
+    ``within``.
 
-    :param period: The division.
-    :param within: The range asked for; open for all rows.
-    :param extent: First bucket with rows and the end of the last; what is divided if ``within`` is open.
+    :param period: The division into periods.
+    :param within: The requested range; unbounded for all rows.
+    :param extent: Range from the first to the last bucket with rows, used if ``within`` is unbounded.
     """
 
     period: Period
@@ -78,7 +80,7 @@ class Split:
 
     @property
     def starts(self) -> Range:
-        """Where the first and the last of them start; there has to be one."""
+        """Return the starts of the first and the last period. There has to be at least one."""
         return self._part(self._numbers[0])[0], self._part(self._numbers[-1])[0]
 
     @property
@@ -96,10 +98,10 @@ class Split:
 
 def whole(time_range: TimeRange | None, seconds: int) -> Range:
     """
-    The buckets that a range of time touches.
+    Return a time range extended to whole buckets.
 
-    :param time_range: The range; None for all rows.
-    :param seconds: Length of a bucket.
+    :param time_range: The time range; None for all rows.
+    :param seconds: Length of a bucket in seconds.
     """
     if time_range is None:
         return None, None
@@ -112,13 +114,13 @@ def whole(time_range: TimeRange | None, seconds: int) -> Range:
 
 def before(moment: int | None, window: MetricDataset, seconds: int) -> tuple[int, int]:
     """
-    The window of a baseline that moves with the data.
+    Return the window of a baseline that precedes the data.
 
-    :param moment: Where the data starts.
-    :param window: ``time_period`` and ``skip_period``.
-    :param seconds: Length of a bucket.
-    :raises aporia_provider.errors.ValidationError: if the data has no start, or the window is not made of
-        whole buckets.
+    :param moment: Start of the data in seconds since 1970.
+    :param window: Baseline with ``time_period`` and ``skip_period``.
+    :param seconds: Length of a bucket in seconds.
+    :raises aporia_provider.errors.ValidationError: if the data has no start, or the window does not consist
+        of whole buckets.
     """
     if moment is None:
         raise ValidationError("A baseline that moves takes data with a time_range, or an aggregation_period")
@@ -129,7 +131,9 @@ def before(moment: int | None, window: MetricDataset, seconds: int) -> tuple[int
 
 
 def shown(within: Range) -> dict[str, str] | None:
-    """A range as JSON has it; what no calendar shows is the first or the last moment that it does show."""
+    """
+    Return a range in JSON form, with times that :class:`datetime` does not support clipped to its limits.
+    """
     start, end = within
     if start is None or end is None:
         return None

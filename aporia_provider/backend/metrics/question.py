@@ -1,4 +1,4 @@
-"""A question together with the states that answer it."""
+"""Computation of one requested metric."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
 
 Read = tuple[VersionSource, str, str, Range]
-"""States that are read: version, role, key and range."""
+"""Identification of states to read: version, role, key and range."""
 
 _PERFORMANCE = ("threshold", "k", "class_name", "average", "gain", "minimum")
 _NO_ROWS = "there are no rows in the range"
@@ -44,7 +44,7 @@ _UNLABELLED = (
 
 @dataclass(frozen=True)
 class Asked:
-    """A question together with the version, field and states that it is about."""
+    """A requested metric with the version, field and states that it is computed from."""
 
     sources: Sources
     metric: Metric
@@ -59,22 +59,22 @@ class Asked:
         version = sources.version(data.model_version)
         subject = subject_of(metric, version)
         asked = cls(sources, metric, query.aggregation_period, within, version, subject)
-        # A dataset that is missing is told before anything is read.
+        # Report a missing dataset before states are read.
         version.outline(data.dataset_type, subject.key, within)
         return asked
 
     @property
     def outline(self) -> Outline:
-        """What is known of the states before they are read."""
+        """Return a summary of the states, known before they are read."""
         return self.version.outline(self._role, self.subject.key, self.within)
 
     @cached_property
     def series(self) -> Series:
-        """The states."""
+        """Return the states."""
         return self.version.series(self._role, self.subject.key, self.within)
 
     def reads(self) -> Iterator[tuple[Read, int]]:
-        """The states that are read, and how many they are."""
+        """Yield the states that are read, and their number."""
         yield self._read(self.version, self._role, self.within)
         if self.metric.metric in DISTANCES and self.ranges:
             baseline = self._compared
@@ -86,12 +86,12 @@ class Asked:
 
     @cached_property
     def ranges(self) -> Split | list[Range]:
-        """The ranges to answer it for, in order."""
+        """Return the ranges to compute the metric for, in chronological order."""
         if self.period is not None:
             periods = Split(PERIODS[self.period], self.within, self.outline.extent)
             if periods:
                 return periods
-        # Where no row has a time, there is one answer for all of them.
+        # If no row has a timestamp, there is one result for all rows.
         return [self.within]
 
     @property
@@ -103,7 +103,7 @@ class Asked:
         return self.metric.datasets.data.dataset_type
 
     def answer(self, within: Range) -> Answer:
-        """The answer for one range."""
+        """Compute the metric for one range."""
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
         if name in DISTANCES:
@@ -126,7 +126,7 @@ class Asked:
         return None if value is None else counted_as(value, total(state for _, state in self.series.states))
 
     def _without_rows(self) -> Answer:
-        """The answer for a range without rows: counts are 0, if rows have been looked for at all."""
+        """Return the result for a range without rows: counts are 0 if the dataset has been synced."""
         name, type_ = self.metric.metric, self.subject.type
         if not self.version.is_synced(self._role):
             return _never_synced(self.version, self._role)
@@ -156,7 +156,7 @@ class Asked:
         return Judging(self.metric.metric, self._performance(), self._judged)
 
     def _judged(self) -> Iterator[Any]:
-        """The state of the range of the query, then that of all rows; None without any."""
+        """Yield the state of the query's range, and then the state of all rows; None if there are no rows."""
         yield total(state for _, state in self.series.states)
         yield self.version.merged(self._role, self.subject.key, (None, None))
 
@@ -188,7 +188,7 @@ class Asked:
 
     @property
     def _compared(self) -> MetricDataset:
-        """The baseline."""
+        """Return the baseline."""
         return self.metric.datasets.baseline or MetricDataset(dataset_type="training")
 
     @property
@@ -198,7 +198,7 @@ class Asked:
 
     @property
     def _compared_range(self) -> Range:
-        """The range of the baseline; of one that moves, from the first window to the last."""
+        """Return the range of the baseline; of a moving baseline, from the first window to the last."""
         baseline, seconds = self._compared, BUCKET_SECONDS[self.sources.period]
         if baseline.time_period is None:
             return whole(baseline.time_range, seconds)
@@ -211,12 +211,12 @@ class Asked:
         if baseline.time_period is None:
             return version.merged(role, key, self._compared_range)
         start, end = before(within[0], baseline, BUCKET_SECONDS[self.sources.period])
-        # The windows of all ranges are read at once, since most of them overlap.
+        # All windows are read at once, since most of them overlap.
         return version.series(role, key, self._compared_range).moving.within(start, end)
 
     @property
     def _starts(self) -> Range:
-        """Where the first and the last of the ranges start."""
+        """Return the starts of the first and the last range."""
         return self.ranges.starts if isinstance(self.ranges, Split) else (self.within[0], self.within[0])
 
 

@@ -1,4 +1,4 @@
-"""The states that a question is about."""
+"""Resolution of a requested metric to the stored states it is computed from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROW_METRICS: dict[str, Callable[[Rows], int]] = {
     "null_timestamps": lambda rows: sum(state.rows for bucket, state in rows if bucket is None),
     "future_timestamps": lambda rows: _later_than(datetime.now(UTC).timestamp(), rows),
 }
-"""Metrics of rows as such, which take no column."""
+"""Metrics of rows, which take no column."""
 
 
 def _later_than(moment: float, rows: Rows) -> int:
@@ -44,11 +44,11 @@ def _later_than(moment: float, rows: Rows) -> int:
 @dataclass(frozen=True)
 class Subject:
     """
-    The states that a question is about.
+    The states that a metric is computed from.
 
-    :param key: What its states are kept under.
-    :param type: Type of the field; None for rows as such, empty where it depends on the states.
-    :param performance: Whether it is a prediction compared with its labels.
+    :param key: Key that the states are stored under.
+    :param type: Type of the field; None for metrics of rows, empty where it depends on the states.
+    :param performance: Whether the states compare a prediction with its labels.
     """
 
     key: str
@@ -56,15 +56,16 @@ class Subject:
     performance: bool = False
 
     def type_of(self, state: State) -> str:
-        """Type of the field, from its state if need be."""
+        """Return the type of the field, derived from its state if the type is not declared."""
         return self.type or ("numeric" if isinstance(state, NumericState) else "categorical")
 
 
 def _check_name(name: str, model_type: str) -> None:
     """
-    Check that there is a metric of a name, before a column is looked for.
+    Check that the metric exists for a model type.
 
-    :raises aporia_provider.errors.ValidationError: if there is none, or only for other model types.
+    :raises aporia_provider.errors.ValidationError: if the metric does not exist, or only for other model
+        types.
     """
     judging = {type_: {*METRICS[type_], *_aliases(METRICS[type_])} for type_ in METRICS}
     known = {*ROW_METRICS, *STATISTICS, *DISTANCES, *judging[model_type]}
@@ -82,9 +83,9 @@ def _aliases(metrics: Container[str]) -> Iterator[str]:
 
 def subject_of(metric: Metric, version: VersionSource) -> Subject:
     """
-    The states that a question is about.
+    Return the states that a metric is computed from.
 
-    :raises aporia_provider.errors.ValidationError: if there is no such metric, or its column is missing,
+    :raises aporia_provider.errors.ValidationError: if the metric does not exist, or its column is missing,
         unknown or ambiguous.
     """
     name, column, schema = metric.metric, metric.parameters.column, version.schema
@@ -102,10 +103,10 @@ def subject_of(metric: Metric, version: VersionSource) -> Subject:
 
 def row_metric(name: str, states: States) -> Answer:
     """
-    Answer a question about rows as such.
+    Compute a metric of rows.
 
     :param name: One of :data:`ROW_METRICS`.
-    :param states: Their states, by bucket.
+    :param states: Row states by bucket.
     """
     rows = cast("Rows", states)
     if name == "duplicate_ids":
@@ -143,7 +144,11 @@ def _field(column: str, schema: VersionSchema) -> Subject:
 
 
 def _readings(column: str) -> Iterator[tuple[str, str | None]]:
-    """A field, and perhaps a key of a dict; a name may have brackets too, so the longest comes first."""
+    """
+    Yield the ways to split a column into a field and a key of a dict.
+
+    Names of fields may contain brackets, so the longest name comes first.
+    """
     yield column, None
     if column.endswith("]"):
         for place in reversed([place for place, letter in enumerate(column) if letter == "["]):
@@ -152,7 +157,7 @@ def _readings(column: str) -> Iterator[tuple[str, str | None]]:
 
 def _declared(name: str, known: Iterable[str]) -> list[str]:
     found = [key for key in known if name in (key, key.partition(".")[2])]
-    # A label shares the name of its prediction, and is asked for by its full name.
+    # A label has the same name as its prediction, and requires the qualified name.
     return [key for key in found if not key.startswith("labels.")] or found
 
 

@@ -1,4 +1,4 @@
-"""The states that answers are made from."""
+"""Access to the stored states of a model's versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.schema import VersionSchema
 
 Range = tuple[int | None, int | None]
-"""First second, and the first one after it; None where it is open."""
+"""Half-open range in seconds since 1970; None where it is unbounded."""
 States = list[tuple[int | None, State]]
 
 
@@ -32,7 +32,8 @@ class Series:
     """
     States of a field of a dataset.
 
-    :param states: The states, in the order of their buckets; those of rows without a time are anywhere.
+    :param states: States in the order of their buckets; the position of the state without a bucket does not
+        matter.
     """
 
     def __init__(self, states: States) -> None:
@@ -42,16 +43,21 @@ class Series:
 
     @property
     def extent(self) -> Range:
-        """The first second of the first bucket, and the one after that of the last; open without any."""
+        """
+        Return the range from the first bucket to one second after the start of the last; unbounded if there
+        are no buckets.
+        """
         return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
 
     @cached_property
     def moving(self) -> MovingTotal:
-        """The sums of windows that move."""
+        """Return an object that computes sums over moving windows."""
         return MovingTotal(self._timed)
 
     def within(self, part: Range) -> States:
-        """The states of a range; all of them, those without a time included, if it is open."""
+        """
+        Return the states in a range; all states, including those without a bucket, if the range is unbounded.
+        """
         start, end = part
         if start is None or end is None:
             return self.states
@@ -61,10 +67,10 @@ class Series:
 @dataclass(frozen=True)
 class Outline:
     """
-    What is known of states without reading them.
+    Summary of stored states, known before they are read.
 
-    :param extent: The first second of the first bucket, and the one after that of the last; open without any.
-    :param states: How many there are.
+    :param extent: See :attr:`Series.extent`.
+    :param states: Number of states.
     """
 
     extent: Range = (None, None)
@@ -73,9 +79,9 @@ class Outline:
 
 class VersionSource:
     """
-    The grids and states that are stored of a version.
+    The stored bins and states of a version.
 
-    :param session: A transaction that reads.
+    :param session: A session with a read transaction.
     :param row: The version.
     """
 
@@ -88,16 +94,16 @@ class VersionSource:
 
     @property
     def name(self) -> str:
-        """Name of the version."""
+        """Return the name of the version."""
         return self._row.name
 
     @cached_property
     def schema(self) -> VersionSchema:
-        """Its schema."""
+        """Return the schema of the version."""
         return VersionSchema.from_wire(self._row.registration)
 
     def grid(self, role: str, key: str) -> Grid | None:
-        """The grid that a field of a dataset was counted on."""
+        """Return the bins that the stored states of a dataset's field use."""
         if role not in self._grids:
             dataset = find_dataset(self._session, self._row, role)
             stored = select(SyncRow.grids).filter_by(dataset_key=dataset.key, part=FIELDS)
@@ -105,13 +111,16 @@ class VersionSource:
         return self._grids[role].get(key)
 
     def is_synced(self, role: str) -> bool:
-        """Whether a sync of a dataset has ever succeeded."""
+        """Return whether a sync of a dataset has ever succeeded."""
         dataset = find_dataset(self._session, self._row, role)
         synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
         return self._session.scalar(synced) is not None
 
     def labelled(self, role: str) -> list[str]:
-        """The predictions with labels in a dataset; those of the serving dataset may be in the actuals."""
+        """
+        Return the predictions that have labels in a dataset; for the serving dataset, also those with labels
+        in the actuals.
+        """
         roles = ("serving", "actuals") if role == "serving" else (role,)
         connected = select(DatasetRow).filter(
             DatasetRow.version_key == self._row.key, DatasetRow.role.in_(roles)
@@ -123,7 +132,7 @@ class VersionSource:
 
     def outline(self, role: str, key: str, within: Range) -> Outline:
         """
-        What :meth:`series` would read.
+        Return a summary of the states that :meth:`series` would read.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
@@ -137,7 +146,7 @@ class VersionSource:
 
     def series(self, role: str, key: str, within: Range) -> Series:
         """
-        The states of a field of a dataset in a range, which are kept until :meth:`forget` is called.
+        Return the states of a field of a dataset in a range; they are cached until :meth:`forget` is called.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
@@ -159,12 +168,12 @@ class VersionSource:
         return Series([(bucket, state) for bucket, _, state in found])
 
     def forget(self) -> None:
-        """Release the states that were read."""
+        """Clear the cache of states."""
         self._read.clear()
         self._merged.clear()
 
     def merged(self, role: str, key: str, within: Range) -> State | None:
-        """The state of a whole range; None if it has no rows."""
+        """Return the sum of the states in a range; None if it has no rows."""
         asked = (role, key, within)
         if asked not in self._merged:
             self._merged[asked] = total(state for _, state in self.series(*asked).states)
@@ -175,9 +184,9 @@ class Sources:
     """
     The versions of a model.
 
-    :param session: A transaction that reads.
-    :param environment: The model's environment.
-    :param model_id: The model.
+    :param session: A session with a read transaction.
+    :param environment: Environment of the model.
+    :param model_id: Id of the model.
     :raises aporia_provider.errors.NotFoundError: if there is no such model.
     """
 
@@ -188,12 +197,12 @@ class Sources:
 
     @property
     def period(self) -> str:
-        """How long a bucket is: ``hourly`` or ``daily``."""
+        """Return the length of a bucket: ``hourly`` or ``daily``."""
         return self._model.registration.get("aggregation_period") or "daily"
 
     def version(self, name: str | None) -> VersionSource:
         """
-        A version, or the latest, see :func:`~.latest_version.latest_version`.
+        Return a version; without a name, the latest one, see :func:`~.latest_version.latest_version`.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such version.
         """
@@ -203,7 +212,7 @@ class Sources:
         return self._versions[name]
 
     def forget(self) -> None:
-        """Release the states that were read of all versions."""
+        """Clear the caches of all versions."""
         for version in self._versions.values():
             version.forget()
 
@@ -214,7 +223,7 @@ class Sources:
 
 
 def total(states: Iterable[State]) -> Any:
-    """Sum of states; None if there are none."""
+    """Return the sum of states; None if there are none."""
     found: State | None = None
     for state in states:
         check_deadline()
@@ -223,7 +232,7 @@ def total(states: Iterable[State]) -> Any:
 
 
 def _contains(known: Range, part: Range) -> bool:
-    """Whether a range contains another one. Only the open one contains the rows without a time."""
+    """Return whether a range contains another. Only the unbounded range contains rows without a timestamp."""
     if known[0] is None or known[1] is None:
         return True
     return part[0] is not None and part[1] is not None and known[0] <= part[0] and part[1] <= known[1]

@@ -1,4 +1,4 @@
-"""The texts that a value of a query may stand for."""
+"""Text forms under which the value of a query may be stored."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
 
-# A text such as 00501 is no number: it would be taken for 501. A decimal of Arrow has up to 76 digits.
+# Text such as 00501 is not converted, because it is not the number 501. Arrow's decimals have up to 76
+# digits.
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,37})(\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?")
 
 
 def texts_of(value: str | float) -> list[str]:
     """
-    The texts under which rows may have a value, in the order in which to look them up.
+    Return the text forms under which a value may be stored, in lookup order.
 
-    Categories and classes are kept as text, see :func:`~aporia_provider.monitoring.arrow.texts.as_texts`. The
-    first text is the value as it was written, since a column of text may have ``True`` or ``3.0``. The others
-    are what is kept of the boolean or number that it is or spells, such as ``true`` and ``3``.
+    Categories and classes are stored as text, see :func:`~aporia_provider.monitoring.arrow.texts.as_texts`.
+    The first form is the value as written, since a text column may hold ``True`` or ``3.0``. The others are
+    the stored forms of the boolean or number that the value represents, such as ``true`` and ``3``.
 
     :param value: Text, a boolean or a number.
     """
@@ -31,7 +32,7 @@ def texts_of(value: str | float) -> list[str]:
 
 def counted_as(value: str | float, state: State | None) -> str:
     """
-    The text that a value is counted under.
+    Return the text form under which a value is counted.
 
     :param value: Text, a boolean or a number.
     :param state: State of the field; None if there are no rows.
