@@ -1,1 +1,1 @@
-"""Bringing the profiles of datasets up to the versions that their tables have."""
+"""Syncs: updates of stored profiles to the current versions of the tables."""

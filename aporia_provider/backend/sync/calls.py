@@ -1,4 +1,4 @@
-"""The calls that sync datasets and tell how far they are."""
+"""Calls that sync datasets and return their status."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from aporia_provider.backend.sync.due.calls import DatasetTurn, FindCredentials
 
 PATIENCE = 600.0
-"""Seconds that a sync waits for another one of the same version."""
+"""Maximum time in seconds to wait for another sync of the same version."""
 
 
 class Syncs(Scope):
-    """The calls that sync datasets."""
+    """Calls that sync datasets."""
 
     def sync_dataset(
         self,
@@ -39,30 +39,30 @@ class Syncs(Scope):
         lease_seconds: float = LEASE_SECONDS,
     ) -> dict[str, Any]:
         """
-        Bring the profiles of a dataset up to the version its table has now.
+        Update the profiles of a dataset to the current version of its table.
 
-        Only the buckets that commits have touched are recomputed. What is stored changes in one transaction
-        for each part, so a sync that fails or is killed leaves the last good state, and the next one starts
-        from there.
+        Only buckets affected by new commits are recomputed. Each part is stored in one transaction, so a sync
+        that fails or is killed leaves the previous state, from which the next sync continues.
 
-        :param model_id: The model.
-        :param model_version: The version.
-        :param role: Role of the dataset. A sync of the serving dataset and one of the actuals both bring
-            the performance of predictions up to date.
-        :param credentials: Credentials for S3; those of the environment without.
-        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
-        :param limits: Limits of the embedded engine. What exceeds that of memory is not worth a retry.
-        :param full: Recompute everything, whatever the log says, and make the bins anew that were made from
-            this dataset. That replaces a number that came from bytes which changed on the way: nothing
-            notices these over plain HTTP in files without page checksums (delta-rs writes none), in CSV and
+        :param model_id: Id of the model.
+        :param model_version: Name of the version.
+        :param role: Role of the dataset. A sync of the serving dataset or of the actuals also updates the
+            performance of predictions.
+        :param credentials: Credentials used to access S3; None for those of the environment.
+        :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
+        :param limits: Limits of the embedded engine. Exceeding the memory limit is not a transient error.
+        :param full: Recompute everything, regardless of the log, and rebuild the bins that were made from
+            this dataset. This corrects values that were computed from bytes corrupted in transit. Corruption
+            is not detected over plain HTTP in files without page checksums (delta-rs writes none), in CSV and
             in JSON, and other syncs do not read the files again. Use an endpoint with https.
-        :param patience: Seconds to wait for another sync of the same version.
-        :param lease_seconds: How long this sync holds the version after it last showed a sign of life; at
-            most 600.
-        :return: As :meth:`get_dataset_sync_status`, with ``changed``: whether anything that is
-            known has changed, and ``changed_parts``: what has, ``fields`` or ``performance``.
-        :raises aporia_provider.errors.ValidationError: naming every option that is wrong.
-        :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
+        :param patience: Maximum time in seconds to wait for another sync of the same version.
+        :param lease_seconds: Time in seconds, at most 600, for which this sync holds the version's lease
+            after it last renewed it.
+        :return: The status, see :meth:`get_dataset_sync_status`, with ``changed``, whether any stored state
+            has changed, and ``changed_parts``, the changed parts (``fields`` or ``performance``).
+        :raises aporia_provider.errors.ValidationError: listing all invalid options.
+        :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
+            schema.
         """
         from aporia_provider.backend.sync.runner import SyncRunner
 
@@ -75,19 +75,18 @@ class Syncs(Scope):
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
         """
-        What is known about the dataset's last sync.
+        Return the status of a dataset's syncs.
 
-        :return: ``status`` (``never_synced``, ``synced`` or ``failed``), ``last_sync_at``, the
-            ``table_version`` that was reached, the ``latest_version`` that was seen and the ``lag`` between
-            them in commits, ``rows`` and ``buckets`` that are profiled, what the last sync that changed
-            something read (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``,
-            ``bytes_read``), ``notes``: warnings about values that may not be read as they were meant, and
-            about columns that have another type in another dataset of the version (see
-            :func:`~.type_differences.type_notes`), the ``seconds`` that the last good sync
-            took, and ``last_error``. The serving dataset has the same of the ``performance`` of its
-            predictions. ``provisional_bins`` names the fields whose bins were made from fewer than 1,000
-            values, with their number: they are made anew by a sync of the dataset they were made from that
-            finds twice as many rows.
+        :return: ``status`` (``never_synced``, ``synced`` or ``failed``), ``last_sync_at``, the synced
+            ``table_version``, the ``latest_version`` that was seen and the ``lag`` between them in commits,
+            the numbers of profiled ``rows`` and ``buckets``, the data that the last sync with changes read
+            (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``, ``bytes_read``), ``notes``
+            (warnings about values that may be interpreted differently than intended, and about columns with
+            different types in the version's datasets, see :func:`~.type_differences.type_notes`), the
+            duration of the last successful sync in ``seconds``, and ``last_error``. The serving dataset has
+            the same for the ``performance`` of its predictions. ``provisional_bins`` maps fields whose bins
+            were made from fewer than 1,000 values to the number of values; a sync of the dataset they were
+            made from rebuilds them once the number of rows has doubled.
         """
         from aporia_provider.backend.sync.sync_status import status
 
@@ -104,10 +103,11 @@ class Syncs(Scope):
         find_credentials: FindCredentials = AwsCredentials,
     ) -> list[dict[str, str]]:
         """
-        The datasets whose next sync is due; parameters: see :meth:`explain_due_datasets`, which also tells
-        why.
+        Return the datasets whose next sync is due.
 
-        :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
+        For the parameters see :meth:`explain_due_datasets`, which also returns the reasons.
+
+        :return: ``model_id``, ``model_version`` and ``role`` of each dataset, baselines first.
         """
         turns = self.explain_due_datasets(now, limit=limit, find_credentials=find_credentials)
         return [
@@ -124,24 +124,25 @@ class Syncs(Scope):
         find_credentials: FindCredentials = AwsCredentials,
     ) -> list[DatasetTurn]:
         """
-        Find out of all datasets whether their next sync is due, and why, or why not.
+        Return all datasets, whether their next sync is due, and the reason.
 
-        A dataset is due if its syncs are enabled, an engine can read it, its schedule (cron, UTC) has come
-        round since it was last known to be up to date (one without a schedule has none to wait for), and
-        there may be something to do: it was never synced or its last sync failed; its Delta table has new
-        commits or was made anew; its schema, its bins or the program have changed; or its table could not be
-        looked at. Files without a log are always due. The predictions and the labels of a version are
-        compared by the sync of either: if only that is to be done, one of the two is due.
+        A dataset is due if its syncs are enabled, the engine can read it, its schedule (cron, UTC), if any,
+        has elapsed since it was last up to date, and there may be changes: it was never synced or its last
+        sync failed; its Delta table has new commits or was replaced; its schema, its bins or the program have
+        changed; or its log could not be read. Files without a log are always due. The sync of either the
+        predictions or the labels compares both, so if only the comparison is out of date, one of the two
+        datasets is due.
 
-        A look at a table is one small request; up to 32 are made at the same time, and none for what is due
-        in any case. A dataset whose table is found to be unchanged is recorded as synced now.
+        One small request is made per table, up to 32 concurrently, except for datasets that are due in any
+        case. Datasets whose table is unchanged are recorded as synced now.
 
-        :param now: The time that schedules are compared with, with a time zone; now without.
-        :param limit: At most so many are due: those that have not been tried, or found to be up to date, for
-            the longest time.
-        :param find_credentials: Returns the credentials for S3; called only if there is a table on S3.
-        :return: Those that are due, baselines first, then the others.
-        :raises aporia_provider.errors.ValidationError: naming each of ``now`` and ``limit`` that is wrong.
+        :param now: Timezone-aware time that schedules are compared with; None for the current time.
+        :param limit: Maximum number of due datasets: those whose last attempt or check was the longest time
+            ago.
+        :param find_credentials: Function that returns the credentials used to access S3; called only if there
+            is a table on S3.
+        :return: The due datasets, baselines first, then the others.
+        :raises aporia_provider.errors.ValidationError: listing the invalid ones of ``now`` and ``limit``.
         """
         from aporia_provider.backend.sync.due.calls import find_turns
 

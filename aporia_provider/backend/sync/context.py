@@ -22,19 +22,19 @@ from aporia_provider.schema import VersionSchema
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# To be raised whenever the same rows would make other states than before.
+# Version of the profiling algorithm. Increase it whenever the same rows result in different states.
 STATES = 3
 
 
 @dataclass(frozen=True)
 class VersionSnapshot:
     """
-    A version whose datasets are synced.
+    A version and its datasets at the start of a sync.
 
-    :param schema: Its schema.
-    :param period: ``hourly`` or ``daily``: how long a bucket is.
-    :param datasets: Role to dataset.
-    :param baseline: Its grids.
+    :param schema: Schema of the version.
+    :param period: Length of a bucket: ``hourly`` or ``daily``.
+    :param datasets: Datasets by role.
+    :param baseline: Bins of the version.
     """
 
     schema: VersionSchema
@@ -44,23 +44,24 @@ class VersionSnapshot:
 
     @property
     def readable(self) -> frozenset[str]:
-        """Roles of the datasets that an engine can read; the others are registered but never read."""
+        """Return the roles of the datasets that the engine can read."""
         listed = self.datasets.items()
         return frozenset(role for role, dataset in listed if dataset.data_source.unreadable_reason is None)
 
     @property
     def seconds(self) -> int:
-        """Length of a bucket."""
+        """Return the length of a bucket in seconds."""
         return ProfilePlan(self.period, ()).seconds
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """
-    How far a part of a dataset was synced.
+    Checkpoint of a part of a dataset.
 
-    :param fingerprint: Text that changes with what is profiled and how; None if it was never synced.
-    :param positions: Position in the log of each table that was read, by the role of its dataset.
+    :param fingerprint: Fingerprint of the inputs, see :mod:`~.sync.fingerprints`; None if the part was never
+        synced.
+    :param positions: Log positions of the tables that were read, by role of the dataset.
     """
 
     fingerprint: str | None = None
@@ -70,21 +71,20 @@ class Checkpoint:
 @dataclass(frozen=True)
 class Result:
     """
-    The result of syncing a part of a dataset.
+    Result of syncing a part of a dataset.
 
-    :param checkpoint: How far the part is synced now.
-    :param reason: Why these buckets, or all, were recomputed.
-    :param states: The new states.
-    :param intervals: The buckets that were recomputed, as half-open pairs of seconds; None for all.
-    :param untimed: Whether the rows without a time were recomputed.
-    :param baseline: New grids, if any were made.
-    :param extent: How many files and bytes hold the rows that were read, if a log tells.
-    :param grids: Those of the states, by the keys of fields.
-    :param types: Types of the columns, in Spark's JSON form, by the keys of fields.
-    :param notes: Warnings about what was read.
-    :param made_at: The version of the table, if all grids of the states and all states were made from all of
-        its rows.
-    :param copied: Whether the states were copied from another version, and nothing was read.
+    :param checkpoint: New checkpoint.
+    :param reason: Reason why these buckets, or all of them, were recomputed.
+    :param states: New states.
+    :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
+    :param untimed: Whether the state of rows without a timestamp was recomputed.
+    :param baseline: New baseline, if its bins have changed.
+    :param extent: Number and total size in bytes of the files that were read; None if there is no log.
+    :param grids: Bins of the states by key of the field.
+    :param types: Types of the columns, in Spark's JSON form, by key of the field.
+    :param notes: Warnings about the data.
+    :param made_at: Version of the table, if all states and all their bins were computed from all of its rows.
+    :param copied: Whether the states were copied from another version without reading the table.
     """
 
     checkpoint: Checkpoint
@@ -102,12 +102,12 @@ class Result:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was recomputed."""
+        """Return whether anything was recomputed."""
         return self.intervals is None or bool(self.intervals) or self.untimed
 
     @property
     def rows(self) -> int:
-        """How many rows the states were made from."""
+        """Return the number of rows that the states were computed from."""
         keys = {key for _, key in self.states}
         counted = ROWS if ROWS in keys else min(keys, default=None)
         return sum(state.rows for (_, key), state in self.states.items() if key == counted)
@@ -115,11 +115,11 @@ class Result:
 
 class SyncContext:
     """
-    The tables of a version and a session of the engine, opened when they are first needed.
+    The tables of a version and a session of the engine, opened on first use.
 
     :param snapshot: The version and its datasets.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
     """
 
@@ -140,7 +140,7 @@ class SyncContext:
 
     @property
     def spark(self) -> SparkSession:
-        """The session of Spark Connect."""
+        """Return the Spark Connect session."""
         if self._session is None:
             session = open_session(self._engine, self._credentials, self._limits)
             self._session = self._stack.enter_context(session)
@@ -149,7 +149,7 @@ class SyncContext:
     @contextmanager
     def explaining(self) -> Iterator[None]:
         """
-        Replace errors of the block by the reason why the engine has ended, if it has.
+        Replace errors of the block by the reason why the engine has exited, if it has.
 
         See :meth:`aporia_provider.engine.limits.Watch.explaining`.
         """
@@ -161,12 +161,12 @@ class SyncContext:
                 raise
 
     def adopt(self, baseline: Baseline) -> None:
-        """Use new grids from now on."""
+        """Replace the baseline of the snapshot."""
         self.snapshot = replace(self.snapshot, baseline=baseline)
 
     def reopen_tables(self, *, values_only: bool = False) -> None:
         """
-        Read the logs of all tables again when they are next used.
+        Discard the open tables, so that their logs are read again.
 
         :param values_only: Whether to read tables without the statistics in their logs from now on.
         """
@@ -174,14 +174,14 @@ class SyncContext:
         self._tables.clear()
 
     def table(self, role: str) -> ConnectedTable:
-        """Return the table of a dataset, the same object at every call."""
+        """Return the table of a dataset; always the same object until :meth:`reopen_tables` is called."""
         if role not in self._tables:
             dataset = self.snapshot.datasets[role]
             self._tables[role] = ConnectedTable(dataset, self._credentials, self._engine, self._values_only)
         return self._tables[role]
 
     def positions(self, *roles: str) -> dict[str, Position]:
-        """Return the positions of those tables that have a log, by the roles of their datasets."""
+        """Return the log positions of the datasets' tables by role; tables without a log are omitted."""
         found = {role: self.table(role).log.position(self.snapshot.schema) for role in roles}
         return {role: position for role, position in found.items() if position is not None}
 

@@ -1,4 +1,4 @@
-"""The profile of a dataset's own columns."""
+"""Profiles of a dataset's own columns."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ _NEW_BINS = "the bins of some fields were made anew"
 
 def sync_fields(context: SyncContext, role: str, checkpoint: Checkpoint, *, anew: bool = False) -> Result:
     """
-    Profile what has changed of a dataset since it was last synced.
+    Profile the changes of a dataset since its last sync.
 
-    :param context: Its version.
-    :param role: Its role.
-    :param checkpoint: How far it was synced.
-    :param anew: Whether to make the grids anew that were made from this dataset.
-    :raises aporia_provider.errors.AporiaError: if it cannot be read, or its columns do not fit any more.
+    :param context: Context of the sync.
+    :param role: Role of the dataset.
+    :param checkpoint: Checkpoint of the last sync.
+    :param anew: Whether to rebuild the bins that were made from this dataset.
+    :raises aporia_provider.errors.AporiaError: if the dataset cannot be read, or its columns no longer match
+        the schema.
     """
     table = context.table(role)
     changes = table.log.changes(checkpoint.positions.get(role))
@@ -71,19 +72,19 @@ def _profiled(context: SyncContext, role: str, changes: Changes, anew: bool) -> 
 
 
 def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
-    """The rows that have changed."""
+    """Return the rows of the changed buckets."""
     intervals = _intervals(changes, context.snapshot.seconds)
     return context.table(role).frames.during(context.spark, plan.columns.values(), intervals, changes.untimed)
 
 
 def _plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
-    """What to compute of a dataset's rows, on the grids of the version."""
+    """Return the plan to profile a dataset's rows, with the bins of the version."""
     outcomes = with_baseline(plan.outcomes, baseline.grids)
     return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.grids)
 
 
 def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baseline: Baseline) -> Result:
-    """A result, with the grids that its states were made on."""
+    """Return the result with the bins of its states."""
     used, position = used_grids(snapshot, role, baseline.grids), result.checkpoint.positions.get(role)
     made_now = all(snapshot.baseline.grids.get(key) is not used[key] for key in used)
     whole = result.intervals is None and made_now
@@ -100,14 +101,14 @@ def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
 
 
 def _with_bins(changes: Changes, known: Baseline, found: Baseline) -> str:
-    """Why all rows are read where grids have changed."""
+    """Return the reason why all rows are read after a change of bins."""
     if any(grid != found.grids.get(key) for key, grid in known.grids.items()):
         return f"{changes.reason}; {_NEW_BINS}"
     return changes.reason if changes.whole else "some fields have bins only now"
 
 
 def _difference(checkpoint: str | None, known: str) -> str:
-    """Why a fingerprint is another one."""
+    """Return the reason why a fingerprint differs."""
     if checkpoint is not None and registered_part(checkpoint) == registered_part(known):
         return _NEW_BINS
     return "what is profiled, or how, has changed"

@@ -1,8 +1,9 @@
 """
-One sync at a time: a lease that its holder keeps renewing.
+Leases, which prevent concurrent syncs of a version.
 
-It ends if its holder does not renew it, at once if the holder's process is known to have ended. One whose end
-lies much further ahead than a lease can last was taken while the clock was wrong, and counts as ended.
+The holder of a lease renews it periodically. The lease expires if it is not renewed, or at once if the
+holder's process is known to have ended. A lease whose expiry is further ahead than the maximum duration was
+taken while the clock was wrong, and counts as expired.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from aporia_provider.errors import AporiaError, TransientError
 
 LEASE_SECONDS = 60.0
 MOST_LEASE_SECONDS = 600
-"""Limit of the seconds of a lease."""
+"""Maximum duration of a lease in seconds."""
 _POLL = 1.0
 # Seconds by which the clock may be set back while a lease is held.
 _CLOCK_TOLERANCE = 60
@@ -34,11 +35,11 @@ _CLOCK_TOLERANCE = 60
 
 class Lease:
     """
-    The right to change the profiles of a version.
+    Exclusive right to change the profiles of a version.
 
     :param database: The database.
-    :param version_key: The version.
-    :param seconds: How long it lasts after its holder last renewed it.
+    :param version_key: Key of the version.
+    :param seconds: Duration of the lease in seconds after its last renewal.
     """
 
     def __init__(self, database: Database, version_key: int, seconds: float = LEASE_SECONDS) -> None:
@@ -51,11 +52,11 @@ class Lease:
     @contextmanager
     def held(self, what: str, patience: float) -> Iterator[None]:
         """
-        Hold the lease for the block, and renew it all along.
+        Hold the lease during the block, and renew it in the background.
 
-        :param what: What it is wanted for, for those who wait.
-        :param patience: Seconds to wait for another holder.
-        :raises aporia_provider.errors.TransientError: if another one holds it for longer; it says who.
+        :param what: Description of the holder, shown to syncs that wait for the lease.
+        :param patience: Maximum time in seconds to wait for another holder.
+        :raises aporia_provider.errors.TransientError: if another sync still holds the lease after that time.
         """
         self._acquire(what, patience)
         done = threading.Event()
@@ -70,15 +71,15 @@ class Lease:
 
     def confirm(self, session: Session) -> None:
         """
-        Make sure, inside of a transaction that writes, that the lease is still held.
+        Check that the lease is still held, within a transaction that writes.
 
-        :raises aporia_provider.errors.TransientError: if it expired and another one took it.
+        :raises aporia_provider.errors.TransientError: if the lease expired and another sync took it.
         """
         if not self.renew(session):
             raise TransientError("The sync took too long to answer, and another one has taken over")
 
     def renew(self, session: Session) -> bool:
-        """Renew the lease, if it is still held; whether it is."""
+        """Renew the lease if it is still held; return whether it is."""
         mine = update(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
         renewed = session.execute(mine.values(expires_at=self._end(session)))
         return bool(renewed.rowcount)  # type: ignore[attr-defined]
@@ -91,26 +92,26 @@ class Lease:
             time.sleep(min(_POLL, self._seconds / 3))
 
     def _try(self, what: str) -> str | None:
-        """Take the lease, or say who has it."""
+        """Take the lease and return None, or return a description of the current holder."""
         with self._database.writing() as session:
             values = {"holder": self._holder, "process": self._process, "what": what}
             ends = {"expires_at": self._end(session)}
             row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values | ends)
             if is_new:
                 return None
-            # Read again: another sync may have taken it before this one could lock it.
+            # Read again: another sync may have taken the lease before the row was locked.
             locked = select(LeaseRow).filter_by(key=row.key).with_for_update()
             current = session.scalar(locked.execution_options(populate_existing=True))
             if current is None or not self._has_ended(current, _now(session)):
                 return row.what
             for name, value in values.items():
                 setattr(current, name, value)
-            # Not before the lock, which may have taken long.
+            # Computed after the lock was acquired, which may have taken long.
             current.expires_at = self._end(session)
             return None
 
     def _has_ended(self, row: LeaseRow, now: datetime) -> bool:
-        # The longest lease, since that of its holder may be longer than this one.
+        # The maximum duration, because the holder's may be longer than that of this lease.
         longest = timedelta(seconds=MOST_LEASE_SECONDS + _CLOCK_TOLERANCE)
         return not now < row.expires_at <= now + longest or has_ended(row.process)
 
@@ -120,7 +121,7 @@ class Lease:
                 with self._database.writing() as session:
                     self.renew(session)
             except AporiaError:
-                # The next beat may get through; if not, the transaction at the end is refused.
+                # The next renewal may succeed; otherwise the final transaction is refused.
                 continue
 
     def _release(self) -> None:
@@ -137,10 +138,10 @@ class Lease:
 
 def _now(session: Session) -> datetime:
     """
-    Return the time of the database's clock, since those of the workers may differ.
+    Return the time of the database server, since the clocks of the workers may differ.
 
-    On PostgreSQL, ``current_timestamp`` is the start of the transaction: it lies in the past once the
-    transaction has waited for the lock of a lease.
+    On PostgreSQL, ``current_timestamp`` is the start of the transaction, which is in the past after the
+    transaction has waited for a lock.
     """
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     clock = func.clock_timestamp if is_postgresql else func.current_timestamp

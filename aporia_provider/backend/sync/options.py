@@ -1,4 +1,4 @@
-"""Checks of the options of the calls that sync datasets and list those that are due."""
+"""Validation of the options of syncs and of listings of due datasets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aporia_provider.errors import ValidationError
 
 def checked_options(full: Any, *, patience: Any, lease_seconds: Any) -> bool:
     """
-    Check the options of a sync.
+    Validate the options of a sync.
 
     :return: Whether everything is recomputed.
-    :raises aporia_provider.errors.ValidationError: naming each that is wrong.
+    :raises aporia_provider.errors.ValidationError: listing all invalid options.
     """
     problems = [
         *_number("patience", patience, 0),
@@ -34,9 +34,9 @@ def checked_options(full: Any, *, patience: Any, lease_seconds: Any) -> bool:
 
 def check_turn(now: Any, limit: Any) -> None:
     """
-    Check the options of the calls that list what is due.
+    Validate the options of a listing of due datasets.
 
-    :raises aporia_provider.errors.ValidationError: naming each that is wrong.
+    :raises aporia_provider.errors.ValidationError: listing all invalid options.
     """
     if problems := [*_time(now), *_limit(limit)]:
         raise ValidationError("What is due cannot be listed like that", problems=problems)

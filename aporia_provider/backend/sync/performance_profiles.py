@@ -1,4 +1,4 @@
-"""The performance of predictions whose labels are in a table of their own."""
+"""Performance of predictions whose labels are in the actuals dataset."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _GONE = "gone from the disk"
 
 def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | None:
     """
-    Compare the predictions with the labels that are known by now, where either have changed.
+    Compare predictions with their labels in all buckets where either have changed.
 
-    A commit of labels touches the buckets of the predictions that it labels. A label that is there before its
-    prediction is found when the prediction comes.
+    A commit of labels affects the buckets of the labelled predictions. Labels that arrive before their
+    predictions are used once the predictions arrive.
 
-    :param context: The version.
-    :param checkpoint: How far it was synced.
-    :return: None if the version has no such predictions, or one of the datasets is nothing an engine reads.
+    :param context: Context of the sync.
+    :param checkpoint: Checkpoint of the last sync.
+    :return: None if the version has no predictions to compare, or one of the datasets is not readable.
     :raises aporia_provider.errors.AporiaError: if one of the tables cannot be read.
     """
     if not {SERVING, ACTUALS} <= context.snapshot.readable:
@@ -69,9 +69,9 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
 
 class _Comparison:
     """
-    The predictions of a version and their labels.
+    Comparison of the predictions of a version with their labels.
 
-    ``lost`` tells why removed labels are not known; None if they are, or if none were removed.
+    ``lost`` is the reason why removed labels cannot be determined; None if they can, or if none were removed.
     """
 
     lost: str | None = None
@@ -85,7 +85,9 @@ class _Comparison:
         self.outcomes = with_baseline(self._plan.outcomes, context.snapshot.baseline.grids)
 
     def touched(self, predicted: Changes, labelled: Changes) -> tuple[tuple[Interval, ...] | None, bool]:
-        """The buckets to recompute (None for all), and whether rows without a time are."""
+        """
+        Return the buckets to recompute (None for all), and whether to recompute rows without a timestamp.
+        """
         if predicted.whole or labelled.whole:
             return None, True
         buckets = self._labelled(labelled) if labelled.any else []
@@ -97,17 +99,20 @@ class _Comparison:
         return tuple(intervals), predicted.untimed or None in buckets
 
     def _labelled(self, changes: Changes) -> list[int | None] | None:
-        """Buckets of the predictions whose labels changed; None if they are not known any more."""
+        """
+        Return the buckets of predictions whose labels changed; None if they can no longer be determined.
+        """
         found = self._labelled_at(None, changes)
         if not changes.removed:
             return found
         try:
             return found + self._labelled_at(self._checkpoint.positions[ACTUALS].version, changes)
         except StatisticsError:
-            # The files are there, and can be read without statistics when this is done again.
+            # The files exist; a retry reads them without statistics.
             raise
         except (NotFoundError, ValidationError) as error:
-            # Removed labels are known from the files that held them, and those, or their log, may be gone.
+            # Removed labels are read from the files of the previous version, which, or whose log, may be
+            # deleted.
             behind = isinstance(error, BehindCheckpointError)
             self.lost = "behind a checkpoint, where the engine does not read" if behind else _GONE
             log.info("removed labels are %s: %s", self.lost, error.message)
@@ -128,13 +133,13 @@ class _Comparison:
             )
 
     def ids(self, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
-        """The ids of the predictions of some buckets; None for all there are."""
+        """Return the range of the ids of predictions in some buckets; None for all buckets."""
         if intervals is None:
             return None
         return self._serving.ids(self._context.spark, intervals, untimed)
 
     def states(self, intervals: Sequence[Interval] | None, untimed: bool, ids: IdRange | None) -> Profile:
-        """The states of the predictions of some buckets, which have such ids."""
+        """Return the states of the predictions in some buckets, whose ids are in the given range."""
         dataset, snapshot = self._serving.dataset, self._context.snapshot
         given = self._actuals.dataset
         rows = with_latest_labels(
@@ -170,7 +175,7 @@ class _Comparison:
         return rows
 
     def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:
-        """How many files and bytes hold what was read."""
+        """Return the number and total size in bytes of the files that were read."""
         found = self._serving.log.extent(intervals), self._actuals.log.extent_of_ids(ids)
         if found[0] is None or found[1] is None:
             return None

@@ -1,4 +1,4 @@
-"""Processes by names that are unique among machines, containers and restarts, where Linux tells them."""
+"""Process identifiers that are unique across machines, containers and restarts. Available on Linux only."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 _ENDED = ("Z", "X", "x")
-"""States of processes that have ended, and that nobody may have waited for yet."""
+"""States of processes that have ended, including those not yet waited for."""
 
 
 def this_process() -> str | None:
     """
-    Name this process: the start of the machine, the namespace of process ids, the id, and when it started.
+    Return an identifier of this process: boot id, namespace of process ids, process id and start time.
 
-    :return: None where the system does not tell these, as outside of Linux.
+    :return: None if the system does not provide these, as outside of Linux.
     """
     place, pid = _place(), os.getpid()
     try:
@@ -26,10 +26,10 @@ def this_process() -> str | None:
 
 def has_ended(process: str | None) -> bool:
     """
-    Whether a process is known to have ended.
+    Return whether a process is known to have ended.
 
-    :param process: Its name, as :func:`this_process` returns it. A process of another machine or container is
-        never known to have ended, nor is one of which the system does not tell, for instance because this
+    :param process: Identifier returned by :func:`this_process`. The result is False for processes of other
+        machines or containers, and if the state of the process cannot be determined, for example because this
         process has no free file descriptors.
     """
     place, _, rest = (process or "").partition(" ")
@@ -47,7 +47,7 @@ def has_ended(process: str | None) -> bool:
 
 def _place() -> str | None:
     try:
-        # Containers of one machine have namespaces of their own, in which ids mean something else.
+        # Each container has its own namespace of process ids.
         return f"{_BOOT.read_text('ascii').strip()}/{_NAMESPACE.readlink()}"
     except OSError:
         return None
@@ -55,11 +55,11 @@ def _place() -> str | None:
 
 def _started(pid: int) -> str | None:
     """
-    Clock ticks from the start of the machine to that of a process; None if it has ended.
+    Return the start of a process in clock ticks since boot; None if it has ended.
 
-    :raises OSError: if the system does not tell.
+    :raises OSError: if the start time cannot be determined.
     """
-    # The name, in parentheses, can hold anything.
+    # The process name, in parentheses, may contain any characters.
     fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     return None if fields[0] in _ENDED else fields[19]
 
@@ -70,6 +70,6 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        # It belongs to somebody else.
+        # The process belongs to another user.
         return True
     return True

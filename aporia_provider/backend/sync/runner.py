@@ -1,4 +1,4 @@
-"""A sync of one version's datasets, from the lease to the last transaction."""
+"""Execution of a sync, from acquiring the lease to committing the results."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ log = logging.getLogger(__name__)
 
 class SyncRunner:
     """
-    A sync of a version's datasets.
+    A sync of datasets of a version.
 
     :param scope: The environment and its database.
-    :param model_id: The model.
-    :param model_version: The version.
-    :param credentials: Credentials used to access S3; those of the process without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
     """
 
@@ -58,17 +58,17 @@ class SyncRunner:
 
     def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> list[str]:
         """
-        Sync a dataset while no other sync of the version runs.
+        Sync a dataset while holding the version's lease.
 
         For the parameters and errors see :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`.
 
-        :return: The parts of which stored states have changed.
+        :return: Parts whose stored states have changed.
         """
         key, _ = self._snapshot()
         lease = Lease(self._scope.database, key, lease_seconds)
         what = f"{role} of version {self._model_version!r} of model {self._model_id!r}"
         with lease.held(f"{what} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
-            # Read again: another sync may have made the grids while this one waited for the lease.
+            # Read again: another sync may have computed the bins while this one waited for the lease.
             _, snapshot = self._snapshot()
             with SyncContext(snapshot, self._credentials, self._engine, self._limits) as context:
                 store = SyncStore(self._scope.database, key, lease)
@@ -76,7 +76,9 @@ class SyncRunner:
                 return [part for owner, part in parts if self._sync_part(store, context, owner, part, full)]
 
     def _sync_part(self, store: SyncStore, context: SyncContext, role: str, part: str, full: bool) -> bool:
-        """Load the checkpoint of a part, compute its states and commit them; whether any have changed."""
+        """
+        Load the checkpoint of a part, compute its states and commit them; return whether any have changed.
+        """
         started, clock = utc_now(), time.monotonic()
         stored = store.load(role, part)
         checkpoint = Checkpoint() if full else stored.checkpoint
@@ -95,7 +97,7 @@ class SyncRunner:
     def _compute_with_retry(
         self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool
     ) -> Result | None:
-        """Compute a part; a second time if the engine could not read a table the way it was read first."""
+        """Compute a part; retry with another way of reading if the engine could not read a table."""
         try:
             return self._compute(context, role, part, checkpoint, full)
         except StatisticsError as error:
@@ -107,7 +109,7 @@ class SyncRunner:
         try:
             return self._compute(context, role, part, checkpoint, full)
         except StatisticsError as error:
-            # Statistics were not read this time, so another part of the log is not JSON.
+            # Statistics were not read this time, so another entry of the log is malformed.
             raise TransientError(error.message) from None
 
     def _compute(
@@ -132,14 +134,14 @@ class SyncRunner:
                 baseline=read_baseline(session, key),
             )
         for dataset in datasets.values():
-            # Links on the disk may have changed since the dataset was connected.
+            # Symbolic links may have changed since the dataset was connected.
             if faults := list(link_faults(dataset.data_source, self._scope.allowed_local_folders)):
                 raise ValidationError("The dataset cannot be read", problems=faults)
         return key, snapshot
 
 
 def _parts(snapshot: VersionSnapshot, role: str) -> Iterator[tuple[str, str]]:
-    """Yield the parts that depend on a dataset, each with the role that it is stored under."""
+    """Yield the parts that depend on a dataset, with the role under which each is stored."""
     yield role, FIELDS
     if role in (SERVING, ACTUALS) and SERVING in snapshot.readable:
         yield SERVING, PERFORMANCE

@@ -1,4 +1,4 @@
-"""Baselines that versions share: one of them reads the table, the others copy what it has stored."""
+"""Baselines shared by versions: one version reads the table, the others copy its stored states."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from aporia_provider.lake.log.changes import Position
 
 def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Checkpoint) -> Result | None:
     """
-    The first sync of a baseline from what another version has stored of the same one.
+    Return the first sync of a baseline dataset, copied from another version with an identical dataset.
 
-    It is the same if schema, period and dataset are registered alike, the table is at the same commit, and
-    both the bins and the states of the other version were made there from all rows. Reading the table would
-    come to the same bins and states, to the last bit.
+    Datasets are identical if schema, period and dataset are registered alike, and the table is at the same
+    commit. The other version's bins and states must have been computed from all rows at that commit, so
+    reading the table would result in the same bins and states, to the last bit.
 
-    :param scope: The environment whose versions are looked through.
-    :param context: The version.
+    :param scope: The environment whose versions are searched.
+    :param context: Context of the sync.
     :param role: Role of the dataset.
-    :param checkpoint: How far it was synced.
-    :return: None if there is no such version, or the dataset is not one that bins are made from first.
+    :param checkpoint: Checkpoint of the dataset.
+    :return: None if there is no such version, or the bins are not made from this dataset.
     """
     known = context.snapshot.baseline.role
     best = next((candidate for candidate in ROLES if candidate in context.snapshot.readable), None)
@@ -51,9 +51,12 @@ def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Che
 
 
 def _alike(session: Session, environment: str, context: SyncContext, role: str) -> list[tuple[int, int, str]]:
-    """Keys of the syncs of datasets that are registered alike, and the key and the name of each version."""
+    """
+    Return the identically registered datasets: key of the checkpoint, key of the version, description of the
+    version.
+    """
     registered = fields_registered(context.snapshot, role)
-    # Grids and positions, which may be large, are read of one after the other.
+    # Bins and positions may be large, so they are read one checkpoint at a time.
     query = (
         select(SyncRow.key, VersionRow.key, ModelRow.id, VersionRow.name)
         .join(DatasetRow, SyncRow.dataset_key == DatasetRow.key)
@@ -70,11 +73,11 @@ def _alike(session: Session, environment: str, context: SyncContext, role: str) 
 
 
 def _synced_to(session: Session, key: int, role: str, position: Position) -> SyncRow | None:
-    """The record of a sync, if all of it was made at the commit at which the table is now."""
+    """Return a checkpoint if all of it was computed at the current commit of the table; otherwise None."""
     known = session.execute(select(SyncRow.position, SyncRow.report).filter_by(key=key)).one_or_none()
     if known is None or not _is_at(known[0], known[1], role, position):
         return None
-    # Its states must not change while they are read. It may have been synced since.
+    # Lock the row, so that the states do not change while they are read. It may have been synced since.
     row = session.scalar(select(SyncRow).filter_by(key=key, error=None).with_for_update(read=True))
     return row if row is not None and _is_at(row.position, row.report, role, position) else None
 
@@ -87,7 +90,7 @@ def _is_at(
 
 
 def _is_made_there(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
-    """Whether the states are those of the bins that the version has, and these were made from the dataset."""
+    """Return whether the states use the version's current bins, and these were made from the dataset."""
     used = used_grids(context.snapshot, role, baseline.grids)
     return row.fingerprint == fields_fingerprint(context.snapshot, role, baseline.grids) and all(
         baseline.origins[key].role == role for key in used
@@ -108,7 +111,7 @@ def _copied(
     return Result(
         checkpoint=Checkpoint(row.fingerprint, {role: position}),
         reason=f"copied from {whose}, whose {role} dataset is the same",
-        # Its other part belongs to the labels of that version.
+        # The performance part belongs to the labels of that version.
         states={
             (bucket, key): state for bucket, key, state in read_profile(session, row.dataset_key, FIELDS)
         },

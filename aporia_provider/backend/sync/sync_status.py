@@ -1,4 +1,4 @@
-"""The status of a dataset's syncs, from what is stored about them."""
+"""Status of a dataset's syncs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aporia_provider.monitoring.profiles.plan import ROWS, SCORES
 
 
 def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
-    """What is known about the syncs of a dataset, see :meth:`Syncs.get_dataset_sync_status`."""
+    """Return the sync status of a dataset, see :meth:`Syncs.get_dataset_sync_status`."""
     parts = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
     rows_of_bucket = cast(ProfileRow.state["rows"].as_string(), BigInteger)
     profiled = select(func.sum(rows_of_bucket), func.count()).where(
@@ -35,7 +35,9 @@ def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
 
 
 def _provisional(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:
-    """The fields of a dataset whose bins are provisional, and from how many values they were made."""
+    """
+    Return the fields of a dataset whose bins are provisional, and the number of values they were made from.
+    """
     stored = session.scalar(select(GridRow.origins).filter_by(version_key=dataset.version_key))
     grids = (row.grids if row else None) or {}
     # The bins of scores are made from the same values as those of their field.

@@ -26,18 +26,18 @@ from aporia_provider.redaction import hide_in_text
 log = logging.getLogger(__name__)
 
 MEASURES = ("reason", "rows_read", "buckets_recomputed", "files_read", "bytes_read")
-"""Names of what a sync has read and recomputed, in its report."""
+"""Keys of a sync's report that describe the rows read and the buckets recomputed."""
 
 
 @dataclass(frozen=True)
 class StoredPart:
     """
-    A part of a dataset and how far it was synced.
+    A part of a dataset with its checkpoint.
 
     :param dataset_key: Key of the dataset's row.
     :param role: Role of the dataset.
-    :param part: The part.
-    :param checkpoint: How far it was synced.
+    :param part: ``fields`` or ``performance``.
+    :param checkpoint: Checkpoint of the part.
     """
 
     dataset_key: int
@@ -48,11 +48,11 @@ class StoredPart:
 
 class SyncStore:
     """
-    What is stored about the syncs of a version, changed only while its lease is held.
+    Access to the stored sync state of a version. Changes require that the version's lease is held.
 
     :param database: The database.
-    :param version_key: The version.
-    :param lease: The lease.
+    :param version_key: Key of the version.
+    :param lease: Lease of the version.
     """
 
     def __init__(self, database: Database, version_key: int, lease: Lease) -> None:
@@ -74,18 +74,18 @@ class SyncStore:
         self, stored: StoredPart, started: datetime, error: Exception, latest_version: int | None
     ) -> None:
         """
-        Store why a sync failed, unless another sync has taken the lease.
+        Store the error of a failed sync, unless another sync has taken the lease.
 
         :param stored: The part.
-        :param started: When the sync began.
-        :param error: Why it failed.
-        :param latest_version: The latest version of the table, if its log was read.
+        :param started: Start of the sync.
+        :param error: Error of the sync.
+        :param latest_version: Latest version of the table, if its log was read.
         """
         values: dict[str, Any] = {"started_at": started, "error": _shown(error)}
         if latest_version is not None:
             values["latest_version"] = latest_version
         with self._database.writing() as session:
-            # A sync that holds the lease now may have succeeded.
+            # The current holder of the lease may have succeeded.
             if self._lease.renew(session):
                 upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
 
@@ -94,9 +94,9 @@ class SyncStore:
         Store the states and the checkpoint of a result in one transaction.
 
         :param stored: The part.
-        :param result: What was computed.
-        :param started: When the sync began.
-        :param seconds: How long the sync has taken.
+        :param result: Result of the sync.
+        :param started: Start of the sync.
+        :param seconds: Duration of the sync in seconds.
         :return: Whether any stored state has changed.
         :raises aporia_provider.errors.TransientError: if another sync has taken the lease; nothing is stored.
         """
@@ -120,14 +120,16 @@ class SyncStore:
 
 
 def _known_types(session: Session, version_key: int) -> dict[str, dict[str, Any]]:
-    """Role of a dataset to the types that its columns had in its last sync that changed something."""
+    """
+    Return column types by role of the dataset, from the last sync of each dataset that changed something.
+    """
     query = select(DatasetRow.role, SyncRow.report).join(SyncRow, SyncRow.dataset_key == DatasetRow.key)
     rows = session.execute(query.where(DatasetRow.version_key == version_key, SyncRow.part == FIELDS))
     return {role: (report or {}).get("types") or {} for role, report in rows}
 
 
 def _values(stored: StoredPart, result: Result) -> dict[str, Any]:
-    """The columns of a sync's row that a result determines, apart from the report."""
+    """Return the columns of a checkpoint's row that a result determines, apart from the report."""
     positions = {role: asdict(position) for role, position in result.checkpoint.positions.items()}
     values: dict[str, Any] = {
         "fingerprint": result.checkpoint.fingerprint,
@@ -141,11 +143,11 @@ def _values(stored: StoredPart, result: Result) -> dict[str, Any]:
 
 
 def _replace_states(session: Session, stored: StoredPart, result: Result) -> bool:
-    """Replace the states of a part, if they differ from the stored ones; whether they do."""
+    """Replace the stored states of a part if they differ from the result; return whether they do."""
     if not result.changed:
         return False
     key, part = stored.dataset_key, stored.part
-    # Files without a log are read by each sync, whether they have changed or not.
+    # Files without a log are read by every sync, even if they are unchanged.
     if result.intervals is None and is_stored(session, key, part, result.states):
         return False
     replace_profile(session, key, part, result.states, result.intervals, result.untimed)
@@ -162,5 +164,5 @@ def _measures(result: Result) -> dict[str, Any]:
 def _shown(error: Exception) -> str:
     if isinstance(error, AporiaError):
         return str(error)
-    # The words are those of another library.
+    # The message of another library may contain secrets.
     return hide_in_text(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The grids of a version: made from its baseline, kept, and made anew once there is enough data for them."""
+"""Bins of a version: built from its baseline dataset, and rebuilt once more data is available."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ def baseline_for(
     context: SyncContext, role: str, plan: DatasetPlan, rows: DataFrame, *, anew: bool
 ) -> Baseline:
     """
-    The grids to profile a dataset on: those of the version, or new ones if a better baseline is connected
-    now. Grids that were made from this dataset are made anew if there were too few values and the dataset has
-    twice as many rows by now. Fields without a grid get theirs from the rows at hand.
+    Return the bins to profile a dataset with.
 
-    :param context: The version.
-    :param role: Role of the dataset that is synced.
-    :param plan: Its plan.
-    :param rows: Its rows that are about to be profiled.
-    :param anew: Whether to make all grids anew that were made from this dataset.
-    :return: The version's grids, the same object if nothing about them has changed.
-    :raises aporia_provider.errors.AporiaError: if the baseline's table cannot be read.
+    These are the version's bins, or new ones if a better baseline dataset has been connected. Bins that were
+    made from this dataset are rebuilt if they are provisional and the number of rows has doubled. Bins of
+    other fields are made from the given rows.
+
+    :param context: Context of the sync.
+    :param role: Role of the dataset.
+    :param plan: Plan of the dataset.
+    :param rows: Rows that are about to be profiled.
+    :param anew: Whether to rebuild all bins that were made from this dataset.
+    :return: The version's bins; the same object if they are unchanged.
+    :raises aporia_provider.errors.AporiaError: if the table of the baseline dataset cannot be read.
     """
     known = context.snapshot.baseline
     best = next(candidate for candidate in ROLES if candidate in context.snapshot.readable)
-    # The best baseline comes first among the roles.
+    # Roles are ordered by preference as a baseline.
     if known.role is None or ROLES.index(best) < ROLES.index(known.role):
         better = _made_from(context, best)
         known = better if better.grids else known
@@ -51,7 +53,10 @@ def _made_from(context: SyncContext, role: str) -> Baseline:
 
 
 def _renewed(context: SyncContext, role: str, plan: DatasetPlan, anew: bool) -> Baseline:
-    """The version's grids, some of those that were made from a dataset made anew from all of its rows."""
+    """
+    Return the version's bins, with those rebuilt from all rows that were made from a dataset and have to be
+    replaced.
+    """
     known, table = context.snapshot.baseline, context.table(role)
     made_here = known.made_from(role)
     if not any(anew or origin.provisional for origin in made_here.values()):
@@ -69,7 +74,7 @@ def _renewed(context: SyncContext, role: str, plan: DatasetPlan, anew: bool) -> 
 
 
 def _is_of(field: FieldPlan, key: str) -> bool:
-    """Whether a key is that of a field, or of a key of it if it is a dict."""
+    """Return whether a key belongs to a field, or to a key of a dict field."""
     return field.key in (key, key.rpartition("[")[0])
 
 

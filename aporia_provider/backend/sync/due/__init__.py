@@ -1,1 +1,1 @@
-"""Finding the datasets that are due for a sync."""
+"""Search for datasets that are due for a sync."""

@@ -1,4 +1,4 @@
-"""Whose turn it is: the datasets that are due, found for all versions of an environment at once."""
+"""Search for due datasets across all versions of an environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FindCredentials = Callable[[], AwsCredentials | None]
 
 
 class DatasetTurn(TypedDict):
-    """A dataset, whether its next sync is due, and why, or why not."""
+    """A dataset, whether its next sync is due, and the reason."""
 
     model_id: str
     model_version: str
@@ -43,11 +43,11 @@ def find_turns(
     find_credentials: FindCredentials,
 ) -> list[DatasetTurn]:
     """
-    Find out of all datasets of an environment which are due, see
+    Return all datasets of an environment and whether they are due, see
     :meth:`~aporia_provider.backend.sync.calls.Syncs.explain_due_datasets`.
 
-    Each table is looked at once, however many datasets it is. What is found to be unchanged is recorded as a
-    sync with nothing new would record it.
+    The log of each table is read once, even if several datasets share the table. Unchanged datasets are
+    recorded as synced.
     """
     begun = utc_now()
     with database.reading() as session:
@@ -65,7 +65,7 @@ def _look(versions: Sequence[DueVersion], find_credentials: FindCredentials) -> 
     latest: dict[str, int] = {}
     for uri, synced, pinned in tables:
         if not pinned:
-            # Datasets that are behind another one have to be synced in any case.
+            # Datasets at an older version than another dataset of the same table are due in any case.
             latest[uri] = max(synced, latest.get(uri, synced))
     asked = {(uri, synced) for uri, synced, pinned in tables if pinned} | set(latest.items())
     ends = log_ends(asked, find_credentials)
@@ -98,7 +98,7 @@ def _turn(known: KnownVersion, role: str, decision: Decision) -> DatasetTurn:
 
 
 def _started_at(known: KnownVersion, role: str) -> float:
-    """When it was last tried or found up to date, in seconds since 1970; 0 if it never was."""
+    """Return the time of the last attempt or check in seconds since 1970; 0 if there was none."""
     return max((part.started_at.timestamp() for part in known.of(role)), default=0.0)
 
 

@@ -1,4 +1,4 @@
-"""What the database knows of all datasets of an environment, to find out which are due."""
+"""Stored data about the datasets of an environment, used to find those that are due."""
 
 from __future__ import annotations
 
@@ -23,20 +23,24 @@ from aporia_provider.lake.log.changes import Position
 from aporia_provider.schema import VersionSchema
 
 CLOCKS_DIFFER: Final = timedelta(hours=1)
-"""By how much the clocks of the workers may differ; bins that are newer are compared once more."""
+"""
+Maximum difference between the clocks of the workers. Bins stored within this time after a sync are compared
+again.
+"""
 
 
 @dataclass(frozen=True)
 class KnownPart:
     """
-    How far a part of a dataset is synced.
+    Stored checkpoint of a part of a dataset.
 
-    :param key: Key of its row.
-    :param fingerprint: Stands for what was profiled, and how.
-    :param positions: Role of a dataset to where its table was.
-    :param started_at: When its last sync began, or it was found to be up to date without one.
-    :param synced_at: When the last one that succeeded did, or likewise; None if none ever did.
-    :param failed: Whether the last one failed.
+    :param key: Key of the checkpoint's row.
+    :param fingerprint: Fingerprint of the inputs, see :mod:`~.sync.fingerprints`.
+    :param positions: Log positions of the tables by role of the dataset.
+    :param started_at: Start of the last sync or of the last check that found no changes.
+    :param synced_at: Start of the last successful sync or of the last check that found no changes; None if
+        there was none.
+    :param failed: Whether the last sync failed.
     """
 
     key: int
@@ -48,7 +52,7 @@ class KnownPart:
 
     @property
     def good(self) -> bool:
-        """Whether its last sync succeeded."""
+        """Return whether the last sync succeeded."""
         return self.synced_at is not None and not self.failed
 
 
@@ -57,13 +61,13 @@ class KnownVersion:
     """
     A version and its datasets.
 
-    :param model_id: Its model.
-    :param name: Its name.
-    :param period: Aggregation period of its model.
-    :param registration: What it was registered with.
-    :param datasets: Role to dataset.
-    :param parts: Role and part to how far it is synced.
-    :param baseline: Its grids, if they may be newer than the last sync of one of the parts; None otherwise.
+    :param model_id: Id of the model.
+    :param name: Name of the version.
+    :param period: Aggregation period of the model.
+    :param registration: Body that the version was registered with.
+    :param datasets: Datasets by role.
+    :param parts: Checkpoints by role and part.
+    :param baseline: Bins of the version, if they may be newer than the last sync of a part; otherwise None.
     """
 
     model_id: str
@@ -76,17 +80,17 @@ class KnownVersion:
 
     @cached_property
     def snapshot(self) -> VersionSnapshot:
-        """The version as syncs see it; without grids, unless they may be newer."""
+        """Return the snapshot used by syncs; without bins, unless they may be newer."""
         schema = VersionSchema.from_wire(self.registration)
         return VersionSnapshot(schema, self.period, self.datasets, self.baseline or Baseline())
 
     def of(self, role: str) -> list[KnownPart]:
-        """The parts of a dataset for which a sync was started."""
+        """Return the parts of a dataset for which a sync was started."""
         return [part for (owner, _), part in self.parts.items() if owner == role]
 
 
 def known_versions(session: Session, environment: str) -> list[KnownVersion]:
-    """Read what is known of all versions that have datasets, in the order in which they were registered."""
+    """Return all versions that have datasets, in the order of their registration."""
     datasets, parts = _datasets(session, environment), _parts(session, environment)
     query = (
         select(VersionRow.key, VersionRow.name, VersionRow.registration, ModelRow.id, ModelRow.registration)
@@ -111,10 +115,10 @@ def known_versions(session: Session, environment: str) -> list[KnownVersion]:
 
 def record_unchanged(session: Session, keys: Iterable[int], at: datetime) -> None:
     """
-    Keep that parts were found to be up to date, as a sync that finds nothing new does.
+    Record that parts are up to date, like a sync without changes.
 
-    :param keys: Keys of their rows.
-    :param at: When it was begun to find that out.
+    :param keys: Keys of the checkpoints' rows.
+    :param at: Start of the check.
     """
     wanted = sorted(keys)
     for start in range(0, len(wanted), _AT_ONCE):
@@ -123,7 +127,7 @@ def record_unchanged(session: Session, keys: Iterable[int], at: datetime) -> Non
             SyncRow.error.is_(None),
             SyncRow.started_at < at,
         )
-        # A row that a sync is about to change needs no other record; in one order, none waits for another.
+        # Rows locked by a sync are skipped. Rows are locked in a fixed order to avoid deadlocks.
         free = session.scalars(rows.order_by(SyncRow.key).with_for_update(skip_locked=True)).all()
         changed = update(SyncRow).where(SyncRow.key.in_(free)).values(started_at=at, synced_at=at)
         session.execute(changed.execution_options(synchronize_session=False))
@@ -141,7 +145,7 @@ def _datasets(session: Session, environment: str) -> dict[int, dict[str, Dataset
 
 
 def _parts(session: Session, environment: str) -> dict[int, dict[tuple[str, str], KnownPart]]:
-    # Reports and grids, which are much larger, are not needed.
+    # Reports and bins, which are much larger, are not needed.
     columns = (SyncRow.key, SyncRow.fingerprint, SyncRow.position, SyncRow.started_at, SyncRow.synced_at)
     query = (
         select(DatasetRow.version_key, DatasetRow.role, SyncRow.part, SyncRow.error.is_not(None), *columns)
@@ -160,7 +164,7 @@ def _parts(session: Session, environment: str) -> dict[int, dict[tuple[str, str]
 def _newer_grids(
     session: Session, environment: str, parts: Mapping[int, Mapping[tuple[str, str], KnownPart]]
 ) -> set[int]:
-    """The versions whose grids may have been stored after the last sync of one of their parts began."""
+    """Return the versions whose bins may have been stored after the last sync of one of their parts began."""
     query = select(GridRow.version_key, GridRow.created_at).join(
         VersionRow, GridRow.version_key == VersionRow.key
     )

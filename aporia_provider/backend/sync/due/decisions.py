@@ -1,4 +1,4 @@
-"""Which datasets are due: what the database knows of them, and one look at the table of each."""
+"""Decision whether datasets are due, from the database and the end of each table's log."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ Ends = Mapping[Asked, LogEnd | AporiaError]
 @dataclass(frozen=True)
 class Decision:
     """
-    Whether a dataset is due.
+    Decision about a dataset.
 
-    :param due: Whether it is.
-    :param reason: Why, or why not: one of the texts of this module.
-    :param detail: What more is known.
+    :param due: Whether the dataset is due.
+    :param reason: Reason for the decision: one of the texts of this module.
+    :param detail: Further information.
     """
 
     due: bool
@@ -60,10 +60,10 @@ class Decision:
 @dataclass
 class DueVersion:
     """
-    Finds out which datasets of a version are due.
+    Decisions about the datasets of a version.
 
     :param known: The version.
-    :param now: The time.
+    :param now: The current time.
     """
 
     known: KnownVersion
@@ -80,7 +80,9 @@ class DueVersion:
         self._performance = _performance_of(self.known) if asked else None
 
     def tables(self) -> Iterator[tuple[str, int, bool]]:
-        """The tables to look at: URI, the version that was synced, and whether it is the one to read."""
+        """
+        Yield the tables to check: URI, synced version, and whether the data source is pinned to a version.
+        """
         for part in (*self._parts.values(), self._performance):
             if part is not None and part.reason is None:
                 for table in part.tables.values():
@@ -88,10 +90,10 @@ class DueVersion:
 
     def decide(self, ends: Ends, latest: Mapping[str, int]) -> None:
         """
-        Decide on the datasets that are still open.
+        Decide on the remaining datasets.
 
-        :param ends: The ends of the logs.
-        :param latest: URI of a table to the version from which its log was looked at.
+        :param ends: Ends of the logs.
+        :param latest: Version from which the log was listed, by URI of the table.
         """
         for role, part in self._parts.items():
             self.decisions[role] = part.decision(ends, latest)
@@ -101,7 +103,10 @@ class DueVersion:
             self._decide_on_performance(self._performance, self._performance.decision(ends, latest))
 
     def _decide_on_performance(self, part: _Part, decision: Decision) -> None:
-        """Mark one dataset as due if only the performance is out of date, unless a due one updates it."""
+        """
+        Mark one dataset as due if only the performance is out of date, unless the sync of a due dataset
+        updates it.
+        """
         if not decision.due:
             if part.known is not None:
                 self.unchanged.add(part.known.key)
@@ -141,7 +146,7 @@ def _has_come_round(schedule: str | None, synced_at: datetime | None, now: datet
 
 @dataclass(frozen=True)
 class _Table:
-    """A Delta table, and where it was when a part was last synced."""
+    """A Delta table and its position at the last sync of a part."""
 
     uri: str
     position: Position
@@ -161,7 +166,7 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a dataset: how far it is synced, why it is due if that is known, and its tables otherwise."""
+    """A part of a dataset: its checkpoint, and either the reason why it is due or the tables to check."""
 
     known: KnownPart | None
     reason: str | None
@@ -192,7 +197,7 @@ def _fields_of(version: KnownVersion, role: str) -> _Part:
 
 
 def _performance_of(version: KnownVersion) -> _Part | None:
-    """The performance of predictions; None if there is nothing to compare."""
+    """Return the performance of predictions; None if there is nothing to compare."""
     snapshot = version.snapshot
     if not {SERVING, ACTUALS} <= snapshot.readable:
         return None

@@ -1,1 +1,1 @@
-"""Reading the table of a dataset: which files, which rows, at which version."""
+"""Reading of a dataset's table: selection of files and rows at a version."""

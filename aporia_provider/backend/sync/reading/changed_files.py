@@ -1,4 +1,4 @@
-"""The files of a table that hold some of its rows, as its log tells."""
+"""Selection of the files of a table that may hold given rows, from the statistics in its log."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _ROWS = ("path", "num_records", "deleted")
 @dataclass(frozen=True)
 class Wanted:
     """
-    Some rows of a table.
+    A selection of rows of a table.
 
-    :param log: The table.
-    :param files: The files that may have such rows, with statistics of the columns that will be looked at.
-    :param columns: Those columns.
-    :param place: The column of the table that tells such rows; None for all rows.
-    :param chosen: Leaves such rows of a frame that has this column.
+    :param log: Log of the table.
+    :param files: Files that may hold such rows, with statistics of ``columns``.
+    :param columns: Columns that will be read.
+    :param place: Column of the table that the rows are selected by; None for all rows.
+    :param chosen: Function that filters a data frame with this column.
     """
 
     log: DeltaLog
@@ -47,11 +47,11 @@ class Wanted:
 @dataclass(frozen=True)
 class TableFiles:
     """
-    The files of a table, by the rows that they may hold.
+    The files of a table, searchable by timestamp and id.
 
-    :param log: The table.
-    :param time_column: Its column of times; None if they are made of others.
-    :param id_column: Its column of ids, likewise.
+    :param log: Log of the table.
+    :param time_column: Column of the table with the timestamps; None if they are computed by an expression.
+    :param id_column: Column of the table with the ids; None if they are computed by an expression.
     """
 
     log: DeltaLog
@@ -60,10 +60,10 @@ class TableFiles:
 
     def during(self, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()) -> FileStatistics:
         """
-        The files that may have rows of some times.
+        Return the files that may hold rows of some time intervals.
 
-        :param intervals: Half-open pairs of seconds since 1970, UTC; None for all rows.
-        :param columns: Columns of which statistics are wanted besides.
+        :param intervals: Half-open intervals in seconds since 1970, UTC; None for all rows.
+        :param columns: Further columns whose statistics are required.
         """
         if intervals is None or self.time_column is None:
             return self.log.files(columns)
@@ -72,10 +72,10 @@ class TableFiles:
 
     def with_ids(self, ids: IdRange | None, columns: Sequence[str] = ()) -> FileStatistics:
         """
-        The files that may have rows whose ids are in a range; all of them without.
+        Return the files that may hold rows whose ids are in a range.
 
-        :param ids: The range.
-        :param columns: Columns of which statistics are wanted besides.
+        :param ids: The range; None for all rows.
+        :param columns: Further columns whose statistics are required.
         """
         if ids is None or not self.tells(ids):
             return self.log.files(columns)
@@ -85,14 +85,14 @@ class TableFiles:
         return _overlapping(files, files.file_bounds(self.id_column), spans)
 
     def rows_during(self, intervals: Sequence[Interval] | None, columns: Sequence[str]) -> Wanted:
-        """The rows of some times, of which columns will be looked at; parameters: those of :meth:`during`."""
+        """Return the selection of rows of some time intervals. For the parameters see :meth:`during`."""
         found, time = self.during(intervals, columns), self.time_column
         if intervals is None or time is None:
             return Wanted(self.log, found, columns)
         return Wanted(self.log, found, columns, time, lambda rows: between(rows, time, intervals, False))
 
     def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> Wanted:
-        """The rows whose ids are in a range, likewise; parameters: those of :meth:`with_ids`."""
+        """Return the selection of rows whose ids are in a range. For the parameters see :meth:`with_ids`."""
         found, column = self.with_ids(ids, columns), self.id_column
         if ids is None or column is None or not self.tells(ids):
             return Wanted(self.log, found, columns)
@@ -100,14 +100,14 @@ class TableFiles:
 
     def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
         """
-        The range of the ids in the rows of some times.
+        Return the range of the ids of rows of some time intervals.
 
-        :return: None if that is not known, or the files have rows of other times as well.
+        :return: None if the range is unknown, or the files also hold rows of other times.
         """
         if intervals is None or self.time_column is None or self.id_column is None:
             return None
         if self._kind_of_ids != "integral":
-            return None  # Texts are cut.
+            return None  # Bounds of text are truncated.
         files = self.during(intervals, [self.id_column])
         known = files.bounds(self.id_column)
         if known is None or not _inside(self._times(files), _microseconds(intervals)):
@@ -115,12 +115,12 @@ class TableFiles:
         return IdRange("integral", *known)
 
     def _times(self, files: FileStatistics) -> Bounds:
-        """First and last moment that each file can have, in microseconds since 1970."""
+        """Return the smallest and largest timestamp of each file, in microseconds since 1970."""
         found = files.file_bounds(self.time_column or "")
         return None if found is None else (as_microseconds(found[0]), as_microseconds(found[1]))
 
     def tells(self, ids: IdRange) -> bool:
-        """Whether ids of the table can be compared with a range."""
+        """Return whether the ids of the table are comparable with a range."""
         return self.id_column is not None and self._kind_of_ids == ids.kind
 
     @property
@@ -129,25 +129,25 @@ class TableFiles:
 
 
 def size_of(files: FileStatistics) -> tuple[int, int]:
-    """How many files there are, and how many bytes."""
+    """Return the number of files and their total size in bytes."""
     sizes = files.table["size_bytes"].to_pylist()
     return len(sizes), sum(sizes)
 
 
 def columns_in_files(log: DeltaLog, names: Iterable[str]) -> Mapping[str, str]:
     """
-    The columns that the files of a table hold.
+    Return the columns that the data files of a table hold.
 
-    :param log: The table.
-    :param names: Columns of it.
-    :return: What the files call each column to what the table calls it, without partition columns.
+    :param log: Log of the table.
+    :param names: Columns of the table.
+    :return: Logical names by physical names, without partition columns.
     """
     called = {logical: name for name, logical in log.metadata.physical_names.items()}
     return {called.get(name, name): name for name in names if name not in log.metadata.partition_columns}
 
 
 def rows_of(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
-    """Where files are, and how many rows each has, deleted ones among them."""
+    """Return the number of rows, including deleted ones, by location of the file."""
     root = log.uri if log.uri.startswith("s3://") else local_path(log.uri)
     found = {}
     for path, rows, deleted in zip(*(files.table[name].to_pylist() for name in _ROWS), strict=True):
@@ -157,12 +157,12 @@ def rows_of(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
 
 
 def _microseconds(intervals: Iterable[Interval]) -> list[tuple[int, int]]:
-    """First and last moments."""
+    """Return closed intervals in microseconds."""
     return [(start * _SECOND, end * _SECOND - 1) for start, end in intervals]
 
 
 def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> FileStatistics:
-    """The files that may have values in one of the spans, both ends included."""
+    """Return the files that may have values in one of the closed intervals."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -172,12 +172,12 @@ def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[An
     found = pa.chunked_array([pa.repeat(pa.scalar(False), files.file_count)])
     for start, end in spans:
         found = pc.or_(found, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
-    # Files that do not tell may have any.
+    # Files without statistics may hold any value.
     return files.filter(pc.fill_null(found, True))
 
 
 def _inside(bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> bool:
-    """Whether the values of each file are all in one of the spans."""
+    """Return whether the values of each file lie within one of the closed intervals."""
     if bounds is None:
         return False
     least, greatest = (bound.to_pylist() for bound in bounds)

@@ -1,4 +1,4 @@
-"""The Delta log of a dataset's table: which of its columns, files and times belong to the dataset."""
+"""The Delta log of a dataset's table, in terms of the dataset's columns."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 class DatasetLog:
     """
-    The Delta log of a dataset's table, read when it is first needed. Files of other formats have none.
+    The Delta log of a dataset's table, read on first use. Data sources in other formats have no log.
 
     :param dataset: The dataset.
-    :param source: Its data source.
-    :param credentials: Credentials for S3; those of the environment without.
+    :param source: Data source of the dataset.
+    :param credentials: Credentials used to access S3; None for those of the environment.
     """
 
     def __init__(
@@ -41,17 +41,20 @@ class DatasetLog:
 
     @cached_property
     def delta(self) -> DeltaLog | None:
-        """The log at the version that the table has now, or that the data source names; None without one."""
+        """
+        Return the log at the current version, or at the version that the data source names; None if there is
+        no log.
+        """
         version = version_wanted(self._source)
         if self._source.delta_uri is None:
             return None
         opened = DeltaLog(self._source.delta_uri, self._credentials, version=version)
-        # At once: what may come into its place later must be told from it.
+        # Identify the commit immediately, so that a later replacement can be detected.
         self._commit = self._commit_of(opened)
         return opened
 
     def _commit_of(self, opened: DeltaLog) -> str | None:
-        """What tells the last commit from another in its place; None if it cannot be listed."""
+        """Return an identifier of the last commit; None if the commit cannot be listed."""
         try:
             return log_end(opened.uri, opened.version, self._credentials).commit
         except AporiaError as error:
@@ -60,13 +63,13 @@ class DatasetLog:
 
     @property
     def latest_version(self) -> int | None:
-        """The version of the log, if it has been opened already."""
+        """Return the version of the log if it has been opened; otherwise None."""
         delta = self.__dict__.get("delta")
         return delta.version if isinstance(delta, DeltaLog) else None
 
     def position(self, schema: VersionSchema) -> Position | None:
         """
-        The version of a Delta table, and the columns of it that the states of the dataset depend on.
+        Return the position of a Delta table: its version and the columns that the dataset's states depend on.
 
         :param schema: Schema of the model version.
         """
@@ -78,9 +81,9 @@ class DatasetLog:
 
     def columns_behind(self, columns: Iterable[str]) -> list[str]:
         """
-        The columns of the table that columns of the dataset may be computed from.
+        Return the columns of the table that columns of the dataset may be computed from.
 
-        :param columns: Columns of the dataset, which are those after ``select_expr``.
+        :param columns: Columns of the dataset, after ``select_expr``.
         """
         there = self._columns
         known = sources(self._source.select_expr, there)
@@ -89,7 +92,7 @@ class DatasetLog:
 
     def changes(self, seen: Position | None) -> Changes:
         """
-        What has changed since a position.
+        Return the changes since a position.
 
         :param seen: The position; None for a table that was never read.
         :raises aporia_provider.errors.AporiaError: if the log cannot be read.
@@ -101,36 +104,43 @@ class DatasetLog:
 
     def files(self, version: int | None = None) -> TableFiles | None:
         """
-        The files of a Delta table.
+        Return the files of a Delta table; None if there is no log.
 
-        :param version: A version of it; that of the log without.
+        :param version: Version of the table; None for that of the log.
         """
         delta = self.at(version)
         return None if delta is None else TableFiles(delta, self._time_column, self._id_column)
 
     def at(self, version: int | None = None) -> DeltaLog | None:
-        """The log at a version; at its own without."""
+        """Return the log at a version; None for its own version."""
         delta = self.delta
         return delta if delta is None or version in (None, delta.version) else delta.at(version)
 
     def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
-        """How many files, and bytes, hold the rows of some times; None without a log."""
+        """
+        Return the number and total size of the files with rows of some time intervals; None if there is no
+        log.
+        """
         files = self.files()
         return None if files is None else size_of(files.during(intervals))
 
     def extent_of_ids(self, ids: IdRange | None) -> tuple[int, int] | None:
-        """How many files, and bytes, hold the rows of a range of ids (None: all rows); None without a log."""
+        """
+        Return the number and total size of the files with rows of a range of ids; None if there is no log.
+
+        :param ids: The range; None for all rows.
+        """
         files = self.files()
         return None if files is None else size_of(files.with_ids(ids))
 
     @property
     def row_count(self) -> int | None:
-        """How many rows the table has, if the log has that of each file."""
+        """Return the number of rows of the table, if the log has the number of each file."""
         return None if self.delta is None else self.delta.files([]).row_count
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """Warnings about values that the engine may read in another way than they were meant."""
+        """Return warnings about values that the engine may interpret differently than intended."""
         delta = self.delta
         if delta is None:
             return ()
@@ -145,12 +155,12 @@ class DatasetLog:
 
     @cached_property
     def _origins(self) -> Mapping[str, str]:
-        """Columns that ``select_expr`` leaves as they are, and their names in the table."""
+        """Return the columns that ``select_expr`` does not change, with their names in the table."""
         return {} if self.delta is None else untouched_columns(self._source.select_expr, self._columns)
 
     @property
     def _time_column(self) -> str | None:
-        """The column of the table that holds the times; None if they are computed from others."""
+        """Return the column of the table with the timestamps; None if they are computed by an expression."""
         return self._origins.get(self._dataset.timestamp_column)
 
     @property

@@ -1,4 +1,4 @@
-"""The rows of a dataset as data frames: all of them, those of some times, or those of some ids."""
+"""Rows of a dataset as Spark data frames: all rows, or rows selected by timestamp or id."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _VERSION = "versionAsOf"
 
 class Frames:
     """
-    The rows of a dataset as data frames of an engine.
+    The rows of a dataset as Spark data frames.
 
     :param dataset: The dataset.
-    :param source: Its data source.
-    :param dataset_log: Its log, whose version is read.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param source: Data source of the dataset.
+    :param dataset_log: Log of the dataset, which determines the version that is read.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param values_only: Whether all rows are read without the statistics in the log.
     """
 
@@ -60,12 +60,12 @@ class Frames:
 
     def all(self, spark: SparkSession, version: int | None = None, *, values_only: bool = False) -> DataFrame:
         """
-        All rows after ``select_expr``. The columns of a version are asked for once.
+        Return all rows after ``select_expr``. The data frame of each version is cached.
 
-        :param spark: Session of the engine.
-        :param version: A version of the table; that of the log without.
+        :param spark: Spark session.
+        :param version: Version of the table; None for that of the log.
         :param values_only: See :func:`aporia_provider.engine.readers.read`.
-        :raises aporia_provider.errors.AporiaError: if they cannot be read.
+        :raises aporia_provider.errors.AporiaError: if the rows cannot be read.
         """
         delta = self._log.delta
         pinned = delta.version if delta is not None and version is None else version
@@ -83,17 +83,17 @@ class Frames:
         version: int | None = None,
     ) -> DataFrame:
         """
-        The rows of some times, with the values that the files have.
+        Return the rows of some time intervals, with the values stored in the files.
 
-        :param spark: Session of the engine.
-        :param columns: The columns that are used, besides the ids.
-        :param intervals: Half-open pairs of seconds since 1970, UTC; None for all rows.
-        :param untimed: Whether rows without a time are wanted as well.
-        :param version: A version of the table; that of the log without.
-        :raises aporia_provider.errors.AporiaError: if they cannot be read.
+        :param spark: Spark session.
+        :param columns: Columns that are used in addition to the ids.
+        :param intervals: Half-open intervals in seconds since 1970, UTC; None for all rows.
+        :param untimed: Whether to include rows whose timestamp is null.
+        :param version: Version of the table; None for that of the log.
+        :raises aporia_provider.errors.AporiaError: if the rows cannot be read.
         """
         files = self._log.files(version)
-        # Rows without a time may be in any file.
+        # Rows whose timestamp is null may be in any file.
         asked = None if untimed else intervals
         wanted = files.rows_during(asked, self._used(columns)) if files else None
         rows = self._values(spark, wanted, version)
@@ -103,12 +103,12 @@ class Frames:
 
     def with_ids(self, spark: SparkSession, columns: Iterable[str], ids: IdRange | None) -> DataFrame:
         """
-        The rows whose ids are in a range, with the values that the files have.
+        Return the rows whose ids are in a range, with the values stored in the files.
 
-        :param spark: Session of the engine.
-        :param columns: The columns that are used, besides the ids.
+        :param spark: Spark session.
+        :param columns: Columns that are used in addition to the ids.
         :param ids: The range; None for all ids.
-        :raises aporia_provider.errors.AporiaError: if they cannot be read.
+        :raises aporia_provider.errors.AporiaError: if the rows cannot be read.
         """
         files = self._log.files()
         wanted = files.rows_with_ids(ids, self._used(columns)) if files else None
@@ -116,7 +116,7 @@ class Frames:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn errors of the engine into errors that name the table and what is wrong with it."""
+        """Convert engine errors to errors that name the table and the problem."""
         with diagnosed(self._source, self._credentials), engine_errors(self._source):
             yield
 
@@ -124,7 +124,7 @@ class Frames:
         return self._log.columns_behind([self._dataset.id_column, *columns])
 
     def _values(self, spark: SparkSession, wanted: Wanted | None, version: int | None = None) -> DataFrame:
-        """All rows; those which are wanted are guaranteed to hold the values stored in the files."""
+        """Return all rows; the selected ones are guaranteed to have the values stored in the files."""
         if wanted is None or self._values_only:
             return self.all(spark, version)
         self._verify(wanted)
@@ -134,7 +134,7 @@ class Frames:
         return self.all(spark, version, values_only=values_only)
 
     def _verify(self, wanted: Wanted) -> None:
-        """Compare the files that are about to be read with their checksums, once, where that is of use."""
+        """Verify page checksums of files that will be read unencrypted, once per file and column."""
         if self._credentials is None or not (
             self.embedded and travels_in_clear(wanted.log.uri, self._credentials)
         ):
@@ -155,7 +155,7 @@ class Frames:
     def _read(self, spark: SparkSession, version: int | None, values_only: bool) -> DataFrame:
         delta = self._log.at(version)
         if delta is not None and (self.embedded or is_sail(spark)):
-            # The engine would report missing files, and advise to restore them.
+            # Otherwise the engine reports missing files, and advises to restore them.
             refuse_shallow_clone(self._source.label, delta.files([]).outside)
         with self.reading():
             return read(
@@ -167,7 +167,7 @@ class Frames:
             )
 
     def _at(self, version: int | None) -> DataSource:
-        """The data source at a version."""
+        """Return the data source at a version."""
         if version is None:
             return self._source
         options = (self._source.read_options or {}).items()

@@ -1,4 +1,4 @@
-"""The table of a dataset as a sync reads it: at one version, its columns checked, its rows profiled."""
+"""The table of a dataset at one version: validation of its columns and profiling of its rows."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from aporia_provider.monitoring.profiles.profile import Profile
 
 _LITTLE = 32 * 1024 * 1024
-"""Bytes of Parquet that one core profiles as fast as two."""
+"""Size in bytes of Parquet data up to which one core profiles as fast as two."""
 
 
 class ConnectedTable:
     """
-    The table of a dataset, at the version it has when its log is first read.
+    The table of a dataset, at its version when the log is first read.
 
-    Its attributes are the ``dataset``, the ``log`` and the ``frames`` that read its rows.
+    Attributes: ``dataset``, ``log``, and ``frames``, which reads the rows.
 
     :param dataset: The dataset.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
-    :param values_only: Whether it is always read without the statistics in its log.
-    :raises aporia_provider.errors.ValidationError: if the dataset is not one that can be read.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
+    :param values_only: Whether the table is always read without the statistics in its log.
+    :raises aporia_provider.errors.ValidationError: if the dataset cannot be read.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class ConnectedTable:
 
     def check(self, frame: DataFrame, schema: VersionSchema) -> dict[str, Any]:
         """
-        Make sure that the columns still fit.
+        Validate the columns of a data frame against the schema.
 
-        :return: Column to type, in Spark's JSON form.
-        :raises aporia_provider.errors.ValidationError: naming everything that does not.
+        :return: Types by column, in Spark's JSON form.
+        :raises aporia_provider.errors.ValidationError: listing all problems.
         """
         with self.frames.reading():
             columns = [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
@@ -73,16 +73,16 @@ class ConnectedTable:
         self, rows: DataFrame, columns: Mapping[str, str], plan: ProfilePlan, extent: tuple[int, int] | None
     ) -> Profile:
         """
-        Profile rows of it.
+        Compute the profile of rows of the table.
 
-        :param rows: The rows, which may have more columns than the table.
-        :param columns: Name in the plan to column of the rows.
-        :param plan: What to compute of them.
-        :param extent: How many files and bytes hold them, if known.
+        :param rows: The rows, which may have additional columns.
+        :param columns: Columns of the rows by their name in the plan.
+        :param plan: States to compute.
+        :param extent: Number and total size in bytes of the files with the rows, if known.
         """
         given, embedded = self._projected(rows, columns), self.frames.embedded
         if embedded and extent is not None and extent[1] <= _LITTLE:
-            # Parts would share one interpreter, and each bring states of all the buckets.
+            # Partitions would share one interpreter, and each would return states of all buckets.
             given = given.coalesce(1)
         with self.frames.reading():
             return profile_frame(given, plan, embedded=embedded)
@@ -90,21 +90,21 @@ class ConnectedTable:
     def grids(
         self, rows: DataFrame, columns: Mapping[str, str], fields: Iterable[FieldPlan]
     ) -> dict[str, Made]:
-        """Make grids of rows of it; parameters: those of :meth:`profile`."""
+        """Compute the bins of fields from rows. For the parameters see :meth:`profile`."""
         with self.frames.reading():
             return grids_of(self._projected(rows, columns), fields, embedded=self.frames.embedded)
 
     def ids(self, spark: SparkSession, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
         """
-        The range of the ids in the rows of some times.
+        Return the range of the ids of rows of some time intervals.
 
-        :param spark: Session of the engine.
+        :param spark: Spark session.
         :param intervals: See :meth:`Frames.during <.dataset_rows.Frames.during>`.
-        :param untimed: Likewise.
-        :return: None if the ids have no order that can be relied on.
+        :param untimed: See :meth:`Frames.during <.dataset_rows.Frames.during>`.
+        :return: None if the type of the ids has no reliable order.
         """
         files = self.log.files()
-        # Rows without a time may be in any file.
+        # Rows whose timestamp is null may be in any file.
         known = files.ids_during(intervals) if files and not untimed else None
         if known is not None:
             return known
@@ -113,7 +113,7 @@ class ConnectedTable:
             return id_range(rows, self.dataset.id_column)
 
     def row_count(self, spark: SparkSession) -> int:
-        """How many rows it has: by its log, or counted."""
+        """Return the number of rows, from the log if possible."""
         known = self.log.row_count
         if known is not None:
             return known

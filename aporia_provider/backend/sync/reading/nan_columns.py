@@ -1,4 +1,4 @@
-"""Whether rows have to be read without the statistics of their files, since the engine would use bounds."""
+"""Detection of file statistics that the engine must not use in place of values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 def bounds_mislead(spark: SparkSession, wanted: Wanted, read: Callable[[], DataFrame]) -> bool:
     """
-    Whether the engine may take bounds for values of some rows, and those are not the values.
+    Return whether the engine may use bounds from file statistics as values of rows, and they differ from the
+    values.
 
-    Where all files are read anyway, it is not found out what the values are: reading them costs no more.
+    If all files have to be read anyway, True is returned without a comparison, which would cost as much.
 
-    :param spark: Session.
+    :param spark: Spark session.
     :param wanted: The rows.
-    :param read: Gives all rows of the table as the engine reads them with statistics.
+    :param read: Function that returns all rows of the table, read with statistics.
     """
     from pyspark.errors import PySparkException
 
@@ -33,14 +34,14 @@ def bounds_mislead(spark: SparkSession, wanted: Wanted, read: Callable[[], DataF
     try:
         return not _agree(spark, wanted, wanted.place, doubtful, read())
     except PySparkException:
-        # The read that comes next reports what is wrong with the files.
+        # The subsequent read reports the problem with the files.
         return True
 
 
 def _agree(
     spark: SparkSession, wanted: Wanted, place: str, doubtful: Sequence[str], frame: DataFrame
 ) -> bool:
-    """Whether the engine reads the same values with statistics as without them."""
+    """Return whether the engine reads the same values with statistics as without them."""
     held = columns_in_files(wanted.log, dict.fromkeys([*doubtful, place]))
     frames = stored(spark, rows_of(wanted.log, wanted.files), frame.schema, held)
     if frames is None:
