@@ -1,1 +1,1 @@
-"""Checks of data against the schema of a version, which report all problems at once."""
+"""Validation of data against the schema of a version. All problems are reported at once."""

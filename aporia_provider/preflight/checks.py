@@ -1,4 +1,4 @@
-"""Checks of a dataset against its version, which report all problems at once."""
+"""Validation of a dataset against its version. All problems are reported at once."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _NAME_AT_END = re.compile(r"\bAS\s+(?:`([^`]+)`|(\w+))\s*$", re.IGNORECASE)
 @dataclass(frozen=True)
 class Report(Findings):
     """
-    Everything that preflight found.
+    Result of preflight.
 
-    :param problems: What has to be put right, one line each.
-    :param warnings: What may be meant that way.
-    :param table_version: Version of the Delta table that was looked at.
-    :param rows: Its rows, if known.
-    :param columns: Its columns after ``select_expr``, if they are known.
+    :param problems: Problems that have to be corrected, one line each.
+    :param warnings: Possible problems, one line each.
+    :param table_version: Version of the Delta table that was checked.
+    :param rows: Number of rows, if known.
+    :param columns: Columns after ``select_expr``, if known.
     """
 
     table_version: int | None = None
@@ -57,16 +57,16 @@ def preflight(
     others: Sequence[DatasetConnection] = (),
 ) -> Report:
     """
-    Check a dataset against its version, and name every problem at once.
+    Validate a dataset against its version, and report all problems at once.
 
     :param dataset: The dataset.
-    :param schema: Schema of the version; without, only the columns that the dataset names are checked.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param schema: Schema of the version; if None, only the columns named by the dataset are checked.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine when it reads the data.
-    :param check_rows: Read the data, too: ids that repeat, nulls, values that do not fit.
+    :param check_rows: Whether to read the data and check it for duplicate ids, nulls and invalid values.
     :param others: Datasets that are connected to the version, whose types are compared.
-    :raises aporia_provider.errors.TransientError: if S3 or the cluster does not answer.
+    :raises aporia_provider.errors.TransientError: if S3 or the cluster does not respond.
     """
     faults = check_select_expr(dataset.data_source.select_expr or [])
     facts, lost = _try(lambda: _inspect(dataset, faults, credentials, engine))
@@ -99,7 +99,7 @@ def _unstored(dataset: DatasetConnection) -> Iterator[str]:
 def _inspect(
     dataset: DatasetConnection, faults: Sequence[str], credentials: AwsCredentials | None, engine: str
 ) -> TableFacts:
-    """Inspect what is left when faulty expressions are put aside; their columns are of unknown type."""
+    """Inspect a data source without its invalid expressions, whose columns have unknown types."""
     wanted, source = (dataset.id_column, dataset.timestamp_column), dataset.data_source
     if not faults:
         return inspect(source, credentials=credentials, engine=engine, nulls_of=wanted)
@@ -111,7 +111,7 @@ def _inspect(
 
 
 def _sorted_out(source: DataSource) -> tuple[list[str], Columns]:
-    """Good expressions, and the columns that the others would have made."""
+    """Return the valid expressions, and the columns that the others would result in."""
     expressions = source.select_expr or []
     good = [expression for expression in expressions if not check_select_expr([expression])]
     names = (_NAME_AT_END.search(expression) for expression in expressions if expression not in good)
@@ -145,7 +145,7 @@ def _unambiguous(facts: TableFacts) -> bool:
 
 
 def _with_rows(problems: list[str], found: Findings) -> list[str]:
-    """Add the problems found in rows, without those about nulls that were known from the log."""
+    """Append the problems found in rows, without those about nulls already reported from the log."""
     known = {match[1] for line in problems if (match := _NULLS.match(line))}
     fresh = (line for line in found.problems if not (match := _NULLS.match(line)) or match[1] not in known)
     return [*problems, *fresh]

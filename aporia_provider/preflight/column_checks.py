@@ -1,4 +1,4 @@
-"""Checks of the columns and counts of data against a version, which report all problems at once."""
+"""Validation of the columns and null counts of data against a version. All problems are reported at once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SINGULAR = {
 @dataclass(frozen=True)
 class Findings:
     """
-    What was found.
+    Result of a validation.
 
-    :param problems: What has to be put right, one line each.
-    :param warnings: What may be meant that way.
+    :param problems: Problems that have to be corrected, one line each.
+    :param warnings: Possible problems, one line each.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -38,9 +38,9 @@ class Findings:
 
     def raise_for_problems(self) -> None:
         """
-        Refuse to go on if there are problems.
+        Raise an error if there are problems.
 
-        :raises aporia_provider.errors.ValidationError: naming all of them.
+        :raises aporia_provider.errors.ValidationError: listing all problems.
         """
         if self.problems:
             raise ValidationError("The data does not fit", problems=self.problems)
@@ -56,15 +56,15 @@ def check(
     null_timestamps: int | None = None,
 ) -> Findings:
     """
-    Hold a dataset against the columns its data has.
+    Validate a dataset against the columns of its data.
 
     :param dataset: The dataset.
-    :param schema: Schema of the version; without, only the columns that the dataset names are checked.
-    :param columns: Names and types (Spark's JSON form) of the columns, after ``select_expr``; a type of
-        ``None`` is not known and passes. Without, only what needs no columns is checked.
-    :param rows: Rows of the table, if known.
-    :param null_ids: Nulls in the id column, if known.
-    :param null_timestamps: Nulls in the timestamp column, if known.
+    :param schema: Schema of the version; if None, only the columns named by the dataset are checked.
+    :param columns: Names and types (Spark's JSON form) of the columns, after ``select_expr``. A type of None
+        is unknown and accepted. If ``columns`` is None, only checks that need no columns are made.
+    :param rows: Number of rows of the table, if known.
+    :param null_ids: Number of nulls in the id column, if known.
+    :param null_timestamps: Number of nulls in the timestamp column, if known.
     """
     types = None if columns is None else dict(columns)
     problems = [
@@ -84,7 +84,7 @@ def check(
 
 
 def used_columns(dataset: DatasetConnection, schema: VersionSchema | None) -> list[tuple[str, str, str]]:
-    """``(category, field name, column)`` of everything the dataset brings besides id and timestamp."""
+    """Return category, field name and column of all fields of a dataset, without id and timestamp."""
     if schema is not None:
         return list(dataset.columns(schema))
     given: dict[str, Mapping[str, str] | None] = {name: getattr(dataset, name) for name in MAPPINGS}
@@ -113,7 +113,7 @@ def _no_labels(dataset: DatasetConnection) -> Iterator[str]:
 def _missing_actuals(
     dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
 ) -> Iterator[str]:
-    """The predictions without actuals, if these are to be found in columns of the predictions' names."""
+    """Yield predictions without actuals, if actuals are taken from columns with the predictions' names."""
     if schema is None or not _is_by_name(dataset):
         return
     missing = [name for name in schema.predictions if name not in types]
@@ -215,7 +215,7 @@ def _misfit(what: str, declared: FieldSchema, column: str, type_: Any, verdict: 
 
 
 def _other_members(type_: Any) -> str:
-    """The members of a struct that are no numbers, to follow its type."""
+    """Return the non-numeric members of a struct, phrased to follow its type."""
     if kind(type_) != "struct":
         return ""
     others = [item["name"] for item in type_["fields"] if not is_numeric(item["type"])]

@@ -1,4 +1,4 @@
-"""Facts about a data source that are found without reading its data."""
+"""Inspection of a data source without reading its data."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ _CHANGE_FEED = frozenset(
 @dataclass(frozen=True)
 class TableFacts:
     """
-    What is known of a data source without reading it.
+    Properties of a data source that are known without reading its data.
 
-    :param uri: Where it is; None for data that is not in files.
+    :param uri: Location of the data source; None if it does not consist of files.
     :param columns: Names and types (Spark's JSON form) of the columns, after ``select_expr``.
     :param version: Version of the Delta table.
-    :param rows: Rows of the Delta table, if its log tells.
-    :param null_counts: Nulls by column, for those asked for, as far as the log tells.
-    :param warnings: What may be read in another way than was meant.
+    :param rows: Number of rows of the Delta table, if its log contains it.
+    :param null_counts: Number of nulls by requested column, if the log contains it.
+    :param warnings: Warnings about values that may be interpreted differently than intended.
     """
 
     uri: str | None
@@ -72,18 +72,18 @@ def inspect(
     nulls_of: Sequence[str] = (),
 ) -> TableFacts:
     """
-    Find out what a data source is, without reading its data.
+    Return the properties of a data source without reading its data.
 
-    A Delta table without ``select_expr`` is known from its log. With expressions, for other formats, and if
-    the log has something that the engine may be unable to read, the engine analyses the columns; it opens no
-    more than what tells their types.
+    The columns of a Delta table without ``select_expr`` are taken from its log. With expressions, for other
+    formats, and if the log has features that the engine may not support, the engine analyses the columns, and
+    opens only what is required to determine their types.
 
     :param source: The data source.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
-    :param nulls_of: Columns of the result whose nulls are to be counted.
-    :raises aporia_provider.errors.AporiaError: if it cannot be read; ``ValidationError`` names every fault in
-        its expressions.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
+    :param nulls_of: Resulting columns whose nulls are counted.
+    :raises aporia_provider.errors.AporiaError: if the data source cannot be read. A ``ValidationError`` lists
+        all problems of its expressions.
     """
     check_readable(source)
     if faults := check_select_expr(source.select_expr or []):
@@ -113,7 +113,7 @@ def inspect(
 
 @contextmanager
 def diagnosed(source: DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
-    """Find out what S3 refuses when the engine is refused, and whether a file is damaged: it does not say."""
+    """Replace engine errors by more specific ones: the access that S3 denies, or the file that is damaged."""
     try:
         yield
     except EngineAuthenticationError:
@@ -141,7 +141,7 @@ def _columns(
     credentials: AwsCredentials | None,
     engine: str,
 ) -> Columns:
-    """The columns of a Delta table, for which the engine is asked only if the log does not tell."""
+    """Return the columns of a Delta table, analysed by the engine only if the log is not sufficient."""
     outside, odd = files.outside, log.oddities()
     if not (outside or odd or source.select_expr):
         return log.metadata.columns
@@ -167,10 +167,10 @@ def _analyse(
 
 def version_wanted(source: DataSource) -> int | None:
     """
-    The version that the options of a Delta table name, if they do.
+    Return the version that the options of a Delta table name; None if they do not name one.
 
-    :raises aporia_provider.errors.ValidationError: if they name it in a way that cannot be traced, or the
-        source is no Delta table.
+    :raises aporia_provider.errors.ValidationError: if the options select rows in an unsupported way, or name
+        a version and the source is not a Delta table.
     """
     options = {key.lower(): (key, value) for key, value in (source.read_options or {}).items()}
     faults = list(_option_faults(source, options))

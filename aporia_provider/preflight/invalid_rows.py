@@ -1,4 +1,4 @@
-"""Faulty rows, counted inside the engine."""
+"""Counts of invalid rows, computed by the engine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Found:
     """
-    Faulty rows.
+    Invalid rows.
 
-    :param count: How many there are.
-    :param example: One of them: its faulty value, as text.
+    :param count: Number of invalid rows.
+    :param example: An invalid value as text; None if there are no invalid rows.
     """
 
     count: int
@@ -31,11 +31,11 @@ class Found:
 @dataclass(frozen=True)
 class Counts:
     """
-    What a scan found.
+    Result of a scan.
 
-    :param rows: Rows there are.
+    :param rows: Number of rows.
     :param duplicates: Ids that occur more than once.
-    :param faults: For each check, in order, what it found.
+    :param faults: Invalid rows of each check, in the order of the checks.
     """
 
     rows: int
@@ -50,9 +50,9 @@ def counts(
     Count the rows that meet the condition of each check, and the ids that occur more than once, in one scan.
 
     :param frame: The data, see :func:`aporia_provider.engine.readers.read`.
-    :param source: Where it comes from, for messages.
-    :param checks: What to look for.
-    :param id_column: Column of the id, if there is one.
+    :param source: Data source of the data, for error messages.
+    :param checks: Checks to apply.
+    :param id_column: Column of the id, if it exists.
     :raises aporia_provider.errors.AporiaError: if the engine fails.
     """
     from pyspark.sql import functions as F  # noqa: N812

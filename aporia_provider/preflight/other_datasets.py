@@ -23,18 +23,18 @@ def compared(
     engine: str,
 ) -> list[str]:
     """
-    Describe the fields that have another type in another dataset, see
+    Return warnings about fields that have a different type in another dataset, see
     :func:`~aporia_provider.preflight.type_differences.type_notes`.
 
-    Other datasets are inspected, without reading data, until the type of every field is known. A dataset
-    that cannot be inspected is no fault of this one: another line says that it was not compared, and why.
+    Other datasets are inspected, without reading data, until the type of each field is known. If a dataset
+    cannot be inspected, a warning states the reason.
 
     :param dataset: The dataset.
     :param schema: Schema of the version.
     :param columns: Names and types (Spark's JSON form) of the dataset's columns.
     :param others: Datasets that are connected to the version.
-    :param credentials: Credentials for S3; if None, those of the environment.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     """
     types = field_types(dataset, schema, dict(columns))
     known: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of a dataset, found by one scan."""
+"""Validation of a dataset's rows in one scan."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def scan(
     limits: EngineLimits = UNLIMITED,
 ) -> tuple[int, Findings]:
     """
-    Read the data once, inside the engine.
+    Read the data once with the engine, and check its rows.
 
     :param dataset: The dataset.
     :param schema: Schema of the version, if known.
-    :param columns: Names and types (Spark's JSON form) of the columns the data has.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
+    :param columns: Names and types (Spark's JSON form) of the existing columns.
+    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
-    :return: How many rows there are, and what is wrong with them.
+    :return: The number of rows, and the problems and warnings.
     :raises aporia_provider.errors.AporiaError: if the data cannot be read.
     """
     source = dataset.data_source
@@ -54,7 +54,7 @@ def scan(
 
 def _repeated(dataset: DatasetConnection, found: Counts) -> Iterator[tuple[bool, str]]:
     if found.duplicates.count:
-        # The last label that becomes known of a prediction may be another one.
+        # Repeated ids in actuals are valid: the latest label of a prediction is used.
         blocks = dataset.role != "actuals"
         what = f"{found.duplicates.count} values of id_column {dataset.id_column!r} occur more than once"
         yield blocks, what + _example(found.duplicates)

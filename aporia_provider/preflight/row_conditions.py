@@ -1,4 +1,4 @@
-"""What only the rows can tell: conditions of Spark SQL that faulty rows meet."""
+"""Row checks as Spark SQL conditions that invalid rows meet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from aporia_provider.schema import FieldSchema, VersionSchema
 @dataclass(frozen=True)
 class RowCheck:
     """
-    One thing that can be wrong with a row.
+    A check of rows.
 
-    :param fault: What is wrong, to follow "in 3 rows".
-    :param condition: Spark SQL that is true for a faulty row.
-    :param example: Spark SQL of the value to show.
-    :param blocks: Whether it has to be put right.
+    :param fault: Description of the problem, to be followed by "in 3 rows".
+    :param condition: Spark SQL expression that is true for invalid rows.
+    :param example: Spark SQL expression of the value to show.
+    :param blocks: Whether the check reports a problem; otherwise it reports a warning.
     """
 
     fault: str
@@ -39,12 +39,12 @@ def row_checks(
     now: datetime,
 ) -> list[RowCheck]:
     """
-    Choose what to look for.
+    Return the checks that apply to a dataset.
 
     :param dataset: The dataset.
     :param schema: Schema of the version, if known.
-    :param columns: Names and types (Spark's JSON form) of the columns that are there.
-    :param now: The present, with its time zone.
+    :param columns: Names and types (Spark's JSON form) of the existing columns.
+    :param now: Current time, timezone-aware.
     """
     types = {name: type_ for name, type_ in columns if type_ is not None}
     checks = [*_of_keys(dataset, types, now)]
@@ -71,7 +71,7 @@ def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -
 
 
 def _says_true(schema: VersionSchema, category: str, name: str) -> bool:
-    """Whether values are labels of a binary model, or predictions that are classes of one."""
+    """Return whether values are labels of a binary model, or class predictions of one."""
     if schema.model_type != "binary" or category not in ("labels", "predictions"):
         return False
     field = schema.fields("predictions").get(name)
@@ -112,7 +112,7 @@ def _wrong_shape(name: str, shape: Sequence[int], depth: int) -> str:
         return f"{name} IS NOT NULL AND size({name}) <> {math.prod(shape)}"
     wrong, inner = f"size({name}) <> {shape[0]}", name
     for level, length in enumerate(shape[1:depth], 1):
-        # Flattened, the arrays of one level are all of its length if each is; so each is looked at.
+        # The arrays of each level are flattened into one array, and the length of each of them is checked.
         wrong += f" OR exists({inner}, part -> part IS NULL OR size(part) <> {length})"
         inner = f"flatten({inner})" if level < depth - 1 else inner
     return f"{name} IS NOT NULL AND ({wrong})"

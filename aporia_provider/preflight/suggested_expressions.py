@@ -1,4 +1,4 @@
-"""Expressions that make a column fit a field."""
+"""Spark SQL expressions that convert a column to the type of a field."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _CASTS: Mapping[str, Mapping[str, str]] = {
 
 def cast_for(field_type: str, name: str, type_: Any) -> str | None:
     """
-    Spark SQL that makes a value of a field of a column.
+    Return a Spark SQL expression that converts a column to the type of a field.
 
     :param field_type: Type of the field.
-    :param name: The column, as Spark SQL writes it.
+    :param name: Column, quoted for Spark SQL if necessary.
     :param type_: Type of the column, in Spark's JSON form.
-    :return: None if none is known.
+    :return: The expression; None if the conversion is not supported.
     """
     found = kind(type_)
     if field_type == "dict" and found == "struct":
@@ -61,7 +61,7 @@ def cast_for(field_type: str, name: str, type_: Any) -> str | None:
 
 
 def _members(name: str, type_: Any) -> str | None:
-    """The members of a struct that are numbers, or can be."""
+    """Return an expression for the members of a struct that are numbers or convertible to numbers."""
     members = []
     for item in type_["fields"]:
         member = f"{name}.`{item['name'].replace('`', '``')}`"
@@ -72,7 +72,7 @@ def _members(name: str, type_: Any) -> str | None:
 
 
 def _literal(text: str) -> str:
-    # Two quotes in a row end one literal of Spark SQL and begin the next.
+    # In Spark SQL, two adjacent quotes end one literal and begin the next, so quotes are escaped.
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

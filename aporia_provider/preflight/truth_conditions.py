@@ -1,4 +1,4 @@
-"""Classes of binary models that cannot be read as true or false, as conditions of Spark SQL."""
+"""Spark SQL conditions for classes of binary models that cannot be interpreted as true or false."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _ADVICE = (
 
 def unknown_class(column: str, type_: Any, labels: list[str] | None) -> tuple[str, str, bool] | None:
     """
-    What is wrong with classes that say neither true nor false, and the condition of their rows.
+    Return the problem with classes that are neither true nor false, and the condition of their rows.
 
-    Two numbers that are not declared are no fault that blocks: if they are those of the baseline, the greater
-    one is positive.
+    Two undeclared numbers are not an error: if the baseline has the same two numbers, the greater one is
+    positive.
 
-    :param column: The column of the labels, or of predictions that are classes.
-    :param type_: Its type.
-    :param labels: The classes that the version declares.
-    :return: The fault, Spark SQL, and whether it has to be put right; ``None`` for a type that says what is
-        true.
+    :param column: Column of the labels or of class predictions.
+    :param type_: Type of the column.
+    :param labels: Classes that the version declares.
+    :return: The problem, a Spark SQL expression, and whether the problem is an error; None for types such as
+        boolean that need no check.
     """
     pair, name = declared_pair(labels), quoted(column)
     fault = f"is neither true nor false ({_ADVICE})"
@@ -54,7 +54,7 @@ def _listed(texts: Iterable[str]) -> str:
 
 
 def _numbers(labels: Iterable[str]) -> list[str]:
-    """Labels as literals of numbers; none if one of them is no number."""
+    """Return the labels as numeric literals; an empty list if one of them is not a number."""
     try:
         return [f"{Decimal(label):f}" for label in labels if Decimal(label).is_finite()]
     except ArithmeticError:

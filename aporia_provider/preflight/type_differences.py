@@ -1,4 +1,4 @@
-"""Fields whose columns have another type in another dataset of the version."""
+"""Differences between the column types of a field in the datasets of a version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aporia_provider.preflight.column_checks import SINGULAR
 from aporia_provider.schema import VersionSchema
 
 Types = Mapping[str, Any]
-"""Key of a field, such as ``features.price``, to the type of its column in Spark's JSON form."""
+"""Types of columns, in Spark's JSON form, by key of the field, such as ``features.price``."""
 
 _WHOLE = "whole number"
 _ALIKE = {"integral": _WHOLE, "string": "text"}
@@ -19,11 +19,11 @@ _ALIKE = {"integral": _WHOLE, "string": "text"}
 
 def field_types(dataset: DatasetConnection, schema: VersionSchema, types: Types) -> dict[str, Any]:
     """
-    Find the types of a dataset's columns by the keys of their fields.
+    Return the types of a dataset's columns by key of the field.
 
     :param dataset: The dataset.
     :param schema: Schema of its version.
-    :param types: Column to type, in Spark's JSON form; None for one that is not known.
+    :param types: Types by column, in Spark's JSON form; None for a column of unknown type.
     """
     found = ((f"{category}.{name}", types.get(column)) for category, name, column in dataset.columns(schema))
     return {key: type_ for key, type_ in found if type_ is not None}
@@ -31,16 +31,16 @@ def field_types(dataset: DatasetConnection, schema: VersionSchema, types: Types)
 
 def type_notes(role: str, types: Types, others: Mapping[str, Types]) -> list[str]:
     """
-    Tell which fields have another type in another dataset.
+    Return warnings about fields that have a different type in another dataset.
 
-    Types differ if their values may: whole numbers of any size are alike, and so are texts, and decimals with
-    the same number of decimal places, whatever their precision. A float, a double and a decimal differ, since
-    writers round to each of them differently, and so do a boolean and a number, or a date and a timestamp.
+    Types differ if their values may differ. Integers of any size are equivalent, as are text types, and
+    decimals with the same number of decimal places. A float, a double and a decimal differ, since values are
+    rounded differently; so do a boolean and a number, and a date and a timestamp.
 
     :param role: Role of the dataset.
     :param types: Types of its columns, see :func:`field_types`.
-    :param others: Role of other datasets of the version to their types. A field is compared with the first
-        that has it, in the order of :data:`~aporia_provider.datasets.ROLES`.
+    :param others: Types by role of the other datasets of the version. A field is compared with the first
+        dataset that has it, in the order of :data:`~aporia_provider.datasets.ROLES`.
     :return: One line for each field whose type differs.
     """
     return [note for key, type_ in types.items() if (note := _note(role, key, type_, others)) is not None]
@@ -56,7 +56,7 @@ def _note(role: str, key: str, type_: Any, others: Mapping[str, Types]) -> str |
 
 
 def _essence(type_: Any) -> Any:
-    """The part of a type that two types share if their values are alike."""
+    """Return the part of a type that equivalent types share."""
     if isinstance(type_, list):
         return [_essence(item) for item in type_]
     if isinstance(type_, Mapping):
