@@ -1,1 +1,1 @@
-"""The command ``aporia-provider``."""
+"""Command line interface ``aporia-provider``."""

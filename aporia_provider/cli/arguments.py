@@ -1,4 +1,4 @@
-"""Types of the arguments of ``aporia-provider``."""
+"""Argument types of the command line interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def period(text: str) -> timedelta:
-    """A length of time, such as ``12h``, ``90d`` or ``8w``."""
+    """Parse a duration such as ``12h``, ``90d`` or ``8w``."""
     match = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
     if match is None:
         raise ArgumentTypeError(f"{text!r} is no period: write a number and h, d or w, such as 90d")
@@ -19,15 +19,15 @@ def period(text: str) -> timedelta:
 
 
 def port(text: str) -> int:
-    """A port, or 0."""
-    # The system would take 99999 as well, and listen on what is left of it in 16 bits.
+    """Parse a TCP port, or 0."""
+    # The system accepts larger numbers, and uses only their lower 16 bits.
     if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
         raise ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A time in seconds, up to a day."""
+    """Parse a duration in seconds, at most one day."""
     try:
         given = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The command ``aporia-provider``."""
+"""Entry point of the command line interface ``aporia-provider``."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run a command.
 
-    Only its answer is written to standard output. What libraries write there meanwhile, such as the log lines
-    of Airflow and Alembic, goes to standard error.
+    Only the result is written to standard output. Output of libraries, such as log lines of Airflow and
+    Alembic, is redirected to standard error.
 
-    :return: The exit code: 0, 1 if no question could be answered, or 2 after an error.
+    :return: Exit code: 0 on success, 1 if a metric could not be computed, 2 after any other error.
     """
     options = _parser().parse_args(arguments)
     options.answers = sys.stdout
     try:
-        # Airflow sends its log to what is sys.stdout when it is first imported, which commands do.
+        # Airflow logs to the sys.stdout at the time of its first import, which happens in commands.
         with redirect_stdout(sys.stderr):
             code: int | None = options.run(options)
     except AporiaError as error:

@@ -36,10 +36,10 @@ _PERIODS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthl
 
 def add_metrics(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     """
-    Add the command, whose caller adds the option ``--database-url``.
+    Add the command. The caller adds the option ``--database-url``.
 
-    :param commands: The commands to add it to.
-    :return: The parser of its options.
+    :param commands: Subparsers of the main parser.
+    :return: Parser of the command.
     """
     parser = commands.add_parser(
         "metrics", help="print metrics of a model from what syncs have stored", description=__doc__
@@ -126,7 +126,7 @@ def _run(options: Namespace) -> int:
 
 
 def _in_words_of_options(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Answers whose reasons name options of this command instead of parameters."""
+    """Return results whose reasons name options of this command instead of parameters."""
     return [{**item, "metrics": [_with_options(each) for each in item["metrics"]]} for item in answers]
 
 

@@ -1,4 +1,4 @@
-"""The command ``aporia-provider retire``."""
+"""Command ``aporia-provider retire``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_retire(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
-    """Add the command; the caller adds where the database is."""
+    """Add the command and return its parser. The caller adds the option ``--database-url``."""
     parser = commands.add_parser(
         "retire",
         help="turn the syncs of a model's older versions off",
