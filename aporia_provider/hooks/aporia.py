@@ -1,4 +1,4 @@
-"""The hook to a server that speaks the protocol, or to the embedded backend."""
+"""Hook for a server that implements the protocol, or for the embedded backend."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ _EXTRA = ("environment", "timeout", "verify_ssl")
 @dataclass(frozen=True)
 class _Server:
     """
-    What a connection says; no server URL means the embedded backend.
+    Settings of a connection.
 
-    :param environment: The environment of the embedded backend, and of a server that does not tell its own.
-    :param named: The environment that the connection names, if it does.
+    :param url: Base URL of the server; None for the embedded backend.
+    :param environment: Environment of the embedded backend, and of servers that do not report the environment
+        of a token.
+    :param named: Environment that the connection names, if any.
     """
 
     url: str | None
@@ -44,16 +46,17 @@ class _Server:
 
 class AporiaHook(BaseHook):
     """
-    Reaches whoever answers the protocol.
+    Hook for a server that implements the protocol, or for the embedded backend.
 
-    :param aporia_conn_id: Airflow connection of type ``aporia``: server URL in ``host``, token in
-        ``password``, ``environment``, ``timeout`` (seconds) and ``verify_ssl`` in ``extra``. If there is no
-        connection ``aporia_default``, or the connection has no host, the embedded backend answers. A host
-        without a scheme is reached with ``https``.
+    :param aporia_conn_id: Airflow connection of type ``aporia``: the server URL in ``host``, the token in
+        ``password``, and ``environment``, ``timeout`` (seconds) and ``verify_ssl`` in ``extra``. The embedded
+        backend is used if there is no connection ``aporia_default``, or if the connection has no host. The
+        default scheme of the host is ``https``.
 
-    A server of ours is asked for the environment of the token before the first call. If the connection names
-    another one, every call fails with :class:`~aporia_provider.errors.AuthenticationError`. Other servers do
-    not tell it: for them it is the one that the connection names, or ``[aporia] environment``.
+    Before the first call, a server of this provider is asked for the environment of the token. If the
+    connection names a different environment, all calls raise
+    :class:`~aporia_provider.errors.AuthenticationError`. Other servers do not report the environment; it is
+    the one that the connection names, or ``[aporia] environment``.
     """
 
     conn_name_attr = "aporia_conn_id"
@@ -67,14 +70,14 @@ class AporiaHook(BaseHook):
 
     def get_conn(self) -> AporiaClient | EmbeddedRegistry:
         """
-        Open the API; close it with ``with`` or ``close()``.
+        Open the API. Close it with ``with`` or ``close()``.
 
-        :raises aporia_provider.errors.ValidationError: if the connection is not filled in well.
+        :raises aporia_provider.errors.ValidationError: if the settings of the connection are not valid.
         """
         return self._open(self._server())
 
     async def get_async_conn(self) -> AsyncAporiaClient | AsyncEmbeddedRegistry:
-        """Open the API for asyncio; close it with ``async with`` or ``await aclose()``."""
+        """Open the API for asyncio. Close it with ``async with`` or ``await aclose()``."""
         try:
             connection = await self.aget_connection(self.aporia_conn_id)
         except AirflowNotFoundException:
@@ -82,11 +85,11 @@ class AporiaHook(BaseHook):
         return self._open_async(_read(connection))
 
     def server_url(self) -> str | None:
-        """Base URL of the server, or None for the embedded backend."""
+        """Return the base URL of the server; None for the embedded backend."""
         return self._server().url
 
     def has_connection(self) -> bool:
-        """Whether Airflow finds the connection in this process."""
+        """Return whether the connection is available in this process."""
         try:
             self.get_connection(self.aporia_conn_id)
         except AirflowNotFoundException:
@@ -94,7 +97,10 @@ class AporiaHook(BaseHook):
         return True
 
     def test_connection(self) -> tuple[bool, str]:
-        """Reach the API with the token; say what answered, and which environment it reads and writes."""
+        """
+        Call the API with the token, and return whether it succeeded and a description of the server and
+        environment.
+        """
         try:
             return True, f"Reached {_reached(self._server())}"
         except AporiaError as error:
@@ -145,7 +151,7 @@ def _reached(server: _Server) -> str:
         return f"the embedded backend, environment {server.environment!r}"
     from aporia_provider.client import AporiaClient, Retries
 
-    # Somebody waits for the answer, and can ask again.
+    # A user waits for the result and can retry, so the request is made only once.
     with AporiaClient(server.url, server.token, retries=Retries(1), **_options(server)) as client:
         return f"{server.url}: {client.identify_server()}"
 
@@ -198,5 +204,5 @@ def _number(conn_id: str, name: str, value: Any) -> float:
 
 
 def _flag(conn_id: str, name: str, value: Any) -> bool:
-    # The form of a connection leaves out what was not filled in, or sends null.
+    # The connection form omits empty fields, or sends null.
     return flag(f"{name} of connection {conn_id!r}", True if value in (None, "") else value)

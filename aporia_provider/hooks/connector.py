@@ -1,4 +1,4 @@
-"""Connecting a dataset to a model version: the check before the call, and the call."""
+"""Validation and connection of datasets to a model version."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class Connector:
     Connects datasets to one model version.
 
     :param api: The server or the embedded backend.
-    :param model_id: The model.
-    :param model_version: The version.
-    :param hook: Hook that reads the data for the check.
-    :param schema: Schema to check against; the registered one without, which :meth:`connect` puts here.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
+    :param hook: Hook that reads the data for validation.
+    :param schema: Schema to validate against; None for the registered one, which :meth:`connect` then stores
+        here.
     """
 
     api: AporiaApi
@@ -40,14 +41,15 @@ class Connector:
         self, dataset: DatasetConnection, *, preflight: bool, check_rows: bool, if_exists: IfExists
     ) -> dict[str, Any]:
         """
-        Check that a dataset fits the version, and connect it.
+        Validate a dataset against the version, and connect it.
 
         :param dataset: The dataset.
-        :param preflight: Whether to check. Only what the embedded backend can read is checked.
-        :param check_rows: Whether the check reads the rows as well.
+        :param preflight: Whether to validate. Data sources that the embedded backend cannot read are not
+            validated.
+        :param check_rows: Whether to read and validate the rows as well.
         :param if_exists: See :meth:`aporia_provider.api.AporiaApi.connect_dataset`.
         :return: ``{"dataset", "status", "table_uri", "preflight", "table_version", "rows"}``.
-        :raises aporia_provider.errors.ValidationError: naming every fault that the check found.
+        :raises aporia_provider.errors.ValidationError: listing all problems found by the validation.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read, or the call fails.
         """
         checked: dict[str, Any] = {"preflight": "skipped", "table_version": None, "rows": None}

@@ -1,4 +1,6 @@
-"""The hook to Delta tables: an Airflow AWS connection, turned into what delta-rs and the engine take."""
+"""
+Hook for Delta tables, which converts an Airflow AWS connection to credentials for delta-rs and the engine.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +33,16 @@ if TYPE_CHECKING:
 
 class DeltaLakeHook(BaseHook):
     """
-    Reads what the log of a Delta table says, without reading its data.
+    Hook that reads the log of Delta tables without reading their data.
 
-    Credentials are taken from the connection afresh at every use, since those of an assumed role expire.
+    Credentials are fetched from the connection for each use, because those of an assumed role expire.
 
-    :param aws_conn_id: Airflow AWS connection: static keys, session token, assumed role, profile, web
-        identity, custom endpoint and region all work. None uses the ambient credentials of the worker.
-    :param region_name: Region, if the connection does not say it.
-    :param spark_conn_id: Connection to the Spark Connect cluster that reads what the log does not tell; see
-        :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine`` does.
+    :param aws_conn_id: Airflow AWS connection with static keys, a session token, an assumed role, a profile
+        or a web identity, and optionally a custom endpoint and region. None uses the ambient credentials of
+        the worker.
+    :param region_name: Region, if it is not set in the connection.
+    :param spark_conn_id: Connection to the Spark Connect cluster that is used if the log is not sufficient,
+        see :func:`~aporia_provider.hooks.spark_connect.engine_for`. None uses ``[aporia] engine``.
     """
 
     conn_name_attr = "aws_conn_id"
@@ -59,16 +62,16 @@ class DeltaLakeHook(BaseHook):
         self.spark_conn_id = spark_conn_id
 
     def get_conn(self) -> AwsBaseHook:
-        """The Amazon provider's hook that answers for the connection."""
+        """Return the Amazon provider's hook for the connection."""
         return self._aws_hook(self._connection())
 
     def get_credentials(self) -> AwsCredentials:
         """
-        Fetch credentials; blocking.
+        Fetch credentials. This call blocks.
 
         :raises aporia_provider.errors.NotFoundError: if the connection does not exist.
-        :raises aporia_provider.errors.AuthenticationError: if it gives no credentials.
-        :raises aporia_provider.errors.TransientError: if AWS cannot be reached.
+        :raises aporia_provider.errors.AuthenticationError: if the connection provides no credentials.
+        :raises aporia_provider.errors.TransientError: if AWS is not reachable.
         """
         return _credentials(self.get_conn())
 
@@ -76,33 +79,36 @@ class DeltaLakeHook(BaseHook):
         """
         Fetch credentials as ``storage_options`` of ``deltalake``, for tables that a task writes.
 
-        They are secrets, and those of an assumed role expire: fetch them where they are used. Errors as of
-        :meth:`get_credentials`.
+        The options are secret, and those of an assumed role expire: fetch them where they are used. For
+        errors see :meth:`get_credentials`.
         """
         return self.get_credentials().delta_options()
 
     def credentials_for(self, *sources: DataSource) -> AwsCredentials | None:
-        """Fetch credentials if any of the data sources lies on S3. Errors: see :meth:`get_credentials`."""
+        """
+        Fetch credentials if any of the data sources is on S3; otherwise return None. For errors see
+        :meth:`get_credentials`.
+        """
         return self.get_credentials() if any(source.is_on_s3 for source in sources) else None
 
     async def get_credentials_async(self) -> AwsCredentials:
-        """Fetch credentials without blocking the event loop. Errors: those of :meth:`get_credentials`."""
+        """Fetch credentials without blocking the event loop. For errors see :meth:`get_credentials`."""
         connection = None
         if self.aws_conn_id is not None:
             try:
                 connection = await self.aget_connection(self.aws_conn_id)
             except AirflowNotFoundException:
                 self._refuse_unless_default()
-        # The connection was fetched above: looking it up inside the thread could deadlock the triggerer.
+        # The connection is passed in: looking it up inside the thread could deadlock the triggerer.
         return await asyncio.to_thread(_credentials, self._aws_hook(connection))
 
     def open(self, object_path: str, *, version: int | None = None) -> DeltaLog:
         """
-        Open the log of a Delta table; it holds the schema and everything below.
+        Open the log of a Delta table.
 
         :param object_path: See :class:`~aporia_provider.data_sources.S3DataSource`.
-        :param version: Version to open; the latest without.
-        :raises aporia_provider.errors.AporiaError: saying what could not be read and why; see
+        :param version: Version to open; None for the latest.
+        :raises aporia_provider.errors.AporiaError: if the log cannot be read, see
             :class:`~aporia_provider.lake.log.table.DeltaLog`.
         """
         from aporia_provider.lake.log.table import DeltaLog
@@ -111,23 +117,27 @@ class DeltaLakeHook(BaseHook):
         return DeltaLog(source.uri, self.credentials_for(source), version=version)
 
     def get_schema(self, object_path: str) -> dict[str, Any]:
-        """Column to type, as Spark writes types in JSON."""
+        """Return the types of the columns in Spark's JSON form."""
         return dict(self.open(object_path).metadata.columns)
 
     def get_version(self, object_path: str) -> int:
-        """Latest version of the table."""
+        """Return the latest version of the table."""
         return self.open(object_path).version
 
     def get_history(self, object_path: str, limit: int | None = None) -> list[dict[str, Any]]:
-        """Commit information, newest first."""
+        """Return commit information, newest first."""
         return self.open(object_path).history(limit)
 
     def get_file_statistics(self, object_path: str, columns: Sequence[str] | None = None) -> FileStatistics:
-        """Row counts, null counts and bounds of the data files, for all columns or those asked for."""
+        """
+        Return row counts, null counts and bounds of the data files.
+
+        :param columns: Columns to return statistics of; None for all.
+        """
         return self.open(object_path).files(columns)
 
     def get_commits(self, object_path: str, since: int) -> list[Commit]:
-        """Commits after version ``since``, oldest first."""
+        """Return the commits after version ``since``, oldest first."""
         return self.open(object_path).commits(since)
 
     def infer_schema(self, source: DataSource, **choices: Any) -> tuple[VersionSchema, int | None]:
@@ -154,13 +164,13 @@ class DeltaLakeHook(BaseHook):
         others: Sequence[DatasetConnection] = (),
     ) -> Report:
         """
-        Check that a dataset fits a schema before it is connected.
+        Validate a dataset against a schema before it is connected.
 
         :param dataset: The dataset.
-        :param schema: Schema of the version; None checks only what the dataset says itself.
-        :param check_rows: Read the rows as well.
+        :param schema: Schema of the version; if None, only the columns named by the dataset are checked.
+        :param check_rows: Whether to read and validate the rows as well.
         :param others: Datasets that are connected to the version, whose types are compared.
-        :return: Problems, warnings, and what is known about the table.
+        :return: Problems, warnings, and properties of the table.
         """
         from aporia_provider.preflight.checks import preflight
 
@@ -179,7 +189,7 @@ class DeltaLakeHook(BaseHook):
         self, role_name: str, uris: Sequence[str], trust_policy: Mapping[str, Any], *, policy_name: str
     ) -> EnsuredRole:
         """
-        Create or update the IAM role that may read the prefixes, and nothing else.
+        Create or update an IAM role that permits reading the given prefixes and nothing else.
 
         :return: ``{"role_arn", "status"}`` with status ``created``, ``updated`` or ``unchanged``.
         """
@@ -212,7 +222,7 @@ class DeltaLakeHook(BaseHook):
         from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
         hook = AwsBaseHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name, client_type="s3")
-        # Fills the hook's cached property, so that it does not look the connection up a second time.
+        # Set the hook's cached property, so that the connection is not looked up again.
         hook.__dict__["conn_config"] = AwsConnectionWrapper(conn=connection, region_name=self.region_name)
         return hook
 
@@ -238,7 +248,8 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
         session_token=frozen.token,
-        # The readers see only what is named here, so that the variables of other readers do no harm.
+        # Readers do not use environment variables, which are shared with other libraries, so region and
+        # endpoint are set here.
         region=session.region_name or os.environ.get("AWS_REGION"),
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3") or _endpoint_of_environment(),
     )
@@ -268,5 +279,5 @@ def _no_credentials(hook: AwsBaseHook) -> str:
 
 
 def _endpoint_of_environment() -> str | None:
-    """The endpoint that boto3 itself would use."""
+    """Return the endpoint that boto3 would use."""
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

@@ -1,4 +1,4 @@
-"""The hook that answers questions about a model's data and performance."""
+"""Hook that queries metrics of a model's data and performance."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from aporia_provider.metrics import MetricsQuery, failures
 
 class MetricsHook(AporiaHook):
     """
-    A hook that answers questions about metrics from what syncs have stored.
+    Hook that queries metrics, which are computed from stored states.
 
-    It takes the same parameters as :class:`~aporia_provider.hooks.aporia.AporiaHook`.
+    Parameters: see :class:`~aporia_provider.hooks.aporia.AporiaHook`.
     """
 
     def query(self, query: MetricsQuery | Mapping[str, Any]) -> list[dict[str, Any]]:
         """
-        Answer several questions at once.
+        Query several metrics at once.
 
-        :param query: The questions, or a dict with the parameters of
+        :param query: The query, or a dict with the parameters of
             :class:`~aporia_provider.metrics.MetricsQuery`.
-        :return: As :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
+        :return: See :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
         """
         asked = query if isinstance(query, MetricsQuery) else MetricsQuery.from_wire(query)
         with self.get_conn() as api:
@@ -44,26 +44,26 @@ class MetricsHook(AporiaHook):
         **parameters: Any,
     ) -> list[dict[str, Any]]:
         """
-        Answer one question.
+        Query one metric.
 
-        :param model_id: The model.
+        :param model_id: Id of the model.
         :param metric: Name of the metric, such as ``missing_ratio``, ``drift_score`` or ``auc_roc``.
-        :param model_version: The version; the latest without.
+        :param model_version: Name of the version; None for the latest.
         :param dataset_type: Role of the dataset.
-        :param start: Start of the range, given together with ``end``; all rows without.
-        :param end: End of the range, not part of it.
-        :param baseline: What a distance compares with: the parameters of
-            :class:`~aporia_provider.metrics.MetricDataset`,
-            such as ``{"dataset_type": "training"}`` (the default) or
-            ``{"dataset_type": "serving", "time_period": "2w"}``.
-        :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``: an answer for each such
-            period, with rows or without; if not given, one answer for the whole range.
-        :param parameters: The parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
+        :param start: Start of the time range. Requires ``end``; without both, all rows are included.
+        :param end: End of the time range, exclusive.
+        :param baseline: Baseline of a distance: parameters of
+            :class:`~aporia_provider.metrics.MetricDataset`, such as ``{"dataset_type": "training"}`` (the
+            default) or ``{"dataset_type": "serving", "time_period": "2w"}``.
+        :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``: return a result for each
+            period, including periods without rows. None returns one result for the whole range.
+        :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``k`` …
-        :return: For each range of time its ``start`` and ``end``, the ``model_version`` that was found, what
-            :class:`~aporia_provider.monitoring.result.Answer` has, and ``error``: why there is no answer for
-            this range although there are answers for others; None otherwise.
-        :raises aporia_provider.errors.ValidationError: if there is no answer for any range that has rows.
+        :return: For each time range its ``start`` and ``end``, the ``model_version``, the attributes of
+            :class:`~aporia_provider.monitoring.result.Answer`, and ``error``: the reason why the metric could
+            not be computed for this range, although it could for others; otherwise None.
+        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for any range that
+            has rows.
         """
         data = dataset(dataset_type, model_version, start, end)
         question = {
@@ -82,7 +82,7 @@ class MetricsHook(AporiaHook):
 def dataset(
     dataset_type: str, model_version: str | None, start: datetime | str | None, end: datetime | str | None
 ) -> dict[str, Any]:
-    """A dataset as a question names it; ``start`` and ``end`` come together or not at all."""
+    """Return a dataset as used in a query. ``start`` and ``end`` have to be given together or not at all."""
     given = {"start": start, "end": end} if start is not None or end is not None else None
     return {"dataset_type": dataset_type, "model_version": model_version, "time_range": given}
 

@@ -1,4 +1,4 @@
-"""The engine that an Airflow connection of type "Spark Connect" names."""
+"""Selection of the engine, from an Airflow connection of type ``spark_connect`` or the configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aporia_provider.engine.endpoints import Endpoint
 
 CONNECTION_TYPE = "spark_connect"
-"""Type of the connections, which the Apache Spark provider defines; it need not be installed."""
+"""Connection type, defined by the Apache Spark provider, which need not be installed."""
 _TLS_PORT = 443
 _FIELDS = ("use_ssl", "parameters")
 _OWN_FIELDS = {"user_id": "login", "token": "password", "use_ssl": "field use_ssl of the extra"}
@@ -28,17 +28,17 @@ _OWN_FIELDS = {"user_id": "login", "token": "password", "use_ssl": "field use_ss
 
 def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
     """
-    The engine that reads the data.
+    Return the URL of the engine that reads the data.
 
     :param spark_conn_id: Airflow connection of type ``spark_connect``: ``host``, ``port``, the user id in
-        ``login``, the token in ``password``, and in ``extra`` whether to ``use_ssl`` and an object of further
-        ``parameters``, which are sent as headers. A host that is written ``https://…`` means TLS, and port
-        443 if no other is given.
+        ``login``, the token in ``password``, and in ``extra`` the flag ``use_ssl`` and an object
+        ``parameters``, whose entries are sent as headers. A host that starts with ``https://`` enables TLS,
+        with 443 as the default port.
     :param engine: ``embedded`` or the URL of a cluster, instead of a connection.
-    :return: The URL of the connection, the given engine, or that of the configuration. It can hold a token.
-    :raises aporia_provider.errors.NotFoundError: if there is no such connection.
-    :raises aporia_provider.errors.ValidationError: if both are given, or if the connection is not filled in
-        as described; it names every fault.
+    :return: The URL of the connection, the given engine, or the configured engine. It may contain a token.
+    :raises aporia_provider.errors.NotFoundError: if the connection does not exist.
+    :raises aporia_provider.errors.ValidationError: if both parameters are given, or listing all invalid
+        settings of the connection.
     """
     if not spark_conn_id:
         return engine or settings.engine()
@@ -57,7 +57,7 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
 
 
 def _mask(token: str | None) -> None:
-    # Airflow masks the token as it is stored; a URL has it in another form.
+    # Airflow masks the token as stored, but a URL contains it percent-encoded.
     if token and quote(token, safe="") != token:
         from airflow.sdk.log import mask_secret
 
@@ -92,7 +92,7 @@ def _type(connection: Connection) -> list[str]:
 
 
 def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
-    """Host, port, whether the host asks for TLS, and what is wrong with them."""
+    """Return host, port, whether the host requires TLS, and a list of problems."""
     from aporia_provider.engine.endpoints import port_faults, read_address
 
     scheme, _, address = (connection.host or "").strip().rpartition("://")
@@ -116,7 +116,7 @@ def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
 
 
 def _extra(connection: Connection) -> tuple[Mapping[str, Any], list[str]]:
-    """The extra, and what is wrong with it."""
+    """Return the extra of a connection and a list of problems."""
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
@@ -132,7 +132,7 @@ def _extra(connection: Connection) -> tuple[Mapping[str, Any], list[str]]:
 
 
 def _parameters(given: Any) -> tuple[dict[str, str], list[str]]:
-    """The further parameters, and what is wrong with them, without their values."""
+    """Return the additional parameters and a list of problems, which do not include parameter values."""
     if given in (None, ""):
         return {}, []
     if not isinstance(given, dict):

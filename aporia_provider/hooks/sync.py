@@ -1,4 +1,4 @@
-"""The hook that syncs the datasets of the embedded backend."""
+"""Hook that syncs datasets of the embedded backend."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 class SyncHook(AporiaHook):
     """
-    Syncs the datasets that are connected in the embedded backend, whose database it has to reach.
+    Hook that syncs datasets of the embedded backend. It requires access to the backend's database.
 
-    :param aporia_conn_id: See :class:`~aporia_provider.hooks.aporia.AporiaHook`; for the environment. A
-        connection to a server is refused.
-    :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
-    :param spark_conn_id: Connection to the Spark Connect cluster that reads the data; see
-        :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine`` does.
+    :param aporia_conn_id: Connection that determines the environment, see
+        :class:`~aporia_provider.hooks.aporia.AporiaHook`. Connections to a server are refused.
+    :param aws_conn_id: AWS connection used to read the data; None uses the ambient credentials of the worker.
+    :param spark_conn_id: Connection to the Spark Connect cluster that reads the data, see
+        :func:`~aporia_provider.hooks.spark_connect.engine_for`. None uses ``[aporia] engine``.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class SyncHook(AporiaHook):
 
     def get_conn(self) -> EmbeddedRegistry:
         """
-        Open the embedded backend; close it with ``with`` or ``close()``.
+        Open the embedded backend. Close it with ``with`` or ``close()``.
 
-        :raises aporia_provider.errors.ValidationError: if the connection points at a server.
+        :raises aporia_provider.errors.ValidationError: if the connection refers to a server.
         """
         from aporia_provider.backend.embedded import EmbeddedRegistry
 
@@ -57,26 +57,26 @@ class SyncHook(AporiaHook):
                 "sync. To sync what our own server has registered, set [aporia] database_url to its "
                 "database, and use no connection, or one without a host; another platform syncs by itself"
             )
-        # What a server has registered is read here, so its restrictions hold here, too.
+        # A server that shares the database may have registered datasets, so its restrictions apply.
         folders = settings.allowed_local_folders() or None
         return EmbeddedRegistry(settings.database_url(), server.environment, folders)
 
     def environment(self) -> str:
-        """The environment whose datasets are synced."""
+        """Return the environment whose datasets are synced."""
         return self._server().environment
 
     def get_due_datasets(self) -> list[dict[str, str]]:
         """
-        The datasets whose next sync is due, for tasks that are mapped over them. The log says how many are
-        due and how many are not, and why.
+        Return the datasets whose next sync is due, for dynamic task mapping.
 
-        There are no more than Airflow maps over (``[core] max_map_length``). If more are due, those are
-        chosen that have not been tried, or found to be up to date, for the longest time.
+        At most ``[core] max_map_length`` datasets are returned. If more are due, those whose last attempt or
+        check was the longest time ago are chosen. The reasons why datasets are due, or not due, are logged
+        with their numbers.
 
-        The tables are looked at through the AWS connection, with one small request each; one that cannot be
-        looked at is due, so that its sync says what is wrong.
+        The logs of the tables are checked with the AWS connection, with one small request per table. A
+        dataset whose log cannot be read is due, so that its sync reports the error.
 
-        :return: ``model_id``, ``model_version`` and ``role`` of each, baselines first.
+        :return: ``model_id``, ``model_version`` and ``role`` of each dataset, baselines first.
         """
         from airflow.providers.common.compat.sdk import conf
 
@@ -87,18 +87,22 @@ class SyncHook(AporiaHook):
 
     def explain_due_datasets(self) -> list[DatasetTurn]:
         """
-        All datasets, each with ``model_id``, ``model_version``, ``role``, whether it is ``due``, the
-        ``reason`` and the ``detail``; see
-        :meth:`~aporia_provider.backend.sync.calls.Syncs.explain_due_datasets`.
+        Return all datasets, whether they are due, and the reason.
+
+        See :meth:`~aporia_provider.backend.sync.calls.Syncs.explain_due_datasets`.
+
+        :return: ``model_id``, ``model_version``, ``role``, ``due``, ``reason`` and ``detail`` of each
+            dataset.
         """
         with self.get_conn() as registry:
             return registry.explain_due_datasets(find_credentials=self._credentials)
 
     def get_table_uri(self, model_id: str, model_version: str, role: Role) -> str | None:
         """
-        Where the data of a dataset lies.
+        Return the location of a dataset's data.
 
-        :return: Its URI; None if it does not lie on S3 or a local disk, or if no such dataset is connected.
+        :return: The URI; None if the data is neither on S3 nor on a local disk, or if no such dataset is
+            connected.
         :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
         """
         with self.get_conn() as registry:
@@ -109,17 +113,18 @@ class SyncHook(AporiaHook):
         self, model_id: str, model_version: str, role: Role, *, engine: str | None = None, full: bool = False
     ) -> dict[str, Any]:
         """
-        Sync a dataset, unless its syncs are turned off.
+        Sync a dataset, unless its syncs are disabled.
 
-        :param model_id: The model.
-        :param model_version: The version.
+        :param model_id: Id of the model.
+        :param model_version: Name of the version.
         :param role: Role of the dataset.
-        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster, if the hook has no
-            ``spark_conn_id``; the configured one without.
-        :param full: Recompute everything, whatever the log says.
-        :return: See :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`, with ``model_id``,
-            ``model_version``, the ``table_uri`` and the ``previous_table_version``.
-        :raises aporia_provider.errors.AporiaError: if the data cannot be read or does not fit any more.
+        :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster, if the hook has no
+            ``spark_conn_id``. None uses the configured engine.
+        :param full: Recompute everything, regardless of the log.
+        :return: See :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`; additionally
+            ``model_id``, ``model_version``, ``table_uri`` and ``previous_table_version``.
+        :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
+            schema.
         """
         full = flag("full", full)
         with self.get_conn() as registry:
@@ -128,7 +133,7 @@ class SyncHook(AporiaHook):
             sources = {dataset.role: dataset.data_source for dataset in datasets}
             after = {**before, "changed": False}
             if before["enabled"]:
-                # Its baseline and its labels are read as well.
+                # The datasets of the baseline and the labels are read as well.
                 credentials = self._credentials_for(sources.values())
                 chosen = engine_for(self.spark_conn_id, engine)
                 after = registry.sync_dataset(
@@ -157,7 +162,9 @@ class SyncHook(AporiaHook):
         dry_run: bool = False,
     ) -> Retirement:
         """
-        Turn the syncs of versions off that are no longer used; parameters, result and errors as of
+        Disable the syncs of versions that are no longer used.
+
+        For parameters, result and errors see
         :meth:`~aporia_provider.backend.registration.retirement.Retirements.retire_versions`.
         """
         with self.get_conn() as registry:
