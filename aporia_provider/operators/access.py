@@ -1,4 +1,4 @@
-"""The operator that lets somebody read the data, and nothing else."""
+"""Operator that grants read access to data sources on S3."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 class GrantS3ReadAccessOperator(VocabularyRendering):
     """
-    Create or update the IAM role that reads the data sources.
+    Create or update an IAM role that can read data sources on S3.
 
-    Its inline policy allows listing and reading exactly the prefixes of the data sources; other policies
-    of the role are left alone. The same again changes nothing.
+    The role's inline policy permits listing and reading exactly the prefixes of the data sources. Other
+    policies of the role are not changed. Repeated execution has no further effect.
 
     :param role_name: Name of the role.
     :param data_sources: Data sources on S3.
-    :param trust_policy: Who may assume the role: a whole policy document. Give this,
-        ``trusted_principal``, or ``web_identity_provider``.
-    :param trusted_principal: ARN of an account, role or user that may assume it.
-    :param external_id: Secret agreed with that principal; hidden in logs.
-    :param web_identity_provider: ARN of the OIDC provider whose identities may assume it.
+    :param trust_policy: Complete trust policy document of the role. Give exactly one of this,
+        ``trusted_principal`` and ``web_identity_provider``.
+    :param trusted_principal: ARN of an account, role or user that may assume the role.
+    :param external_id: External id that the principal has to present; hidden in logs.
+    :param web_identity_provider: ARN of the OIDC provider whose identities may assume the role.
     :param policy_name: Name of the inline policy.
-    :param aws_conn_id: AWS connection that may create roles.
+    :param aws_conn_id: AWS connection with the permission to create roles.
     :param multiple_outputs: See :class:`~aporia_provider.operators.base.AporiaOperator`.
     :return: ``{"role_arn", "status", "prefixes"}`` with status ``created``, ``updated`` or ``unchanged``.
     """

@@ -1,4 +1,4 @@
-"""What the operators share: rendering inside the vocabulary, and which errors are worth a retry."""
+"""Base classes of the operators: template rendering of data sources and schemas, and error handling."""
 
 from __future__ import annotations
 
@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 
 
 class VocabularyRendering(BaseOperator):
-    """Renders inside the words of the vocabulary, on a copy: tasks often share one data source."""
+    """
+    Operator that renders templates inside data sources and schemas, on copies, because tasks may share an
+    object.
+    """
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """Prepare mapped tasks; data sources among what they have in common are stored without secrets."""
+        """
+        Set parameters that all mapped tasks have in common. Data sources among them are stored without
+        secrets.
+        """
         sources = {name for name in kwargs if isinstance(getattr(cls, name, None), Source)}
         return super().partial(
             **{name: in_vocabulary(value) if name in sources else value for name, value in kwargs.items()}
@@ -44,28 +50,32 @@ class VocabularyRendering(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``, a word of the vocabulary on a copy that is checked afterwards."""
+        """
+        Render ``content``. Data sources and schemas are rendered on a copy, which is validated afterwards.
+        """
         if not isinstance(content, Vocabulary):
             return super().render_template(content, context, jinja_env, seen_oids)
         copy = content.model_copy()
-        # The copies are short-lived, so their ids may come again: the caller's set must not remember them.
+        # The copies are short-lived and their ids may be reused, so they must not be added to the caller's
+        # set.
         super().render_template(copy, context, jinja_env, set())
         return copy.checked()
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # Airflow calls this of a mapped task as well, and render_template_fields only of one that is not.
+        # Airflow also calls this method for mapped tasks; it calls render_template_fields for unmapped tasks
+        # only.
         with permanent_errors_fail_at_once():
             super()._do_render_template_fields(*args, **kwargs)
 
 
 class AporiaOperator(VocabularyRendering):
     """
-    Base of the operators.
+    Base class of operators that call the API.
 
-    :param aporia_conn_id: Connection to the server; without one, the embedded backend answers. See
+    :param aporia_conn_id: Connection to the server; if it does not exist, the embedded backend is used. See
         :class:`~aporia_provider.hooks.aporia.AporiaHook`.
-    :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that a
-        downstream task can be given ``create.output["version_id"]``.
+    :param multiple_outputs: Whether each entry of the return value is also stored as a separate XCom, so that
+        a downstream task can use ``create.output["version_id"]``.
     """
 
     template_fields: Collection[str] = ("aporia_conn_id",)
@@ -81,14 +91,14 @@ class AporiaOperator(VocabularyRendering):
         """
         Set parameters that all mapped tasks have in common.
 
-        :raises aporia_provider.errors.ValidationError: if one of them is wrong, naming every fault.
+        :raises aporia_provider.errors.ValidationError: listing all invalid parameters.
         """
         check_parameters(cls, kwargs)
         return super().partial(**kwargs)
 
     @cached_property
     def aporia_hook(self) -> AporiaHook:
-        """Hook to the API."""
+        """Return the hook for the API."""
         from aporia_provider.hooks.aporia import AporiaHook
 
         return AporiaHook(self.aporia_conn_id)
@@ -96,10 +106,10 @@ class AporiaOperator(VocabularyRendering):
 
 class VersionOperator(AporiaOperator):
     """
-    Base of the operators that emit an asset event on a model version or one of its datasets.
+    Base class of operators that emit an asset event for a model version or one of its datasets.
 
-    :param model_id: The model.
-    :param model_version: The version.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
     """
 
     event: ClassVar[assets.EventKind]
@@ -117,9 +127,10 @@ class VersionOperator(AporiaOperator):
 
     def find_links(self, source: DataSource | Mapping[str, Any] | None) -> None:
         """
-        Remember what the links of the task lead to, so that they do whatever fails later.
+        Store the targets of the task's extra links, so that the links are available even if the task fails
+        later.
 
-        :param source: Data source that the task is about, if there is one.
+        :param source: Data source of the task, if there is one.
         """
         with permanent_errors_fail_at_once():
             if source is not None:
@@ -128,22 +139,22 @@ class VersionOperator(AporiaOperator):
 
     def emit(self, context: Context, environment: str, *, role: Role | None = None, **extra: Any) -> None:
         """
-        Add an asset event, through the aliases of all models and of this one.
+        Emit an asset event, through the aliases of all models and of this model.
 
-        :param context: The context of the task.
+        :param context: Context of the task.
         :param environment: Environment of the model.
-        :param role: Role of the dataset that the event is about; without, it is about the version.
-        :param extra: What the event tells besides its kind and its subject.
+        :param role: Role of the dataset that the event refers to; None if it refers to the version.
+        :param extra: Content of the event in addition to its kind and subject.
         """
         self.environment = environment
         known = {"model_id": self.model_id, "model_version": self.model_version}
         asset = assets.create_asset(environment, self.model_id, self.model_version, role)
         told = {"event": self.event.value, "environment": environment, **known, **extra}
         aliases = assets.aliases_of(self.event, self.model_id)
-        # Airflow keeps the events of those aliases only that are outlets when the task ends, and the alias of
-        # a templated id is not known before. What several aliases have in common becomes one event.
+        # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
+        # templated id is not known earlier. Airflow merges the events of several aliases for one asset.
         self.outlets = [*self.outlets, *(alias for alias in aliases if alias not in self.outlets)]
-        # A test of a user's own may execute the operator without a context.
+        # Tests of users may execute the operator without a context.
         if "outlet_events" in context:
             for alias in aliases:
                 context["outlet_events"][alias].add(asset, extra=told)
@@ -152,9 +163,11 @@ class VersionOperator(AporiaOperator):
 @contextmanager
 def permanent_errors_fail_at_once() -> Iterator[None]:
     """
-    Let only transient errors be retried.
+    Fail the task without retries on errors of the provider that are not transient.
 
-    :raises airflow.sdk.exceptions.AirflowFailException: for every other error of ours, with its message.
+    :raises airflow.sdk.exceptions.AirflowFailException: for every
+        :class:`~aporia_provider.errors.AporiaError` that is not a
+        :class:`~aporia_provider.errors.TransientError`, with the same message.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The operator that ends the registration of a model version."""
+"""Operator that completes the registration of a model version."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 class CompleteModelVersionOperator(VersionOperator):
     """
-    Check that a model version is complete, and emit one event that
-    :func:`~aporia_provider.assets.version_completed` schedules on.
+    Check that a model version is complete, and emit an event of the kind
+    :func:`~aporia_provider.assets.version_completed`.
 
-    A version is complete when it is registered and all datasets are connected that the DAG connects to it.
-    Set this task downstream of all tasks that connect data to the version. What they connected is taken from
-    their results in the same DAG run; tasks that were skipped connect nothing. The task fails if one of them
-    did not succeed, if another task of the DAG connects data to the version and is not upstream of this one,
-    or if one of the datasets is not registered as connected.
+    A version is complete when it is registered, and all datasets that the DAG connects to it are connected.
+    Place this task downstream of all tasks that connect data to the version. The connected datasets are taken
+    from the results of these tasks in the same DAG run; skipped tasks are ignored. The task fails if one of
+    them did not succeed, if another task of the DAG connects data to the version but is not upstream, or if
+    one of the datasets is not registered as connected.
 
-    :param model_id: The model.
-    :param model_version: The version.
-    :param datasets: Roles of the datasets that have to be connected, whichever tasks or DAGs connect them.
-        Without, those that the DAG connects.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
+    :param datasets: Roles of the datasets that have to be connected, by any task or DAG. None uses those that
+        the DAG connects.
     :return: ``{"model_id", "model_version", "datasets"}``.
     """
 
@@ -71,7 +71,7 @@ class CompleteModelVersionOperator(VersionOperator):
         return {self.datasets} if isinstance(self.datasets, str) else set(self.datasets)
 
     def _connected_by_dag(self, context: Context) -> list[str]:
-        """Roles that upstream tasks have connected to the version in this DAG run."""
+        """Return the roles that upstream tasks connected to the version in this DAG run."""
         if "dag" not in context:
             raise ValidationError(
                 "Without the context of a DAG run it is not known what the DAG connects: give datasets, such "
@@ -101,12 +101,15 @@ def _connects(task: Any) -> bool:
 
 
 def _results(context: Context, task_id: str) -> list[Mapping[str, Any]]:
-    """What the instances of a task that connects data returned."""
+    """Return the results of all instances of a task that connects data."""
     return [result for result in context["ti"].xcom_pull(task_ids=[task_id]) if result is not None]
 
 
 def _elsewhere(task: Any, upstream: Mapping[str, Any]) -> Iterator[str]:
-    """The tasks that connect data to the same version, as the DAG writes it, but are not upstream."""
+    """
+    Yield a problem for each task that connects data to the same version, compared before rendering, but is
+    not upstream.
+    """
     for other in task.dag.tasks:
         if _connects(other) and other.task_id not in upstream and _version(other) == _version(task):
             yield (
@@ -116,13 +119,15 @@ def _elsewhere(task: Any, upstream: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _version(task: Any) -> tuple[Any, Any]:
-    """The model and version of a task, not rendered; None for what a mapped task is mapped over."""
+    """
+    Return the unrendered model and version of a task; None for arguments that a mapped task is mapped over.
+    """
     given = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
     return given.get("model_id"), given.get("model_version")
 
 
 def _unsuccessful(context: Context, results: Mapping[str, Sequence[Any]]) -> Iterator[str]:
-    """The upstream tasks that were neither skipped nor successful with a result."""
+    """Yield a problem for each upstream task that was neither skipped nor successful with a result."""
     if not results:
         return
     ti = context["ti"]

@@ -28,28 +28,29 @@ if TYPE_CHECKING:
 
 class ConnectDatasetOperator(VersionOperator):
     """
-    Base of the operators that connect a data source to a model version in one role.
+    Base class of operators that connect a data source to a model version in one role.
 
-    Before anything is registered, preflight checks that the data fits the version's schema and reports every
-    fault at once. It reads the log of a Delta table, not its data. Where the embedded backend knows the other
-    datasets of the version, it warns of columns that have another type there. Emits an event of the kind
-    :func:`~aporia_provider.assets.registered`.
+    Before the dataset is registered, preflight checks that the data matches the version's schema, and reports
+    all problems at once. It reads the log of a Delta table, but not its data. With the embedded backend, it
+    also warns of columns that have a different type in other datasets of the version. Emits an event of the
+    kind :func:`~aporia_provider.assets.registered`.
 
-    :param data_source: Where the data lives; a data source, or its form on the wire (for mapped tasks).
+    :param data_source: Data source, or its dict form (for mapped tasks).
     :param id_column: Column that identifies a prediction.
-    :param timestamp_column: Column that says when it was made.
-    :param labels: Prediction name to the column of its true value.
-    :param schedule: Cron expression (five fields, UTC) that says when a sync is due.
-    :param schema: Schema to check against, if the server does not show the registered one.
-    :param preflight: Check before connecting.
-    :param check_rows: Let preflight read the rows as well: duplicate ids, values that do not fit.
-    :param if_exists: ``match``: the same again is a success, something different fails; ``skip``: keep what
-        is there; ``fail``: fail even if it is the same.
-    :param aws_conn_id: AWS connection that reads the data.
-    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads what the log does not
-        tell; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine``.
-    :param data_source_conn_id: Connection whose login and password go into the data source, for those that
-        take a user and a password.
+    :param timestamp_column: Column with the time of the prediction.
+    :param labels: Columns of the true values by name of the prediction.
+    :param schedule: Cron expression (five fields, UTC) of the syncs.
+    :param schema: Schema to validate against, if the server does not return the registered one.
+    :param preflight: Whether to validate the data before it is connected.
+    :param check_rows: Whether preflight reads the rows as well, to find duplicate ids and invalid values.
+    :param if_exists: If the dataset is already connected, ``match`` succeeds if it is identical and fails
+        otherwise, ``skip`` keeps the existing dataset, and ``fail`` always fails.
+    :param aws_conn_id: AWS connection used to read the data.
+    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that is used if the log is not
+        sufficient, see :func:`~aporia_provider.hooks.spark_connect.engine_for`. None uses
+        ``[aporia] engine``.
+    :param data_source_conn_id: Connection whose login and password are inserted into a data source that takes
+        a user and a password.
     :return: ``{"model_id", "model_version", "dataset", "status", "table_uri", "table_version", "rows",
         "preflight"}``.
     """
@@ -121,13 +122,13 @@ class ConnectDatasetOperator(VersionOperator):
 
     @cached_property
     def delta_lake_hook(self) -> DeltaLakeHook:
-        """Hook to the data."""
+        """Return the hook that reads the data."""
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
         return DeltaLakeHook(self.aws_conn_id, spark_conn_id=self.spark_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check the data, connect it, and emit the asset event."""
+        """Validate the data, connect it, and emit the asset event."""
         from aporia_provider.hooks.connector import Connector
 
         self.find_links(self.data_source)
@@ -161,7 +162,7 @@ class ConnectDatasetOperator(VersionOperator):
         )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """Lineage: from the data to the version."""
+        """Return the lineage from the data to the version."""
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         version = version_dataset(self.environment, self.model_id, self.model_version, self.registered)
@@ -170,11 +171,11 @@ class ConnectDatasetOperator(VersionOperator):
 
 class _ConnectFieldsOperator(ConnectDatasetOperator):
     """
-    Base of the operators whose data holds the fields of the version.
+    Base class of operators whose data contains the fields of the version.
 
-    :param predictions: Prediction name to column, where they differ.
-    :param features: Feature name to column, where they differ.
-    :param raw_inputs: Raw input name to column, where they differ.
+    :param predictions: Columns by name of the prediction, where the names differ.
+    :param features: Columns by name of the feature, where the names differ.
+    :param raw_inputs: Columns by name of the raw input, where the names differ.
     """
 
     mappings = ("predictions", "features", "labels", "raw_inputs")
@@ -204,7 +205,7 @@ class ConnectTrainingOperator(_ConnectFieldsOperator):
     """
     Connect the training set, the baseline of drift.
 
-    Parameters: those of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and
+    Parameters: see :class:`ConnectDatasetOperator`; additionally ``predictions``, ``features`` and
     ``raw_inputs``, which map names to columns where they differ.
     """
 
@@ -215,7 +216,7 @@ class ConnectTestingOperator(_ConnectFieldsOperator):
     """
     Connect the test set, the baseline of performance.
 
-    Parameters: those of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and
+    Parameters: see :class:`ConnectDatasetOperator`; additionally ``predictions``, ``features`` and
     ``raw_inputs``, which map names to columns where they differ.
     """
 
@@ -226,7 +227,7 @@ class ConnectServingOperator(_ConnectFieldsOperator):
     """
     Connect the predictions made in production.
 
-    Parameters: those of :class:`ConnectDatasetOperator`, and ``predictions``, ``features`` and
+    Parameters: see :class:`ConnectDatasetOperator`; additionally ``predictions``, ``features`` and
     ``raw_inputs``, which map names to columns where they differ.
     """
 
@@ -235,11 +236,11 @@ class ConnectServingOperator(_ConnectFieldsOperator):
 
 class ConnectActualsOperator(ConnectDatasetOperator):
     """
-    Connect the labels that become known later.
+    Connect labels that become available after the predictions.
 
-    Parameters: those of :class:`ConnectDatasetOperator`. ``timestamp_column`` tells when labels became known;
-    ``labels`` maps predictions to the columns of their true values; a prediction that is left out has no
-    actuals. Without ``labels``, every prediction of the version has to have them, in the column of its name.
+    Parameters: see :class:`ConnectDatasetOperator`. ``timestamp_column`` is the time at which a label became
+    available. ``labels`` maps predictions to the columns of their true values; other predictions have no
+    actuals. Without ``labels``, each prediction of the version requires actuals in a column of the same name.
     """
 
     role = "actuals"
@@ -247,11 +248,11 @@ class ConnectActualsOperator(ConnectDatasetOperator):
 
 class SetSyncEnabledOperator(AporiaOperator):
     """
-    Turn the syncs of all datasets of a version on or off.
+    Enable or disable the syncs of all datasets of a version.
 
-    :param model_id: The model.
-    :param model_version: The version.
-    :param enabled: Whether they run.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
+    :param enabled: Whether the syncs are enabled.
     :return: ``{"model_id", "model_version", "enabled"}``.
     """
 
@@ -267,7 +268,7 @@ class SetSyncEnabledOperator(AporiaOperator):
         self.enabled = enabled
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Turn them on or off."""
+        """Enable or disable the syncs."""
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
             api.set_sync_enabled(self.model_id, self.model_version, self.enabled)
         state = "on" if self.enabled else "off"

@@ -1,4 +1,4 @@
-"""Operators on models."""
+"""Operators for models."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ class CreateModelOperator(AporiaOperator):
     """
     Register a model.
 
-    :param model_id: Its id.
-    :param name: What people call it; its id if left out.
-    :param description: What it is for.
-    :param model_owner: E-mail address of who answers for it.
+    :param model_id: Id of the model.
+    :param name: Display name; None uses the id.
+    :param description: Description of the model.
+    :param model_owner: E-mail address of the model's owner.
     :param color: One of the protocol's colors.
     :param icon: One of the protocol's icons.
-    :param tags: At most 10.
-    :param aggregation_period: How long the time buckets of its metrics are, ``hourly`` or ``daily``; daily if
-        it is left out.
-    :param if_exists: ``match``: the same again is a success, something different fails; ``skip``: keep what
-        is there; ``fail``: fail even if it is the same.
+    :param tags: At most 10 tags.
+    :param aggregation_period: Length of the time buckets, ``hourly`` or ``daily``; None means daily.
+    :param if_exists: If the model exists, ``match`` succeeds if it is identical and fails otherwise, ``skip``
+        keeps the existing model, and ``fail`` always fails.
     :return: ``{"model_id", "status"}`` with status ``created``, ``unchanged`` or ``skipped``.
     """
 
@@ -101,10 +100,10 @@ class CreateModelOperator(AporiaOperator):
 
 class DeleteModelOperator(AporiaOperator):
     """
-    Delete a model with its versions and datasets. The data stays where it is.
+    Delete a model with its versions and datasets. The data itself is not deleted.
 
-    :param model_id: The model.
-    :param ignore_if_missing: Succeed if there is no such model.
+    :param model_id: Id of the model.
+    :param ignore_if_missing: Whether to succeed if there is no such model.
     :return: ``{"model_id", "status"}`` with status ``deleted`` or ``missing``.
     """
 
@@ -136,11 +135,11 @@ class DeleteModelOperator(AporiaOperator):
 
 class AddModelTagsOperator(AporiaOperator):
     """
-    Set tags of a model, keeping those not named.
+    Set tags of a model; other tags remain.
 
-    :param model_id: The model.
-    :param tags: At most 10 in all; keys of at most 15 characters, values of at most 100.
-    :param multiple_outputs: Whether each tag is an XCom of its own as well.
+    :param model_id: Id of the model.
+    :param tags: Tags to set: keys of at most 15 characters, values of at most 100. A model can have 10 tags.
+    :param multiple_outputs: Whether each tag is also stored as a separate XCom.
     :return: All tags of the model.
     """
 
@@ -151,7 +150,7 @@ class AddModelTagsOperator(AporiaOperator):
     def __init__(
         self, *, model_id: str, tags: Mapping[str, str], multiple_outputs: bool = False, **kwargs: Any
     ) -> None:
-        # Airflow does not quote the keys of XComs in its requests, and keys of tags may have any character.
+        # Airflow does not quote XCom keys in its requests, and keys of tags may contain any character.
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.model_id = model_id
         self.tags = tags

@@ -1,4 +1,4 @@
-"""Parameters of operators that are checked when they are set: by the DAG's file, and once rendered."""
+"""Operator parameters that are validated when they are set: at DAG parse time, and after rendering."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ T = TypeVar("T")
 
 
 class ParameterError(ValidationError, AirflowFailException):
-    """A parameter of an operator is wrong; a mapped task, which is constructed as it runs, is not retried."""
+    """
+    A parameter of an operator is not valid. A mapped task, which is constructed at run time, is not retried.
+    """
 
 
 @contextmanager
 def parameter_errors() -> Iterator[None]:
-    """Let what is wrong be an error of a parameter."""
+    """Convert validation errors to parameter errors."""
     try:
         yield
     except ValidationError as error:
@@ -32,7 +34,10 @@ def parameter_errors() -> Iterator[None]:
 
 
 class CheckedParameter(Generic[T]):
-    """Base of the descriptors; a template, and what an upstream task has yet to give, is set unchecked."""
+    """
+    Base class of descriptors that validate parameters. Templates and XCom references are set without
+    validation.
+    """
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -57,11 +62,11 @@ class CheckedParameter(Generic[T]):
 
     def check(self, value: Any) -> Any:
         """
-        The value to set.
+        Return the value to set.
 
-        :raises ParameterError: if it is wrong.
+        :raises ParameterError: if the value is not valid.
         """
-        # XComArg and DagParam have a method resolve; what they resolve to is set when the task runs.
+        # XComArg and DagParam have a method resolve; the resolved value is set when the task runs.
         if is_template(value) or hasattr(value, "resolve"):
             return value
         with parameter_errors():
@@ -73,10 +78,10 @@ class CheckedParameter(Generic[T]):
 
 class Choice(CheckedParameter[T]):
     """
-    A parameter that is one of a few words.
+    A parameter with a fixed set of values.
 
-    :param allowed: The words.
-    :param optional: Whether it may be None.
+    :param allowed: Allowed values.
+    :param optional: Whether None is allowed.
     """
 
     def __init__(self, allowed: Collection[str], *, optional: bool = False) -> None:
@@ -90,7 +95,7 @@ class Choice(CheckedParameter[T]):
 
 
 class Flag(CheckedParameter[bool]):
-    """A parameter that is true or false, also as the words ``true`` and ``false``."""
+    """A boolean parameter. The strings ``true`` and ``false`` are accepted as well."""
 
     def _checked(self, value: Any) -> bool:
         return flag(self.name, value)
@@ -98,9 +103,9 @@ class Flag(CheckedParameter[bool]):
 
 def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> None:
     """
-    Check those of the given parameters that an operator checks.
+    Validate those of the given parameters that an operator validates.
 
-    :raises ParameterError: naming every fault.
+    :raises ParameterError: listing all invalid parameters.
     """
     problems = []
     for name, value in given.items():

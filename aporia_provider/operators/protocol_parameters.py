@@ -1,4 +1,4 @@
-"""Parameters of operators that are words of the vocabulary: schemas, data sources and names of columns."""
+"""Operator parameters of the protocol's types: schemas, data sources and lists of column names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SchemaParameter(CheckedParameter[T]):
     """
     A parameter that is the schema of a version, or None.
 
-    :param mapping: Whether a dict of its parameters is taken as well.
+    :param mapping: Whether a dict of the schema's parameters is accepted as well.
     """
 
     def __init__(self, *, mapping: bool) -> None:
@@ -34,10 +34,10 @@ class SchemaParameter(CheckedParameter[T]):
 
 class Source(CheckedParameter[T]):
     """
-    A data source, several of them, their forms on the wire, or None.
+    A parameter that is a data source, a list of data sources, or None. Data sources may be given as dicts.
 
-    What has the form of the wire becomes a data source, so that Airflow stores and shows it without its
-    secrets. One whose templates are in the place of numbers becomes a data source when it is rendered.
+    Dicts are converted to data sources, so that Airflow stores and displays them without secrets. A dict with
+    templates in place of numbers is converted after rendering.
     """
 
     def _checked(self, value: Any) -> Any:
@@ -51,7 +51,7 @@ class Source(CheckedParameter[T]):
 
 
 def in_vocabulary(value: Any) -> Any:
-    """What is given for a :class:`Source`, with data sources in place of their forms on the wire."""
+    """Return the value of a :class:`Source` with dicts converted to data sources."""
     if isinstance(value, Mapping):
         return _as_source(value)
     if isinstance(value, list | tuple):
@@ -63,7 +63,7 @@ def _as_source(value: Mapping[str, Any]) -> DataSource | Mapping[str, Any]:
     try:
         return as_data_source(value)
     except ValidationError:
-        # What templates and upstream tasks stand for is known once they are rendered.
+        # Values of templates and upstream tasks are known only after rendering.
         if _is_pending(value):
             return value
         raise
@@ -86,7 +86,7 @@ def _valid(name: str, value: Mapping[str, Any], make: Any) -> Mapping[str, Any]:
     try:
         make()
     except ValidationError as error:
-        # What templates and upstream tasks stand for is known once they are rendered.
+        # Values of templates and upstream tasks are known only after rendering.
         if not _is_pending(value):
             raise ValidationError(f"{name}: {error.message}") from None
     except TypeError:

@@ -1,4 +1,4 @@
-"""The operator that retires versions."""
+"""Operator that retires versions."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 class RetireModelVersionsOperator(AporiaOperator):
     """
-    Turn the syncs of a model's versions off that are no longer used; what is stored of them stays readable.
+    Disable the syncs of versions of a model that are no longer used. Their metrics remain available.
 
-    It works on the embedded backend, and can be repeated. Put it at the end of the DAG that retrains the
-    model.
+    Requires the embedded backend. Repeated execution has no further effect. Place the task at the end of the
+    DAG that retrains the model.
 
-    :param model_id: The model.
-    :param keep: How many of the newest versions go on.
-    :param ended_for: How long ago the serving data of a version must have ended. With ``keep`` as well, only
-        versions are retired of which both are true.
-    :param dry_run: Only tell what would be retired.
+    :param model_id: Id of the model.
+    :param keep: Number of newest versions to keep.
+    :param ended_for: Minimum time since the end of a version's serving data. If ``keep`` is given as well,
+        both conditions have to hold.
+    :param dry_run: Only report the versions that would be retired.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :return: ``model_id``, ``retired``, ``already_off``, ``kept`` and ``without_datasets``; see
         :meth:`~aporia_provider.backend.registration.retirement.Retirements.retire_versions`.
@@ -60,7 +60,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         """
         Set parameters that all mapped tasks have in common.
 
-        :raises aporia_provider.errors.ValidationError: if one of them is wrong.
+        :raises aporia_provider.errors.ValidationError: if a parameter is not valid.
         """
         with parameter_errors():
             if kwargs.keys() & {"keep", "ended_for"}:
@@ -70,13 +70,13 @@ class RetireModelVersionsOperator(AporiaOperator):
 
     @cached_property
     def aporia_hook(self) -> SyncHook:
-        """Hook to the embedded backend."""
+        """Return the hook for the embedded backend."""
         from aporia_provider.hooks.sync import SyncHook
 
         return SyncHook(self.aporia_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Retire the versions, and log each of them."""
+        """Retire the versions and log them."""
         with permanent_errors_fail_at_once():
             result = self.aporia_hook.retire_versions(
                 self.model_id, keep=self.keep, ended_for=self.ended_for, dry_run=self.dry_run_only

@@ -1,4 +1,4 @@
-"""The operator that syncs a dataset."""
+"""Operator that syncs a dataset."""
 
 from __future__ import annotations
 
@@ -24,39 +24,41 @@ if TYPE_CHECKING:
     from aporia_provider.hooks.sync import SyncHook
 
 MAP_INDEX_TEMPLATE = "{{ task.model_id }} {{ task.model_version }} {{ task.role }}"
-"""What to call each of the tasks that are mapped over datasets."""
+"""Template for the map index of tasks that are mapped over datasets."""
 
 
 class SyncDatasetOperator(VersionOperator):
     """
-    Bring what is known of a connected dataset up to the version its table has now.
+    Update the profiles of a connected dataset to the current version of its table.
 
-    The sync runs in the task, against the embedded backend. It reads what was committed since the last sync
-    and recomputes the time buckets that this touches; killed, it leaves the last good state. If something
-    has changed, it emits one event of the kind :func:`~aporia_provider.assets.data_changed`. If the syncs of
-    the version are turned off, the task is skipped.
+    The sync runs in the task, with the embedded backend. It reads the commits since the last sync and
+    recomputes the affected time buckets; if it is killed, the previous state remains. If stored states have
+    changed, it emits an event of the kind :func:`~aporia_provider.assets.data_changed`. If the syncs of the
+    version are disabled, the task is skipped.
 
-    To sync all that is due, map it over what
-    :meth:`~aporia_provider.hooks.sync.SyncHook.get_due_datasets` returns, with
+    To sync all due datasets, map the operator over the result of
+    :meth:`~aporia_provider.hooks.sync.SyncHook.get_due_datasets`, with
     ``map_index_template=MAP_INDEX_TEMPLATE``.
 
-    :param model_id: The model.
-    :param model_version: The version.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
     :param role: Role of the dataset: ``training``, ``testing``, ``serving`` or ``actuals``.
-    :param engine: ``embedded``, or the ``sc://host:port`` of a cluster; ``[aporia] engine`` without. Airflow
-        stores the arguments of mapped tasks: for a cluster that takes a token, use ``spark_conn_id``.
+    :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster; None uses ``[aporia] engine``.
+        Airflow stores the arguments of mapped tasks: for a cluster that requires a token, use
+        ``spark_conn_id``.
     :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads the data, instead of
         ``engine``; see :func:`~aporia_provider.hooks.spark_connect.engine_for`.
-    :param full: Recompute everything, whatever the log says; see
+    :param full: Recompute everything, regardless of the log; see
         :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`.
-    :param aws_conn_id: AWS connection that reads the data; None uses the ambient credentials of the worker.
+    :param aws_conn_id: AWS connection used to read the data; None uses the ambient credentials of the worker.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
-    :param multiple_outputs: Whether each entry of the return value is an XCom of its own as well, so that
-        ``sync.output["changed"]`` can be used. Not by default: there are some twenty, for every mapped task.
+    :param multiple_outputs: Whether each entry of the return value is also stored as a separate XCom, so that
+        ``sync.output["changed"]`` can be used. The default is False, because each mapped task has about
+        twenty entries.
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
-        anything that is known has changed), and the dataset's status; see
-        :meth:`~aporia_provider.backend.sync.calls.Syncs.get_dataset_sync_status`. Of ``notes`` and
-        ``provisional_bins``, which can name every field, it has the number only.
+        any stored state has changed), and the dataset's status, see
+        :meth:`~aporia_provider.backend.sync.calls.Syncs.get_dataset_sync_status`. ``notes`` and
+        ``provisional_bins`` are replaced by their lengths, because they may have an entry for each field.
     """
 
     event = EventKind.CHANGED
@@ -88,13 +90,13 @@ class SyncDatasetOperator(VersionOperator):
 
     @cached_property
     def aporia_hook(self) -> SyncHook:
-        """Hook to the embedded backend."""
+        """Return the hook for the embedded backend."""
         from aporia_provider.hooks.sync import SyncHook
 
         return SyncHook(self.aporia_conn_id, self.aws_conn_id, self.spark_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Sync the dataset, and emit the asset event if that changed anything."""
+        """Sync the dataset, and emit the asset event if stored states have changed."""
         subject = f"{self.role} dataset of version {self.model_version!r} of model {self.model_id!r}"
         self.log.info("Syncing the %s", subject)
         with permanent_errors_fail_at_once():
@@ -112,7 +114,7 @@ class SyncDatasetOperator(VersionOperator):
         return _counted(result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """Lineage: from the table to the version."""
+        """Return the lineage from the table to the version."""
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         version = version_dataset(self.environment, self.model_id, self.model_version, None)
@@ -120,7 +122,7 @@ class SyncDatasetOperator(VersionOperator):
 
 
 def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
-    """The status without the names of fields: there can be thousands."""
+    """Return the status with lists of fields, which may be long, replaced by their lengths."""
     counts = {name: len(status[name]) for name in ("notes", "provisional_bins") if name in status}
     performance = status.get("performance")
     return {**status, **counts, **({"performance": _counted(performance)} if performance else {})}

@@ -1,4 +1,4 @@
-"""The operator that registers a model version."""
+"""Operator that registers a model version."""
 
 from __future__ import annotations
 
@@ -34,26 +34,29 @@ class CreateModelVersionOperator(VersionOperator):
     Register a model version, with a schema that is given or inferred from a data source.
 
     Emits an event of the kind :func:`~aporia_provider.assets.registered`. Once all data is connected,
-    :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator` tells that the version is
-    complete.
+    :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator` emits an event that the
+    version is complete.
 
-    :param model_id: The model.
-    :param model_version: Name of the version; usually a template that is the same in all tasks of a DAG run,
-        however it was started, such as ``{{ dag_run.run_after | ts_nodash }}``. ``ds``, ``ts`` and
-        ``logical_date`` do not exist in runs that assets trigger, nor in those started without a date.
-    :param schema: Its schema. Give this, or ``infer_from`` with ``model_type`` and ``predictions``.
-    :param infer_from: Data source whose columns say the schema. Every column not named below is a feature.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version; usually a template with the same value in all tasks of a DAG
+        run, however the run was started, such as ``{{ dag_run.run_after | ts_nodash }}``. ``ds``, ``ts`` and
+        ``logical_date`` are undefined in runs triggered by assets or started without a date.
+    :param schema: Schema of the version. Give either this, or ``infer_from`` with ``model_type`` and
+        ``predictions``.
+    :param infer_from: Data source from whose columns the schema is inferred. Columns not named below are
+        features.
     :param model_type: Model type of the inferred schema.
     :param predictions: Columns that are predictions.
     :param raw_inputs: Columns that are raw inputs.
-    :param exclude: Columns that are neither, such as the id, the timestamp and the label.
-    :param overrides: Column to field type where the inferred one is not wanted, or None to leave it out.
+    :param exclude: Columns that are no fields, such as the id, the timestamp and the label.
+    :param overrides: Field types by column that replace the inferred ones; None excludes the column.
     :param if_exists: See :class:`~aporia_provider.operators.model.CreateModelOperator`.
-    :param aws_conn_id: AWS connection that reads ``infer_from``.
-    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that reads what the log does not
-        tell; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it, ``[aporia] engine``.
+    :param aws_conn_id: AWS connection used to read ``infer_from``.
+    :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that is used if the log is not
+        sufficient, see :func:`~aporia_provider.hooks.spark_connect.engine_for`. None uses
+        ``[aporia] engine``.
     :return: ``{"model_id", "model_version", "version_id", "status", "fields", "table_version"}``; ``fields``
-        is the number of ``features``, ``predictions`` and ``raw_inputs``.
+        contains the numbers of ``features``, ``predictions`` and ``raw_inputs``.
     """
 
     event = EventKind.REGISTERED
@@ -122,8 +125,8 @@ class CreateModelVersionOperator(VersionOperator):
         """
         Set parameters that all mapped tasks have in common.
 
-        :raises aporia_provider.errors.ValidationError: if one of them is wrong, or schema and infer_from are
-            both given.
+        :raises aporia_provider.errors.ValidationError: if a parameter is not valid, or schema and infer_from
+            are both given.
         """
         if kwargs.get("schema") is not None and kwargs.get("infer_from") is not None:
             raise ParameterError(_EITHER)
@@ -131,7 +134,7 @@ class CreateModelVersionOperator(VersionOperator):
 
     @cached_property
     def delta_lake_hook(self) -> DeltaLakeHook:
-        """Hook to the data source."""
+        """Return the hook that reads the data source."""
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
         return DeltaLakeHook(self.aws_conn_id, spark_conn_id=self.spark_conn_id)
@@ -154,7 +157,7 @@ class CreateModelVersionOperator(VersionOperator):
             "model_version": self.model_version,
             "version_id": registered["id"],
             "status": status,
-            # Not the schema: that of thousands of columns does not belong into the metadata database.
+            # The schema itself may have thousands of columns, too many for the metadata database.
             "fields": {category: len(schema.fields(category)) for category in CATEGORIES},
             "table_version": table_version,
         }
@@ -185,7 +188,9 @@ class CreateModelVersionOperator(VersionOperator):
         return VersionSchema(**dict(self.schema or {}))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """Lineage: from the data source, if the schema was inferred, to the version with its schema."""
+        """
+        Return the lineage from the data source, if the schema was inferred, to the version with its schema.
+        """
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         version = version_dataset(self.environment, self.model_id, self.model_version, self.registered)
