@@ -1,9 +1,10 @@
 """
-A drop-in for the calls of the platform's SDK 2.19.0: ``import aporia_provider.sdk as aporia``.
+Drop-in replacement for the calls of the platform's SDK 2.19.0: ``import aporia_provider.sdk as aporia``.
 
-Names, parameters, their order and their defaults are those of the SDK; what is added is marked as such. The
-client, the embedded backend and the hooks do the work. Errors are those of :mod:`aporia_provider.errors`, and
-are always raised. Nothing heavy is imported before it is needed, so a DAG file may import it at its top.
+Names, parameters, their order and their defaults are those of the SDK; additions are marked as such. The
+calls are implemented with the client, the embedded backend and the hooks. They always raise the errors of
+:mod:`aporia_provider.errors`. Large dependencies are imported on first use, so DAG files may import this
+package at the top.
 """
 
 from aporia_provider.sdk import experimental, pandas

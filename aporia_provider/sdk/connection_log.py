@@ -1,4 +1,4 @@
-"""Logs which server or embedded backend answers the calls of a session."""
+"""Log messages that name the server or embedded backend of a session."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _logged: set[str] = set()
 
 
 def forget_logged() -> None:
-    """Log again, at the next call, what was logged before."""
+    """Reset the record of logged backends, so that the next call logs its backend again."""
     _logged.clear()
 
 
 def log_answering(api: AporiaClient | EmbeddedRegistry, hook: AporiaHook | None = None) -> None:
     """
-    Log what answers, once, and a warning if a script may have meant something else.
+    Log the server or embedded backend once, with a warning if it may not be the intended one.
 
-    :param api: What answers.
-    :param hook: Hook to the Airflow connection that was looked for; None if ``init`` named a server.
+    :param api: The server or embedded backend.
+    :param hook: Hook of the Airflow connection; None if ``init`` named a server.
     """
     where = _described(api)
     if where in _logged:

@@ -1,4 +1,4 @@
-"""The methods of a model version that connect data."""
+"""Methods of a model version that connect data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Columns = Mapping[str, str] | None
 
 
 class Options(TypedDict):
-    """What a script may choose; see :class:`Datasets`."""
+    """Options of the methods that connect data; see :class:`Datasets`."""
 
     preflight: bool | None
     check_rows: bool
@@ -29,7 +29,7 @@ class _Wait(Vocabulary):
 
 
 def _connector(role: Role, what: str) -> Callable[..., dict[str, Any]]:
-    """Make the method that connects data which holds the fields of the version."""
+    """Return the method that connects data with the fields of the version."""
 
     def connect_fields(
         self: Datasets,
@@ -78,16 +78,16 @@ class Datasets:
     """
     A version, and the methods that connect its data.
 
-    The methods check the data first, as the operators do: every fault is named at once, and
-    nothing is connected. They return ``{"dataset", "status", "table_uri", "preflight", "table_version",
-    "rows"}``. Three of their parameters are not in the platform's SDK: ``preflight`` (whether to check;
-    what ``init`` says if it is None), ``check_rows`` (whether to read the rows for it), and ``if_exists``
-    (``match``: the same again is a success, something different fails; ``skip``: keep what is there;
-    ``fail``: fail even if it is the same).
+    Like the operators, the methods validate the data first. If there are problems, the error lists all of
+    them and the data is not connected. They return ``{"dataset", "status", "table_uri", "preflight",
+    "table_version", "rows"}``. Three parameters are not in the platform's SDK: ``preflight`` (whether to
+    validate; None uses the setting of ``init``), ``check_rows`` (whether to validate the rows as well), and
+    ``if_exists`` (if the dataset is already connected, ``match`` succeeds if it is identical and fails
+    otherwise, ``skip`` keeps the existing dataset, and ``fail`` always fails).
 
-    :param model_id: The model.
-    :param model_version: The version.
-    :param session: The session whose server or embedded backend is asked.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
+    :param session: Session with the server or embedded backend.
     """
 
     def __init__(self, model_id: str, model_version: str, session: Session) -> None:
@@ -113,11 +113,15 @@ class Datasets:
         if_exists: IfExists = "match",
     ) -> dict[str, Any]:
         """
-        Connect the labels that become known later; ``timestamp_column`` says when.
+        Connect labels that become available after the predictions.
 
-        :param labels: Prediction to the column of its true value; the column of the same name without.
-        :return: As :class:`Datasets` says. Further parameters: those of :meth:`connect_serving`.
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        ``timestamp_column`` is the time at which a label became available. For further parameters see
+        :meth:`connect_serving`.
+
+        :param labels: Columns of the true values by name of the prediction; None for columns of the same
+            names.
+        :return: See :class:`Datasets`.
+        :raises aporia_provider.errors.ValidationError: listing all problems.
         """
         dataset = {
             "role": "actuals",

@@ -1,4 +1,4 @@
-"""The calls on monitors and on the list of versions, which the SDK calls experimental."""
+"""Calls on monitors and on the list of versions, which are experimental in the SDK."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MonitorType = enumerate_words("MonitorType", MONITOR_TYPES, __name__)
 @dataclass(frozen=True)
 class ModelVersion:
     """
-    A registered version, as it is listed.
+    A registered version.
 
-    :param id: Its id.
-    :param name: Its name, such as ``v1``.
-    :param model_id: The model.
+    :param id: Id of the version.
+    :param name: Name of the version, such as ``v1``.
+    :param model_id: Id of the model.
     :param model_type: One of :data:`aporia_provider.schema.MODEL_TYPES`.
     """
 
@@ -32,15 +32,15 @@ class ModelVersion:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make one of a mapping that has at least its four values."""
+        """Create an object from a mapping with these four keys; other keys are ignored."""
         return cls(data["id"], data["name"], data["model_id"], data["model_type"])
 
 
 def get_model_versions(model_id: str) -> list[ModelVersion]:
     """
-    List the versions of a model, oldest first.
+    Return the versions of a model, oldest first.
 
-    :param model_id: The model.
+    :param model_id: Id of the model.
     :raises aporia_provider.errors.NotFoundError: if there is no such model.
     """
     with current_session().open() as api:
@@ -57,11 +57,12 @@ def create_monitor(
     custom_alert_description: str | None = None,
 ) -> str:
     """
-    Register a monitor. It is not evaluated yet.
+    Register a monitor and return its id. Monitors are not evaluated yet.
+
+    For further parameters see :class:`~aporia_provider.models.Monitor`.
 
     :param monitor_type: A :class:`MonitorType` or its value.
-    :return: Its id. Further parameters: those of :class:`~aporia_provider.models.Monitor`.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: listing all problems.
     """
     with current_session().open() as api:
         return api.create_monitor(
@@ -78,7 +79,7 @@ def delete_monitor(monitor_id: str) -> None:
     """
     Delete a monitor.
 
-    :param monitor_id: Its id.
+    :param monitor_id: Id of the monitor.
     :raises aporia_provider.errors.NotFoundError: if there is no such monitor.
     """
     with current_session().open() as api:

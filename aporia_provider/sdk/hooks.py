@@ -1,4 +1,4 @@
-"""The hooks that sync and answer, on a session of the drop-in instead of an Airflow connection."""
+"""Hooks that use a session of the SDK instead of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 class SessionMetricsHook(MetricsHook):
     """
-    Answers questions about metrics.
+    Hook that queries metrics.
 
-    :param session: The session whose server or embedded backend is asked.
+    :param session: Session with the server or embedded backend.
     """
 
     def __init__(self, session: Session) -> None:
@@ -27,15 +27,15 @@ class SessionMetricsHook(MetricsHook):
         self._session = session
 
     def get_conn(self) -> AporiaClient | EmbeddedRegistry:
-        """Open the API; close it with ``with`` or ``close()``."""
+        """Open the API. Close it with ``with`` or ``close()``."""
         return self._session.open()
 
 
 class SessionSyncHook(SyncHook):
     """
-    Syncs datasets of the embedded backend.
+    Hook that syncs datasets of the embedded backend.
 
-    :param session: The session whose embedded backend, AWS connection and Spark connection are used.
+    :param session: Session with the embedded backend, AWS connection and Spark connection.
     """
 
     def __init__(self, session: Session) -> None:
@@ -45,15 +45,15 @@ class SessionSyncHook(SyncHook):
 
     def get_conn(self) -> EmbeddedRegistry:
         """
-        Open the embedded backend; close it with ``with`` or ``close()``.
+        Open the embedded backend. Close it with ``with`` or ``close()``.
 
-        :raises aporia_provider.errors.ValidationError: if the session reaches a server.
+        :raises aporia_provider.errors.ValidationError: if the session uses a server.
         """
         from aporia_provider.backend.embedded import EmbeddedRegistry
 
         api = self._session.open()
         if isinstance(api, EmbeddedRegistry):
-            # What a server has registered is read here, so its restrictions hold here, too.
+            # A server that shares the database may have registered datasets, so its restrictions apply.
             api.allowed_local_folders = settings.allowed_local_folders() or None
             return api
         api.close()

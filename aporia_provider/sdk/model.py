@@ -1,4 +1,4 @@
-"""A model version, to connect data to, to sync and to ask."""
+"""A model version, whose data can be connected, synced and queried."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ModelNames(Vocabulary):
     """
     Names of a version.
 
-    :param model_id: The model.
-    :param model_version: The version.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version.
     """
 
     model_id: Name
@@ -32,14 +32,13 @@ class ModelNames(Vocabulary):
 
 class Model(Datasets, RowLogging):
     """
-    A version of a model, whether it was just registered or long ago. Making one sends nothing.
+    A registered version of a model. Creating the object sends no request.
 
-    Of the methods that connect data, :class:`~aporia_provider.sdk.datasets.Datasets` says what they check and
-    return.
+    For the methods that connect data see :class:`~aporia_provider.sdk.datasets.Datasets`.
 
-    :param model_id: The model.
+    :param model_id: Id of the model.
     :param model_version: Name of the version.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: listing all invalid parameters.
     """
 
     def __init__(self, model_id: str, model_version: str) -> None:
@@ -58,9 +57,9 @@ class Model(Datasets, RowLogging):
 
     def set_sync_enabled(self, enabled: bool) -> None:
         """
-        Turn the syncs of all datasets of the version on or off.
+        Enable or disable the syncs of all datasets of the version.
 
-        :param enabled: Whether they run.
+        :param enabled: Whether the syncs are enabled.
         :raises aporia_provider.errors.NotFoundError: if there is no such version.
         """
         with self._session.open() as api:
@@ -68,9 +67,9 @@ class Model(Datasets, RowLogging):
 
     def get_dataset_sync_status(self, dataset: Role) -> dict[str, Any]:
         """
-        What is known about the last sync of a dataset.
+        Return the status of a dataset's syncs.
 
-        :param dataset: Its role: ``serving``, ``training``, ``testing`` or ``actuals``.
+        :param dataset: Role of the dataset: ``serving``, ``training``, ``testing`` or ``actuals``.
         :raises aporia_provider.errors.NotFoundError: if there is no such version or dataset.
         """
         with self._session.open() as api:
@@ -80,19 +79,19 @@ class Model(Datasets, RowLogging):
         """
         Set the importance of features.
 
-        :param feature_importance: Feature name to its importance.
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :param feature_importance: Importance by name of the feature.
+        :raises aporia_provider.errors.ValidationError: listing all problems.
         """
         with self._session.open() as api:
             api.set_feature_importance(self.model_id, self.model_version, feature_importance)
 
     def upload_model_artifact(self, model_artifact: bytes, artifact_type: str) -> None:
         """
-        Keep the model itself beside the version, in the embedded backend.
+        Store the file of the model with the version. Requires the embedded backend.
 
-        :param model_artifact: Its bytes.
+        :param model_artifact: Content of the file.
         :param artifact_type: ``onnx`` or ``h5``.
-        :raises aporia_provider.errors.AporiaError: if a server is reached.
+        :raises aporia_provider.errors.AporiaError: if the session uses a server.
         """
         encoded = base64.b64encode(model_artifact).decode("ascii")
         with self._embedded("upload_model_artifact") as registry:
@@ -100,10 +99,10 @@ class Model(Datasets, RowLogging):
 
     def log_index_to_word_mapping(self, index_to_word_mapping: Mapping[Any, Any]) -> None:
         """
-        Keep the words that the indexes of a text model mean beside the version, in the embedded backend.
+        Store the words that the indexes of a text model stand for. Requires the embedded backend.
 
-        :param index_to_word_mapping: Index to word, or word to index.
-        :raises aporia_provider.errors.AporiaError: if a server is reached.
+        :param index_to_word_mapping: Words by index, or indexes by word.
+        :raises aporia_provider.errors.AporiaError: if the session uses a server.
         """
         pairs = dict(index_to_word_mapping)
         if not all(str(index).isdecimal() for index in pairs):
@@ -113,21 +112,22 @@ class Model(Datasets, RowLogging):
             registry.set_index_to_word_mapping(self.model_id, self.model_version, words)
 
     def flush(self, timeout: int | None = None) -> int:
-        """Do nothing: no call leaves anything to send. 0, the number of tasks that are not finished."""
+        """Do nothing, because calls are synchronous. Return 0, the number of unfinished tasks."""
         return 0
 
     def sync(self, *roles: Role, full: bool = False, engine: str | None = None) -> list[dict[str, Any]]:
         """
-        Sync datasets of the version in this process; not in the platform's SDK.
+        Sync datasets of the version in this process. Not in the platform's SDK.
 
-        Scheduled, this is what ``dags/sync_datasets.py`` does.
+        To sync on a schedule, use ``dags/sync_datasets.py``.
 
-        :param roles: Roles of the datasets; all that are connected without.
-        :param full: Recompute everything, whatever the log says.
-        :param engine: ``embedded``, or the ``sc://host:port`` of a cluster, if ``init`` named no
-            ``spark_conn_id``; the configured one without.
-        :return: For each dataset, see :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
-        :raises aporia_provider.errors.ValidationError: if a server is reached, which cannot be told to sync.
+        :param roles: Roles of the datasets; if none are given, all connected datasets.
+        :param full: Recompute everything, regardless of the log.
+        :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster, if ``init`` named no
+            ``spark_conn_id``. None uses the configured engine.
+        :return: The result for each dataset, see :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
+        :raises aporia_provider.errors.ValidationError: if the session uses a server, which does not support
+            this call.
         """
         from aporia_provider.sdk.hooks import SessionSyncHook
 
@@ -139,13 +139,14 @@ class Model(Datasets, RowLogging):
 
     def get_metric(self, metric: str, **question: Any) -> list[dict[str, Any]]:
         """
-        Answer a question about the version from what syncs have stored; not in the platform's SDK.
+        Query a metric of the version, computed from stored states. Not in the platform's SDK.
 
         :param metric: Name of the metric, such as ``missing_ratio``, ``drift_score`` or ``auc_roc``.
         :param question: See :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`: ``column``,
             ``dataset_type``, ``start``, ``end``, ``baseline``, ``aggregation_period`` …
         :return: See :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`.
-        :raises aporia_provider.errors.ValidationError: if there is no answer for any range that has rows.
+        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for any range that
+            has rows.
         """
         from aporia_provider.sdk.hooks import SessionMetricsHook
 

@@ -1,4 +1,4 @@
-"""The server or embedded backend that the calls of the drop-in reach, as ``init`` was told or by default."""
+"""Sessions, which determine the server or embedded backend of the SDK's calls."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from aporia_provider.hooks.aporia import AporiaHook
 
 PLATFORM = "app.aporia.com"
-"""The server that a token is for if no host is named, as in the platform's SDK."""
+"""Default host if a token is given, as in the platform's SDK."""
 
 _VARIABLES = ("token", "host", "environment", "port", "http_timeout_seconds")
 
 
 class Session(Vocabulary):
     """
-    How calls are made. Nothing is opened before a call, and nothing stays open after it.
+    Settings of calls. A connection is opened for each call and closed after it.
 
-    Parameters: those of :func:`aporia_provider.sdk.init`.
+    Parameters: see :func:`aporia_provider.sdk.init`.
     """
 
     token: SecretStr | None = None
@@ -44,11 +44,12 @@ class Session(Vocabulary):
 
     def open(self, *, timeout: float | None = None) -> AporiaClient | EmbeddedRegistry:
         """
-        Open the API; close it with ``with`` or ``close()``.
+        Open the API. Close it with ``with`` or ``close()``.
 
-        :param timeout: Seconds to wait for a server that ``init`` named, if longer than its own.
-        :raises aporia_provider.errors.ValidationError: if the Airflow connection is for another environment
-            than ``init`` named.
+        :param timeout: Timeout in seconds for a server that ``init`` named; the default timeout applies if it
+            is longer.
+        :raises aporia_provider.errors.ValidationError: if ``init`` named an environment other than that of
+            the Airflow connection.
         """
         if self.token is not None and self.environment is not None:
             from aporia_provider.client import AporiaClient
@@ -90,10 +91,10 @@ class Session(Vocabulary):
 
 def create_session(**given: Any) -> Session:
     """
-    Make a session of arguments and, where these are missing, environment variables.
+    Create a session from arguments and, where these are missing, environment variables.
 
-    :param given: Parameters of :class:`Session`; None stands for a missing one.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :param given: Parameters of :class:`Session`; None for missing ones.
+    :raises aporia_provider.errors.ValidationError: listing all problems.
     """
     values = {name: value for name, value in given.items() if value is not None or name == "aws_conn_id"}
     if "aporia_conn_id" not in values:
@@ -105,12 +106,12 @@ def create_session(**given: Any) -> Session:
 
 def made(subject: str, *makers: Callable[[], Any], faults: list[str] | None = None) -> list[Any]:
     """
-    Make several words, so that one error names the faults of all.
+    Create several objects, and raise one error that lists the problems of all of them.
 
-    :param subject: The message of the error.
-    :param makers: Each makes one word.
-    :param faults: Faults that were found before.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :param subject: Message of the error.
+    :param makers: Functions that each create one object.
+    :param faults: Further problems.
+    :raises aporia_provider.errors.ValidationError: listing all problems.
     """
     words, problems = [], list(faults or ())
     for make in makers:
@@ -146,7 +147,7 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _port(value: Any) -> int | None:
-    # What is no number at all is the session's to refuse.
+    # Session rejects values that are not numeric.
     return int(value) if str(value).isdecimal() else None
 
 
@@ -154,12 +155,12 @@ _current: Session | None = None
 
 
 def current_session() -> Session:
-    """The session of the last ``init``; without one, what it would make without arguments."""
+    """Return the session of the last ``init``; without one, a new session with default settings."""
     return _current or create_session()
 
 
 def set_session(session: Session) -> None:
-    """Let the calls that follow use the session; the first of them logs what answers."""
+    """Set the session of subsequent calls. The next call logs its server or embedded backend."""
     global _current
     _current = session
     forget_logged()

@@ -1,4 +1,4 @@
-"""Schemas of features that have no names."""
+"""Schemas of unnamed features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 def generate_features_schema_from_shape(features_shape: Iterable[int]) -> OrderedDict[str, str]:
     """
-    Schema of the features of an array: ``X0``, ``X1`` and so on, all numeric.
+    Return the schema of the features of an array: ``X0``, ``X1`` and so on, all numeric.
 
     :param features_shape: Shape of the array of one row.
     """

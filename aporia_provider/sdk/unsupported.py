@@ -1,4 +1,4 @@
-"""The calls of the platform's SDK that log rows, and what to do instead."""
+"""Unsupported calls of the platform's SDK that log rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _TABLES = {"serving": "predictions", "actuals": "labels", "training": "training 
 
 def refused(name: str, role: str) -> Callable[..., NoReturn]:
     """
-    Make a call that raises.
+    Return a function that raises an error naming the supported alternative.
 
-    :param name: Its name.
+    :param name: Name of the unsupported call.
     :param role: Role of the dataset to connect instead.
     """
 
@@ -32,7 +32,7 @@ def refused(name: str, role: str) -> Callable[..., NoReturn]:
 
 
 class RowLogging:
-    """The methods of a model version that log rows; each raises, and says what to do instead."""
+    """Unsupported methods that log rows. Each raises an error naming the supported alternative."""
 
     log_prediction = refused("log_prediction", "serving")
     log_batch_prediction = refused("log_batch_prediction", "serving")

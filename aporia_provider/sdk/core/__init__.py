@@ -1,1 +1,1 @@
-"""The paths under which scripts import from the platform's SDK."""
+"""Modules under the import paths of the platform's SDK."""

@@ -1,4 +1,4 @@
-"""The calls on models and versions, and the choice of the server or embedded backend that they reach."""
+"""Calls on models and versions, and ``init``, which selects the server or embedded backend."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ def init(
     preflight: bool = True,
 ) -> None:
     """
-    Choose the server or embedded backend that the following calls reach. Optional, and sends nothing itself.
+    Select the server or embedded backend of subsequent calls. Optional; sends no request.
 
-    With a token or a host, that is a server. Otherwise it is the Airflow connection ``aporia_default``, in a
-    task or wherever else Airflow finds it, and without one the embedded backend. ``token``, ``host``,
-    ``environment``, ``port`` and ``http_timeout_seconds`` are also read from the environment variables
-    ``APORIA_TOKEN``, ``APORIA_HOST`` and so on; arguments win over variables.
+    If a token or a host is given, a server is used. Otherwise the Airflow connection ``aporia_default`` is
+    used, if it is available in this process, or else the embedded backend. ``token``, ``host``,
+    ``environment``, ``port`` and ``http_timeout_seconds`` default to the environment variables
+    ``APORIA_TOKEN``, ``APORIA_HOST`` and so on.
 
     :param token: Token of the environment.
-    :param host: Host of the server, or its URL; ``https://`` if it has no scheme, and ``app.aporia.com`` if a
-        token is given without a host.
-    :param environment: The environment. A server needs it; in the embedded backend it replaces that of the
-        configuration; of an Airflow connection it has to be the one.
-    :param port: Port of the server, if ``host`` does not have it.
-    :param verbose: Without effect: messages are complete.
-    :param throw_errors: Without effect: errors are always raised.
-    :param debug: Without effect: what is logged is up to :mod:`logging`.
-    :param http_timeout_seconds: Seconds to wait for a server that is named here; 30 if it is left out. An
-        Airflow connection has its own.
-    :param verify_ssl: Whether a server that is named here has to show a certificate that is trusted.
-    :param aporia_conn_id: Not in the platform's SDK. The Airflow connection to use instead of
-        ``aporia_default``; the environment variables are then not read.
-    :param aws_conn_id: Not in the platform's SDK. Airflow's AWS connection that reads the data. If there is
-        no ``aws_default``, or with None, boto3 looks for credentials.
+    :param host: Host name or URL of the server. The default scheme is ``https``; the default host, if a token
+        is given, is ``app.aporia.com``.
+    :param environment: Name of the environment. It is required for a server, replaces the configured
+        environment of the embedded backend, and must match the environment of an Airflow connection.
+    :param port: Port of the server, if ``host`` does not contain it.
+    :param verbose: Ignored; messages are always complete.
+    :param throw_errors: Ignored; errors are always raised.
+    :param debug: Ignored; configure :mod:`logging` instead.
+    :param http_timeout_seconds: Timeout in seconds for a server that is named here; the default is 30. An
+        Airflow connection has its own timeout.
+    :param verify_ssl: Whether to verify the certificate of a server that is named here.
+    :param aporia_conn_id: Not in the platform's SDK. Airflow connection to use instead of ``aporia_default``;
+        the environment variables are then ignored.
+    :param aws_conn_id: Not in the platform's SDK. Airflow AWS connection used to read the data. If there is
+        no ``aws_default``, or with None, boto3 searches for credentials.
     :param spark_conn_id: Not in the platform's SDK. Airflow connection of type ``spark_connect`` to the
-        cluster that reads the data; see :func:`~aporia_provider.hooks.spark_connect.engine_for`. Without it,
-        ``[aporia] engine`` does.
-    :param preflight: Not in the platform's SDK. Whether data on S3 or a local disk is checked before it is
+        cluster that reads the data, see :func:`~aporia_provider.hooks.spark_connect.engine_for`. None uses
+        ``[aporia] engine``.
+    :param preflight: Not in the platform's SDK. Whether to validate data on S3 or a local disk before it is
         connected.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: listing all problems.
     """
     session = create_session(
         token=token,
@@ -82,7 +82,7 @@ def init(
 
 
 def shutdown() -> None:
-    """Do nothing: no call leaves anything open."""
+    """Do nothing, because calls leave no connection open."""
 
 
 def create_model(
@@ -100,21 +100,21 @@ def create_model(
     """
     Register a model.
 
-    As in the platform's SDK, a model that is there already is a success, and stays what it is. What differs
-    from it is logged as a warning.
+    As in the platform's SDK, the call succeeds if the model exists, and does not change it. Differences are
+    logged as a warning.
 
-    :param model_id: Its id.
-    :param name: What people call it.
-    :param description: What it is for.
-    :param owner: E-mail address of who answers for it.
-    :param color: A :class:`ModelColor` or its value; blue if it is left out.
-    :param icon: A :class:`ModelIcon` or its value; general if it is left out.
-    :param tags: At most 10.
-    :param aggregation_period: Not in the platform's SDK. How long the time buckets of its metrics are,
-        ``hourly`` or ``daily``; daily if it is left out.
-    :param if_exists: Not in the platform's SDK. ``match`` refuses a model that differs, ``fail`` also one
-        that is the same.
-    :return: Its id.
+    :param model_id: Id of the model.
+    :param name: Display name.
+    :param description: Description of the model.
+    :param owner: E-mail address of the model's owner.
+    :param color: A :class:`ModelColor` or its value; None means blue.
+    :param icon: A :class:`ModelIcon` or its value; None means general.
+    :param tags: At most 10 tags.
+    :param aggregation_period: Not in the platform's SDK. Length of the time buckets, ``hourly`` or ``daily``;
+        None means daily.
+    :param if_exists: Not in the platform's SDK. ``match`` raises an error if an existing model differs,
+        ``fail`` also if it is identical.
+    :return: Id of the model.
     :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     looks = {"color": word_of(color), "icon": word_of(icon)}
@@ -141,10 +141,10 @@ def create_model(
 
 def delete_model(model_id: str) -> None:
     """
-    Delete a model with its versions and datasets. The data stays where it is.
+    Delete a model with its versions and datasets. The data itself is not deleted.
 
-    :param model_id: The model.
-    :raises aporia_provider.errors.NotFoundError: if there is none.
+    :param model_id: Id of the model.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model.
     """
     with current_session().open() as api:
         api.delete_model(model_id)
@@ -170,17 +170,17 @@ def create_model_version(
     """
     Register a version of a model with its schema.
 
-    The same version again is a success; one that differs from what is registered is a conflict.
+    The call succeeds if an identical version exists, and raises an error if the existing version differs. For
+    further parameters see :class:`~aporia_provider.schema.VersionSchema`.
 
-    :param model_id: The model.
+    :param model_id: Id of the model.
     :param model_version: Name of the version.
-    :param multiclass_labels: Another name of ``labels``.
-    :param if_exists: Not in the platform's SDK. ``skip`` keeps what is there, whether or not it is the same;
-        ``fail`` refuses also the same.
-    :return: The version, to connect data to. Further parameters as of
-        :class:`~aporia_provider.schema.VersionSchema`.
-    :raises aporia_provider.errors.ConflictError: naming what differs.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :param multiclass_labels: Alias of ``labels``.
+    :param if_exists: Not in the platform's SDK. ``skip`` keeps an existing version, whether or not it is
+        identical; ``fail`` raises an error even if it is identical.
+    :return: The version, which data can be connected to.
+    :raises aporia_provider.errors.ConflictError: listing the differences.
+    :raises aporia_provider.errors.ValidationError: listing all problems.
     """
     version, schema = made(
         f"Version {model_version!r} of model {model_id!r} is not valid",
@@ -211,7 +211,7 @@ def _label_faults(labels: Iterable[str] | None, same_labels: Iterable[str] | Non
 
 
 def _words(fields: Any) -> Any:
-    """Fields whose types may be members of :class:`FieldType`, and their dimensions numbers of numpy."""
+    """Return fields with members of :class:`FieldType` and numpy numbers converted to plain values."""
     if not isinstance(fields, Mapping):
         return fields
     return {name: _word(field) for name, field in fields.items()}

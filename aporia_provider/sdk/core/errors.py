@@ -1,4 +1,4 @@
-"""The base of all errors that the drop-in raises; see :mod:`aporia_provider.errors` for the others."""
+"""Base class of the SDK's errors; see :mod:`aporia_provider.errors` for the others."""
 
 from aporia_provider.errors import AporiaError
 

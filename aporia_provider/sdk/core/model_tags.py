@@ -1,4 +1,4 @@
-"""The calls on tags of models."""
+"""Calls on tags of models."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from aporia_provider.sdk.session import current_session
 
 def add_model_tags(model_id: str, tags: Mapping[str, str]) -> None:
     """
-    Set tags of a model, keeping those not named.
+    Set tags of a model; other tags remain.
 
-    :param model_id: The model.
-    :param tags: At most 10 in all; keys of at most 15 characters, values of at most 100.
+    :param model_id: Id of the model.
+    :param tags: Tags to set: keys of at most 15 characters, values of at most 100. A model can have 10 tags.
     :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     with current_session().open() as api:
@@ -21,10 +21,10 @@ def add_model_tags(model_id: str, tags: Mapping[str, str]) -> None:
 
 def delete_model_tag(model_id: str, tag_key: str) -> None:
     """
-    Remove a tag of a model; one that is not there is no error.
+    Remove a tag of a model. Do nothing if the model does not have it.
 
-    :param model_id: The model.
-    :param tag_key: The key.
+    :param model_id: Id of the model.
+    :param tag_key: Key of the tag.
     :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     with current_session().open() as api:
@@ -33,10 +33,10 @@ def delete_model_tag(model_id: str, tag_key: str) -> None:
 
 def get_model_tags(model_id: str) -> dict[str, str]:
     """
-    The tags of a model.
+    Return the tags of a model.
 
-    :param model_id: The model.
-    :return: Value by key.
+    :param model_id: Id of the model.
+    :return: Values by key.
     :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
     with current_session().open() as api:

@@ -1,4 +1,4 @@
-"""Schemas of data frames, by the rules of the platform's SDK."""
+"""Schema inference from data frames, following the rules of the platform's SDK."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ pandas_to_dict = refused("pandas_to_dict", "serving")
 
 def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
     """
-    Field types of the columns of a data frame, for ``create_model_version``.
+    Return the field types of a data frame's columns, for ``create_model_version``.
 
-    Booleans are ``boolean``, numbers ``numeric``, dates and times ``datetime``, text ``string``, or ``text``
-    if there are more than 50 different ones, which are more than a quarter of the rows; pandas' categories
-    are ``categorical`` if they are numbers and ``string`` otherwise; dicts are ``dict``, and lists and arrays
-    are ``tensor`` with the length of the first.
+    Booleans are ``boolean``, numbers are ``numeric``, and dates and times are ``datetime``. Text is ``text``
+    if the number of distinct values exceeds both 50 and a quarter of the rows, and ``string`` otherwise.
+    Pandas categories are ``categorical`` if they are numbers and ``string`` otherwise. Dicts are ``dict``.
+    Lists and arrays are ``tensor`` with the length of the first value.
 
     :param data: A :class:`pandas.DataFrame`.
     :return: ``{"type": …}`` by column name, for tensors with their ``dimensions``.
-    :raises aporia_provider.errors.ValidationError: naming every column that has no field type.
+    :raises aporia_provider.errors.ValidationError: listing all columns that have no field type.
     """
     import pyarrow
 

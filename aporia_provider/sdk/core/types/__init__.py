@@ -1,1 +1,1 @@
-"""Data sources, and the words that calls take."""
+"""Data sources and enumerations used as parameters."""

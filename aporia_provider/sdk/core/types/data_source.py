@@ -1,4 +1,4 @@
-"""The data sources of :mod:`aporia_provider.data_sources`, made with the SDK's positional arguments."""
+"""Data sources of :mod:`aporia_provider.data_sources` that accept the SDK's positional arguments."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Options = dict[str, Any] | None
 
 
 class _Positional(DataSource):
-    """What the data sources of the SDK share: their arguments have an order."""
+    """Base class of data sources with positional arguments."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        # Without it, tools show the signature of the metaclass until the first data source is made.
+        # Otherwise, tools show the signature of the metaclass until the first data source is created.
         signature = inspect.signature(cls.__init__)
         cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def checked(self) -> DataSource:
-        """Check the data source again; see :meth:`aporia_provider.base_model.Vocabulary.checked`."""
+        """Validate the data source again; see :meth:`aporia_provider.base_model.Vocabulary.checked`."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return DATA_SOURCES[self.type](**values)
 
 
 class S3DataSource(data_sources.S3DataSource, _Positional):
-    """Files on S3. Parameters: those of :class:`aporia_provider.data_sources.S3DataSource`."""
+    """Files on S3. Parameters: see :class:`aporia_provider.data_sources.S3DataSource`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class S3DataSource(data_sources.S3DataSource, _Positional):
 
 
 class JDBCDataSource(data_sources.JDBCDataSource, _Positional):
-    """A query through JDBC. Parameters: those of :class:`aporia_provider.data_sources.JDBCDataSource`."""
+    """A query through JDBC. Parameters: see :class:`aporia_provider.data_sources.JDBCDataSource`."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class JDBCDataSource(data_sources.JDBCDataSource, _Positional):
 
 
 class PostgresJDBCDataSource(JDBCDataSource, data_sources.PostgresJDBCDataSource):
-    """A query on PostgreSQL through JDBC. Parameters: those of :class:`JDBCDataSource`."""
+    """A query on PostgreSQL through JDBC. Parameters: see :class:`JDBCDataSource`."""
 
 
 class AthenaDataSource(data_sources.AthenaDataSource, _Positional):
@@ -106,7 +106,7 @@ class AthenaDataSource(data_sources.AthenaDataSource, _Positional):
 
 
 class BigQueryDataSource(data_sources.BigQueryDataSource, _Positional):
-    """A table of BigQuery. Parameters: those of :class:`aporia_provider.data_sources.BigQueryDataSource`."""
+    """A table of BigQuery. Parameters: see :class:`aporia_provider.data_sources.BigQueryDataSource`."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class SnowflakeDataSource(data_sources.SnowflakeDataSource, _Positional):
 
 
 class GlueDataSource(data_sources.GlueDataSource, _Positional):
-    """A query on AWS Glue. Parameters: those of :class:`aporia_provider.data_sources.GlueDataSource`."""
+    """A query on AWS Glue. Parameters: see :class:`aporia_provider.data_sources.GlueDataSource`."""
 
     def __init__(self, query: str, sample_size: float = 1.0, select_expr: Expressions = None) -> None:
         super().__init__(query=query, sample_size=sample_size, select_expr=select_expr)

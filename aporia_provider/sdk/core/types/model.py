@@ -1,4 +1,4 @@
-"""Colours and icons of models."""
+"""Colors and icons of models."""
 
 from __future__ import annotations
 

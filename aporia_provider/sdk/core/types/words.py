@@ -1,4 +1,4 @@
-"""Enumerations whose members are the words that the vocabulary allows."""
+"""Enumerations of the protocol's allowed values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 def enumerate_words(name: str, words: Iterable[str], module: str) -> Any:
-    """Enumeration with a member for each word, named as the word in capitals."""
+    """Return an enumeration with a member for each value, named by the value in upper case."""
     members = [(word.upper().replace("-", "_"), word) for word in words]
     return Enum(name, members, module=module)
 
 
 def word_of(value: Any) -> Any:
-    """The word that a member of an enumeration stands for; anything else as it is."""
+    """Return the value of an enumeration member; return other values unchanged."""
     return value.value if isinstance(value, Enum) else value
