@@ -1,4 +1,4 @@
-"""Answers in memory what a task asks Airflow's API server, of which a test has none."""
+"""In-memory implementation of the requests that a task sends to Airflow's API server."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NO_DATABASE = "This test has no metadata database that could answer {method} {p
 @dataclass
 class ExecutionApi:
     """
-    The parts of the execution API that concern a task of its own: its start, its end, and XComs.
+    The parts of the execution API that concern a single task: its start, its end, and XComs.
 
-    Connections and variables are not found here, since Airflow has looked for them in the environment before.
+    Connections and variables are not found here; Airflow searches the environment for them first.
 
-    :param dag_id: The DAG.
-    :param run_id: Id of the run.
-    :param now: When it starts.
-    :param logical_date: Logical date of the run, if it has one.
-    :param conf: Configuration of the run.
-    :param xcoms: XComs by DAG, run, task and key, as they are serialized.
+    :param dag_id: Id of the DAG.
+    :param run_id: Id of the DAG run.
+    :param now: Start of the DAG run.
+    :param logical_date: Logical date of the DAG run, if it has one.
+    :param conf: Configuration of the DAG run.
+    :param xcoms: Serialized XComs by DAG, run, task and key.
     """
 
     dag_id: str
@@ -36,7 +36,7 @@ class ExecutionApi:
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def transport(self) -> httpx.MockTransport:
-        """What the client of the execution API sends its requests through."""
+        """Return the transport for the client of the execution API."""
         return httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -81,7 +81,7 @@ class ExecutionApi:
             "consumed_asset_events": [],
             "partition_key": None,
         }
-        # Versions of Airflow differ in the fields that they know, and refuse others.
+        # Versions of Airflow have different fields, and reject unknown ones.
         return {name: value for name, value in told.items() if name in DagRun.model_fields}
 
 

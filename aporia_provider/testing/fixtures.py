@@ -1,4 +1,4 @@
-"""The fixtures. Every run of pytest imports this module, so that it imports the others only when asked."""
+"""Pytest fixtures. Each pytest run imports this module, so other modules are imported on first use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def aporia_s3_endpoint() -> Iterator[str]:
-    """URL of the S3 that all tests of this process share."""
+    """URL of the S3 server shared by all tests of this process."""
     from aporia_provider.testing.s3 import s3_server
 
     with s3_server() as endpoint:
@@ -26,7 +26,9 @@ def aporia_s3_endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def aporia_s3(aporia_s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalS3]:
-    """An S3 on loopback behind the Airflow connection ``aws_default``; it is empty but for one bucket."""
+    """
+    An S3 server on loopback, configured as the Airflow connection ``aws_default``, with one empty bucket.
+    """
     from aporia_provider.testing.isolation import use_aws_connection
     from aporia_provider.testing.s3 import LocalS3
 
@@ -39,7 +41,7 @@ def aporia_s3(aporia_s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def aporia_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedRegistry]:
-    """An embedded backend of the test's own, which hooks and operators use; it is empty."""
+    """An empty embedded backend for this test, used by hooks and operators."""
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.testing.isolation import use_embedded_backend
@@ -52,7 +54,7 @@ def aporia_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def aporia_run(aporia_registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatch) -> TaskRunner:
-    """Call it with an operator to run that as a task; tasks of one test see each other's XComs."""
+    """A function that runs an operator as a task. Tasks of one test share their XComs."""
     from aporia_provider.testing.isolation import use_environment_connections
     from aporia_provider.testing.tasks import TaskRunner
 
@@ -62,7 +64,7 @@ def aporia_run(aporia_registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def aporia_write_delta(aporia_s3: LocalS3) -> TableWriter:
-    """Call it with rows and a name to write a Delta table; returns its data source."""
+    """A function that writes rows to a Delta table of the given name and returns its data source."""
     from aporia_provider.testing.tables import TableWriter
 
     return TableWriter(aporia_s3)

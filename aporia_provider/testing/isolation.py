@@ -1,4 +1,4 @@
-"""Environment variables that lead a test to its own S3 and registry, and to nothing real."""
+"""Environment variables that isolate a test from real deployments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOPBACK = "127.0.0.1"
 
 
 def use_aws_connection(environment: pytest.MonkeyPatch, s3: LocalS3) -> None:
-    """Let ``aws_default`` be ``s3``, and leave no other AWS credentials to be found."""
+    """Configure ``s3`` as the connection ``aws_default``, and remove all other AWS credentials."""
     use_environment_connections(environment)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         environment.delenv(name)
@@ -27,19 +27,23 @@ def use_aws_connection(environment: pytest.MonkeyPatch, s3: LocalS3) -> None:
 
 
 def use_embedded_backend(environment: pytest.MonkeyPatch, database_url: str) -> None:
-    """Let hooks and operators use the embedded backend with this database, and the embedded engine."""
+    """
+    Configure hooks and operators to use the embedded backend with this database, and the embedded engine.
+    """
     use_environment_connections(environment)
     environment.setenv("AIRFLOW__APORIA__DATABASE_URL", database_url)
     environment.setenv("AIRFLOW__APORIA__ENGINE", "embedded")
-    # A connection without a server: the deployment's own may be found elsewhere than in the environment.
+    # A connection without a server, which takes precedence over the deployment's connection.
     environment.setenv("AIRFLOW_CONN_APORIA_DEFAULT", '{"conn_type": "aporia"}')
 
 
 def use_environment_connections(environment: pytest.MonkeyPatch) -> None:
-    """Let Airflow look for connections in the environment, not in the secrets backend of the deployment."""
+    """
+    Configure Airflow to search for connections in the environment, not in the deployment's secrets backend.
+    """
     from airflow.sdk import configuration
 
     environment.setenv("AIRFLOW__SECRETS__BACKEND", "")
     environment.setenv("AIRFLOW__WORKERS__SECRETS_BACKEND", "")
-    # Airflow keeps a backend for as long as the process lasts once something was looked up in it.
+    # Airflow caches the secrets backend for the lifetime of the process.
     environment.setattr(configuration, "_secrets_backend_cache", {}, raising=False)

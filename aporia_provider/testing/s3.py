@@ -1,4 +1,4 @@
-"""An S3 on loopback for tests: moto's server in a process of its own."""
+"""S3 server on loopback for tests, which runs moto in a process of its own."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _PATIENCE = 10
 @dataclass(frozen=True)
 class LocalS3:
     """
-    An S3 on loopback, which also answers for STS and IAM.
+    An S3 server on loopback, which also supports STS and IAM.
 
-    :param endpoint: Its URL.
-    :param bucket: A bucket for a test to write to.
+    :param endpoint: URL of the server.
+    :param bucket: Name of a bucket for a test.
     """
 
     endpoint: str
@@ -38,30 +38,30 @@ class LocalS3:
 
     @property
     def credentials(self) -> AwsCredentials:
-        """Credentials that it accepts. They are not real."""
+        """Return fake credentials that the server accepts."""
         return AwsCredentials(_KEY, _SECRET, region=REGION, endpoint_url=self.endpoint)
 
     def uri(self, key: str) -> str:
-        """URI of a key of the bucket."""
+        """Return the URI of a key in the bucket."""
         return f"s3://{self.bucket}/{key}"
 
     def client(self, service: str = "s3") -> Any:
-        """A boto3 client: of S3, or of ``iam`` or ``sts``."""
+        """Return a boto3 client of ``s3``, ``iam`` or ``sts``."""
         return self.credentials.client(service)
 
     def connection_json(self) -> str:
-        """An Airflow connection of type ``aws``, as an environment variable ``AIRFLOW_CONN_…`` takes it."""
+        """Return an Airflow connection of type ``aws`` as the JSON value of a variable ``AIRFLOW_CONN_…``."""
         extra = {"endpoint_url": self.endpoint, "region_name": REGION}
         return json.dumps({"conn_type": "aws", "login": _KEY, "password": _SECRET, "extra": extra})
 
     def create_bucket(self, name: str) -> None:
-        """Create a bucket, unless it is there."""
+        """Create a bucket if it does not exist."""
         client = self.client()
         if name not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     def reset(self) -> None:
-        """Delete everything: buckets, roles and policies."""
+        """Delete all buckets, roles and policies."""
         with closing(HTTPConnection(self.endpoint.removeprefix("http://"))) as connection:
             connection.request("POST", "/moto-api/reset")
             if connection.getresponse().status != HTTPStatus.OK:
@@ -71,11 +71,9 @@ class LocalS3:
 @contextmanager
 def s3_server() -> Iterator[str]:
     """
-    Run an S3 until the block ends, or this process does.
+    Run an S3 server until the block or this process ends, and yield its URL.
 
-    :return: Its URL.
-    :raises aporia_provider.errors.ValidationError: if moto's server is not installed; the message says what
-        to install.
+    :raises aporia_provider.errors.ValidationError: if moto's server is not installed.
     """
     missing = [name for name in ("moto", "flask", "flask_cors") if importlib.util.find_spec(name) is None]
     if missing:

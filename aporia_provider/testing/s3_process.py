@@ -1,7 +1,7 @@
 """
-An S3 in a process of its own: ``python -m aporia_provider.testing.s3_process``.
+S3 server process: ``python -m aporia_provider.testing.s3_process``.
 
-Prints the port it listens on (loopback only) and ends with its standard input or its parent.
+Prints its port (on loopback), and exits when its standard input is closed or its parent exits.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from aporia_provider.engine.embedded.server import wait_for_parent
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
+    """Run the server until the parent exits."""
     from moto.server import ThreadedMotoServer
 
-    # It would write a line for every request.
+    # Do not log every request.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     parent = os.getppid()
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

@@ -1,4 +1,4 @@
-"""Rows of tests in their several forms, as the Arrow table to write."""
+"""Conversion of test rows to Arrow tables."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _FORMS = "a list of dicts, a dict of columns, a pandas data frame or a pyarrow t
 
 def as_arrow(rows: Any) -> Any:
     """
-    Convert rows to an Arrow table; what is neither of the forms of Python nor of pandas is left as it is.
+    Return rows as an Arrow table. Objects with an Arrow interface that are not pandas data frames are
+    returned unchanged.
 
     :param rows: See :meth:`aporia_provider.testing.tables.TableWriter.__call__`.
-    :raises aporia_provider.errors.ValidationError: if they are no rows, or naming every column whose values
-        do not have one type.
+    :raises aporia_provider.errors.ValidationError: if the type of the rows is not supported, or listing all
+        columns with values of several types.
     """
     import pyarrow as pa
 
@@ -38,7 +39,7 @@ def as_arrow(rows: Any) -> Any:
 
 
 def _columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """The columns of rows, in the order in which they first appear; what a row lacks is None."""
+    """Return the columns of rows in the order of their first appearance. Missing keys become None."""
     if not rows:
         raise ValidationError(
             "rows is empty, so that the table would have no columns; give at least one row, or a pyarrow "

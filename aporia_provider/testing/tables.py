@@ -1,4 +1,4 @@
-"""Writes Delta tables for tests, as a task would: with the credentials of the Airflow connection."""
+"""Delta tables for tests, written with the credentials of the Airflow connection."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 class TableWriter:
     """
-    Writes Delta tables to an S3 of tests.
+    A function that writes Delta tables to an S3 server.
 
-    :param s3: Where to write.
+    :param s3: The S3 server.
     """
 
     def __init__(self, s3: LocalS3) -> None:
@@ -30,16 +30,17 @@ class TableWriter:
         **options: Any,
     ) -> S3DataSource:
         """
-        Write a table. The same name again adds rows to the table, unless ``mode`` says otherwise.
+        Write a Delta table. If it exists, append the rows, unless ``mode`` is given.
 
-        :param rows: A list of dicts, a dict of columns, a pandas data frame, a pyarrow table, or whatever
-            else ``deltalake.write_deltalake`` takes. A key that some of the dicts lack is null there.
-        :param name: Key in the bucket of the test, or ``s3://bucket/key``, whose bucket is made if needed.
-        :param mode: ``append``, ``overwrite``, ``ignore`` or ``error`` if the table is there.
+        :param rows: A list of dicts, a dict of columns, a pandas data frame, a pyarrow table, or any other
+            object that ``deltalake.write_deltalake`` accepts. Missing keys of dicts become null.
+        :param name: Key in the bucket of the test, or ``s3://bucket/key``; the bucket is created if it does
+            not exist.
+        :param mode: ``append``, ``overwrite``, ``ignore`` or ``error``: action if the table exists.
         :param options: Further options of ``write_deltalake``, such as ``partition_by``.
-        :return: The data source to connect.
-        :raises aporia_provider.errors.ValidationError: if the rows are in none of these forms, if a column
-            has values of several types, or if the table is there with other columns.
+        :return: Data source of the table.
+        :raises aporia_provider.errors.ValidationError: if the type of the rows is not supported, if a column
+            has values of several types, or if the existing table has different columns.
         """
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
@@ -58,7 +59,7 @@ def _write(uri: str, data: Any, **options: Any) -> None:
     try:
         write_deltalake(uri, data, **options)
     except Exception as error:
-        # deltalake raises a bare Exception for a value that does not fit the type of its column.
+        # deltalake raises a plain Exception for values that do not match the type of the column.
         if not isinstance(error, SchemaMismatchError) and "Cast error" not in str(error):
             raise
         raise ValidationError(

@@ -1,4 +1,4 @@
-"""Runs tasks in this process with Airflow's own task runner, without a metadata database."""
+"""Execution of tasks in this process with Airflow's task runner, without a metadata database."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class AssetEvent:
 @dataclass(frozen=True)
 class TaskRun:
     """
-    The outcome of a task.
+    Result of a task.
 
     :param state: ``success``, ``skipped``, ``deferred`` or ``up_for_reschedule``.
-    :param result: What it returned, as the next task reads it from XCom.
-    :param asset_events: The asset events it emitted.
-    :param task: The operator with its templates rendered.
+    :param result: Return value, as read from XCom.
+    :param asset_events: Asset events that the task emitted.
+    :param task: Operator with rendered templates.
     """
 
     state: str
@@ -48,7 +48,7 @@ class TaskRun:
 
 
 class TaskRunner:
-    """Runs the tasks of a test one after another. Each reads the XComs of those before."""
+    """A function that runs the tasks of a test. Each task has access to the XComs of the previous ones."""
 
     def __init__(self) -> None:
         self._xcoms: dict[str, Any] = {}
@@ -62,18 +62,18 @@ class TaskRunner:
         conf: dict[str, Any] | None = None,
     ) -> TaskRun:
         """
-        Render the templates of a task and execute it, as a worker of Airflow does.
+        Render the templates of a task and execute it like an Airflow worker.
 
-        What the task depends on is not run. To run a whole DAG with all its rules, use ``dag.test()``, which
-        needs a metadata database.
+        Upstream tasks are not run. To run a DAG with all its rules, use ``dag.test()``, which requires a
+        metadata database.
 
-        :param task: An operator, or what calling a ``@task`` function returns. It needs no DAG.
+        :param task: An operator, or the return value of a ``@task`` function. It does not need a DAG.
         :param run_id: Id of the DAG run.
-        :param logical_date: Logical date of the DAG run. Without one, as in runs that assets trigger,
-            templates have no ``ds``, ``ts`` and the like.
+        :param logical_date: Logical date of the DAG run. If it is None, as in runs triggered by assets,
+            ``ds``, ``ts`` and related template variables are undefined.
         :param conf: Configuration of the DAG run, which overrides params.
-        :raises aporia_provider.errors.ValidationError: if what is given is no task, or no date.
-        :raises Exception: whatever the task raised.
+        :raises aporia_provider.errors.ValidationError: if the task or the date is not valid.
+        :raises Exception: any exception that the task raised.
         """
         from aporia_provider.testing.execution_api import ExecutionApi
 
@@ -113,13 +113,13 @@ def _operator(task: BaseOperator | XComArg) -> BaseOperator:
 
 
 def _instead(given: Any) -> str:
-    """What to give instead of something that is no task."""
+    """Return advice for an argument that is not a task."""
     from airflow.sdk import DAG
 
     if isinstance(given, DAG):
         return "it is a DAG, which dag.test() runs; here, give one of its tasks"
     name = getattr(given, "__name__", "function")
-    # A mapped operator has the attribute, too.
+    # Mapped operators have the attribute operator_class as well.
     if callable(given) and hasattr(given, "operator_class"):
         return f"it is a function with the decorator @task. Call it: {name}()"
     if callable(given):
@@ -140,7 +140,10 @@ def _run(operator: BaseOperator, api: ExecutionApi) -> TaskRunResult:
     from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
 
     class Supervisor(InProcessTestSupervisor):
-        """Airflow's own, with another API: ``run_task_in_process`` takes one from Airflow 3.3 on only."""
+        """
+        Airflow's supervisor with another API client; ``run_task_in_process`` accepts one only since Airflow
+        3.3.
+        """
 
         @staticmethod
         def _api_client(dag: Any = None) -> Any:
@@ -162,7 +165,7 @@ def _run(operator: BaseOperator, api: ExecutionApi) -> TaskRunResult:
 
 @contextmanager
 def _restored() -> Iterator[None]:
-    """Undo what running a task leaves behind in a process: ``AIRFLOW_CTX_…`` and a handler of SIGTERM."""
+    """Restore the process after a task: variables ``AIRFLOW_CTX_…`` and the SIGTERM handler."""
     environment = dict(os.environ)
     handler = signal.getsignal(signal.SIGTERM)
     try:
@@ -176,7 +179,7 @@ def _restored() -> Iterator[None]:
 
 
 def _asset_events(finished: TaskRunResult) -> Iterator[AssetEvent]:
-    """The events as Airflow stores them: what a task emits through several aliases is one event."""
+    """Yield events as Airflow stores them: events emitted through several aliases are merged."""
     emitted: list[AssetEvent] = []
     for event in getattr(finished.msg, "outlet_events", None) or ():
         found = AssetEvent(event["dest_asset_key"]["uri"], dict(event["extra"]))
