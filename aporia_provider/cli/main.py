@@ -30,12 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Only the result is written to standard output. Output of libraries, such as log lines of Airflow and
     Alembic, is redirected to standard error.
 
-    :return: Exit code: 0 on success, 1 if a metric could not be computed, 2 after any other error.
+    :return: Exit code: 0 on success, 1 if no metric could be computed, 2 after any other error.
     """
     options = _parser().parse_args(arguments)
     options.answers = sys.stdout
     try:
-        # Airflow logs to the sys.stdout at the time of its first import, which happens in commands.
+        # Airflow logs to the sys.stdout at the time of its first import, which commands perform.
         with redirect_stdout(sys.stderr):
             code: int | None = options.run(options)
     except AporiaError as error:

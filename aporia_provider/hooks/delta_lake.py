@@ -248,8 +248,7 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
         session_token=frozen.token,
-        # Readers do not use environment variables, which are shared with other libraries, so region and
-        # endpoint are set here.
+        # Readers use only the values given here; environment variables for other readers have no effect.
         region=session.region_name or os.environ.get("AWS_REGION"),
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3") or _endpoint_of_environment(),
     )

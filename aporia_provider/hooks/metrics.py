@@ -62,8 +62,8 @@ class MetricsHook(AporiaHook):
         :return: For each time range its ``start`` and ``end``, the ``model_version``, the attributes of
             :class:`~aporia_provider.monitoring.result.Answer`, and ``error``: the reason why the metric could
             not be computed for this range, although it could for others; otherwise None.
-        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for any range that
-            has rows.
+        :raises aporia_provider.errors.ValidationError: if the metric can be computed for none of the ranges
+            with rows.
         """
         data = dataset(dataset_type, model_version, start, end)
         question = {

@@ -37,8 +37,8 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
     :param engine: ``embedded`` or the URL of a cluster, instead of a connection.
     :return: The URL of the connection, the given engine, or the configured engine. It may contain a token.
     :raises aporia_provider.errors.NotFoundError: if the connection does not exist.
-    :raises aporia_provider.errors.ValidationError: if both parameters are given, or listing all invalid
-        settings of the connection.
+    :raises aporia_provider.errors.ValidationError: if both parameters are given, or if settings of the
+        connection are invalid, all of which are listed.
     """
     if not spark_conn_id:
         return engine or settings.engine()

@@ -69,9 +69,9 @@ class SyncHook(AporiaHook):
         """
         Return the datasets whose next sync is due, for dynamic task mapping.
 
-        At most ``[core] max_map_length`` datasets are returned. If more are due, those whose last attempt or
-        check was the longest time ago are chosen. The reasons why datasets are due, or not due, are logged
-        with their numbers.
+        At most ``[core] max_map_length`` datasets are returned. If more are due, those with the oldest last
+        attempt or check are preferred. The numbers of datasets that are due and not due are logged with the
+        reasons.
 
         The logs of the tables are checked with the AWS connection, with one small request per table. A
         dataset whose log cannot be read is due, so that its sync reports the error.

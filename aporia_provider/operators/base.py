@@ -56,14 +56,12 @@ class VocabularyRendering(BaseOperator):
         if not isinstance(content, Vocabulary):
             return super().render_template(content, context, jinja_env, seen_oids)
         copy = content.model_copy()
-        # The copies are short-lived and their ids may be reused, so they must not be added to the caller's
-        # set.
+        # The ids of these short-lived copies may be reused, so they must not enter the caller's set.
         super().render_template(copy, context, jinja_env, set())
         return copy.checked()
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # Airflow also calls this method for mapped tasks; it calls render_template_fields for unmapped tasks
-        # only.
+        # Airflow calls this method for all tasks, and render_template_fields for unmapped tasks only.
         with permanent_errors_fail_at_once():
             super()._do_render_template_fields(*args, **kwargs)
 
@@ -91,7 +89,7 @@ class AporiaOperator(VocabularyRendering):
         """
         Set parameters that all mapped tasks have in common.
 
-        :raises aporia_provider.errors.ValidationError: listing all invalid parameters.
+        :raises aporia_provider.errors.ValidationError: if parameters are invalid, all of which are listed.
         """
         check_parameters(cls, kwargs)
         return super().partial(**kwargs)
@@ -154,7 +152,7 @@ class VersionOperator(AporiaOperator):
         # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
         # templated id is not known earlier. Airflow merges the events of several aliases for one asset.
         self.outlets = [*self.outlets, *(alias for alias in aliases if alias not in self.outlets)]
-        # Tests of users may execute the operator without a context.
+        # Users' tests may execute the operator without a context.
         if "outlet_events" in context:
             for alias in aliases:
                 context["outlet_events"][alias].add(asset, extra=told)

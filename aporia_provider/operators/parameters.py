@@ -105,7 +105,7 @@ def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> 
     """
     Validate those of the given parameters that an operator validates.
 
-    :raises ParameterError: listing all invalid parameters.
+    :raises ParameterError: if parameters are invalid, all of which are listed.
     """
     problems = []
     for name, value in given.items():

@@ -27,8 +27,8 @@ class RetireModelVersionsOperator(AporiaOperator):
 
     :param model_id: Id of the model.
     :param keep: Number of newest versions to keep.
-    :param ended_for: Minimum time since the end of a version's serving data. If ``keep`` is given as well,
-        both conditions have to hold.
+    :param ended_for: Minimum time between the end of a version's serving data and the last successful sync or
+        check of the table. If ``keep`` is given as well, both conditions have to hold.
     :param dry_run: Only report the versions that would be retired.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
     :return: ``model_id``, ``retired``, ``already_off``, ``kept`` and ``without_datasets``; see

@@ -112,7 +112,7 @@ def _wrong_shape(name: str, shape: Sequence[int], depth: int) -> str:
         return f"{name} IS NOT NULL AND size({name}) <> {math.prod(shape)}"
     wrong, inner = f"size({name}) <> {shape[0]}", name
     for level, length in enumerate(shape[1:depth], 1):
-        # The arrays of each level are flattened into one array, and the length of each of them is checked.
+        # Each level is flattened into one list, so that the length of each of its arrays is checked.
         wrong += f" OR exists({inner}, part -> part IS NULL OR size(part) <> {length})"
         inner = f"flatten({inner})" if level < depth - 1 else inner
     return f"{name} IS NOT NULL AND ({wrong})"

@@ -121,7 +121,7 @@ class Datasets:
         :param labels: Columns of the true values by name of the prediction; None for columns of the same
             names.
         :return: See :class:`Datasets`.
-        :raises aporia_provider.errors.ValidationError: listing all problems.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         dataset = {
             "role": "actuals",

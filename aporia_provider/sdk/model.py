@@ -38,7 +38,7 @@ class Model(Datasets, RowLogging):
 
     :param model_id: Id of the model.
     :param model_version: Name of the version.
-    :raises aporia_provider.errors.ValidationError: listing all invalid parameters.
+    :raises aporia_provider.errors.ValidationError: if parameters are invalid, all of which are listed.
     """
 
     def __init__(self, model_id: str, model_version: str) -> None:
@@ -80,7 +80,7 @@ class Model(Datasets, RowLogging):
         Set the importance of features.
 
         :param feature_importance: Importance by name of the feature.
-        :raises aporia_provider.errors.ValidationError: listing all problems.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         with self._session.open() as api:
             api.set_feature_importance(self.model_id, self.model_version, feature_importance)
@@ -145,8 +145,8 @@ class Model(Datasets, RowLogging):
         :param question: See :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`: ``column``,
             ``dataset_type``, ``start``, ``end``, ``baseline``, ``aggregation_period`` …
         :return: See :meth:`~aporia_provider.hooks.metrics.MetricsHook.get_metric`.
-        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for any range that
-            has rows.
+        :raises aporia_provider.errors.ValidationError: if the metric can be computed for none of the ranges
+            with rows.
         """
         from aporia_provider.sdk.hooks import SessionMetricsHook
 

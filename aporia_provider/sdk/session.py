@@ -94,7 +94,7 @@ def create_session(**given: Any) -> Session:
     Create a session from arguments and, where these are missing, environment variables.
 
     :param given: Parameters of :class:`Session`; None for missing ones.
-    :raises aporia_provider.errors.ValidationError: listing all problems.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
     values = {name: value for name, value in given.items() if value is not None or name == "aws_conn_id"}
     if "aporia_conn_id" not in values:
@@ -111,7 +111,7 @@ def made(subject: str, *makers: Callable[[], Any], faults: list[str] | None = No
     :param subject: Message of the error.
     :param makers: Functions that each create one object.
     :param faults: Further problems.
-    :raises aporia_provider.errors.ValidationError: listing all problems.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
     words, problems = [], list(faults or ())
     for make in makers:

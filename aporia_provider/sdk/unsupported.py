@@ -12,7 +12,7 @@ _TABLES = {"serving": "predictions", "actuals": "labels", "training": "training 
 
 def refused(name: str, role: str) -> Callable[..., NoReturn]:
     """
-    Return a function that raises an error naming the supported alternative.
+    Return a function that raises an error that names the supported alternative.
 
     :param name: Name of the unsupported call.
     :param role: Role of the dataset to connect instead.
@@ -32,7 +32,7 @@ def refused(name: str, role: str) -> Callable[..., NoReturn]:
 
 
 class RowLogging:
-    """Unsupported methods that log rows. Each raises an error naming the supported alternative."""
+    """Unsupported methods that log rows. Each raises an error that names the supported alternative."""
 
     log_prediction = refused("log_prediction", "serving")
     log_batch_prediction = refused("log_batch_prediction", "serving")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def aporia_s3_endpoint() -> Iterator[str]:
-    """URL of the S3 server shared by all tests of this process."""
+    """Yield the URL of the S3 server shared by all tests of this process."""
     from aporia_provider.testing.s3 import s3_server
 
     with s3_server() as endpoint:
@@ -26,9 +26,7 @@ def aporia_s3_endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def aporia_s3(aporia_s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalS3]:
-    """
-    An S3 server on loopback, configured as the Airflow connection ``aws_default``, with one empty bucket.
-    """
+    """Yield an S3 server on loopback, configured as the connection ``aws_default``, with one empty bucket."""
     from aporia_provider.testing.isolation import use_aws_connection
     from aporia_provider.testing.s3 import LocalS3
 
@@ -41,7 +39,7 @@ def aporia_s3(aporia_s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def aporia_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedRegistry]:
-    """An empty embedded backend for this test, used by hooks and operators."""
+    """Yield an empty embedded backend, which hooks and operators of this test use."""
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.testing.isolation import use_embedded_backend
@@ -54,7 +52,7 @@ def aporia_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def aporia_run(aporia_registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatch) -> TaskRunner:
-    """A function that runs an operator as a task. Tasks of one test share their XComs."""
+    """Return a function that runs an operator as a task. Tasks of one test share their XComs."""
     from aporia_provider.testing.isolation import use_environment_connections
     from aporia_provider.testing.tasks import TaskRunner
 
@@ -64,7 +62,7 @@ def aporia_run(aporia_registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def aporia_write_delta(aporia_s3: LocalS3) -> TableWriter:
-    """A function that writes rows to a Delta table of the given name and returns its data source."""
+    """Return a function that writes rows to a Delta table of the given name and returns its data source."""
     from aporia_provider.testing.tables import TableWriter
 
     return TableWriter(aporia_s3)

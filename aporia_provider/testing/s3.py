@@ -73,7 +73,8 @@ def s3_server() -> Iterator[str]:
     """
     Run an S3 server until the block or this process ends, and yield its URL.
 
-    :raises aporia_provider.errors.ValidationError: if moto's server is not installed.
+    :raises aporia_provider.errors.ValidationError: if moto's server is not installed; the message names the
+        packages.
     """
     missing = [name for name in ("moto", "flask", "flask_cors") if importlib.util.find_spec(name) is None]
     if missing:

@@ -19,8 +19,8 @@ def as_arrow(rows: Any) -> Any:
     returned unchanged.
 
     :param rows: See :meth:`aporia_provider.testing.tables.TableWriter.__call__`.
-    :raises aporia_provider.errors.ValidationError: if the type of the rows is not supported, or listing all
-        columns with values of several types.
+    :raises aporia_provider.errors.ValidationError: if the type of the rows is not supported, or if columns
+        have values of several types, all of which are listed.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Calls on metrics."""
+"""Registry methods for metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aporia_provider.metrics import MetricsQuery
 
 
 class Metrics(Scope):
-    """Calls on metrics."""
+    """Registry methods for metrics."""
 
     def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:
         """

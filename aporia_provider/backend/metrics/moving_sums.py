@@ -12,18 +12,19 @@ from aporia_provider.monitoring.states.state import State
 
 class MovingTotal:
     """
-    Sums of states over windows that only move forward.
+    Sums of states over a moving window.
 
     Minima and samples cannot be subtracted, so states are never removed from a sum. Instead, the window is
     divided at a position. For each state before the position, the sum from the state up to the position is
     precomputed; states after it are added to a running sum. When the window's start passes the position, the
-    window is divided anew at its end. Each state takes part in at most four additions, whatever the length of
-    the window (a queue made of two stacks). The sums are identical to those of :func:`~.stored_states.total`
-    to the last bit, since additions of states are exact, commutative and associative.
+    window is divided again, at its end. Each state takes part in at most four additions, whatever the length
+    of the window. (This is a queue made of two stacks.) The sums are identical to those of
+    :func:`~.stored_states.total` to the last bit, since additions of states are exact, commutative and
+    associative.
 
     Of ``n`` precomputed sums, every ``sqrt(n)``-th is stored and the others are computed on demand, so that
-    the sums take less memory than the states. A window that starts before the previous one is allowed, but
-    starts from scratch.
+    the sums take less memory than the states. Windows should move forward: after a window that starts or ends
+    before the previous one, the sums are computed from the beginning.
 
     :param timed: States in the order of their buckets.
     """

@@ -156,7 +156,9 @@ class Asked:
         return Judging(self.metric.metric, self._performance(), self._judged)
 
     def _judged(self) -> Iterator[Any]:
-        """Yield the state of the query's range, and then the state of all rows; None if there are no rows."""
+        """
+        Yield the state of the query's range, then the state of all rows. A state is None if it has no rows.
+        """
         yield total(state for _, state in self.series.states)
         yield self.version.merged(self._role, self.subject.key, (None, None))
 

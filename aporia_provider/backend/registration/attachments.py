@@ -25,7 +25,7 @@ ARTIFACT_TYPES = ("onnx", "h5")
 
 
 class Attachments(Scope):
-    """Calls that add data to a version."""
+    """Registry methods that add data to a version."""
 
     def set_feature_importance(
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]

@@ -22,7 +22,7 @@ from aporia_provider.schema import VersionSchema
 
 
 class Datasets(Scope):
-    """Calls on datasets."""
+    """Registry methods for datasets."""
 
     def connect_dataset(
         self,

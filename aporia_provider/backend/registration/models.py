@@ -19,7 +19,7 @@ _DEFAULTS = {"aggregation_period": "daily"}
 
 
 class Models(Scope):
-    """Calls on models."""
+    """Registry methods for models and their tags."""
 
     def create_model(
         self,

@@ -17,7 +17,7 @@ from aporia_provider.models import Monitor
 
 
 class Monitors(Scope):
-    """Calls on monitors."""
+    """Registry methods for monitors."""
 
     def create_monitor(
         self,

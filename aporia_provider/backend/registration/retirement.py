@@ -70,7 +70,7 @@ class VersionReach:
 
 
 class Retirements(Scope):
-    """Calls that retire versions."""
+    """Registry methods that retire versions."""
 
     def retire_versions(
         self,
@@ -81,13 +81,15 @@ class Retirements(Scope):
         dry_run: bool = False,
     ) -> Retirement:
         """
-        Disable the syncs of versions that are no longer used. Their stored states remain available to metrics
-        and baselines.
+        Disable the syncs of versions that are no longer used.
 
-        Versions without datasets, or whose syncs are already disabled, are not counted. Versions are ordered
-        by how far their stored serving data extends, the newest first. A version without serving data is
-        never retired by ``ended_for``, and is not retired by ``keep`` if it was registered after one of the
-        kept versions.
+        Stored states of retired versions remain available to metrics and baselines. If both ``keep`` and
+        ``ended_for`` are given, both conditions have to hold. Versions without datasets, or whose syncs are
+        already disabled, are not counted.
+
+        Versions are ordered by how far their stored serving data extends, the newest first. A version without
+        serving data is never retired by ``ended_for``, and is not retired by ``keep`` if it was registered
+        after one of the kept versions.
 
         The tables of a retired version are no longer checked, so new serving data is not detected. To use the
         version again, enable its syncs, and sync its serving dataset before the next retirement.
@@ -95,13 +97,12 @@ class Retirements(Scope):
         :param model_id: Id of the model.
         :param keep: Number of newest versions with serving data to keep. If there are fewer, versions without
             serving data are counted as well, the most recently registered first.
-        :param ended_for: Minimum time since the end of the serving data, during which a sync or a check of
-            the table must have found no newer data.
+        :param ended_for: Minimum time between the end of a version's serving data and the last successful
+            sync or check of the table.
         :param dry_run: Only report the versions that would be retired.
         :return: The retired versions; none if the call is repeated.
         :raises aporia_provider.errors.ValidationError: if neither ``keep`` nor ``ended_for`` is given, if
-            ``keep`` is less than 1, or if ``ended_for`` is negative. If both are given, both conditions have
-            to hold.
+            ``keep`` is less than 1, or if ``ended_for`` is negative.
         """
         check_retention(keep, ended_for)
         with self.database.writing() as session:
@@ -213,7 +214,10 @@ def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
 
 
 def _ended(versions: Iterable[VersionReach], seconds: int, ended_for: timedelta) -> dict[int, str]:
-    """Return the versions whose serving data ended longer ago than ``ended_for``: reasons by key."""
+    """
+    Return the versions whose serving data is known to have ended longer ago than ``ended_for``: reasons by
+    key.
+    """
     return {
         version.key: f"its serving data ended more than {ended_for} ago"
         for version in versions

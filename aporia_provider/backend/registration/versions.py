@@ -14,7 +14,7 @@ from aporia_provider.schema import CATEGORIES, VersionSchema
 
 
 class Versions(Scope):
-    """Calls on versions."""
+    """Registry methods for versions."""
 
     def create_model_version(
         self, model_id: str, model_version: str, schema: VersionSchema, *, if_exists: IfExists = "match"

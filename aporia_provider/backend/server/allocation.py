@@ -18,7 +18,7 @@ def give_back_memory() -> None:
     Configure glibc to return large blocks of memory to the system as soon as they are freed.
 
     By default, each thread of a server has an arena of its own, and blocks freed after a large request body
-    stay in these arenas. Call this before threads are started. Does nothing with another C library, or if the
+    stay in these arenas. Call this before threads are started. Do nothing with another C library, or if the
     environment configures malloc.
     """
     if sys.platform != "linux" or any(name in os.environ for name in _ENVIRONMENT):

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MAX_CONNECTIONS = 1_000
 """Maximum number of open connections, if the process may open as many files."""
 MAX_HEADERS = 32 * 1024
-"""Maximum size in bytes of a request's head before it has arrived completely."""
+"""Maximum size in bytes of an incomplete request head."""
 HEADER_SECONDS = 10
 """Time limit in seconds to send the head of a request."""
 BODY_SECONDS = 10

@@ -63,7 +63,7 @@ ARTIFACT = BodyLimit(64 * _MB, 1_000)
 
 
 def _measured(content: bytes) -> tuple[int, int]:
-    """Return the maximum number of values and keys of JSON, and its nesting depth."""
+    """Return an upper bound of the number of keys and values of JSON, and its nesting depth."""
     import numpy as np
 
     # Remove escape sequences: an escaped quote does not end a string. Escaped backslashes are removed first.

@@ -69,7 +69,7 @@ def take(body: dict[str, Any], *required: str, optional: tuple[str, ...] = ()) -
     """
     Return the body if it has all required keys and no unknown ones.
 
-    :raises aporia_provider.errors.ValidationError: listing all missing and unknown keys.
+    :raises aporia_provider.errors.ValidationError: if keys are missing or unknown, all of which are listed.
     """
     missing = [f"{key}: has to be given" for key in required if key not in body]
     unknown = [f"{key}: is not known" for key in body if key not in (*required, *optional)]

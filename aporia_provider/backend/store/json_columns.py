@@ -30,7 +30,7 @@ def check_names(**names: Any) -> None:
 
     Their length is limited because PostgreSQL refuses index entries above 2,704 bytes.
 
-    :raises ValidationError: listing all problems.
+    :raises ValidationError: if there are problems, all of which are listed.
     """
     found = {name: _name_fault(value) for name, value in names.items()}
     problems = [f"{name} {fault}" for name, fault in found.items() if fault]
@@ -55,7 +55,7 @@ def check_rendered(**values: str | None) -> None:
     Raise an error for values that are unrendered templates, which the types accept in place of an enumerated
     value.
 
-    :raises ValidationError: listing all such values.
+    :raises ValidationError: if there are such values, all of which are listed.
     """
     problems = [
         f"{name}: {value!r} is a template that was not rendered"

@@ -62,7 +62,8 @@ def find_model(session: Session, environment: str, model_id: str, *, change: boo
 
     :param change: Also lock the model and its tags against changes. In SQLite, writing transactions are
         exclusive anyway.
-    :raises aporia_provider.errors.NotFoundError: naming the most similar id that exists.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model; the message names the most
+        similar id.
     """
     check_names(model=model_id)
     query = select(ModelRow).where(ModelRow.environment == environment, ModelRow.id == model_id)
@@ -79,7 +80,8 @@ def find_version(session: Session, environment: str, model_id: str, name: str) -
     """
     Return a version of a model.
 
-    :raises aporia_provider.errors.NotFoundError: naming the most similar name that exists.
+    :raises aporia_provider.errors.NotFoundError: if there is no such version; the message names the most
+        similar name.
     """
     check_names(version=name)
     model = find_model(session, environment, model_id)
@@ -94,7 +96,8 @@ def find_dataset(session: Session, version: VersionRow, role: str) -> DatasetRow
     """
     Return the dataset of a version that is connected in a role.
 
-    :raises aporia_provider.errors.NotFoundError: naming the roles that are connected.
+    :raises aporia_provider.errors.NotFoundError: if there is no such dataset; the message names the connected
+        roles.
     """
     row = session.scalar(select(DatasetRow).filter_by(version_key=version.key, role=role))
     if row is None:

@@ -1,4 +1,4 @@
-"""Calls that sync datasets and return their status."""
+"""Registry methods that sync datasets and return their status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 600.0
 
 
 class Syncs(Scope):
-    """Calls that sync datasets."""
+    """Registry methods that sync datasets and return their status."""
 
     def sync_dataset(
         self,
@@ -56,11 +56,10 @@ class Syncs(Scope):
             is not detected over plain HTTP in files without page checksums (delta-rs writes none), in CSV and
             in JSON, and other syncs do not read the files again. Use an endpoint with https.
         :param patience: Maximum time in seconds to wait for another sync of the same version.
-        :param lease_seconds: Time in seconds, at most 600, for which this sync holds the version's lease
-            after it last renewed it.
-        :return: The status, see :meth:`get_dataset_sync_status`, with ``changed``, whether any stored state
-            has changed, and ``changed_parts``, the changed parts (``fields`` or ``performance``).
-        :raises aporia_provider.errors.ValidationError: listing all invalid options.
+        :param lease_seconds: Duration of the version's lease in seconds after each renewal; at most 600.
+        :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
+            has changed) and ``changed_parts`` (``fields`` or ``performance``).
+        :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
             schema.
         """
@@ -126,23 +125,24 @@ class Syncs(Scope):
         """
         Return all datasets, whether their next sync is due, and the reason.
 
-        A dataset is due if its syncs are enabled, the engine can read it, its schedule (cron, UTC), if any,
-        has elapsed since it was last up to date, and there may be changes: it was never synced or its last
-        sync failed; its Delta table has new commits or was replaced; its schema, its bins or the program have
-        changed; or its log could not be read. Files without a log are always due. The sync of either the
-        predictions or the labels compares both, so if only the comparison is out of date, one of the two
-        datasets is due.
+        A dataset is due if its syncs are enabled, the engine can read it, its schedule (cron, UTC) has had an
+        occurrence since it was last up to date or it has no schedule, and there may be changes: it was never
+        synced or its last sync failed; its Delta table has new commits or was replaced; its schema, its bins
+        or the program have changed; or its log could not be read. Files without a log are always due. The
+        sync of either the predictions or the labels compares both, so if only the comparison is out of date,
+        one of the two datasets is due.
 
         One small request is made per table, up to 32 concurrently, except for datasets that are due in any
         case. Datasets whose table is unchanged are recorded as synced now.
 
         :param now: Timezone-aware time that schedules are compared with; None for the current time.
-        :param limit: Maximum number of due datasets: those whose last attempt or check was the longest time
-            ago.
+        :param limit: Maximum number of datasets to mark as due. Those with the oldest last attempt or check
+            are preferred.
         :param find_credentials: Function that returns the credentials used to access S3; called only if there
             is a table on S3.
         :return: The due datasets, baselines first, then the others.
-        :raises aporia_provider.errors.ValidationError: listing the invalid ones of ``now`` and ``limit``.
+        :raises aporia_provider.errors.ValidationError: if ``now`` or ``limit`` is invalid; all problems are
+            listed.
         """
         from aporia_provider.backend.sync.due.calls import find_turns
 

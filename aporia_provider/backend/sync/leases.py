@@ -56,7 +56,8 @@ class Lease:
 
         :param what: Description of the holder, shown to syncs that wait for the lease.
         :param patience: Maximum time in seconds to wait for another holder.
-        :raises aporia_provider.errors.TransientError: if another sync still holds the lease after that time.
+        :raises aporia_provider.errors.TransientError: if another sync still holds the lease after that time;
+            the message names the holder.
         """
         self._acquire(what, patience)
         done = threading.Event()

@@ -17,7 +17,7 @@ def checked_options(full: Any, *, patience: Any, lease_seconds: Any) -> bool:
     Validate the options of a sync.
 
     :return: Whether everything is recomputed.
-    :raises aporia_provider.errors.ValidationError: listing all invalid options.
+    :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
     """
     problems = [
         *_number("patience", patience, 0),
@@ -36,7 +36,7 @@ def check_turn(now: Any, limit: Any) -> None:
     """
     Validate the options of a listing of due datasets.
 
-    :raises aporia_provider.errors.ValidationError: listing all invalid options.
+    :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
     """
     if problems := [*_time(now), *_limit(limit)]:
         raise ValidationError("What is due cannot be listed like that", problems=problems)

@@ -111,8 +111,7 @@ class _Comparison:
             # The files exist; a retry reads them without statistics.
             raise
         except (NotFoundError, ValidationError) as error:
-            # Removed labels are read from the files of the previous version, which, or whose log, may be
-            # deleted.
+            # Removed labels are read from the previous version, whose files or log may be deleted.
             behind = isinstance(error, BehindCheckpointError)
             self.lost = "behind a checkpoint, where the engine does not read" if behind else _GONE
             log.info("removed labels are %s: %s", self.lost, error.message)

@@ -64,7 +64,7 @@ def init(
         ``[aporia] engine``.
     :param preflight: Not in the platform's SDK. Whether to validate data on S3 or a local disk before it is
         connected.
-    :raises aporia_provider.errors.ValidationError: listing all problems.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
     session = create_session(
         token=token,
@@ -179,8 +179,8 @@ def create_model_version(
     :param if_exists: Not in the platform's SDK. ``skip`` keeps an existing version, whether or not it is
         identical; ``fail`` raises an error even if it is identical.
     :return: The version, which data can be connected to.
-    :raises aporia_provider.errors.ConflictError: listing the differences.
-    :raises aporia_provider.errors.ValidationError: listing all problems.
+    :raises aporia_provider.errors.ConflictError: if the existing version differs; the differences are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
     version, schema = made(
         f"Version {model_version!r} of model {model_id!r} is not valid",

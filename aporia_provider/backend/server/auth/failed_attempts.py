@@ -51,7 +51,7 @@ class Attempts:
     @asynccontextmanager
     async def paced(self, address: str, digest: str) -> AsyncIterator[None]:
         """
-        Enter the block at once, or after a delay if the address is throttled.
+        Enter the block at once; if the address is throttled, after a delay and one request at a time.
 
         :param address: Address of the client.
         :param digest: Digest of the token.

@@ -28,8 +28,8 @@ class TokenFile:
     Each line holds an environment, a token, and optionally ``read-only``; ``#`` begins a comment.
 
     :param path: Path of the file.
-    :raises aporia_provider.errors.ValidationError: if other users can read the file; or listing all invalid
-        lines, without their content.
+    :raises aporia_provider.errors.ValidationError: if other users can read the file, or if lines are invalid,
+        all of which are listed without their content.
     """
 
     def __init__(self, path: Path) -> None:

@@ -77,7 +77,7 @@ def create_environment(registry: Here, body: SmallBody) -> Any:
     "/v1/tenant-hasura/v1/graphql", responses={400: {"model": GraphqlReply}, 401: {"model": ErrorReply}}
 )
 def refuse_graphql() -> Any:
-    """Return an error that names the alternative."""
+    """Return an error that names the supported alternative."""
     fault = {"message": _NO_GRAPHQL, "extensions": {"verbose_message": _INSTEAD}}
     return JSONResponse({"errors": [fault]}, 400)
 

@@ -24,8 +24,8 @@ from aporia_provider.schema import VersionSchema
 
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """
-Maximum difference between the clocks of the workers. Bins stored within this time after a sync are compared
-again.
+Maximum difference between the clocks of the workers. Bins that may be newer than a sync by this tolerance are
+compared again.
 """
 
 
@@ -127,7 +127,8 @@ def record_unchanged(session: Session, keys: Iterable[int], at: datetime) -> Non
             SyncRow.error.is_(None),
             SyncRow.started_at < at,
         )
-        # Rows locked by a sync are skipped. Rows are locked in a fixed order to avoid deadlocks.
+        # Rows locked by a sync are skipped: the sync records its own result. The fixed order prevents
+        # deadlocks.
         free = session.scalars(rows.order_by(SyncRow.key).with_for_update(skip_locked=True)).all()
         changed = update(SyncRow).where(SyncRow.key.in_(free)).values(started_at=at, synced_at=at)
         session.execute(changed.execution_options(synchronize_session=False))

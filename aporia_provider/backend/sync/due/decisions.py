@@ -90,7 +90,7 @@ class DueVersion:
 
     def decide(self, ends: Ends, latest: Mapping[str, int]) -> None:
         """
-        Decide on the remaining datasets.
+        Decide on the datasets for which the stored data is not sufficient.
 
         :param ends: Ends of the logs.
         :param latest: Version from which the log was listed, by URI of the table.
@@ -197,7 +197,7 @@ def _fields_of(version: KnownVersion, role: str) -> _Part:
 
 
 def _performance_of(version: KnownVersion) -> _Part | None:
-    """Return the performance of predictions; None if there is nothing to compare."""
+    """Return the performance part of a version; None if there is nothing to compare."""
     snapshot = version.snapshot
     if not {SERVING, ACTUALS} <= snapshot.readable:
         return None

@@ -62,7 +62,7 @@ class ConnectedTable:
         Validate the columns of a data frame against the schema.
 
         :return: Types by column, in Spark's JSON form.
-        :raises aporia_provider.errors.ValidationError: listing all problems.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         with self.frames.reading():
             columns = [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
