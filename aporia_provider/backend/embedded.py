@@ -54,8 +54,7 @@ def _threaded(
 
 class AsyncEmbeddedRegistry:
     """
-    Asynchronous version of :class:`EmbeddedRegistry`. Each call runs in a thread and does not block the event
-    loop.
+    Asynchronous version of :class:`EmbeddedRegistry`, which runs each call in a thread.
 
     Parameters: see :class:`EmbeddedRegistry`. The first call opens the database.
     """

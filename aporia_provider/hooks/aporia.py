@@ -97,10 +97,7 @@ class AporiaHook(BaseHook):
         return True
 
     def test_connection(self) -> tuple[bool, str]:
-        """
-        Call the API with the token, and return whether it succeeded and a description of the server and
-        environment.
-        """
+        """Call the API with the token; return whether it succeeded, and a description of the server."""
         try:
             return True, f"Reached {_reached(self._server())}"
         except AporiaError as error:

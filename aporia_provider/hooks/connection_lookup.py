@@ -28,10 +28,7 @@ def variable_of(conn_id: str) -> str:
 
 
 def what_scripts_see(conn_id: str) -> str:
-    """
-    Return a description of the connections available outside of tasks, with the variable that defines this
-    one.
-    """
+    """Return which connections are available outside of tasks, with the variable that defines this one."""
     return (
         "outside a task Airflow sees only connections of environment variables "
         f"({variable_of(conn_id)}) and secrets backends"

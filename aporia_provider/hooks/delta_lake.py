@@ -86,8 +86,7 @@ class DeltaLakeHook(BaseHook):
 
     def credentials_for(self, *sources: DataSource) -> AwsCredentials | None:
         """
-        Fetch credentials if any of the data sources is on S3; otherwise return None. For errors see
-        :meth:`get_credentials`.
+        Fetch credentials if any data source is on S3, or return None. For errors see :meth:`get_credentials`.
         """
         return self.get_credentials() if any(source.is_on_s3 for source in sources) else None
 

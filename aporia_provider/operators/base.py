@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 
 class VocabularyRendering(BaseOperator):
     """
-    Operator that renders templates inside data sources and schemas, on copies, because tasks may share an
-    object.
+    Operator that renders templates inside data sources and schemas.
+
+    Rendering works on copies, because tasks may share one data source.
     """
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """
-        Set parameters that all mapped tasks have in common. Data sources among them are stored without
-        secrets.
-        """
+        """Set parameters that all mapped tasks have in common. Data sources are stored without secrets."""
         sources = {name for name in kwargs if isinstance(getattr(cls, name, None), Source)}
         return super().partial(
             **{name: in_vocabulary(value) if name in sources else value for name, value in kwargs.items()}
@@ -125,8 +123,7 @@ class VersionOperator(AporiaOperator):
 
     def find_links(self, source: DataSource | Mapping[str, Any] | None) -> None:
         """
-        Store the targets of the task's extra links, so that the links are available even if the task fails
-        later.
+        Store the targets of the task's extra links, which are then available even if the task fails.
 
         :param source: Data source of the task, if there is one.
         """

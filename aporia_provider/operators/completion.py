@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 class CompleteModelVersionOperator(VersionOperator):
     """
-    Check that a model version is complete, and emit an event of the kind
-    :func:`~aporia_provider.assets.version_completed`.
+    Check that a model version is complete, and emit an asset event.
+
+    The event is of the kind :func:`~aporia_provider.assets.version_completed`.
 
     A version is complete when it is registered, and all datasets that the DAG connects to it are connected.
     Place this task downstream of all tasks that connect data to the version. The connected datasets are taken
@@ -107,8 +108,7 @@ def _results(context: Context, task_id: str) -> list[Mapping[str, Any]]:
 
 def _elsewhere(task: Any, upstream: Mapping[str, Any]) -> Iterator[str]:
     """
-    Yield a problem for each task that connects data to the same version, compared before rendering, but is
-    not upstream.
+    Yield a problem for each task that connects data to the same unrendered version, but is not upstream.
     """
     for other in task.dag.tasks:
         if _connects(other) and other.task_id not in upstream and _version(other) == _version(task):

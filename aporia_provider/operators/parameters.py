@@ -34,10 +34,7 @@ def parameter_errors() -> Iterator[None]:
 
 
 class CheckedParameter(Generic[T]):
-    """
-    Base class of descriptors that validate parameters. Templates and XCom references are set without
-    validation.
-    """
+    """Descriptor that validates a parameter when it is set, except for templates and XCom references."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

@@ -23,11 +23,11 @@ def compared(
     engine: str,
 ) -> list[str]:
     """
-    Return warnings about fields that have a different type in another dataset, see
-    :func:`~aporia_provider.preflight.type_differences.type_notes`.
+    Return warnings about fields that have a different type in another dataset.
 
-    Other datasets are inspected, without reading data, until the type of each field is known. If a dataset
-    cannot be inspected, a warning states the reason.
+    See :func:`~aporia_provider.preflight.type_differences.type_notes`. Other datasets are inspected, without
+    reading data, until the type of each field is known. If a dataset cannot be inspected, a warning states
+    the reason.
 
     :param dataset: The dataset.
     :param schema: Schema of the version.

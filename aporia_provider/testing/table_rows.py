@@ -15,8 +15,7 @@ _FORMS = "a list of dicts, a dict of columns, a pandas data frame or a pyarrow t
 
 def as_arrow(rows: Any) -> Any:
     """
-    Return rows as an Arrow table. Objects with an Arrow interface that are not pandas data frames are
-    returned unchanged.
+    Return rows as an Arrow table. Objects with an Arrow interface are returned unchanged.
 
     :param rows: See :meth:`aporia_provider.testing.tables.TableWriter.__call__`.
     :raises aporia_provider.errors.ValidationError: if the type of the rows is not supported, or if columns

@@ -140,10 +140,7 @@ def _run(operator: BaseOperator, api: ExecutionApi) -> TaskRunResult:
     from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
 
     class Supervisor(InProcessTestSupervisor):
-        """
-        Airflow's supervisor with another API client; ``run_task_in_process`` accepts one only since Airflow
-        3.3.
-        """
+        """Airflow's supervisor with another API client, which ``run_task_in_process`` accepts since 3.3."""
 
         @staticmethod
         def _api_client(dag: Any = None) -> Any:

@@ -36,8 +36,8 @@ class Advice:
 
     def __call__(self, samples: int, needed: int) -> str:
         """
-        Return the value of ``minimum`` that accepts the samples, and the period or range with enough samples,
-        if any.
+        Return advice: the ``minimum`` that accepts the samples, and a period or range with enough samples, if
+        any.
 
         :param samples: Number of samples there are, at least 1.
         :param needed: Number of samples required.
@@ -50,8 +50,8 @@ class Advice:
 
     def _longer(self, seconds: float) -> str | None:
         """
-        Return a period or range of at least this length in seconds; None if there are no rows outside of the
-        range.
+        Return a period or range of at least this length in seconds; None if the range already includes all
+        rows.
         """
         is_open = self.within[0] is None
         available = _length(self.extent if is_open else self.within)
@@ -66,10 +66,7 @@ class Advice:
         return f"a longer time range and {_NAMED.format(period)}" if period else _LONGER
 
     def _period_of(self, seconds: float) -> AnswerPeriod | None:
-        """
-        Return the shortest period that is longer than the current one and has at least this length in
-        seconds.
-        """
+        """Return the shortest period longer than the current one that has at least this length in seconds."""
         present = _SECONDS[self.period] if self.period else 0
         return next(
             (name for name, length in _SECONDS.items() if length > present and length >= seconds), None

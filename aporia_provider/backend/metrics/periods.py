@@ -60,8 +60,7 @@ start on Monday, months are those of the Gregorian calendar; both start at 00:00
 @dataclass(frozen=True)
 class Split:
     """
-    The periods that overlap a range, in chronological order; the first and the last are clipped to
-    ``within``.
+    The periods that overlap a range, in chronological order, clipped to ``within``.
 
     :param period: The division into periods.
     :param within: The requested range; unbounded for all rows.

@@ -44,8 +44,9 @@ class Series:
     @property
     def extent(self) -> Range:
         """
-        Return the range from the first bucket to one second after the start of the last; unbounded if there
-        are no buckets.
+        Return the range from the start of the first bucket to one second after the start of the last.
+
+        The range is unbounded if there are no buckets.
         """
         return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
 
@@ -118,8 +119,9 @@ class VersionSource:
 
     def labelled(self, role: str) -> list[str]:
         """
-        Return the predictions that have labels in a dataset; for the serving dataset, also those with labels
-        in the actuals.
+        Return the predictions that have labels in a dataset.
+
+        The labels of the serving dataset include those in the actuals.
         """
         roles = ("serving", "actuals") if role == "serving" else (role,)
         connected = select(DatasetRow).filter(

@@ -33,8 +33,10 @@ class RetiredVersion(TypedDict):
 
 class Retirement(TypedDict):
     """
-    Result of a retirement: the versions that were retired, those whose syncs were already disabled, those
-    that are kept, and those without datasets.
+    Result of a retirement.
+
+    ``retired`` and ``kept`` are the versions that were retired or kept, ``already_off`` those whose syncs
+    were already disabled, and ``without_datasets`` those without datasets.
     """
 
     model_id: str
@@ -140,8 +142,9 @@ def _reasons(
 
 def newest_first(versions: Iterable[VersionReach]) -> list[VersionReach]:
     """
-    Order versions like :func:`~.latest_version.latest_version`: by the end of their serving data, its
-    beginning, and their registration.
+    Return versions in the order of :func:`~.latest_version.latest_version`.
+
+    They are ordered by the end of their serving data, its beginning, and their registration.
     """
     return sorted(versions, key=lambda version: (*version.reach, version.key), reverse=True)
 
@@ -204,7 +207,7 @@ def _known_at(session: Session, model_key: int) -> dict[int, datetime]:
 
 
 def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
-    """Return the versions that are not among the newest ones: reasons by key."""
+    """Return reasons by key of the versions that are not among the newest ones."""
     kept = versions[:keep]
     oldest = min(version.key for version in kept) if kept else 0
     reason = f"{keep} newer {'version is' if keep == 1 else 'versions are'} kept"
@@ -214,10 +217,7 @@ def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
 
 
 def _ended(versions: Iterable[VersionReach], seconds: int, ended_for: timedelta) -> dict[int, str]:
-    """
-    Return the versions whose serving data is known to have ended longer ago than ``ended_for``: reasons by
-    key.
-    """
+    """Return reasons by key of the versions whose serving data is known to have ended long enough ago."""
     return {
         version.key: f"its serving data ended more than {ended_for} ago"
         for version in versions

@@ -155,8 +155,7 @@ class LimitedProtocol(H11Protocol):
 
     def close_if_slow(self, now: float) -> None:
         """
-        Close the connection if the client has exceeded the time limit to send a request or to receive a
-        response.
+        Close the connection if the client has exceeded the time limit to send or to receive.
 
         :param now: Time of the event loop in seconds.
         """

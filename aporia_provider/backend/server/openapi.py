@@ -75,10 +75,7 @@ def mapping(values: Schema, **limits: Any) -> Schema:
 
 
 def inlined(model: type[BaseModel]) -> Schema:
-    """
-    Return the schema of a model with all ``$ref`` replaced, since a route's description cannot hold
-    definitions.
-    """
+    """Return the schema of a model without ``$ref``, since routes cannot declare definitions."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
 

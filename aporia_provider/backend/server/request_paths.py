@@ -13,10 +13,7 @@ from aporia_provider.errors import ValidationError
 
 
 class _Segment(Convertor[str]):
-    """
-    Converter that decodes one segment of a path normalised by :func:`normalise`, so that ids may contain
-    slashes.
-    """
+    """Path converter that decodes one segment of a normalised path, which may contain encoded slashes."""
 
     regex = "[^/]+"
 

@@ -38,10 +38,7 @@ def read_url(text: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """
-    Return the URL for display: without its password, and only with options that describe the location of the
-    database.
-    """
+    """Return the URL for display, without its password and without options that may be secret."""
     hidden = sorted(url.query.keys() - _SHOWN_OPTIONS)
     shown = url.difference_update_query(hidden).render_as_string(hide_password=True)
     return f"{shown}{'&' if '?' in shown else '?'}{HIDDEN}" if hidden else shown

@@ -52,8 +52,7 @@ def _name_fault(value: Any) -> str | None:
 
 def check_rendered(**values: str | None) -> None:
     """
-    Raise an error for values that are unrendered templates, which the types accept in place of an enumerated
-    value.
+    Raise an error for unrendered templates, which types accept in place of enumerated values.
 
     :raises ValidationError: if there are such values, all of which are listed.
     """

@@ -46,8 +46,9 @@ class SyncRow(Base):
 
 class ProfileRow(Base):
     """
-    State of a field in a bucket. ``bucket`` is the bucket's start in seconds since 1970, or null for rows
-    whose timestamp is null.
+    State of a field in a bucket.
+
+    ``bucket`` is the bucket's start in seconds since 1970, or null for rows whose timestamp is null.
     """
 
     __tablename__ = "aporia_profile"
@@ -81,8 +82,9 @@ class GridRow(Base):
 
 class LeaseRow(Base):
     """
-    Lease held by a process while it syncs the datasets of a version. For ``process`` see
-    :func:`~aporia_provider.backend.sync.processes.this_process`.
+    Lease held by a process while it syncs the datasets of a version.
+
+    For ``process`` see :func:`~aporia_provider.backend.sync.processes.this_process`.
     """
 
     __tablename__ = "aporia_lease"

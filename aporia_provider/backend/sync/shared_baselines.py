@@ -51,10 +51,7 @@ def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Che
 
 
 def _alike(session: Session, environment: str, context: SyncContext, role: str) -> list[tuple[int, int, str]]:
-    """
-    Return the identically registered datasets: key of the checkpoint, key of the version, description of the
-    version.
-    """
+    """Return checkpoint key, version key and version description of identically registered datasets."""
     registered = fields_registered(context.snapshot, role)
     # Bins and positions may be large, so they are read one checkpoint at a time.
     query = (

@@ -54,8 +54,7 @@ def _made_from(context: SyncContext, role: str) -> Baseline:
 
 def _renewed(context: SyncContext, role: str, plan: DatasetPlan, anew: bool) -> Baseline:
     """
-    Return the version's bins, with those rebuilt from all rows that were made from a dataset and have to be
-    replaced.
+    Return the version's bins, after rebuilding those that have to be replaced from all rows of a dataset.
     """
     known, table = context.snapshot.baseline, context.table(role)
     made_here = known.made_from(role)

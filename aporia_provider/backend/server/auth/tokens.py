@@ -30,8 +30,10 @@ _USE_NOTED = timedelta(minutes=1)
 
 class TokenInfo(TypedDict):
     """
-    Description of a token. ``expires_at`` is None if the token does not expire; ``last_used_at`` is accurate
-    to a minute, and None if the token was never used.
+    Description of a token.
+
+    ``expires_at`` is None if the token does not expire. ``last_used_at`` is accurate to a minute, and None if
+    the token was never used.
     """
 
     environment: str

@@ -44,10 +44,7 @@ def get_capabilities() -> Any:
 
 @own.get(ENVIRONMENT_PATH, responses=replies(TokenEnvironmentReply))
 def get_token_environment(registry: Here) -> Any:
-    """
-    Return the environment that the token is valid for, and the server's product and version. Not part of the
-    protocol.
-    """
+    """Return the environment of the token, and the server's product and version. Not part of the protocol."""
     return {
         "environment": registry.environment,
         "product": PRODUCT,

@@ -98,10 +98,7 @@ def set_training_sample(registry: Here, model_id: str, version: str, body: RowsB
 
 
 def _ordered(fields: Any) -> Any:
-    """
-    Sort features by their positions, because clients in languages without ordered maps cannot send them in
-    order.
-    """
+    """Sort features by position, for clients that cannot send an object's keys in order."""
     if not isinstance(fields, dict):
         return fields
     features, positions = fields.get("features"), fields.get("feature_positions")

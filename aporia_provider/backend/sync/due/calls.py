@@ -43,11 +43,10 @@ def find_turns(
     find_credentials: FindCredentials,
 ) -> list[DatasetTurn]:
     """
-    Return all datasets of an environment and whether they are due, see
-    :meth:`~aporia_provider.backend.sync.calls.Syncs.explain_due_datasets`.
+    Return all datasets of an environment and whether they are due.
 
-    The log of each table is read once, even if several datasets share the table. Unchanged datasets are
-    recorded as synced.
+    See :meth:`~aporia_provider.backend.sync.calls.Syncs.explain_due_datasets`. The log of each table is read
+    once, even if several datasets share the table. Unchanged datasets are recorded as synced.
     """
     begun = utc_now()
     with database.reading() as session:

@@ -103,10 +103,7 @@ class DueVersion:
             self._decide_on_performance(self._performance, self._performance.decision(ends, latest))
 
     def _decide_on_performance(self, part: _Part, decision: Decision) -> None:
-        """
-        Mark one dataset as due if only the performance is out of date, unless the sync of a due dataset
-        updates it.
-        """
+        """Mark one dataset as due if the performance is out of date and no due dataset will update it."""
         if not decision.due:
             if part.known is not None:
                 self.unchanged.add(part.known.key)

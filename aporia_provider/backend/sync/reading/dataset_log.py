@@ -42,8 +42,9 @@ class DatasetLog:
     @cached_property
     def delta(self) -> DeltaLog | None:
         """
-        Return the log at the current version, or at the version that the data source names; None if there is
-        no log.
+        Return the log at the version to read; None if there is no log.
+
+        This is the version that the data source names, or the current version of the table.
         """
         version = version_wanted(self._source)
         if self._source.delta_uri is None:
@@ -118,8 +119,7 @@ class DatasetLog:
 
     def extent(self, intervals: Sequence[Interval] | None) -> tuple[int, int] | None:
         """
-        Return the number and total size of the files with rows of some time intervals; None if there is no
-        log.
+        Return the number and total size of the files with rows of some intervals; None if there is no log.
         """
         files = self.files()
         return None if files is None else size_of(files.during(intervals))

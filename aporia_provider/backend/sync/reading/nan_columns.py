@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def bounds_mislead(spark: SparkSession, wanted: Wanted, read: Callable[[], DataFrame]) -> bool:
     """
-    Return whether the engine may use bounds from file statistics as values of rows, and they differ from the
-    values.
+    Return whether the engine may use bounds from file statistics that differ from the values of rows.
 
     If all files have to be read anyway, True is returned without a comparison, which would cost as much.
 
