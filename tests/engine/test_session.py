@@ -18,8 +18,8 @@ from deltalake import write_deltalake
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.engine import connecting, session
-from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.engine.embedded import process
+from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.engine.error_messages import EngineAuthenticationError
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.states.exact_sums import exact_sum, ordered_sum
 from aporia_provider.monitoring.states import exact_sums
+from aporia_provider.monitoring.states.exact_sums import exact_sum, ordered_sum
 
 _LARGEST, _LEAST = 1.7976931348623157e308, 5e-324
 _finite = st.floats(allow_nan=False, allow_infinity=False)
