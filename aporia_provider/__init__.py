@@ -1,3 +1,3 @@
-"""Apache Airflow provider and embedded monitoring backend that speak Aporia's protocol."""
+"""Apache Airflow provider and embedded monitoring backend for Aporia's protocol."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The protocol's calls, as the client makes them over HTTP and the embedded backend answers them from SQL."""
+"""The calls of the protocol, implemented by the HTTP client and by the embedded backend."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ IF_EXISTS: tuple[str, ...] = get_args(IfExists)
 Status = Literal["created", "unchanged", "skipped"]
 
 PRODUCT = "airflow-provider-aporia"
-"""What a server of ours calls itself."""
+"""Product name in the responses of this project's server."""
 ENVIRONMENT_PATH = "/v1/environment"
-"""Path, outside of the protocol, at which a server of ours tells the environment that a token is for."""
+"""Path, not part of the protocol, at which this project's server returns the environment of a token."""
 
 
 class Registered(TypedDict):
     """
-    What became of a registration.
+    Result of a registration.
 
-    ``status`` is ``created``, ``unchanged`` (the same was there) or ``skipped`` (something different was
-    there and ``if_exists="skip"`` left it alone).
+    ``status`` is ``created``, ``unchanged`` (an equal registration exists) or ``skipped`` (a different one
+    exists and ``if_exists="skip"`` kept it).
     """
 
     id: str
@@ -37,8 +37,10 @@ class Registered(TypedDict):
 
 class Version(TypedDict):
     """
-    A registered version. A server that follows the public documentation shows the first four keys only;
-    ours adds ``registration``, the body it was registered with.
+    A registered version.
+
+    A server that implements only the public documentation returns the first four keys; this project's server
+    adds ``registration``, the body of the request that registered the version.
     """
 
     id: str
@@ -50,20 +52,21 @@ class Version(TypedDict):
 
 class AporiaApi(Protocol):
     """
-    The calls, under the protocol's own names.
+    The calls of the protocol, under the protocol's names.
 
-    Registering is idempotent: the same again answers ``unchanged``, something different under the same name
-    raises :class:`~aporia_provider.errors.ConflictError`. ``if_exists`` chooses: ``match`` is this rule,
-    ``skip`` keeps what is there, whether or not it is the same, ``fail`` refuses even the same.
+    Registering is idempotent: registering the same again returns ``unchanged``; registering something
+    different under the same name raises :class:`~aporia_provider.errors.ConflictError`. That is
+    ``if_exists="match"``. ``skip`` keeps the existing registration, equal or not; ``fail`` raises even if it
+    is equal.
 
     Every call raises :class:`~aporia_provider.errors.AporiaError`: ``NotFoundError`` for an unknown model,
-    version or monitor, ``ValidationError`` for wrong input, ``AuthenticationError`` and ``TransientError``
-    where a server is asked.
+    version or monitor, ``ValidationError`` for invalid input, and, if it calls a server,
+    ``AuthenticationError`` and ``TransientError``.
     """
 
     @property
     def environment(self) -> str:
-        """The environment that all calls read and write."""
+        """Environment that all calls read and write."""
 
     def create_model(
         self,
@@ -90,10 +93,10 @@ class AporiaApi(Protocol):
 
     def get_model_versions(self, model_id: str, name: str | None = None) -> list[Version]:
         """
-        List the versions of a model, oldest first.
+        Return the versions of a model, oldest first.
 
-        :param name: Only the version of this name, if there is one. A server that follows the public
-            documentation only does not know this question; the answer is the same, but costs more.
+        :param name: Function that returns only the version of this name, if it exists. For a server that
+            implements only the public documentation, the client filters the complete list.
         """
 
     def connect_dataset(
@@ -108,35 +111,35 @@ class AporiaApi(Protocol):
         """Connect a data source to a version; see :class:`~aporia_provider.datasets.DatasetConnection`."""
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
-        """Turn the syncs of all datasets of a version on or off."""
+        """Enable or disable the syncs of all datasets of a version."""
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
-        """What is known about the dataset's last sync."""
+        """Return the status of the last sync of a dataset."""
 
     def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:
         """
-        Answer questions about metrics; see :class:`~aporia_provider.metrics.MetricsQuery`.
+        Compute metrics; see :class:`~aporia_provider.metrics.MetricsQuery`.
 
-        :return: One item for each range of time, in order: its ``time_range`` (``start`` and ``end``, on the
-            edges of buckets; None for all rows) and its ``metrics``, each with the ``id`` of the question,
-            the ``model_version`` that it is about (the latest, if the question names none; None if there is
-            none), the ``error`` if it cannot be answered, ``segment``, and what
-            :class:`~aporia_provider.monitoring.result.Answer` has.
+        :return: One item for each time range, in order: its ``time_range`` (``start`` and ``end``, aligned to
+            buckets; None for all rows) and its ``metrics``, each with the ``id`` of the metric in the query,
+            its ``model_version`` (the latest if the query names none; None if there is none), the ``error``
+            if it cannot be computed, ``segment``, and the fields of
+            :class:`~aporia_provider.monitoring.result.Answer`.
         """
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags, keeping those not named; see :class:`~aporia_provider.models.ModelTags`."""
+        """Set tags of a model and keep its other tags; see :class:`~aporia_provider.models.ModelTags`."""
 
     def get_model_tags(self, model_id: str) -> dict[str, str]:
-        """The tags of a model."""
+        """Return the tags of a model."""
 
     def delete_model_tag(self, model_id: str, key: str) -> None:
-        """Remove a tag; one that is not there is no error."""
+        """Remove a tag of a model. A tag that does not exist is no error."""
 
     def set_feature_importance(
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
     ) -> None:
-        """Set the importance of features."""
+        """Set the feature importances of a version."""
 
     def create_monitor(
         self,
@@ -156,7 +159,7 @@ class AporiaApi(Protocol):
 
 def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> VersionSchema | None:
     """
-    Schema a version was registered with, or None if the server does not show it.
+    Return the schema a version was registered with, or None if the server does not return it.
 
     :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
     """
@@ -171,9 +174,11 @@ def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> Vers
 
 def connected_datasets(api: AporiaApi, model_id: str, model_version: str) -> list[DatasetConnection]:
     """
-    Datasets that are connected to a version, which the embedded backend tells and a server does not.
+    Return the datasets that are connected to a version.
 
-    :return: Their secrets are replaced by ``***``.
+    The embedded backend lists them; for a server the list is empty.
+
+    :return: The datasets, with secrets replaced by ``***``.
     :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
     """
     tell = getattr(api, "get_datasets", None)
@@ -184,7 +189,7 @@ def check_connected(api: AporiaApi, model_id: str, model_version: str, roles: Se
     """
     Check that a version is registered and that datasets are connected to it.
 
-    :param api: The API. A server is asked for the status of each dataset, since it does not list them.
+    :param api: The API. The status of each dataset is requested, since a server does not list datasets.
     :param model_id: The model.
     :param model_version: The version.
     :param roles: Roles of the datasets.
@@ -208,7 +213,7 @@ def _is_connected(api: AporiaApi, model_id: str, model_version: str, role: Role)
 
 
 def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> list[str]:
-    """One line for every place where two JSON objects differ, by its dotted path."""
+    """Return one line for each difference between two JSON objects, with its dotted path."""
     lines: list[str] = []
     for key in dict.fromkeys([*registered, *given]):
         place = f"{path}{key}"
@@ -222,13 +227,14 @@ def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: s
 
 def settle(subject: str, registered_id: str, found: Sequence[str] | None, if_exists: IfExists) -> Registered:
     """
-    Decide what an existing registration means.
+    Return the result of registering something that is registered already.
 
-    :param subject: What is registered, for the message: ``"version v1 of model m"``.
-    :param registered_id: Its id.
-    :param found: How it differs from what was given.
-    :param if_exists: The caller's choice.
-    :raises aporia_provider.errors.ConflictError: if it differs (``match``) or exists at all (``fail``).
+    :param subject: Its name in error messages, such as ``"version v1 of model m"``.
+    :param registered_id: Id of the existing registration.
+    :param found: Differences between the existing and the given registration; None or empty if they are
+        equal.
+    :param if_exists: What to do with an existing registration; see :class:`AporiaApi`.
+    :raises aporia_provider.errors.ConflictError: if it differs (``match``), or in any case (``fail``).
     """
     if if_exists == "fail":
         raise ConflictError(f"{subject} exists already", differences=found or (), status=409)
@@ -241,7 +247,7 @@ def settle(subject: str, registered_id: str, found: Sequence[str] | None, if_exi
 
 def check_if_exists(if_exists: str) -> None:
     """
-    Refuse what is no choice of ``if_exists``, before anything is registered.
+    Raise an error unless a string is a value of ``if_exists``.
 
     :raises aporia_provider.errors.ValidationError: naming the nearest choice.
     """

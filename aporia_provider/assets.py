@@ -1,22 +1,21 @@
 """
-Assets of model versions and of their datasets, and what DAGs are scheduled on.
+Assets of model versions and of their datasets, and asset aliases for the schedules of DAGs.
 
 A model version is the asset ``aporia://<environment>/<model>/<version>``, and each of its datasets is
-``aporia://<environment>/<model>/<version>/<role>``; every part is percent-encoded. A version gets its name
-when a DAG runs, so operators emit the events of these assets through aliases, which carry the rendered id of
-the model. Three kinds of events have aliases of their own:
+``aporia://<environment>/<model>/<version>/<role>``; every part is percent-encoded. The name of a version is
+rendered when its DAG runs, so operators emit the events of these assets through aliases that are named after
+the rendered id of the model. Each of the three kinds of event has its own aliases:
 
-* :func:`version_completed`: a version is registered, and what its DAG connects to it is connected. One event
-  for each run of :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator`.
-* :func:`data_changed`: a sync of a dataset found something new. One event for each such sync.
-* :func:`registered`: a version was registered or one of its datasets connected, even if it was known before.
-  One event for each of these tasks, so a retrain emits several.
+* :func:`version_completed`: a version is registered and all its datasets are connected. One event for each
+  run of :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator`.
+* :func:`data_changed`: a sync of a dataset read changed data. One event for each such sync.
+* :func:`registered`: a version was registered or one of its datasets connected, even if it existed already.
+  One event for each of these tasks, so retraining emits several.
 
-Airflow may collect events that come close together in one run of the consumer, which finds all of them under
-the alias it is scheduled on: ``triggering_asset_events[version_completed("insurance")]``. (The values of
-``triggering_asset_events`` have each event several times, under its asset and under each of its aliases.) The
-extra of an event has ``event`` (its kind), ``environment``, ``model_id``, ``model_version``, and what the
-operator knows besides.
+Airflow may pass several events to one run of the consumer, which finds them under the alias in its schedule:
+``triggering_asset_events[version_completed("insurance")]``. (The values of ``triggering_asset_events``
+contain each event several times: under its asset and under each of its aliases.) The extra of an event has
+``event`` (its kind), ``environment``, ``model_id``, ``model_version``, and further keys of the operator.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class EventKind(StrEnum):
-    """What an event tells; each kind has aliases of its own."""
+    """Kind of an event. Each kind has its own aliases."""
 
     COMPLETED = "version_completed"
     CHANGED = "data_changed"
@@ -42,9 +41,10 @@ class EventKind(StrEnum):
 
 def version_completed(model_id: str | None = None) -> AssetAlias:
     """
-    Schedule of a DAG that runs when a version is complete: ``schedule=[version_completed("insurance")]``.
+    Return the schedule of a DAG that runs when a version is complete:
+    ``schedule=[version_completed("insurance")]``.
 
-    :param model_id: The model, as it is registered; without, versions of all models.
+    :param model_id: Id of the model as registered; None for all models.
     :raises ValueError: if the id is a template, since Airflow renders no schedules.
     """
     return _alias(EventKind.COMPLETED, model_id)
@@ -52,9 +52,10 @@ def version_completed(model_id: str | None = None) -> AssetAlias:
 
 def data_changed(model_id: str | None = None) -> AssetAlias:
     """
-    Schedule of a DAG that runs when a sync found something new: ``schedule=[data_changed("insurance")]``.
+    Return the schedule of a DAG that runs when a sync read changed data:
+    ``schedule=[data_changed("insurance")]``.
 
-    :param model_id: The model, as it is registered; without, datasets of all models.
+    :param model_id: Id of the model as registered; None for all models.
     :raises ValueError: if the id is a template, since Airflow renders no schedules.
     """
     return _alias(EventKind.CHANGED, model_id)
@@ -62,9 +63,9 @@ def data_changed(model_id: str | None = None) -> AssetAlias:
 
 def registered(model_id: str | None = None) -> AssetAlias:
     """
-    Schedule of a DAG that runs after every task that registers a version or connects a dataset.
+    Return the schedule of a DAG that runs after every task that registers a version or connects a dataset.
 
-    :param model_id: The model, as it is registered; without, all models.
+    :param model_id: Id of the model as registered; None for all models.
     :raises ValueError: if the id is a template, since Airflow renders no schedules.
     """
     return _alias(EventKind.REGISTERED, model_id)
@@ -72,9 +73,9 @@ def registered(model_id: str | None = None) -> AssetAlias:
 
 def model_alias(model_id: str) -> AssetAlias:
     """
-    The same as :func:`version_completed` of one model.
+    Return :func:`version_completed` of one model.
 
-    :param model_id: The model, as it is registered.
+    :param model_id: Id of the model as registered.
     :raises ValueError: if the id is a template, since Airflow renders no schedules.
     """
     return version_completed(model_id)
@@ -82,17 +83,18 @@ def model_alias(model_id: str) -> AssetAlias:
 
 def aliases_of(kind: EventKind, model_id: str) -> list[AssetAlias]:
     """
-    Aliases through which an operator emits an event.
+    Return the aliases through which an operator emits an event.
 
-    :param kind: What the event tells.
-    :param model_id: The model. While it is still a template, there is only the alias of all models.
+    :param kind: Kind of the event.
+    :param model_id: Id of the model. For a template that is not rendered yet, only the alias of all models is
+        returned.
     """
     models = [None] if is_template(model_id) else [None, model_id]
     return [_alias(kind, model) for model in models]
 
 
 def version_uri(environment: str, model_id: str, model_version: str, role: str | None = None) -> str:
-    """URI of a model version, or of its dataset in a role."""
+    """Return the URI of a model version, or of its dataset in a role."""
     parts = [environment, model_id, model_version, *([] if role is None else [role])]
     return "aporia://" + "/".join(quote(part, safe="") for part in parts)
 
@@ -105,7 +107,7 @@ def create_asset(
     *,
     extra: dict[str, Any] | None = None,
 ) -> Asset:
-    """Asset of a model version, or of its dataset in a role."""
+    """Return the asset of a model version, or of its dataset in a role."""
     from airflow.sdk import Asset
 
     return Asset(uri=version_uri(environment, model_id, model_version, role), extra=extra)
@@ -115,7 +117,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     Check the URI of an asset.
 
-    :raises ValueError: unless it names an environment, a model, a version and, of a dataset, its role.
+    :raises ValueError: unless it consists of environment, model, version and, for a dataset, role.
     """
     if not uri.netloc or len([part for part in uri.path.split("/") if part]) not in (2, 3):
         raise ValueError(
@@ -126,7 +128,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
-    """Translate the asset to an OpenLineage dataset, which is that of the version in any case."""
+    """Return the OpenLineage dataset of the asset's model version, also for the asset of a dataset."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     parts = urlsplit(asset.uri)
@@ -136,7 +138,7 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
 
 
 def lineage_identity(environment: str, model_id: str, model_version: str) -> tuple[str, str]:
-    """Namespace and name of a model version in OpenLineage."""
+    """Return the namespace and the name of a model version in OpenLineage."""
     return f"aporia://{quote(environment, safe='')}", f"{model_id}/{model_version}"
 
 
@@ -145,6 +147,6 @@ def _alias(kind: EventKind, model_id: str | None) -> AssetAlias:
 
     if is_template(model_id):
         raise ValueError(f"{model_id!r} is a template; a schedule is not rendered, so give the id itself")
-    # The names of the other kinds begin differently, and an id is never empty: no two aliases are the same.
+    # No two aliases are equal: no kind is a prefix of another, and an id is never empty.
     name = f"aporia_{kind}"
     return AssetAlias(name=name if model_id is None else f"{name}-{model_id}")

@@ -1,4 +1,4 @@
-"""What all words of the vocabulary share: strict pydantic models that Airflow can render inside."""
+"""Base class of the public types: strict pydantic models whose attributes Airflow can render."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ else:
 
 
 MAX_TEXT = 100_000
-"""Limit of the characters of any text, such as a query."""
+"""Maximum length of a string in characters, such as that of a query."""
 MAX_TITLE = 255
-"""Limit of the characters of what people call something."""
+"""Maximum length of a display name in characters."""
 
 
 class _Explained(ModelMetaclass):
     """
-    Raises our error where a word is made by hand. Words inside words are made by pydantic, which does not
-    come through here, so that it still collects the faults of all of them.
+    Metaclass that raises :class:`~aporia_provider.errors.ValidationError` from a constructor call.
+
+    Pydantic constructs nested models without this call, so their errors are collected into one.
     """
 
     def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805
@@ -41,10 +42,10 @@ class _Explained(ModelMetaclass):
 
 class Vocabulary(BaseModel, metaclass=_Explained):
     """
-    Base of the words users write in a DAG.
+    Base class of the public types.
 
-    Attributes named in ``template_fields`` are rendered by Airflow (operators render a copy). A value
-    that still holds a Jinja expression passes the checks; it is checked once rendered.
+    Airflow renders the attributes listed in ``template_fields`` (operators render a copy). A value that still
+    contains a Jinja expression passes validation; it is validated again once rendered.
     """
 
     model_config = ConfigDict(
@@ -60,7 +61,7 @@ class Vocabulary(BaseModel, metaclass=_Explained):
     @model_validator(mode="wrap")
     @classmethod
     def _unknown_names(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        """Report a name that is not a field with the nearest one that is, among all other faults."""
+        """Report an unknown field with the most similar field name, among all other errors."""
         try:
             return read(value)
         except pydantic.ValidationError as error:
@@ -69,7 +70,7 @@ class Vocabulary(BaseModel, metaclass=_Explained):
 
     def checked(self) -> Any:
         """
-        Check the word again, for instance after its templates were rendered.
+        Validate the values again, for instance after rendering templates, and return a new instance.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
@@ -86,7 +87,7 @@ def _named(fault: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
 
 
 def explain(error: pydantic.ValidationError, subject: str) -> ValidationError:
-    """Turn pydantic's report into ours, without echoing the input, which may hold a secret."""
+    """Convert a pydantic error, leaving out the input, which may contain a secret."""
     problems = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         place = ".".join(str(part) for part in fault["loc"])
@@ -96,15 +97,15 @@ def explain(error: pydantic.ValidationError, subject: str) -> ValidationError:
 
 
 def is_template(value: object) -> bool:
-    """Whether a string still has a Jinja expression to render."""
+    """Return whether a value is a string that contains a Jinja expression."""
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
     """
-    Annotation for a string that has to be one of ``allowed``, or a template that renders to one.
+    Return an annotation for a string that is one of ``allowed``, or a template.
 
-    :param allowed: The words.
+    :param allowed: The allowed strings.
     :param synonyms: See :func:`aporia_provider.choices.not_one_of`.
     """
 
@@ -117,7 +118,7 @@ def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
 
 
 def exactly(*allowed: str) -> Any:
-    """Annotation for a ``Literal`` of ``allowed``, whose error says what was probably meant."""
+    """Return an annotation for a ``Literal`` of ``allowed`` whose error suggests the most similar string."""
 
     def check(value: object) -> object:
         if not isinstance(value, str) or value not in allowed:

@@ -1,4 +1,4 @@
-"""Values that are one of a few words, or true or false: what is accepted, and what was probably meant."""
+"""Validation of strings from a fixed list and of booleans, with suggestions in the error messages."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _FLAGS = {"true": True, "false": False}
 
 def not_one_of(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
     """
-    What is wrong with a value that is not one of the allowed words, with the one that was probably meant.
+    Return the error message for a value that is not allowed, with the most similar allowed string.
 
     :param value: The value.
-    :param allowed: The words.
-    :param synonyms: Other words, in lower case, that mean one of them.
+    :param allowed: The allowed strings.
+    :param synonyms: Other strings, in lower case, to the allowed string that each stands for.
     """
     return f"{value!r} is not one of {', '.join(allowed)}{_meant(value, allowed, synonyms)}"
 
 
 def choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """
-    A value that is one of the allowed words.
+    Return a value if it is one of the allowed strings.
 
-    :param name: What it is, for the message.
-    :raises aporia_provider.errors.ValidationError: if it is another one, naming the nearest.
+    :param name: Name of the value in the error message.
+    :raises aporia_provider.errors.ValidationError: if it is not, naming the most similar one.
     """
     if isinstance(value, str) and value in allowed:
         return value
@@ -36,10 +36,10 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> str:
 
 def flag(name: str, value: Any) -> bool:
     """
-    A value that is true or false; the words ``true`` and ``false``, as rendered templates have them, are too.
+    Return a value as a boolean. The strings ``true`` and ``false``, which templates render to, are accepted.
 
-    :param name: What it is, for the message.
-    :raises aporia_provider.errors.ValidationError: if it is neither.
+    :param name: Name of the value in the error message.
+    :raises aporia_provider.errors.ValidationError: if it is neither true nor false.
     """
     if isinstance(value, bool):
         return value
@@ -51,10 +51,11 @@ def flag(name: str, value: Any) -> bool:
 
 def check_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
     """
-    Refuse keys that are not known.
+    Raise an error if any key is unknown.
 
-    :param name: What has the keys, for the message.
-    :raises aporia_provider.errors.ValidationError: naming each of them with the nearest known key.
+    :param name: Name of the object with these keys, in the error message.
+    :raises aporia_provider.errors.ValidationError: naming each unknown key and the known key most similar to
+        it.
     """
     problems = [not_one_of(key, known) for key in given if key not in known]
     if problems:

@@ -14,7 +14,7 @@ from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES, VersionSchema
 
 SERVING, ACTUALS = "serving", "actuals"
-"""The roles of predictions, and of the labels that are compared with them."""
+"""Role of predictions, and role of the labels they are compared with."""
 
 Role = Literal["training", "testing", "serving", "actuals"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -22,7 +22,7 @@ MAPPINGS = ("predictions", "features", "labels", "raw_inputs")
 
 
 class DatasetArguments(TypedDict, total=False):
-    """What a dataset is made of besides its role; see :class:`DatasetConnection`."""
+    """Attributes of a dataset except its role; see :class:`DatasetConnection`."""
 
     data_source: Required[DataSource]
     id_column: Required[str]
@@ -36,21 +36,21 @@ class DatasetArguments(TypedDict, total=False):
 
 class DatasetConnection(Vocabulary):
     """
-    How a model version finds its data.
+    Data source of a model version, and the columns of its fields.
 
-    A field is found in the column of its own name unless a mapping says otherwise.
+    A field is read from the column of the same name unless a mapping names another column.
 
     :param role: ``training``, ``testing``, ``serving`` or ``actuals``.
-    :param data_source: Where the data lives.
-    :param id_column: Column that identifies a prediction.
-    :param timestamp_column: Column that says when the prediction was made; for actuals, when the label
+    :param data_source: The data source.
+    :param id_column: Column with the id of a prediction.
+    :param timestamp_column: Column with the time of the prediction; for actuals, the time at which the label
         became known.
-    :param predictions: Prediction name to column.
-    :param features: Feature name to column.
-    :param labels: Prediction name to the column of its true value; those left out have no labels. Actuals
-        without it have those of every prediction, in the column of its name.
-    :param raw_inputs: Raw input name to column.
-    :param schedule: Cron expression (five fields, UTC) that says when a sync is due.
+    :param predictions: Prediction names to columns.
+    :param features: Feature names to columns.
+    :param labels: Prediction names to the columns of their true values; predictions that are not listed have
+        no labels. For actuals, None stands for every prediction and the column of the same name.
+    :param raw_inputs: Raw input names to columns.
+    :param schedule: Cron expression (five fields, UTC) of the times at which a sync is due.
     :param enabled: Whether the dataset is synced.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
@@ -93,9 +93,9 @@ class DatasetConnection(Vocabulary):
 
     def columns(self, schema: VersionSchema) -> Iterator[tuple[str, str, str]]:
         """
-        Yield ``(category, field name, column)`` for every field this dataset has to bring.
+        Yield ``(category, field name, column)`` for each field that is read from this dataset.
 
-        Labels come as category ``labels`` under the name of their prediction. Actuals bring nothing else.
+        Labels have the category ``labels`` and the name of their prediction. Actuals have labels only.
         """
         for category in CATEGORIES if self.role != "actuals" else ():
             mapped = getattr(self, category) or {}
@@ -109,9 +109,9 @@ class DatasetConnection(Vocabulary):
 
     def mapping_faults(self, schema: VersionSchema, columns: Collection[str] | None = None) -> Iterator[str]:
         """
-        One line for every name a mapping has that the schema does not.
+        Yield one line for each name in a mapping that is not in the schema.
 
-        :param columns: Columns of the data, if known: they tell a reversed mapping from a misspelt one.
+        :param columns: Columns of the data, if known, to distinguish a reversed mapping from a misspelt name.
         """
         for mapping in MAPPINGS:
             category = "predictions" if mapping == "labels" else mapping
@@ -131,7 +131,7 @@ class DatasetConnection(Vocabulary):
                 yield f"{mapping}: {name!r} is not among the {category} of the version; {hint}"
 
     def arguments(self) -> DatasetArguments:
-        """Keyword arguments of :meth:`~aporia_provider.api.AporiaApi.connect_dataset`."""
+        """Return the keyword arguments of :meth:`~aporia_provider.api.AporiaApi.connect_dataset`."""
         return {
             "data_source": self.data_source,
             "id_column": self.id_column,
@@ -144,7 +144,7 @@ class DatasetConnection(Vocabulary):
         }
 
     def to_wire(self, environment: str) -> dict[str, Any]:
-        """Body of the protocol's request that connects the dataset (reference, section 1.8)."""
+        """Return the body of the request that connects the dataset (protocol reference, section 1.8)."""
         sync: dict[str, Any] = {"enabled": self.enabled, "environment": environment}
         if self.schedule:
             sync["schedule"] = self.schedule
@@ -161,7 +161,7 @@ class DatasetConnection(Vocabulary):
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> DatasetConnection:
         """
-        Read the body of a request that connects a dataset.
+        Return the dataset of the body of a request that connects one.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
@@ -182,5 +182,5 @@ class DatasetConnection(Vocabulary):
         )
 
     def serialize(self) -> dict[str, Any]:
-        """What Airflow shows of it: the wire's form with secrets hidden."""
+        """Return the body of the request with secrets hidden, as shown by Airflow."""
         return {**self.to_wire(environment=""), "data_source": self.data_source.serialize()}

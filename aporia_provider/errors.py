@@ -1,16 +1,16 @@
 """
-The one error tree of the project.
+Exceptions of this project.
 
 ::
 
     AporiaError
-    ├── TransientError          connection lost, timeout, 429, 502, 503, 504: worth a retry
-    ├── AuthenticationError     the token is missing, wrong, or belongs to another environment
+    ├── TransientError          connection lost, timeout, 429, 502, 503, 504: retry the call
+    ├── AuthenticationError     the token is missing, invalid, or belongs to another environment
     ├── NotFoundError           no such model, version, dataset, table …
-    ├── ConflictError           the name is taken by something different; ``differences`` says by what
-    └── ValidationError         the input is wrong; ``problems`` names every fault at once
+    ├── ConflictError           something different has the name; ``differences`` lists the differences
+    └── ValidationError         the input is invalid; ``problems`` lists all faults
 
-Messages are safe to log: whoever raises keeps credentials out of them.
+Messages are safe to log: callers of the constructors keep credentials out of them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from collections.abc import Sequence
 
 class AporiaError(Exception):
     """
-    Base of every error this package raises on purpose.
+    Base class of the exceptions of this package.
 
     :param message: What is wrong, where, and what to do.
-    :param status: HTTP status of the reply that caused it, if there was one.
+    :param status: HTTP status of the response that caused the error, if there was one.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -34,9 +34,9 @@ class AporiaError(Exception):
 
 class TransientError(AporiaError):
     """
-    The call may succeed if it is made again.
+    Error of a call that may succeed if it is repeated.
 
-    :param retry_after: Seconds the server asked to wait, if it said so.
+    :param retry_after: Time to wait in seconds, if the server gave one.
     """
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -45,16 +45,16 @@ class TransientError(AporiaError):
 
 
 class AuthenticationError(AporiaError):
-    """The credentials were not accepted."""
+    """Error of a call whose credentials were rejected."""
 
 
 class NotFoundError(AporiaError):
-    """What the call names does not exist."""
+    """Error of a call that refers to an object that does not exist."""
 
 
 class ConflictError(AporiaError):
     """
-    The name is taken by something different.
+    Error of registering an object under a name that a different object has.
 
     :param differences: One line per difference between what is registered and what was given.
     """
@@ -66,7 +66,7 @@ class ConflictError(AporiaError):
 
 class ValidationError(AporiaError):
     """
-    The input is wrong.
+    Error of invalid input.
 
     :param problems: One line per fault.
     """

@@ -1,4 +1,4 @@
-"""What Airflow reads to discover the provider. Pure data."""
+"""Metadata that Airflow reads to discover the provider."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         ),
         "version_added": "0.1.0",
         "type": "string",
-        # The URL of a cluster may hold a token.
+        # The URL of a cluster may contain a token.
         "sensitive": True,
         "example": "sc://spark:15002",
         "default": "embedded",
@@ -95,7 +95,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Answer Airflow's ``apache_airflow_provider`` entry point."""
+    """Return the provider's metadata for the ``apache_airflow_provider`` entry point."""
     integration = "Aporia"
     return {
         "package-name": "airflow-provider-aporia",

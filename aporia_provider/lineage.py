@@ -1,4 +1,4 @@
-"""What the operators tell OpenLineage. Its package is optional and imported only when it asks."""
+"""Inputs and outputs of operators for OpenLineage, whose optional package is imported only when used."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def table_dataset(source: Any) -> list[Dataset]:
-    """The data source as a dataset; none if it does not lie on S3 or a local disk."""
+    """Return a data source as an OpenLineage dataset; an empty list if it is not on S3 or a local disk."""
     source = as_data_source(source) if source is not None else None
     return location_dataset(source.uri if source is not None else None)
 
 
 def location_dataset(uri: str | None) -> list[Dataset]:
-    """What lies on S3 or a local disk as a dataset; none if there is no URI."""
+    """Return a URI on S3 or a local disk as an OpenLineage dataset; an empty list if it is None."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     if uri is None:
@@ -35,7 +35,11 @@ def location_dataset(uri: str | None) -> list[Dataset]:
 def version_dataset(
     environment: str | None, model_id: str, model_version: str, schema: VersionSchema | None
 ) -> list[Dataset]:
-    """The model version as a dataset, with its fields if they are known; none before it is registered."""
+    """
+    Return a model version as an OpenLineage dataset with its fields, if known.
+
+    :param environment: The environment; if it is None, the version is not registered and the list is empty.
+    """
     from airflow.providers.common.compat.openlineage.facet import (
         Dataset,
         SchemaDatasetFacet,

@@ -1,8 +1,8 @@
 """
-Links from a task to what it is about.
+Links from a task to its model version and its data.
 
-Airflow evaluates them on the worker when the task ends, whether it succeeded or failed. A link without a
-target is an empty string, which Airflow does not show.
+Airflow evaluates them on the worker when the task ends, whether it succeeded or failed. An empty string
+stands for no link.
 """
 
 from __future__ import annotations
@@ -18,30 +18,26 @@ if TYPE_CHECKING:
 
 
 class ModelVersionLink(BaseOperatorLink):
-    """The versions that the server has registered for the model; the embedded backend has no address."""
+    """Link to the versions of the model on the server. The embedded backend has no URL and no link."""
 
     name = "Registered versions"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """
-        Build the link.
-
-        :return: URL, empty if there is no server.
-        """
+        """Return the URL, or an empty string if there is no server."""
         server, model = getattr(operator, "server_url", None), getattr(operator, "model_id", "")
         return f"{server}/v1beta/models/{quote(model, safe='')}/versions" if server else ""
 
 
 class DeltaTableLink(BaseOperatorLink):
-    """The data source in the AWS console."""
+    """Link to the data source in the AWS console."""
 
     name = "Data on S3"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Build the link.
+        Return the URL.
 
-        :return: URL, empty if the data does not lie on S3 or the task ended before its place was known.
+        It is an empty string if the data is not on S3, or if the task ended before the location was known.
         """
         uri = getattr(operator, "table_uri", None) or ""
         if not uri.startswith("s3://"):

@@ -1,4 +1,4 @@
-"""The forms in which the place of data is written, and the URI that each form comes to."""
+"""Accepted forms of the location of data, and conversion to a URI."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _ADVICE = {
 
 def uri_of(path: str) -> str:
     """
-    The URI of a path: ``s3://bucket/key`` or ``file:///path``, without a trailing slash.
+    Return the URI of a path: ``s3://bucket/key`` or ``file:///path``, without a trailing slash.
 
-    A key of S3 is written as it is. In a local URI ``%`` begins an encoded byte, so that a ``%`` of a plain
-    path is encoded; nothing else is. Repeated slashes count as one.
+    A key on S3 is not encoded. In a local URI ``%`` begins an encoded byte, so a ``%`` in a plain path is
+    encoded; no other character is. Repeated slashes are merged.
 
     :param path: A path in one of the forms that :func:`location_fault` accepts.
     """
@@ -46,10 +46,10 @@ def uri_of(path: str) -> str:
 
 def location_fault(path: str) -> str | None:
     """
-    Why no data can be read from a path, and what to write instead; None if its form is supported.
+    Return why no data can be read from a path, and what to write instead; None if its form is supported.
 
-    :param path: The path; one that holds a template is not judged. It may hold a secret, so the answer names
-        no more of it than a scheme or a bucket.
+    :param path: The path. A template is checked for secrets only. The result contains no more of the path
+        than a scheme or a bucket, since the path may contain a secret.
     """
     path = path.strip()
     if fault := secret_fault(path):
@@ -67,9 +67,9 @@ def location_fault(path: str) -> str | None:
 
 def secret_fault(path: str) -> str | None:
     """
-    Whether a path holds credentials, and where these belong; None if it has none.
+    Return why a path must not contain credentials, and where to give them; None if it contains none.
 
-    :param path: The path, which may have templates.
+    :param path: The path, which may contain templates.
     """
     if _SIGNED.search(path):
         return "is a presigned URL: write s3://bucket/key, and give credentials with an AWS connection"
@@ -82,7 +82,7 @@ def secret_fault(path: str) -> str | None:
 
 
 def _local_fault(path: str, *, is_relative: bool = False) -> str | None:
-    """The fault of a local path, given without its scheme."""
+    """Return the fault of a local path, given without its scheme."""
     if not path.startswith("/"):
         return f"is a relative path; {_FORMS}" if is_relative else "names a host: a local URI is file:///path"
     if not path.strip("/"):
@@ -91,7 +91,7 @@ def _local_fault(path: str, *, is_relative: bool = False) -> str | None:
 
 
 def _other_fault(path: str) -> str | None:
-    """The fault of a path that is not local."""
+    """Return the fault of a path that is not local."""
     if _WINDOWS.match(path):
         return f"is a path of Windows, which cannot be read; {_FORMS}"
     if path.startswith(("~", "./", "../")) or path in (".", ".."):

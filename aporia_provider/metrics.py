@@ -1,4 +1,4 @@
-"""Questions about metrics, in the words of the protocol (reference, section 2.7)."""
+"""Queries for metrics (protocol reference, section 2.7)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aporia_provider.query_types import Count, Number, Time, Value, Whole, Windo
 
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """
-Periods that answers are given for. The buckets of a model are hours or days, whichever it was created with
-(:data:`aporia_provider.models.AGGREGATION_PERIODS`).
+Lengths of the periods of an answer. Those of the buckets of a model are
+:data:`aporia_provider.models.AGGREGATION_PERIODS`.
 """
 Average = Literal["micro", "macro", "weighted"]
 Gain = Literal["exponential", "linear"]
@@ -24,10 +24,10 @@ Zeros = Literal["floor", "jeffreys", "laplace"]
 
 class TimeRange(Vocabulary):
     """
-    A half-open range of time; what has no zone is UTC.
+    A half-open time range. Times without a time zone are UTC.
 
-    :param start: Its first moment.
-    :param end: The first moment after it.
+    :param start: First moment of the range.
+    :param end: First moment after the range.
     """
 
     start: Time
@@ -51,14 +51,14 @@ class TimeRange(Vocabulary):
 
 class MetricDataset(Vocabulary):
     """
-    The rows that a metric is about, or that it compares with.
+    Rows from which a metric is computed, or its baseline.
 
     :param dataset_type: Role of the dataset.
-    :param model_version: The version; if not given, the latest, or in a baseline the version of the data.
-    :param time_range: Range of the rows' times; if not given, all rows, including those without a time.
-    :param time_period: In a baseline, instead of ``time_range``: the length of a window that moves, in hours,
-        days or weeks, such as ``2w``. It ends where the data's range starts.
-    :param skip_period: How long before that the window ends, such as ``1d``.
+    :param model_version: The version. Default: the latest; for a baseline, the version of the data.
+    :param time_range: Time range of the rows. Default: all rows, including rows without a timestamp.
+    :param time_period: For a baseline, instead of ``time_range``: the length of a moving window in hours,
+        days or weeks, such as ``2w``. The window ends where the time range of the data starts.
+    :param skip_period: Length of a gap between the window and the time range of the data, such as ``1d``.
     :param segment: None; segments are not supported.
     """
 
@@ -82,21 +82,21 @@ class MetricParameters(Vocabulary):
     """
     Parameters of a metric.
 
-    :param column: The field: its name, or with its category where fields of two categories share it
-        (``features.age``). For performance, the prediction; without, the only one that has labels.
-    :param threshold: Score from which on a prediction is positive; without, 0.5 for probabilities, while
-        other scores take one.
-    :param k: Ranking: how many places count, 1 to 12.
-    :param class_name: The class of a ``*_per_class`` metric: text, a boolean or a number.
+    :param column: Name of the field, preceded by its category if fields of two categories share the name
+        (``features.age``). For performance, the prediction. Default: the only prediction that has labels.
+    :param threshold: Smallest score of a positive prediction. Default: 0.5 for probabilities; other scores
+        require a threshold.
+    :param k: For ranking, the number of places that are evaluated, from 1 to 12.
+    :param class_name: For ``*_per_class`` metrics, the class: text, a boolean or a number.
     :param average: ``micro``, ``macro`` or ``weighted``.
-    :param quantile: Of ``quantile``, from 0 to 1.
-    :param value: Of ``value_count``: text, a boolean or a number. ``3`` and ``3.0`` are one value, as are
-        ``True`` and ``true``, unless the column has the text just as it is given.
-    :param gain: nDCG: ``exponential`` or ``linear``.
-    :param zeros: PSI: how bins that one side lacks are counted: ``floor`` (a share of 0.0001), ``jeffreys``
-        (0.5 added to each count) or ``laplace`` (1 added).
-    :param minimum: Values below which there is not enough data; in a distance, on the focal side. AUC and
-        average precision take 10 labels of each class as well, or ``minimum`` of each if that is less.
+    :param quantile: For ``quantile``, the probability, from 0 to 1.
+    :param value: For ``value_count``, the value: text, a boolean or a number. ``3`` and ``3.0`` are equal, as
+        are ``True`` and ``true``, unless the column contains the text exactly as given.
+    :param gain: For nDCG, ``exponential`` or ``linear``.
+    :param zeros: For PSI, treatment of bins that are empty on one side: ``floor`` (a proportion of 0.0001),
+        ``jeffreys`` (0.5 added to each count) or ``laplace`` (1 added to each count).
+    :param minimum: Number of values below which there is insufficient data; for a distance, of the data. AUC
+        and average precision also require 10 labels of each class, or ``minimum`` of each if that is less.
     :param minimum_baseline: The same for the baseline of a distance.
     """
 
@@ -115,10 +115,10 @@ class MetricParameters(Vocabulary):
 
 class MetricDatasets(Vocabulary):
     """
-    The rows that a metric is about, and those it compares with.
+    Rows from which a metric is computed, and its baseline.
 
     :param data: The rows.
-    :param baseline: What a distance compares them with; the training dataset without.
+    :param baseline: Rows with which a distance compares them. Default: the training dataset.
     """
 
     data: MetricDataset
@@ -133,12 +133,12 @@ class MetricDatasets(Vocabulary):
 
 class Metric(Vocabulary):
     """
-    One question.
+    One metric of a query.
 
-    :param id: Name of the answer.
+    :param id: Id of the metric in the result.
     :param metric: Name of the metric.
-    :param parameters: Its parameters.
-    :param datasets: What it is about.
+    :param parameters: Parameters of the metric.
+    :param datasets: The rows and the baseline.
     """
 
     id: Name = "0"
@@ -149,14 +149,14 @@ class Metric(Vocabulary):
 
 class MetricsQuery(Vocabulary):
     """
-    Questions about a model.
+    A query for metrics of a model.
 
     :param model_id: The model.
-    :param metrics: The questions.
+    :param metrics: The metrics.
     :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``, in UTC; weeks start on
-        Monday. There is an answer for each period that the range touches, with rows or without, and periods
-        at the ends of the range are cut there; without a time_range, the range is from the first period with
-        rows to the last. Without an aggregation_period, there is one answer for the whole range.
+        Monday. The result has one item for each period that overlaps the time range, whether or not it has
+        rows; periods at the ends are cut to the range. Without a time range, the periods extend from the
+        first one with rows to the last. Without a period, the result has one item for the whole range.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("model_id",)
@@ -166,13 +166,13 @@ class MetricsQuery(Vocabulary):
     aggregation_period: Annotated[AnswerPeriod, exactly(*get_args(AnswerPeriod))] | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """Body of the request."""
+        """Return the body of the request."""
         return self.model_dump(mode="json")
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> MetricsQuery:
         """
-        Read the body of a request.
+        Return the query of the body of a request.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
@@ -183,10 +183,10 @@ class MetricsQuery(Vocabulary):
 
 def failures(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
-    The answers with an error, if no other answer is made from any data; none otherwise.
+    Return the answers with an error if no other answer was computed from any data, else an empty list.
 
-    :param answers: As :meth:`~aporia_provider.api.AporiaApi.query_metrics` gives them.
-    :return: The answers, each with the ``time_range`` that it is for.
+    :param answers: Result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
+    :return: The answers, each with its ``time_range``.
     """
     given = [{"time_range": item["time_range"], **answer} for item in answers for answer in item["metrics"]]
     failed = [answer for answer in given if answer["error"] is not None]

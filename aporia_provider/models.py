@@ -1,4 +1,4 @@
-"""A model and a monitor as they are registered (reference, sections 1.4 and 1.5)."""
+"""Models and monitors (protocol reference, sections 1.4 and 1.5)."""
 
 from __future__ import annotations
 
@@ -76,15 +76,15 @@ class Model(Vocabulary):
     """
     A model to register.
 
-    :param id: Its id, any text.
-    :param name: What people call it.
-    :param description: What it is for.
-    :param owner: E-mail address of who answers for it.
+    :param id: Id of the model, any text.
+    :param name: Display name.
+    :param description: Purpose of the model.
+    :param owner: E-mail address of its owner.
     :param color: One of :data:`COLORS`.
     :param icon: One of :data:`ICONS`.
     :param tags: See :class:`ModelTags`.
-    :param aggregation_period: How long the time buckets of its metrics are, ``hourly`` or ``daily``; daily if
-        it is left out. Like everything else here, it stays what it was first registered with.
+    :param aggregation_period: Length of the buckets of its metrics, ``hourly`` or ``daily``. Default:
+        ``daily``. It cannot be changed after registration, and neither can the other attributes.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
 
@@ -98,8 +98,8 @@ class Model(Vocabulary):
     aggregation_period: Annotated[str, one_of(*AGGREGATION_PERIODS)] | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """Body of the protocol's request that creates the model."""
-        # A request that says nothing of the period is byte for byte the one of the protocol's own SDK.
+        """Return the body of the request that creates the model."""
+        # Without a period, the request is byte for byte equal to that of the official SDK.
         return self.model_dump(exclude=None if self.aggregation_period else {"aggregation_period"})
 
 
@@ -107,11 +107,11 @@ class Monitor(Vocabulary):
     """
     A rule on metrics.
 
-    :param name: What people call it.
+    :param name: Display name.
     :param type: One of :data:`MONITOR_TYPES`.
     :param scheduling: Cron expression (five fields, UTC).
-    :param configuration: What it watches (reference, section 1.10), kept as it is given.
-    :param is_active: Whether it runs.
+    :param configuration: Configuration (protocol reference, section 1.10), stored unchanged.
+    :param is_active: Whether the monitor is enabled.
     :param custom_alert_description: Text of its alerts.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
@@ -133,13 +133,13 @@ class Monitor(Vocabulary):
         return value
 
     def to_wire(self) -> dict[str, Any]:
-        """Body of the protocol's request that creates the monitor."""
+        """Return the body of the request that creates the monitor."""
         return self.model_dump()
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> Monitor:
         """
-        Read the body of a request that creates a monitor.
+        Return the monitor of the body of a request that creates one.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

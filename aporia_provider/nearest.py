@@ -1,16 +1,16 @@
-"""The name that was probably meant."""
+"""Suggestion of a similar name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 _MOST_SHOWN = 10
-# Below it, names share letters by chance: 'ts' and 'at', 'country' and 'currency'.
+# Less similar names share letters by chance: 'ts' and 'at', 'country' and 'currency'.
 _ALIKE = 0.6
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint to the most similar of ``names``; to those there are, if none is alike."""
+    """Return a hint that names the most similar of ``names``, or lists them if none is similar."""
     from difflib import get_close_matches
 
     known = {other.lower(): other for other in names}

@@ -1,4 +1,4 @@
-"""Types of the values in a query of metrics, whose faults say what to write instead."""
+"""Types of the values in a metric query, with error messages that state the expected form."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 def described(text: str, accepts: Callable[[Any], bool] = lambda _: True) -> Any:
     """
-    Annotation that reports every fault of a value as "<value> is not <text>".
+    Return an annotation that reports every error of a value as "<value> is not <text>".
 
-    :param text: What to write, with an example.
-    :param accepts: Whether a value is of a kind that is read at all.
+    :param text: The expected form, with an example.
+    :param accepts: Function that returns whether a value is of a type that can be converted.
     """
 
     def check(value: Any, read: Callable[[Any], T]) -> T:
@@ -37,9 +37,9 @@ def described(text: str, accepts: Callable[[Any], bool] = lambda _: True) -> Any
 
 def a_dict(example: str) -> Any:
     """
-    Annotation that refuses what is not a dict, nor a model or None.
+    Return an annotation that accepts a dict, a pydantic model or None.
 
-    :param example: What to write.
+    :param example: A valid dict, for the error message.
     """
 
     def check(value: Any) -> Any:
@@ -58,10 +58,10 @@ def _shown(value: object) -> str:
 
 
 def _is_time(value: object) -> bool:
-    # Pydantic would read a number, or a text of digits such as 20240131, as seconds since 1970.
+    # Pydantic would convert a number, or a string of digits such as 20240131, to seconds since 1970.
     if isinstance(value, str):
         return _DATED.match(value) is not None
-    # The missing time of pandas is a datetime, but does not equal itself.
+    # ``pandas.NaT`` is an instance of datetime that does not equal itself.
     return isinstance(value, date) and value == value
 
 
@@ -90,7 +90,10 @@ Value = Annotated[
     str | bool | int | Annotated[float, Field(allow_inf_nan=False)],
     described("text, a boolean or a finite number"),
 ]
-"""A value of a categorical field, or a class; true, 3 and 3.0 are those that rows have as text or as such."""
+"""
+A value of a categorical field, or a class. ``true``, 3 and 3.0 match rows that contain them as text or as
+typed values.
+"""
 Number = Annotated[float, described("a number, such as 0.5", _is_no_boolean)]
 Whole = Annotated[int, described("a whole number, such as 5", _is_no_boolean)]
 Count = Annotated[int, Field(ge=1), described("a whole number of at least 1, such as 100", _is_no_boolean)]

@@ -1,4 +1,4 @@
-"""Text for people: answers about metrics as a table, and descriptions of syncs."""
+"""Formatting of metric results as a table, and of sync results as text."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _HEADERS = (
     *("samples", "baseline", "left out", "note"),
 )
 _STATUS = {"ok": "", "undefined": "undefined", "insufficient_data": "insufficient data"}
-_LONGEST = 60  # Characters of a value: a histogram or a vector would make the table too wide.
-_MOST_NAMED = 20  # Names of fields in one line.
+_LONGEST = 60  # Maximum width of a value in characters, since a histogram or a vector would widen the table.
+_MOST_NAMED = 20  # Maximum number of field names in one line.
 _NARROWEST = 30
 _SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: int | None = None) -> str:
     """
-    Answers as a table, one row for each. Columns that no answer has anything in are left out.
+    Return the results of a query as a table with one row for each. Empty columns are left out.
 
-    A value in parentheses is not fit to decide by, which the note explains. A reason that several answers
-    share is below the table, under a number.
+    A value in parentheses is not reliable, for the reason in the note. A reason that several results share is
+    printed once below the table, with a number.
 
-    :param query: The questions.
-    :param answers: As :meth:`~aporia_provider.api.AporiaApi.query_metrics` gives them.
-    :param width: Characters of a line into which notes are wrapped where possible; None for one line for each
-        answer, however long.
+    :param query: The query.
+    :param answers: Result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
+    :param width: Width in characters to which notes are wrapped where possible; None for one line for each
+        result.
     """
     from tabulate import tabulate
 
@@ -48,7 +48,7 @@ def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: i
 
 
 def _shared_reasons(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """A number for each reason of several answers."""
+    """Return the reasons that several results share, each with a number."""
     counts = Counter(answer["reason"] for item in items for answer in item["metrics"] if answer["reason"])
     shared = [reason for reason, count in counts.items() if count > 1]
     return {reason: number for number, reason in enumerate(shared, 1)}
@@ -63,18 +63,18 @@ def _footnotes(numbers: Mapping[str, int], width: int | None) -> Iterator[str]:
 
 
 def _limits(cells: list[list[str]], width: int) -> list[int | None]:
-    """The most characters of each column, none for all but the last."""
+    """Return the maximum width of each column in characters; None, no limit, for all but the last."""
     *others, notes = (max(map(len, column)) for column in zip(*cells, strict=True))
-    # Two spaces are between columns, and tabulate may add two to the width of a header.
+    # Columns are separated by two spaces, and tabulate may add two to the width of a header.
     room = width - sum(others) - 4 * len(others)
     return [*(None for _ in others), min(notes, max(room, _NARROWEST))]
 
 
 def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
     """
-    Describe what a sync did, in up to four lines.
+    Yield up to four lines that describe the result of a sync.
 
-    :param status: As :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset` gives it.
+    :param status: Result of :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
     """
     yield (
         f"Table version {_figure(status['previous_table_version'])} -> {_figure(status['table_version'])}, "

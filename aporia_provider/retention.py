@@ -1,4 +1,4 @@
-"""Which versions of a model retire: what may be asked for."""
+"""Validation of the parameters that select the versions to retire."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from aporia_provider.errors import ValidationError
 
 def check_retention(keep: Any, ended_for: Any) -> None:
     """
-    Check what is asked for.
+    Check the parameters of a retirement.
 
-    :param keep: How many of the newest versions go on, or None.
-    :param ended_for: How long ago serving data must have ended, or None.
-    :raises aporia_provider.errors.ValidationError: if neither is given, or naming every fault.
+    :param keep: Number of the newest versions to keep, or None.
+    :param ended_for: Minimum time since the end of a version's serving data, or None.
+    :raises aporia_provider.errors.ValidationError: naming every fault, or if both are None.
     """
     if keep is None and ended_for is None:
         raise ValidationError("Give keep, ended_for or both: without them no version is retired")

@@ -1,4 +1,4 @@
-"""The schema of a model version: raw inputs, features, predictions, metrics, and what they mean."""
+"""Schema of a model version: raw inputs, features, predictions, metrics and their types."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FIELD_TYPES_ELSEWHERE = {
     "list": "array",
     "embedding": "vector",
 }
-"""What Python, SQL and data frames call the types."""
+"""Names of the types in Python, SQL and data frame libraries, to field types."""
 MODEL_TYPES = ("regression", "binary", "multiclass", "multi-label", "ranking")
 MODEL_DATA_TYPES = ("tabular", "nlp")
 CATEGORIES = ("raw_inputs", "features", "predictions")
@@ -46,10 +46,11 @@ _MAPPING_KEYS = {
 
 class FieldSchema(Vocabulary):
     """
-    Type of one field. Written ``"numeric"``, or ``{"type": "tensor", "dimensions": [768]}``.
+    Type of one field, written ``"numeric"``, or ``{"type": "tensor", "dimensions": [768]}``.
 
     :param type: One of :data:`FIELD_TYPES`.
-    :param dimensions: Shape of a tensor, outermost first; only and always given for tensors.
+    :param dimensions: Shape of a tensor, outermost dimension first. Required for tensors, invalid for other
+        types.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("type",)
@@ -82,18 +83,18 @@ Fields = dict[Name, FieldSchema]
 
 class VersionSchema(Vocabulary):
     """
-    What a model version takes and gives.
+    Inputs and outputs of a model version.
 
     :param model_type: One of :data:`MODEL_TYPES`.
-    :param features: Name to field type, in the order the model takes them.
-    :param predictions: Name to field type of what the model answers.
-    :param raw_inputs: Name to field type of inputs before preprocessing, or of metadata.
-    :param metrics: Name to field type of values logged beside the prediction.
+    :param features: Names to field types, in the order of the model's inputs.
+    :param predictions: Names to field types of the outputs.
+    :param raw_inputs: Names to field types of inputs before preprocessing, or of metadata.
+    :param metrics: Names to field types of values logged with a prediction.
     :param model_data_type: ``tabular`` or ``nlp``.
-    :param labels: Class names. Deprecated by the protocol in favour of a ``dict`` prediction. Of the two of a
-        binary model the last is the positive one; without them, its classes are read as true, false, yes, no,
-        positive, negative, 1 and 0.
-    :param feature_importance: Feature name to its importance.
+    :param labels: Class names. The protocol deprecates them in favour of a ``dict`` prediction. The second
+        class of a binary model is the positive one; without class names, its classes are recognized as true,
+        false, yes, no, positive, negative, 1 and 0.
+    :param feature_importance: Feature names to importances.
     :param mapping: ``batch_id_column_name`` (a raw input), ``relevance_column_name`` (a prediction) and
         ``actual_relevance_column_name`` (an actual) of a ranking model.
     :raises aporia_provider.errors.ValidationError: naming every fault.
@@ -142,12 +143,12 @@ class VersionSchema(Vocabulary):
                 yield f"mapping[{key!r}] names {name!r}, which is not in {category}"
 
     def fields(self, category: str) -> dict[str, FieldSchema]:
-        """Fields of ``raw_inputs``, ``features``, ``predictions`` or ``metrics``; empty if there are none."""
+        """Return the fields of ``raw_inputs``, ``features``, ``predictions`` or ``metrics``; may be empty."""
         fields: dict[str, FieldSchema] | None = getattr(self, category)
         return fields or {}
 
     def to_wire(self, name: str) -> dict[str, Any]:
-        """Body of the protocol's request that creates version ``name`` (reference, section 1.6)."""
+        """Return the body of the request that creates version ``name`` (protocol reference, section 1.6)."""
         values = self.model_dump()
         fields = {key: values[key] for key in ("features", "predictions", "raw_inputs", "metrics")}
         positions = {feature: position for position, feature in enumerate(self.features)}
@@ -158,7 +159,7 @@ class VersionSchema(Vocabulary):
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> VersionSchema:
         """
-        Read the body of a request that creates a version.
+        Return the schema of the body of a request that creates a version.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

@@ -1,4 +1,4 @@
-"""The ``[aporia]`` section of Airflow's configuration, with its defaults."""
+"""Options of the ``[aporia]`` section of Airflow's configuration, with their defaults."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 
 
 def database_url() -> str:
-    """SQLAlchemy URL of the embedded backend: the configured one, or SQLite in ``AIRFLOW_HOME``."""
+    """Return the SQLAlchemy URL of the embedded backend's database. Default: SQLite in ``AIRFLOW_HOME``."""
     return _option("database_url") or f"sqlite:///{_airflow_home() / 'aporia.db'}"
 
 
 def names_database() -> bool:
-    """Whether the configuration names the database of the embedded backend."""
+    """Return whether the URL of the embedded backend's database is configured."""
     return bool(_option("database_url"))
 
 
 def environment() -> str:
-    """Environment of the embedded backend when no connection says another."""
+    """Return the environment of the embedded backend if no connection names another."""
     return _option("environment") or "default"
 
 
 def engine() -> str:
-    """``embedded``, or the URL of a Spark Connect endpoint."""
+    """Return ``embedded``, or the URL of a Spark Connect endpoint."""
     return _option("engine") or "embedded"
 
 
 def engine_limits() -> EngineLimits:
     """
-    Limits of the embedded engine.
+    Return the limits of the embedded engine.
 
-    :raises aporia_provider.errors.ValidationError: if one is not a number, or less than zero.
+    :raises aporia_provider.errors.ValidationError: if an option is not a number or is negative.
     """
     from aporia_provider.engine.limits import EngineLimits, usual_memory
 
@@ -46,7 +46,7 @@ def engine_limits() -> EngineLimits:
 
 
 def allowed_local_folders() -> tuple[str, ...]:
-    """Folders of the local disk that a server and, if there are any, syncs read from."""
+    """Return the local folders from which a server reads. Syncs read from no others if there are any."""
     return tuple(folder for folder in _option("allowed_local_folders").split(os.pathsep) if folder)
 
 

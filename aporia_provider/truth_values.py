@@ -1,4 +1,4 @@
-"""Words for true and false, as classes of binary models."""
+"""Strings that stand for true and false as the classes of binary models."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("true", "1", "yes", "positive"), "true"),
     **dict.fromkeys(("false", "0", "no", "negative"), "false"),
 }
-"""Words in lower case, and what they mean: ``true`` or ``false``."""
+"""Strings in lower case to ``true`` or ``false``."""
 
 
 def meaning(name: str) -> str:
-    """``true`` for true, yes, positive and 1 in any case, ``false`` for their opposites; else the name."""
+    """
+    Return ``true`` for true, yes, positive and 1 in any case, ``false`` for their opposites, else the name.
+    """
     return WORDS.get(name.lower(), name)
 
 
 def declared_pair(labels: list[str] | None) -> tuple[str, str] | None:
     """
-    The negative and the positive class that a binary version declares as its ``labels``, the positive last.
+    Return the negative and the positive class that a binary version declares as its ``labels``.
 
-    :return: ``None`` if it does not declare two classes, or declares words that mean true and false in any
-        order.
+    :return: None if it does not declare two classes, or if the two mean true and false, whose order is
+        irrelevant.
     """
     classes = labels or []
     meanings = {meaning(label) for label in classes}
