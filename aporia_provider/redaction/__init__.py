@@ -1,7 +1,8 @@
 """
-What may be shown of data sources, URLs and messages; everything else is replaced by ``***``.
+Redaction of secrets in data sources, URLs and messages.
 
-Of a URL these are its scheme, hosts, port and path, of the options of a reader those on a list.
+Everything that is not known to be harmless is replaced by ``***``: all of a URL except its scheme, hosts,
+port and path, and the values of reader options that are not on a list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options of readers whose values are shown and stored."""
+"""Reader options whose values are shown and stored."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _USERS = frozenset(("sfuser", "user"))
 
 def shown_option(name: str, value: str) -> str:
     """
-    The value of a reader's option as it may be shown: as it is if the option is known, else ``***``.
+    Return the value of a reader option if it may be shown, else ``***``.
 
-    :param name: Name of the option, in any case and with or without underscores.
-    :param value: Its value.
+    :param name: Name of the option, in any case, with or without underscores.
+    :param value: Value of the option.
     """
     known = name.lower().replace("_", "")
     if known in _URLS:
@@ -64,11 +64,11 @@ def shown_option(name: str, value: str) -> str:
 
 
 def takes_url(name: str) -> bool:
-    """Whether the value of an option is the URL of a server."""
+    """Return whether the value of an option is the URL of a server."""
     return name.lower().replace("_", "") in _URLS
 
 
 def shown_user(user: str) -> str:
-    """The name of a user; some drivers take a password behind it."""
+    """Return the name of a user without the password that some drivers accept after a slash."""
     name, slash, _ = user.partition("/")
     return f"{hide_in_text(name)}{slash}{HIDDEN if slash else ''}"

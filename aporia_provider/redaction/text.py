@@ -1,4 +1,4 @@
-"""Messages of servers and engines without the secrets that the URLs and the parameters in them have."""
+"""Redaction of secrets in messages of servers and engines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SECRET_NAME = re.compile(
     r"|sas\b|signature",
     re.IGNORECASE,
 )
-"""Found in the names of parameters that are secrets, in texts that are not known to be URLs."""
+"""Pattern of the names of secret parameters in text that is not known to be a URL."""
 
-# Names are limited in length, so that each character is looked at a limited number of times.
+# The length of names is limited so that matching takes linear time.
 _URL = re.compile(r"(?<![\w+.:-])(?:jdbc:|[A-Za-z][A-Za-z0-9+.:-]{0,60}//)[^\s'\"`<>]+", re.IGNORECASE)
 _STORE = re.compile(r"(?:s3[an]?|file)://", re.IGNORECASE)
 _PARAMETER = re.compile(r"(?<![\w.-])([\w.-]{1,64})(=\s?)(\{[^{}]*\}|[^\s;&,'\")}]+)")
@@ -25,10 +25,10 @@ _AFTER = ").,;:]}"
 
 def hide_in_text(text: str) -> str:
     """
-    A text with ``***`` in place of logins and parameters of URLs, and of parameters that are called secrets.
+    Return a text with ``***`` in place of logins and parameters of URLs, and of secret parameters.
 
-    :param text: A message, not a single URL, which :func:`aporia_provider.redaction.urls.shown_url` reads
-        more strictly.
+    :param text: A message. Use :func:`aporia_provider.redaction.urls.shown_url` for a single URL, which it
+        parses more strictly.
     """
     text = _URL.sub(lambda found: _shown(found[0]), text)
     text = _HEADER.sub(lambda found: f"{found[1]}{found[2] or ''}{HIDDEN}", text)
@@ -37,7 +37,7 @@ def hide_in_text(text: str) -> str:
 
 def _shown(url: str) -> str:
     if _STORE.match(url):
-        # A key of S3 may have any character, an '@' among them.
+        # A key on S3 may contain any character, including '@'.
         place, at, _ = url.partition("//")[2].rpartition("@")
         return shown_url(url) if at and (":" in place.partition("/")[0] or "/" not in place) else url
     bare = url.rstrip(_AFTER)

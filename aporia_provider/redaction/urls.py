@@ -1,8 +1,8 @@
 """
-URLs of data, as they may be shown.
+Redaction of URLs of data.
 
-A URL is read from its beginning by what is known to be harmless, and the rest is hidden: drivers have too
-many ways to write a login for all of them to be listed. No expression here takes more than linear time.
+The harmless beginning of a URL is kept and the rest is hidden, since drivers accept logins in too many forms
+to list. All regular expressions here match in linear time.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _PARAMETER = re.compile(r"[?;&,(]\s*[A-Za-z_][\w.-]*=")
 
 def login_fault(url: str) -> str | None:
     """
-    Whether a URL holds a login, and where that belongs; None if it has none.
+    Return why a URL must not contain a login, and where to give it; None if it contains none.
 
-    :param url: The URL, which may have templates. The answer shows nothing of it.
+    :param url: The URL, which may contain templates. The result contains no part of it.
     """
     rest = _without_scheme(_TEMPLATE.sub("x", url))[1]
     if _has_login(rest) or _is_oracle_login(url, rest):
@@ -43,9 +43,9 @@ def login_fault(url: str) -> str | None:
 
 def shown_url(url: str) -> str:
     """
-    The scheme, the hosts, the port and the path of a URL, with ``***`` in place of everything else.
+    Return the scheme, the hosts, the port and the path of a URL, with ``***`` in place of everything else.
 
-    :param url: The URL of a driver, of a host alone, or of an object.
+    :param url: URL of a driver or of an object, or a host name.
     """
     scheme, rest = _without_scheme(url)
     if _is_oracle_login(url, rest) or _has_login(rest):
@@ -58,7 +58,7 @@ def shown_url(url: str) -> str:
 
 
 def _without_scheme(url: str) -> tuple[str, str]:
-    """The scheme with its colon, and the rest."""
+    """Return the scheme with its colon, and the rest."""
     url = url.strip()
     found = _ORACLE.match(url) or _SCHEME.match(url)
     scheme = found[0] if found else ""
@@ -66,7 +66,7 @@ def _without_scheme(url: str) -> tuple[str, str]:
 
 
 def _kept(scheme: str, rest: str) -> str:
-    """The beginning of a URL behind its scheme that is hosts, port and path."""
+    """Return the hosts, port and path at the beginning of a URL without its scheme."""
     start = _START.match(rest)
     end = start.end() if start else 0
     if not end and scheme.lower().startswith("jdbc:"):
@@ -80,14 +80,16 @@ def _kept(scheme: str, rest: str) -> str:
 
 
 def _has_login(rest: str) -> bool:
-    """Whether there is an ``@`` that is neither the first character nor in the value of a parameter."""
+    """
+    Return whether there is an ``@`` that is neither the first character nor in the value of a parameter.
+    """
     if (last := rest.rfind("@")) < 1 or rest[:2] == "/@":
         return False
     found = _PARAMETER.search(rest)
-    # Of a password that has a '?' or a '(' of its own, nothing is taken for a parameter without its '='.
+    # A '?' or '(' in a password does not begin a parameter unless a '=' follows.
     return found is None or found.start() > last or "@" in rest[1 : found.start()]
 
 
 def _is_oracle_login(url: str, rest: str) -> bool:
-    """Whether the part in which Oracle's drivers take ``user/password@`` is not empty."""
+    """Return whether the part of the URL for ``user/password@`` of Oracle's drivers is not empty."""
     return _ORACLE.match(url.strip()) is not None and re.match(r"/?@|//|$|\*", rest) is None
