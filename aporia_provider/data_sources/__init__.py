@@ -1,4 +1,4 @@
-"""Where the data of a dataset lives, in the protocol's own words (reference, section 1.7)."""
+"""Data sources, under the protocol's names (protocol reference, section 1.7)."""
 
 from __future__ import annotations
 

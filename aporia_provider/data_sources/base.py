@@ -1,4 +1,4 @@
-"""The base of all data sources."""
+"""Base class of the data sources."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from aporia_provider.redaction import shown_option
 
 class DataSource(Vocabulary):
     """
-    Base of all data sources.
+    Base class of the data sources.
 
     :param sample_size: Fraction of the rows to read, above 0 and up to 1.
-    :param select_expr: Spark SQL expressions; each becomes a column of the dataset. ``["*", "a + b AS c"]``
-        keeps the columns there are.
-    :param read_options: Options of the Spark reader. Integers, floats and booleans are accepted as PySpark
-        accepts them, and kept as the text that PySpark makes of them: ``True`` and ``"true"`` are the same.
-        Values of options that are not known to be harmless are hidden and not stored, see
-        :mod:`aporia_provider.redaction.reader_options`: credentials belong into an Airflow connection.
+    :param select_expr: Spark SQL expressions, one for each column of the dataset. ``["*", "a + b AS c"]``
+        keeps the existing columns.
+    :param read_options: Options of the Spark reader. Integers, floats and booleans are converted to text as
+        PySpark does: ``True`` and ``"true"`` are equal. Values of options that are not known to be harmless
+        are hidden and not stored, see :mod:`aporia_provider.redaction.reader_options`: give credentials in an
+        Airflow connection.
     """
 
     type: ClassVar[str]
     readable: ClassVar[bool] = False
     """Whether the engine has a reader for this type, see :data:`aporia_provider.engine.readers.READERS`."""
     requires: ClassVar[str] = "a connector"
-    """What an engine would need to read it."""
+    """Component that an engine would need to read it."""
     template_fields: ClassVar[tuple[str, ...]] = ("select_expr", "read_options")
 
     sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1.0
@@ -38,12 +38,12 @@ class DataSource(Vocabulary):
 
     @property
     def uri(self) -> str | None:
-        """URI of the files that are read; None for data that is not in files on S3 or a local disk."""
+        """URI of the files; None if the data is not in files on S3 or a local disk."""
         return None
 
     @property
     def delta_uri(self) -> str | None:
-        """URI of the Delta table that is read; None for everything else."""
+        """URI of the Delta table; None for other data sources."""
         return None
 
     @property
@@ -58,12 +58,12 @@ class DataSource(Vocabulary):
 
     @property
     def label(self) -> str:
-        """The data source in messages."""
+        """Name of the data source in messages."""
         return self.uri or f"the data source of type {self.type!r}"
 
     @property
     def content(self) -> str:
-        """What is read, in messages, in the plural."""
+        """Plural noun for data sources of this type in messages."""
         return f"data sources of type {self.type!r}"
 
     @property
@@ -77,23 +77,27 @@ class DataSource(Vocabulary):
         )
 
     def to_wire(self) -> dict[str, Any]:
-        """``{"type": …, "config": …}`` with secrets in clear, as the protocol sends them."""
+        """Return ``{"type": …, "config": …}`` with secrets in clear text, as sent by the protocol."""
         config = {name: _reveal(getattr(self, name)) for name in self._wire_names()}
         return {"type": self.type, "config": config}
 
     def serialize(self) -> dict[str, Any]:
-        """The same with secrets hidden: what Airflow shows, and what the embedded backend stores."""
+        """
+        Return :meth:`to_wire` with secrets hidden, as shown by Airflow and stored by the embedded backend.
+        """
         return {"type": self.type, "config": self._hidden_config()}
 
     @property
     def hidden_options(self) -> list[str]:
-        """Names of the options whose values are not stored, at least not as they were given."""
+        """Names of the options whose values are hidden, in full or in part, when they are stored."""
         options = self.read_options or {}
         return sorted(name for name, value in options.items() if shown_option(name, value) != value)
 
     @model_serializer(mode="plain")
     def _hidden_config(self) -> dict[str, Any]:
-        """What pydantic writes, for instance for an XCom: only :meth:`to_wire` shows secrets."""
+        """
+        Return the serialized form for pydantic, for instance in an XCom. Only :meth:`to_wire` has secrets.
+        """
         return {name: shown_value(name, getattr(self, name)) for name in self._wire_names()}
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:

@@ -1,4 +1,4 @@
-"""Types of the fields of data sources: options, URLs and paths without secrets."""
+"""Types of the fields of data sources: reader options, and URLs and paths without secrets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from aporia_provider.redaction import login_fault
 from aporia_provider.redaction.reader_options import takes_url
 
 STORED = {"stored": True}
-"""Context in which a data source is valid although its path or its URL has a fault."""
+"""Validation context of stored data sources, in which faults of paths and URLs are ignored."""
 
 
 def _option_text(value: Any) -> Any:
-    """The value of an option as text, as PySpark's ``DataFrameReader.options`` writes it."""
+    """Return the value of an option as text, as PySpark's ``DataFrameReader.options`` does."""
     if isinstance(value, str):
         return value
     if hasattr(value, "item"):
-        # A number of numpy is an instance of no Python type that is tested here, or of several.
+        # A numpy number may be an instance of none or of several of the Python types tested below.
         value = value.item()
     if isinstance(value, bool):
         return str(value).lower()

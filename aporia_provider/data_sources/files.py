@@ -1,4 +1,4 @@
-"""Data sources that are files, with or without a Delta log."""
+"""Data sources that consist of files, with or without a Delta log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ OBJECT_FORMATS = ("parquet", "csv", "json", "delta")
 
 class S3DataSource(DataSource):
     """
-    Files on S3, or on a local disk.
+    Files on S3 or on a local disk.
 
     :param object_path: ``bucket/key``, ``s3://bucket/key``, ``s3a://bucket/key``, an absolute local path, or
-        ``file:///path``, of which only the last is percent-encoded. ``*``, ``?``, ``[…]`` and ``{…}`` in the
-        paths of other formats than ``delta`` are patterns, unless a local file or folder has that very name.
+        ``file:///path``, the only percent-encoded form. For formats other than ``delta``, ``*``, ``?``,
+        ``[…]`` and ``{…}`` are patterns, unless a local file or folder has exactly that name.
     :param object_format: ``delta``, ``parquet``, ``csv`` or ``json``.
     """
 
@@ -33,8 +33,10 @@ class S3DataSource(DataSource):
     @property
     def uri(self) -> str:
         """
-        The path with its scheme, see :func:`aporia_provider.locations.uri_of`. A path whose form is not
-        supported is returned as it may be shown: nothing can be read from there.
+        The path with its scheme, see :func:`aporia_provider.locations.uri_of`.
+
+        If the form of the path is not supported, so that no data can be read, it is the path with secrets
+        hidden.
         """
         return shown_path(self.object_path) if location_fault(self.object_path) else uri_of(self.object_path)
 
@@ -50,11 +52,11 @@ class S3DataSource(DataSource):
 
     @property
     def content(self) -> str:
-        """What is read, in messages, in the plural."""
+        """Plural noun for data sources of this type in messages."""
         return f"{self.object_format} files"
 
     @property
     def unreadable_reason(self) -> str | None:
-        """Why no data can be read from the path; None if it has a form that is supported."""
+        """Why no data can be read from the path; None if its form is supported."""
         fault = location_fault(self.object_path)
         return None if fault is None else f"The data source cannot be read: its object_path {fault}"

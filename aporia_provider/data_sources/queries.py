@@ -1,4 +1,4 @@
-"""Data sources that are queries and tables of databases."""
+"""Data sources that are database queries or tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aporia_provider.data_sources.fields import UnsignedUrl, Url
 
 class GlueDataSource(DataSource):
     """
-    A query on the AWS Glue catalogue.
+    A query on the AWS Glue Data Catalog.
 
     :param query: Spark SQL.
     """
@@ -34,10 +34,11 @@ class JDBCDataSource(DataSource):
     """
     A query through JDBC.
 
-    :param url: JDBC URL, without a login. Its hosts, port and path are shown and stored, its parameters not.
-    :param query: SQL of the database.
+    :param url: JDBC URL without a login. Its hosts, port and path are shown and stored; its parameters are
+        not.
+    :param query: Query in the SQL dialect of the database.
     :param user: User name.
-    :param password: Password; hidden wherever it could be seen, and never rendered.
+    :param password: Password. It is never shown, stored or rendered.
     """
 
     type = "jdbc"
@@ -52,16 +53,16 @@ class JDBCDataSource(DataSource):
 
 
 class PostgresJDBCDataSource(JDBCDataSource):
-    """A query on PostgreSQL through JDBC. Parameters: those of :class:`JDBCDataSource`."""
+    """A query on PostgreSQL through JDBC. Parameters: see :class:`JDBCDataSource`."""
 
     type = "postgres-jdbc"
 
 
 class AthenaDataSource(JDBCDataSource):
     """
-    A query on Amazon Athena through JDBC. Further parameters: those of :class:`JDBCDataSource`.
+    A query on Amazon Athena through JDBC. Further parameters: see :class:`JDBCDataSource`.
 
-    :param s3_output_location: Where Athena writes its results.
+    :param s3_output_location: URI on S3 to which Athena writes results.
     """
 
     type = "athena"
@@ -74,9 +75,9 @@ class BigQueryDataSource(DataSource):
     """
     A table or view of Google BigQuery.
 
-    :param credentials_base64: JSON of a service account, base64; hidden wherever it could be seen.
+    :param credentials_base64: JSON key of a service account, base64-encoded. It is never shown or stored.
     :param table: Table name.
-    :param dataset: Dataset of the table, if its name does not say it.
+    :param dataset: Dataset of the table, if ``table`` does not include it.
     :param project: Project of the table.
     :param parent_project: Project that is billed.
     """
@@ -99,7 +100,7 @@ class SnowflakeDataSource(DataSource):
     :param url: Account URL.
     :param query: SQL.
     :param user: User name.
-    :param password: Password; hidden wherever it could be seen, and never rendered.
+    :param password: Password. It is never shown, stored or rendered.
     :param database: Database.
     :param schema: Schema; ``sfschema`` on the wire.
     :param warehouse: Warehouse, if not the user's default.

@@ -1,4 +1,4 @@
-"""Data sources from the form in which the protocol sends them."""
+"""Construction of data sources from the protocol's JSON form."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DATA_SOURCES: Mapping[str, type[DataSource]] = {
 
 def data_source_from_wire(value: Any) -> DataSource:
     """
-    Read ``{"type": …, "config": …}``.
+    Return the data source of ``{"type": …, "config": …}``.
 
     :raises aporia_provider.errors.ValidationError: for an unknown type or a wrong config, naming every fault.
     """
@@ -47,12 +47,12 @@ def data_source_from_wire(value: Any) -> DataSource:
 
 def stored_data_source(value: Any) -> DataSource:
     """
-    Read a data source that was registered before, in the form of the wire.
+    Return the data source of a stored ``{"type": …, "config": …}``.
 
-    Its path is not checked, since earlier releases accepted other paths: it is checked when data is read, see
-    :attr:`DataSource.unreadable_reason`.
+    Faults of its path and URLs are ignored, since earlier releases accepted them; the path is checked when
+    data is read, see :attr:`DataSource.unreadable_reason`.
 
-    :raises aporia_provider.errors.ValidationError: as :func:`data_source_from_wire`, but for the path.
+    :raises aporia_provider.errors.ValidationError: as :func:`data_source_from_wire`, except for these faults.
     """
     source = _type_of(value)
     try:
@@ -72,13 +72,13 @@ def _type_of(value: Any) -> type[DataSource]:
 
 
 def as_data_source(value: DataSource | Mapping[str, Any]) -> DataSource:
-    """A data source given as itself or in the form of the wire."""
+    """Return a data source that is given as an instance or in the protocol's JSON form."""
     return value if isinstance(value, DataSource) else data_source_from_wire(value)
 
 
 def with_login(source: DataSource, user: str | None, password: str | None) -> DataSource:
     """
-    Copy a data source with the user and the password of a connection.
+    Return a copy of a data source with the user and the password of a connection.
 
     :raises aporia_provider.errors.ValidationError: if it takes none.
     """

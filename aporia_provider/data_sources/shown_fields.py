@@ -1,4 +1,4 @@
-"""The values of fields as they are shown and stored: hidden, unless they are known to be harmless."""
+"""Redaction of the fields of data sources: values are hidden unless they are known to be harmless."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HARMLESS = frozenset(
         *("parent_project", "database", "sfschema", "warehouse"),
     )
 )
-"""Fields that are shown as they are. What is not listed here or in :data:`_SHOWN` is hidden."""
+"""Fields that are shown unchanged. Fields that are neither listed here nor in :data:`_SHOWN` are hidden."""
 
 
 def shown_value(name: str, value: Any) -> Any:
@@ -26,7 +26,7 @@ def shown_value(name: str, value: Any) -> Any:
 
 
 def shown_path(path: str) -> str:
-    """A path of S3 or of the disk; of one with a fault no more than of a URL."""
+    """Return a path on S3 or the local disk; if it has a fault, only the parts that are shown of a URL."""
     return shown_url(path) if location_fault(path) or secret_fault(path) else path
 
 
