@@ -1,1 +1,1 @@
-"""What the columns of a table say: their types, whether they fit a schema, and which schema they suggest."""
+"""Column types, their match with the fields of a schema, and inference of a schema."""

@@ -1,4 +1,4 @@
-"""A version's schema from the columns of its data."""
+"""Inference of the schema of a version from the columns of its data."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _SCALAR_FIELDS = {
 
 def infer_fields(columns: Columns | Mapping[str, Any] | Any) -> dict[str, FieldSchema]:
     """
-    Field type of every column.
+    Return the field type of each column.
 
     Booleans are ``boolean``, numbers ``numeric``, text ``string``, dates and times ``datetime``, arrays of
-    numbers ``vector`` (``tensor`` needs dimensions, which types do not tell), arrays of other scalars
-    ``array``, and maps of text to numbers ``dict``.
+    numbers ``vector`` (``tensor`` requires dimensions, which column types do not include), arrays of other
+    scalars ``array``, and maps of text to numbers ``dict``.
 
-    :param columns: Names and types (Spark's JSON form), a mapping of them, or a pyarrow schema.
-    :raises aporia_provider.errors.ValidationError: naming every column whose type no field type fits.
+    :param columns: Pairs or a mapping of names and types (Spark's JSON form), or a pyarrow schema.
+    :raises aporia_provider.errors.ValidationError: naming every column whose type matches no field type.
     """
     fields, problems = {}, []
     for name, type_ in _columns(columns):
@@ -56,14 +56,14 @@ def infer_schema(
     overrides: Mapping[str, Override] | None = None,
 ) -> VersionSchema:
     """
-    Build the schema of a version from the columns of its data. What is not named otherwise is a feature.
+    Return the schema of a version for the columns of its data. Columns not named below are features.
 
-    :param columns: Names and types (Spark's JSON form), a mapping of them, or a pyarrow schema.
+    :param columns: Pairs or a mapping of names and types (Spark's JSON form), or a pyarrow schema.
     :param model_type: Type of the model.
-    :param predictions: Columns the model answers with; as a mapping, with their field types.
-    :param raw_inputs: Columns that are raw inputs; likewise.
-    :param exclude: Columns that are no field: id, timestamp, labels.
-    :param overrides: Field type by column name; ``None`` leaves the column out.
+    :param predictions: Prediction columns, or a mapping of them to field types.
+    :param raw_inputs: Raw input columns, or a mapping of them to field types.
+    :param exclude: Columns that are not fields: id, timestamp, labels.
+    :param overrides: Column names to field types; None excludes the column.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
     found = dict(_columns(columns))
@@ -96,7 +96,7 @@ def _named(names: Iterable[str] | Mapping[str, Override]) -> dict[str, Override]
 
 
 def _add(fields: dict[str, FieldSchema], name: str, type_: Any, override: Override) -> list[str]:
-    """Add the field of one column, or say why not."""
+    """Add the field of one column to ``fields``, and return its errors."""
     if override == _INFER:
         override = _field_type(type_)
         if override is None:

@@ -1,4 +1,4 @@
-"""Column types in Spark's JSON form, and which of them fit which field type."""
+"""Column types in Spark's JSON form, and their match with field types."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHORT = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tiny
 _NUMBERS = ("integral", "fractional")
 _SCALARS = (*_NUMBERS, "string", "boolean")
 
-# Field type to the kinds of column that fit it, and those that can be read as it with some good will.
+# Field type to the kinds of column that fit it, and the kinds that fit depending on their values.
 _FITTING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "numeric": (_NUMBERS, ("boolean",)),
     "categorical": (_SCALARS, ()),
@@ -37,7 +37,8 @@ _FITTING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "datetime": (("time",), ("string",)),
     "text": (("string",), ()),
 }
-# Of a prediction that is not judged: a label may be the class alone where the prediction says more.
+# Kinds of label columns for predictions without performance metrics: a label may be the class alone, where
+# the prediction has scores.
 _UNJUDGED: dict[str, tuple[str, ...]] = {
     "numeric": ("boolean",),
     "boolean": ("integral", "fractional", "string"),
@@ -50,18 +51,20 @@ _UNJUDGED: dict[str, tuple[str, ...]] = {
 
 
 def quoted(column: str) -> str:
-    """A column's name as Spark SQL writes it."""
+    """Return the name of a column quoted for Spark SQL."""
     return "`" + column.replace("`", "``") + "`"
 
 
 def kind(type_: Any) -> str:
-    """Kind of a type: integral, fractional, string, boolean, time, array, map, struct, or its own name."""
+    """
+    Return the kind of a type: integral, fractional, string, boolean, time, array, map, struct or its name.
+    """
     name = str(type_["type"] if isinstance(type_, dict) else type_)
     return _KINDS.get(name.partition("(")[0], name)
 
 
 def describe(type_: Any) -> str:
-    """A type as people write it in SQL."""
+    """Return a type in SQL syntax."""
     if not isinstance(type_, dict):
         return _SHORT.get(type_, str(type_))
     if type_["type"] == "array":
@@ -75,7 +78,7 @@ def describe(type_: Any) -> str:
 
 
 def nesting(type_: Any) -> tuple[int, Any]:
-    """How many arrays are around what they hold, and what that is."""
+    """Return the number of nested arrays of a type, and the type of their innermost elements."""
     depth = 0
     while isinstance(type_, dict) and type_["type"] == "array":
         depth, type_ = depth + 1, type_["elementType"]
@@ -83,12 +86,12 @@ def nesting(type_: Any) -> tuple[int, Any]:
 
 
 def is_numeric(type_: Any) -> bool:
-    """Whether a type holds one number."""
+    """Return whether a type is a numeric scalar."""
     return kind(type_) in _NUMBERS
 
 
 def holds_numbers_by_name(type_: Any) -> bool:
-    """Whether a type is a map of text to numbers, or a struct of numbers."""
+    """Return whether a type is a map of strings to numbers, or a struct of numbers."""
     if kind(type_) == "map":
         return kind(type_["keyType"]) == "string" and is_numeric(type_["valueType"])
     return kind(type_) == "struct" and all(is_numeric(item["type"]) for item in type_["fields"])
@@ -97,11 +100,11 @@ def holds_numbers_by_name(type_: Any) -> bool:
 @dataclass(frozen=True)
 class LabelType:
     """
-    What the labels of a prediction have to be for its performance to be computed.
+    Type that the labels of a prediction need for performance metrics.
 
-    :param shown: In words, to follow "has to be".
-    :param cast: What makes it of a column, in Spark SQL.
-    :param fits: Whether a type is one.
+    :param shown: Description in messages, to follow "has to be".
+    :param cast: Spark SQL expression that converts a column, with ``{0}`` for its name.
+    :param fits: Function that returns whether a column type is suitable.
     """
 
     shown: str
@@ -111,11 +114,11 @@ class LabelType:
 
 def label_type(model_type: str | None, field: FieldSchema) -> LabelType | None:
     """
-    What the labels of a prediction have to be, which is what the states of performance can read.
+    Return the type of label from which the performance states of a prediction can be computed.
 
-    :param model_type: See :data:`aporia_provider.schema.MODEL_TYPES`; None if it is no label.
+    :param model_type: See :data:`aporia_provider.schema.MODEL_TYPES`; None if the column is not a label.
     :param field: The prediction.
-    :return: None if a model of this type is not judged by such predictions.
+    :return: None if there are no performance metrics for such predictions of this type of model.
     """
     if field.type == "tensor" and len(field.dimensions or ()) != 1:
         return None
@@ -124,12 +127,12 @@ def label_type(model_type: str | None, field: FieldSchema) -> LabelType | None:
 
 def fit(field: FieldSchema, type_: Any, *, labels_of: str | None = None) -> Fit:
     """
-    Whether a column can bring a field.
+    Return whether a column fits a field.
 
     :param field: The field.
     :param type_: Type of the column.
-    :param labels_of: If the column holds the true value of a prediction, not the prediction: type of the
-        model.
+    :param labels_of: Type of the model if the column holds the labels of a prediction; None if it holds the
+        field.
     :return: ``fits``, ``differs``, or ``doubtful`` if it depends on the values.
     """
     wanted = label_type(labels_of, field)
@@ -160,7 +163,7 @@ def _fit_tensor(dimensions: int, depth: int, inner: Any) -> Fit:
         return "differs"
     if depth == dimensions:
         return "fits"
-    # Many writers store a tensor as one flat array, row by row.
+    # Many writers store a tensor as one flat array in row-major order.
     return "doubtful" if depth == 1 else "differs"
 
 
@@ -205,7 +208,7 @@ _ITEMS = LabelType(
     "cast({0} AS array<string>) AS {0}",
     _are_items,
 )
-# By type of model, then by field type of the prediction.
+# Model type to field type of the prediction to type of the labels.
 _JUDGED: Mapping[str, Mapping[str, LabelType]] = {
     "binary": dict.fromkeys(("numeric", "boolean", "categorical", "string"), _CLASS),
     "multiclass": dict.fromkeys(("categorical", "string", "boolean", "numeric", "dict", "vector"), _CLASS),
