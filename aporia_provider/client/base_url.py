@@ -1,4 +1,4 @@
-"""The URL of a server that is named by a host, which may be a URL itself, and a port."""
+"""Construction of a server's URL from a host, which may be a URL itself, and a port."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from aporia_provider.errors import ValidationError
 
 def server_url(host: str, port: int | None, *, scheme: str = "https") -> str:
     """
-    Make the URL of a server; a path in ``host`` is kept.
+    Return the URL of a server, with the path in ``host`` if there is one.
 
-    :param host: Name of the host, or its URL, which may have the port.
-    :param port: Port of the server; of the scheme without.
+    :param host: Host name, or URL with or without a port.
+    :param port: Port. Default: that of the URL or of the scheme.
     :param scheme: Scheme of the URL if ``host`` has none.
-    :raises aporia_provider.errors.ValidationError: without the value, which may hold a password.
+    :raises aporia_provider.errors.ValidationError: if the port is invalid or given twice. The message does
+        not contain ``host``, which may contain a password.
     """
     base = (host if "://" in host else f"{scheme}://{host}").rstrip("/")
     try:

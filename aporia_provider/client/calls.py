@@ -1,4 +1,4 @@
-"""Every call of the protocol, written once: what it asks, and what it makes of the replies."""
+"""The calls of the protocol as generators of requests, shared by both clients."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from aporia_provider.models import AggregationPeriod, Model, ModelTags, Monitor
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
-"""Seconds a server may take to connect a dataset, which it reads before it answers."""
+"""Timeout of connecting a dataset in seconds. The server reads the data before it replies."""
 
 
 class Calls:
     """
-    The calls without their I/O; a transport carries them out.
+    The calls without I/O, which a transport performs.
 
-    Their parameters, results and errors are those of :class:`~aporia_provider.api.AporiaApi`.
+    Parameters, results and errors: see :class:`~aporia_provider.api.AporiaApi`.
 
-    :param environment: The environment that datasets are connected in.
+    :param environment: Environment in which datasets are connected.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -43,21 +43,21 @@ class Calls:
 
     def resolve_environment(self) -> Call[str]:
         """
-        The environment that all calls read and write; a server of ours is asked for it once.
+        Return the environment that all calls read and write.
 
-        Every call does so before its first request.
+        Every call does so before its first request. This project's server is asked for it once.
 
-        :raises aporia_provider.errors.AuthenticationError: if the token is for another environment than the
-            one that was named.
+        :raises aporia_provider.errors.AuthenticationError: if the token belongs to another environment than
+            the one that was given.
         """
         return (yield from self._environment.resolved())
 
     def identify_server(self) -> Call[str]:
         """
-        Find out what answers, and say so in a few words, with the environment.
+        Return a short description of the server and of the environment.
 
-        :raises aporia_provider.errors.AporiaError: if it is no server of the protocol, or the token is not
-            accepted.
+        :raises aporia_provider.errors.AporiaError: if the server does not implement the protocol, or rejects
+            the token.
         """
         return (yield from self._environment.identified())
 
@@ -77,10 +77,9 @@ class Calls:
         """
         Register a model.
 
-        A server that answers 409 without saying what differs is taken at the protocol's word: the model is
-        there.
+        If the server replies 409 without differences, the model counts as unchanged, as in the protocol.
 
-        :raises aporia_provider.errors.ConflictError: if the server says how the registered one differs.
+        :raises aporia_provider.errors.ConflictError: if the server lists differences to the registered model.
         """
         check_if_exists(if_exists)
         model = Model(
@@ -109,9 +108,10 @@ class Calls:
         """
         Register a version of a model with its schema.
 
-        If the name is taken, what is registered is compared as far as the server shows it.
+        If the name is taken, the given version is compared with the registered one as far as the server
+        returns it.
 
-        :raises aporia_provider.errors.ConflictError: if it differs.
+        :raises aporia_provider.errors.ConflictError: if they differ.
         """
         check_if_exists(if_exists)
         subject = f"Version {model_version!r} of model {model_id!r}"
@@ -130,7 +130,7 @@ class Calls:
         return settled(reply, subject, there[0]["id"], compared(there[0], body, subject), if_exists)
 
     def get_model_versions(self, model_id: str, name: str | None = None) -> Call[list[Version]]:
-        """List the versions of a model, oldest first, or only the one of this name."""
+        """Return the versions of a model, oldest first, or only the one of the given name."""
         query = "" if name is None else f"?name={segment(name, 'version')}"
         path = f"{_model(model_id)}/versions{query}"
         reply = yield Request(f"Listing the versions of model {model_id!r}", "GET", path)
@@ -139,7 +139,7 @@ class Calls:
         if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
             raise AporiaError(reply.says("the reply is not a list of versions"), status=reply.status)
         versions = [version_in(item) for item in found]
-        # A server that does not know the question answers with all of them.
+        # A server that does not support the query parameter returns all versions.
         return [version for version in versions if name in (None, version["name"])]
 
     def connect_dataset(
@@ -154,8 +154,8 @@ class Calls:
         """
         Connect a data source to a version.
 
-        :raises aporia_provider.errors.ConflictError: if another dataset is connected in this role, or the
-            server does not show whether it is the same.
+        :raises aporia_provider.errors.ConflictError: if another dataset is connected in this role, or if the
+            server does not state whether it differs.
         """
         check_if_exists(if_exists)
         connection = DatasetConnection(role=role, **dataset)
@@ -178,14 +178,14 @@ class Calls:
         return settled(reply, subject, role, found, if_exists)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
-        """Turn the syncs of all datasets of a version on or off."""
-        # The protocol writes the flag as Python does: True, False.
+        """Enable or disable the syncs of all datasets of a version."""
+        # In the protocol, the flag is written as in Python: True, False.
         path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={flag('enabled', enabled)}"
         doing = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
         (yield Request(doing, "POST", path, {})).accepted()
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> Call[dict[str, Any]]:
-        """What is known about the dataset's last sync."""
+        """Return the status of the last sync of a dataset."""
         path = f"{_model_version(model_id, model_version)}/sync_status/{segment(role, 'role')}"
         doing = (
             f"Getting the sync status of dataset {role} of version {model_version!r} of model {model_id!r}"
@@ -193,7 +193,7 @@ class Calls:
         return dict((yield Request(doing, "GET", path)).mapping())
 
     def query_metrics(self, query: MetricsQuery) -> Call[list[dict[str, Any]]]:
-        """Answer questions about metrics."""
+        """Compute metrics."""
         doing = f"Querying metrics of model {query.model_id!r}"
         reply = yield Request(doing, "POST", "/v1beta/metrics/query", query.to_wire())
         found = reply.accepted()
@@ -202,29 +202,29 @@ class Calls:
         return [dict(item) for item in found]
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:
-        """Set tags, keeping those not named."""
+        """Set tags of a model and keep its other tags."""
         body = ModelTags(tags=dict(tags)).model_dump()
         doing = f"Adding tags to model {model_id!r}"
         (yield Request(doing, "POST", f"{_model(model_id)}/tags", body)).accepted()
 
     def get_model_tags(self, model_id: str) -> Call[dict[str, str]]:
-        """The tags of a model."""
+        """Return the tags of a model."""
         reply = yield Request(f"Getting the tags of model {model_id!r}", "GET", f"{_model(model_id)}/tags")
         body = reply.mapping()
-        # A bare mapping may hold a tag of that very name, whose value is text.
+        # The mapping itself may contain a tag of that name, whose value is text.
         wrapped = "tags" in body and (body["tags"] is None or isinstance(body["tags"], Mapping))
         tags = (body["tags"] or {}) if wrapped else body
         return {str(key): str(value) for key, value in tags.items()}
 
     def delete_model_tag(self, model_id: str, key: str) -> Call[None]:
-        """Remove a tag; one that is not there is no error."""
+        """Remove a tag of a model. A tag that does not exist is no error."""
         path = f"{_model(model_id)}/tags/{segment(key, 'tag')}"
         (yield Request(f"Deleting tag {key!r} of model {model_id!r}", "DELETE", path)).accepted()
 
     def set_feature_importance(
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
     ) -> Call[None]:
-        """Set the importance of features."""
+        """Set the feature importances of a version."""
         path = f"{_model_version(model_id, model_version)}/feature_importance"
         doing = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
         body = {"feature_importance": _numbers(feature_importance)}
@@ -243,7 +243,7 @@ class Calls:
         """
         Create a monitor and return its id.
 
-        Monitors may share a name, so a request that may have arrived is not repeated.
+        Monitor names are not unique, so a request that may have been received is not repeated.
         """
         monitor = Monitor(
             name=name,
@@ -280,7 +280,7 @@ def _named(model_version: str) -> str:
 
 
 def _numbers(feature_importance: Mapping[str, Any]) -> dict[str, float]:
-    # Libraries give importances as numbers of their own, such as numpy.float32.
+    # Libraries return importances as their own number types, such as numpy.float32.
     numbers: dict[str, float] = {}
     problems = []
     for name, value in feature_importance.items():
@@ -297,6 +297,6 @@ def _numbers(feature_importance: Mapping[str, Any]) -> dict[str, float]:
 
 def _deleted(doing: str, path: str) -> Call[None]:
     reply = yield Request(doing, "DELETE", path)
-    # Not there any more: an earlier attempt, whose reply was lost, deleted it.
+    # An earlier attempt whose reply was lost has deleted it.
     if not (reply.status == 404 and reply.ambiguous):
         reply.accepted()

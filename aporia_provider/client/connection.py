@@ -1,4 +1,4 @@
-"""A server that speaks the protocol, and what its answers and silences mean to a client."""
+"""Connection parameters of a client, and conversion of HTTP responses and transport errors."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 
 
 _PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""How the versions of OpenSSL call bytes that are no TLS, such as a reply of plain HTTP to a handshake."""
+"""
+Reasons that versions of OpenSSL give for bytes that are not TLS, such as a plain HTTP reply to a handshake.
+"""
 
 
 class Connection:
     """
-    What a client knows of its server, whichever way it waits for it.
+    Part of a client that the synchronous and the asynchronous one share.
 
-    :param base_url: ``http://`` or ``https://``, host, and port and path if there are any.
+    :param base_url: URL of the server, with scheme ``http`` or ``https``.
     :param token: Token of the environment.
-    :param environment: The environment that all calls read and write; None for the one of the token. A server
-        of ours is asked before the first call, which fails if the token is for another environment.
-    :param default_environment: The environment if none is given and the server does not tell one.
-    :param timeout: Seconds without progress after which a request counts as lost.
-    :param verify_ssl: Whether the server has to show a certificate that is trusted.
-    :param retries: How transient failures are retried.
-    :raises aporia_provider.errors.ValidationError: if the URL, the token or the environment cannot be used.
+    :param environment: Environment that all calls read and write; None for that of the token. Before the
+        first call, this project's server is asked for it, and the call fails if the token belongs to another
+        environment.
+    :param default_environment: Environment if none is given and the server returns none.
+    :param timeout: Timeout of a request in seconds without progress.
+    :param verify_ssl: Whether to verify the server's certificate.
+    :param retries: Retry policy for transient failures.
+    :raises aporia_provider.errors.ValidationError: if the URL, the token or the environment is invalid.
     """
 
     def __init__(
@@ -59,8 +62,8 @@ class Connection:
         self.calls = Calls(self._environment)
         self.retries = retries or Retries()
         _quieten()
-        # The list of trusted certificates takes 40 ms to load. Without TLS, and without redirects that could
-        # lead to it, nobody asks for it.
+        # Loading the trusted certificates takes 40 ms. Without TLS they are not used, since redirects, which
+        # could lead to TLS, are not followed.
         verify = verify_ssl and self.base_url.startswith("https:")
         self.options: dict[str, Any] = {
             "verify": verify,
@@ -84,7 +87,7 @@ class Connection:
 
     def sent(self, request: Request) -> dict[str, Any]:
         """
-        The request in the transport's words.
+        Return the keyword arguments of the HTTP library's ``request``.
 
         :raises aporia_provider.errors.ValidationError: if its body cannot be written as JSON.
         """
@@ -95,7 +98,7 @@ class Connection:
         return {"method": request.method, "url": url, "content": request.content(), "timeout": timeout}
 
     def reply(self, request: Request, response: httpx2.Response) -> Reply:
-        """What the server answered, without the secrets a refusal may echo."""
+        """Return the reply for a response. Secrets are removed from error responses, which may echo them."""
         body, is_json = parse(response.content)
         if not response.is_success:
             body = self._without_secrets(request, body)
@@ -110,15 +113,15 @@ class Connection:
 
     def lost(self, request: Request, error: Exception) -> Lost:
         """
-        What a failure of the transport means.
+        Convert an error of the transport to a lost request.
 
-        :raises aporia_provider.errors.AporiaError: if another attempt would fail in the same way.
+        :raises aporia_provider.errors.AporiaError: if a repeated request would fail in the same way.
         """
         import httpx2
 
         told = f"{self.base_url}: {type(error).__name__}: {error}".rstrip(": ")
         if isinstance(error, httpx2.ConnectError) and _ssl_reason(error) in _PLAIN:
-            # Not tried again: it would answer the same.
+            # Not retried, since the result would be the same.
             plain = self.base_url.replace("https:", "http:", 1)
             told = f"{self.base_url} does not answer with TLS. If the server speaks plain HTTP, write {plain}"
             raise AporiaError(f"{request.doing} failed: {told} ({request.method} {request.path})") from None
@@ -130,14 +133,14 @@ class Connection:
 
 
 def _quieten() -> None:
-    """Let the HTTP library log its line for each request only if its logger was given a level."""
+    """Suppress the HTTP library's log line for each request unless the level of its logger is set."""
     logger = logging.getLogger("httpx2")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.WARNING)
 
 
 def _checked_url(base_url: str) -> str:
-    # Nothing of a refused URL is shown: it may hold credentials in any place.
+    # Error messages do not contain the URL, which may contain credentials anywhere.
     import httpx2
 
     try:

@@ -1,4 +1,4 @@
-"""The environment that the calls of a client are for, and what answers them."""
+"""Environment of a client's calls, and identification of the server."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aporia_provider.errors import AporiaError, AuthenticationError
 _ASKING = "Asking for the environment of the token"
 _IDENTIFYING = "Looking for a server of the protocol"
 _UNKNOWN_PATH = (403, 404, 405, 410, 501)
-"""Statuses with which a server other than ours, or a gateway, may answer to a path that it does not have."""
+"""Statuses that another server, or a gateway, may return for an unknown path."""
 
 
 @dataclass(frozen=True)
 class OwnServer:
     """
-    What a server of ours says of itself.
+    Properties of this project's server.
 
-    :param environment: The environment that the token is for.
-    :param version: Version of the package that it runs.
+    :param environment: Environment of the token.
+    :param version: Version of the package on the server.
     """
 
     environment: str
@@ -33,12 +33,11 @@ class Environment:
     """
     The environment that a client reads and writes.
 
-    A server of ours tells the environment of the token; of another server the protocol does not say how to
-    ask for it.
+    This project's server returns the environment of the token. The protocol does not define a request for it.
 
     :param base_url: URL of the server.
-    :param named: The environment that the caller named; None for the one of the token.
-    :param default: The environment if neither the caller nor the server names one.
+    :param named: Environment that the caller named; None for that of the token.
+    :param default: Environment if neither the caller nor the server names one.
     """
 
     def __init__(self, base_url: str, named: str | None, default: str) -> None:
@@ -50,21 +49,21 @@ class Environment:
 
     @property
     def name(self) -> str | None:
-        """The environment as far as it is known; None if nobody has named it yet."""
+        """The environment; None if it is not resolved yet."""
         if self.server is not None:
             return self.server.environment
         return self._named or (self._default if self.is_known else None)
 
     @property
     def assumed(self) -> str:
-        """The environment that a call names; the default, if the server refused to tell it."""
+        """The environment in a request: the default if the server did not return any."""
         return self.name or self._default
 
     def required(self) -> str:
         """
-        The environment.
+        Return the environment.
 
-        :raises aporia_provider.errors.AporiaError: if the server has to be asked first.
+        :raises aporia_provider.errors.AporiaError: if it is not resolved yet.
         """
         if self.name is None:
             raise AporiaError(
@@ -74,17 +73,17 @@ class Environment:
 
     def resolved(self) -> Call[str]:
         """
-        Ask the server, unless it was asked before.
+        Return the environment, after requesting it from the server if it is not resolved yet.
 
-        :raises aporia_provider.errors.AuthenticationError: if the token is for another environment than the
-            caller named.
+        :raises aporia_provider.errors.AuthenticationError: if the token belongs to another environment than
+            the one the caller named.
         """
         if not self.is_known:
             reply = yield Request(_ASKING, "GET", ENVIRONMENT_PATH)
             if reply.status == 500:
                 raise reply.failure()
             self.server = _own_server(reply)
-            # After any other refusal, such as of the token, the server is asked again before the next call.
+            # After another error, such as a rejected token, the request is repeated before the next call.
             self.is_known = reply.ok or reply.status in _UNKNOWN_PATH
         self._check()
         return self.assumed
@@ -100,10 +99,10 @@ class Environment:
 
     def identified(self) -> Call[str]:
         """
-        Find out what answers, and which environment its token is for.
+        Return a short description of the server and of the environment.
 
-        :raises aporia_provider.errors.AporiaError: if it is no server of the protocol, or the token is not
-            accepted.
+        :raises aporia_provider.errors.AporiaError: if the server does not implement the protocol, or rejects
+            the token.
         """
         name = yield from self.resolved()
         if self.server is not None:
@@ -113,7 +112,7 @@ class Environment:
         environments = _environments(listed)
         if not (_is_capabilities(capabilities) or environments is not None):
             raise self._stranger(capabilities, listed)
-        # Its capabilities may be open to everybody.
+        # Capabilities may be readable without a valid token.
         tags = yield Request("Checking the token", "GET", "/v1beta/models/connection-test/tags")
         if tags.status in (401, 403):
             raise tags.failure()

@@ -1,4 +1,4 @@
-"""Keeping secrets out of what a server's error makes us say."""
+"""Redaction of secrets in the error messages of a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _ORDINARY = re.compile(r"true|false|\d{1,3}", re.IGNORECASE)
 
 
 def secrets_between(clear: Any, hidden: Any) -> Iterator[str]:
-    """Yield the texts of one JSON value that its twin hides, given the value in clear and the twin."""
+    """
+    Yield the strings of a JSON value that are hidden in its redacted copy.
+
+    :param clear: The value with secrets in clear text.
+    :param hidden: The redacted copy.
+    """
     if isinstance(clear, Mapping):
         for key, value in clear.items():
             yield from secrets_between(value, hidden[key])
@@ -28,22 +33,22 @@ def _hidden_parts(clear: str, hidden: str) -> Iterator[str]:
     pattern = "(.*?)".join(re.escape(part) for part in hidden.split(HIDDEN))
     found = re.fullmatch(pattern, clear, re.DOTALL)
     for part in found.groups() if found else [clear]:
-        # An option that is hidden since it is not known may be true, false or a small number.
+        # The value of an unknown option is hidden even if it is true, false or a small number.
         if part and part != HIDDEN and not _ORDINARY.fullmatch(part):
             yield part
             yield from _values_in(part)
 
 
 def _values_in(part: str) -> Iterator[str]:
-    """The values of the parameters in a hidden part of a URL, which a server may name one by one."""
+    """Yield the parameter values in a hidden part of a URL, which a server may echo one by one."""
     pieces = (piece.partition("=")[2] or piece for piece in re.split(r"[?;&,()\[\]{}:/@\s]+", part))
     found = {*pieces, *re.findall(r"\{([^{}]*)\}", part), *re.findall(r"[:/]([^@/]*)@", part)}
-    # What is shorter is in many words of a message.
+    # Shorter values are parts of many words in messages.
     yield from (value for value in {*found, *map(unquote, found)} if len(value) >= _SHORTEST)
 
 
 def redacted(value: Any, secrets: Iterable[str]) -> Any:
-    """A JSON value without the secrets, in whatever way a server may have echoed them."""
+    """Return a JSON value without the secrets, in all the encodings in which a server may echo them."""
     if isinstance(value, Mapping):
         return {key: redacted(item, secrets) for key, item in value.items()}
     if isinstance(value, list):
@@ -52,7 +57,7 @@ def redacted(value: Any, secrets: Iterable[str]) -> Any:
         return value
     for spelling in sorted({way for secret in secrets for way in _spellings(secret)}, key=len, reverse=True):
         value = value.replace(spelling, HIDDEN)
-    # What is longer is cut in a message anyway, and must not keep the search busy.
+    # Messages are cut to less than this anyway; the limit bounds the time of the search.
     return hide_in_text(value[:_LONGEST])
 
 

@@ -1,4 +1,4 @@
-"""What a server means by the body of an error, in all the shapes servers use (reference, section 1.3)."""
+"""Parsing of error responses in all the forms that servers use (protocol reference, section 1.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_LINES = 100
 
 
 def parse(content: bytes) -> tuple[Any, bool]:
-    """The body of a reply and whether it was JSON: otherwise it is the text, or None if there is none."""
+    """Return the body of a reply and whether it is JSON. Other bodies are returned as text; None if empty."""
     if not content.strip():
         return None, False
     try:
@@ -26,10 +26,10 @@ def parse(content: bytes) -> tuple[Any, bool]:
 
 def seconds_to_wait(retry_after: str | None, now: datetime | None = None) -> float | None:
     """
-    Read a ``Retry-After`` header: seconds, or a date.
+    Return the delay that a ``Retry-After`` header gives in seconds or as a date.
 
-    :param now: The time a date counts from; now, if not given.
-    :return: Seconds of at least 0; None if there is no header or it says neither.
+    :param now: Time from which the delay to a date is counted. Default: the current time.
+    :return: Seconds, at least 0; None if there is no header or it is invalid.
     """
     text = (retry_after or "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII):
@@ -43,13 +43,15 @@ def seconds_to_wait(retry_after: str | None, now: datetime | None = None) -> flo
 
 
 def explanation(status: int, body: Any) -> str:
-    """What the server says is wrong; what the status means if the server says nothing."""
+    """Return the server's error message, or the meaning of the status if there is none."""
     said = list(dict.fromkeys(text for text in map(_one_line, _texts(body)) if text))
     return ": ".join(said)[:_LONGEST] if said else _meaning(status)
 
 
 def lines(body: Any, key: str) -> list[str]:
-    """The list of text under ``key`` of the error, and what FastAPI lists as its detail if that is a list."""
+    """
+    Return the strings listed under ``key`` of the error. Problems may also be FastAPI's list ``detail``.
+    """
     error = body.get("error") if isinstance(body, Mapping) else None
     found = error.get(key) if isinstance(error, Mapping) else None
     if found is None and key == "problems" and isinstance(body, Mapping):
@@ -59,7 +61,7 @@ def lines(body: Any, key: str) -> list[str]:
 
 
 def kind_of_body(body: Any, *, is_json: bool) -> str:
-    """What a body is, for a message on one that was not expected."""
+    """Describe the type of an unexpected body for an error message."""
     if is_json:
         return "JSON of another form"
     return _visible(body) if body and "<" in body else ("plain text" if body else "no body")
@@ -80,7 +82,7 @@ def _texts(body: Any) -> Iterator[Any]:
 
 
 def _error_texts(error: Mapping[str, Any]) -> Iterator[Any]:
-    # Our server repeats its list in the text, for clients that show the text only; here the list is shown.
+    # This project's server repeats the list in the message, for clients that show the message only.
     listed = error.get("problems") or error.get("differences")
     for text in (error.get("message"), error.get("detail")):
         yield text.partition("\n  - ")[0] if listed and isinstance(text, str) else text

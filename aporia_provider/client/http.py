@@ -43,9 +43,9 @@ def _async(
 
 class AporiaClient(Connection):
     """
-    :class:`~aporia_provider.api.AporiaApi` over HTTP. Close it, or use it as a context manager.
+    Synchronous client of :class:`~aporia_provider.api.AporiaApi`. Close it, or use it as a context manager.
 
-    Parameters: those of :class:`~aporia_provider.client.connection.Connection`.
+    Parameters: see :class:`~aporia_provider.client.connection.Connection`.
     """
 
     create_model = _sync(Calls.create_model)
@@ -66,11 +66,15 @@ class AporiaClient(Connection):
 
     @property
     def environment(self) -> str:
-        """The environment that all calls read and write; asks the server unless it was asked before."""
+        """Environment that all calls read and write, requested from the server if it is not resolved yet."""
         return self.resolve_environment()
 
     def resolve_environment(self) -> str:
-        """See :meth:`~aporia_provider.client.calls.Calls.resolve_environment`."""
+        """
+        Return the environment that all calls read and write.
+
+        See :meth:`~aporia_provider.client.calls.Calls.resolve_environment`.
+        """
         with self._asking:
             return self._carry_out(self.calls.resolve_environment())
 
@@ -119,9 +123,9 @@ class AporiaClient(Connection):
 
 class AsyncAporiaClient(Connection):
     """
-    The calls of :class:`AporiaClient`, to await. Close it, or use it as an asynchronous context manager.
+    Asynchronous counterpart of :class:`AporiaClient`. Close it, or use it as an asynchronous context manager.
 
-    Parameters: those of :class:`~aporia_provider.client.connection.Connection`.
+    Parameters: see :class:`~aporia_provider.client.connection.Connection`.
     """
 
     create_model = _async(Calls.create_model)
@@ -143,14 +147,18 @@ class AsyncAporiaClient(Connection):
     @property
     def environment(self) -> str:
         """
-        The environment that all calls read and write.
+        Environment that all calls read and write.
 
-        :raises aporia_provider.errors.AporiaError: before the first call, if none was given.
+        :raises aporia_provider.errors.AporiaError: if none was given and no call has resolved it yet.
         """
         return self._environment.required()
 
     async def resolve_environment(self) -> str:
-        """See :meth:`~aporia_provider.client.calls.Calls.resolve_environment`."""
+        """
+        Return the environment that all calls read and write.
+
+        See :meth:`~aporia_provider.client.calls.Calls.resolve_environment`.
+        """
         async with self._asking:
             return await self._carry_out(self.calls.resolve_environment())
 

@@ -1,4 +1,4 @@
-"""A request of the protocol and the reply to it, as plain values: nothing here touches a network."""
+"""Requests and replies of the protocol as values without I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aporia_provider.errors import (
 T = TypeVar("T")
 
 TRANSIENT = frozenset({429, 502, 503, 504})
-"""Statuses that say the same request may succeed later."""
+"""Statuses after which the same request may succeed later."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Request:
     """
     One HTTP request.
 
-    :param doing: What it is for, to begin a message with: ``"Deleting model m"``.
+    :param doing: Description that begins an error message: ``"Deleting model m"``.
     :param path: Path and query, percent-encoded.
     :param body: JSON value, or None to send no body.
-    :param timeout: Seconds to wait for the reply if longer than the client's own timeout.
-    :param secrets: Texts of the body that no message may show.
-    :param repeatable: Whether a second copy does no harm when the first one may have arrived.
+    :param timeout: Timeout in seconds if longer than that of the client.
+    :param secrets: Strings in the body that must not appear in messages.
+    :param repeatable: Whether the request may be repeated if the server may have received it.
     """
 
     doing: str
@@ -47,9 +47,10 @@ class Request:
 
     def content(self) -> bytes | None:
         """
-        The body in UTF-8.
+        Return the body, encoded in UTF-8.
 
-        :raises aporia_provider.errors.ValidationError: if the body holds what JSON cannot say, such as NaN.
+        :raises aporia_provider.errors.ValidationError: if the body contains a value that JSON cannot
+            represent, such as NaN.
         """
         if self.body is None:
             return None
@@ -66,15 +67,15 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """
-    What the server answered.
+    Reply of the server.
 
-    :param request: What it answers.
+    :param request: The request.
     :param status: HTTP status.
     :param body: The JSON value, None if the body was empty, or the text if it was not JSON.
     :param is_json: Whether the body was JSON.
-    :param retry_after: Seconds the server asked to wait.
-    :param ambiguous: Whether an earlier attempt of the same request may have arrived, so that this reply may
-        speak of our own doing.
+    :param retry_after: Seconds to wait before another request, as given by the server.
+    :param ambiguous: Whether the server may have received an earlier attempt of the same request, so that
+        this reply may describe its effect.
     """
 
     request: Request
@@ -86,14 +87,14 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is one of success."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     def accepted(self) -> Any:
         """
-        The body of a success; None if there is none.
+        Return the body of a successful reply; None if it is empty.
 
-        :raises aporia_provider.errors.AporiaError: as the status says, or if the body is not JSON.
+        :raises aporia_provider.errors.AporiaError: for the status of an error, or if the body is not JSON.
         """
         if not self.ok:
             raise self.failure()
@@ -105,9 +106,9 @@ class Reply:
 
     def mapping(self) -> Mapping[str, Any]:
         """
-        The body of a success that has to be a JSON object.
+        Return the body of a successful reply, which must be a JSON object.
 
-        :raises aporia_provider.errors.AporiaError: see :meth:`accepted`, or if it is something else.
+        :raises aporia_provider.errors.AporiaError: as :meth:`accepted`, or if the body is not an object.
         """
         body = self.accepted()
         if not isinstance(body, Mapping):
@@ -115,7 +116,7 @@ class Reply:
         return body
 
     def failure(self) -> AporiaError:
-        """The error that an unsuccessful reply stands for."""
+        """Return the exception for an error response."""
         message = self.says(explanation(self.status, self.body))
         if self.status in TRANSIENT:
             return TransientError(message, status=self.status, retry_after=self.retry_after)
@@ -130,21 +131,21 @@ class Reply:
         return AporiaError(message, status=self.status)
 
     def says(self, fault: str) -> str:
-        """``fault`` with what was being done and the request it happened to."""
+        """Return an error message with the fault, the description of the request, its method and its path."""
         place = self.request.path.partition("?")[0]
         return f"{self.request.doing} failed: {fault} (HTTP {self.status} to {self.request.method} {place})"
 
 
 Call: TypeAlias = Generator[Request, Reply, T]
-"""A call without its I/O: yields requests, is sent their replies, returns the result."""
+"""A call without I/O: a generator that yields requests, is sent their replies and returns the result."""
 
 
 def segment(text: str, what: str) -> str:
     """
-    ``text`` as one segment of a path, so that the server gets exactly this text back.
+    Return a string percent-encoded as one segment of a path.
 
-    :param what: What it names, for the message.
-    :raises aporia_provider.errors.ValidationError: if it is empty or no text that UTF-8 can say.
+    :param what: Name of the value in the error message.
+    :raises aporia_provider.errors.ValidationError: if it is empty or cannot be encoded in UTF-8.
     """
     try:
         quoted = quote(text, safe="")
@@ -152,5 +153,5 @@ def segment(text: str, what: str) -> str:
         raise ValidationError(f"The {what} is not text that can be sent: {text!a}") from None
     if not quoted:
         raise ValidationError(f"The {what} is empty")
-    # "." and ".." need no quoting by the letter, but a path made of them is walked instead of sent.
+    # Quoting does not change "." and "..", but URL normalization removes them.
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted

@@ -1,4 +1,4 @@
-"""What the replies to a registration mean: made, there already, or in conflict."""
+"""Results of registrations: created, existing or in conflict."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def field_schemas_supported(subject: str, body: Mapping[str, Any]) -> Call[None]
         for name, kind in (fields[category] or {}).items()
         if not isinstance(kind, str)
     ]
-    # The official SDK asks before every version, but the answer matters only where a field is not a plain
-    # string. We ask only there: any other version needs no second request that can fail.
+    # The official SDK requests the capabilities before it creates any version, but they matter only if a
+    # field type is an object instead of a string. All other versions need no second request that can fail.
     if not objects:
         return
     reply = yield Request(f"Asking what the server can do for {subject}", "GET", "/v1beta/capabilities/")

@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and how long to wait before it."""
+"""Retries of requests after transient failures."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Retries:
     """
-    How often and how patiently a request is repeated after a transient failure.
+    Retry policy of requests after transient failures.
 
-    The wait is random between nothing and a bound that doubles with every attempt (full jitter), so that many
-    tasks which failed together do not come back together.
+    The delay is random, between 0 and a bound that doubles with every attempt (full jitter), so that tasks
+    that failed at the same time do not retry at the same time.
 
-    :param attempts: Requests sent at most, the first one included.
-    :param first_wait: Bound of the first wait, in seconds.
-    :param longest_wait: Bound of every wait, in seconds, also of one the server asks for.
-    :raises aporia_provider.errors.ValidationError: if there is no attempt or a wait is negative.
+    :param attempts: Maximum number of requests, including the first one.
+    :param first_wait: Bound of the first delay in seconds.
+    :param longest_wait: Bound of every delay in seconds, including those that the server gives.
+    :raises aporia_provider.errors.ValidationError: if there is no attempt or a delay is negative.
     """
 
     attempts: int = 4
@@ -40,10 +40,10 @@ class Retries:
 
     def wait(self, attempt: int, retry_after: float | None = None) -> float:
         """
-        Seconds to wait after a failed attempt.
+        Return the delay after a failed attempt in seconds.
 
-        :param attempt: Its number, from 1.
-        :param retry_after: Seconds the server asked to wait.
+        :param attempt: Number of the attempt, from 1.
+        :param retry_after: Delay that the server gave, in seconds.
         """
         if retry_after is not None:
             return min(retry_after, self.longest_wait)
@@ -53,10 +53,10 @@ class Retries:
 @dataclass(frozen=True)
 class Lost:
     """
-    A request that got no reply.
+    A request without a reply.
 
-    :param reason: What happened.
-    :param may_have_arrived: Whether the server may have acted on it.
+    :param reason: Description of the error.
+    :param may_have_arrived: Whether the server may have received the request.
     """
 
     reason: str
@@ -66,9 +66,9 @@ class Lost:
 @dataclass(frozen=True)
 class Pause:
     """
-    A wait before the next attempt.
+    A delay before the next attempt.
 
-    :param seconds: How long.
+    :param seconds: Length of the delay in seconds.
     """
 
     seconds: float
@@ -76,16 +76,16 @@ class Pause:
 
 Step: TypeAlias = Request | Pause
 Outcome: TypeAlias = Reply | Lost | None
-"""What became of a step; None after a pause."""
+"""Result of a step; None for a pause."""
 
 
-# tenacity would wrap the transports, once for the sync and once for the async one, and could not tell a call
-# that its earlier attempt may have arrived. As steps the rule is written once, above both.
+# tenacity would wrap the synchronous and the asynchronous transport separately, and could not tell a call
+# that the server may have received an earlier attempt.
 def persistent(call: Call[T], retries: Retries) -> Generator[Step, Outcome, T]:
     """
-    The steps that carry out a call: requests, and pauses between the attempts.
+    Yield the steps that perform a call: requests, and pauses between the attempts.
 
-    :raises aporia_provider.errors.TransientError: if the last attempt failed too.
+    :raises aporia_provider.errors.TransientError: if the last attempt failed.
     """
     try:
         request = next(call)
@@ -117,7 +117,7 @@ def _delivered(request: Request, retries: Retries) -> Generator[Step, Outcome, R
 
 
 def _may_have_arrived(outcome: Reply | Lost) -> bool:
-    # A gateway answers 502 to 504 also when only the reply of the server behind it was lost.
+    # A gateway returns 502 to 504 even if only the reply of the server behind it was lost.
     return outcome.status != 429 if isinstance(outcome, Reply) else outcome.may_have_arrived
 
 
