@@ -1,1 +1,1 @@
-"""S3 and the Delta log: metadata only, no data."""
+"""Access to S3 and to the logs of Delta tables: metadata only, no data."""

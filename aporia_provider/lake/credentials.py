@@ -1,4 +1,4 @@
-"""AWS credentials in the words of the programs that read the lake."""
+"""AWS credentials, and their form for delta-rs, the embedded engine and boto3."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECRETS = ("secret_access_key", "session_token")
-# delta-rs would try a dead endpoint for minutes, and Airflow repeats the task anyway.
+# By default, delta-rs retries an unreachable endpoint for minutes. Airflow retries the task anyway.
 _FEW_RETRIES = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
-# The embedded engine sends a request eleven times, and goes on where an answer was cut.
+# The embedded engine sends a request up to eleven times, and resumes a response that was cut off.
 _ENGINE_TIMEOUTS = {"AWS_CONNECT_TIMEOUT": "5s", "AWS_TIMEOUT": "6s"}
 _CLIENT_SECONDS = 20.0
 
@@ -22,18 +22,18 @@ _CLIENT_SECONDS = 20.0
 @dataclass(frozen=True, repr=False)
 class AwsCredentials:
     """
-    What it takes to read S3. Without keys, each reader looks for its own: environment, profile, or the
-    machine's role.
+    Credentials used to access S3. Without keys, each reader uses its default credentials: environment,
+    profile, or the role of the machine.
 
-    :param access_key_id: Key id; given together with ``secret_access_key``.
-    :param secret_access_key: The secret; shown nowhere.
-    :param session_token: Token of temporary credentials; shown nowhere.
+    :param access_key_id: Access key id; requires ``secret_access_key``.
+    :param secret_access_key: Secret access key. It is never shown.
+    :param session_token: Session token of temporary credentials. It is never shown.
     :param region: Region of the buckets.
-    :param endpoint_url: URL of an S3 that is not Amazon's, or of a VPC endpoint.
-    :param anonymous: Send unsigned requests, for public buckets.
-    :param request_timeout: Seconds after which a request that was not answered is sent again. Without, such
-        that every reader gives up within two minutes.
-    :raises aporia_provider.errors.ValidationError: if half of the keys is given.
+    :param endpoint_url: URL of an S3-compatible server, or of a VPC endpoint.
+    :param anonymous: Whether to send unsigned requests, for public buckets.
+    :param request_timeout: Timeout in seconds after which a request is repeated. Default: timeouts with which
+        every reader gives up within two minutes.
+    :raises aporia_provider.errors.ValidationError: if only one of the two keys is given.
     """
 
     access_key_id: str | None = None
@@ -60,21 +60,21 @@ class AwsCredentials:
 
     @property
     def complete(self) -> bool:
-        """Whether these are complete, so that a reader needs no others."""
+        """True if the credentials are explicit or anonymous."""
         return self.anonymous or bool(self.access_key_id)
 
     def delta_options(self) -> dict[str, str]:
-        """Storage options of delta-rs."""
+        """Return the storage options of delta-rs."""
         timeout = {"timeout": _milliseconds(self.request_timeout)} if self.request_timeout else {}
         return {**self._object_store(), **_FEW_RETRIES, **timeout}
 
     def engine_environment(self, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
         """
-        Environment of a process that runs the embedded engine.
+        Return the environment of a process that runs the embedded engine.
 
-        :param inherited: Variables to start from. Those that speak of AWS are dropped where complete
-            credentials are given, but for timeouts: a profile or a web identity of the machine could win
-            over the keys.
+        :param inherited: Variables to start from. If the credentials are complete, all ``AWS_`` variables
+            except timeouts are dropped: a profile or a web identity of the machine could take precedence over
+            the keys.
         """
         kept = {
             name: value
@@ -94,10 +94,11 @@ class AwsCredentials:
 
     def client(self, service: str = "s3", *, connections: int = 10) -> Any:
         """
-        A boto3 client that gives up quickly.
+        Return a boto3 client with short timeouts and few retries.
 
-        :param service: What it is a client of.
-        :param connections: How many threads may use it at the same time without waiting for each other.
+        :param service: Name of the AWS service.
+        :param connections: Size of the connection pool: the number of threads that can use the client
+            concurrently.
         """
         import boto3
         from botocore import UNSIGNED
@@ -117,7 +118,7 @@ class AwsCredentials:
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))  # type: ignore[call-overload]
 
     def hide_in(self, text: str) -> str:
-        """Replace the secrets by ``***`` wherever ``text`` holds them, and those in its URLs."""
+        """Return ``text`` with the secrets, and the secrets in its URLs, replaced by ``***``."""
         for name in _SECRETS:
             if secret := getattr(self, name):
                 text = text.replace(secret, HIDDEN)
@@ -136,13 +137,14 @@ class AwsCredentials:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
-            # Without one, Sail asks Amazon for the bucket's region even where another endpoint is given.
+            # Without a region, Sail requests that of the bucket from Amazon even if another endpoint is
+            # given.
             "AWS_REGION": self.region or ("us-east-1" if self.endpoint_url else None),
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_SKIP_SIGNATURE": "true" if self.anonymous else None,
         }
         if self.endpoint_url:
-            # Few other hosts answer to bucket.host names.
+            # Few other servers accept bucket.host names.
             named["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = "false"
             named["AWS_ALLOW_HTTP"] = "true" if self.endpoint_url.startswith("http://") else None
         return {name: value for name, value in named.items() if value}

@@ -1,4 +1,4 @@
-"""Reasons why S3 or a Delta log could not be read, and what to do about them."""
+"""Conversion of errors of S3 and of delta-rs to exceptions of this project."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONNECTION = re.compile(
     r"|end of file before message length|error decoding response body|incomplete message|\b(?:429|50[0234]) ",
     re.IGNORECASE,
 )
-"""What delta-rs says if S3 does not answer, or not to the end."""
+"""Messages of delta-rs for an unreachable S3, or for a response that was cut off."""
 _DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "401"}
@@ -46,11 +46,12 @@ def explain(
     error: Exception, uri: str, credentials: AwsCredentials, folder: str = "_delta_log/"
 ) -> AporiaError:
     """
-    Turn an error of delta-rs into ours.
+    Return the exception for an error of delta-rs.
 
-    :param error: What delta-rs raised.
+    :param error: The error.
     :param uri: The table.
-    :param credentials: What it was read with; S3 is asked again to find out who refused what.
+    :param credentials: Credentials it was read with. Requests are repeated with them to find out which one S3
+        denies.
     :param folder: Folder of the table that was read.
     """
     from deltalake.exceptions import TableNotFoundError
@@ -78,7 +79,7 @@ def explain(
         return AuthenticationError(f"{uri} could not be read: the file system denies it")
     gist = _gist(text)
     if uri.startswith("s3://") and fault_of(gist) is None and "Generic S3 error" in text:
-        # S3 refuses nothing, so its answer was not whole.
+        # S3 denies no request, so its response was incomplete.
         return TransientError(f"{uri} could not be read: {_where(credentials)}: {credentials.hide_in(gist)}")
     return ValidationError(
         f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(gist) or gist)}"
@@ -87,11 +88,11 @@ def explain(
 
 def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaError | None:
     """
-    Ask S3 to list and to get below ``uri``, and tell what it refuses; ``None`` if it refuses nothing.
+    Return the exception for a request that S3 denies; None if it allows listing and reading below ``uri``.
 
     :param uri: ``s3://bucket/key``.
     :param credentials: Credentials for S3.
-    :param folder: Folder below ``uri`` to try, with its slash.
+    :param folder: Folder below ``uri`` to read, with a trailing slash.
     """
     from botocore.exceptions import ClientError
 
@@ -115,12 +116,13 @@ def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaE
 @contextmanager
 def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     """
-    Turn what botocore raises if S3 does not answer, or if its answer is not whole, into errors of ours.
+    Convert the errors that botocore raises for a missing or incomplete response of S3.
 
-    :param uri: What is read.
-    :param credentials: The credentials that it is read with.
-    :raises aporia_provider.errors.TransientError: for all of these errors but missing credentials. What S3
-        refuses is left to :func:`refusal`.
+    :param uri: URI that is read.
+    :param credentials: Credentials it is read with.
+    :raises aporia_provider.errors.AuthenticationError: if there are no credentials.
+    :raises aporia_provider.errors.TransientError: for all other of these errors. Error responses are not
+        converted; see :func:`refusal`.
     """
     from botocore.exceptions import BotoCoreError, NoCredentialsError
     from botocore.parsers import ResponseParserError
@@ -135,18 +137,18 @@ def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
 
 
 def unanswered(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
-    """What to raise for an error of botocore's own, such as a lost connection."""
+    """Return the exception for an error of botocore itself, such as a lost connection."""
     return TransientError(f"{uri} could not be read: {_where(credentials)}: {type(error).__name__}")
 
 
 def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``."""
+    """Return the bucket and the key of ``s3://bucket/key``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key.strip("/")
 
 
 def local_path(uri: str) -> str:
-    """Path of ``file:///path``, decoded."""
+    """Return the decoded path of ``file:///path``."""
     return unquote(uri.removeprefix("file://"))
 
 
@@ -154,13 +156,13 @@ def refusal(
     error: ClientError, bucket: str, prefix: str, action: str, credentials: AwsCredentials
 ) -> AporiaError | None:
     """
-    What to raise for what S3 answered; ``None`` if it only says that there is no such object.
+    Return the exception for an error response of S3; None if the object does not exist.
 
-    :param error: Its answer.
-    :param bucket: Bucket that was asked.
-    :param prefix: Prefix or key that was asked for.
-    :param action: What IAM calls the request.
-    :param credentials: Credentials that the request was made with.
+    :param error: The error response.
+    :param bucket: Bucket of the request.
+    :param prefix: Prefix or key of the request.
+    :param action: IAM action of the request.
+    :param credentials: Credentials of the request.
     """
     answer: Any = error.response
     code, status = str(answer["Error"].get("Code")), answer["ResponseMetadata"].get("HTTPStatusCode")
@@ -186,7 +188,7 @@ def refusal(
 
 
 def _denied(message: str, bucket: str, prefix: str, action: str, status: int | None) -> AporiaError:
-    # Objects encrypted with a key of KMS are refused for want of another action than that asked for.
+    # For objects encrypted with a KMS key, the denied action is not that of the request.
     other = re.search(r"\bkms:\w+", message)
     denied = other[0] if other else action
     what = f"prefix {prefix!r} of bucket {bucket!r}"
@@ -206,7 +208,8 @@ def _where(credentials: AwsCredentials) -> str:
 
 
 def _gist(text: str) -> str:
-    # delta-rs nests its errors by arrows and appends a backtrace: the first line names, the last explains.
+    # delta-rs separates nested errors by arrows and appends a backtrace: the first line names the operation,
+    # the last one the cause.
     lines = [line.strip(" \t↳") for line in text.splitlines()]
     told = [line for line in lines if line and not re.match(r"\d+: |at |<\?xml|<Error>", line)]
     return told[0] if len(told) < 2 else f"{told[0]}: {told[-1]}"

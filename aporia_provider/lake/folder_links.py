@@ -1,8 +1,8 @@
 """
-Plain names of local folders whose names have special characters.
+Symbolic links for local folders whose names contain special characters.
 
-The embedded engine encodes the path of a Delta table without decoding it again, so that it does not find a
-folder with a special character in its name. A symbolic link to the folder has a plain name.
+The embedded engine encodes the path of a Delta table without decoding it again, so it does not find a folder
+with a special character in its name. A symbolic link to the folder has a name without such characters.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from functools import cache
 from pathlib import Path
 
 PLAIN = re.compile(r"[A-Za-z0-9_./+=@,:-]*")
-"""What a path is made of that every reader takes as it is written."""
+"""Pattern of paths that every reader uses unchanged."""
 
 
 def plain_path(path: str) -> str:
     """
-    A path of the same folder without special characters: itself, or a link that lasts as long as the process.
+    Return a path of the same folder without special characters.
 
     :param path: An absolute local path, not encoded.
+    :return: ``path``, or a link that exists until the process ends.
     """
     if PLAIN.fullmatch(path) or not Path(path).exists():
         return path
     link = Path(_folder(os.getpid()), hashlib.sha256(os.fsencode(path)).hexdigest()[:32])
-    # Two threads may make it at once.
+    # Two threads may create it at the same time.
     with suppress(FileExistsError):
         link.symlink_to(path)
     return str(link)
@@ -38,7 +39,7 @@ def plain_path(path: str) -> str:
 
 @cache
 def _folder(process: int) -> str:
-    """A folder that only this user can write to; a fork of the process has one of its own."""
+    """Return a folder that only this user can write to. A forked process has its own."""
     folder = tempfile.mkdtemp(prefix="aporia-links-")
     atexit.register(_remove, folder, process)
     return folder

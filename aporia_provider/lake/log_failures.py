@@ -1,4 +1,4 @@
-"""Faults of a Delta log that delta-rs reports, in words for the owners of the table."""
+"""Explanations of the log faults that delta-rs reports, and advice for the owners of tables."""
 
 from __future__ import annotations
 
@@ -72,19 +72,19 @@ _OF_PARTS = re.compile("Parquet|[Jj]son|JSON")
 
 def may_be_partial(text: str) -> bool:
     """
-    Whether what delta-rs says of a log on S3 may come from an answer that is not whole.
+    Return whether an error of delta-rs about a log on S3 may come from an incomplete response.
 
-    :param text: What delta-rs says, without its backtrace.
+    :param text: The error message, without its backtrace.
     """
     return bool(_OF_PARTS.search(text)) or fault_of(text) is None
 
 
 def fault_of(text: str) -> str | None:
     """
-    What is wrong with a log, and what to do.
+    Return a description of the fault of a log, and advice.
 
-    :param text: What delta-rs says, without its backtrace.
-    :return: None if the words are not known.
+    :param text: Error message of delta-rs, without its backtrace.
+    :return: None if the message is unknown.
     """
     for pattern, meaning in _FAULTS:
         if found := re.search(pattern, text):

@@ -1,4 +1,4 @@
-"""Whether a folder is a Delta table."""
+"""Detection of Delta tables."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aporia_provider.lake.failures import answered, local_path, split
 
 def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
     """
-    Whether a folder has the log of a Delta table, from one small request or a look at the disk.
+    Return whether a folder contains a Delta log, with at most one small request.
 
     :param uri: The folder.
-    :param credentials: Credentials for S3; those of the environment without.
-    :return: False also if the folder cannot be looked at, which reading it says better.
+    :param credentials: Credentials for S3. Default: those of the environment.
+    :return: False also if access fails: reading the folder raises a better error.
     """
     if not uri.startswith("s3://"):
         return os.path.isdir(Path(local_path(uri), "_delta_log"))  # noqa: PTH112 - that of Path raises

@@ -1,1 +1,1 @@
-"""The log of a Delta table, without its data files."""
+"""Logs of Delta tables, read without the data files."""

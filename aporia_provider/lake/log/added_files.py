@@ -1,4 +1,4 @@
-"""What a log, or a copy of it, says of the files that it adds."""
+"""Partition values and deletion vectors of the files that a log, or a copy of it, adds."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 from urllib.parse import unquote
 
 _LOG = "_delta_log"
-_UUID = 20  # Characters of a UUID in Z85.
-# Python's base 85 and that of ZeroMQ, which the Delta protocol uses, differ in their digits only.
+_UUID = 20  # Length of a UUID in Z85, in characters.
+# Python's base 85 and ZeroMQ's, which the Delta protocol uses, differ in their alphabets only.
 _PYTHON = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 
 
 def partition_texts(table: Path, paths: Sequence[str]) -> dict[str, set[str]]:
     """
-    The values of partition columns as a log writes them; nulls are left out.
+    Return the values of partition columns as written in the log, without nulls.
 
     :param table: Folder of the table, or a copy of its log.
-    :param paths: Paths of the files whose values are wanted.
-    :return: Physical name of the column to its values.
+    :param paths: Paths of the files.
+    :return: Physical names of the columns to their values.
     """
     wanted = {unquote(path) for path in paths}
     found: defaultdict[str, set[str]] = defaultdict(set)
@@ -38,7 +38,7 @@ def partition_texts(table: Path, paths: Sequence[str]) -> dict[str, set[str]]:
 
 def deletion_vector_files(table: Path) -> set[str]:
     """
-    Paths, below the table, of the files with deletion vectors that a log names.
+    Return the paths, relative to the table, of the deletion vector files in a log.
 
     :param table: Folder of the table, or a copy of its log.
     """
@@ -47,7 +47,9 @@ def deletion_vector_files(table: Path) -> set[str]:
 
 
 def _path(vector: Any) -> str | None:
-    """The relative path of a deletion vector: a prefix, which may be empty, and a UUID in Z85."""
+    """
+    Return the relative path of a deletion vector file, stored as a prefix, possibly empty, and a UUID in Z85.
+    """
     if not isinstance(vector, Mapping) or vector.get("storageType") != "u":
         return None
     text = str(vector.get("pathOrInlineDv"))
@@ -55,13 +57,13 @@ def _path(vector: Any) -> str | None:
     try:
         name = uuid.UUID(bytes=base64.b85decode(encoded.translate(bytes.maketrans(_Z85, _PYTHON))))
     except ValueError:
-        # delta-rs says what is wrong with it.
+        # delta-rs reports this fault.
         return None
     return f"{prefix}{'/' if prefix else ''}deletion_vector_{name}.bin"
 
 
 def _added(log: Path, field: str) -> Iterator[Mapping[str, Any]]:
-    """Path and another field of every file that was ever added, as far as the log goes back."""
+    """Yield the path and another field of every file added by the commits and checkpoints in the log."""
     for commit in log.glob("*.json"):
         for line in commit.read_bytes().splitlines():
             added = _of_line(line) if b'"add"' in line else None
@@ -72,11 +74,11 @@ def _added(log: Path, field: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_line(line: bytes) -> dict[str, Any] | None:
-    """The file that a line adds; None if it adds none, or does not have the form of an action."""
+    """Return the file that a line adds; None if it adds none or is malformed."""
     try:
         action = json.loads(line)
     except ValueError:
-        # delta-rs says what is wrong with it.
+        # delta-rs reports this fault.
         return None
     added = action.get("add") if isinstance(action, dict) else None
     return added if isinstance(added, dict) and isinstance(added.get("path"), str) else None
@@ -93,6 +95,6 @@ def _of_checkpoint(checkpoint: Path, field: str) -> Iterator[Mapping[str, Any]]:
                 return
             read = file.read(columns=["add.path", f"add.{field}"])
     except (pa.ArrowException, OSError):
-        # delta-rs says what is wrong with it.
+        # delta-rs reports this fault.
         return
     yield from (row for row in read["add"].to_pylist() if row)

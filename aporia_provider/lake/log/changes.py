@@ -1,4 +1,4 @@
-"""Which time of a Delta table has changed since it was last looked at."""
+"""Detection of the time ranges of a Delta table that changed since the last sync."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aporia_provider.lake.log.commits import Commit, FileAction, LogExpiredError
 from aporia_provider.lake.log.metadata import TableMetadata
 from aporia_provider.lake.log.table import DeltaLog
 
-# Statistics may cut a time to milliseconds.
+# Writers may truncate the times in statistics to milliseconds.
 _CUT = 1_000
 
 Interval = tuple[int, int]
@@ -22,13 +22,13 @@ Interval = tuple[int, int]
 @dataclass(frozen=True)
 class Position:
     """
-    How far a table was looked at.
+    Position in the log up to which a table was read.
 
-    :param table_id: Its id; another table in its place has another.
-    :param version: Its version.
-    :param columns: The columns that were read, each with its
+    :param table_id: Id of the table; another table at the same URI has another id.
+    :param version: Version of the table.
+    :param columns: The columns that were read, to their
         :attr:`~aporia_provider.lake.log.metadata.TableMetadata.identities`.
-    :param commit: See :class:`~.latest_commits.LogEnd`, for its version; None if not known.
+    :param commit: See :class:`~.latest_commits.LogEnd`, for this version; None if unknown.
     """
 
     table_id: str
@@ -41,11 +41,11 @@ class Position:
         cls, metadata: TableMetadata, columns: Iterable[str] | None = None, commit: str | None = None
     ) -> Position:
         """
-        The position at which ``metadata`` was read.
+        Return the position of a table's metadata.
 
         :param metadata: The table.
-        :param columns: The columns that are read of it; all of them without.
-        :param commit: As of the class.
+        :param columns: The columns that are read. Default: all.
+        :param commit: See :class:`Position`.
         """
         known = metadata.identities
         kept = known if columns is None else {name: known[name] for name in columns if name in known}
@@ -55,14 +55,14 @@ class Position:
 @dataclass(frozen=True)
 class Changes:
     """
-    What has changed.
+    Changes of a table between two versions.
 
-    :param reason: Why, in words.
-    :param whole: Whether all of the table has to be taken for changed.
-    :param intervals: Times of the rows that were added or removed, as half-open pairs of microseconds since
+    :param reason: Description of the reason.
+    :param whole: Whether the whole table must be treated as changed.
+    :param intervals: Half-open time ranges that contain all added and removed rows, in microseconds since
         1970, UTC; they may overlap.
-    :param untimed: Whether rows without a time were added or removed.
-    :param removed: Whether rows may have been removed, not added only.
+    :param untimed: Whether rows whose timestamp is null may have been added or removed.
+    :param removed: Whether rows may have been removed.
     """
 
     reason: str
@@ -73,21 +73,21 @@ class Changes:
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether anything changed."""
         return self.whole or self.untimed or bool(self.intervals)
 
 
 class _UntraceableError(Exception):
-    """The log does not tell which times a commit touches."""
+    """Error of a commit whose time ranges cannot be determined from the log."""
 
 
 def changes_since(log: DeltaLog, seen: Position | None, column: str | None) -> Changes:
     """
-    Find out from the log which times of a table have changed.
+    Return the time ranges of a table that changed, determined from its log.
 
-    :param log: The table as it is now.
-    :param seen: How far it was looked at; None if never.
-    :param column: Its column of times; None if the times are computed and cannot be traced.
+    :param log: The table at its current version.
+    :param seen: Position of the last sync; None if there was none.
+    :param column: Timestamp column; None if the timestamps are computed and cannot be traced.
     """
     if (reason := _whole(log, seen)) is not None:
         return Changes(reason, whole=True)
@@ -132,7 +132,7 @@ def _touched(log: DeltaLog, seen: Position, column: str, commits: Iterable[Commi
     for commit in commits:
         count += commit.data_change
         removed = removed or any(action.data_change for action in commit.removes)
-        # Those of a compaction, too: a later commit may remove what it has made.
+        # Files of a compaction are included, since a later commit may remove them.
         for action in commit.adds:
             bounds.remember(action)
         for action in (*commit.adds, *commit.removes):
@@ -148,7 +148,7 @@ Bounds = tuple[Interval | None, bool]
 
 
 class _Bounds:
-    """The times that files hold, as far as the log tells."""
+    """Time ranges of the rows in each file, as far as the log contains them."""
 
     def __init__(self, log: DeltaLog, seen: Position, column: str) -> None:
         self._log, self._seen, self._column = log, seen, column
@@ -159,13 +159,13 @@ class _Bounds:
         self._earlier: dict[str, Bounds] | None = None
 
     def remember(self, action: FileAction) -> None:
-        """Keep what an added file tells, for the commit that removes it."""
+        """Store the bounds of an added file for the commit that removes it."""
         bounds = self._told(action)
         if bounds is not None:
             self._known[unquote(action.path)] = bounds
 
     def of(self, action: FileAction) -> Bounds:
-        """Bounds of a file."""
+        """Return the bounds of a file."""
         path = unquote(action.path)
         found = self._known.get(path) or self._told(action) or self._before().get(path)
         if found is None:
@@ -186,14 +186,14 @@ class _Bounds:
         return _bounds(low, high, nulls != 0)
 
     def _of_partition(self, values: Mapping[str, str | None]) -> Bounds | None:
-        # A file that is removed need not tell its partition. Empty text is null, says the protocol.
+        # A removed file may lack partition values. By the protocol, an empty string is null.
         if self._physical not in values:
             return None
         value = values[self._physical] or None
         return _bounds(value, value, value is None)
 
     def _before(self) -> dict[str, Bounds]:
-        """Bounds of the files that the table had when it was last looked at."""
+        """Return the bounds of the files that the table had at the last sync."""
         if self._earlier is None:
             try:
                 earlier = self._log.at(self._seen.version)
@@ -231,7 +231,7 @@ def _microseconds(value: Any) -> int:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            # Such as the years before 1 and after 9999.
+            # Such as years before 1 or after 9999.
             raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time") from None
     if not isinstance(value, datetime):
         if not isinstance(value, date):

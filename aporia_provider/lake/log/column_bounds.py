@@ -1,8 +1,8 @@
 """
-Bounds of a column in a Delta log, and the values that they stand for.
+Bounds of the values of a column, corrected for the rounding of the bounds in a Delta log.
 
 Writers round bounds: timestamps to milliseconds, decimals to doubles, and decimals that do not fit into 64
-bits to the greatest or least integer that does. Strings are cut in a way that keeps their order.
+bits to the largest or smallest integer that does. Strings are truncated so that their order is preserved.
 """
 
 from __future__ import annotations
@@ -16,32 +16,37 @@ if TYPE_CHECKING:
 
 _DIGITS = 76
 _EXACT = 10**15
-"""Every decimal of fewer digits is written and read as a double without a change."""
+"""Decimals of fewer digits are converted to double and back without loss."""
 _ROUNDED = 50
-"""Bits of a double that a writer and a reader leave as they are, if each rounds once or twice."""
+"""Bits of a double that are unchanged after a writer and a reader round once or twice each."""
 _SATURATED = (2**63 - 1, 2**63, -(2**63))
 _CUT = 1_000
 _SHORT = 32
-"""Writers cut strings of this many characters, or of more."""
+"""Number of characters from which on writers truncate strings."""
 _CLOSE = 1e-15
 
 
 def least(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Lower bounds that no value is below, of the lower bounds of files in a log; null if there is none."""
+    """
+    Return bounds that are less than or equal to all values, from the lower bounds in a log; null if unknown.
+    """
     return _widened(bounds, -1)
 
 
 def greatest(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Upper bounds that no value is above, of the upper bounds of files in a log; null if there is none."""
+    """
+    Return bounds that are greater than or equal to all values, from the upper bounds in a log; null if
+    unknown.
+    """
     return _widened(bounds, 1)
 
 
 def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     """
-    Whether a reader may take the bounds of a file for its only value, and that is not certain to be right.
+    Return whether a reader may treat the bounds of a file as its only value although it may have others.
 
-    Bounds of integers, booleans and dates are values, and no reader takes those of times for values. Doubles
-    count as equal if they are so close that a reader which rounds them may find them equal.
+    Bounds of integers, booleans and dates are exact, and no reader treats those of timestamps as values.
+    Doubles are treated as equal if a reader that rounds them may find them equal.
 
     :param low: Lower bound of each file.
     :param high: Upper bound of each file.
@@ -56,7 +61,7 @@ def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_floating(type_):
         return pc.fill_null(_close(low.cast(pa.float64()), high.cast(pa.float64())), False)
     if pa.types.is_decimal(type_):
-        # This reader makes nothing of bounds such as 1e-7; another one may.
+        # deltalake returns null for bounds such as 1e-7; another reader may not.
         return pc.fill_null(_close(low.cast(pa.float64()), high.cast(pa.float64())), True)
     return pa.chunked_array([pa.repeat(pa.scalar(False), len(low))])
 
@@ -92,7 +97,7 @@ def _mapped(bounds: pa.ChunkedArray, function: Callable[[Decimal], Decimal | Non
 
 
 def _wider(value: Decimal, scale: int, direction: int) -> Decimal | None:
-    """A bound moved by what a double may be away from it, in the unit of the last digit."""
+    """Move a bound by the maximum rounding error of a double. Bounds with few digits are exact."""
     if int(value) in _SATURATED:
         return None
     unscaled = int(value.scaleb(scale))

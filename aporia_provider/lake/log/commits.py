@@ -1,4 +1,4 @@
-"""The commits of a Delta table, one by one."""
+"""Commits of a Delta table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPACE = re.compile(r"\s*")
 
 
 class LogExpiredError(NotFoundError):
-    """A commit that was asked for has been cleaned out of the log."""
+    """Error of a commit that log cleanup has deleted."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class FileAction:
     """
     A file that a commit adds or removes.
 
-    :param path: Path as the log writes it.
-    :param data_change: Whether the rows of the table change by it.
-    :param partition_values: Partition column (physical name) to value, as text.
-    :param stats: Statistics by physical names, as the log writes them; often missing for removed files.
-    :param deleted: Rows that its deletion vector hides.
+    :param path: Path as written in the log.
+    :param data_change: Whether the action changes the rows of the table.
+    :param partition_values: Physical names of partition columns to values as text.
+    :param stats: Statistics as written in the log, with physical names; often missing for removed files.
+    :param deleted: Number of rows deleted by its deletion vector.
     """
 
     path: str
@@ -46,14 +46,14 @@ class FileAction:
 @dataclass(frozen=True)
 class Commit:
     """
-    One version of the table.
+    A commit, which creates one version of a table.
 
-    :param version: Its number.
-    :param timestamp: When it was made; ``None`` if its writer left that out.
-    :param operation: What its writer called it, such as ``WRITE`` or ``OPTIMIZE``.
-    :param adds: Files it adds.
-    :param removes: Files it removes.
-    :param changes_metadata: Whether it changes the schema or the properties.
+    :param version: Number of the version.
+    :param timestamp: Time of the commit; None if the log does not contain it.
+    :param operation: Operation of the writer, such as ``WRITE`` or ``OPTIMIZE``.
+    :param adds: Files that the commit adds.
+    :param removes: Files that the commit removes.
+    :param changes_metadata: Whether the commit changes the schema or the properties.
     """
 
     version: int
@@ -65,21 +65,21 @@ class Commit:
 
     @property
     def data_change(self) -> bool:
-        """Whether the rows of the table change; compaction changes none."""
+        """Whether the commit changes the rows of the table. Compaction does not."""
         return any(action.data_change for action in (*self.adds, *self.removes))
 
 
 def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int) -> list[Commit]:
     """
-    Read the commits after ``since`` up to ``until``, oldest first.
+    Return the commits after ``since`` up to and including ``until``, oldest first.
 
     :param uri: The table.
     :param credentials: Credentials for S3.
-    :param since: Last version that is known.
-    :param until: Latest version.
-    :raises LogExpiredError: if one of them is not in the log any more.
-    :raises aporia_provider.errors.ValidationError: if the table has gone back behind ``since``, or a commit
-        is broken.
+    :param since: Version before the first commit.
+    :param until: Version of the last commit.
+    :raises LogExpiredError: if log cleanup has deleted one of them.
+    :raises aporia_provider.errors.ValidationError: if ``until`` is less than ``since``, or a commit is
+        malformed.
     """
     if until < since:
         raise ValidationError(f"{uri} is at version {until}, but version {since} was seen: it was made anew")
@@ -97,9 +97,9 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
 
 def reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
     """
-    A function that reads a file of the table, or answers ``None`` if there is none.
+    Return a function that reads a file of the table by its name, and returns None if it does not exist.
 
-    delta-rs could read it too, but holds Python's lock until S3 has answered.
+    delta-rs could read it too, but holds the GIL until S3 responds.
     """
     if not uri.startswith("s3://"):
         return lambda name: _read_local(Path(local_path(uri), name))
@@ -131,7 +131,8 @@ def _parse(uri: str, version: int, content: bytes) -> Commit:
 
 def json_values(content: bytes) -> list[Any]:
     """
-    The JSON values of a commit: usually one to a line, but readers accept any white space between them.
+    Return the JSON values of a commit: usually one in each line, but readers accept any white space between
+    them.
 
     :raises ValueError: if there is anything else.
     """
@@ -155,7 +156,9 @@ def _of_kind(kind: str, actions: Iterable[Mapping[str, Any]]) -> Iterator[dict[s
 
 
 def _time(milliseconds: Any) -> datetime | None:
-    """A time since 1970; None for what is none: the times of commits serve for display only."""
+    """
+    Return a time given in milliseconds since 1970; None if it is invalid: commit times are for display only.
+    """
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (TypeError, ValueError, OverflowError, OSError):
@@ -174,7 +177,7 @@ def _file(action: Mapping[str, Any]) -> FileAction:
 
 
 def _statistics(text: str | None) -> Mapping[str, Any] | None:
-    """What a file's statistics say; None for those that cannot be read, as if there were none."""
+    """Return the statistics of a file; None if they cannot be parsed."""
     try:
         stats = json.loads(text) if text else None
     except ValueError:

@@ -1,9 +1,9 @@
 """
-Copies of tables' logs, for delta-rs to read where it cannot take the original.
+Copies of the logs of tables that delta-rs cannot read in place.
 
-delta-rs decodes the percent signs of some paths twice, takes backslashes for slashes, and does not open a
-table whose ``_last_checkpoint`` names a checkpoint that is not there, nor some whose log has statistics
-that are no JSON. A copy has none of these. Files of S3 that came as a part only are not taken for the whole.
+delta-rs decodes the percent signs of some paths twice, treats backslashes as slashes, and cannot open a table
+whose ``_last_checkpoint`` names a missing checkpoint, nor some tables whose log contains statistics that are
+not JSON. A copy avoids all of these. The sizes of files from S3 are verified.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from aporia_provider.lake.s3.objects import check_size, get_object, object_sizes
 
 _LOG, _HINT = "_delta_log", "_last_checkpoint"
 _AT_ONCE = 8
-# Followed by what ends a number: in statistics that were cut off, the last digits may be missing.
+# The character after the number must follow: in truncated statistics, the last digits may be missing.
 _ROWS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
 
 Folder = tempfile.TemporaryDirectory[str]
@@ -31,7 +31,7 @@ Folder = tempfile.TemporaryDirectory[str]
 
 class LogCopy:
     """
-    A copy of a table's log, made when it is first needed; its folder lasts as long as this object.
+    A copy of a table's log, created when it is first used and deleted with this object.
 
     :param uri: The table.
     :param credentials: Credentials for S3.
@@ -43,9 +43,9 @@ class LogCopy:
     @property
     def path(self) -> str:
         """
-        Its folder.
+        Path of the copy.
 
-        :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+        :raises aporia_provider.errors.AporiaError: if S3 denies access or does not respond.
         """
         return self._folder.name
 
@@ -56,15 +56,15 @@ class LogCopy:
 
 def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
     """
-    A folder with the log of a table as it is at present, but for its ``_last_checkpoint`` and for statistics
-    that are no JSON.
+    Copy the log of a table, without ``_last_checkpoint`` and without statistics that are not JSON.
 
-    Of a local table it has links to everything else, of one on S3 the files of deletion vectors that the log
-    names, and no data.
+    The copy of a local table has links to all other files; that of a table on S3 has the deletion vector
+    files named in the log, and no data.
 
     :param uri: The table.
     :param credentials: Credentials for S3.
-    :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+    :return: The folder of the copy.
+    :raises aporia_provider.errors.AporiaError: if S3 denies access or does not respond.
     """
     made = tempfile.TemporaryDirectory(prefix="aporia-log-")
     root = Path(made.name)
@@ -89,7 +89,7 @@ def _clean_commit(path: Path) -> None:
     lines = path.read_bytes().splitlines()
     cleaned = list(map(_without_odd_statistics, lines))
     if cleaned != lines:
-        # It may be a link.
+        # The path may be a link.
         path.unlink()
         path.write_bytes(b"\n".join(cleaned))
 
@@ -101,7 +101,7 @@ def _clean_checkpoint(path: Path) -> None:
     try:
         table = parquet.read_table(path, partitioning=None)
     except (pa.ArrowException, OSError):
-        # delta-rs says what is wrong with it.
+        # delta-rs reports this fault.
         return
     add = table["add"].combine_chunks() if "add" in table.column_names else None
     if add is None or (place := add.type.get_field_index("stats")) < 0:
@@ -130,7 +130,7 @@ def _without_odd_statistics(line: bytes) -> bytes:
 
 
 def _cleaned(stats: Any) -> str | None:
-    """Statistics that are no JSON reduced to the number of rows, which deletion vectors require."""
+    """Return statistics; if they are not JSON, the number of rows only, which deletion vectors require."""
     if _is_object(stats):
         return str(stats) if stats is not None else None
     rows = _ROWS.search(stats) if isinstance(stats, str) else None
@@ -138,7 +138,7 @@ def _cleaned(stats: Any) -> str | None:
 
 
 def _is_object(stats: Any) -> bool:
-    """Whether statistics are a JSON object, or there are none; Python takes NaN, JSON does not."""
+    """Return whether statistics are None or a JSON object. Python accepts NaN, but JSON does not."""
     if stats is None:
         return True
     try:
@@ -177,7 +177,7 @@ def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path
 
     def fetch(name: str) -> None:
         content = get_object(client, uri, name, credentials)
-        # One that is missing may belong to a version that is no longer kept.
+        # A missing file may belong to a version that is no longer retained.
         if content is not None:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(content)
@@ -187,7 +187,7 @@ def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path
 
 
 def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
-    """The files of a log and their sizes."""
+    """Return the names of the files in a log, to their sizes."""
     listed = object_sizes(client, uri, f"{_LOG}/", credentials)
     sizes = {name.removeprefix(f"{_LOG}/"): size for name, size in listed.items()}
     return {
@@ -197,9 +197,9 @@ def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]
 
 def _stays_below(name: str) -> bool:
     """
-    Whether a relative path leads to a file below the folder that it is relative to.
+    Return whether a relative path leads to a file below its base folder.
 
-    Keys of S3 and the paths in a log are chosen by whoever writes the table, and may have ``..`` as a part.
+    Keys on S3 and the paths in a log are chosen by the writers of a table, and may contain ``..``.
     """
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts

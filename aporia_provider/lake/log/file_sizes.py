@@ -1,4 +1,4 @@
-"""Whether the data files of a table on S3 are whole, for errors of engines that do not tell."""
+"""Detection of damaged or missing data files, for engine errors that do not distinguish them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def why_not_read(
     uri: str, told: str, credentials: AwsCredentials, *, is_delta: bool, version: int | None = None
 ) -> AporiaError:
     """
-    What to raise if an engine says that data on S3 is no whole file.
+    Return the exception for an engine error about an incomplete file on S3.
 
-    The engine cannot tell a damaged file from an answer that ended too soon, so the files are looked at.
+    The engine cannot distinguish a damaged file from a response that ended early, so the files are checked.
 
     :param uri: The Delta table, or the Parquet files.
-    :param told: What the engine said.
+    :param told: The engine's error message.
     :param credentials: Credentials for S3.
     :param is_delta: Whether it is a Delta table.
-    :param version: Version of the table; the latest without.
-    :return: ``ValidationError`` if a file does not have the size that the log says, or the file that the
-        engine names, or one of the first if it names none, is no Parquet file; ``NotFoundError`` if one is
-        missing; otherwise ``TransientError``.
+    :param version: Version of the table. Default: the latest.
+    :return: ``ValidationError`` if the size of a file differs from that in the log, or if the file named by
+        the engine, or one of the first if it names none, is not a Parquet file; ``NotFoundError`` if a file
+        is missing; otherwise ``TransientError``.
     """
     try:
         place, stored = _stored(uri, credentials, is_delta=is_delta)
@@ -68,7 +68,7 @@ def _sizes_in_log(uri: str, credentials: AwsCredentials, version: int | None) ->
 
 
 def _stored(uri: str, credentials: AwsCredentials, *, is_delta: bool) -> tuple[str, dict[str, int]]:
-    """A folder and the sizes of its files, or of those that a path names which is a file or a pattern."""
+    """Return a folder, and the sizes of its files or of those that match a path or pattern."""
     client = credentials.client()
     if is_delta:
         return uri, object_sizes(client, uri, "", credentials)
@@ -76,14 +76,14 @@ def _stored(uri: str, credentials: AwsCredentials, *, is_delta: bool) -> tuple[s
     folder, _, start = _PATTERN.split(key, maxsplit=1)[0].rpartition("/")
     place = f"s3://{bucket}/{folder}".rstrip("/")
     sizes = object_sizes(client, place, start, credentials)
-    # Alternatives in braces are unknown to fnmatch.
+    # fnmatch does not support alternatives in braces.
     wanted = re.sub(r"{[^{}]*}", "*", key.removeprefix(f"{folder}/"))
     names = (wanted, f"{wanted}/*")
     return place, {path: sizes[path] for path in sizes if any(fnmatchcase(path, name) for name in names)}
 
 
 def _parquet_fault(uri: str, path: str, credentials: AwsCredentials) -> str | None:
-    """Why a file that was read as a whole is no Parquet file; None if it is one."""
+    """Read a whole file, and return why it is not a valid Parquet file; None if it is."""
     import pyarrow as pa
     from pyarrow import parquet
 

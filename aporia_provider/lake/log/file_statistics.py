@@ -1,4 +1,4 @@
-"""Row counts, null counts and bounds of a Delta table's files, from its log."""
+"""Row counts, null counts and bounds of a Delta table's files, read from its log."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ABSOLUTE = re.compile(r"/|[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 @dataclass(frozen=True)
 class FileStatistics:
     """
-    One row for every data file.
+    Statistics of the data files of a table, one row for each file.
 
     :param table: Columns ``path``, ``size_bytes``, ``num_records`` (without deleted rows; null if unknown),
-        ``deleted``, and for every column asked for ``null_count.<column>``, ``min.<column>`` and
-        ``max.<column>``, as far as any file has them. These are what the log has: writers round them, so
-        that values may be outside of them. Those of :meth:`bounds` and :meth:`file_bounds` are not.
-    :param partition_columns: The columns whose bounds are their values.
-    :param columns: The columns that were asked for; None for all.
+        ``deleted``, and for each of ``columns`` ``null_count.<column>``, ``min.<column>`` and
+        ``max.<column>``, as far as any file has them. Bounds are those in the log, which writers round, so
+        that values may be outside of them. :meth:`bounds` and :meth:`file_bounds` correct for this.
+    :param partition_columns: Columns whose bounds are exact.
+    :param columns: Columns with statistics; None for all.
     """
 
     table: pa.Table
@@ -48,10 +48,10 @@ class FileStatistics:
         known: FileStatistics | None = None,
     ) -> FileStatistics:
         """
-        Read the log of ``delta``, which ``metadata`` describes.
+        Return the statistics in the log of ``delta``, whose metadata is ``metadata``.
 
-        :param columns: The columns whose null counts and bounds are wanted; None for all.
-        :param known: Statistics of the same files, whose deletion vectors need not be read again.
+        :param columns: Columns whose null counts and bounds are read; None for all.
+        :param known: Statistics of the same files, from which the counts of deleted rows are reused.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -78,11 +78,11 @@ class FileStatistics:
         return cls(pa.table(made), metadata.partition_columns, asked)
 
     def covers(self, columns: Iterable[str] | None) -> bool:
-        """Whether some columns (None: all) are among those that were asked for."""
+        """Return whether the statistics include the given columns (None: all)."""
         return self.columns is None or (columns is not None and set(columns) <= set(self.columns))
 
     def of(self, columns: Sequence[str] | None) -> FileStatistics:
-        """The same statistics of some of the columns (None: all) that were asked for."""
+        """Return the statistics of the given columns (None: all)."""
         if columns is None:
             return self
         asked = tuple(dict.fromkeys(columns))
@@ -92,43 +92,44 @@ class FileStatistics:
 
     @property
     def file_count(self) -> int:
-        """How many data files the table has."""
+        """Number of data files."""
         return len(self.table)
 
     @property
     def paths(self) -> list[str]:
-        """Paths of the files, as the log writes them."""
+        """Paths of the files as written in the log."""
         return list(self.table["path"].to_pylist())
 
     @property
     def outside(self) -> list[str]:
-        """Files that the log names by absolute paths, as that of a shallow clone does."""
+        """Paths of files with absolute paths in the log, such as those of a shallow clone."""
         return [path for path in self.paths if _ABSOLUTE.match(path)]
 
     @property
     def row_count(self) -> int | None:
-        """Rows of the table; ``None`` if a file does not tell."""
+        """Number of rows of the table; None if it is unknown for a file."""
         return self._total("num_records")
 
     def null_count(self, column: str) -> int | None:
         """
-        Nulls of a column; ``None`` if a file does not tell.
+        Return the number of nulls of a column; None if it is unknown for a file.
 
-        A file with deleted rows tells only if it has no nulls at all: which of them are deleted is not known.
+        For a file with deleted rows, it is known only if the file has no nulls: the log does not say which
+        rows are deleted.
         """
         return self._total(f"null_count.{column}")
 
     def bounds(self, column: str) -> tuple[Any, Any] | None:
         """
-        Least and greatest value that a column can have; ``None`` if a file with values does not tell.
+        Return a lower and an upper bound of the values of a column; None if they are unknown for a file with
+        values.
 
-        All values are between them, both included, but for NaN, which has no place in the order. They may be
-        further apart than the values: strings are cut, times and decimals are rounded, and rows that a
-        deletion vector hides still count.
+        All values are between them, inclusive, except NaN, which is not ordered. They may be further apart
+        than the values: strings are truncated, times and decimals are rounded, and deleted rows count.
         """
         import pyarrow.compute as pc
 
-        # A file of nothing but nulls has no bounds, and needs none.
+        # A file with only nulls has no bounds and needs none.
         found = self.filter(self._has_values(column)).file_bounds(column)
         if found is None or not len(found[0]) or found[0].null_count or found[1].null_count:
             return None
@@ -136,9 +137,9 @@ class FileStatistics:
 
     def file_bounds(self, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
         """
-        Least and greatest value that a column can have in each file, null for files that do not tell.
+        Return a lower and an upper bound of the values of a column in each file; null if unknown.
 
-        :return: ``None`` if no file tells.
+        :return: None if they are unknown for all files.
         """
         low, high = (f"{kind}.{column}" for kind in ("min", "max"))
         if low not in self.table.column_names or high not in self.table.column_names:
@@ -149,7 +150,7 @@ class FileStatistics:
 
     def doubtful(self, columns: Iterable[str]) -> list[str]:
         """
-        The columns, of some, that the embedded engine may take for constant in a file where they are not.
+        Return the columns that the embedded engine may treat as constant in a file although they are not.
 
         See :mod:`aporia_provider.engine.dataframes.nan_statistics`.
         """
@@ -158,7 +159,7 @@ class FileStatistics:
         return [column for column in columns if pc.any(self._seems_constant(column)).as_py()]
 
     def filter(self, kept: Any) -> FileStatistics:
-        """Those of some of the files."""
+        """Return the statistics of the files selected by a mask."""
         return FileStatistics(self.table.filter(kept), self.partition_columns, self.columns)
 
     def _seems_constant(self, column: str) -> Any:
@@ -210,7 +211,7 @@ def _statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> 
 
 
 def _partition(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
-    """All rows of a file share the value of a partition column."""
+    """Return the statistics of a partition column, whose value is the same in all rows of a file."""
     import pyarrow.compute as pc
 
     values = pc.struct_field(actions["partition"], [column])
@@ -237,7 +238,7 @@ def _deleted_rows(delta: DeltaTable, actions: pa.Table) -> Any:
 
 
 def _decoded(paths: Any, root: str | None = None) -> pa.Array:
-    """Paths without percent encoding, which writers and readers apply to different characters."""
+    """Return paths without percent-encoding, which writers and readers apply to different characters."""
     import pyarrow as pa
 
     decoded = [unquote(path) for path in paths.to_pylist()]

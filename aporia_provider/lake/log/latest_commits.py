@@ -1,4 +1,4 @@
-"""Whether Delta tables have newer commits, from one small request for each table."""
+"""Detection of new commits of Delta tables, with one small request for each table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from aporia_provider.lake.failures import answered, local_path, refusal, split
 P = ParamSpec("P")
 
 AT_ONCE: Final = 32
-"""How many tables are looked at side by side."""
+"""Number of tables that are checked concurrently."""
 PATIENCE: Final = 60.0
-"""Seconds after which no further table is looked at."""
+"""Seconds after which no further check is started."""
 
 _VERSION = re.compile(r"(\d{20})\.")
 
@@ -27,11 +27,10 @@ _VERSION = re.compile(r"(\d{20})\.")
 @dataclass(frozen=True)
 class LogEnd:
     """
-    The end of a table's log, as seen from one of its versions.
+    End of a table's log, relative to one of its versions.
 
-    :param commit: A text that differs for another file in the place of that version's commit; None if there
-        is no such file.
-    :param newer: Whether there are commits of later versions.
+    :param commit: A string that identifies the file of that version's commit; None if it does not exist.
+    :param newer: Whether commits of later versions exist.
     """
 
     commit: str | None
@@ -39,18 +38,18 @@ class LogEnd:
 
 
 Asked = tuple[str, int]
-"""URI of a table, and the version from which its log is looked at."""
+"""URI of a table, and a version relative to which the end of its log is returned."""
 
 
 def log_ends(
     tables: Iterable[Asked], find_credentials: Callable[[], AwsCredentials | None]
 ) -> Mapping[Asked, LogEnd | AporiaError]:
     """
-    Look at the ends of the logs of tables, side by side.
+    Return the ends of the logs of tables, read concurrently.
 
-    :param tables: The tables, each with the version from which its log is looked at.
-    :param find_credentials: Returns the credentials for S3; called only if one of the tables is there.
-    :return: What was found, or why nothing could be; never raises errors of this package.
+    :param tables: The tables, each with a version.
+    :param find_credentials: Function that returns the credentials for S3; called only if a table is on S3.
+    :return: For each table, the end of its log or the error. Errors of this package are not raised.
     """
     asked, end = set(tables), time.monotonic() + PATIENCE
     remote = [table for table in asked if table[0].startswith("s3://")]
@@ -76,12 +75,13 @@ def log_ends(
 
 def log_end(uri: str, version: int, credentials: AwsCredentials | None = None) -> LogEnd:
     """
-    Look at the end of a table's log.
+    Return the end of a table's log.
 
     :param uri: The table.
-    :param version: The version from which its log is looked at.
-    :param credentials: Credentials for S3; those of the environment without.
-    :raises aporia_provider.errors.AporiaError: if S3 or the file system refuses, or does not answer.
+    :param version: The version relative to which it is returned.
+    :param credentials: Credentials for S3. Default: those of the environment.
+    :raises aporia_provider.errors.AporiaError: if S3 or the file system denies access, or S3 does not
+        respond.
     """
     if not uri.startswith("s3://"):
         return _local_end(uri, version)
@@ -115,8 +115,8 @@ def _s3_end(client: Any, credentials: AwsCredentials, uri: str, version: int) ->
     bucket, key = split(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
     try:
-        # The commit comes first after this name, since those of its checkpoints are lesser. The first that
-        # follows it, if its name begins with a number, belongs to a later version.
+        # The commit is the first key after this name, since the checkpoints of its version sort before it. If
+        # the name of the next key begins with a number, it belongs to a later version.
         with answered(uri, credentials):
             listed = client.list_objects_v2(
                 Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{version:020}.jso", MaxKeys=2

@@ -1,4 +1,4 @@
-"""What the log of a Delta table says about the table as a whole."""
+"""Table-level metadata in the log of a Delta table."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _INNER = ("elementType", "keyType", "valueType")
 @dataclass(frozen=True)
 class TableMetadata:
     """
-    What the log says about the table as a whole.
+    Table-level metadata in the log of a Delta table.
 
-    :param uri: Where it is.
-    :param table_id: Id that stays for the table's life; another id means another table in its place.
-    :param version: Version it was read at.
-    :param columns: Name and type of each column, in order; types as Spark writes them in JSON.
-    :param partition_columns: Names of the columns it is partitioned by.
-    :param physical_names: Physical to logical name of each column (the same without column mapping).
-    :param reader_features: Names of protocol features a reader has to know.
-    :param identities: Name of each column to a text that differs for another column of this name, and for
-        another type of it; see :func:`identity`.
+    :param uri: URI of the table.
+    :param table_id: Id of the table. It never changes; another table at the same URI has another id.
+    :param version: Version of the table.
+    :param columns: Name and type (Spark's JSON form) of each column, in order.
+    :param partition_columns: Names of the partition columns.
+    :param physical_names: Physical to logical names of the columns (equal without column mapping).
+    :param reader_features: Names of the protocol features that a reader must support.
+    :param identities: Names of the columns to strings that change if the column is replaced or its type
+        changes; see :func:`identity`.
     """
 
     uri: str
@@ -41,10 +41,10 @@ class TableMetadata:
 
 def identity(column: Mapping[str, Any], *, by_id: bool) -> str:
     """
-    What the values of a column depend on: its type, and where files hold it and the fields inside of it.
+    Return a digest of a column's type, and of its physical names and ids including those of nested fields.
 
-    :param column: The column, as the schema in the log has it.
-    :param by_id: Whether files are read by the ids of columns, not by their physical names.
+    :param column: The column in the schema of the log.
+    :param by_id: Whether columns in files are identified by ids instead of physical names.
     """
     text = json.dumps(_located(column, by_id), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

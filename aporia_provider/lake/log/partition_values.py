@@ -1,4 +1,4 @@
-"""Partition values of a Delta table, as the paths of its files have them."""
+"""Detection of partition values of timestamps without a time zone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from aporia_provider.lake.log.metadata import TableMetadata
 
-# deltalake writes UTC with six digits after the point, and Spark no more digits than it needs.
+# deltalake writes times in UTC with six decimal places, Spark with no more than necessary.
 _OF_A_ZONE = re.compile(r".*(?:Z|[+-]\d\d:?\d\d|\.\d{6})|__HIVE_DEFAULT_PARTITION__|")
 
 
@@ -19,17 +19,17 @@ def zoneless_times(
     texts: Callable[[Sequence[str]], Mapping[str, Collection[str]]],
 ) -> Iterator[str]:
     """
-    Describe partition columns of times whose values may be in another time zone than UTC.
+    Describe timestamp partition columns whose values may be in another time zone than UTC.
 
     By the Delta protocol, a partition value of type timestamp is either ISO 8601 in UTC, or a time without a
-    zone in the zone of the session that wrote it, which the log does not tell.
+    zone in the time zone of the writer's session, which is not in the log.
 
     :param metadata: The table.
-    :param columns: The columns whose values are read as they are.
-    :param paths: Returns the paths of the table's files, as the log writes them. It is only called if there
-        is such a column.
-    :param texts: Returns the values of the partition columns of these files, as the log writes them. It is
-        only called if their paths do not have them.
+    :param columns: The columns that are read.
+    :param paths: Function that returns the paths of the table's files as written in the log. Called only if
+        there is such a column.
+    :param texts: Function that returns the values of the partition columns of these files as written in the
+        log. Called only if the paths do not contain them.
     """
     types = dict(metadata.columns)
     names = [name for name in metadata.partition_columns if types.get(name) == "timestamp"]

@@ -1,4 +1,4 @@
-"""What is unusual in the log of a Delta table, so that an engine may not read what delta-rs reads."""
+"""Detection of entries in the log of a Delta table that an engine may not support although delta-rs does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READER_FEATURES = frozenset(
         "vacuumProtocolCheck",
     }
 )
-"""Reader features that the embedded engine knows."""
+"""Reader features that the embedded engine supports."""
 _AT_ONCE = 8
 _MOST_COMMITS = 1000
 _ACTIONS = frozenset(
@@ -54,19 +54,19 @@ _INFO: Mapping[str, type] = {
     "userMetadata": str,
     "engineInfo": str,
 }
-# These are most of a log, and delta-rs has read them.
+# Most of a log consists of these actions, and delta-rs has parsed them.
 _FILES = re.compile(rb'\s*\{\s*"(?:add|remove)"\s*:\s*\{')
 
 
 def odd_features(features: tuple[str, ...]) -> Iterator[str]:
-    """Reader features that the embedded engine may not know, as what a table has."""
+    """Yield descriptions of reader features that the embedded engine may not support."""
     for name in features:
         if name not in READER_FEATURES:
             yield f"its protocol needs the reader feature {name}"
 
 
 def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
-    """Columns without values, as what a table has."""
+    """Yield descriptions of columns of type void."""
     for name, type_ in columns:
         if re.search('"(?:void|null)"', json.dumps(_types_in(type_))):
             yield f"its column {name!r} is of type void: drop it, or give it another type"
@@ -74,9 +74,10 @@ def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
 
 def odd_entries(read: Read, version: int) -> Iterator[str]:
     """
-    What the embedded engine may not know in the log, or not find.
+    Yield descriptions of log entries that the embedded engine may not support or find.
 
-    :param read: Reads a file of the table, by its name; None if it is not there.
+    :param read: Function that returns the content of a file of the table, given its name; None if it does not
+        exist.
     :param version: Version at which the table is read.
     """
     hint = _last_checkpoint(read)
@@ -106,7 +107,7 @@ def _odd_in_commit(version: int, content: bytes | None) -> Iterator[str]:
     try:
         values = json_values(rest)
     except ValueError:
-        # Files that are written over several lines.
+        # Actions that extend over several lines.
         return
     for action in values:
         if (found := _odd_action(action)) is not None:
@@ -133,7 +134,7 @@ def _odd_info(info: Mapping[str, Any]) -> str | None:
 
 
 def _types_in(type_: Any) -> Any:
-    """A type without the names of its fields, which may be anything."""
+    """Return a type without the names of its fields, which are arbitrary."""
     if isinstance(type_, dict):
         return [_types_in(part) for key, part in type_.items() if key not in ("name", "metadata")]
     return [_types_in(part) for part in type_] if isinstance(type_, list) else type_

@@ -1,4 +1,4 @@
-"""A Delta table as its log tells it. No data file is ever opened."""
+"""Delta tables, read from their logs without opening data files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 _MOST_KEPT = 2
 _MAPPING = "delta.columnMapping.mode"
-# What a copy of the log is without: a wrong _last_checkpoint, and statistics that are no JSON.
+# Faults that a copy of the log does not have: an invalid _last_checkpoint, and statistics that are not JSON.
 _NO_CHECKPOINT = "didn't find any checkpoints"
 _AVOIDABLE = re.compile(f"{_NO_CHECKPOINT}|Malformed JSON|Json error")
 
@@ -38,13 +38,13 @@ class DeltaLog:
     """
     The log of a Delta table, opened at one version.
 
-    :param uri: ``s3://bucket/key`` or ``file:///path``, as :attr:`S3DataSource.uri` gives it.
-    :param credentials: Credentials for S3; those of the environment without.
-    :param version: Version to open; the latest without.
-    :raises aporia_provider.errors.NotFoundError: if there is no table, or no bucket.
-    :raises aporia_provider.errors.AuthenticationError: if S3 refuses; it names bucket, prefix and action.
-    :raises aporia_provider.errors.TransientError: if S3 does not answer.
-    :raises aporia_provider.errors.ValidationError: if the log is broken or cannot be understood.
+    :param uri: ``s3://bucket/key`` or ``file:///path``, see :attr:`S3DataSource.uri`.
+    :param credentials: Credentials for S3. Default: those of the environment.
+    :param version: Version to open. Default: the latest.
+    :raises aporia_provider.errors.NotFoundError: if the table or the bucket does not exist.
+    :raises aporia_provider.errors.AuthenticationError: if S3 denies access, naming bucket, prefix and action.
+    :raises aporia_provider.errors.TransientError: if S3 does not respond.
+    :raises aporia_provider.errors.ValidationError: if the log is malformed or not supported.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class DeltaLog:
 
     @property
     def version(self) -> int:
-        """Version the table was opened at."""
+        """Version at which the table is opened."""
         return self.metadata.version
 
     @cached_property
     def metadata(self) -> TableMetadata:
-        """Schema, partition columns and names of the table."""
+        """Schema, partition columns and column names of the table."""
         with self._explained():
             described, features = self._table.metadata(), self._table.protocol().reader_features
             fields = json.loads(self._table.schema().to_json())["fields"]
@@ -88,19 +88,19 @@ class DeltaLog:
             )
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """Commit information, newest first."""
+        """Return commit information, newest first."""
         with self._explained():
             return self._table.history(limit)
 
     def files(self, columns: Sequence[str] | None = None) -> FileStatistics:
         """
-        Statistics of every data file. Those that were read once are kept.
+        Return the statistics of the data files, which are cached.
 
-        :param columns: Columns whose null counts and bounds are wanted; all that have statistics without.
+        :param columns: Columns whose null counts and bounds are returned. Default: all.
         """
         known = self._files
         if known is None or not known.covers(columns):
-            # One table of all columns that were ever asked for, so that it is not kept several times.
+            # The cache is one table with all columns requested so far, so that none is stored several times.
             more = known.columns if known is not None and known.columns is not None else ()
             read = None if columns is None else [*more, *columns]
             with self._explained():
@@ -112,9 +112,9 @@ class DeltaLog:
 
     def partition_texts(self, paths: Sequence[str]) -> dict[str, set[str]]:
         """
-        The values of the partition columns as the log writes them. Reads the whole log.
+        Return the values of the partition columns as written in the log. Reads the whole log.
 
-        :param paths: Paths of the files whose values are wanted, as :attr:`FileStatistics.paths` has them.
+        :param paths: Paths of the files, see :attr:`FileStatistics.paths`.
         """
         with self._explained():
             found = partition_texts(Path(self._copy.path), paths)
@@ -123,16 +123,17 @@ class DeltaLog:
 
     def commits(self, since: int) -> list[Commit]:
         """
-        Commits after version ``since`` up to the opened version, oldest first.
+        Return the commits after version ``since`` up to the opened version, oldest first.
 
-        :raises aporia_provider.lake.log.commits.LogExpiredError: if the log of one of them was cleaned up.
+        :raises aporia_provider.lake.log.commits.LogExpiredError: if log cleanup has deleted one of them.
         """
         with self._explained():
             return commits_since(self.uri, self._credentials, since, self.version)
 
     def oddities(self) -> list[str]:
         """
-        What is unusual in the log, in words: an engine may be unable to read what delta-rs reads.
+        Return descriptions of unusual entries of the log, which an engine may not support although delta-rs
+        does.
 
         Reads the commits since the last checkpoint.
         """
@@ -145,12 +146,12 @@ class DeltaLog:
             ]
 
     def at(self, version: int) -> DeltaLog:
-        """The same table at another version; the last two of the earlier ones are kept."""
+        """Return the table at another version. The two earlier versions opened last are cached."""
         if version > self.version:
             return DeltaLog(self.uri, self._credentials, version=version)
         if version not in self._earlier:
             opened = DeltaLog.__new__(DeltaLog)
-            # A copy of the log has all earlier versions.
+            # A copy of the log contains all earlier versions.
             opened._set_up(self.uri, self._credentials, version, self._copy)
             self._earlier[version] = opened
             for first in list(self._earlier)[:-_MOST_KEPT]:
@@ -185,7 +186,9 @@ class DeltaLog:
             return DeltaTable(self._copy.path, version=version)
 
     def _reading(self, read: Callable[[DeltaTable], T]) -> T:
-        """Read from the table, or from a copy if its log turns out to have what a copy is without."""
+        """
+        Read from the table, or from a copy of its log if reading fails for a fault that a copy does not have.
+        """
         from deltalake.exceptions import DeltaError
 
         try:
@@ -199,7 +202,9 @@ class DeltaLog:
         return read(self._table)
 
     def _is_partial(self, error: Exception) -> bool:
-        """Whether an error may come from an answer of S3 that is not whole: delta-rs does not check that."""
+        """
+        Return whether an error may come from an incomplete response of S3, which delta-rs does not detect.
+        """
         from deltalake.exceptions import TableNotFoundError
 
         known = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
@@ -222,7 +227,9 @@ class DeltaLog:
 
 @contextmanager
 def _panics_raised() -> Iterator[None]:
-    """Raise what Rust panics with, which is no ``Exception`` for Python, as an error of delta-rs."""
+    """
+    Convert a panic in Rust, which is not a subclass of ``Exception`` in Python, to an error of delta-rs.
+    """
     from deltalake.exceptions import DeltaError
 
     try:
@@ -234,7 +241,9 @@ def _panics_raised() -> Iterator[None]:
 
 
 def _place(uri: str) -> str | None:
-    """The path as delta-rs takes it; None if it would read another: it decodes some of them twice."""
+    """
+    Return the path for delta-rs; None if it would read another path, since it decodes some of them twice.
+    """
     if uri.startswith("s3://"):
         return None if re.search("%[0-9A-Fa-f]{2}", uri) else f"s3://{quote(uri.removeprefix('s3://'))}"
     path = local_path(uri)
@@ -242,7 +251,7 @@ def _place(uri: str) -> str | None:
 
 
 def plain_type(type_: Any) -> Any:
-    """A Spark JSON type without the metadata that column mapping leaves inside of structs."""
+    """Return a type in Spark's JSON form without the metadata that column mapping adds to struct fields."""
     if not isinstance(type_, dict):
         return type_
     plain = {key: plain_type(value) for key, value in type_.items() if key != "fields"}

@@ -1,1 +1,1 @@
-"""Objects on S3 and access to them."""
+"""Access to objects on S3, and IAM policies and roles for it."""

@@ -1,4 +1,4 @@
-"""The least that IAM has to allow so that tables can be read, and the role that is allowed it."""
+"""IAM policies with the least privileges to read tables, and roles that have them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ VERSION = "2012-10-17"
 
 def read_policy(uris: Sequence[str], *, partition: Partition = "aws") -> dict[str, Any]:
     """
-    Build the policy that lets somebody list and read the given prefixes, and nothing else.
+    Return the policy that allows listing and reading the given prefixes, and nothing else.
 
-    The same prefixes give the same document, however they are ordered, repeated or nested.
+    The document does not depend on the order, repetition or nesting of the prefixes.
 
-    :param uris: ``s3://bucket/prefix``, ``s3a://bucket/prefix`` or ``bucket/prefix``; a bucket alone means
-        all of it.
+    :param uris: ``s3://bucket/prefix``, ``s3a://bucket/prefix`` or ``bucket/prefix``; a bucket alone stands
+        for all its objects.
     :param partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
     :raises aporia_provider.errors.ValidationError: naming every URI that is none of these.
     """
@@ -46,8 +46,9 @@ def read_policy(uris: Sequence[str], *, partition: Partition = "aws") -> dict[st
 def _list_statement(arn: str, keys: Sequence[str]) -> dict[str, Any]:
     statement: dict[str, Any] = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]}
     if "" not in keys:
-        # The bare key, too: readers ask for an object of the table's own name, and S3 answers that there is
-        # none only to those who may list under that name. Without, it denies, and readers give up.
+        # The pattern without a wildcard is required: readers request an object of the table's own name, and
+        # S3 replies 404 only with the permission to list that name. Otherwise it replies 403, and readers
+        # fail.
         patterns = sorted(pattern for key in keys for pattern in (_literal(key), f"{_literal(key)}/*"))
         statement["Condition"] = {"StringLike": {"s3:prefix": patterns}}
     return statement
@@ -58,7 +59,7 @@ def _objects(key: str) -> tuple[str, ...]:
 
 
 def _literal(key: str) -> str:
-    """IAM reads ``*`` and ``?`` as wildcards and ``$`` as the start of a variable."""
+    """Return a key with ``*``, ``?`` and ``$`` escaped, which are special in IAM."""
     return re.sub(r"[*?$]", lambda match: f"${{{match[0]}}}", key)
 
 

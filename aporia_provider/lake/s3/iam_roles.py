@@ -1,4 +1,4 @@
-"""IAM roles, made and kept as they are wanted. The client comes from the caller."""
+"""Creation and update of IAM roles. The caller provides the client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION = "2012-10-17"
 
 
 class EnsuredRole(TypedDict):
-    """The role, and whether anything had to be done for it."""
+    """A role, and whether it was created or updated."""
 
     role_arn: str
     status: Literal["created", "updated", "unchanged"]
@@ -30,11 +30,11 @@ class EnsuredRole(TypedDict):
 
 def trust_principal(principal_arn: str, external_id: str | None = None) -> dict[str, Any]:
     """
-    Trust policy that lets an AWS principal assume the role.
+    Return a trust policy that allows an AWS principal to assume the role.
 
-    :param principal_arn: ARN of an account's root, a user or a role; or a service such as
+    :param principal_arn: ARN of an account root, a user or a role; or a service such as
         ``sagemaker.amazonaws.com``.
-    :param external_id: Secret of a third party, which it has to name.
+    :param external_id: External id that a third party must present.
     """
     kind = "Service" if ":" not in principal_arn and principal_arn.endswith(".amazonaws.com") else "AWS"
     condition = {"StringEquals": {"sts:ExternalId": external_id}} if external_id else None
@@ -45,11 +45,11 @@ def trust_web_identity(
     provider_arn: str, audience: str = "sts.amazonaws.com", subject: str | None = None
 ) -> dict[str, Any]:
     """
-    Trust policy that lets an OpenID Connect identity assume the role.
+    Return a trust policy that allows an OpenID Connect identity to assume the role.
 
     :param provider_arn: ARN of the provider in IAM.
     :param audience: Audience of its tokens.
-    :param subject: Subject of its tokens, such as ``system:serviceaccount:airflow:worker``; without, any
+    :param subject: Subject of its tokens, such as ``system:serviceaccount:airflow:worker``. Default: any
         identity of the provider may assume the role.
     :raises aporia_provider.errors.ValidationError: if the ARN is not that of an OpenID Connect provider.
     """
@@ -71,18 +71,19 @@ def ensure_role(
     policy_name: str = POLICY_NAME,
 ) -> EnsuredRole:
     """
-    Make sure that a role exists, is trusted as said and allows what ``policy`` says.
+    Create or update a role so that it has the given policy and trust policy.
 
-    Other policies of the role are left alone.
+    Other policies of the role are not changed.
 
     :param iam_client: boto3 client of IAM.
     :param role_name: Name of the role.
-    :param policy: What it is to allow, see :func:`aporia_provider.lake.s3.iam_policies.read_policy`.
-    :param trust_policy: Who may assume it, see :func:`trust_principal` and :func:`trust_web_identity`.
+    :param policy: Permissions of the role, see :func:`aporia_provider.lake.s3.iam_policies.read_policy`.
+    :param trust_policy: Principals that may assume the role, see :func:`trust_principal` and
+        :func:`trust_web_identity`.
     :param policy_name: Name of the inline policy.
-    :raises aporia_provider.errors.AuthenticationError: if IAM refuses; it names the action.
-    :raises aporia_provider.errors.TransientError: if IAM does not answer.
-    :raises aporia_provider.errors.ValidationError: if IAM does not take a document.
+    :raises aporia_provider.errors.AuthenticationError: if IAM denies access, naming the action.
+    :raises aporia_provider.errors.TransientError: if IAM does not respond.
+    :raises aporia_provider.errors.ValidationError: if IAM rejects a document.
     """
     with _explained(role_name):
         role_arn, created = _find_or_create(iam_client, role_name, trust_policy)
@@ -99,7 +100,7 @@ def _find_or_create(iam_client: Any, role_name: str, trust_policy: Mapping[str, 
     with suppress(iam_client.exceptions.EntityAlreadyExistsException):
         made = iam_client.create_role(RoleName=role_name, AssumeRolePolicyDocument=json.dumps(trust_policy))
         return made["Role"]["Arn"], True
-    # Another task made it in between.
+    # Another task created it in the meantime.
     return iam_client.get_role(RoleName=role_name)["Role"]["Arn"], False
 
 
@@ -129,7 +130,7 @@ def _same(found: Any, wanted: Mapping[str, Any]) -> bool:
 
 
 def _canonical(value: Any) -> Any:
-    """IAM takes a list of one for its element, and lists in any order."""
+    """Return a normalized policy: IAM treats a list of one as its element, and ignores the order of lists."""
     if isinstance(value, Mapping):
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Whole objects of S3, read with boto3: one that is not whole is never returned."""
+"""Reading of whole objects from S3 with boto3. Incomplete responses raise an error."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 
 def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) -> bytes | None:
     """
-    Read a file of a table.
+    Return the content of a file of a table.
 
-    :param client: Client of boto3.
+    :param client: A boto3 client.
     :param uri: The table.
     :param name: Path of the file in the table's folder.
-    :param credentials: The credentials that the client has.
-    :return: None if there is no such file.
-    :raises aporia_provider.errors.AporiaError: if S3 refuses, does not answer, or sends a part of the file.
+    :param credentials: Credentials of the client.
+    :return: None if the file does not exist.
+    :raises aporia_provider.errors.AporiaError: if S3 denies access, does not respond, or sends an incomplete
+        file.
     """
     from botocore.exceptions import ClientError
 
@@ -29,7 +30,7 @@ def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) ->
     key = f"{key}/{name}".lstrip("/")
     with answered(uri, credentials):
         try:
-            # The answer to a range tells the size of the whole object as well.
+            # The response to a range request contains the size of the whole object.
             answer = client.get_object(Bucket=bucket, Key=key, Range="bytes=0-")
         except ClientError as error:
             if error.response["Error"].get("Code") in ("InvalidRange", "416"):
@@ -45,14 +46,14 @@ def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) ->
 
 def object_sizes(client: Any, uri: str, prefix: str, credentials: AwsCredentials) -> dict[str, int]:
     """
-    List objects of a folder.
+    Return the objects of a folder.
 
-    :param client: Client of boto3.
+    :param client: A boto3 client.
     :param uri: The folder.
-    :param prefix: What their paths in the folder begin with; empty for all.
-    :param credentials: The credentials that the client has.
-    :return: Path in the folder to size.
-    :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer.
+    :param prefix: Prefix of their paths in the folder; empty for all.
+    :param credentials: Credentials of the client.
+    :return: Paths in the folder to sizes in bytes.
+    :raises aporia_provider.errors.AporiaError: if S3 denies access or does not respond.
     """
     from botocore.exceptions import ClientError
 
@@ -70,9 +71,10 @@ def object_sizes(client: Any, uri: str, prefix: str, credentials: AwsCredentials
 
 def check_size(place: str, content: bytes, size: int) -> None:
     """
-    Make sure that what was read is whole.
+    Raise an error unless the content of an object is complete.
 
-    :raises aporia_provider.errors.TransientError: if it is not as long as it should be.
+    :param size: Expected size in bytes.
+    :raises aporia_provider.errors.TransientError: if the size differs.
     """
     if len(content) != size:
         raise TransientError(f"{place} could not be read: {len(content)} of {size} bytes came")

@@ -1,10 +1,9 @@
 """
 Checksums of the pages of Parquet files.
 
-Neither TCP nor HTTP notices every byte that changes on the way, and the embedded engine does not look at the
-checksums that many writers store with each page. Over TLS nothing can change; over plain HTTP the pages of
-the columns that a sync uses are read and compared with their checksums. Files without any are recognised by
-their first page, and are not read.
+TCP and HTTP do not detect every changed byte, and the embedded engine does not verify the checksums that many
+writers store with each page. TLS detects all changes; over plain HTTP, the pages of the columns that a sync
+uses are read and verified. Files without checksums are recognized by their first page, and not read further.
 """
 
 from __future__ import annotations
@@ -23,26 +22,29 @@ _AT_ONCE = 8
 _BUFFER = 1 << 16
 _HEADER = 32
 _I32 = 0x15
-"""What begins a number of 32 bits in Thrift's compact protocol, if its field follows the last one."""
+"""
+First byte of an i32 field in Thrift's compact protocol if its id is one greater than that of the field
+before.
+"""
 
 
 def travels_in_clear(uri: str, credentials: AwsCredentials | None) -> bool:
-    """Whether what is read from a table comes over plain HTTP."""
+    """Return whether the data of a table is read over plain HTTP."""
     endpoint = (credentials.endpoint_url if credentials else None) or ""
     return uri.startswith("s3://") and endpoint.startswith("http://")
 
 
 def verify_pages(uri: str, paths: Iterable[str], columns: Sequence[str], credentials: AwsCredentials) -> None:
     """
-    Compare the pages of files with their checksums, as far as they have some.
+    Verify the checksums of the pages of files that have checksums.
 
     :param uri: The table, on S3.
-    :param paths: The files, as the log writes them.
-    :param columns: What the files call the columns that are used.
+    :param paths: The files, as written in the log.
+    :param columns: Names of the used columns in the files.
     :param credentials: Credentials for S3.
-    :raises aporia_provider.errors.TransientError: naming a file with a page that has another checksum.
-    :raises aporia_provider.errors.AporiaError: if S3 refuses or does not answer. A file that is missing is
-        left to the engine, which names it.
+    :raises aporia_provider.errors.TransientError: naming a file with a page whose checksum differs.
+    :raises aporia_provider.errors.AporiaError: if S3 denies access or does not respond. Missing files are
+        ignored: the engine reports them.
     """
     from botocore.exceptions import ClientError
 
@@ -75,7 +77,7 @@ def _verify(file: BinaryIO, columns: Sequence[str], place: str) -> None:
         for group in range(opened.num_row_groups):
             opened.read_row_group(group, columns=known, use_threads=False)
     except pa.ArrowNotImplementedError:
-        # The engine may read what pyarrow does not.
+        # The engine may support files that pyarrow does not.
         return
     except (pa.ArrowException, OSError) as error:
         raise TransientError(
@@ -85,7 +87,7 @@ def _verify(file: BinaryIO, columns: Sequence[str], place: str) -> None:
 
 
 def _has_checksums(file: BinaryIO, metadata: Any) -> bool:
-    """Whether the header of the first page has a checksum: it is its fourth field, and may be left out."""
+    """Return whether the header of the first page has a checksum, its optional fourth field."""
     if not metadata.num_row_groups or not metadata.num_columns:
         return False
     chunk = metadata.row_group(0).column(0)
@@ -102,7 +104,7 @@ def _has_checksums(file: BinaryIO, metadata: Any) -> bool:
 
 
 class _Object(io.RawIOBase):
-    """An object of S3 that is read in parts."""
+    """An object on S3 as a seekable stream."""
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self._client, self._bucket, self._key = client, bucket, key
