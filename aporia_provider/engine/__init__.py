@@ -1,1 +1,1 @@
-"""Spark Connect: the embedded engine, or a cluster."""
+"""Spark Connect sessions, and computations in the embedded engine or on a cluster."""

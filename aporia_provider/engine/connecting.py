@@ -1,4 +1,4 @@
-"""Connecting to a Spark Connect server, and what its refusals mean."""
+"""Connections to a Spark Connect server, and conversion of connection errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NO_TLS = (
     "it, or leave the token and use_ssl out"
 )
 _NO_HTTP2 = "it is an HTTP server without HTTP/2, and not a Spark Connect server"
-# What waiting cannot put right, although gRPC calls it unavailable.
+# Errors that gRPC reports as unavailable, but that a retry cannot resolve.
 _PERMANENT = (
     ("WRONG_VERSION_NUMBER", _NO_TLS),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not valid here"),
@@ -46,15 +46,15 @@ _MAYBE_TLS = ". If it speaks TLS, set use_ssl"
 
 def connect(endpoint: Endpoint, *, lasts: bool) -> SparkSession:
     """
-    Open a session.
+    Return an open session.
 
     :param endpoint: The server.
-    :param lasts: Whether the server is a cluster, which may come back after it was unavailable, and gets the
-        token of the environment variable ``SPARK_CONNECT_AUTHENTICATE_TOKEN`` if its URL has none.
-    :raises aporia_provider.errors.TransientError: if the server does not answer.
-    :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if it refuses the credentials.
-    :raises aporia_provider.errors.ValidationError: if it is not a Spark Connect server, or refuses the
-        connection for a reason that waiting does not change.
+    :param lasts: Whether the server is a cluster. It may recover after it was unavailable, and is sent the
+        token in the environment variable ``SPARK_CONNECT_AUTHENTICATE_TOKEN`` if its URL contains none.
+    :raises aporia_provider.errors.TransientError: if the server does not respond.
+    :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if it rejects the credentials.
+    :raises aporia_provider.errors.ValidationError: if it is not a Spark Connect server, or rejects the
+        connection for a permanent reason.
     """
     _quieten()
     with main_with_a_file():
@@ -71,15 +71,17 @@ def _created(endpoint: Endpoint, lasts: bool) -> SparkSession:
     try:
         from pyspark.sql import SparkSession
 
-        # Not getOrCreate(): sessions are cached per process, and this one's credentials are its own.
+        # getOrCreate() would return a session of this process that has other credentials.
         return SparkSession.builder.remote(endpoint.url).create() if lasts else _without_token(endpoint)
     except ImportError as error:
-        # pyspark without its Connect client lacks grpcio and the like.
+        # pyspark without its Connect client lacks grpcio and other packages.
         raise ValidationError(f"Spark Connect cannot be used ({error}): {INSTALL}") from None
 
 
 def _without_token(endpoint: Endpoint) -> SparkSession:
-    """A session that does not send ``SPARK_CONNECT_AUTHENTICATE_TOKEN``, which would require TLS."""
+    """
+    Return a session that ignores ``SPARK_CONNECT_AUTHENTICATE_TOKEN``, since sending a token requires TLS.
+    """
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.session import SparkSession
 
@@ -88,7 +90,7 @@ def _without_token(endpoint: Endpoint) -> SparkSession:
         def token(self) -> None:
             return None
 
-    # What remote() marks, so that pyspark's functions are those of Spark Connect.
+    # As remote() does, so that the functions of pyspark are those of Spark Connect.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     session = SparkSession.builder.channelBuilder(Channel(endpoint.url)).create()
     return cast("pyspark.sql.SparkSession", session)
@@ -98,13 +100,13 @@ def _prepare(spark: SparkSession, lasts: bool) -> None:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     usual = spark.client.get_retry_policies()
-    # The usual ones wait ten minutes for a server that is not there.
+    # The default policies retry for ten minutes if the server is unreachable.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
     _ = spark.version
     if lasts:
-        # A cluster may come back; an engine of our own that died does not.
+        # A cluster may recover; an embedded engine that ended does not.
         spark.client.set_retry_policies(usual)
-    # A time without a zone is UTC here, wherever the engine runs.
+    # Times without a time zone are UTC, whatever the time zone of the engine.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
@@ -120,7 +122,11 @@ def _explain(endpoint: Endpoint, error: Exception) -> AporiaError:
 
 @contextmanager
 def main_with_a_file() -> Iterator[None]:
-    """pyspark takes a main module without a file (``python -c``) for its doctests, and ends the process."""
+    """
+    Set ``__file__`` of a main module that has none.
+
+    Otherwise pyspark treats it (``python -c``) as a run of its doctests, and exits the process.
+    """
     main = sys.modules["__main__"]
     if hasattr(main, "__file__") or main.__spec__ is not None:
         yield

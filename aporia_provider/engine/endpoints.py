@@ -1,4 +1,4 @@
-"""Endpoints of Spark Connect: the URL ``sc://host:port/;key=value`` and what it may hold."""
+"""Endpoints of Spark Connect: parsing and validation of URLs ``sc://host:port/;key=value``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aporia_provider.errors import ValidationError
 SCHEME = "sc://"
 USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID = "user_id", "token", "use_ssl", "user_agent", "session_id"
 _KNOWN = frozenset({USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID})
-# These two are no headers but strings in the messages.
+# These two are sent as strings in messages, not as headers.
 _ANY_TEXT = frozenset({USER_ID, USER_AGENT})
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _NAME = re.compile(r"[0-9a-z_.-]+")
@@ -26,12 +26,12 @@ class Endpoint:
     """
     A Spark Connect server, with the parameters of its URL.
 
-    ``str()`` gives its address, which may be shown. Parameters may not: any of them can be a secret.
+    ``str()`` returns the address without the parameters, which may contain secrets.
 
     :param host: Host name or IP address.
-    :param port: Port; without, clients take 15002.
-    :param parameters: ``token``, ``user_id``, ``use_ssl``, ``user_agent`` and ``session_id`` have a meaning
-        to every client; all others are sent as headers.
+    :param port: Port. Default: 15002, set by the client.
+    :param parameters: Parameters of the URL. ``token``, ``user_id``, ``use_ssl``, ``user_agent`` and
+        ``session_id`` are options of the client; all others are sent as headers.
     """
 
     host: str
@@ -41,10 +41,10 @@ class Endpoint:
     @classmethod
     def parse(cls, url: str) -> Self:
         """
-        Read a URL.
+        Return the endpoint of a URL.
 
-        :raises aporia_provider.errors.ValidationError: if the URL is not valid; it names every fault, and no
-            value of a parameter.
+        :raises aporia_provider.errors.ValidationError: if the URL is invalid, naming every fault but no
+            parameter value.
         """
         address, _, rest = url.removeprefix(SCHEME).partition("/")
         address, semicolon, lost = address.partition(";")
@@ -64,12 +64,12 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The URL, with the values of its parameters in clear."""
+        """URL with the values of its parameters in clear text."""
         parameters = (f";{name}={quote(value, safe='')}" for name, value in self.parameters.items())
         return f"{self}/{''.join(parameters)}"
 
     def faults(self) -> list[str]:
-        """What is wrong with the parameters, without their values."""
+        """Return the faults of the parameters, without their values."""
         found = ((name, parameter_fault(name, value)) for name, value in self.parameters.items())
         return [f"the parameter {name!r} {fault}" for name, fault in found if fault]
 
@@ -80,9 +80,9 @@ class Endpoint:
 
 def read_address(address: str) -> tuple[str, int | None, list[str]]:
     """
-    Read ``host`` or ``host:port``.
+    Parse ``host`` or ``host:port``.
 
-    :return: The host, the port, and what is wrong with them.
+    :return: The host, the port, and their faults.
     """
     if address.count(":") > 1 and "[" not in address:
         address = f"[{address}]"
@@ -104,13 +104,13 @@ def read_address(address: str) -> tuple[str, int | None, list[str]]:
 
 
 def port_faults(port: int | None) -> Iterator[str]:
-    """What is wrong with a port."""
+    """Yield the faults of a port."""
     if port is not None and not 0 < port < 65536:
         yield f"the port {port} is not from 1 to 65535"
 
 
 def parameter_fault(name: str, value: str) -> str | None:
-    """What is wrong with a parameter, as the rest of a sentence; None if nothing is."""
+    """Return the fault of a parameter as the end of a sentence; None if it is valid."""
     if not _NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
         return "is not one that a client may set as a header"
     if not value:
@@ -129,7 +129,7 @@ def parameter_fault(name: str, value: str) -> str | None:
 
 def _faults_in_url(parameters: Mapping[str, str]) -> Iterator[str]:
     for number, (name, value) in enumerate(parameters.items(), 1):
-        # What is taken for a name may be the rest of a token that has a semicolon.
+        # An apparent name may be a part of a token that contains a semicolon.
         shown = repr(name) if name in _KNOWN or name.startswith("x-") else f"number {number}"
         if fault := parameter_fault(name, value):
             yield f"the parameter {shown} {fault}"

@@ -1,4 +1,4 @@
-"""What an engine refuses, in words that say what is wrong with a table and what to do."""
+"""Conversion of engine errors to exceptions that name the fault and its remedy."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from aporia_provider.redaction import hide_in_text
 
 APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
 _LONGEST = 300
-# Not the bare numbers: stages, tasks and paths have numbers, too.
+# Bare numbers are not matched, since stages, tasks and paths contain numbers too.
 ACCESS_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
-"""What gRPC calls it if a server refuses who calls."""
+"""gRPC status codes of a server that denies access."""
 _CODE = re.compile(r"status = StatusCode\.(\w+)")
 _DETAILS = re.compile(r'details = "((?:[^"\\]|\\.)*)')
 _STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
@@ -40,20 +40,20 @@ _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
         NotFoundError,
     ),
     (
-        # What object stores say of an answer that ends too soon. Other errors of theirs have a status.
+        # Errors of object stores for a response that ended early. Their other errors include a status.
         rf"Generic S3 error(?![^\n]*{_STATUS}\d)|response body|end of file before message|incomplete message"
         r"|(?:connection|stream) (?:was )?(?:closed|reset)|reset by peer|broken pipe|unexpected end of file"
         r"|error sending request",
         TransientError,
     ),
 )
-# Raised as ``PartialFileError``, which is made a transient error if the file turns out to be whole.
+# Raised as ``PartialFileError``, which is converted to a transient error if the file proves to be complete.
 _PARTIAL = re.compile(
     r"Corrupt footer|range was invalid|Parquet error|ParquetError|metadata requires|could only read|EOF\b"
     r"|Range length must match|range start must not|Invalid Parquet|failed to fill whole buffer|[Tt]hrift"
     r"|decompress|corrupt input|Unknown frame descriptor|panicked[^\n]*(?:[Rr]ange|buffer|slice|index)",
 )
-# How the embedded engine writes a name that it cannot resolve.
+# Format of an unresolved name in errors of the embedded engine.
 _UNKNOWN_COLUMN = re.compile(r"ObjectName\(\[(.+?)\]\) is missing from the schema")
 _IDENTIFIER = re.compile(r'Identifier\("((?:[^"\\]|\\.)*)"\)')
 _STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
@@ -79,24 +79,24 @@ _NO_STATISTICS = "|".join(
 
 
 class StatisticsError(ValidationError):
-    """The statistics of files in a Delta log are no valid JSON, or of a wrong form."""
+    """Error of file statistics in a Delta log that are not valid JSON or have an unexpected form."""
 
 
 class PartialFileError(ValidationError):
     """
-    An engine read something that is no whole file: the file is damaged, or S3 sent a part of it.
+    Error of an incomplete file: the file is damaged, or S3 sent only a part of it.
 
-    See :func:`aporia_provider.lake.log.file_sizes.why_not_read`, which tells the two apart.
+    See :func:`aporia_provider.lake.log.file_sizes.why_not_read`, which distinguishes the two.
     """
 
 
 class BehindCheckpointError(ValidationError):
-    """A version of a Delta table is older than its last checkpoint; a newer one can be read."""
+    """Error of reading a version of a Delta table before its last checkpoint. A later version can be read."""
 
 
 class UnknownColumnError(ValidationError):
     """
-    An expression names a column that the data does not have.
+    Error of an expression with a column that does not exist in the data.
 
     :param column: The column.
     """
@@ -107,11 +107,11 @@ class UnknownColumnError(ValidationError):
 
 
 class EngineAuthenticationError(AuthenticationError):
-    """A cluster refuses who connects to it; S3 has not been asked for anything."""
+    """Error of a cluster that denies access. S3 was not accessed."""
 
 
 class _Known(NamedTuple):
-    """An error of the embedded engine in reading a Delta table: how to recognise it, and what it means."""
+    """A known error of the embedded engine in reading a Delta table: its pattern and its explanation."""
 
     pattern: str
     meaning: str
@@ -166,12 +166,13 @@ _KNOWN = (
 
 def refuse_shallow_clone(uri: str, outside: Sequence[str]) -> None:
     """
-    Refuse a Delta table that the embedded engine cannot read because its files are elsewhere.
+    Raise an error if the files of a Delta table are outside of its folder.
 
     :param uri: The table.
-    :param outside: Paths of files outside of its folder, see
+    :param outside: Paths of these files, see
         :attr:`aporia_provider.lake.log.file_statistics.FileStatistics.outside`.
-    :raises aporia_provider.errors.ValidationError: if there are any.
+    :raises aporia_provider.errors.ValidationError: if there are any, since the embedded engine cannot read
+        them.
     """
     if outside:
         raise ValidationError(
@@ -184,10 +185,10 @@ def refuse_shallow_clone(uri: str, outside: Sequence[str]) -> None:
 @contextmanager
 def engine_errors(source: DataSource) -> Iterator[None]:
     """
-    Turn errors of the engine into ours. Known ones are explained, others told in its words but for secrets.
+    Convert errors of the engine. Unknown errors keep the engine's message, with secrets removed.
 
-    :raises StatisticsError: if it cannot read the statistics in a log; it can do without them, see
-        ``values_only`` of :func:`aporia_provider.engine.readers.read`.
+    :raises StatisticsError: if the statistics in a log cannot be parsed. The rows can be read without them,
+        see ``values_only`` of :func:`aporia_provider.engine.readers.read`.
     """
     from pyspark.errors import PySparkException
 
@@ -198,8 +199,8 @@ def engine_errors(source: DataSource) -> Iterator[None]:
 
 
 def rpc_failure(error: Exception) -> tuple[str, str]:
-    """The code by which gRPC calls an error of a Spark Connect server, if there is one, and the reason."""
-    # gRPC writes its errors over many lines, of which one has the code and one the reason.
+    """Return the gRPC status code of a Spark Connect error, or an empty string, and the reason."""
+    # gRPC errors have many lines: one contains the code, another one the reason.
     text = str(error)
     code, details = _CODE.search(text), _DETAILS.search(text)
     known = getattr(getattr(error, "_grpc_status_code", None), "name", "")
@@ -213,7 +214,7 @@ def _explain(error: Exception, source: DataSource) -> AporiaError:
     if code in ACCESS_REFUSED:
         return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
     text = _STACK.sub("", str(error)).strip() or type(error).__name__
-    # gRPC writes the reason behind the names of its own classes.
+    # In gRPC errors, class names precede the reason.
     text = f"{reason}\n{text}" if _DETAILS.search(text) else text
     for known in _KNOWN if source.delta_uri is not None else ():
         if found := re.search(known.pattern, text):
@@ -229,20 +230,20 @@ def _explain(error: Exception, source: DataSource) -> AporiaError:
 
 def _first_line(text: str) -> str:
     line = text.splitlines()[0]
-    # Apache Spark says first that a job failed, and last why.
+    # Apache Spark's first line states that a job failed, and its last cause why.
     if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
         line = causes[-1]
-    # What reaches a Python function inside the engine is at the end of its traceback.
+    # Exceptions of a Python function inside the engine are at the end of its traceback.
     elif "Python worker" in line and (raised := _RAISED.findall(text)):
         line = raised[-1]
     line = hide_in_text(line.strip())
-    # The parser of the embedded engine lists every token it knows.
+    # The parser of the embedded engine lists all expected tokens.
     line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
     return _cut(line)
 
 
 def _cut(line: str) -> str:
-    """A line without its middle if it is long: the reason may be at either end."""
+    """Return a line without its middle if it is too long, since the reason may be at either end."""
     if len(line) <= _LONGEST:
         return line
     half = (_LONGEST - 5) // 2

@@ -1,4 +1,4 @@
-"""Limits of an embedded engine: how long it may run, and how much memory it may use."""
+"""Limits of an embedded engine: running time and memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_MEMORY = 4 * 1024**3
 _SHARE = 0.75
-# Files of a control group that tell its limit, of version 2 and 1.
+# Files with the limit of a control group, of version 2 and version 1.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _GLANCE = 0.05
 _GLANCES_PER_SEARCH = 20
@@ -27,15 +27,15 @@ _DYING = 1.0
 
 
 class EngineMemoryError(AporiaError):
-    """An embedded engine was ended because it used more memory than it may."""
+    """Error of an embedded engine that was ended because it exceeded its memory limit."""
 
 
 class EngineDeadlineError(TransientError):
-    """An embedded engine was ended because it ran longer than it may."""
+    """Error of an embedded engine that was ended because it exceeded its running time."""
 
 
 class EngineKilledError(TransientError):
-    """An embedded engine ended before it was told to."""
+    """Error of an embedded engine that ended unexpectedly."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class EngineLimits:
     """
     Limits of an embedded engine, which is ended when it exceeds one.
 
-    :param seconds: How long it may run; None for as long as it takes.
-    :param memory: Bytes of memory that it and its child processes may have in use; None for all there is.
+    :param seconds: Running time in seconds; None for no limit.
+    :param memory: Resident memory of the engine and its child processes in bytes; None for no limit.
     """
 
     seconds: float | None = None
@@ -55,16 +55,16 @@ UNLIMITED = EngineLimits()
 
 
 def usual_memory() -> int:
-    """Bytes that an engine may use by default: 4 GiB, or three quarters of what there is if that is less."""
+    """Return the default memory limit in bytes: 4 GiB, or three quarters of the available memory if less."""
     return min(_MOST_MEMORY, int(_SHARE * _available()))
 
 
 class Watch:
     """
-    Ends the process of an embedded engine when it exceeds its limits, and tells why it has ended.
+    Watch of an embedded engine, which ends the process if it exceeds a limit, and records the reason.
 
     :param process: The process.
-    :param limits: Its limits.
+    :param limits: The limits.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], limits: EngineLimits) -> None:
@@ -82,11 +82,11 @@ class Watch:
     @contextmanager
     def explaining(self) -> Iterator[None]:
         """
-        Raise why the engine has ended, if it has, instead of the errors that follow from it.
+        Replace errors in the block by the reason why the engine ended, if it ended.
 
-        :raises EngineMemoryError: if it used too much memory.
-        :raises EngineDeadlineError: if it ran too long.
-        :raises EngineKilledError: if it was killed or broke down.
+        :raises EngineMemoryError: if it exceeded its memory limit.
+        :raises EngineDeadlineError: if it exceeded its running time.
+        :raises EngineKilledError: if it was killed or crashed.
         """
         try:
             yield
@@ -97,7 +97,7 @@ class Watch:
             raise reason from None
 
     def _reason(self, error: Exception) -> AporiaError | None:
-        # A lost connection is known a moment before the end of the process.
+        # A connection is lost shortly before the process ends.
         if self._exceeded is None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_DYING if _seems_lost(error) else 0)
@@ -125,7 +125,7 @@ class Watch:
 
 class _Memory:
     """
-    The memory that a process and its child processes have in use.
+    Memory use of a process and its child processes.
 
     :param process: The process.
     """
@@ -135,10 +135,10 @@ class _Memory:
         self._children: list[psutil.Process] = []
 
     def used(self) -> int:
-        """Bytes in use now."""
+        """Return the current memory use in bytes."""
         import psutil
 
-        # All processes of the machine have to be looked at to find them.
+        # Finding child processes requires a scan of all processes of the machine.
         if self._glances % _GLANCES_PER_SEARCH == 0:
             self._children = self._process.children(recursive=True)
         self._glances += 1
@@ -150,7 +150,7 @@ class _Memory:
 
 
 def _available() -> int:
-    """Bytes of memory of the machine, or of the container."""
+    """Return the memory of the machine, or of the container if it is less, in bytes."""
     import psutil
 
     told = [int(psutil.virtual_memory().total)]

@@ -1,4 +1,4 @@
-"""A data source as a data frame of Spark Connect."""
+"""Reading of data sources as Spark Connect data frames."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def read(
     values_only: bool = False,
 ) -> DataFrame:
     """
-    Read a data source: its options, its expressions, its sample.
+    Return a data source as a data frame, with its options, expressions and sampling applied.
 
     :param spark: Session, see :func:`aporia_provider.engine.session.spark_session`.
-    :param source: What to read. Options whose values are hidden are left out.
-    :param embedded: Whether the embedded engine reads. Apache Spark knows S3 as ``s3a://`` only.
-    :param sample_by: Column whose values choose the sample: the same ids are taken of every table, at every
-        read. Without, the row as a whole chooses.
-    :param values_only: Whether to read all files and trust no statistics of them, see
+    :param source: The data source. Options whose values are hidden are left out.
+    :param embedded: Whether the engine is the embedded one. Apache Spark supports only ``s3a://`` for S3.
+    :param sample_by: Column whose values determine the sample, so that the same ids are sampled from all
+        tables and in all reads. Default: all columns.
+    :param values_only: Whether to read all files without using their statistics, see
         :mod:`aporia_provider.engine.dataframes.nan_statistics`.
-    :raises aporia_provider.errors.ValidationError: if the source has no reader, or the engine refuses its
+    :raises aporia_provider.errors.ValidationError: if the source has no reader, or the engine rejects its
         options or expressions.
-    :raises aporia_provider.errors.NotFoundError: if there is nothing at its path.
+    :raises aporia_provider.errors.NotFoundError: if there are no files at its path.
     """
     check_readable(source)
     with engine_errors(source):
@@ -59,9 +59,9 @@ def read(
 
 def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -> list[tuple[str, Any]]:
     """
-    Names and types (Spark's JSON form) of the columns a source gives, without a scan.
+    Return the names and types (Spark's JSON form) of the columns of a data source, without a scan.
 
-    Parameters and errors: those of :func:`read`.
+    Parameters and errors: see :func:`read`.
     """
     frame = read(spark, source, embedded=embedded)
     try:
@@ -74,7 +74,7 @@ def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -
 
 
 def _unknown_columns(frame: DataFrame, source: DataSource) -> Iterator[str]:
-    """A line for each expression that names a column which is not there, with the nearest that is."""
+    """Yield a line for each expression with an unknown column, naming the most similar column."""
     with engine_errors(source):
         names = frame.columns
     for place, expression in enumerate(source.select_expr or []):
@@ -88,9 +88,9 @@ def _unknown_columns(frame: DataFrame, source: DataSource) -> Iterator[str]:
 
 def check_readable(source: DataSource) -> None:
     """
-    Refuse a data source that the engine has no reader for, or whose path is not supported.
+    Raise an error if the engine has no reader for a data source, or if its path is not supported.
 
-    :raises aporia_provider.errors.ValidationError: if it cannot be read; it says why and what to do instead.
+    :raises aporia_provider.errors.ValidationError: with the reason and an alternative.
     """
     if fault := source.unreadable_reason:
         raise ValidationError(fault)
@@ -111,15 +111,15 @@ READERS: Mapping[str, Callable[[SparkSession, Any, Mapping[str, str], bool], Dat
     S3DataSource.type: _read_files,
 }
 """
-For each type of data source that is :attr:`~aporia_provider.data_sources.DataSource.readable`, the function
-that makes a data frame of it. Its arguments are the session, the data source, the options of the reader, and
-whether the engine is the embedded one.
+Types of data sources that are :attr:`~aporia_provider.data_sources.DataSource.readable`, to functions that
+return a data frame. Their arguments are the session, the data source, the reader options, and whether the
+engine is the embedded one.
 """
 
 
 def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:
-    # Not DataFrame.sample(): a sync that is repeated has to see the same rows, and Sail heeds no seed.
-    # In an order of their own: Spark sorts the columns of JSON, Sail does not.
+    # DataFrame.sample() is not used: a repeated sync must read the same rows, and Sail ignores the seed. The
+    # columns are sorted, since Spark sorts those of JSON files and Sail does not.
     chosen = [sample_by] if sample_by is not None else sorted(_hashable(frame))
     texts = (f"cast({quoted(name)} AS string)" for name in chosen)
     return frame.where(f"pmod(xxhash64({', '.join(texts)}), {_PARTS}) < {round(size * _PARTS)}")

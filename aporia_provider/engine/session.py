@@ -1,4 +1,4 @@
-"""Sessions of Spark Connect: on an engine of our own, or on a cluster."""
+"""Spark Connect sessions with the embedded engine or a cluster."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Session(NamedTuple):
     """
     An open session.
 
-    :param spark: The session of Spark Connect.
-    :param watch: Tells why the embedded engine has ended; None for a cluster.
+    :param spark: The Spark Connect session.
+    :param watch: Watch that determines why the embedded engine ended; None for a cluster.
     """
 
     spark: SparkSession
@@ -38,7 +38,7 @@ def spark_session(
     engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
 ) -> Iterator[SparkSession]:
     """
-    Open a session that ends with the block; parameters and errors: those of :func:`open_session`.
+    Open a session that is closed at the end of the block. Parameters and errors: see :func:`open_session`.
     """
     with open_session(engine, credentials, limits) as session:
         yield session.spark
@@ -49,18 +49,17 @@ def open_session(
     engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
 ) -> Iterator[Session]:
     """
-    Open a session that ends with the block, and with it the engine if it is embedded.
+    Open a session that is closed at the end of the block. An embedded engine ends as well.
 
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
-    :param credentials: Credentials for S3 of the embedded engine. A cluster has credentials of its own.
+    :param credentials: Credentials for S3 of the embedded engine. A cluster has its own.
     :param limits: Limits of the embedded engine.
-    :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory;
-        likewise ``EngineDeadlineError`` and ``EngineKilledError``.
-    :raises aporia_provider.errors.ValidationError: if ``engine`` is neither, or is not installed; the message
-        says what to install.
-    :raises aporia_provider.errors.TransientError: if the cluster does not answer, or the embedded engine is
+    :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory
+        limit. For the other errors, see :meth:`~aporia_provider.engine.limits.Watch.explaining`.
+    :raises aporia_provider.errors.ValidationError: if ``engine`` is invalid or not installed.
+    :raises aporia_provider.errors.TransientError: if the cluster does not respond, or the embedded engine is
         killed while it starts.
-    :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if the cluster refuses the token.
+    :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if the cluster rejects the token.
     """
     if engine == EMBEDDED:
         _need("pysail", "The embedded engine")
@@ -79,13 +78,13 @@ def open_session(
 
 
 def is_embedded(engine: str) -> bool:
-    """Whether ``engine`` means the one of our own."""
+    """Return whether ``engine`` is the embedded engine."""
     return engine == EMBEDDED
 
 
 def is_sail(spark: SparkSession) -> bool:
     """
-    Whether the engine of a session is Sail, which the embedded engine is.
+    Return whether the engine of a session is Sail, as the embedded engine is.
 
     ``spark.version`` is the version of Spark that Sail emulates, and ``version()`` returns that of Sail.
     """

@@ -1,4 +1,4 @@
-"""The path of a data source as an engine takes it."""
+"""Paths of data sources in the form that an engine requires."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 _PATTERN = "*?[]{},!^"
 _S3, _FILE = "s3://", "file://"
-# What Sail encodes in the path of a Delta table, so that it does not find the log or the files.
+# Characters that Sail encodes in the path of a Delta table, so that it does not find the log or the files.
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_./+=@,:;!$&'()-]")
 
 
 def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> str:
     """
-    The path of a data source in the form that makes an engine read what its URI means.
+    Return the path with which an engine reads the URI of a data source.
 
-    Sail decodes URLs and matches patterns for files, but does neither for Delta tables. Apache Spark never
-    decodes, and knows S3 as ``s3a://`` only.
+    Sail decodes percent-encoding and expands patterns for files, but not for Delta tables. Apache Spark never
+    decodes, and supports only ``s3a://`` for S3.
 
     :param spark: A session of the engine.
-    :param embedded: Whether it is the embedded one.
-    :raises aporia_provider.errors.ValidationError: if the engine cannot read a Delta table at such a path.
+    :param embedded: Whether the engine is the embedded one.
+    :raises aporia_provider.errors.ValidationError: if the engine cannot read a Delta table at this path.
     """
     is_root = source.uri.startswith(_S3) and "/" not in source.uri.removeprefix(_S3)
     uri = f"{source.uri}/" if is_root else source.uri
@@ -46,7 +46,7 @@ def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> st
 
 
 def key_fault(source: DataSource) -> str | None:
-    """Why Sail cannot read a Delta table under its key of S3; None if it can."""
+    """Return why Sail cannot read a Delta table because of its S3 key; None if it can."""
     uri = source.delta_uri
     if uri is None or not uri.startswith(_S3):
         return None
@@ -75,6 +75,6 @@ def _files_for_sail(uri: str) -> str:
     if uri.startswith(_S3):
         return f"{_S3}{quote(uri.removeprefix(_S3), safe=f'/{_PATTERN}')}"
     path = local_path(uri)
-    # A name that exists is meant as it is, whatever it looks like.
+    # A name that exists is not treated as a pattern.
     literal = (not glob.has_magic(path) and "{" not in path) or Path(path).exists()
     return f"{_FILE}{quote(path, safe='/' if literal else f'/{_PATTERN}')}"

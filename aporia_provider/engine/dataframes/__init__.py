@@ -1,1 +1,1 @@
-"""Computations on data frames that run inside the engine."""
+"""Computations on data frames, executed by the engine."""

@@ -1,4 +1,4 @@
-"""Labels and the predictions they belong to, joined inside the engine."""
+"""Join of predictions with their labels, executed by the engine."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 _ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
 _HASH, _MOMENT = "__aporia_hash_", "__aporia_moment"
-_LEAST = -9_000_000_000_000_000_000  # Before any time in microseconds.
-# Kinds of ids that have the same order as numbers or texts in all tables.
+_LEAST = -9_000_000_000_000_000_000  # Less than any time in microseconds.
+# Kinds of ids that have the same order in all tables.
 _ORDERED = ("integral", "string")
 
 
 @dataclass(frozen=True)
 class IdRange:
     """
-    The range of the ids of some rows. Where ids grow with time, that leaves few files to look into.
+    Range of the ids of rows. If ids increase over time, it restricts a query to few files.
 
-    :param kind: Kind of their type, see :func:`~aporia_provider.columns.types.kind`.
-    :param least: The least; None if no row has an id.
-    :param greatest: The greatest.
+    :param kind: Kind of the id type, see :func:`~aporia_provider.columns.types.kind`.
+    :param least: Smallest id; None if all ids are null.
+    :param greatest: Largest id.
     """
 
     kind: str
@@ -37,17 +37,17 @@ class IdRange:
 
 def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
     """
-    Find the range of the ids of rows.
+    Return the smallest and the largest id of rows.
 
     :param frame: The rows.
-    :param id_column: Their column of ids.
-    :return: None if the ids have no order that can be relied on.
+    :param id_column: Id column.
+    :return: None if the type of the ids has no defined order.
     """
     of_ids = _kind(frame, id_column)
     if of_ids not in _ORDERED:
         return None
     column = quoted(id_column)
-    # The length makes the engine look at the rows: the statistics of files cut long texts.
+    # The length forces the engine to read the rows: long strings are truncated in the statistics of files.
     (found,) = frame.selectExpr(
         f"min({column}) AS least", f"max({column}) AS greatest", f"max(length({_text(id_column)})) AS length"
     ).collect()
@@ -56,10 +56,11 @@ def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
 
 def within(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
     """
-    The rows whose ids are in a range; all of them if ids of their type cannot be compared with it.
+    Return the rows whose ids are in a range; all rows if the type of their ids differs from that of the
+    range.
 
     :param frame: The rows.
-    :param id_column: Their column of ids.
+    :param id_column: Id column.
     :param ids: The range; None for all ids.
     """
     if ids is None or _kind(frame, id_column) != ids.kind:
@@ -79,16 +80,15 @@ def with_latest_labels(
     labels: Mapping[str, str],
 ) -> DataFrame:
     """
-    Add to predictions the labels that became known last, and whether others became known at the same time.
+    Join predictions with their latest labels, and add whether labels of the same time differ.
 
     :param predictions: The predictions.
-    :param id_column: Their column of ids.
+    :param id_column: Id column of the predictions.
     :param actuals: The labels.
-    :param known: Their columns of ids and of the times when they became known. Of two labels of the same
-        moment the greater counts, so that the order of rows is no matter.
-    :param labels: Name of a column to add to the column of the labels that it comes from. Beside each, a
-        column is added whose name :func:`tied` gives: true where labels differ that became known at the same
-        time.
+    :param known: Id column and timestamp column of the labels. Of two labels of the same time the greater one
+        is used, so that the result does not depend on the order of the rows.
+    :param labels: Names of the columns to add, to label columns. For each, a boolean column named
+        :func:`tied` is added as well: true if labels of the same time differ.
     """
     latest = _latest(actuals, known, labels)
     joined = predictions.join(latest, on=_expression(f"{_text(id_column)} = {_ID}"), how="left")
@@ -99,7 +99,7 @@ def with_latest_labels(
 
 
 def tied(name: str) -> str:
-    """Name of the column that says whether a label of column ``name`` has others of the same time."""
+    """Return the name of the column that is true if there are several latest labels for column ``name``."""
     return f"{name}_tied"
 
 
@@ -107,14 +107,15 @@ def labelled_buckets(
     predictions: DataFrame, columns: tuple[str, str], labels: DataFrame, id_column: str, seconds: int
 ) -> list[int | None]:
     """
-    The buckets of the predictions that have a label.
+    Return the buckets of the predictions that have a label.
 
     :param predictions: The predictions.
-    :param columns: Their columns of ids and of times.
+    :param columns: Id column and timestamp column of the predictions.
     :param labels: The labels.
-    :param id_column: Their column of ids.
-    :param seconds: Length of a bucket.
-    :return: First second of each bucket, in no order; None if a prediction has no time.
+    :param id_column: Id column of the labels.
+    :param seconds: Length of a bucket in seconds.
+    :return: Start of each bucket in seconds since 1970, in no order; None for predictions whose timestamp is
+        null.
     """
     identifier, time = columns
     ids = labels.selectExpr(f"{_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
@@ -140,7 +141,7 @@ def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str
     rank = [_KNOWN, *(name for name, column in labels.items() if _kind(actuals, column) != "map")]
     ranked = given.where(f"{_ID} IS NOT NULL").selectExpr(
         _ID,
-        # Sail compares structs with nulls in them in an order that depends on that of the rows.
+        # Sail compares structs that contain nulls in an order that depends on that of the rows.
         f"coalesce({microseconds(_KNOWN)}, {_LEAST}) AS {_MOMENT}",
         f"struct({', '.join(labels)}) AS {_LABEL}",
         f"struct({', '.join(rank)}) AS {_RANK}",
@@ -151,10 +152,12 @@ def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str
 
 
 def _extremes(places: Iterable[int]) -> Iterator[Any]:
-    """The greatest hash of the labels that became known last, and the greatest of -1 minus the hash."""
+    """
+    Yield aggregates of the latest labels: the maximum of the hash, and the maximum of -1 minus the hash.
+    """
     for place in places:
         for name, ranked in (("most", f"{_HASH}{place}"), ("rest", f"-1 - {_HASH}{place}")):
-            # Sail takes aggregates for equal that differ in what is inside of a struct only.
+            # Sail treats aggregates as equal that differ only inside a struct.
             given = f"if({_HASH}{place} IS NULL, 0, 1) AS {name}{place}_given"
             value = f"coalesce({ranked}, 0) AS {name}{place}"
             yield _expression(f"max(struct({_MOMENT}, {given}, {value})) AS {_HASH}{name}{place}")
@@ -166,7 +169,7 @@ def _differ(place: int) -> str:
 
 
 def _hash(name: str) -> str:
-    """Hash of a label; null for one that is null, which is less than any label."""
+    """Return the expression for the hash of a label; null for a null label, which is less than any other."""
     return f"if({name} IS NULL, NULL, {hash64(f'cast({name} AS string)')})"
 
 

@@ -1,10 +1,10 @@
 """
-Values that the embedded engine takes from statistics.
+Reading of Parquet files without the embedded engine's use of statistics for constant columns.
 
-The embedded engine does not read a column of a Delta table's file if the log says that its least value is its
-greatest and that nothing is null: it takes that bound for every value (apache/datafusion#19089, Sail 0.7).
-Bounds are not values. NaN has no part in them, writers round them, and the engine rounds them once more when
-it reads them from JSON.
+The embedded engine does not read a column of a Delta table's file if the minimum in the log equals the
+maximum and there are no nulls: it uses that bound for all rows (apache/datafusion#19089, Sail 0.7). But
+bounds are not exact: they exclude NaN, writers round them, and the engine rounds them again when it parses
+their JSON.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 BY_VALUES = {"metadataAsDataRead": "true"}
-"""By this the embedded engine reads a Delta table without statistics, if no condition asks for them."""
+"""
+Reader option with which the embedded engine ignores the statistics of a Delta table, unless a filter requires
+them.
+"""
 _AT_ONCE = 500
-# The sum of any number of them that a table can have fits into 64 bits.
+# The sum of these hashes fits into 64 bits for any possible number of rows.
 _MODULUS = 2**31
 
 
 def by_values(frame: DataFrame) -> DataFrame:
-    """The same rows, behind something that keeps conditions on them from the files and their statistics."""
-    # An engine does not move a condition on what it takes for random.
+    """
+    Return the same rows, such that filters on them are not pushed down to the files and their statistics.
+    """
+    # An engine does not push down filters on nondeterministic expressions.
     names = map(quoted, frame.columns)
     return frame.selectExpr(*(f"if(rand() < 2, {name}, NULL) AS {name}" for name in names))
 
@@ -37,13 +42,13 @@ def stored(
     spark: SparkSession, files: Mapping[str, int], schema: StructType, columns: Mapping[str, str]
 ) -> list[DataFrame] | None:
     """
-    The rows of files as they are, whatever a log says.
+    Return the rows of Parquet files, read without the log.
 
-    :param spark: Session.
-    :param files: Paths of the files, which are Parquet, to how many rows each has.
-    :param schema: Columns of the table, with their types.
-    :param columns: What the files call columns to what the table calls them.
-    :return: Frames with the table's columns; None if the engine takes one of the paths for another one.
+    :param spark: A session.
+    :param files: Paths of the files, to numbers of rows.
+    :param schema: Schema of the table.
+    :param columns: Column names in the files, to column names in the table.
+    :return: Frames with the table's columns; None if the engine misinterprets a path.
     """
     from pyspark.sql.types import StructField, StructType
 
@@ -53,7 +58,7 @@ def stored(
     for start in range(0, len(paths), _AT_ONCE):
         part = paths[start : start + _AT_ONCE]
         frame = spark.read.schema(wanted).parquet(*part)
-        # A path that the engine takes for another one brings no rows, and no error.
+        # If the engine misinterprets a path, it reads no rows and raises no error.
         if frame.count() != sum(files[path] for path in part):
             return None
         frames.append(frame.selectExpr(*(f"{quoted(n)} AS {quoted(c)}" for n, c in columns.items())))
@@ -61,7 +66,7 @@ def stored(
 
 
 def hold_the_same(left: Sequence[DataFrame], right: Sequence[DataFrame], columns: Sequence[str]) -> bool:
-    """Whether frames have the same rows, in any order and by a hash, as far as columns go."""
+    """Return whether frames have the same rows in the given columns, in any order, by comparing hashes."""
     return _digest(left, columns) == _digest(right, columns)
 
 

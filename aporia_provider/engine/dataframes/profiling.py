@@ -1,4 +1,4 @@
-"""Profiles of data frames, made inside the engine: nothing but states leaves it."""
+"""Computation of profiles by the engine, which returns only states."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def projected(
     frame: DataFrame, id_column: str, timestamp_column: str, columns: Mapping[str, str]
 ) -> DataFrame:
     """
-    The columns a profile is made of, see :class:`~aporia_provider.monitoring.profiles.plan.ProfilePlan`.
+    Return the columns of a profile, see :class:`~aporia_provider.monitoring.profiles.plan.ProfilePlan`.
 
-    :param frame: Data.
-    :param id_column: Its column of ids.
-    :param timestamp_column: Its column of times.
-    :param columns: Name in the profile's plan to column of the data.
+    :param frame: The data.
+    :param id_column: Id column.
+    :param timestamp_column: Timestamp column.
+    :param columns: Column names in the profile plan, to columns of the data.
     """
     id_ = quoted(id_column)
     return frame.selectExpr(
@@ -45,11 +45,11 @@ def projected(
 
 def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True) -> Profile:
     """
-    Profile rows inside the engine.
+    Return the profile of rows, computed by the engine.
 
-    :param frame: Columns as :func:`projected` makes them.
-    :param plan: What to make of them.
-    :param embedded: Whether the embedded engine does it.
+    :param frame: Columns, see :func:`projected`.
+    :param plan: The states to compute.
+    :param embedded: Whether the engine is the embedded one.
     """
     by_row = tuple(outcome for outcome in plan.outcomes if outcome.query is None)
     states = _profiled(frame, replace(plan, outcomes=by_row), embedded) if plan.fields or by_row else {}
@@ -74,12 +74,12 @@ def _profiled(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
 
 def count_rows(frame: DataFrame, column: str) -> int:
     """
-    Count the rows of a frame by reading them.
+    Return the number of rows of a frame, counted by reading them.
 
-    Without a column, the embedded engine would count by the statistics in a log, which may be unreadable.
+    Without a column, the embedded engine would use the statistics in the log, which may be invalid.
 
-    :param frame: Data.
-    :param column: One of its columns.
+    :param frame: The data.
+    :param column: A column of it.
     """
     (found,) = frame.selectExpr("count(*) AS rows", f"max({quoted(column)}) AS greatest").collect()
     return int(found["rows"])
@@ -87,15 +87,16 @@ def count_rows(frame: DataFrame, column: str) -> int:
 
 def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
     """
-    Make the grids of a baseline, from a sample of it if it is large.
+    Return the bins of a baseline, computed from a sample if it is large.
 
-    Hashes of ids and times choose the sample, so the same rows have the same grids, however they are stored,
-    and an id that is in many rows does not bring all of them. If more rows than twice the wanted number are
-    chosen, as where many have the same id and time, or none are, the order in which they are read decides.
+    Hashes of ids and timestamps determine the sample, so that it does not depend on how the rows are stored,
+    and not all rows of a frequent id are in it. If more than twice the wanted number of rows are selected,
+    for instance if many have the same id and timestamp, or if none are selected, the sample depends on the
+    order of reading.
 
-    :param frame: Columns as :func:`projected` makes them.
-    :param fields: The fields; those without values get no grid.
-    :param embedded: Whether the embedded engine does it.
+    :param frame: Columns, see :func:`projected`.
+    :param fields: The fields. Fields without values have no bins in the result.
+    :param embedded: Whether the engine is the embedded one.
     """
     from aporia_provider.engine.dataframes.worker_functions import grids_in
     from aporia_provider.monitoring.profiles.baseline_grids import Made
@@ -109,10 +110,10 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     else:
         share = max(1, wanted * _PARTS // rows)
         chosen = frame.where(f"pmod({hash64(ID, microseconds(TIME))}, {_PARTS}) < {share}")
-        # Rows that all have the same id and time are all chosen, or none.
+        # Rows with the same id and timestamp are either all selected or none of them.
         samples = [chosen.limit(2 * wanted), frame.limit(wanted)]
     for sample in samples:
-        # One partition, so that one call sees all rows.
+        # A single partition, so that one function call receives all rows.
         if answer := grids_in(sample.repartition(1), fields, embedded):
             grids, values = (json.loads(answer[0][name]) for name in ("grids", "values"))
             return {key: Made(grid, values[key]) for key, grid in load_grids(grids).items()}

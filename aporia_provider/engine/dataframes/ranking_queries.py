@@ -1,4 +1,4 @@
-"""Candidates of ranking queries, gathered inside the engine."""
+"""Grouping of the candidates of ranking queries, executed by the engine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
     """
-    One row for each query, where there was one for each of its candidates.
+    Return one row for each ranking query from one row for each candidate.
 
-    The candidates of a query that are in different buckets make different queries, so that a bucket never
-    depends on the rows of another.
+    Candidates of a query that are in different buckets form different queries, so that a bucket does not
+    depend on the rows of others.
 
-    :param frame: Columns as :func:`~aporia_provider.engine.dataframes.profiling.projected` makes them.
-    :param outcome: What is compared, with the column of the query's id.
-    :param seconds: Length of a bucket.
-    :return: The same columns, of arrays, the best candidates first; of two with one score the id decides.
+    :param frame: Columns, see :func:`~aporia_provider.engine.dataframes.profiling.projected`.
+    :param outcome: Prediction, label and query id columns.
+    :param seconds: Length of a bucket in seconds.
+    :return: The same columns as arrays, in descending order of score; the id orders candidates of equal
+        score.
     """
     prediction, label = outcome.prediction, outcome.label
     candidates = frame.where(f"{outcome.query} IS NOT NULL").selectExpr(

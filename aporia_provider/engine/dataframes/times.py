@@ -1,4 +1,4 @@
-"""Times inside the engine: the rows of some, and the buckets that they fall into."""
+"""Filters on timestamps and computation of buckets, executed by the engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_214_400
-"""The first second of the last day."""
+"""Start of the last day of the year 9999, in seconds since 1970."""
 _LITERALS = {"timestamp": "timestamp'{}+00:00'", "timestamp_ntz": "timestamp_ntz'{}'", "date": "date'{}'"}
 
 
@@ -21,12 +21,12 @@ def between(
     frame: DataFrame, timestamp_column: str, intervals: Sequence[tuple[int, int]], untimed: bool
 ) -> DataFrame:
     """
-    The rows of some times.
+    Return the rows of some time ranges.
 
     :param frame: The rows.
-    :param timestamp_column: Their column of times, of any type that holds such.
-    :param intervals: Half-open pairs of seconds since 1970, UTC.
-    :param untimed: Whether rows without a time belong to them.
+    :param timestamp_column: Timestamp column of type timestamp, timestamp_ntz or date.
+    :param intervals: Half-open ranges in seconds since 1970, UTC.
+    :param untimed: Whether to include rows whose timestamp is null.
     """
     types = {item["name"]: item["type"] for item in frame.schema.jsonValue()["fields"]}
     column, literal = quoted(timestamp_column), _LITERALS[str(types[timestamp_column])]
@@ -35,18 +35,22 @@ def between(
 
 
 def microseconds(column: str) -> str:
-    """Expression for the microseconds since 1970 of a column of times, as it is written."""
+    """
+    Return the expression for the microseconds since 1970 of a timestamp column.
+
+    :param column: The column as written in SQL.
+    """
     return f"unix_micros(cast({column} AS timestamp))"
 
 
 def bucket_start(column: str, seconds: int) -> str:
     """
-    Expression for where the bucket of a time begins, in microseconds since 1970.
+    Return the expression for the start of the bucket of a timestamp, in microseconds since 1970.
 
-    In whole numbers, since a double has no room for the microseconds of a late time.
+    It uses integers, since a double cannot represent the microseconds of a late time.
 
-    :param column: Column of times, as it is written.
-    :param seconds: Length of a bucket.
+    :param column: Timestamp column as written in SQL.
+    :param seconds: Length of a bucket in seconds.
     """
     moment = microseconds(column)
     return f"{moment} - pmod({moment}, {seconds * 1_000_000})"
@@ -54,7 +58,7 @@ def bucket_start(column: str, seconds: int) -> str:
 
 def _within(column: str, literal: str, start: int, end: int) -> str:
     after = f"{column} >= {_literal(literal, start)}"
-    # No time is later than the year 9999, and none can be written.
+    # No timestamp is after the year 9999, and no literal can be.
     return after if end > _LAST else f"{after} AND {column} < {_literal(literal, end)}"
 
 

@@ -1,9 +1,9 @@
 """
-The functions that run inside the engine.
+Python functions that run inside the engine.
 
-The embedded engine imports them. The workers of a cluster get them by value, with all of ours that they
-refer to, since nothing of it is installed there. So what they need is imported at the top of their modules,
-and none of it may be a cached function or property, which go by name only.
+The embedded engine imports them. The workers of a cluster receive them pickled by value, with everything of
+this package that they refer to, since it is not installed there. So their imports must be at the top of
+modules, and they must not use cached functions or properties, which are pickled by reference.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ _GRIDS = "grids string, values string"
 
 def states_in(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
     """
-    Profile the rows of a frame, each partition by itself.
+    Return the states of each partition of a frame.
 
-    :param embedded: Whether the embedded engine does it.
-    :return: ``bucket``, ``key`` and ``state`` (as JSON), any number of each.
+    :param embedded: Whether the engine is the embedded one.
+    :return: Rows with ``bucket``, ``key`` and ``state`` (JSON); several may have the same bucket and key.
     """
     return _run(frame, _profiler(plan), _STATES, embedded)
 
 
 def grids_in(frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool) -> list[dict[str, Any]]:
     """
-    Make grids of the rows of a frame, each partition by itself.
+    Return the bins computed from each partition of a frame.
 
-    :param embedded: Whether the embedded engine does it.
-    :return: ``grids`` (as JSON), and the number of ``values`` that each was made from.
+    :param embedded: Whether the engine is the embedded one.
+    :return: Rows with ``grids`` (JSON) and the number of ``values`` that each was computed from.
     """
     return _run(frame, _grid_maker(fields), _GRIDS, embedded)
 
 
 def _run(frame: DataFrame, function: Mapped, schema: str, embedded: bool) -> list[dict[str, Any]]:
-    # The function is pickled only when the answer is asked for.
+    # The function is not pickled before the result is requested.
     with nullcontext() if embedded else _by_value():
         found: list[dict[str, Any]] = frame.mapInArrow(function, schema).toArrow().to_pylist()
     return found
@@ -59,7 +59,7 @@ def _run(frame: DataFrame, function: Mapped, schema: str, embedded: bool) -> lis
 
 @contextmanager
 def _by_value() -> Iterator[None]:
-    # pyspark's own copy: the package of this name keeps another register.
+    # pyspark uses its own copy of cloudpickle, with its own registry.
     cloudpickle: Any = importlib.import_module("pyspark.cloudpickle")
     cloudpickle.register_pickle_by_value(aporia_provider)
     try:
@@ -70,10 +70,10 @@ def _by_value() -> Iterator[None]:
 
 def _whole(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """
-    All the batches, or an error.
+    Yield all batches, or raise an error.
 
-    A panic of the engine comes as an exception that is no ``Exception``. If it propagated, the engine would
-    treat it as the end of the rows.
+    A panic of the engine raises an exception that is not a subclass of ``Exception``. If it propagated, the
+    engine would treat it as the end of the rows.
     """
     rest = iter(batches)
     while True:

@@ -1,1 +1,1 @@
-"""The embedded engine: a process that only its parent may use."""
+"""The embedded engine: a child process that accepts connections only from its parent."""

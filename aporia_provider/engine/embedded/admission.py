@@ -1,9 +1,9 @@
 """
-Who may connect to a server in this process: nobody but the process that started it.
+Access control of a server in this process: only the parent process may connect.
 
-The kernel hands the accept calls of the server's threads over, see :mod:`~.embedded.seccomp`. A
-connection is accepted here first, and the server gets it only if its other end is a socket of the parent
-process, which is asked whether it is. So there is no moment at which another process could reach the server.
+The kernel passes the accept calls of the server's threads to this module, see :mod:`~.embedded.seccomp`. It
+accepts each connection, and passes it to the server only if the parent process confirms that the other end is
+one of its sockets. So there is no time at which another process can reach the server.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ T = TypeVar("T")
 Address = tuple[str, int]
 
 YES, NO = b"1", b"0"
-"""What the parent answers."""
+"""Responses of the parent."""
 
 _PROBE_SECONDS = 10
 
 
 class Admission:
     """
-    Accepts connections in place of a server.
+    Accepts connections for a server.
 
     :param parent: A socket whose other end is read by
         :func:`aporia_provider.engine.embedded.sockets.answer_for_sockets` in the parent process.
@@ -42,13 +42,14 @@ class Admission:
 
     def start(self, server: Callable[[], T]) -> T:
         """
-        Start a server whose connections are accepted here.
+        Start a server whose connections are accepted by this object.
 
-        :param server: Starts it; all threads that accept connections descend from this one.
-        :raises aporia_provider.engine.embedded.seccomp.UnsupportedError: if the system cannot do so; the
-            server has not been started then.
+        :param server: Function that starts the server. All threads that accept connections must descend from
+            this thread.
+        :raises aporia_provider.engine.embedded.seccomp.UnsupportedError: if the system does not support it;
+            the server is not started then.
         """
-        # This thread is older than the filter, so that its own calls are not handed over.
+        # This thread is started before the filter is installed, so its own calls are not intercepted.
         threading.Thread(target=self._serve, daemon=True).start()
         try:
             self._listener = hand_over_accept_calls()
@@ -58,10 +59,11 @@ class Admission:
 
     def prove(self, address: Address) -> None:
         """
-        Make sure that the server refuses a connection of this process, and let the parent in from now on.
+        Check that the server rejects a connection of this process, then accept those of the parent.
 
-        :param address: Where the server listens.
-        :raises RuntimeError: if it does not: it accepts connections in another way than was thought.
+        :param address: Address on which the server listens.
+        :raises RuntimeError: if the connection is not rejected, since the server accepts connections in an
+            unexpected way.
         """
         with socket.create_connection(address, _PROBE_SECONDS) as probe:
             try:
@@ -80,7 +82,7 @@ class Admission:
             while True:
                 self._decide(next_call(self._listener))
         finally:
-            # Calls fail from now on, so nobody is let in.
+            # Accept calls fail from now on, so no connection is accepted.
             os.close(self._listener)
 
     def _decide(self, call: AcceptCall) -> None:
@@ -91,7 +93,7 @@ class Admission:
             call.fail(error.errno or errno.ECONNABORTED)
             return
         finally:
-            # The socket is the server's.
+            # The socket belongs to the server.
             waiting.detach()
         with connection:
             if self._admits(peer, connection.getsockname()):

@@ -1,4 +1,4 @@
-"""What the process of the embedded engine gets of the environment of the task."""
+"""Environment variables of the process of the embedded engine."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import aporia_provider
 from aporia_provider.engine.embedded.numpy_simd import numpy_environment
 from aporia_provider.lake.credentials import AwsCredentials
 
-# All else may be secret: connections, variables and tokens of Airflow, passwords of databases.
+# All other variables may contain secrets: connections, variables and tokens of Airflow, database passwords.
 _NAMES = frozenset(
     {
-        # Where programs, libraries, the home folder with AWS profiles, and temporary files are.
+        # Paths of programs and libraries, the home folder with AWS profiles, and the folder for temporary
+        # files.
         *("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME"),
-        # Languages and times.
+        # Locale and time zone.
         *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
-        # The way to S3.
+        # Network access to S3.
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-        # How much the engine logs, and how many threads it and numpy use.
+        # Log level of the engine, and numbers of threads of the engine and numpy.
         *("RUST_LOG", "RUST_BACKTRACE", "TOKIO_WORKER_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
         "NPY_DISABLE_CPU_FEATURES",
     }
@@ -31,10 +32,10 @@ _PREFIXES = ("SAIL_", "AWS_")
 
 def engine_environment(credentials: AwsCredentials) -> dict[str, str]:
     """
-    Environment of a process that runs the embedded engine.
+    Return the environment of a process that runs the embedded engine.
 
-    :param credentials: Credentials for S3. Variables that speak of AWS are inherited only if these are not
-        complete.
+    :param credentials: Credentials for S3. ``AWS_`` variables other than timeouts are inherited only if the
+        credentials are not complete.
     """
     kept = {name: value for name, value in os.environ.items() if _is_needed(name)}
     kept["PYTHONPATH"] = os.pathsep.join(_path())
@@ -42,14 +43,15 @@ def engine_environment(credentials: AwsCredentials) -> dict[str, str]:
 
 
 def _is_needed(name: str) -> bool:
-    # Proxies are commonly written in lower case.
+    # Proxy variables are often written in lower case.
     return name.upper() in _NAMES or name.startswith(_PREFIXES)
 
 
 def _path() -> Iterator[str]:
     """
-    Where the engine looks for modules: where the task does, but not in the working folder, in which anybody's
-    files may lie, unless this package is there.
+    Yield the module search path of the engine: that of the task without the working folder.
+
+    Other users may be able to write to the working folder. It is kept only if it contains this package.
     """
     working, ours = _working_folder(), Path(aporia_provider.__file__).resolve().parent.parent
     for place in sys.path if working else filter(os.path.isabs, sys.path):
@@ -58,7 +60,7 @@ def _path() -> Iterator[str]:
 
 
 def _working_folder() -> Path | None:
-    """The working folder; None if it was deleted."""
+    """Return the working folder; None if it was deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError:

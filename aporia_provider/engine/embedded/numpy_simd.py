@@ -1,4 +1,4 @@
-"""What numpy had better leave alone on this processor."""
+"""CPU features that numpy must not use on slow processors."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 _FEATURES = "NPY_DISABLE_CPU_FEATURES"
 _CPU_INFO = Path("/proc/cpuinfo")
-# Zen 3 and 4. Storing what a mask selects takes Zen 4 a hundred cycles, and numpy sorts with it where it can:
-# four times slower than with AVX2 (numpy/x86-simd-sort#6; OpenJDK avoids it, too: JDK-8317976).
+# Zen 3 and 4. On Zen 4, compressing stores take a hundred cycles, so that numpy's AVX-512 sort is four times
+# slower than its AVX2 sort (numpy/x86-simd-sort#6; see also OpenJDK, JDK-8317976).
 _SLOW = ("AuthenticAMD", "25")
 
 
 def numpy_environment() -> dict[str, str]:
-    """Variables that make a process sort as fast as this processor can; mostly none."""
+    """Return the environment variables with which numpy sorts fastest on this processor; usually none."""
     if _processor() != _SLOW:
         return {}
     import numpy as np
@@ -23,7 +23,7 @@ def numpy_environment() -> dict[str, str]:
 
 
 def _processor() -> tuple[str, str] | None:
-    """Vendor and family, where the system tells."""
+    """Return the vendor and the family of the processor; None if they are unknown."""
     try:
         lines = _CPU_INFO.read_text().partition("\n\n")[0].splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The process of the embedded engine, as the process that starts it sees it."""
+"""Start and end of the process of the embedded engine."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class EngineProcess(NamedTuple):
     """
     A running engine.
 
-    :param port: The port of loopback on which it listens.
-    :param watch: Tells why it has ended.
+    :param port: Port on the loopback interface.
+    :param watch: Watch that determines why the engine ended.
     """
 
     port: int
@@ -39,7 +39,7 @@ class EngineProcess(NamedTuple):
 @contextmanager
 def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED) -> Iterator[EngineProcess]:
     """
-    Run an engine that only this process can use.
+    Run an embedded engine that only this process can use.
 
     :param credentials: Credentials for S3.
     :param limits: Its limits.
@@ -58,7 +58,7 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
 def _started(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     threading.Thread(target=answer_for_sockets, args=(ours,), daemon=True).start()
-    # The thread ends when nobody has the other end any more.
+    # The thread ends when no process has the other end open.
     with theirs:
         child = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", "aporia_provider.engine.embedded.server", str(theirs.fileno())],

@@ -1,8 +1,8 @@
 """
-Calls of accept(2) that the kernel hands to another thread, which answers them.
+Interception of accept(2) calls by another thread, with seccomp user notifications.
 
-These are seccomp's user notifications. The kernel sends them for a thread that asks for it, and for the
-threads that it starts, without privileges. They are part of Linux since 5.0; sandboxes may lack them.
+The kernel sends notifications for a thread that requests it and for the threads it starts; no privileges are
+needed. Linux supports this since version 5.0; sandboxes may not.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import struct
 import sys
 from typing import NamedTuple
 
-# Numbers of seccomp, accept4 and accept.
+# Numbers of the system calls seccomp, accept4 and accept.
 _CALLS = {"x86_64": (317, 288, 43), "aarch64": (277, 242, 202)}
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 
-# Fields of the kernel's structures: an instruction of a filter, a notification, an answer, and an address.
+# Layouts of the kernel's structures: filter instruction, notification, response and address.
 _INSTRUCTION = "=HBBI"
 _NOTIFICATION = "=QIIiIQ6Q"
 _ANSWER = "=QqiI"
@@ -33,7 +33,7 @@ _NOTIFY, _ALLOW = 0x7FC00000, 0x7FFF0000
 
 
 class UnsupportedError(Exception):
-    """The system does not hand calls over; the message says what is missing."""
+    """Error of a system that cannot intercept calls. The message names the missing feature."""
 
 
 class _Program(ctypes.Structure):
@@ -42,13 +42,13 @@ class _Program(ctypes.Structure):
 
 class AcceptCall(NamedTuple):
     """
-    A call of accept(2) that waits for its answer.
+    An accept(2) call that waits for its result.
 
     :param listener: Descriptor of the notifications.
-    :param number: What the kernel calls it.
+    :param number: The kernel's id of the call.
     :param descriptor: Descriptor of the listening socket.
-    :param address: Where the caller expects the address of the peer.
-    :param length: Where the caller expects the length of that address.
+    :param address: Memory address at which the caller expects the address of the peer.
+    :param length: Memory address at which the caller expects the length of that address.
     """
 
     listener: int
@@ -58,11 +58,11 @@ class AcceptCall(NamedTuple):
     length: int
 
     def give(self, connection: socket.socket) -> None:
-        """Answer with a connection of IPv4, which belongs to the caller from now on."""
+        """Return an IPv4 connection from the call. The caller owns it from then on."""
         host, port = connection.getpeername()
         connection.setblocking(False)
         if self.address:
-            # The caller is a thread of this process, so its memory is ours.
+            # The caller is a thread of this process, which shares its memory.
             written = struct.pack(_ADDRESS, socket.AF_INET, socket.htons(port), socket.inet_aton(host))
             ctypes.memmove(self.address, written, len(written))
             ctypes.memmove(self.length, struct.pack("=I", len(written)), 4)
@@ -71,14 +71,14 @@ class AcceptCall(NamedTuple):
 
     def fail(self, error: int) -> None:
         """
-        Answer with an error.
+        Return an error from the call.
 
-        :param error: Its number, see :mod:`errno`.
+        :param error: Error number, see :mod:`errno`.
         """
         self._answer(0, error)
 
     def _answer(self, value: int, error: int) -> bool:
-        """Answer, and say whether the caller was still there: one that was interrupted calls again."""
+        """Respond to the call; return False if it was interrupted, in which case the caller repeats it."""
         answer = struct.pack(_ANSWER, self.number, value, -error, 0)
         while True:
             try:
@@ -92,10 +92,10 @@ class AcceptCall(NamedTuple):
 
 def hand_over_accept_calls() -> int:
     """
-    Have the calls of accept(2) of this thread, and of all threads that it will start, handed over.
+    Intercept the accept(2) calls of this thread, and of all threads that it starts from now on.
 
     :return: Descriptor of the notifications, see :func:`next_call`. Once it is closed, the calls fail.
-    :raises UnsupportedError: if the system cannot do so.
+    :raises UnsupportedError: if the system does not support it.
     """
     numbers = _CALLS.get(os.uname().machine) if sys.platform == "linux" else None
     if numbers is None:
@@ -115,10 +115,10 @@ def hand_over_accept_calls() -> int:
 
 def next_call(listener: int) -> AcceptCall:
     """
-    Wait for the next call.
+    Wait for the next call and return it.
 
     :param listener: Descriptor of the notifications.
-    :raises OSError: if no thread is left whose calls are handed over.
+    :raises OSError: if no thread is left whose calls are intercepted.
     """
     while (notification := _next_notification(listener)) is None:
         pass
@@ -127,8 +127,8 @@ def next_call(listener: int) -> AcceptCall:
 
 
 def _next_notification(listener: int) -> bytearray | None:
-    """Wait for a notification; None if a signal interrupted this thread, or the one that calls."""
-    # The kernel takes only an empty buffer.
+    """Wait for a notification; return None if a signal interrupted this thread or the caller."""
+    # The kernel requires a zeroed buffer.
     buffer = bytearray(struct.calcsize(_NOTIFICATION))
     try:
         fcntl.ioctl(listener, _RECEIVE, buffer)
@@ -138,14 +138,14 @@ def _next_notification(listener: int) -> bytearray | None:
         poll = select.poll()
         poll.register(listener, 0)
         if poll.poll(0):
-            # The notifications have hung up.
+            # The descriptor has hung up.
             raise
         return None
     return buffer
 
 
 def _filter(calls: list[int]) -> bytes:
-    """A program that notifies of some calls and allows all others at once."""
+    """Return a filter program that sends notifications of the given calls and allows all others."""
     last = len(calls)
     program = [(_LOAD, 0, 0, 0)]
     program += [(_JUMP_IF_EQUAL, last - place, 0, call) for place, call in enumerate(calls)]

@@ -1,10 +1,10 @@
 """
-The embedded engine in a process of its own: ``python -m aporia_provider.engine.embedded.server DESCRIPTOR``.
+Main program of the embedded engine: ``python -m aporia_provider.engine.embedded.server DESCRIPTOR``.
 
-Prints the port it listens on (loopback only), and ends with its standard input or its parent, so that a task
-that was killed leaves no orphan. Only its parent can use it: the descriptor is a socket at whose other end
-the parent tells which connections are its own. Where the system has no means for that, the reason follows
-the port.
+Prints the port it listens on (loopback only), and exits when its standard input is closed or its parent ends,
+so that a killed task leaves no process behind. Only its parent can use it: the descriptor is a socket through
+which the parent confirms which connections are its own. If the system does not support this, the reason is
+printed after the port.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from aporia_provider.engine.embedded.seccomp import UnsupportedError
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
 
-# Statistics leave NaN out, and this engine takes a column whose least value is its greatest for constant.
+# Statistics exclude NaN, and the engine treats a column as constant if its minimum equals its maximum.
 _STATISTICS = ("SAIL_EXECUTION__COLLECT_STATISTICS", "false")
 _GLANCE = 1.0
 _GRACE = 5
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
+    """Serve until the parent ends."""
     parent = os.getppid()
     admission, lack = Admission(socket.socket(fileno=int(sys.argv[1]))), ""
     try:
@@ -40,13 +40,13 @@ def main() -> None:
     sys.stdout.write(f"{_address(server)[1]} {lack}\n")
     sys.stdout.flush()
     wait_for_parent(parent)
-    # It waits for what is still running, which may be for ever.
+    # stop() waits for running queries, possibly forever.
     signal.alarm(_GRACE)
     server.stop()
 
 
 def listening() -> SparkConnectServer:
-    """Start a server on a free port of loopback."""
+    """Return a server started on a free port of the loopback interface."""
     os.environ.setdefault(*_STATISTICS)
     from pysail.spark import SparkConnectServer
 
@@ -69,7 +69,8 @@ def wait_for_parent(parent: int) -> None:
 
     :param parent: Id of the parent process.
     """
-    # A fork of the parent may hold the other end of the pipe open, so its end is not waited for alone.
+    # A forked process may hold the other end of the pipe open, so waiting for its end alone is not
+    # sufficient.
     while os.getppid() == parent:
         readable, _, _ = select.select([sys.stdin], [], [], _GLANCE)
         if readable and not os.read(sys.stdin.fileno(), 1):

@@ -1,4 +1,4 @@
-"""Which connections are of this process, for a child process that admits no others."""
+"""Identification of this process's connections, for a child process that accepts no others."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ _MAPPED = "::ffff:"
 
 def answer_for_sockets(asked: socket.socket) -> None:
     """
-    Answer an :class:`~aporia_provider.engine.embedded.admission.Admission` of a child process until it ends.
+    Respond to the :class:`~aporia_provider.engine.embedded.admission.Admission` of a child process.
+
+    Returns when the child ends.
 
     :param asked: The other end of its socket.
     """
-    # The child may end at any moment.
+    # The child may end at any time.
     with suppress(OSError), asked, asked.makefile() as lines:
         for line in lines:
             host, port, own_host, own_port = line.split()
@@ -28,28 +30,28 @@ def answer_for_sockets(asked: socket.socket) -> None:
 
 
 def _has_socket(local: Address, remote: Address) -> bool:
-    """Whether this process has a socket between two addresses."""
+    """Return whether this process has a socket with the given addresses."""
     return any(_ends(int(path.name)) == (local, remote) for path in _DESCRIPTORS.iterdir())
 
 
 def _ends(descriptor: int) -> tuple[Any, Any] | None:
-    """The addresses of a descriptor's socket and of its peer, if it has them."""
+    """Return the addresses of a descriptor's socket and of its peer; None if it has none."""
     try:
         found = socket.socket(fileno=descriptor)
     except OSError:
-        # It is no socket, or has been closed meanwhile.
+        # The descriptor is not a socket, or was closed in the meantime.
         return None
     try:
         return _plain(found.getsockname()), _plain(found.getpeername())
     except OSError:
         return None
     finally:
-        # The descriptor belongs to somebody else.
+        # The descriptor has another owner.
         found.detach()
 
 
 def _plain(address: Any) -> Any:
-    """An address of IPv4 that a socket of IPv6 has, as one of IPv4 has it; all others as they are."""
+    """Return an IPv4-mapped IPv6 address as an IPv4 address, and all others unchanged."""
     if isinstance(address, tuple) and str(address[0]).startswith(_MAPPED):
         return address[0].removeprefix(_MAPPED), address[1]
     return address

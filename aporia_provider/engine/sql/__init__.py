@@ -1,1 +1,1 @@
-"""Checks of the Spark SQL expressions of data sources."""
+"""Validation of the Spark SQL expressions of data sources."""

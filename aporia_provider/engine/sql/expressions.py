@@ -1,8 +1,8 @@
 """
-Whether the expressions of a data source are what they are for: columns computed from one row.
+Validation and analysis of the expressions of a data source, which compute columns from one row.
 
-They are Spark SQL that an engine will run, so they are held against a list of what is allowed: in the text as
-it is written (every name before a parenthesis) and in the tree it is parsed to.
+They are Spark SQL that an engine will run, so they are checked against an allow list, both as tokens (every
+name before a parenthesis) and as the parsed tree.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _QUERY_WORDS = {"select", "table", "values", "with", "using", "identifier"}
 
 def check_select_expr(expressions: Sequence[str]) -> list[str]:
     """
-    Find every fault in the expressions of a data source.
+    Return all faults of the expressions of a data source.
 
-    :param expressions: Each becomes a column.
-    :return: One line per fault, none if all are fine.
+    :param expressions: Expressions, one for each column.
+    :return: One line for each fault.
     """
     parsing, problems = Parsing(expressions), []
     for place, expression in enumerate(expressions):
@@ -37,11 +37,11 @@ def check_select_expr(expressions: Sequence[str]) -> list[str]:
 
 def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, str]:
     """
-    Which columns of the result are columns of the source, value by value.
+    Return the columns of the result that are unchanged columns of the source.
 
-    :param expressions: Expressions that passed :func:`check_select_expr`; none keep all columns.
+    :param expressions: Expressions that passed :func:`check_select_expr`; None or empty for all columns.
     :param columns: Columns of the source.
-    :return: Name in the result to name in the source.
+    :return: Names in the result to names in the source.
     """
     if not expressions:
         return {name: name for name in columns}
@@ -59,11 +59,11 @@ def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str])
 
 def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, frozenset[str]]:
     """
-    Which columns of the source each column of the result may be computed from.
+    Return the columns of the source from which each column of the result may be computed.
 
-    :param expressions: Expressions that passed :func:`check_select_expr`; none keep all columns.
+    :param expressions: Expressions that passed :func:`check_select_expr`; None or empty for all columns.
     :param columns: Columns of the source.
-    :return: Name in the result to names in the source. Results without a name of their own are left out.
+    :return: Names in the result to names in the source. Columns without an explicit name are left out.
     """
     if not expressions:
         return {name: frozenset([name]) for name in columns}
@@ -73,7 +73,7 @@ def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[s
         root = parsing.expression(expression)
         named = _names_in(root, columns)
         for name, origin in _outputs(root, columns):
-            # What an asterisk stands for is a copy.
+            # Columns of an asterisk are copies.
             known = {origin.lower()} if origin else named
             found = frozenset(column for column in columns if column.lower() in known)
             made[name] = made.get(name, frozenset()) | found
@@ -97,7 +97,7 @@ def _faults(expression: str, parsing: Parsing) -> Iterator[str]:
     except TokenError:
         yield "it is not Spark SQL: a quote is not closed"
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        # sqlglot stumbles over functions that lack arguments it takes for granted.
+        # sqlglot raises these errors for functions that lack required arguments.
         yield "it is not Spark SQL: it nests too deep, or a function lacks arguments"
 
 
@@ -157,7 +157,7 @@ def _faults_in_expression(root: exp.Expression) -> Iterator[str]:
         for kinds, reason in refused:
             if isinstance(node, kinds):
                 yield reason
-        # The clock and the user are words of the language as well, without a parenthesis.
+        # The current time and the user are also keywords, without a parenthesis.
         if type(node).__name__.startswith(("Current", "Local", "SessionUser")):
             yield CHANGING
         if isinstance(node, exp.Alias) and node is not root:
@@ -165,7 +165,7 @@ def _faults_in_expression(root: exp.Expression) -> Iterator[str]:
 
 
 def _outputs(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Names an expression gives, each with the column it is a copy of."""
+    """Yield the names of the columns of an expression, each with the column it copies, or None."""
     from sqlglot import exp
 
     inner = root.this if isinstance(root, exp.Alias) else root
@@ -178,7 +178,7 @@ def _outputs(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str
 
 
 def _names_in(root: exp.Expression, columns: Sequence[str]) -> set[str]:
-    """All names in an expression, in small letters: of columns, and of parts of them."""
+    """Return all identifiers in an expression in lower case: names of columns and of struct fields."""
     from sqlglot import exp
 
     stars = {name.lower() for name in columns} if root.find(exp.Star) else set()

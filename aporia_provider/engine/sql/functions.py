@@ -1,8 +1,8 @@
 """
-Functions of Spark SQL that a data source's expressions may call, and why others may not.
+Spark SQL functions that the expressions of a data source may call, and reasons why others may not.
 
-What is allowed gives the same answer for the same row, and needs nothing but the row. What is on no list is
-refused, too: a function that a later engine brings along is not safe by default.
+Allowed functions are deterministic and depend only on the row. Unlisted functions are rejected as well, since
+functions of later engines are not known to be safe.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ ALLOWED = _names(
     """
 )
 
-# Words of the language that may stand before a parenthesis.
+# Keywords that may precede a parenthesis.
 SYNTAX = _names(
     """
     and or not in when then else case between like ilike rlike regexp from is div escape both leading
@@ -104,7 +104,7 @@ _REASON_OF = {name: reason for reason, names in _REASONS.items() for name in _na
 
 
 def why_refused(name: str) -> str | None:
-    """Why an expression may not call function ``name``; ``None`` if it may."""
+    """Return why an expression may not call function ``name``; None if it may."""
     lower = name.lower()
     if lower in ALLOWED:
         return None

@@ -1,8 +1,8 @@
 """
-Parses expressions of Spark SQL within limits.
+Parsing of Spark SQL expressions within limits.
 
-A parser that tries one reading of ``struct(`` after another takes twice as long for each level of nesting. So
-the limits are checked before an expression is parsed, and the steps of the parser are counted while it is.
+A parser that tries one interpretation of ``struct(`` after another takes twice the time for each level of
+nesting. So limits are checked before an expression is parsed, and the steps of the parser are counted.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MAX_CHARACTERS = 200_000
-"""Limit of the characters of all expressions of a data source together."""
+"""Maximum total length of all expressions of a data source, in characters."""
 MAX_TOKENS = 20_000
-"""Limit of their tokens: words, numbers, texts and signs."""
+"""Maximum total number of tokens: words, numbers, strings and signs."""
 MAX_NESTING = 32
-"""Limit of the brackets, types within types, ``CASE`` and signs such as ``-`` that one place is within."""
+"""Maximum nesting depth of brackets, types, ``CASE`` and signs such as ``-``."""
 
 MAX_OPERATIONS = 300
-"""Limit of the operations inside one another, as in a long sum. A thousand end the embedded engine."""
+"""Maximum depth of nested operations, as in a long sum. A depth of 1000 crashes the embedded engine."""
 
 SELECT = "SELECT "
-"""What is written before an expression to parse it."""
+"""Prefix with which an expression is parsed."""
 
 _IS_THE_LIMIT = "is the limit; compute such columns when the table is written"
 _STEPS_PER_TOKEN = 2
@@ -39,12 +39,12 @@ _SIGNS = {"-", "+", "~", "!", "not"}
 
 
 class LimitError(ValidationError):
-    """An expression exceeds a limit."""
+    """Error of an expression that exceeds a limit."""
 
 
 class Parsing:
     """
-    Parses the expressions of one data source, which share the limits.
+    Parser of the expressions of one data source, which share the limits.
 
     :param expressions: The expressions.
     """
@@ -56,7 +56,7 @@ class Parsing:
 
     @property
     def fault(self) -> str | None:
-        """Why no further expression can be parsed, or None."""
+        """Reason why no further expression can be parsed, or None."""
         if self._characters > MAX_CHARACTERS:
             return f"they have {self._characters:,} characters together; {MAX_CHARACTERS:,} {_IS_THE_LIMIT}"
         if self._tokens > MAX_TOKENS:
@@ -71,9 +71,9 @@ class Parsing:
 
     def tokens(self, expression: str) -> list[Any]:
         """
-        The tokens of an expression; the first thing to ask of it.
+        Return the tokens of an expression. Must be called before the expression is parsed.
 
-        :raises LimitError: if the expressions are too long, or this one is nested too deep.
+        :raises LimitError: if the expressions are too long, or this one is nested too deeply.
         :raises sqlglot.errors.TokenError: if a quote is not closed.
         """
         from sqlglot.dialects.spark import Spark
@@ -88,9 +88,9 @@ class Parsing:
 
     def statements(self, expression: str) -> list[Any]:
         """
-        What an expression is parsed to after ``SELECT``: one statement, if it is an expression.
+        Return the statements that an expression after ``SELECT`` is parsed to; one, if it is an expression.
 
-        :raises LimitError: if the expressions take too many steps.
+        :raises LimitError: if parsing takes too many steps.
         :raises sqlglot.errors.ParseError: if it is not Spark SQL.
         """
         from sqlglot.dialects.spark import Spark
@@ -101,9 +101,9 @@ class Parsing:
 
     def expression(self, expression: str) -> exp.Expression:
         """
-        The tree of an expression that is one.
+        Return the parsed tree of a valid expression.
 
-        :raises LimitError: as :meth:`tokens` and :meth:`statements`.
+        :raises LimitError: see :meth:`tokens` and :meth:`statements`.
         """
         self.tokens(expression)
         root: exp.Expression = self.statements(expression)[0].expressions[0]
@@ -120,7 +120,7 @@ class Parsing:
 
 
 def operations(root: exp.Expression) -> int:
-    """How many operations are inside one another at most."""
+    """Return the depth of nested operations."""
     deepest, rest = 0, [(root, 1)]
     while rest:
         node, depth = rest.pop()
@@ -130,7 +130,7 @@ def operations(root: exp.Expression) -> int:
 
 
 def _nesting(tokens: Sequence[Any]) -> int:
-    """How many brackets, types within types, ``CASE`` and signs are open at the same time at most."""
+    """Return the maximum nesting depth of brackets, types, ``CASE`` and signs."""
     brackets = types = signs = deepest = 0
     before = ""
     for token in tokens:
@@ -150,7 +150,7 @@ def _nesting(tokens: Sequence[Any]) -> int:
 
 @cache
 def _counting() -> Any:
-    """The class of a parser of Spark SQL that calls a function at each step."""
+    """Return a subclass of the Spark SQL parser that calls a function at each step."""
     from sqlglot.dialects.spark import Spark
 
     base: Any = Spark.parser_class
