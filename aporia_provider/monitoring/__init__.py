@@ -1,1 +1,1 @@
-"""What tables are like: additive states made from their rows, and the metrics computed from those."""
+"""Additive states of the rows of tables, and metrics computed from them."""

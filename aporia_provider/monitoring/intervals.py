@@ -1,4 +1,4 @@
-"""Intervals for shares and counts that are estimated from samples, at three standard errors."""
+"""Intervals of three standard errors for proportions and counts that are estimated from samples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _Z = 3.0
 _TAIL = (
     math.erfc(_Z / math.sqrt(2)) / 2
-)  # The probability that a normal variable is above its mean by more than three deviations.
+)  # The probability that a normal variable exceeds its mean by more than three standard deviations.
 _ENOUGH = 10.0
 _STEPS = 60
 
@@ -17,11 +17,11 @@ _STEPS = 60
 @dataclass(frozen=True)
 class Interval:
     """
-    A number that is known to lie between two others.
+    A number with a lower and an upper bound.
 
-    :param value: The best estimate.
-    :param low: The least it can be.
-    :param high: The greatest it can be.
+    :param value: Estimate.
+    :param low: Lower bound.
+    :param high: Upper bound.
     """
 
     value: float
@@ -36,12 +36,12 @@ class Interval:
 
     def with_errors(self, *others: Interval) -> Interval:
         """
-        The interval of the same number with further errors.
+        Return the interval with the errors of other intervals for the same number added.
 
-        Independent errors add up as their squares do (Zou and Donner, *Construction of confidence limits
-        about effect measures*, Stat. Med. 27, 2008).
+        The squares of independent errors add up (Zou and Donner, *Construction of confidence limits about
+        effect measures*, Stat. Med. 27, 2008).
 
-        :param others: Intervals of the same number, each with an error of its own.
+        :param others: Intervals of the same number, with independent errors.
         """
         every = (self, *others)
         below, above = (
@@ -52,25 +52,25 @@ class Interval:
 
 
 def exactly(number: float) -> Interval:
-    """A number that is known."""
+    """Return the interval of an exact number."""
     return Interval(number, number, number)
 
 
 def normal(mean: float, deviation: float) -> Interval:
-    """The interval for a number whose error is normal."""
+    """Return the interval of a number with a normally distributed error."""
     return Interval(mean, mean - _Z * deviation, mean + _Z * deviation)
 
 
 def interval(share: float, size: float) -> Interval:
     """
-    The interval for a share.
+    Return the interval of a proportion.
 
-    Wilson's score interval (J. Amer. Statist. Assoc. 22, 1927) where ten or more are of the kind, and ten or
-    more are not. Elsewhere the one that Chernoff's bound gives (Hoeffding, J. Amer. Statist. Assoc. 58, 1963,
-    theorem 1), which holds for any size, and is exact for a share of 0 or 1.
+    It is Wilson's score interval (J. Amer. Statist. Assoc. 22, 1927) if at least ten values are of the kind
+    and at least ten are not. Otherwise it is that of Chernoff's bound (Hoeffding, J. Amer. Statist. Assoc.
+    58, 1963, theorem 1), which is valid for any size, and exact for a proportion of 0 or 1.
 
-    :param share: The share in a sample.
-    :param size: How many independent values the sample is worth.
+    :param share: Proportion in a sample.
+    :param size: Effective size of the sample.
     """
     if size * min(share, 1 - share) >= _ENOUGH:
         return _wilson(share, size)
@@ -81,7 +81,7 @@ def interval(share: float, size: float) -> Interval:
 
 
 def greatest_count(mean: float) -> float:
-    """The greatest count, within three standard errors, of a Poisson variable with a mean of at most this."""
+    """Return the upper limit, at three standard errors, of a Poisson variable with at most this mean."""
     return mean + _Z * _Z / 2 + _Z * math.sqrt(mean + _Z * _Z / 4)
 
 
@@ -93,7 +93,7 @@ def _wilson(share: float, size: float) -> Interval:
 
 
 def _limit(excluded: Callable[[float], bool], low: float, high: float) -> float:
-    """The greatest number up to which all are excluded, by bisection."""
+    """Return the largest number up to which all are excluded, by bisection."""
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if excluded(middle) else (low, middle)
@@ -101,7 +101,7 @@ def _limit(excluded: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def _divergence(share: float, limit: float) -> float:
-    """The relative entropy of two Bernoulli distributions; the second share is between 0 and the first."""
+    """Return the relative entropy of two Bernoulli distributions; ``limit`` is between 0 and ``share``."""
     if limit <= 0:
         return math.inf if share else 0.0
     found = share * math.log(share / limit) if share else 0.0

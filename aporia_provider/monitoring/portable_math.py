@@ -1,9 +1,9 @@
 """
-Logarithms and powers that are the same to the last bit on every processor.
+Logarithms and powers that are bitwise equal on all processors.
 
-Those of numpy and of the system's library differ in it, since they are computed with the widest instructions
-that a processor has, and states would not be equal. Here they are made of sums, products and quotients only,
-which IEEE 754 rounds in one way. The errors are below one unit in the last place or a little above.
+Those of numpy and the C library differ in the last bit, since their implementation depends on the processor,
+so states would not be equal. Here they are computed only with sums, products and quotients, whose rounding
+IEEE 754 defines. The errors are at most slightly above one unit in the last place.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# ln 2 in two parts, the first of which has room for a product with an exponent, and the coefficients of the
-# minimax polynomial of FreeBSD's msun (s_log.c, after Ng, 1993).
+# ln 2 in two parts, of which the first one times an exponent is exact, and the coefficients of the minimax
+# polynomial of FreeBSD's msun (s_log.c, after Ng, 1993).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _OF_LOG = (
     1.479819860511658591e-01,
@@ -30,12 +30,12 @@ _OF_LOG = (
     3.999999999940941908e-01,
     6.666666666666735130e-01,
 )
-_TERMS = 15  # Of the series of e**x, for half an octave.
+_TERMS = 15  # Terms of the series of e**x, for half an octave.
 _LEAST = -1100.0  # Powers of two below that are zero.
 
 
 def log(x: Floats) -> Floats:
-    """Natural logarithm of positive finite numbers."""
+    """Return the natural logarithm of positive finite numbers."""
     mantissas, exponents = np.frexp(x)
     low = mantissas < math.sqrt(0.5)
     f = np.where(low, 2 * mantissas, mantissas) - 1
@@ -47,26 +47,26 @@ def log(x: Floats) -> Floats:
 
 
 def log1p(x: Floats) -> Floats:
-    """Natural logarithm of one more than each of some finite numbers, none of them negative."""
+    """Return ln(1 + x) of finite numbers that are not negative."""
     u = 1 + x
-    # What was lost in rounding the sum (Kahan).
+    # The second term is the rounding error of the sum (Kahan).
     return log(u) + (x - (u - 1)) / u
 
 
 def exp2(x: Floats) -> Floats:
-    """Two to the power of finite numbers, none of them positive."""
+    """Return 2**x of finite numbers that are not positive."""
     whole = np.rint(np.maximum(x, _LEAST))
     return np.ldexp(1 + _series((np.maximum(x, _LEAST) - whole) * math.log(2)), whole.astype(np.int32))
 
 
 def exp2m1(x: Floats) -> Floats:
-    """One less than two to the power of finite numbers, none of them positive."""
+    """Return 2**x - 1 of finite numbers that are not positive."""
     near = x > -0.5
     return np.where(near, _series(np.where(near, x, 0) * math.log(2)), exp2(x) - 1)
 
 
 def _series(x: Floats) -> Floats:
-    """e**x - 1 near zero."""
+    """Return e**x - 1 near zero."""
     total = np.ones_like(x)
     for n in range(_TERMS, 1, -1):
         total = 1 + total * x / n

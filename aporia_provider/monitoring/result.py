@@ -1,4 +1,4 @@
-"""What a metric answers, whatever it is made from."""
+"""Answers of metrics."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ Status = Literal["ok", "undefined", "insufficient_data"]
 INFINITE: Final = "infinite values"
 UNUSABLE_VECTORS: Final = "vectors of another dimension, or with a number that is missing or infinite,"
 NO_BOOLEANS: Final = "integers other than 0 and 1 in a boolean field"
-"""What :func:`without` says of values that are left out."""
+"""Names of the values in the reason that :func:`without` adds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_WHOLE = 2.0**53  # Beyond this, floats have gaps of more than one.
+_WHOLE = 2.0**53  # Beyond this, the spacing of floats is greater than one.
 
 
 @dataclass(frozen=True)
 class Answer:
     """
-    The answer to a question about a metric.
+    Answer of a metric.
 
-    :param value: What to decide by; None if it is not defined or there is not enough data.
-    :param status: ``ok``; ``undefined`` if there is no such number, as of a mean of nothing; or
-        ``insufficient_data`` if there is too little data to decide by it.
-    :param samples: How many values it is made from.
-    :param baseline_samples: How many values it was compared with.
-    :param noise: What the value would be on average without any drift, given both numbers of samples.
-    :param excess: What the value has above the noise, at least 0: what to judge drift by.
-    :param bound: How far the exact value can be from this one, at most.
-    :param p_value: How likely a value as great is without drift, where there is a test.
-    :param shown: The value where it is not fit to decide by: from too little data, or known too vaguely.
-    :param left_out: How many rows of the range, and of the baseline that it is compared with, have something
-        in place of a value that the answer cannot use, such as an infinite number or a class that was not
-        declared. Missing values do not count.
-    :param reason: Why there is no value, or what to know about it: what was left out, what is an estimate.
+    :param value: Value for decisions; None if it is undefined or there is insufficient data.
+    :param status: ``ok``; ``undefined`` if there is no such number, such as the mean of no values; or
+        ``insufficient_data`` if it is not reliable.
+    :param samples: Number of values from which it was computed.
+    :param baseline_samples: Number of values in the baseline.
+    :param noise: Expected value without drift, given both numbers of samples.
+    :param excess: Lower bound of the value minus the noise, at least 0. The measure of drift.
+    :param bound: Maximum difference between ``value`` and the exact value.
+    :param p_value: Probability of a value at least this great without drift, if there is a test.
+    :param shown: Value that is not reliable, because of too little data or too wide a bound.
+    :param left_out: Number of rows of the data and of the baseline with a value that cannot be used, such as
+        an infinite number or an undeclared class. Missing values are not counted.
+    :param reason: Why there is no value, or notes on it: values that were left out, estimates.
     """
 
     value: Any
@@ -56,41 +55,40 @@ class Answer:
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the JSON form."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class ScarceAnswer(Answer):
     """
-    An answer that lacks something else than samples, which it tells those who give advice.
+    An answer for which a resource other than samples is insufficient, for use in advice.
 
-    :param scarce: How much there is of it, and how much the answer takes; no part of the JSON.
+    :param scarce: Available and required amount of the resource. Not part of the JSON form.
     """
 
     scarce: tuple[int, int] = (0, 0)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the JSON form."""
         return {name: value for name, value in asdict(self).items() if name != "scarce"}
 
 
 def undefined(reason: str, samples: int = 0) -> Answer:
-    """There is no such number."""
+    """Return the answer of an undefined number."""
     return Answer(None, "undefined", samples, reason=reason)
 
 
 def without(found: Answer, count: int, what: str, kept: int | None = None) -> Answer:
     """
-    An answer from the values that remain when some cannot be used.
+    Return an answer with the number of values that were left out because they cannot be used.
 
     :param found: The answer.
-    :param count: How many values were left out.
-    :param what: What they are, in the plural.
-    :param kept: How many values remain; the ``samples`` of the answer without.
-    :return: The answer with the count and a reason. If more than
-        :data:`~.result_limits.MOST_LEFT_OUT` of the values were left out, its value is
-        only shown.
+    :param count: Number of values that were left out.
+    :param what: Plural noun for these values.
+    :param kept: Number of remaining values. Default: ``samples`` of the answer.
+    :return: The answer with the count and a reason. If more than :data:`~.result_limits.MOST_LEFT_OUT` of the
+        values were left out, its value is only in ``shown``.
     """
     if not count:
         return found
@@ -103,7 +101,7 @@ def without(found: Answer, count: int, what: str, kept: int | None = None) -> An
 
 
 def of_number(number: Fraction | float, samples: int) -> Answer:
-    """A number, if a float can hold it."""
+    """Return the answer of a number, which is undefined if it is too great for a float."""
     try:
         return Answer(float(number), samples=samples)
     except OverflowError:
@@ -111,10 +109,10 @@ def of_number(number: Fraction | float, samples: int) -> Answer:
 
 
 def in_time(found: Answer) -> Answer:
-    """An answer in microseconds since 1970 as a time, with its bound in seconds."""
+    """Convert an answer in microseconds since 1970 to a time, and its bound to seconds."""
     if found.value is None:
         return found
-    # The nearest float to the last moment of the year 9999 is the first moment after it.
+    # The nearest float to the last microsecond of the year 9999 is the start of the next year.
     micros = _LAST if found.value == float(_LAST) else round(found.value)
     try:
         moment = _EPOCH + timedelta(microseconds=micros)

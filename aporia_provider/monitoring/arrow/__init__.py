@@ -1,9 +1,9 @@
 """
-Values of Arrow columns, read alike whatever their physical type.
+Conversion of Arrow columns to values that do not depend on their physical type.
 
-This package is the only reader of values: a number is the same double, and a category the same text, in
-columns of floats, decimals, integers, dictionaries or views, so that states of columns that hold the same
-values are equal.
+All values are read through this package: equal numbers become the same double and equal categories the same
+text, whether the column has floats, decimals, integers, dictionaries or views. So columns with equal values
+have equal states.
 """
 
 from aporia_provider.monitoring.arrow.field_types import readable

@@ -1,4 +1,4 @@
-"""Decimals as doubles and as texts, without an error in between."""
+"""Exact conversion of decimals to doubles and to text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-_WHOLE = 2**53  # Doubles hold all integers up to this size,
+_WHOLE = 2**53  # Doubles represent all integers up to this magnitude,
 _POWER = 22  # and all powers of ten up to this one.
 _SHORT = (2, 6, 10)
 _MOST_ZEROS = 19  # 10**19 is less than 2**64.
@@ -24,11 +24,11 @@ _GREATEST = Decimal("1e76")
 
 def doubles_of_decimals(array: pa.Array) -> Doubles:
     """
-    Convert decimals to the nearest doubles; nulls to NaN.
+    Return the doubles nearest to decimals; NaN for nulls.
 
-    Arrow's cast is not used: it multiplies by a rounded power of ten, and gives 19.990000000000002 for 19.99.
-    A quotient of two integers that doubles hold exactly is rounded correctly (IEEE 754). Decimals that are no
-    such quotient are converted as text.
+    Arrow's cast multiplies by a rounded power of ten, and converts 19.99 to 19.990000000000002. The quotient
+    of two integers that doubles represent exactly is rounded correctly (IEEE 754). Decimals that are not such
+    a quotient are converted through text.
 
     :param array: Decimals of 128 or 256 bits.
     """
@@ -48,14 +48,14 @@ def doubles_of_decimals(array: pa.Array) -> Doubles:
 
 
 def _words(array: pa.Array) -> NDArray[np.int64]:
-    """The unscaled integers as they are stored, in words of 64 bits, the lowest first."""
+    """Return the stored unscaled integers as 64-bit words, the least significant first."""
     count = array.type.byte_width // 8
     stored = np.frombuffer(array.buffers()[1] or b"", dtype="<i8")
     return stored.reshape(-1, count)[array.offset : array.offset + len(array)]
 
 
 def _quotients(words: NDArray[np.int64], places: int) -> tuple[Doubles, NDArray[np.intp]]:
-    """The integers divided by a power of ten, and the rows where the quotient may be wrong."""
+    """Return the integers divided by a power of ten, and the rows whose quotient may be wrong."""
     low, power = words[:, 0], 10.0 ** min(abs(places), _POWER)
     good = (low <= _WHOLE) & (low >= -_WHOLE) & (abs(places) <= _POWER)
     good &= (words[:, 1:] == (low >> 63)[:, None]).all(axis=1)
@@ -65,10 +65,10 @@ def _quotients(words: NDArray[np.int64], places: int) -> tuple[Doubles, NDArray[
 
 def _shortened(words: NDArray[np.int64], zeros: int) -> tuple[Doubles, NDArray[np.bool_]]:
     """
-    Integers of 128 bits without zeros at their end, and which of them have as many.
+    Return 128-bit integers divided by ``10**zeros``, and which quotients are exact.
 
-    The product of a rough quotient and the power differs from the integer by less than 2**64, so it is the
-    integer if the lowest 64 bits are the same.
+    The product of the rounded quotient and the power differs from the integer by less than 2**64, so they are
+    equal if their lowest 64 bits are.
     """
     low, high = words[:, 0].astype(np.uint64), words[:, 1]
     rough = np.rint((high * 2.0**64 + low) / 10.0**zeros)
@@ -79,10 +79,10 @@ def _shortened(words: NDArray[np.int64], zeros: int) -> tuple[Doubles, NDArray[n
 
 def text_of_decimal(number: Decimal) -> str:
     """
-    All digits of a number and no zeros after the last, such as ``3`` for 3.00.
+    Return a number as text with all its digits and no trailing zeros, such as ``3`` for 3.00.
 
-    Numbers below 0.000001 or from 10**76 on in size are written with an exponent, such as ``1e-7``. No other
-    rounding context than an exact one is involved, so numbers of any length keep their digits.
+    Numbers below 0.000001 or from 10**76 on in magnitude are written with an exponent, such as ``1e-7``. The
+    current decimal context is not used, so no digits are lost.
 
     :param number: A finite number.
     """

@@ -1,4 +1,4 @@
-"""Columns as the type of their field declares them."""
+"""Conversion of columns according to the type of their field."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _OF_NULLS = {
     "tensor": _NUMBERS,
     "dict": pa.map_(pa.string(), pa.float64()),
 }
-"""Field types to the physical types of columns that contain only nulls; others have booleans."""
+"""Field types to the physical types that columns of only nulls are converted to. Default: boolean."""
 
 
 def readable(array: pa.Array, type_: str) -> pa.Array:
     """
-    Convert a column to a physical type that values of a field type are read from.
+    Convert a column to a physical type from which values of a field type are read.
 
-    Integers of a boolean field become booleans, and null if they are neither 0 nor 1. Texts of a datetime
-    field become microseconds. NaN in a column of categories is a missing value, so it becomes null. Other
-    columns are returned as they are.
+    For a boolean field, integers become booleans, and null if they are neither 0 nor 1. For a datetime field,
+    text becomes microseconds. For a categorical field, NaN becomes null. All other columns are returned
+    unchanged.
 
-    :param array: Values of the column, as :func:`~aporia_provider.monitoring.arrow.types.plain` returns them.
+    :param array: Values of the column, see :func:`~aporia_provider.monitoring.arrow.types.plain`.
     :param type_: Type of the field, see :data:`~aporia_provider.schema.FIELD_TYPES`.
     """
     if kinds.is_null(array.type):

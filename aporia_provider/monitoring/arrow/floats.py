@@ -1,4 +1,4 @@
-"""Floats of 16 and 32 bits as the doubles nearest to their shortest decimals."""
+"""Conversion of 16-bit and 32-bit floats to the doubles nearest to their shortest decimals."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
     Rounding = Callable[[Doubles, Doubles], Doubles]
 
-_AT_ONCE = 1 << 14  # Slices of this length stay in the processor's cache.
-_MOST_PLACES = 12  # The product of a float and 10**12 needs 24 + 28 bits, so a double holds it.
-_MOST_ZEROS = 7  # Up to here the rounding of a quotient cannot move it to or beyond a half.
+_AT_ONCE = 1 << 14  # Slices of this length fit into the processor's cache.
+_MOST_PLACES = 12  # The product of a float and 10**12 has 24 + 28 bits, so a double represents it.
+_MOST_ZEROS = 7  # Up to this number, rounding a quotient cannot move it to or across a half.
 _FORMATS: dict[str, tuple[type[Any], int, int]] = {
     "float16": (np.uint16, 10, 15),
     "float32": (np.uint32, 23, 127),
 }
-"""Unsigned integer of the same size, bits of the fraction, bias of the exponent (IEEE 754)."""
+"""Unsigned integer type of the same size, bits of the fraction, and bias of the exponent (IEEE 754)."""
 
 
 def shortest_doubles(values: NDArray[Any]) -> Doubles:
     """
-    Convert floats to the doubles nearest to their shortest decimals, as ``float(str(value))`` does.
+    Return the doubles nearest to the shortest decimals of floats, like ``float(str(value))``.
 
     The 32-bit 0.1 is 0.100000001490116119384765625. The shortest decimal that rounds to it is 0.1, so the
     result is the double 0.1.
 
-    Decimals with ``n`` places are the multiples of ``10**-n``. If these are further apart than the floats,
-    then at most one of them rounds to a float, and decimals with fewer places are among them. So the
-    candidates are the nearest multiple for the greatest such ``n``, and if that is another float, the nearest
-    one with one place more. Products are exact, and the one division that follows rounds correctly.
+    Decimals with ``n`` places are the multiples of ``10**-n``. If their spacing is greater than that of the
+    floats, at most one of them rounds to a given float, and decimals with fewer places are among them. So the
+    candidates are the nearest multiple for the greatest such ``n`` and, if it rounds to another float, the
+    nearest multiple with one more place. The products are exact, and the single division is correctly
+    rounded.
 
-    :param values: Floats of 16, 32 or 64 bits. Doubles are returned as they are.
+    :param values: Floats of 16, 32 or 64 bits. Doubles are returned unchanged.
     """
     if values.dtype == np.float64:
         return values
@@ -67,7 +68,7 @@ def _convert(values: NDArray[Any], found: Doubles) -> None:
 
 
 def _exponents(values: NDArray[Any]) -> NDArray[np.intp]:
-    """The exponents as they are stored."""
+    """Return the stored (biased) exponents."""
     unsigned, fraction, bias = _FORMATS[values.dtype.name]
     stored: NDArray[Any] = values.view(unsigned) >> unsigned(fraction) & unsigned(2 * bias + 1)
     return stored.astype(np.intp)
@@ -79,19 +80,19 @@ def _read(values: NDArray[Any]) -> Doubles:
 
 
 def _to_places(numbers: Doubles, powers: Doubles) -> Doubles:
-    """The nearest multiples of ``1 / power``."""
+    """Return the nearest multiples of ``1 / power``."""
     multiples: Doubles = np.rint(numbers * powers) / powers
     return multiples
 
 
 def _to_zeros(numbers: Doubles, powers: Doubles) -> Doubles:
-    """The nearest multiples of a power."""
+    """Return the nearest multiples of a power."""
     multiples: Doubles = np.rint(numbers / powers) * powers
     return multiples
 
 
 def _candidates(fraction: int, bias: int) -> list[tuple[Rounding, Doubles]]:
-    """How to round, and powers of ten by the exponent as it is stored; NaN where they are no use."""
+    """Return rounding functions, each with powers of ten by stored exponent; NaN where it does not apply."""
     places = [_places(max(stored, 1) - bias - fraction) for stored in range(2 * bias + 1)]
     few = _powers([n - 1 if 0 < n <= _MOST_PLACES else None for n in places])
     more = _powers([n if 0 < n <= _MOST_PLACES else None for n in places])
@@ -103,13 +104,13 @@ def _candidates(fraction: int, bias: int) -> list[tuple[Rounding, Doubles]]:
 
 
 def _places(exponent: int) -> int:
-    """The least ``n`` for which ``10**-n`` is at most ``2**exponent``."""
+    """Return the smallest ``n`` for which ``10**-n`` is at most ``2**exponent``."""
     gap = Fraction(2) ** exponent
     return next(n for n in range(-50, 50) if Fraction(10) ** -n <= gap)
 
 
 def _powers(exponents: list[int | None]) -> Doubles:
-    # The last is that of infinities and NaN.
+    # The last element is for infinities and NaN.
     return np.array([np.nan if n is None else 10.0**n for n in [*exponents, None]])
 
 

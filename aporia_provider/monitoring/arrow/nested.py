@@ -1,4 +1,4 @@
-"""Flattens lists, maps and structs."""
+"""Flattening of lists, maps and structs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 def items(array: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     """
-    Flatten lists to their innermost values.
+    Return the innermost values of lists, and the number of values in each list.
 
     :param array: Lists, or lists of lists. A null counts as an empty list.
     :return: The values of all lists, and how many each list has.
     """
-    # Arrow cannot cast the values inside of list views.
+    # Arrow cannot cast the values of list views.
     lengths, values = _lengths(array), plain(pc.list_flatten(array))
     if not is_list(values.type):
         return values, lengths
@@ -37,12 +37,11 @@ def items(array: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
 
 def vectors(array: pa.Array, dimensions: Sequence[int] = ()) -> tuple[Doubles, NDArray[np.int64]]:
     """
-    Flatten lists of numbers, or lists of such lists.
+    Return the numbers in lists, or in lists of lists, and the number of numbers in each.
 
     :param array: The lists, none of them null.
-    :param dimensions: The length that nested lists have on each level. A list of another shape counts as
-        empty.
-    :return: The numbers of all lists, NaN for those that are null, and how many each list has.
+    :param dimensions: Length of nested lists on each level. A list of another shape counts as empty.
+    :return: The numbers of all lists, NaN for nulls, and their number for each row.
     """
     values, lengths = items(array)
     numbers = doubles(values)
@@ -76,10 +75,10 @@ def _depth(type_: Any) -> int:
 
 def entries(array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     """
-    Split maps or structs into the values of each key, at most one for each row.
+    Yield each key of maps or structs with its values, at most one for each row.
 
-    A null field of a struct is not an entry; a null value of a map is. If a map has a key twice, the last
-    value counts.
+    A null field of a struct is not an entry; a null value of a map is. If a map contains a key twice, the
+    last value is used.
 
     :param array: Maps or structs, none of them null.
     """

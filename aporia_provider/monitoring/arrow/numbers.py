@@ -1,4 +1,4 @@
-"""Numbers of every physical type as doubles."""
+"""Conversion of numbers of every physical type to doubles."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 def doubles(array: pa.Array) -> Doubles:
     """
-    Convert an array to doubles, so that equal numbers become equal doubles whatever their physical type.
+    Convert an array to doubles, such that equal numbers of different physical types become equal doubles.
 
-    A double is itself, a float of 16 or 32 bits the double nearest to its shortest decimal (see
-    :func:`~aporia_provider.monitoring.arrow.floats.shortest_doubles`), a decimal or an integer the nearest
-    double. A boolean is 0 or 1, a date or a time its microseconds since 1970, UTC.
+    Doubles are unchanged. Floats of 16 or 32 bits become the double nearest to their shortest decimal (see
+    :func:`~aporia_provider.monitoring.arrow.floats.shortest_doubles`), decimals and integers the nearest
+    double, booleans 0 or 1, and dates and timestamps microseconds since 1970, UTC.
 
-    :param array: Numbers, booleans, dates or times, as :func:`~aporia_provider.monitoring.arrow.types.plain`
-        returns them. Nulls become NaN.
+    :param array: Numbers, booleans, dates or timestamps, see
+        :func:`~aporia_provider.monitoring.arrow.types.plain`. Nulls become NaN.
     """
     if kinds.is_floating(array.type):
         return shortest_doubles(array.to_numpy(zero_copy_only=False))
@@ -43,9 +43,9 @@ def doubles(array: pa.Array) -> Doubles:
 
 def as_floats(array: pa.Array) -> tuple[Doubles, int]:
     """
-    Convert the values of an array that are not null to doubles, see :func:`doubles`.
+    Convert the non-null values of an array to doubles, see :func:`doubles`.
 
-    :param array: Numbers, booleans, dates or times.
-    :return: The doubles, and how many values are null.
+    :param array: Numbers, booleans, dates or timestamps.
+    :return: The doubles, and the number of nulls.
     """
     return doubles(array.drop_null() if array.null_count else array), array.null_count

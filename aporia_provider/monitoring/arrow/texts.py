@@ -1,4 +1,4 @@
-"""Values of every physical type as the texts of categories."""
+"""Conversion of values of every physical type to the text of categories."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from aporia_provider.monitoring.arrow.decimals import text_of_decimal
 from aporia_provider.monitoring.arrow.floats import shortest_doubles
 from aporia_provider.monitoring.arrow.times import as_utc
 
-_INTEGERS = 2.0**63  # Whole doubles below this size are integers of 64 bits.
+_INTEGERS = 2.0**63  # Doubles with integral values below this magnitude fit into 64-bit integers.
 _UNSIGNED = 2.0**64
-_PLAIN = (1e-6, 1e10)  # Arrow writes doubles of these sizes without an exponent.
+_PLAIN = (1e-6, 1e10)  # Arrow writes doubles in this range without an exponent.
 
 
 def text_counts(array: pa.Array) -> dict[str, int]:
     """
-    Count values by their texts, see :func:`as_texts`.
+    Return the number of occurrences of each value, as text (see :func:`as_texts`).
 
     :param array: Values; nulls and NaN are not counted.
     """
@@ -32,7 +32,7 @@ def text_counts(array: pa.Array) -> dict[str, int]:
     numbers = counted.field("counts").to_pylist()
     counts: dict[str, int] = dict(zip(texts, numbers, strict=True))
     if len(counts) < len(texts):
-        # Different values may have the same text, such as 0.0 and -0.0.
+        # Different values may have equal text, such as 0.0 and -0.0.
         counts = dict.fromkeys(texts, 0)
         for text, number in zip(texts, numbers, strict=True):
             counts[text] += number
@@ -41,11 +41,11 @@ def text_counts(array: pa.Array) -> dict[str, int]:
 
 def as_texts(array: pa.Array) -> pa.Array:
     """
-    Convert values to text, so that equal numbers have equal texts whatever their physical type.
+    Convert values to text, such that equal numbers of different physical types have equal text.
 
-    A boolean is ``true`` or ``false``. Numbers are written with the digits that they need and, from 0.000001
-    up to 10**76 in size, without an exponent: 3.0, 3.00 and 3 are ``3``, the 32-bit 0.1 is ``0.1``. A double
-    that is an integer of 64 bits has all of its digits, other doubles those of their shortest decimal.
+    Booleans become ``true`` or ``false``. Numbers from 0.000001 to 10**76 in magnitude are written without an
+    exponent or superfluous zeros: 3.0, 3.00 and 3 become ``3``, the 32-bit 0.1 becomes ``0.1``. A double with
+    the value of a 64-bit integer keeps all its digits; others have those of their shortest decimal.
 
     :param array: Values, none of them null.
     """

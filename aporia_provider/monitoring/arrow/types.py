@@ -1,4 +1,4 @@
-"""Arrow types by what they hold, and arrays without encodings."""
+"""Classification of Arrow types, and removal of encodings from arrays."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 _NARROWEST = 128
-"""Bits of the decimals for which Arrow has all functions."""
+"""Smallest decimal size in bits that all functions of Arrow support."""
 
 
 def is_text(type_: Any) -> bool:
-    """Whether a type holds text, dictionary-encoded or not."""
+    """Return whether a type is text, dictionary-encoded or not."""
     if kinds.is_dictionary(type_):
         return is_text(type_.value_type)
     return bool(kinds.is_string(type_) or kinds.is_large_string(type_) or kinds.is_string_view(type_))
 
 
 def is_number(type_: Any) -> bool:
-    """Whether a type holds numbers, dictionary-encoded or not. Booleans are not numbers."""
+    """Return whether a type is numeric, dictionary-encoded or not. Booleans are not numbers."""
     if kinds.is_dictionary(type_):
         return is_number(type_.value_type)
     return bool(kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_))
 
 
 def is_list(type_: Any) -> bool:
-    """Whether a type holds lists."""
+    """Return whether a type is a list."""
     return bool(
         kinds.is_list(type_)
         or kinds.is_large_list(type_)
@@ -37,15 +37,15 @@ def is_list(type_: Any) -> bool:
 
 
 def is_dict(type_: Any) -> bool:
-    """Whether a type holds values by name."""
+    """Return whether a type is a map or a struct."""
     return bool(kinds.is_map(type_) or kinds.is_struct(type_))
 
 
 def plain(array: Any) -> pa.Array:
     """
-    Return the same values as one array without encodings for which Arrow lacks many functions.
+    Return the values as one array without the encodings that many functions of Arrow do not support.
 
-    These are dictionaries, views of text, decimals of less than 128 bits and extension types, also inside of
+    These are dictionaries, string views, decimals of less than 128 bits and extension types, also nested in
     lists, maps and structs.
 
     :param array: An array or a chunked array.
@@ -55,7 +55,7 @@ def plain(array: Any) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if kinds.is_dictionary(array.type):
-        # A cast lacks dictionaries of views.
+        # Casts do not support dictionaries of views.
         return plain(array.dictionary).take(array.indices)
     type_ = _plain_type(array.type)
     return array if type_ == array.type else array.cast(type_)

@@ -1,1 +1,1 @@
-"""Distances between the distribution of a field and that of its baseline."""
+"""Distances between the distribution of a field and its baseline."""

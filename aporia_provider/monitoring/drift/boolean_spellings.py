@@ -1,4 +1,4 @@
-"""Categories that are booleans in two spellings, such as true and false against 1 and 0."""
+"""Comparison of booleans with two spellings, such as true and false with 1 and 0."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def in_one_spelling(
     baseline: CategoryHistogram, current: CategoryHistogram
 ) -> tuple[CategoryHistogram, CategoryHistogram] | None:
     """
-    Spell booleans alike on two sides that are to be compared.
+    Rename the categories of two histograms to ``true`` and ``false`` if they are booleans in two spellings.
 
-    A column may be boolean in training and hold 0 and 1, or the texts ``True`` and ``False``, in serving. Its
-    categories are compared by what they mean if on both sides all of them are spellings of true and false
-    (``true``, ``false`` in any case, ``1``, ``0``), no side has two spellings of one of them, and the sides
-    have different spellings.
+    A column may be boolean in training, and contain 0 and 1, or the text ``True`` and ``False``, in serving.
+    The categories are renamed if on both sides all of them are spellings of true and false (``true``,
+    ``false`` in any case, ``1``, ``0``), neither side has two spellings of the same value, and the spellings
+    of the sides differ.
 
-    :param baseline: Counts of the baseline's categories.
-    :param current: Counts of the categories that are compared with it.
-    :return: Both with the categories ``true`` and ``false``; None if they are to be compared as they are.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data.
+    :return: Both histograms, renamed; None if they need not or cannot be.
     """
     before, now = _meanings(baseline), _meanings(current)
     if not before or not now or before.keys() >= now.keys() or now.keys() >= before.keys():
@@ -34,7 +34,7 @@ def in_one_spelling(
 
 
 def _meanings(side: CategoryHistogram) -> Mapping[str, str] | None:
-    """Category to what it means; None if one means nothing or two mean the same."""
+    """Return the meaning of each category; None if one has no meaning or two have the same."""
     found = {text: _SPELLINGS.get(text.lower()) for text, count in side.counts.items() if count}
     meanings = {text: meaning for text, meaning in found.items() if meaning is not None}
     complete = not side.unlisted and len(meanings) == len(found) == len(set(meanings.values()))

@@ -1,4 +1,4 @@
-"""Comparisons of categorical fields, whatever the number of their values, with what to know about them."""
+"""Comparison of categorical fields with any number of distinct values, with notes for the result."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 
 Measure = Callable[[Floats, Floats], Distance | NotEnough]
 
-_WIDEST = 0.5  # Of the interval for the share of new values.
+_WIDEST = 0.5  # Maximum width of the interval for the proportion of new values.
 
 
 @dataclass(frozen=True)
 class Comparison:
     """
-    What comparing two sides comes to.
+    Result of a comparison.
 
-    :param outcome: The distance, or why there is none.
-    :param reason: What to know about it.
-    :param shown: The distance where it is not fit to decide by, because it is uncertain whether more values
-        are new than is to be expected.
+    :param outcome: The distance, or the reason why there is none.
+    :param reason: Note for the user.
+    :param shown: The distance if it is not reliable, because it is uncertain whether more values are new than
+        expected.
     """
 
     outcome: Distance | NotEnough
@@ -48,20 +48,21 @@ def compare(
     new_values: bool = True,
 ) -> Comparison:
     """
-    Compare two sides by a distance of bins.
+    Compare two histograms with a distance of bins.
 
-    Up to 512 distinct values are compared one by one, if all are known. Of more, the frequent ones are, and
-    the others in bins by their hashes. Such a bin has many values, so that the distance is less than that of
-    the values themselves. Where more values are new to the baseline than is to be expected, beyond the errors
-    of the estimates, and that makes a greater distance above its noise and bound, the other values are
-    compared in two bins instead: those of the baseline's vocabulary, and the others, see
-    :class:`~aporia_provider.monitoring.drift.unseen_values.Vocabulary`. The bound allows for these errors.
+    Up to 512 distinct values are compared one by one, if all are known. Otherwise, the frequent values are
+    compared one by one, and the others in bins by their hashes. A hash bin contains many values, so the
+    distance is less than that of the values themselves. If significantly more values are new to the baseline
+    than expected, and it results in a greater distance above noise and bound, the other values are compared
+    in two bins instead: values in the baseline's vocabulary and all others, see
+    :class:`~aporia_provider.monitoring.drift.unseen_values.Vocabulary`. The bound includes the errors of the
+    estimates.
 
     :param measure: The distance.
-    :param baseline: The baseline.
-    :param current: The current side.
-    :param new_values: Whether to take account of new values; a test has to be made of bins that do not depend
-        on the baseline.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data.
+    :param new_values: Whether to use the two bins for new values. A statistical test requires bins that do
+        not depend on the baseline.
     """
     each = one_by_one(baseline, current)
     if each is not None:
@@ -81,12 +82,12 @@ def compare(
 @dataclass(frozen=True)
 class _Many:
     """
-    Two sides that have too many distinct values to be compared one by one.
+    Two histograms with too many distinct values to compare one by one.
 
-    :param sides: The baseline and the current side, which list the same categories.
-    :param own: The categories that are compared one by one.
-    :param bins: The counts of these, and of the others in bins by their hashes.
-    :param words: How many of the others are new.
+    :param sides: Histograms of the baseline and of the current data, which list the same categories.
+    :param own: Categories that are compared one by one.
+    :param bins: Counts of these categories, and of the other values in bins by hash.
+    :param words: Estimate of the new values among the others.
     """
 
     sides: tuple[CategoryHistogram, CategoryHistogram]
@@ -102,12 +103,12 @@ class _Many:
 
     @property
     def by_hash(self) -> str:
-        """What to know of a comparison by hash."""
+        """Note for a comparison by hash."""
         return self._described(f"in {len(self.bins[0]) - len(self.own)} bins by their hashes")
 
     @property
     def by_words(self) -> str:
-        """What to know of a comparison by new values."""
+        """Note for a comparison by new values."""
         description = self._described(
             "in two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
         )
@@ -120,7 +121,7 @@ class _Many:
 
 
 def _by_vocabulary(measure: Measure, words: Vocabulary) -> Distance | None:
-    """The distance by new values, if there are more than is to be expected."""
+    """Return the distance by new values, or None if there are not significantly more than expected."""
     if not words.surprising:
         return None
     best, *ends = (measure(*pair) for pair in words.pairs)
@@ -131,7 +132,7 @@ def _by_vocabulary(measure: Measure, words: Vocabulary) -> Distance | None:
 
 
 def _clear(found: Distance | NotEnough) -> float:
-    """The distance minus its noise and its bound."""
+    """Return the distance minus its noise and its bound."""
     return -1.0 if isinstance(found, NotEnough) else found.value - found.noise - found.bound
 
 
@@ -151,7 +152,7 @@ def _unknown(found: Distance, why: str) -> Comparison:
 def _apart(
     pair: tuple[Floats, Floats], baseline: CategoryHistogram, current: CategoryHistogram
 ) -> str | None:
-    """A note on sides that have nothing in common."""
+    """Return a note if the two sides have no value in common."""
     if not (pair[0].any() and pair[1].any()) or (pair[0] * pair[1]).any():
         return None
     return (

@@ -1,4 +1,4 @@
-"""Histograms of a categorical field, brought to the same bins."""
+"""Histograms of categorical fields, and their conversion to common bins."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LEAST_BINS, _MOST_BINS = 16, 256
 @dataclass(frozen=True)
 class CategoryHistogram:
     """
-    What a categorical field's state says about the distribution of its values.
+    Histogram of a categorical field.
 
-    :param counts: How often each category occurs that is counted by itself, be it 0.
-    :param tail: The counts of all other values.
-    :param example: A value, to be shown.
+    :param counts: Counts of the listed categories, which may be 0.
+    :param tail: Counts of all other values.
+    :param example: One of the values, for messages.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -36,33 +36,33 @@ class CategoryHistogram:
 
     @property
     def samples(self) -> int:
-        """How many values there are."""
+        """Number of values."""
         return sum(self.counts.values()) + self.unlisted
 
     @property
     def unlisted(self) -> int:
-        """How many values have a category that is not counted by itself."""
+        """Number of values in categories that are not listed."""
         return self.tail.rows
 
     @property
     def distinct(self) -> int:
-        """The number of distinct values: an estimate unless all are known."""
+        """Number of distinct values, estimated unless all counts are known."""
         return sum(count > 0 for count in self.counts.values()) + self.tail.sample.distinct
 
     @property
     def complete(self) -> bool:
-        """Whether the count of every value is known."""
+        """Whether the count of every distinct value is known."""
         return not self.tail.sample.level
 
     def by_hash(self) -> dict[int, int]:
-        """The counts of the values that occur, by hash, as far as they are known."""
+        """Return the known counts of occurring values by hash."""
         counts = {text: count for text, count in self.counts.items() if count}
         known = dict(zip(text_hashes(list(counts)).tolist(), counts.values(), strict=True))
         sample = self.tail.sample
         return known | dict(zip(sample.hashes, sample.counts, strict=True))
 
     def listing(self, texts: Collection[str]) -> CategoryHistogram:
-        """The same values, of which only some are counted by themselves."""
+        """Return the same histogram with only the given categories listed."""
         others = {text: count for text, count in self.counts.items() if text not in texts and count}
         if not others and len(texts) == len(self.counts):
             return self
@@ -74,13 +74,13 @@ class CategoryHistogram:
 def listed_by_both(
     baseline: CategoryHistogram, current: CategoryHistogram
 ) -> tuple[CategoryHistogram, CategoryHistogram]:
-    """Both sides with only the categories that both count by themselves."""
+    """Return both histograms with only the categories that both list."""
     both = baseline.counts.keys() & current.counts.keys()
     return baseline.listing(both), current.listing(both)
 
 
 def one_by_one(baseline: CategoryHistogram, current: CategoryHistogram) -> tuple[Floats, Floats] | None:
-    """The counts of every value, if all are known and there are at most 512; None otherwise."""
+    """Return the counts of every value on both sides; None if they are unknown or there are more than 512."""
     if not (baseline.complete and current.complete):
         return None
     sides = baseline.by_hash(), current.by_hash()
@@ -93,11 +93,11 @@ def one_by_one(baseline: CategoryHistogram, current: CategoryHistogram) -> tuple
 
 def frequent_ones(baseline: CategoryHistogram) -> list[str]:
     """
-    The listed categories that have a bin of their own beside bins by hash.
+    Return the listed categories that are compared one by one if the others are compared by hash.
 
-    If the list holds only the most frequent values of a larger set, rare values in it are overestimated, and
-    a test would find drift where there is none. Only values with at least 1 % of the baseline's rows, and at
-    least 50 of them, are therefore compared one by one.
+    If the list contains only the most frequent values of a larger set, the counts of its rare values are
+    overestimated, so that a test would detect drift where there is none. In this case, only values with at
+    least 1 % of the baseline's rows, and at least 50, are compared one by one.
     """
     if len(baseline.counts) < MOST_LISTED or not baseline.unlisted:
         return sorted(baseline.counts)
@@ -107,12 +107,12 @@ def frequent_ones(baseline: CategoryHistogram) -> list[str]:
 
 def hashed(baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]) -> tuple[Floats, Floats]:
     """
-    The counts of some categories one by one, and of all other values in bins by their hashes.
+    Return the counts of the given categories, followed by those of all other values in bins by hash.
 
-    A bin holds the same values on both sides and does not depend on how frequent they are. There are as many
-    bins as current values suffice for, 16 to 256.
+    A bin contains the same values on both sides, regardless of their frequency. The number of bins, 16 to
+    256, depends on the number of current values.
 
-    :param own: The categories to count one by one; both sides list them.
+    :param own: Categories to count one by one, listed on both sides.
     """
     number = bins_for(current.samples, len(own))
     one, other = (_hashed(side, own, number) for side in (baseline, current))
@@ -120,7 +120,9 @@ def hashed(baseline: CategoryHistogram, current: CategoryHistogram, own: list[st
 
 
 def bins_for(samples: int, own: int) -> int:
-    """How many bins by hash a number of values suffices for beside some of their own: a power of two."""
+    """
+    Return the number of bins by hash, a power of two, for a number of values and of separate categories.
+    """
     room = max(1, samples // Minimum().per_bin - own)
     return min(_MOST_BINS, max(_LEAST_BINS, 1 << (room.bit_length() - 1)))
 

@@ -1,4 +1,4 @@
-"""The chi-squared test of two sets of category counts, which says how sure a difference is, and its size."""
+"""Chi-squared test of two sets of category counts, and its effect size."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _RARE_OF_TWO = 10
 @dataclass(frozen=True)
 class ChiSquared(Distance):
     """
-    The outcome of the test; ``value`` is the statistic, ``bins`` the categories left after pooling.
+    Result of the test. ``value`` is the statistic, ``bins`` the number of categories after pooling.
 
-    :param degrees: The degrees of freedom, which are also the statistic's expectation without drift.
-    :param p_value: How likely a statistic as great is without drift.
+    :param degrees: Degrees of freedom, which are the expected value of the statistic without drift.
+    :param p_value: Probability of a statistic at least this great without drift.
     """
 
     degrees: int
@@ -30,7 +30,9 @@ class ChiSquared(Distance):
 
     @property
     def cramers_v(self) -> Distance:
-        """Cramér's V, the effect size, from 0 to 1: the root of the statistic per value in a 2 x K table."""
+        """
+        Cramér's V, the effect size from 0 to 1: the square root of the statistic per value of a 2 x K table.
+        """
         both = self.samples + self.baseline_samples
         value, noise = (min(1.0, math.sqrt(number / both)) for number in (self.value, self.degrees))
         return Distance(value, noise, 0.0, self.samples, self.baseline_samples, self.bins)
@@ -40,15 +42,15 @@ def chi_squared(
     baseline: Sequence[float] | Floats, current: Sequence[float] | Floats
 ) -> ChiSquared | NotEnough:
     """
-    Pearson's test of the 2 x K table of the counts, without continuity correction.
+    Perform Pearson's test of the 2 x K table of the counts, without continuity correction.
 
     The rarest categories are pooled until at most 20 % of the expected counts are less than 5; if only two
     are left, all four must be 10 or more (Cochran, *Some methods for strengthening the common chi-squared
     tests*, Biometrics 10, 1954; pooling as in Deequ).
 
-    :param baseline: The counts of the categories.
-    :param current: The counts of the same categories.
-    :raises ValueError: The numbers of categories differ.
+    :param baseline: Category counts of the baseline.
+    :param current: Counts of the same categories in the current data.
+    :raises ValueError: if the numbers of categories differ.
     """
     m, n = float(np.sum(baseline)), float(np.sum(current))
     missing = empty(int(n), int(m))
@@ -68,11 +70,11 @@ def chi_squared(
 
 def cramers_v(baseline: Sequence[float] | Floats, current: Sequence[float] | Floats) -> Distance | NotEnough:
     """
-    Cramér's V of the counts, see :func:`chi_squared` and :attr:`ChiSquared.cramers_v`.
+    Return Cramér's V of the counts, see :func:`chi_squared` and :attr:`ChiSquared.cramers_v`.
 
-    :param baseline: The counts of the categories.
-    :param current: The counts of the same categories.
-    :raises ValueError: The numbers of categories differ.
+    :param baseline: Category counts of the baseline.
+    :param current: Counts of the same categories in the current data.
+    :raises ValueError: if the numbers of categories differ.
     """
     test = chi_squared(baseline, current)
     return test.cramers_v if isinstance(test, ChiSquared) else test
@@ -80,18 +82,18 @@ def cramers_v(baseline: Sequence[float] | Floats, current: Sequence[float] | Flo
 
 def chi_squared_tail(statistic: float, degrees: int) -> float:
     """
-    The probability that a chi-squared variable is greater than a value.
+    Return the probability that a chi-squared variable is greater than a value.
 
     Abramowitz and Stegun, *Handbook of Mathematical Functions*, 26.4.4 and 26.4.5: a finite sum.
 
     :param statistic: The value, not negative.
-    :param degrees: The degrees of freedom; with none the variable is always zero.
+    :param degrees: Degrees of freedom; with 0, the variable is always zero.
     """
     half = statistic / 2
     if degrees == 0 or half == 0:
         return 1.0 if half == 0 else 0.0
     odd = degrees % 2
-    # The logarithms of the terms: neither their powers nor the exponential overflow.
+    # Logarithms of the terms are used, since powers and the exponential may overflow.
     terms = (
         (k + odd / 2) * math.log(half) - half - math.lgamma(k + odd / 2 + 1) for k in range(degrees // 2)
     )
@@ -104,7 +106,7 @@ def _expected(table: Floats) -> Floats:
 
 
 def _pool(table: Floats) -> Floats | None:
-    """The table with as few of its rarest categories made one as will do, ``None`` if nothing does."""
+    """Pool as few of the rarest categories as possible; return None if no pooling suffices."""
     table = table[:, np.argsort(table.sum(axis=0), kind="stable")]
     for together in range(1, table.shape[1] + 1):
         rare, others = table[:, :together].sum(axis=1, keepdims=True), table[:, together:]

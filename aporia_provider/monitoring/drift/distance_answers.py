@@ -1,4 +1,4 @@
-"""Answers of drift metrics."""
+"""Conversion of distances to answers of drift metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aporia_provider.monitoring.result import Answer
 
 
 def of_distance(outcome: Distance | NotEnough) -> Answer:
-    """A drift metric's answer; where it is not fit to decide by, the value is shown beside the reason."""
+    """Return the answer of a drift metric. If the distance is not reliable, it is only in ``shown``."""
     if isinstance(outcome, Distance):
         found = _measured(outcome)
         return _only_shown(found, _VAGUE.format(outcome.bound)) if outcome.vague else found

@@ -1,4 +1,4 @@
-"""What comparing two distributions comes to: a distance with its noise and error, or too little data."""
+"""Result of a comparison of two distributions: a distance with its noise and error, or insufficient data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 @dataclass(frozen=True)
 class Distance:
     """
-    How far two distributions are apart.
+    Distance between two distributions.
 
     :param value: The distance.
-    :param noise: The value to be expected if nothing has changed.
-    :param bound: The value from the rows themselves is at most this far from ``value``. For distances that
-        are defined on bins it is zero, unless the two sides were counted on different bins.
-    :param samples: How many values the focal side has.
-    :param baseline_samples: How many values the baseline has.
-    :param bins: How many bins have values on either side.
-    :param widest: A bound above this is wide, see :attr:`vague`.
+    :param noise: Its expected value without drift.
+    :param bound: Maximum difference between ``value`` and the distance computed from the rows. It is zero for
+        distances defined on bins, unless the two sides were counted in different bins.
+    :param samples: Number of current values.
+    :param baseline_samples: Number of values in the baseline.
+    :param bins: Number of bins with values on either side.
+    :param widest: Largest bound that is not wide, see :attr:`vague`.
     """
 
     value: float
@@ -35,25 +35,25 @@ class Distance:
 
     @property
     def excess(self) -> float:
-        """What the value has above the noise wherever it is within its bound, at least 0."""
+        """Lower bound of the value minus the noise, at least 0."""
         return max(0.0, self.value - self.bound - self.noise)
 
     @property
     def vague(self) -> bool:
         """
-        Whether the bound makes the value useless.
+        Whether the bound makes the value unusable.
 
-        A wide bound does if it is more than half of the value, except where even the greatest value within
-        the bound is no more than the noise, and so no drift.
+        It does if the bound is wide and more than half of the value, unless value plus bound is at most the
+        noise, in which case there is no drift.
         """
         wide = self.bound > self.widest
         return wide and 2 * self.bound > self.value and self.value + self.bound > self.noise
 
     def divided_by(self, scale: float) -> Self:
         """
-        The same distance in another unit.
+        Return the distance in another unit.
 
-        :param scale: The new unit in terms of the old one, positive.
+        :param scale: The new unit in the old one, positive.
         """
         parts = ("value", "noise", "bound", "widest")
         return dataclasses.replace(self, **{name: getattr(self, name) / scale for name in parts})
@@ -62,12 +62,12 @@ class Distance:
 @dataclass(frozen=True)
 class NotEnough:
     """
-    There is too little data to judge a distance by.
+    Result of a comparison with insufficient data.
 
-    :param reason: What there is, what it takes and what to do.
-    :param samples: How many values the focal side has.
-    :param baseline_samples: How many values the baseline has.
-    :param distance: The distance nevertheless; ``None`` if one side has no values at all, or too few for it.
+    :param reason: Available data, required data and advice.
+    :param samples: Number of current values.
+    :param baseline_samples: Number of values in the baseline.
+    :param distance: The distance from this data; None if a side has no values, or too few to compute it.
     """
 
     reason: str
@@ -83,13 +83,13 @@ def _usual_advice(samples: int, _: int) -> str:
 @dataclass(frozen=True)
 class Minimum:
     """
-    How much data a distance takes to be judged by.
+    Minimum data for a distance to be reliable.
 
-    :param focal: The least number of values on the focal side.
-    :param per_bin: The least number of them for each bin in use.
-    :param baseline: The least number of values in the baseline.
-    :param advice: Makes the text that says what to do about too few values on the focal side, from their
-        number and the least number.
+    :param focal: Minimum number of current values.
+    :param per_bin: Minimum number of current values for each bin in use.
+    :param baseline: Minimum number of values in the baseline.
+    :param advice: Function that returns the advice for too few current values, from their number and the
+        minimum.
     """
 
     focal: int = 200
@@ -99,11 +99,11 @@ class Minimum:
 
     def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> NotEnough | None:
         """
-        What is missing, if anything, and what to ask instead.
+        Return what data is missing, with advice; None if there is enough.
 
-        :param samples: How many values the focal side has, at least 1.
-        :param baseline_samples: How many values the baseline has, at least 1.
-        :param bins: How many bins have values; 1 for a distance whose noise does not grow with the bins.
+        :param samples: Number of current values, at least 1.
+        :param baseline_samples: Number of values in the baseline, at least 1.
+        :param bins: Number of bins in use; 1 for a distance whose noise does not increase with it.
         """
         needed = max(self.focal, self.per_bin * bins)
         reasons = []
@@ -115,7 +115,10 @@ class Minimum:
         return NotEnough(reason, samples, baseline_samples) if reason else None
 
     def judged(self, distance: Distance, bins: int = 1) -> Distance | NotEnough:
-        """The distance if there is enough data to judge it by; for ``bins``, see :meth:`shortage`."""
+        """
+        Return the distance if there is enough data, else :class:`NotEnough`; for ``bins``, see
+        :meth:`shortage`.
+        """
         short = self.shortage(distance.samples, distance.baseline_samples, bins)
         return dataclasses.replace(short, distance=distance) if short else distance
 
@@ -127,7 +130,7 @@ _SMALL_BASELINE = (
 
 
 def empty(samples: int, baseline_samples: int) -> NotEnough | None:
-    """The answer if one of the sides has no values at all."""
+    """Return the result of a comparison if one of the sides has no values, else None."""
     sides = [name for name, count in (("range", samples), ("baseline", baseline_samples)) if not count]
     if not sides:
         return None
@@ -135,5 +138,5 @@ def empty(samples: int, baseline_samples: int) -> NotEnough | None:
 
 
 def rate(samples: int, baseline_samples: int) -> float:
-    """The variance of a difference of two means in terms of the variance of one value: 1/n + 1/m."""
+    """Return 1/n + 1/m: the variance of a difference of two means, relative to that of one value."""
     return 1.0 / samples + 1.0 / baseline_samples

@@ -1,4 +1,6 @@
-"""Distances of two distribution functions, for numeric fields: it matters how far apart the bins are."""
+"""
+Distances between two distribution functions of numeric fields, which depend on the distance of the bins.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,16 @@ _LEAST_SCALE = 1e-6
 
 def ks_distance(baseline: NumericHistogram, current: NumericHistogram) -> Distance | NotEnough:
     """
-    The Kolmogorov-Smirnov distance: the greatest difference of the distribution functions, from 0 to 1.
+    Return the Kolmogorov-Smirnov distance: the maximum difference of the distribution functions, from 0 to 1.
 
-    It is taken at the edges, so the distance of the values themselves is never less, and is greater by the
-    bound at most: where one function is at ``d`` above the other when a bin begins, and gains ``p`` in it
-    before the other gains anything, they are ``d + p`` apart. In the bin of a single value that cannot be.
+    It is computed at the edges, so the distance of the values themselves is at least this, and at most this
+    plus the bound: if one function exceeds the other by ``d`` at the start of a bin, and its proportion in
+    the bin is ``p``, the difference inside the bin is at most ``d + p``. This does not apply to bins of a
+    single value. Noise: the mean of the Kolmogorov distribution, sqrt(pi/2) ln(2) sqrt(1/n + 1/m) (Marsaglia,
+    Tsang and Wang, *Evaluating Kolmogorov's distribution*, J. Stat. Softw. 8, 2003); less if there are ties.
 
-    Noise: the mean of the Kolmogorov distribution, sqrt(pi/2) ln(2) sqrt(1/n + 1/m) (Marsaglia, Tsang and
-    Wang, *Evaluating Kolmogorov's distribution*, J. Stat. Softw. 8, 2003); less if there are ties.
-
-    :param baseline: The baseline's histogram.
-    :param current: The focal histogram, on the same grid or on another.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data, in the same or other bins.
     """
     missing = empty(current.samples, baseline.samples)
     if missing is not None:
@@ -55,21 +56,21 @@ def wasserstein_distance(
     baseline: NumericHistogram, current: NumericHistogram, *, margin: float | None = None
 ) -> Distance | NotEnough:
     """
-    The first Wasserstein distance: the area between the distribution functions, in the unit of the field.
+    Return the first Wasserstein distance: the area between the distribution functions, in the unit of the
+    field.
 
-    Inside a bin the functions are taken to be straight lines, and beyond the edges to step at the mean of
-    what lies there; the bound says how far from this the values can be. Vallender, *Calculation of the
-    Wasserstein distance between probability distributions on the line*, Theory Probab. Appl. 18, 1974.
+    The functions are assumed to be linear inside a bin, and to have a step at the mean of the values beyond
+    each outer edge; the bound is the maximum error of this. Vallender, *Calculation of the Wasserstein
+    distance between probability distributions on the line*, Theory Probab. Appl. 18, 1974. Noise: sqrt(2/pi)
+    sqrt(1/n + 1/m) times the integral of sqrt(F(1 - F)) of both sides pooled, from del Barrio, Giné and
+    Matrán, *Central limit theorems for the Wasserstein distance*, Ann. Probab. 27, 1999.
 
-    Noise: sqrt(2/pi) sqrt(1/n + 1/m) times the integral of sqrt(F(1 - F)) of both sides together, from del
-    Barrio, Giné and Matrán, *Central limit theorems for the Wasserstein distance*, Ann. Probab. 27, 1999.
-
-    :param baseline: The baseline's histogram.
-    :param current: The focal histogram, on the same grid or on another.
-    :param margin: If given, the distance is trimmed, so that one outlier does not outweigh all else: values
-        farther than this outside the baseline's 0.1 % and 99.9 % quantiles (the nearest edges that have
-        as much of it outside) are taken as being there. With a margin of zero nothing is seen of what
-        leaves a constant.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data, in the same or other bins.
+    :param margin: If given, the distance is trimmed, so that an outlier does not dominate it: values more
+        than ``margin`` outside the baseline's 0.1 % and 99.9 % quantiles (the nearest edges with at least
+        that proportion outside) are moved to that limit. With a margin of zero, changes of a constant are not
+        detected.
     """
     missing = empty(current.samples, baseline.samples)
     if missing is not None:
@@ -84,13 +85,13 @@ def wasserstein_distance(
 
 def scale(baseline: NumericHistogram, deviation: float) -> float:
     """
-    The unit of the normalised Wasserstein distance: the baseline's standard deviation.
+    Return the unit of the normalised Wasserstein distance: the baseline's standard deviation.
 
-    A constant field has none, and the distance needs a unit: it is a millionth of the constant's magnitude,
-    so that values which differ by rounding only are near; 1 if the constant is zero.
+    For a constant field it is zero. The unit is then a millionth of the constant's magnitude, so that
+    differences by rounding are small, or 1 if the constant is zero.
 
-    :param baseline: The baseline's histogram.
-    :param deviation: Its population standard deviation, in the unit of the field.
+    :param baseline: Histogram of the baseline.
+    :param deviation: Population standard deviation of the baseline, in the unit of the field.
     """
     if deviation > 0:
         return deviation
@@ -115,18 +116,18 @@ class _Functions:
         return cls(edges, f, g, baseline.samples, current.samples)
 
     def pooled(self, f: Floats, g: Floats) -> Floats:
-        """The same quantity of both sides together."""
+        """Return the mean of a quantity over both sides, weighted by their numbers of values."""
         m, n = self.baseline_samples, self.samples
         return (f * m + g * n) / (m + n)
 
     @property
     def single(self) -> NDArray[np.bool_]:
-        """Which bins between two edges are those of a single value: no float is between the edges."""
+        """Whether each bin between two edges contains a single value: no float lies between its edges."""
         return self.edges[1:] <= np.nextafter(self.edges[:-1], np.inf)
 
     @property
     def bins(self) -> int:
-        """How many bins have values on either side."""
+        """Number of bins with values on either side."""
         f, g = (np.diff(side.value, prepend=0.0, append=1.0) for side in (self.f, self.g))
         return int(np.count_nonzero((f > 0) | (g > 0)))
 
@@ -136,19 +137,19 @@ def _shares_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
 
 
 def _greatest_apart(pair: _Functions) -> float:
-    """How far apart the functions can be anywhere."""
+    """Return the maximum possible difference of the functions."""
     (f_low, f_high), (g_low, g_high) = (
         (np.concatenate([[0.0], side.low, [1.0]]), np.concatenate([[0.0], side.high, [1.0]]))
         for side in (pair.f, pair.g)
     )
-    # The bin of a single value begins where it ends: both functions have gained all they gain.
+    # In a bin of a single value, both functions reach their end value at the start.
     single = np.concatenate([[False], pair.single, [False]])
     f_before, g_before = (np.where(single, low[1:], low[:-1]) for low in (f_low, g_low))
     return float(np.maximum(f_high[1:] - g_before, g_high[1:] - f_before).max())
 
 
 class _Area(NamedTuple):
-    """An area between two functions: estimated, at least, at most; and the integral that makes its noise."""
+    """Area between two functions: estimate, minimum and maximum; and the integral for its noise."""
 
     value: float
     least: float
@@ -157,7 +158,7 @@ class _Area(NamedTuple):
 
 
 def _inner_area(pair: _Functions) -> _Area:
-    """The area from the first edge to the last."""
+    """Return the area between the first and the last edge."""
     width, (f, f_end), (g, g_end) = np.diff(pair.edges), _ends(pair, pair.f), _ends(pair, pair.g)
     least = np.maximum(f.low - g_end.high, g.low - f_end.high)
     greatest = np.maximum(f_end.high - g.low, g_end.high - f.low)
@@ -171,15 +172,15 @@ def _inner_area(pair: _Functions) -> _Area:
 
 
 def _ends(pair: _Functions, side: Bounded) -> tuple[Bounded, Bounded]:
-    """A function after the start of each bin between two edges, and at its end."""
+    """Return a function after the start and at the end of each bin between two edges."""
     ends = side.map(lambda shares: shares[1:])
-    # In the bin of a single value it has gained all it gains after the start.
+    # In a bin of a single value, the function reaches its end value right after the start.
     starts = (np.where(pair.single, part[1:], part[:-1]) for part in (side.value, side.low, side.high))
     return Bounded(*starts), ends
 
 
 def _mean_height(one: Floats, other: Floats) -> Floats:
-    """The mean of the absolute value of straight lines from each difference to another."""
+    """Return the mean absolute value of linear functions from their values at both ends."""
     crossing = one * other < 0
     one, other = np.abs(one), np.abs(other)
     both = one + other
@@ -187,7 +188,7 @@ def _mean_height(one: Floats, other: Floats) -> Floats:
 
 
 def _mean_deviation(one: Floats, other: Floats) -> Floats:
-    """The mean of sqrt(F(1 - F)) between each share and another, by Simpson's rule."""
+    """Return the mean of sqrt(F(1 - F)) for F between two proportions, by Simpson's rule."""
     one, middle, other = (np.clip(share, 0.0, 1.0) for share in (one, (one + other) / 2, other))
     first, middles, last = (np.sqrt(share * (1 - share)) for share in (one, middle, other))
     mean: Floats = (first + 4 * middles + last) / 6
@@ -195,7 +196,7 @@ def _mean_deviation(one: Floats, other: Floats) -> Floats:
 
 
 def _tail_area(pair: _Functions, f: tuple[float, Bounded], g: tuple[float, Bounded]) -> _Area:
-    """The area beyond an outer edge, from each side's share and integral there."""
+    """Return the area beyond an outer edge from the proportion and the integral of each side there."""
     (p, of_f), (q, of_g) = f, g
     least = max(0.0, float(of_f.low - of_g.high), float(of_g.low - of_f.high))
     greatest = float(of_f.high + of_g.high)
@@ -231,12 +232,12 @@ def _trimmed(baseline: NumericHistogram, current: NumericHistogram, margin: floa
 
 
 def _middle(baseline: NumericHistogram) -> tuple[float, float]:
-    """The quantiles at a thousandth from either end: edges that have as much outside."""
+    """Return the edges nearest to the 0.1 % and 99.9 % quantiles with at least that proportion outside."""
     edges = np.array(baseline.grid.edges)
     share = _shares_below(baseline, edges).value
-    # The quantile of m values has up to 1/m less outside than its level says.
+    # The proportion outside a quantile of m values is up to 1/m less than its level.
     outside = _TRIMMED * (1 - 1 / baseline.samples) * (1 - 1e-9)
     low, high = edges[share >= outside], edges[1 - share >= outside]
     ends = float(low[0] if low.size else edges[-1]), float(high[-1] if high.size else edges[0])
-    # One bin may hold nearly all of it: they are its edges, the wrong way round.
+    # If one bin contains nearly all values, the two are its edges in reverse order.
     return min(ends), max(ends)

@@ -1,4 +1,4 @@
-"""Drift of a field from its states, whatever its type."""
+"""Drift of fields of any type, computed from states."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ DISTANCES = frozenset({*NUMERIC_METRICS, *CATEGORY_METRICS, "euclidean_distance"
 @dataclass(frozen=True)
 class Side:
     """
-    One of two sides that are compared.
+    One side of a comparison.
 
     :param state: State of the field; None if there is no data.
-    :param grid: The grid it was counted on.
+    :param grid: Bins of the state.
     """
 
     state: State | None
@@ -69,14 +69,13 @@ def drift(
     """
     Compare a field with its baseline.
 
-    :param metric: One of :data:`DISTANCES`. ``drift_score`` is the platform's choice for the type: the
-        Jensen-Shannon distance of numbers, the Hellinger distance of categories, the Euclidean distance of
-        vectors.
+    :param metric: One of :data:`DISTANCES`. ``drift_score`` is the Jensen-Shannon distance for numbers, the
+        Hellinger distance for categories and the Euclidean distance for vectors, as on the Aporia platform.
     :param baseline: The baseline.
-    :param current: What is compared with it.
-    :param zeros: How the population stability index counts bins that one side lacks.
-    :param minimum: How much data it takes.
-    :raises aporia_provider.errors.ValidationError: if fields of this type have no such distance.
+    :param current: The current data.
+    :param zeros: Treatment of empty bins in the population stability index.
+    :param minimum: Minimum data for a reliable distance.
+    :raises aporia_provider.errors.ValidationError: if the metric does not exist for fields of this type.
     """
     if baseline.state is None or current.state is None:
         side = "the baseline" if baseline.state is None else "the range"
@@ -87,7 +86,7 @@ def drift(
 
 
 def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
-    """The answer from the values that can be used, which does not say how many others there are."""
+    """Return the answer from the usable values, without the number of the others."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
@@ -101,7 +100,7 @@ def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum:
 
 
 def _left_out(state: State) -> tuple[int, str, int]:
-    """How many values of a side cannot be compared, what they are, and how many others there are."""
+    """Return the number of unusable values of a state, their description, and the number of usable values."""
     if isinstance(state, NumericState):
         return state.infinite, INFINITE, state.finite
     if isinstance(state, VectorState):
@@ -180,9 +179,9 @@ def _norm_grid(side: Side) -> NumericGrid | None:
 
 def _pooled_variance(*sides: tuple[VectorState, NumericGrid | None]) -> float:
     """
-    The variances of the components, added up: of the squared lengths, what is not due to the mean.
+    Return the sum of the variances of the components, from the mean squared length and the mean vector.
 
-    It is that of both sides together, which are samples of one distribution if nothing has changed.
+    Both sides are pooled, which are samples of the same distribution if there is no drift.
     """
     count = sum(state.vectors for state, _ in sides)
     squares = sum((_squared_lengths(state.norm, grid) for state, grid in sides), Fraction(0))

@@ -1,7 +1,7 @@
 """
-Drift of a field: how far its distribution is from the baseline's, by the names of the metrics.
+Drift metrics of a field by name: distances between its distribution and the baseline's.
 
-Missing values have no place in any of these distances: they are a metric of their own.
+Missing values are excluded from all distances; they have their own metric.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _TESTS: dict[str, Callable[[Floats, Floats], Distance | NotEnough]] = {
 }
 _KS, _AREA = "ks_distance", "wasserstein_distance"
 NORMALISED: Final = "normalised_wasserstein_distance"
-"""The distance that takes the baseline's standard deviation."""
+"""Distance that requires the baseline's standard deviation."""
 
 SUGGESTED: Final = Minimum()
-"""The least data a verdict should rest on."""
+"""Recommended minimum data for a verdict."""
 NUMERIC_METRICS: Final = frozenset((*_BINNED, _KS, _AREA, NORMALISED))
-"""What :func:`numeric_drift` can compute."""
+"""Metrics of :func:`numeric_drift`."""
 CATEGORY_METRICS: Final = frozenset((*_BINNED, *_TESTS))
-"""What :func:`category_drift` can compute."""
+"""Metrics of :func:`category_drift`."""
 NUMERIC_SCORE: Final = "js_distance"
-"""What the platform calls the drift score of a numeric field."""
+"""Metric that the Aporia platform uses as the drift score of numeric fields."""
 CATEGORY_SCORE: Final = "hellinger_distance"
-"""What it calls the drift score of a categorical field."""
+"""Metric that the Aporia platform uses as the drift score of categorical fields."""
 
 
 def numeric_drift(
@@ -66,19 +66,20 @@ def numeric_drift(
     minimum: Minimum = SUGGESTED,
 ) -> Distance | NotEnough:
     """
-    Compare a numeric field's values to the baseline's.
+    Compare the distribution of a numeric field with its baseline.
 
-    Distances of bins are taken on the coarse bins of the baseline's grid, the others on all edges. The
-    normalised Wasserstein distance is trimmed and in standard deviations of the baseline.
+    Distances of bins use the coarse bins of the baseline, all others all edges. The normalised Wasserstein
+    distance is trimmed, and in standard deviations of the baseline.
 
     :param metric: One of :data:`NUMERIC_METRICS`.
-    :param baseline: The baseline's histogram.
-    :param current: The focal histogram, on the same grid or on that of another model version.
-    :param deviation: The baseline's population standard deviation, if known. The normalised distance takes
-        it, and the other Wasserstein distance is not judged by its bound without it.
-    :param zeros: What the population stability index makes of empty bins.
-    :param minimum: How much data it takes. The number of values per bin matters to distances of bins only.
-    :raises ValueError: There is no such metric, or it takes the deviation.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data, in the same bins or those of another model version.
+    :param deviation: Population standard deviation of the baseline, if known. The normalised distance
+        requires it; without it, the bound of the other Wasserstein distance is not checked.
+    :param zeros: Treatment of empty bins in the population stability index.
+    :param minimum: Minimum data for a reliable distance. The number per bin applies only to distances of
+        bins.
+    :raises ValueError: if the metric does not exist, or the deviation is missing.
     """
     if metric not in NUMERIC_METRICS:
         raise ValueError(f"{metric!r} is no distance of numeric fields")
@@ -97,15 +98,15 @@ def category_drift(
     minimum: Minimum = SUGGESTED,
 ) -> Distance | NotEnough:
     """
-    Compare a categorical field's values to the baseline's.
+    Compare the distribution of a categorical field with its baseline.
 
     :param metric: One of :data:`CATEGORY_METRICS`; ``chi_squared`` returns a
         :class:`~aporia_provider.monitoring.drift.chi_squared.ChiSquared`.
-    :param baseline: The baseline's histogram.
-    :param current: The focal histogram.
-    :param zeros: What the population stability index makes of categories that one side lacks.
-    :param minimum: How much data it takes.
-    :raises ValueError: There is no such metric.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data.
+    :param zeros: Treatment of empty categories in the population stability index.
+    :param minimum: Minimum data for a reliable distance.
+    :raises ValueError: if the metric does not exist.
     """
     return compare_categories(metric, baseline, current, zeros=zeros, minimum=minimum).outcome
 
@@ -118,7 +119,7 @@ def compare_categories(
     zeros: Zeros = "floor",
     minimum: Minimum = SUGGESTED,
 ) -> Comparison:
-    """What :func:`category_drift` returns, with what to know about it."""
+    """Return the result of :func:`category_drift` with its note."""
     if metric not in CATEGORY_METRICS:
         raise ValueError(f"{metric!r} is no distance of categorical fields")
     measure = _TESTS[metric] if metric in _TESTS else _binned(metric, zeros)

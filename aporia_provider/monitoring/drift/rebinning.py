@@ -1,8 +1,8 @@
 """
-Histograms of a numeric field on edges other than their own.
+Numeric histograms at edges other than their own.
 
-Two model versions have two baselines, hence two grids. How many values lie below an edge is known exactly at
-a histogram's own edges; at others it is interpolated, and known to lie between two numbers, which are kept.
+Two model versions have different baselines, and so different bins. The number of values below an edge is
+exact at the histogram's own edges; at other edges it is interpolated, with a lower and an upper bound.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from aporia_provider.monitoring.grids.grid import NumericGrid
 
 Floats = NDArray[np.float64]
 
-_GREATEST = 2.0**1020  # What no tail is longer than, so that sums of lengths are finite.
+_GREATEST = 2.0**1020  # Maximum length of a tail, so that sums of lengths are finite.
 _STEP = 1e-9
 _LOOKS = 8
-_ROUNDING = 1e-15  # Relative, of sums and differences of floats.
+_ROUNDING = 1e-15  # Relative rounding error of sums and differences of floats.
 
 
 @dataclass(frozen=True)
 class NumericHistogram:
     """
-    What a numeric field's state says about the distribution of its values.
+    Histogram of a numeric field.
 
     :param grid: The bins.
-    :param counts: One for each bin, or none at all if nothing was counted.
-    :param below_sum: The distances of the values in the first bin from the first edge, added up.
-    :param above_sum: The distances of the values in the last bin from the last edge, added up.
-    :param least: The least value, if known.
-    :param greatest: The greatest value, if known.
+    :param counts: Count of each bin; empty if nothing was counted.
+    :param below_sum: Sum of the distances of the values in the first bin from the first edge.
+    :param above_sum: Sum of the distances of the values in the last bin from the last edge.
+    :param least: Minimum of the values, if known.
+    :param greatest: Maximum of the values, if known.
     """
 
     grid: NumericGrid
@@ -48,18 +48,18 @@ class NumericHistogram:
 
     @property
     def samples(self) -> int:
-        """How many values were counted."""
+        """Number of values."""
         return sum(self.counts)
 
 
 @dataclass(frozen=True, eq=False)
 class Bounded:
     """
-    Numbers known to lie between two others.
+    Numbers with lower and upper bounds.
 
-    :param value: The best estimate.
-    :param low: The least they can be.
-    :param high: The greatest they can be.
+    :param value: Estimates.
+    :param low: Lower bounds.
+    :param high: Upper bounds.
     """
 
     value: Floats
@@ -68,26 +68,26 @@ class Bounded:
 
     @classmethod
     def exactly(cls, value: Sequence[float] | Floats) -> Self:
-        """Numbers that are known."""
+        """Return numbers that are exact."""
         known = np.asarray(value, dtype=np.float64)
         return cls(known, known, known)
 
     @property
     def exact(self) -> bool:
-        """Whether there is nothing between the least and the greatest."""
+        """Whether lower and upper bounds are equal."""
         return self.low is self.high or np.array_equal(self.low, self.high)
 
     def map(self, rising: Callable[[Floats], Floats]) -> Self:
         """
-        What these numbers become.
+        Apply a function to the numbers and their bounds.
 
-        :param rising: What each becomes; of two numbers the greater stays the greater, or they become equal.
+        :param rising: A monotonically increasing function.
         """
         return type(self)(rising(self.value), rising(self.low), rising(self.high))
 
 
 def common_edges(one: NumericHistogram, other: NumericHistogram) -> Floats:
-    """The edges of both, in order."""
+    """Return the sorted union of the edges of two histograms."""
     if one.grid.edges == other.grid.edges:
         return np.array(one.grid.edges)
     return np.union1d(np.array(one.grid.edges), np.array(other.grid.edges))
@@ -95,11 +95,11 @@ def common_edges(one: NumericHistogram, other: NumericHistogram) -> Floats:
 
 def tail_areas(histogram: NumericHistogram, first: float, last: float) -> tuple[Bounded, Bounded]:
     """
-    The integral of the distribution function below an edge, and of one minus it above another.
+    Return the integral of the distribution function below an edge, and of one minus it above another.
 
-    :param histogram: At least one value.
-    :param first: The histogram's own first edge, or one farther out.
-    :param last: Its own last edge, or one farther out.
+    :param histogram: Histogram with at least one value.
+    :param first: First edge of the histogram, or a lower value.
+    :param last: Last edge of the histogram, or a greater value.
     """
     own, samples = histogram.grid.edges, histogram.samples
     below, above = _mean(histogram.below_sum, samples), _mean(histogram.above_sum, samples)
@@ -111,8 +111,10 @@ def tail_areas(histogram: NumericHistogram, first: float, last: float) -> tuple[
 
 def tail_steps(histogram: NumericHistogram) -> list[float]:
     """
-    Where to look at the tails: just before and just after the mean of what lies in the first bin and in the
-    last, and at even distances from the edge to the farthest value, if that is known.
+    Return points at which to evaluate the tails.
+
+    They are just before and after the mean of the values in the first and in the last bin, and evenly spaced
+    from the outer edge to the minimum or maximum, if known.
     """
     own, counts, samples = histogram.grid.edges, histogram.counts, histogram.samples
     steps: list[float] = []
@@ -129,10 +131,10 @@ def tail_steps(histogram: NumericHistogram) -> list[float]:
 
 def counts_between(histogram: NumericHistogram, boundaries: Sequence[float]) -> Bounded:
     """
-    The counts of the bins which the boundaries separate; the outer ones are open.
+    Return the counts of bins separated by the given boundaries; the outer bins are unbounded.
 
-    :param histogram: Any histogram.
-    :param boundaries: Strictly increasing, one fewer than there are bins.
+    :param histogram: The histogram.
+    :param boundaries: Strictly increasing, one fewer than the bins.
     """
     total = np.array([float(histogram.samples)])
     below = counts_below(histogram, np.array(boundaries, dtype=np.float64))
@@ -144,12 +146,12 @@ def counts_between(histogram: NumericHistogram, boundaries: Sequence[float]) -> 
 
 def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
     """
-    How many values lie below each edge.
+    Return the number of values below each edge.
 
-    Inside a bin the values are taken to be spread evenly, outside all bins to lie at their mean.
+    Values are assumed to be evenly distributed inside a bin, and at their mean in the first and the last bin.
 
-    :param histogram: Any histogram.
-    :param edges: Any edges.
+    :param histogram: The histogram.
+    :param edges: The edges.
     """
     if not histogram.samples:
         return Bounded.exactly(np.zeros(len(edges)))
@@ -171,12 +173,12 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
     low = np.select([first, last], [below.low, counts.sum() - above.high], low)
     high = np.select([first, last], [below.high, counts.sum() - above.low], high)
     value = np.select([first, last], [below.value, counts.sum() - above.value], inside)
-    # In a bin of a few of the smallest floats the interpolation overflows.
+    # In a bin that consists of a few of the smallest floats, the interpolation overflows.
     return Bounded(np.clip(value, low, high), low, high)
 
 
 def _surrounding(own: Floats, counts: Floats, edges: Floats) -> tuple[Floats, Floats]:
-    """The counts below the next own edges down and up."""
+    """Return the counts below the histogram's nearest edges at or below, and at or above each edge."""
     cumulative = np.concatenate([[0.0], np.cumsum(counts)])
     return cumulative[np.searchsorted(own, edges, "right")], cumulative[np.searchsorted(own, edges) + 1]
 
@@ -187,10 +189,10 @@ def _reach(edge: float, farthest: float | None) -> float:
 
 def _tail(distance: Floats, count: float, total: float, reach: float) -> Bounded:
     """
-    How many of the values in a tail are farther out than ``distance``.
+    Return the number of values in a tail that are farther out than ``distance``.
 
-    Estimated, all are at their mean. At most, Markov's inequality holds, and none is farther out than
-    ``reach``; at least, the others are at ``distance`` and these at ``reach``.
+    For the estimate, all values are at their mean. The upper bound is that of Markov's inequality, and 0
+    beyond ``reach``. For the lower bound, the counted values are at ``reach`` and the others at ``distance``.
     """
     distance = np.maximum(distance, np.nextafter(0.0, 1.0))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -202,7 +204,7 @@ def _tail(distance: Floats, count: float, total: float, reach: float) -> Bounded
 
 
 def _beyond(mean: float, share: float, moved: float) -> Bounded:
-    """What is left of a tail's integral if its edge is moved outwards (at least that much: Jensen)."""
+    """Return the integral of a tail whose edge is moved outwards (lower bound: Jensen's inequality)."""
     left = max(0.0, mean - share * moved)
     return Bounded(np.array(left), np.array(left), np.array(mean if moved else left))
 

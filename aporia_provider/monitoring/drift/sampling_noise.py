@@ -1,4 +1,4 @@
-"""What a distance of bins is to be expected to be without drift, also where a bin has few values."""
+"""Expected values of bin distances without drift, including bins with few values."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ import numpy as np
 from aporia_provider.monitoring.drift.distance_result import rate
 from aporia_provider.monitoring.drift.rebinning import Floats
 
-_MANY: Final = 32  # Values of the smaller side in a bin from which on the curvature of a term suffices.
-_COUNTS: Final = np.arange(128.0)  # What a count with a mean of less than that can be.
+_MANY: Final = 32  # Values in a bin of the smaller side from which on the curvature is used.
+_COUNTS: Final = np.arange(128.0)  # Possible counts with a mean below _MANY.
 
 
 def expected_sum(
     term: Callable[[Floats, Floats], Floats], curvature: float, totals: Floats, sizes: tuple[int, int]
 ) -> float:
     """
-    The sum of the terms of a distance to be expected of two samples of one distribution.
+    Return the expected sum of the terms of a distance for two samples of the same distribution.
 
-    Without drift, a count of one sample is hypergeometric given that of both samples together. Where a bin
-    has many values on the smaller side, a term is near its curvature times that of the chi-squared
-    divergence, which has the sum (B - 1)(1/n + 1/m) for B bins. Elsewhere it is the mean of the term over the
-    binomial distribution, times the ratio of the variances of both distributions.
+    Without drift, and given the total count of a bin, the count of one sample is hypergeometric. If a bin has
+    many values on the smaller side, a term is approximately its curvature times that of the chi-squared
+    divergence, whose expected sum is (B - 1)(1/n + 1/m) for B bins. Otherwise, it is the mean of the term
+    over the binomial distribution, times the ratio of the variances of the two distributions.
 
-    :param term: The terms of bins, from the baseline's counts and the current ones.
-    :param curvature: What a term is in terms of that of the chi-squared divergence where both sides are near.
-    :param totals: The counts of the bins on both sides together.
-    :param sizes: How many values the baseline has, and how many the current side has.
+    :param term: Function that returns the terms of bins from the baseline's counts and the current counts.
+    :param curvature: Limit of a term divided by that of the chi-squared divergence, as the sides become
+        equal.
+    :param totals: Counts of the bins on both sides together.
+    :param sizes: Number of values in the baseline, and of current values.
     """
     baseline, current = sizes
     both = baseline + current
@@ -46,7 +47,9 @@ def expected_sum(
 
 
 def _binomial(sizes: Floats, share: float) -> Floats:
-    """The probabilities of counts, one row for each size; the share is at most one half."""
+    """
+    Return the binomial probabilities of counts, one row for each size; the proportion is at most one half.
+    """
     ratios = np.maximum(sizes[:, None] - _COUNTS[:-1], 0.0) / _COUNTS[1:] * (share / (1 - share))
     first = np.exp(sizes * math.log1p(-share))
     found: Floats = first[:, None] * np.cumprod(np.insert(ratios, 0, 1.0, axis=1), axis=1)

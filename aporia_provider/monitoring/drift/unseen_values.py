@@ -1,4 +1,4 @@
-"""How many values a baseline lacks, where there are too many to keep them all."""
+"""Estimation of the number of new values in fields with too many distinct values to store."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from aporia_provider.monitoring.intervals import Interval, exactly, greatest_cou
 from aporia_provider.monitoring.states.sketches import HashSample
 from aporia_provider.monitoring.states.value_tail import CELLS, cell
 
-_RARE = 2  # Occurrences of a value that Good's estimate and its error take account of.
-_USUAL = 4.0  # Times the mean of the cells.
+_RARE = 2  # Number of occurrences of a value up to which Good's estimate and its error use it.
+_USUAL = 4.0  # Multiple of the mean count of the cells.
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """
-    How many of the values of two sides are new to the baseline.
+    Estimate of the values that are new to the baseline.
 
-    A current value is new if the baseline lacks it. Without drift, the share of the values to be expected to
-    be new is that of the baseline's values that occur in it once (Good, *The population frequencies of
-    species and the estimation of population parameters*, Biometrika 40, 1953). So a value of the baseline is
-    taken as new if no other is the same.
+    A current value is new if the baseline does not contain it. Without drift, the expected proportion of new
+    values is the proportion of the baseline's values that occur in it once (Good, *The population frequencies
+    of species and the estimation of population parameters*, Biometrika 40, 1953). Such a value of the
+    baseline is therefore called new as well.
 
-    :param own: The counts of categories compared one by one, of the baseline and of the current side.
-    :param samples: How many values there are, of the baseline and of the current side.
-    :param new: How many of them are new and have no category of their own. Neither number has an error unless
-        it was estimated from a sample of the distinct values.
-    :param twice: How many distinct values of the baseline occur in it twice and have no category of their
-        own.
+    :param own: Counts of the categories compared one by one, of the baseline and of the current data.
+    :param samples: Numbers of values, of the baseline and of the current data.
+    :param new: Numbers of new values in all other categories. They have an error only if they were estimated
+        from a sample of the distinct values.
+    :param twice: Number of distinct values that occur twice in the baseline, in all other categories.
     """
 
     own: tuple[Floats, Floats]
@@ -44,14 +43,14 @@ class Vocabulary:
     @property
     def expected(self) -> Interval:
         """
-        The share of new values without drift, among those that have no category of their own.
+        Expected proportion of new values without drift, among values not compared one by one.
 
-        It lies within three standard errors of the baseline's share. For ``m`` rows of the baseline, ``n``
-        current ones, and ``k`` distinct values that occur in the baseline once and ``t`` that do twice, the
-        share has a variance of ``(k (1 - k/m) + 2 t) / m**2`` about the probability of a new value (Esty, *A
-        normal limit law for a nonparametric estimator of the coverage of a random sample*, Ann. Statist. 11,
-        1983), and the share that is found in the current rows is binomial about that probability. Where rare
-        values have categories of their own, these are counted as well, in all rows.
+        The interval is three standard errors around the baseline's proportion. For ``m`` rows of the
+        baseline, ``n`` current rows, ``k`` distinct values that occur once in the baseline and ``t`` that
+        occur twice, the variance of the proportion about the probability of a new value is ``(k (1 - k/m) + 2
+        t) / m**2`` (Esty, *A normal limit law for a nonparametric estimator of the coverage of a random
+        sample*, Ann. Statist. 11, 1983), and the proportion in the current rows is binomial about that
+        probability. If rare values are compared one by one, they are included, relative to all rows.
         """
         (before, now), own, once, twice = self._rest, self.own[0], self.new[0], self.twice
         if not before or (own <= _RARE).any():
@@ -69,27 +68,26 @@ class Vocabulary:
 
     @property
     def found(self) -> Interval:
-        """The share of new values among the current ones without a category of their own."""
+        """Proportion of new values among the current values not compared one by one."""
         return self.new[1] * (1 / self._rest[1] if self._rest[1] else 0.0)
 
     @property
     def surprising(self) -> bool:
-        """Whether more values are new than is to be expected, beyond the errors of the estimates."""
+        """Whether significantly more values are new than expected."""
         return self.found.low > self.expected.high
 
     @property
     def rest_share(self) -> float:
-        """The share of the current values that have no category of their own."""
+        """Proportion of the current values not compared one by one."""
         return self._rest[1] / max(1, self.samples[1])
 
     @property
     def pairs(self) -> tuple[tuple[Floats, Floats], ...]:
         """
-        The counts of both sides: own categories, values of the baseline's vocabulary, and others.
+        Counts of both sides: own categories, values in the baseline's vocabulary, and all others.
 
-        The vocabulary has the values that were seen before, and as many new ones as are to be expected with
-        them. The first pair is the best estimate; the second is as near, and the third as far, as they can
-        be.
+        The vocabulary consists of the values of the baseline and as many new values as expected. The first
+        pair is the best estimate; the sides are closest in the second pair, and farthest apart in the third.
         """
         expected, new = self.expected, self.new[1]
         return (
@@ -113,11 +111,11 @@ class Vocabulary:
 
 def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]) -> Vocabulary:
     """
-    Estimate how many values are new.
+    Return an estimate of the new values.
 
-    :param baseline: The baseline; both sides list the same categories.
-    :param current: The current side.
-    :param own: The categories that are compared one by one.
+    :param baseline: Histogram of the baseline; both histograms list the same categories.
+    :param current: Histogram of the current data.
+    :param own: Categories that are compared one by one.
     """
     rest = [text for text in baseline.counts if text not in set(own)]
     once, twice = (sum(baseline.counts[text] == times for text in rest) for times in (1, 2))
@@ -136,23 +134,23 @@ def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: lis
 
 def _light(side: CategoryHistogram) -> NDArray[np.bool_]:
     """
-    The cells of a tail whose counts are usual.
+    Return which cells of a tail have usual counts.
 
-    A sample of the values would miss a frequent one, or count it several times over, so that cells with a
-    frequent value are estimated in another way.
+    A sample of the distinct values may miss a frequent one or weight it too much, so cells with a frequent
+    value are estimated separately.
     """
     cells = side.tail.bins(CELLS)
     return cells <= greatest_count(_USUAL * float(cells.mean()))
 
 
 def _in_light(side: CategoryHistogram, level: int) -> tuple[HashSample, NDArray[np.bool_]]:
-    """The sample of the values at a level, and which of them are in light cells."""
+    """Return the sample of the distinct values at a level, and which of them are in light cells."""
     sample = side.tail.sample.at(max(level, side.tail.sample.level))
     return sample, _light(side)[cell(np.array(sample.hashes, dtype=np.int64))]
 
 
 def _singles(baseline: CategoryHistogram) -> Interval:
-    """How many values of the baseline's tail occur once; there are as many in a cell that is not light."""
+    """Estimate how many values of the baseline's tail occur once, extrapolated from light cells to all."""
     sample, inside = _in_light(baseline, 0)
     counts, light = np.array(sample.counts, dtype=np.float64), _light(baseline)
     if not sample.level:
@@ -163,9 +161,9 @@ def _singles(baseline: CategoryHistogram) -> Interval:
 
 def _lacking(baseline: CategoryHistogram, current: CategoryHistogram, singles: float) -> Interval:
     """
-    How many values of the current tail the baseline lacks.
+    Estimate how many values of the current tail are not in the baseline.
 
-    :param singles: How many values of the baseline's tail occur once.
+    :param singles: Number of values of the baseline's tail that occur once.
     """
     known = np.array(baseline.tail.sample.hashes, dtype=np.int64)
     sample, inside = _in_light(current, baseline.tail.sample.level)
@@ -184,15 +182,15 @@ def _of_heavy(
     baseline: CategoryHistogram, current: CategoryHistogram, usual: float, replaced: float
 ) -> Interval:
     """
-    How many of the values in cells that are not light are new.
+    Estimate how many values in heavy cells are new.
 
-    A value occurs in the baseline at most as often as all values of its cell do. What a cell has more than
-    that in proportion, and more than a Poisson variable of that mean has within three standard errors, is
-    counted as new. Of the rest as much is new as is usual in a cell, or as the share that was replaced of the
-    values in light cells; it may be any part of it.
+    A value occurs in the baseline at most as often as all values of its cell. Of a cell's count, the excess
+    over the upper limit of three standard errors of a Poisson variable, with the baseline's proportional
+    count as mean, is new. Of the remainder, as many are new as in an average light cell, or the replaced
+    proportion if that is more; the interval includes any part of it.
 
-    :param usual: How many new values a light cell has on average.
-    :param replaced: The share of the values in light cells that are new beyond what is to be expected.
+    :param usual: Mean number of new values in a light cell.
+    :param replaced: Proportion of the values in light cells that are new beyond the expected number.
     """
     heavy, scale = ~_light(current), current.samples / max(1, baseline.samples)
     total = exactly(0)
@@ -206,15 +204,16 @@ def _of_heavy(
 
 def _share(weights: Floats, chosen: NDArray[np.bool_], counts: Floats, level: int) -> Interval:
     """
-    The share of the occurrences of values that are of some kind, from a sample of the distinct values.
+    Estimate a proportion of occurrences from a sample of the distinct values.
 
     The estimate is the ratio of two sums over the sample. Its variance (Cochran, *Sampling Techniques*, 1977,
-    section 2.11) says how many independent values the sample is worth, at most what the weights allow for.
+    section 2.11) determines the effective sample size, which is at most that of the weights.
 
-    :param weights: How many occurrences of each value in the sample are of the kind if the value is.
-    :param chosen: Which values are.
-    :param counts: How often each value occurs.
-    :param level: The level of the sample; at level 0 it is the population.
+    :param weights: Number of occurrences of each sampled value that belong to the numerator if the value is
+        chosen.
+    :param chosen: Which values are chosen.
+    :param counts: Number of occurrences of each value.
+    :param level: Level of the sample; at level 0 it is the population.
     """
     if not len(counts):
         return Interval(0.0, 0.0, float(level > 0))

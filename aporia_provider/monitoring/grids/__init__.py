@@ -1,1 +1,1 @@
-"""Bins of numbers and scores, fixed by a baseline."""
+"""Bins of numbers and scores, determined by a baseline."""

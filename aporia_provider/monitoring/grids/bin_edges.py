@@ -1,4 +1,4 @@
-"""Where the bins of a numeric field are cut: frequent values alone, the others at their quantiles."""
+"""Edges of the bins of a numeric field: frequent values have their own bins, others are cut at quantiles."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _MOST_DISCRETE = 50
-_REPEATS = 2  # How often the values of a discrete field occur at least, on average.
-_COARSE = 10  # Coarse bins of the values that are not frequent; a value with the share of one is frequent.
+_REPEATS = 2  # Minimum mean number of occurrences of a value of a discrete field.
+_COARSE = 10  # Coarse bins of values that are not frequent. A value with the share of one bin is frequent.
 _MOST_ATOMS = 20
-_LEAST_PIECES, _MOST_PIECES = 5, 20  # Coarse bins of each range between frequent values, and of all ranges.
-_LEAST_VALUES = 5  # Values of a coarse bin.
+_LEAST_PIECES, _MOST_PIECES = 5, 20  # Minimum of coarse bins per range between atoms, maximum of all ranges.
+_LEAST_VALUES = 5  # Minimum number of values in a coarse bin.
 _FEW = _LEAST_PIECES * _LEAST_VALUES
-_PARTS = 240  # A multiple of ten, so that the deciles are among the edges, which are at most 256.
-_LEAST_PARTS = 4  # Bins of a coarse bin.
-_TRIM = (0.001, 0.999)  # Where the trimmed Wasserstein distance cuts.
+_PARTS = 240  # A multiple of ten, so that the deciles are among the edges, of which there are at most 256.
+_LEAST_PARTS = 4  # Minimum number of bins in a coarse bin.
+_TRIM = (0.001, 0.999)  # Quantiles at which the trimmed Wasserstein distance cuts.
 
 
 class Cuts(NamedTuple):
     """
     Edges of bins, in ascending order.
 
-    :param edges: Those of all bins, at most 256.
-    :param boundaries: Those of the coarse bins, which are among them.
+    :param edges: Edges of all bins, at most 256.
+    :param boundaries: Edges of the coarse bins, a subset of ``edges``.
     """
 
     edges: Floats
@@ -36,32 +36,35 @@ class Cuts(NamedTuple):
 
 
 class _Range(NamedTuple):
-    """A range without frequent values: its values, its coarse bins, and the bins of each of these."""
+    """
+    A range without frequent values: its values, number of coarse bins, and number of bins in each of these.
+    """
 
     values: Floats
     coarse: int
     parts: int
 
     def levels(self, parts: int) -> Floats:
-        """The quantiles that cut it into so many parts, and its ends."""
+        """Return the quantiles that cut the range into equal parts, including its ends."""
         return quantiles(self.values, np.arange(parts + 1) / parts)
 
 
 def cuts(values: Floats) -> Cuts:
     """
-    Where to cut the bins for a baseline.
+    Return the edges of the bins for a baseline.
 
-    A value is frequent (an atom) if it is at least a tenth of all values, or of those that are left without
-    the more frequent ones; it has a bin of its own, which is a coarse bin as well. The ranges between atoms
-    are cut at the quantiles of the values in them: into ten coarse bins in proportion to their numbers of
-    values, but each range into five at least if it has 25 values, and all together into about 20 at most;
-    and into bins with an equal share of what remains of 240. A value that is more than one of the quantiles
-    has a bin of its own.
+    A value is frequent (an atom) if it is at least a tenth of all values, or of those that remain without the
+    more frequent ones. Each atom has its own bin, which is also a coarse bin. The ranges between atoms are
+    cut at quantiles of their values: into ten coarse bins, distributed in proportion to the numbers of
+    values, but at least five for each range with 25 values and about 20 in total; and into bins, with an
+    equal share of what remains of 240. A value that is equal to more than one of the quantiles has its own
+    bin.
 
-    A field is discrete if at most 50 values are different and those that are no atoms occur twice or more on
-    average, or there are fewer than 25 values: then each value has a bin, which is a coarse bin as well.
+    A field is discrete if it has at most 50 distinct values, and those that are not atoms occur twice or more
+    on average, or if it has fewer than 25 values. Each of its values has its own bin, which is also a coarse
+    bin.
 
-    :param values: At least one, finite and in ascending order, without negative zeros.
+    :param values: At least one, finite, in ascending order, without negative zeros.
     """
     distinct, counts = np.unique(values, return_counts=True)
     atoms = _atoms(distinct, counts)
@@ -85,13 +88,13 @@ def _is_discrete(distinct: Floats, counts: NDArray[np.int64], atoms: Floats) -> 
 
 
 def quantiles(values: Floats, levels: Floats) -> Floats:
-    """Quantiles of sorted values by numpy's default method, in order."""
-    # Interpolation rounds: it may step outside the values, or back, by a last digit.
+    """Return quantiles of sorted values by numpy's default method, in ascending order."""
+    # Interpolation may return results outside of the values, or out of order, by rounding.
     return np.sort(np.clip(np.quantile(values, levels), values[0], values[-1]))
 
 
 def _atoms(distinct: Floats, counts: NDArray[np.int64]) -> Floats:
-    """The frequent values, in ascending order."""
+    """Return the frequent values in ascending order."""
     order = np.argsort(-counts, kind="stable")[:_MOST_ATOMS]
     ordered = counts[order]
     left = counts.sum() - np.concatenate([[0], np.cumsum(ordered)[:-1]])
@@ -100,7 +103,7 @@ def _atoms(distinct: Floats, counts: NDArray[np.int64]) -> Floats:
 
 
 def _ranges(values: Floats, atoms: Floats) -> list[_Range]:
-    """The ranges between atoms that have values, and how they are cut."""
+    """Return the ranges between atoms that contain values, with their numbers of bins."""
     starts, ends = values.searchsorted(atoms, "left"), values.searchsorted(atoms, "right")
     parts = np.split(values, np.column_stack([starts, ends]).ravel())
     held = [part for part in parts[::2] if len(part)]
@@ -110,7 +113,7 @@ def _ranges(values: Floats, atoms: Floats) -> list[_Range]:
         max(1, min(max(least, round(_COARSE * len(part) / total)), len(part) // _LEAST_VALUES))
         for part in held
     ]
-    # An atom has two edges, and the range after it one more than it has bins.
+    # An atom has two edges, and a range has one more than it has bins.
     left = _PARTS - 3 * len(atoms) - _LEAST_PARTS * sum(coarse)
     return [
         _Range(part, pieces, _LEAST_PARTS + int(left * len(part) / total / pieces))
@@ -128,5 +131,5 @@ def _after(values: Floats) -> Floats:
 
 
 def _union(*parts: Floats) -> Floats:
-    # Adding zero makes the negative zero positive.
+    # Adding zero makes a negative zero positive.
     return np.unique(np.concatenate(parts) + 0.0)

@@ -1,4 +1,4 @@
-"""The bins of a field, fixed by the training baseline: all its later histograms are counted on them."""
+"""Bins of a field, determined by the training baseline and used for all later histograms."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from numpy.typing import NDArray
 
 from aporia_provider.monitoring.grids.bin_edges import cuts
 
-_GREATEST = 2.0**1022  # The difference of two edges is a finite number.
-_LEAST_USUAL = 2.0**-400  # Of distances that are squared as they are.
+_GREATEST = 2.0**1022  # Such that the difference of two edges is finite.
+_LEAST_USUAL = 2.0**-400  # Distances below this are scaled before they are squared.
 _MOST_CATEGORIES = 256
 
 
 @dataclass(frozen=True)
 class NumericGrid:
     """
-    The bins of a numeric field.
+    Bins of a numeric field.
 
-    ``E`` edges make ``E + 1`` bins: below the first edge, from each edge to the next (the lower one belongs
-    to the bin), and from the last edge on. The first bin is what lies below the baseline's minimum, the last
-    one what lies above its maximum, and the last but one the maximum alone.
+    ``E`` edges make ``E + 1`` bins: below the first edge, from each edge (inclusive) to the next, and from
+    the last edge on. The first bin contains values below the baseline's minimum, the last one those above its
+    maximum, and the last but one the maximum alone.
 
     :param edges: Strictly increasing finite values, at most 256, in the unit of the field.
-    :param coarse: The indices of the edges that separate the coarse bins.
-    :param centre: A finite value near the baseline's mean, from which moments are taken.
-    :param unit: A power of two: distances from the centre are squared in this unit. It is 1 unless the
-        squares of very great or small distances would overflow or vanish.
+    :param coarse: Indices of the edges that separate the coarse bins.
+    :param centre: A finite value near the baseline's mean, about which moments are computed.
+    :param unit: A power of two, the unit in which distances from the centre are squared. It is 1 unless
+        squares of large or small distances would overflow or underflow.
     """
 
     edges: tuple[float, ...]
@@ -42,15 +42,15 @@ class NumericGrid:
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Self | None:
         """
-        The bins for a baseline, or a sample of it; ``None`` if it has no finite value.
+        Return the bins for a baseline or a sample of it; None if it has no finite value.
 
-        See :func:`~aporia_provider.monitoring.grids.bin_edges.cuts` for where they are cut.
+        See :func:`~aporia_provider.monitoring.grids.bin_edges.cuts`.
 
-        :param values: The field's values, in any order. Values that are not finite are ignored; those
-            beyond 2**1022 in magnitude are taken as that.
+        :param values: Values of the field, in any order. Values that are not finite are ignored; those beyond
+            2**1022 in magnitude are clipped.
         """
         values = np.asarray(values, dtype=np.float64)
-        # Adding zero makes the negative zero positive, and sorting makes the sums independent of the order.
+        # Adding zero makes a negative zero positive; sorting makes sums independent of the order.
         values = np.sort(np.clip(values[np.isfinite(values)], -_GREATEST, _GREATEST) + 0.0)
         if not values.size:
             return None
@@ -65,25 +65,25 @@ class NumericGrid:
 
     @property
     def boundaries(self) -> tuple[float, ...]:
-        """The edges that separate the coarse bins, one fewer than there are such bins."""
+        """Edges that separate the coarse bins."""
         return tuple(self.edges[index] for index in self.coarse)
 
     @property
     def shown_boundaries(self) -> tuple[float, ...]:
         """
-        The boundaries for people: the bin of a single value lies between that value and itself.
+        Boundaries for display: a bin of a single value has that value as both boundaries.
 
-        Of two boundaries with no float between them the second is only there to end the bin of the first.
+        If no float lies between two boundaries, the second one only ends the bin of the first.
         """
         pairs = pairwise((-math.inf, *self.boundaries))
         return tuple(low if edge == math.nextafter(low, math.inf) else edge for low, edge in pairs)
 
     def coarsen(self, counts: Sequence[int]) -> tuple[int, ...]:
         """
-        The counts of the coarse bins; the outer ones are open.
+        Return the counts of the coarse bins; the outer ones are unbounded.
 
-        :param counts: One per bin, or none at all if nothing was counted.
-        :raises ValueError: There is another number of counts.
+        :param counts: One for each bin; empty if nothing was counted.
+        :raises ValueError: if the number of counts is wrong.
         """
         if counts and len(counts) != len(self.edges) + 1:
             raise ValueError(f"{len(counts)} counts do not fit {len(self.edges) + 1} bins")
@@ -91,19 +91,19 @@ class NumericGrid:
         return tuple(sum(counts[start:end]) for start, end in pairwise(starts))
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the JSON form for the database."""
         edges, coarse = list(self.edges), list(self.coarse)
         return {"edges": edges, "coarse": coarse, "centre": self.centre, "unit": self.unit}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote."""
+        """Return the bins from the result of :meth:`to_json`."""
         edges, coarse = map(float, stored["edges"]), map(int, stored["coarse"])
         return cls(tuple(edges), tuple(coarse), float(stored["centre"]), float(stored["unit"]))
 
 
 def _unit(farthest: float) -> float:
-    """The unit of distances of which this is the greatest."""
+    """Return the unit for distances of which the given one is the maximum."""
     usual = _LEAST_USUAL <= farthest <= 1 / _LEAST_USUAL
     return 1.0 if usual else math.ldexp(1.0, math.frexp(farthest)[1])
 
@@ -111,9 +111,9 @@ def _unit(farthest: float) -> float:
 @dataclass(frozen=True)
 class CategoryGrid:
     """
-    The bins of a categorical field: one for each of the baseline's most frequent categories.
+    Bins of a categorical field: one for each of the most frequent categories of the baseline.
 
-    :param values: At most 256, the most frequent first.
+    :param values: At most 256 categories, the most frequent first.
     """
 
     values: tuple[str, ...]
@@ -121,27 +121,27 @@ class CategoryGrid:
     @classmethod
     def of(cls, tally: Mapping[str, int]) -> Self:
         """
-        The bins for a baseline.
+        Return the bins for a baseline.
 
-        :param tally: How often each category occurs in it. Of two as frequent the first by text is kept.
+        :param tally: Count of each category. Categories of equal count are ordered by text.
         """
         present = [category for category, count in tally.items() if count > 0]
         return cls(tuple(sorted(present, key=lambda text: (-tally[text], text))[:_MOST_CATEGORIES]))
 
     def counts(self, tally: Mapping[str, int]) -> tuple[int, ...]:
         """
-        One count for each category, and a last one for all others.
+        Return the count of each listed category, followed by that of all others.
 
-        :param tally: How often each category occurs.
+        :param tally: Count of each category.
         """
         known = tuple(tally.get(value, 0) for value in self.values)
         return (*known, sum(tally.values()) - sum(known))
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the JSON form for the database."""
         return {"values": list(self.values)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote."""
+        """Return the bins from the result of :meth:`to_json`."""
         return cls(tuple(map(str, stored["values"])))

@@ -1,4 +1,4 @@
-"""The bins of a binary model's scores, made from those of the baseline."""
+"""Bins of the scores of a binary model, determined by the baseline."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_EVEN = 200  # Parts of the scores that are equally large.
-_SMALLEST = 0.25  # The outermost part, in rows of the sample.
-_UPPER, _LOWER = 1.03, 1.1  # Growth of the parts from each end; precision takes finer parts above.
+_EVEN = 200  # Number of parts with an equal number of scores.
+_SMALLEST = 0.25  # Size of the outermost part, in rows of the sample.
+_UPPER, _LOWER = 1.03, 1.1  # Growth from each end; the upper levels are finer, since precision needs them.
 _MOST_DISTINCT = 500
-_ROUND = 1000  # Round thresholds in a range, at most.
-_DECADES = (4, 5, 6)  # Negative exponents of further thresholds with one digit.
-_GREATEST = 2.0**1022  # The difference of two edges is a finite number.
+_ROUND = 1000  # Maximum number of round thresholds in a range.
+_DECADES = (4, 5, 6)  # Negative exponents of additional thresholds with one digit.
+_GREATEST = 2.0**1022  # Such that the difference of two edges is finite.
 _DIGITS = 5
-_NARROWEST = 1e-290  # The powers of ten that cut a range are finite.
+_NARROWEST = 1e-290  # Such that the powers of ten that cut a range are finite.
 
 
 @dataclass(frozen=True)
 class ScoreGrid:
     """
-    The edges of the bins that scores are counted in.
+    Bins of scores.
 
-    They are the union of round numbers, at which thresholds are exact, and of quantiles of the scores. The
-    quantiles are at even levels, and at levels that become finer geometrically towards both ends, so that
-    a class of few rows is resolved wherever its scores are. A score that makes up several of the parts has a
-    bin of its own.
+    The edges are the union of round numbers, at which thresholds are exact, and of quantiles of the scores.
+    The levels of the quantiles are evenly spaced, and geometrically finer towards both ends, so that a class
+    with few rows is resolved at either end. A score that makes up several of the parts has its own bin.
 
-    :param edges: Strictly increasing finite numbers, three or more.
+    :param edges: Strictly increasing finite numbers, at least three.
     """
 
     edges: tuple[float, ...]
@@ -41,7 +40,7 @@ class ScoreGrid:
     @classmethod
     def of(cls, scores: Floats) -> Self | None:
         """
-        The bins for a baseline, or a sample of it; ``None`` if it has no finite score.
+        Return the bins for a baseline or a sample of it; None if it has no finite score.
 
         :param scores: The scores, in any order. Scores that are not finite are ignored.
         """
@@ -51,27 +50,27 @@ class ScoreGrid:
             return None
         edges = np.unique(np.concatenate([*_following(scores), _round_numbers(scores[0], scores[-1])]))
         if edges[-1] == np.nextafter(scores[-1], np.inf):
-            edges = edges[:-1]  # The last edge has a bin of its own in any case.
+            edges = edges[:-1]  # The last edge has its own bin in any case.
         while len(edges) < 3:
             edges = np.append(edges, np.nextafter(edges[-1], np.inf))
         return cls(tuple(edges.tolist()))
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the JSON form for the database."""
         return {"edges": list(self.edges)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote."""
+        """Return the bins from the result of :meth:`to_json`."""
         return cls(tuple(map(float, stored["edges"])))
 
 
 def _following(scores: Floats) -> tuple[Floats, Floats]:
-    """Edges at sorted scores, and those that close the bins of single scores."""
+    """Return edges at sorted scores, and those that end the bins of single scores."""
     distinct = np.unique(scores)
     if len(distinct) <= _MOST_DISTINCT:
         return distinct, np.nextafter(distinct, np.inf)
-    # Interpolation rounds: it may step outside the scores, or back, by a last digit.
+    # Interpolation may return results outside of the scores, or out of order, by rounding.
     quantiles = np.sort(np.clip(np.quantile(scores, _levels(len(scores))), scores[0], scores[-1]))
     repeated = np.unique(quantiles[1:][quantiles[1:] == quantiles[:-1]])
     others = _shortened(np.setdiff1d(quantiles, repeated))
@@ -79,7 +78,7 @@ def _following(scores: Floats) -> tuple[Floats, Floats]:
 
 
 def _shortened(edges: Floats) -> Floats:
-    """Rising edges with fewer digits, where that moves them by little: states are stored with their edges."""
+    """Round edges to fewer digits if that changes them little, since states are stored with their edges."""
     if len(edges) < 3:
         return edges
     short = np.array([float(f"{edge:.{_DIGITS}g}") for edge in edges.tolist()])
@@ -98,7 +97,7 @@ def _levels(count: int) -> Floats:
 
 
 def _tail(smallest: float, growth: float) -> Floats:
-    """Levels from one end to the middle, each so many times the one before, but no nearer than the first."""
+    """Return levels from one end to the middle that grow geometrically, by at least the first level each."""
     levels = [smallest]
     while levels[-1] < 0.5:
         levels.append(max(levels[-1] * growth, levels[-1] + smallest))
@@ -106,7 +105,12 @@ def _tail(smallest: float, growth: float) -> Floats:
 
 
 def _round_numbers(low: float, high: float) -> Floats:
-    """From 0 to 1, all numbers of three decimals and the smallest of one digit; in other ranges likewise."""
+    """
+    Return the round numbers in a range.
+
+    From 0 to 1, these are all numbers of three decimals and the smallest of one digit; similarly in other
+    ranges.
+    """
     if low >= 0 and high <= 1:
         small = [np.arange(1, 10) / 10.0**places for places in _DECADES]
         return np.concatenate([np.arange(_ROUND + 1) / _ROUND, *small])
@@ -115,14 +119,16 @@ def _round_numbers(low: float, high: float) -> Floats:
     step, places = _step((high - low) / _ROUND)
     first, last = (bound / step / 10.0**-places for bound in (low, high))
     if max(abs(first), abs(last)) > 2.0**52:
-        return np.array([low])  # The range is too far from zero for its size.
+        return np.array([low])  # The range is too narrow for its distance from zero.
     whole = np.arange(math.ceil(first), math.floor(last) + 1, dtype=np.float64) * step
     numbers = whole / 10.0**places if places >= 0 else whole * 10.0**-places
     return numbers[(numbers >= low) & (numbers <= high)]
 
 
 def _step(least: float) -> tuple[int, int]:
-    """The least of 1, 2 and 5, times a power of ten, that is not below a number; and minus its exponent."""
+    """
+    Return the smallest of 1, 2 and 5 times a power of ten that is not below a number; and minus the exponent.
+    """
     exponent = math.floor(math.log10(least))
     for digit in (1, 2, 5):
         if digit * 10.0**exponent >= least:

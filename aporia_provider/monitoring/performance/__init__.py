@@ -1,13 +1,13 @@
 """
-How good predictions were: additive states made of them and their labels, and the metrics computed from those.
+Performance of predictions: additive states of predictions and labels, and metrics computed from them.
 
 ::
 
     state = state_class("binary").of(scores, labels, Options())
     compute("recall", state + other, {"threshold": 0.5}).verdict(least=0.9)
 
-A state is made of rows once; every metric is computed from sums of states, never from rows. States of the
-same rows are equal whatever order and batches they came in, and whatever Arrow types they had.
+A state is computed from rows once; metrics are computed from sums of states, never from rows. States of the
+same rows are equal, independent of the order of the rows, the batches and the Arrow types.
 """
 
 from aporia_provider.monitoring.performance.catalogue import (

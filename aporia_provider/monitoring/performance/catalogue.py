@@ -1,4 +1,4 @@
-"""All states and metrics of performance, by model type and name."""
+"""States and metrics of performance, by model type and name."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ STATES: Mapping[str, type[Labelled]] = {
     "multi-label": MultiLabel,
     "ranking": Ranking,
 }
-"""The state of each model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
+"""States by model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
 
 
 def _label_coverage(state: Labelled, _: Parameters) -> Value:
-    """Share of the predictions that have a label they can be compared with."""
+    """Return the proportion of the predictions that have a label they can be compared with."""
     if not state.rows:
         return Value(None, 0, reason="there are no predictions")
     return fact(state.labelled / state.rows, state.rows, state)
@@ -64,7 +64,7 @@ ALIASES: Mapping[str, str] = {
     "hamming_loss": "hamming",
     "ndcg": "ndcg_at_k",
 }
-"""Other names of metrics; those in ``_score``, ``actuals_ratio`` and ``ndcg`` are the protocol's."""
+"""Other names of metrics. Those that end in ``_score``, ``actuals_ratio`` and ``ndcg`` are the protocol's."""
 
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "regression": {**_OF_ALL, **regression_state.METRICS},
@@ -78,7 +78,7 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
 
 def state_class(model_type: str) -> type[Labelled]:
     """
-    The class of a model type's states.
+    Return the class of the states of a model type.
 
     :raises aporia_provider.errors.ValidationError: if there is no such model type.
     """
@@ -89,13 +89,15 @@ def state_class(model_type: str) -> type[Labelled]:
 
 def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None) -> Value:
     """
-    Compute a metric. Without labelled rows there is none, whatever the parameters. The reason tells of rows
-    that cannot be compared, also where there is a number to decide by.
+    Return the value of a metric.
+
+    Without labelled rows, all metrics except counts of rows are undefined. The reason mentions rows that
+    cannot be compared, even if the value is valid.
 
     :param name: One of :data:`METRICS` of the state's model type, or of :data:`ALIASES`.
-    :param state: The state of the rows it is about; sums of states are states.
-    :param parameters: What it is to compute, as :class:`Parameters` or as JSON has them.
-    :raises aporia_provider.errors.ValidationError: if there is no such metric, or a parameter is wrong or
+    :param state: State of the rows; sums of states are states.
+    :param parameters: Parameters of the metric, as :class:`Parameters` or in JSON form.
+    :raises aporia_provider.errors.ValidationError: if the metric does not exist, or a parameter is invalid or
         missing.
     """
     model_type = next(known for known, made in STATES.items() if type(state) is made)

@@ -1,4 +1,4 @@
-"""Confusion counts, the rates made of them, and their averages over classes."""
+"""Confusion counts, rates computed from them, and averages over classes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Confusion:
     """
-    Rows by what was predicted and what was true.
+    Numbers of rows by prediction and label.
 
-    :param tp: Predicted, and true.
+    :param tp: Predicted and true.
     :param fp: Predicted, but not true.
     :param fn: Not predicted, but true.
-    :param tn: Neither.
+    :param tn: Neither predicted nor true.
     """
 
     tp: int
@@ -37,17 +37,17 @@ class Confusion:
 
     @property
     def total(self) -> int:
-        """All rows."""
+        """Number of all rows."""
         return self.tp + self.fp + self.fn + self.tn
 
 
 @dataclass(frozen=True)
 class Cut:
     """
-    The confusion at a threshold.
+    Confusion counts at a threshold.
 
-    :param counts: At the bin edge nearest to the threshold.
-    :param corners: If the threshold is on no edge, the four extremes the exact counts lie between.
+    :param counts: Counts at the bin edge nearest to the threshold.
+    :param corners: Four extremes between which the exact counts lie; empty if the threshold is on an edge.
     """
 
     counts: Confusion
@@ -62,11 +62,11 @@ class Cut:
 @dataclass(frozen=True)
 class Rate:
     """
-    A share of counts. Each counts on its own can only raise it or only lower it.
+    A ratio of counts that is monotone in each count.
 
     :param top: Numerator.
     :param bottom: Denominator.
-    :param undefined: Why there is no rate if the denominator is zero.
+    :param undefined: Reason given if the denominator is zero.
     """
 
     top: Callable[[Confusion], int]
@@ -74,17 +74,17 @@ class Rate:
     undefined: str
 
     def of(self, counts: Confusion) -> float | None:
-        """The rate, ``None`` if its denominator is zero."""
+        """Return the rate, or None if its denominator is zero."""
         bottom = self.bottom(counts)
         return self.top(counts) / bottom if bottom else None
 
     def bounded(self, cut: Cut) -> tuple[float | None, float]:
-        """The rate at a threshold, and how far it can be from the exact one."""
+        """Return the rate at a threshold, and the maximum difference from the exact one."""
         rate = self.of(cut.counts)
         if rate is None:
             return None, 0.0
         others = [self.of(corner) for corner in cut.corners]
-        # Where the exact rate may be undefined, nothing is known but that it is a share.
+        # If the exact rate may be undefined, it may be any number from 0 to 1.
         return rate, max(
             (max(rate, 1 - rate) if it is None else abs(it - rate) for it in others), default=0.0
         )
@@ -102,20 +102,21 @@ RATES: Mapping[str, Rate] = {
     "specificity": Rate(lambda c: c.tn, lambda c: c.tn + c.fp, "no label is negative"),
 }
 """
-Rates as ISO/IEC TS 4213:2022 and scikit-learn define them; F1 is the harmonic mean of precision and recall
-written with counts (van Rijsbergen, *Information Retrieval*, 1979), so it needs neither of them defined.
+Rates as defined by ISO/IEC TS 4213:2022 and scikit-learn. F1, the harmonic mean of precision and recall, is
+computed from counts (van Rijsbergen, *Information Retrieval*, 1979), so it does not require either to be
+defined.
 """
 CELLS = ("tp", "tn", "fp", "fn")
-"""The counts themselves."""
+"""Names of the counts."""
 
 
 def cut(positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshold: float) -> Cut:
     """
-    Confusion of scores against a threshold: predicted is what is not below it.
+    Return the confusion counts of scores at a threshold. Scores at or above it are predicted positive.
 
-    :param positives: By bin, rows whose label is positive; empty if there are none.
-    :param negatives: The same of the others.
-    :raises aporia_provider.errors.ValidationError: if the threshold is beyond the edges.
+    :param positives: Rows whose label is positive, by bin; empty if there are none.
+    :param negatives: All other rows, by bin; empty if there are none.
+    :raises aporia_provider.errors.ValidationError: if the threshold is outside the edges.
     """
     place = grid.place(threshold)
     counts = _split(positives, negatives, place.first)
@@ -139,11 +140,11 @@ def _split(positives: Sequence[int], negatives: Sequence[int], first: int) -> Co
 @dataclass(frozen=True)
 class Averaged:
     """
-    A rate of many classes as one number.
+    Average of a rate over classes.
 
-    :param number: ``None`` if it is not defined.
-    :param bound: How far it can be from the exact one.
-    :param reason: Why there is none, or which classes are left out.
+    :param number: The average; None if it is undefined.
+    :param bound: Maximum difference from the exact average.
+    :param reason: Why it is undefined, or which classes are left out.
     """
 
     number: float | None
@@ -153,12 +154,13 @@ class Averaged:
 
 def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Literal["micro", "macro", "weighted"]) -> Averaged:
     """
-    Average a rate over classes, as scikit-learn does with ``zero_division=nan``.
+    Return the average of a rate over classes, as scikit-learn with ``zero_division=nan``.
 
-    A class whose rate is not defined is left out and named, where scikit-learn's default counts it as 0.
+    Classes whose rate is undefined are left out and named in the reason; scikit-learn's default counts them
+    as 0.
 
-    :param average: ``micro`` adds the counts up first, ``macro`` is the mean, ``weighted`` the mean
-        weighted by the number of labels of each class.
+    :param average: ``micro`` adds the counts first, ``macro`` is the mean, ``weighted`` is the mean weighted
+        by the number of labels of each class.
     """
     if average == "micro":
         number, bound = rate.bounded(reduce(operator.add, cuts.values(), Cut(Confusion(0, 0, 0, 0))))
@@ -184,7 +186,7 @@ def _weight(counts: Confusion, average: Literal["macro", "weighted"]) -> int:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for messages, at most five of them."""
+    """Return a text that lists at most five names."""
     shown = ", ".join(map(repr, names[:_MOST_NAMED]))
     more = len(names) - _MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
@@ -192,9 +194,9 @@ def listed(names: Sequence[str]) -> str:
 
 def pick(name: str | None, cuts: Mapping[str, T], what: str) -> T:
     """
-    What is known of one class, such as its confusion.
+    Return the value of one class, such as its confusion counts.
 
-    :raises aporia_provider.errors.ValidationError: if there is no such class, naming those there are.
+    :raises aporia_provider.errors.ValidationError: if there is no such class, listing the existing ones.
     """
     if name is None:
         raise ValidationError(f"The metric needs class_name; {nearest('', cuts)}")

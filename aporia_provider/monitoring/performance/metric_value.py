@@ -1,4 +1,4 @@
-"""The answer of a metric: a number, how far it can be trusted, and why there is none."""
+"""Value of a performance metric: a number with its error and reliability, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Verdict = Literal["pass", "fail", "insufficient"]
 @dataclass(frozen=True)
 class Value:
     """
-    What a metric says.
+    Value of a performance metric.
 
-    :param shown: The number, or what the metric is instead of one, as JSON has it, for people to see;
-        ``None`` if it is not defined. Not for decisions.
-    :param samples: How many labelled rows, or queries, it was made from.
-    :param bound: How far the exact number can be from the one shown, at most.
-    :param enough: Whether the number is fit to decide by: see :func:`conclude`.
-    :param left_out: How many rows have both a prediction and a label, one of which cannot be used.
-    :param reason: Why there is no number, or what to know about it.
-    :param scarce: The number of labels of a class that is too rare, and the number that the answer takes.
+    :param shown: The number or other JSON value for display; None if it is undefined. Not for decisions.
+    :param samples: Number of labelled rows, or queries, from which it was computed.
+    :param bound: Maximum difference between ``shown`` and the exact number.
+    :param enough: Whether the number is reliable, see :func:`conclude`.
+    :param left_out: Number of rows that have both a prediction and a label, of which at least one cannot be
+        used.
+    :param reason: Why there is no number, or a note about it.
+    :param scarce: Number of labels of a class that is too rare, and the required number.
     """
 
     shown: Any
@@ -39,41 +39,41 @@ class Value:
 
     @property
     def value(self) -> Any:
-        """The number to decide by: ``None`` if it is not defined or not fit to decide by."""
+        """The number for decisions; None if it is undefined or not reliable."""
         return self.shown if self.enough else None
 
     @property
     def status(self) -> Literal["ok", "undefined", "insufficient"]:
-        """``ok`` if there is a number to decide by, and else what is wrong."""
+        """``ok`` if there is a number for decisions, else ``undefined`` or ``insufficient``."""
         if self.shown is None:
             return "undefined"
         return "ok" if self.enough else "insufficient"
 
     def objected(self, objection: str) -> Value:
-        """The same answer, not fit to decide by for a further reason."""
+        """Return the same value as not reliable, for an additional reason."""
         return replace(self, enough=False, reason="; ".join(filter(None, (self.reason, objection))))
 
     def from_classes(self, rarer: int, parameters: Parameters) -> Value:
         """
-        The same answer, not fit to decide by if there are too few labels of a class.
+        Return the same value, not reliable if there are too few labels of a class.
 
-        :param rarer: How many labels the rarer class has, at least 1.
-        :param parameters: How many are enough.
+        :param rarer: Number of labels of the rarer class, at least 1.
+        :param parameters: Parameters with the required number of labels.
         """
         least = parameters.labels_of_each
         if rarer >= least:
             return self
-        # Where there are too few samples as well, these may take an even longer time.
+        # If there are too few samples as well, collecting these may take even longer.
         needed = max(least, -(-rarer * parameters.minimum // self.samples))
         objected = self.objected(f"only {rarer} labels of one class; {least} are needed")
         return replace(objected, scarce=(rarer, needed))
 
     def verdict(self, least: float | None = None, most: float | None = None) -> Verdict:
         """
-        Whether the number lies in a range, limits included.
+        Return the verdict on whether the number lies in a range, inclusive.
 
-        It passes if it does wherever it is within its bound, and fails if it does nowhere. Everything else is
-        insufficient, too few samples and no number among it.
+        The verdict is ``pass`` if all numbers within the bound lie in the range, ``fail`` if none does, and
+        otherwise ``insufficient``, also if there is no number for decisions.
         """
         number = self.value
         if not isinstance(number, int | float):
@@ -102,22 +102,21 @@ def conclude(
     skipped: int = 0,
 ) -> Value:
     """
-    Turn a number into an answer.
+    Return the value of a metric from its number.
 
-    The answer is insufficient if the number was made from too few samples, or if its bound is above
-    :data:`~.result_limits.WIDEST_BOUND`. It is also insufficient if, of the rows with a
-    prediction and a label, more than :data:`~.result_limits.MOST_LEFT_OUT` are left out,
-    or have a label that is one of several of the same time; and if the state itself is not fit to decide by
-    (:attr:`~.labelled_state.Labelled.doubt`).
+    It is not reliable if the number was computed from too few samples; if its bound is above
+    :data:`~.result_limits.WIDEST_BOUND`; if more than :data:`~.result_limits.MOST_LEFT_OUT` of the rows with
+    a prediction and a label are left out, or have one of several labels of the same time; or if the state is
+    not reliable (:attr:`~.labelled_state.Labelled.doubt`).
 
-    :param state: What it was made from.
-    :param parameters: How many samples are enough.
-    :param number: ``None`` if it is not defined; then ``reason`` says why.
-    :param bound: How far the exact number can be from this one, at most.
-    :param scale: Greatest value of the quantity, which the bound is compared with: 1 for a rate.
-    :param reason: What to know about the number.
-    :param samples: If it was made from some of the labelled rows only.
-    :param skipped: Labelled rows that the metric is not defined for.
+    :param state: State from which it was computed.
+    :param parameters: Parameters with the required number of samples.
+    :param number: The number; None if it is undefined for ``reason``.
+    :param bound: Maximum difference from the exact number.
+    :param scale: Maximum of the quantity, relative to which the bound is limited: 1 for a rate.
+    :param reason: Note about the number.
+    :param samples: Number of labelled rows from which it was computed. Default: all.
+    :param skipped: Number of labelled rows for which the metric is undefined.
     """
     used = state.labelled if samples is None else samples
     left_out = state.left_out + skipped
@@ -162,10 +161,10 @@ def unless(
     hindered: Callable[[Any], str | None], metric: Callable[[Any, Parameters], Value]
 ) -> Callable[[Any, Parameters], Value]:
     """
-    A metric that is not defined for some states.
+    Return a metric that is undefined for some states.
 
-    :param hindered: Says why it is not; ``None`` if it is.
-    :param metric: The metric where it is.
+    :param hindered: Function that returns why the metric is undefined for a state; None if it is defined.
+    :param metric: The metric for all other states.
     """
 
     def answer(state: Labelled, parameters: Parameters) -> Value:
@@ -179,9 +178,11 @@ def unless(
 
 def fact(number: float | None, samples: int, state: Labelled | None = None) -> Value:
     """
-    An answer that needs no minimum of samples: counts of rows.
+    Return the value of a count of rows, which requires no minimum number of samples.
 
-    :param state: Where the answer depends on which rows can be compared, the state that counted them.
+    :param number: The count.
+    :param samples: Number of rows.
+    :param state: State with the faults, if the count depends on which rows can be compared.
     """
     if state is None:
         return Value(number, samples)

@@ -1,4 +1,4 @@
-"""What a performance state is made with."""
+"""Options of performance states."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ Candidates = Literal["scores", "positions", "items"]
 @dataclass(frozen=True)
 class Options:
     """
-    How predictions and labels are to be read. Each model type takes what concerns it.
+    Interpretation of predictions and labels. Each model type uses some of the options.
 
-    :param edges: Binary: the range of the scores, cut into 1000 bins of one width; or, with more than two
-        numbers, the edges of the bins themselves. Thresholds on an edge are answered exactly.
-    :param scored: Binary: whether predictions that are numbers are scores; otherwise they are classes.
-    :param positive: Binary: the class that counts as true where classes are text or numbers, e.g.
-        ``"fraud"``; all others are false. Without it they are read as true, false, yes, no, positive,
-        negative, 1 and 0, in any case.
-    :param negative: Binary: the class that counts as false beside :attr:`positive`; then all others are
-        unusable.
-    :param classes: Multiclass: names of the places of a vector of scores; without it ``"0"``, ``"1"``, …
-    :param threshold: Multi-label: the score from which a label is predicted, for what is counted by row.
-    :param candidates: Ranking: what a prediction lists. ``scores``: of candidates, to be ranked by them.
-        ``positions``: anything, in the order served. In both, labels are the relevances of the same
-        candidates. ``items``: names, best first; labels list the relevant items. Without it, found from
-        the types.
-    :param relevant_above: Ranking: relevance above which a candidate is relevant, for metrics that know yes
-        and no only. Not negative.
+    :param edges: Binary: range of the scores, cut into 1000 bins of equal width; or, with more than two
+        numbers, the bin edges. Thresholds on an edge are exact.
+    :param scored: Binary: whether numeric predictions are scores instead of classes.
+    :param positive: Binary: the true class if classes are text or numbers, e.g. ``"fraud"``; all others are
+        false. Default: true, false, yes, no, positive, negative, 1 and 0 are recognized, in any case.
+    :param negative: Binary: the false class besides :attr:`positive`; all others are then unusable.
+    :param classes: Multiclass: classes of the elements of a score vector. Default: ``"0"``, ``"1"``, …
+    :param threshold: Multi-label: smallest score of a predicted label, for counts by row.
+    :param candidates: Ranking: content of the predictions. ``scores``: scores by which the candidates are
+        ranked. ``positions``: any values, in ranked order. For both, labels are the relevances of the same
+        candidates. ``items``: names in ranked order; labels are the relevant items. Default: derived from the
+        types.
+    :param relevant_above: Ranking: relevance above which a candidate is relevant, for metrics of binary
+        relevance. Not negative.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
 
@@ -50,7 +48,7 @@ class Options:
 
     @property
     def bins(self) -> str | None:
-        """Stands for :attr:`edges` where they are more than a range."""
+        """Digest of :attr:`edges`; None if they are a range."""
         if len(self.edges) == 2:
             return None
         return hashlib.sha256(struct.pack(f"<{len(self.edges)}d", *self.edges)).hexdigest()[:16]

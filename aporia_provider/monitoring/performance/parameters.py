@@ -1,4 +1,4 @@
-"""Parameters of the metrics."""
+"""Parameters of performance metrics."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 
 CLIP = 2.0**-52
-"""What the log loss takes for a chance of zero: the machine epsilon of doubles, as in scikit-learn."""
+"""Smallest probability in the log loss: the machine epsilon of doubles, as in scikit-learn."""
 GREATEST_K = 12
-"""The protocol's ranking metrics look at 12 places at most."""
+"""Maximum number of places of the protocol's ranking metrics."""
 _LEAST_OF_EACH = 10
 
 _CHOICES = {
@@ -29,24 +29,25 @@ _CHOICES = {
 @dataclass(frozen=True)
 class Parameters:
     """
-    What a metric is to compute. Each metric takes what concerns it.
+    Parameters of a performance metric. Each metric uses some of them.
 
-    :param threshold: Score from which on a row is positive; 0.5 without, if scores are from 0 to 1.
-        Multi-label states have their own.
-    :param k: Ranking: how many places count, 1 to 12.
-    :param class_name: The class, or the label, that ``*_per_class`` is about. A metric that averages over
-        classes is about this class alone if no average is given.
-    :param average: How classes become one number, as scikit-learn has it: ``micro``, ``macro`` (what is taken
-        without it), ``weighted`` by the labels of each.
-    :param gain: nDCG: ``exponential`` (2^relevance − 1, as the protocol's glossary has it) or ``linear``.
-    :param normaliser: MAP: the sum is divided by all ``relevant`` items of the query (Evidently), or by those
-        ``reachable`` in k places, min(k, relevant).
-    :param denominator: Precision at k: ``k``, or what was ``served`` of them, min(k, list) (Evidently).
-    :param queries: Ranking: mean over ``all`` labelled queries, those without relevant items counting 0, or
-        over ``relevant`` ones.
-    :param minimum: Samples below which a number is insufficient to decide by.
-    :param minimum_each: AUC and average precision: the same for the labels of each of the two classes;
-        without it 10, or :attr:`minimum` if that is less.
+    :param threshold: Smallest score of a positive row. Default: 0.5 for scores from 0 to 1. Multi-label
+        states have their own.
+    :param k: Ranking: number of places, from 1 to 12.
+    :param class_name: The class or label of a ``*_per_class`` metric. A metric that averages over classes is
+        computed for this class alone if there is no ``average``.
+    :param average: Average over classes, as in scikit-learn: ``micro``, ``macro`` (default), or ``weighted``
+        by labels.
+    :param gain: nDCG: ``exponential`` (2^relevance − 1, as in the protocol's glossary) or ``linear``.
+    :param normaliser: MAP: the sum is divided by the number of ``relevant`` items of the query (Evidently),
+        or of those ``reachable`` in k places, min(k, relevant).
+    :param denominator: Precision at k: ``k``, or the number of ``served`` items, min(k, length of the list)
+        (Evidently).
+    :param queries: Ranking: mean over ``all`` labelled queries, where those without relevant items count as
+        0, or over those with ``relevant`` items.
+    :param minimum: Number of samples below which the value is not reliable.
+    :param minimum_each: AUC and average precision: minimum number of labels of each of the two classes.
+        Default: 10, or :attr:`minimum` if less.
     :raises aporia_provider.errors.ValidationError: naming every fault.
     """
 
@@ -85,7 +86,7 @@ class Parameters:
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Self:
         """
-        Read parameters from JSON.
+        Return the parameters of their JSON form.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
@@ -99,14 +100,14 @@ class Parameters:
 
     @property
     def labels_of_each(self) -> int:
-        """How many labels of each of the two classes an area under a curve takes."""
+        """Required number of labels of each of the two classes for an area under a curve."""
         return min(_LEAST_OF_EACH, self.minimum) if self.minimum_each is None else self.minimum_each
 
     def needed_k(self) -> int:
         """
-        The ``k`` of a ranking metric.
+        Return ``k`` of a ranking metric.
 
-        :raises aporia_provider.errors.ValidationError: if there is none.
+        :raises aporia_provider.errors.ValidationError: if it is not given.
         """
         if self.k is None:
             raise ValidationError(f"The metric needs k, a whole number from 1 to {GREATEST_K}")

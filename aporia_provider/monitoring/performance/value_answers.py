@@ -1,4 +1,4 @@
-"""Answers of performance metrics."""
+"""Conversion of values of performance metrics to answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aporia_provider.monitoring.result import Answer, ScarceAnswer, Status
 
 
 def of_value(value: Value) -> Answer:
-    """A performance metric's answer."""
+    """Return the answer of a performance metric."""
     status: Status = "ok" if value.value is not None else "undefined" if value.enough else "insufficient_data"
     shown = value.shown if value.value is None else None
     made: dict[str, Any] = {

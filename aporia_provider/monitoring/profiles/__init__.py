@@ -1,1 +1,1 @@
-"""Profiles: the states of all fields, made from Arrow batches."""
+"""Profiles: the states of all fields, computed from Arrow batches."""

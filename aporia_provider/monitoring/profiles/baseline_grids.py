@@ -1,4 +1,4 @@
-"""Grids of a baseline: the bins and categories on which everything that comes later is counted."""
+"""Bins and categories of a baseline, used for all later states."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from aporia_provider.monitoring.states.vector_state import VectorGrid, norms
 
 class Made(NamedTuple):
     """
-    A grid, and from how many values it was made.
+    Bins, and the number of values they were computed from.
 
-    Nulls and what is not a number do not count, nor do vectors of another dimension.
+    Nulls, values that are not numbers, and vectors of another dimension are not counted.
     """
 
     grid: Grid
@@ -40,10 +40,10 @@ class Made(NamedTuple):
 
 def make_grids(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, Made]:
     """
-    Make the grids of fields.
+    Return the bins of fields, by key.
 
-    :param rows: Rows of the baseline, or a sample of them, in any order.
-    :param fields: The fields; those without values get no grid.
+    :param rows: Rows of the baseline or a sample of it, in any order.
+    :param fields: The fields. Fields without values have no bins in the result.
     """
     grids: dict[str, Made] = {}
     for field in fields:
@@ -97,7 +97,7 @@ def _vectors(field: FieldPlan, array: pa.Array) -> Made | None:
     grid = vector_grid(field, None)
     if not lengths.any():
         return None if grid is None else Made(grid, 0)
-    # The commonest dimension; of two that are equally common, the lesser.
+    # The most frequent dimension; of equally frequent ones, the smallest.
     common = min(Counter(lengths[lengths > 0].tolist()).items(), key=lambda item: (-item[1], item[0]))[0]
     dimension = grid.dimension if grid else common
     right = numbers[np.repeat(lengths == dimension, lengths)].reshape(-1, dimension)

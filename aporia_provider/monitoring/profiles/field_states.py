@@ -1,4 +1,4 @@
-"""From the values of a field to its states."""
+"""Conversion of the values of a field to states."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ VECTORS = ("vector", "tensor")
 
 def field_states(field: FieldPlan, array: pa.Array, grids: Mapping[str, Grid]) -> Iterator[tuple[str, State]]:
     """
-    Make the states of a field from its values in some rows of a bucket.
+    Yield the states of a field for some rows of a bucket.
 
     :param field: The field.
-    :param array: Its values, one for each row.
-    :param grids: Grids by key.
-    :return: Pairs of a key and a state; a dict has a key of its own for each of the keys of its grid.
+    :param array: Values of the field, one for each row.
+    :param grids: Bins by key.
+    :return: Pairs of a key and a state; a dict field has one for each category of its bins as well.
     """
     grid, given = grids.get(field.key), array
     array = readable(given, field.type)
@@ -47,7 +47,10 @@ def field_states(field: FieldPlan, array: pa.Array, grids: Mapping[str, Grid]) -
 
 
 def vector_grid(field: FieldPlan, grid: Grid | None) -> VectorGrid | None:
-    """The grid of a vector; what a tensor's schema says about its dimensions holds without a baseline."""
+    """
+    Return the bins of a vector field. The dimension of a tensor is that of its schema, even without a
+    baseline.
+    """
     if field.dimensions:
         norm = grid.norm if isinstance(grid, VectorGrid) else None
         return VectorGrid(math.prod(field.dimensions), norm)
@@ -55,7 +58,7 @@ def vector_grid(field: FieldPlan, grid: Grid | None) -> VectorGrid | None:
 
 
 def _values(type_: str, array: pa.Array, misfits: int, grid: CategoryGrid | None) -> ValueState:
-    """The state of values, where misfits have become null."""
+    """Return the state of values, where misfits have been replaced by null."""
     present, nulls = array.drop_null(), array.null_count - misfits
     held = items(present)[0] if type_ == "array" else present
     return ValueState.of(text_counts(held), len(array), nulls, grid, misfits)

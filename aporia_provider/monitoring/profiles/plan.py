@@ -1,4 +1,4 @@
-"""What a profile is made of."""
+"""Plans of profiles: the fields and predictions for which states are computed."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class FieldPlan:
     """
     A field to profile.
 
-    :param key: What its states are kept under, such as ``features.age``.
-    :param type: Its field type, see :data:`~aporia_provider.schema.FIELD_TYPES`.
-    :param column: Its column in the batches.
-    :param dimensions: Of a tensor.
-    :param scored: Whether the values are scores of a binary model; their grid is kept under
+    :param key: Key of its states, such as ``features.age``.
+    :param type: Field type, see :data:`~aporia_provider.schema.FIELD_TYPES`.
+    :param column: Column in the batches.
+    :param dimensions: Dimensions of a tensor.
+    :param scored: Whether the values are scores of a binary model, whose bins have the key
         :attr:`scores_key`.
     """
 
@@ -50,12 +50,12 @@ class FieldPlan:
 
     @property
     def scores_key(self) -> str:
-        """Key of the grid of the scores."""
+        """Key of the bins of the scores."""
         return scores_key(self.key)
 
 
 def scores_key(key: str) -> str:
-    """Key of the :class:`~.score_grid.ScoreGrid` of a field, from that of the field."""
+    """Return the key of the :class:`~.score_grid.ScoreGrid` of a field."""
     return f"{key}[scores]"
 
 
@@ -64,14 +64,13 @@ class OutcomePlan:
     """
     A prediction to compare with its label.
 
-    :param key: What the state is kept under, such as ``performance.score``.
+    :param key: Key of the state, such as ``performance.score``.
     :param model_type: See :data:`~aporia_provider.schema.MODEL_TYPES`.
     :param prediction: Column of the prediction in the batches.
     :param label: Column of the label.
-    :param options: How they are to be read.
-    :param query: Ranking, where each candidate has a row: column of the query that it belongs to.
-    :param tied: Column that says whether other labels were known at the time of the label; None if there is
-        no such column.
+    :param options: Interpretation of predictions and labels.
+    :param query: For ranking with one row for each candidate: column of the query id.
+    :param tied: Boolean column that is true if several labels have the latest time; None if there is none.
     """
 
     key: str
@@ -86,15 +85,15 @@ class OutcomePlan:
 @dataclass(frozen=True)
 class ProfilePlan:
     """
-    What to make of a dataset's rows.
+    The states to compute from the rows of a dataset.
 
-    The batches bring a 64-bit hash of the id in column ``id``, the time in ``time``, and the columns of the
-    fields and outcomes.
+    The batches have a 64-bit hash of the id in column ``id``, the timestamp in ``time``, and the columns of
+    the fields and predictions.
 
-    :param period: ``hourly`` or ``daily``: how long a bucket is.
+    :param period: Length of a bucket: ``hourly`` or ``daily``.
     :param fields: The fields.
     :param outcomes: The predictions that have labels.
-    :param grids: Key of a field (of a key of a dict: ``features.scores[cat]``) to its grid.
+    :param grids: Keys of fields (and of categories of dicts: ``features.scores[cat]``) to bins.
     """
 
     period: str
@@ -109,17 +108,17 @@ class ProfilePlan:
 
 
 def dump_grids(grids: Mapping[str, Grid]) -> dict[str, Any]:
-    """Grids as the database keeps them."""
+    """Return the JSON form of bins for the database."""
     kinds = {made: kind for kind, made in _GRIDS.items()}
     return {key: {"kind": kinds[type(grid)], **grid.to_json()} for key, grid in grids.items()}
 
 
 def load_grids(stored: Mapping[str, Any]) -> dict[str, Grid]:
-    """Read what :func:`dump_grids` wrote."""
+    """Return bins from the result of :func:`dump_grids`."""
     return {key: _GRIDS[grid["kind"]].from_json(grid) for key, grid in stored.items()}
 
 
 def fingerprint(*parts: Any) -> str:
-    """A short text that differs where the JSON of the parts differs."""
+    """Return a digest of the JSON form of the arguments."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""From Arrow batches to additive states, one for each bucket and key."""
+"""Computation of profiles: additive states by bucket and key from Arrow batches."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 Bucket = int | None
 Profile = dict[tuple[Bucket, str], State]
 
-# What is worked on at once: more would take memory, less would take time. Each bucket has a cost of its own.
+# Sizes of the batches that are processed together, to balance memory and the cost of each bucket.
 _ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
 
 
 def profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """
-    Make the states of rows.
+    Return the states of rows.
 
     :param batches: The rows, see :class:`~.plan.ProfilePlan` for their columns.
-    :param plan: What to make of them.
-    :return: States by bucket (its first second since 1970, UTC; ``None`` for rows without a time) and key.
+    :param plan: The states to compute.
+    :return: States by bucket (its start in seconds since 1970, UTC; None for rows whose timestamp is null)
+        and key.
     """
     states: Profile = {}
     rest, wanted = iter(batches), _ROWS
@@ -46,13 +47,13 @@ def profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
 
 
 def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
-    """Add a state to those of its bucket and key."""
+    """Add a state to that of its bucket and key."""
     known = states.get(place)
     states[place] = state if known is None else known + state
 
 
 def _gathered(batches: Iterator[pa.RecordBatch], wanted: int) -> pa.RecordBatch | None:
-    """The next batches as one, which has so many rows, or bytes enough; None if there are none any more."""
+    """Return the next batches as one with at least ``wanted`` rows or enough bytes; None at the end."""
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -84,7 +85,7 @@ def _buckets(batch: pa.RecordBatch, seconds: int) -> Iterator[tuple[Bucket, pa.R
 
 
 def _runs(numbers: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Where the runs of equal numbers begin and end."""
+    """Return the starts and ends of the runs of equal numbers."""
     changes = (np.flatnonzero(np.diff(numbers)) + 1).tolist()
     return zip([0, *changes], [*changes, len(numbers)], strict=True)
 
@@ -103,5 +104,5 @@ def _states(rows: pa.RecordBatch, plan: ProfilePlan) -> Iterator[tuple[str, Stat
 
 
 def _ties(tied: pa.Array, predictions: pa.Array) -> int:
-    """How many predictions have labels that differ at the same time."""
+    """Return the number of predictions with different labels of the same time."""
     return pc.sum(pc.and_(tied, pc.is_valid(predictions))).as_py() or 0

@@ -1,4 +1,4 @@
-"""Sums of floats without rounding."""
+"""Exact sums of floats."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_FRACTION = 52  # Bits of a float below those of its exponent.
-_LONGEST = 1 << (64 - _FRACTION - 1)  # So many significands fit 64 bits together.
+_FRACTION = 52  # Number of fraction bits of a float.
+_LONGEST = 1 << (64 - _FRACTION - 1)  # Number of significands whose sum fits into 64 bits.
 _UNIT = 1074  # Every float is a multiple of 2**-1074.
 
 
 def exact_sum(values: Floats) -> Fraction:
     """
-    Sum finite floats exactly, so that the order and the grouping do not matter.
+    Return the exact sum of finite floats, which is independent of order and grouping.
 
-    :param values: Any number of finite values.
+    :param values: Finite values.
     """
     ordered = np.sort(values)
     negative, rest = ordered.searchsorted(0.0, "left"), ordered.searchsorted(0.0, "right")
@@ -30,9 +30,9 @@ def exact_sum(values: Floats) -> Fraction:
 
 def ordered_sum(*parts: Floats) -> Fraction:
     """
-    Sum finite floats exactly that are in order, in less time.
+    Return the exact sum of finite floats in ascending order, which takes less time.
 
-    :param parts: Values that are not below zero, those of each part in ascending order.
+    :param parts: Arrays of values that are not negative, each in ascending order.
     """
     total = sum(map(_in_units, parts))
     zeros = min((total & -total).bit_length() - 1, _UNIT) if total else _UNIT
@@ -41,10 +41,10 @@ def ordered_sum(*parts: Floats) -> Fraction:
 
 def _in_units(magnitudes: Floats) -> int:
     """
-    Sum in units.
+    Return the sum in units of 2**-1074.
 
-    Values of one exponent are neighbours, and as integers their bits differ from their significands by a
-    constant. Sums of 64-bit integers leave out multiples of 2**64, and so many significands have none.
+    Values with the same exponent are adjacent, and their bits as integers differ from their significands by a
+    constant. The sum of the significands fits into 64 bits, so overflow of the sum of the integers cancels.
     """
     if not len(magnitudes):
         return 0
@@ -55,7 +55,7 @@ def _in_units(magnitudes: Floats) -> int:
     starts.sort()
     counts = np.append(starts[1:], len(bits)).astype(np.uint64) - starts.astype(np.uint64)
     shifts = np.maximum(bits[starts] >> _FRACTION, 1) - 1
-    # Where there is nothing to sum, numpy has the next value instead.
+    # For an empty slice, numpy returns the next value.
     sums = np.where(counts, np.add.reduceat(bits, starts), 0)
     significands = sums - counts * (shifts << _FRACTION)
     return sum(map(int.__lshift__, significands.tolist(), shifts.tolist()))

@@ -1,4 +1,4 @@
-"""The state of numbers."""
+"""State of numeric values."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ _LARGEST = float(np.finfo(np.float64).max)
 @dataclass(frozen=True)
 class NumericState(State):
     """
-    What is kept of numbers.
+    State of numeric values.
 
-    :param rows: Rows, whatever is in them.
-    :param nulls: Rows without a value.
-    :param nans: Rows that are not a number. NaN and infinities are part of nothing below.
-    :param positive_infinities: Rows of positive infinity.
-    :param negative_infinities: Rows of negative infinity.
-    :param zeros: Rows of zero.
-    :param least: Least value.
-    :param greatest: Greatest value.
+    :param rows: Number of rows, including those without a value.
+    :param nulls: Number of nulls.
+    :param nans: Number of NaN. The attributes below exclude NaN and infinities.
+    :param positive_infinities: Number of positive infinities.
+    :param negative_infinities: Number of negative infinities.
+    :param zeros: Number of zeros.
+    :param least: Minimum.
+    :param greatest: Maximum.
     :param negative_sum: Sum of the values below zero.
     :param positive_sum: Sum of the values above zero.
-    :param squares: Sum of squared distances from the grid's centre, in its unit (from 0, in 1, if none).
-    :param counts: Values in each bin of the grid, see :class:`~.grid.NumericGrid`.
-    :param below: Sum of distances to the first edge of the values below it.
-    :param above: Sum of distances to the last edge of the values above it.
+    :param squares: Sum of squared distances from the centre of the bins, in their unit. Without bins, from 0
+        in unit 1.
+    :param counts: Number of values in each bin, see :class:`~.grid.NumericGrid`.
+    :param below: Sum of distances from the first edge of the values below it.
+    :param above: Sum of distances from the last edge of the values above it.
     """
 
     kind: ClassVar[str] = "numeric"
@@ -62,13 +63,13 @@ class NumericState(State):
     @classmethod
     def of(cls, values: Floats, nulls: int, grid: NumericGrid | None) -> NumericState:
         """
-        Make it from values.
+        Return the state of values.
 
-        :param values: Those that are not null, in any order.
-        :param nulls: How many are null beside them.
-        :param grid: Bins and centre, if they are known yet.
+        :param values: Values that are not null, in any order.
+        :param nulls: Number of nulls.
+        :param grid: Bins and centre, if known.
         """
-        # Whatever is not a number comes last.
+        # NaN is sorted to the end.
         ordered = np.sort(values)
         finite = slice(ordered.searchsorted(-np.inf, "right"), ordered.searchsorted(np.inf, "left"))
         nans = len(ordered) - int(ordered.searchsorted(np.inf, "right"))
@@ -84,12 +85,12 @@ class NumericState(State):
 
     @property
     def finite(self) -> int:
-        """How many values are proper numbers."""
+        """Number of finite values."""
         return self.rows - self.nulls - self.nans - self.infinite
 
     @property
     def infinite(self) -> int:
-        """Rows of an infinite value."""
+        """Number of infinite values."""
         return self.positive_infinities + self.negative_infinities
 
     @property
@@ -99,11 +100,11 @@ class NumericState(State):
 
 
 def _finite(ordered: Floats, grid: NumericGrid | None) -> dict[str, Any]:
-    """Parts made of finite values in ascending order, at least one."""
+    """Return the attributes of at least one finite value in ascending order."""
     first, last = np.searchsorted(ordered, 0.0, "left"), np.searchsorted(ordered, 0.0, "right")
     made = {
         "zeros": int(last - first),
-        # 0.0 is added because -0.0 and 0.0 are one value, and which of them came first must not matter.
+        # Adding 0.0 makes -0.0 positive: they are equal, and which of them is first must not matter.
         "least": float(ordered[0]) + 0.0,
         "greatest": float(ordered[-1]) + 0.0,
         "negative_sum": -ordered_sum(-ordered[:first][::-1]),
@@ -136,7 +137,7 @@ def _binned(ordered: Floats, grid: NumericGrid) -> dict[str, Any]:
 
 
 def _bounded(distances: Floats) -> Floats:
-    """Distances that no float can hold count as the largest there is. The greatest is at an end."""
+    """Replace infinite distances by the largest float. The greatest distance is at an end."""
     if len(distances) and max(distances[0], distances[-1]) > _LARGEST:
         return np.minimum(distances, _LARGEST)
     return distances

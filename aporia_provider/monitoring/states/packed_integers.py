@@ -1,4 +1,4 @@
-"""Whole numbers as text."""
+"""Encoding of integers as text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _WIDTHS = ("i1", "i2", "i4", "i8")
 
 def packed(numbers: Sequence[int]) -> str:
     """
-    Write 64-bit integers as text.
+    Return 64-bit integers as text.
 
-    :return: The width of each in bytes, the least in which all have room, and after a colon all of them,
-        little-endian and in base64.
+    :return: The smallest sufficient width of an integer in bytes, a colon, and the little-endian integers in
+        base64.
     """
     array = np.array(numbers, dtype="<i8")
     low, high = (int(array.min()), int(array.max())) if len(array) else (0, 0)
@@ -24,6 +24,6 @@ def packed(numbers: Sequence[int]) -> str:
 
 
 def unpacked(text: str) -> tuple[int, ...]:
-    """Read what :func:`packed` wrote."""
+    """Return the integers from the result of :func:`packed`."""
     width, _, content = text.partition(":")
     return tuple(np.frombuffer(b64decode(content), dtype=f"<i{width}").tolist())

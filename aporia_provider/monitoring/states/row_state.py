@@ -1,4 +1,4 @@
-"""The state of rows as such, whatever fields they have."""
+"""State of rows and their ids, independent of their fields."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _KEPT_IDS = 256
 @dataclass(frozen=True)
 class RowState(State):
     """
-    What is kept of rows.
+    State of rows and their ids.
 
-    :param rows: How many there are.
-    :param null_ids: How many have no id.
-    :param duplicate_ids: How many have an id that another row of their bucket has already.
-    :param duplicates_variance: The variance of ``duplicate_ids`` where it is an estimate.
-    :param id_level: The level of the samples that ``duplicate_ids`` comes from, see
-        :class:`~aporia_provider.monitoring.states.sketches.HashSample`: 0 if it was counted.
-    :param ids: The ids of the rows; once settled, a sample of the distinct ids of each bucket.
+    :param rows: Number of rows.
+    :param null_ids: Number of rows whose id is null.
+    :param duplicate_ids: Number of rows whose id occurs in an earlier row of the bucket.
+    :param duplicates_variance: Variance of ``duplicate_ids`` if it is an estimate.
+    :param id_level: Level of the samples from which ``duplicate_ids`` is estimated, see
+        :class:`~aporia_provider.monitoring.states.sketches.HashSample`: 0 if it is exact.
+    :param ids: Ids of the rows; in a settled state, a sample of the distinct ids of each bucket.
     """
 
     kind: ClassVar[str] = "rows"
@@ -43,15 +43,15 @@ class RowState(State):
     @classmethod
     def of(cls, hashes: NDArray[np.int64], null_ids: int) -> RowState:
         """
-        Make it from ids.
+        Return the state of ids.
 
         :param hashes: 64-bit hashes of the ids that are not null.
-        :param null_ids: How many rows have none.
+        :param null_ids: Number of rows whose id is null.
         """
         return cls(rows=len(hashes) + null_ids, null_ids=null_ids, ids=HashSample.of(hashes))
 
     def settled(self) -> RowState:
-        """The state of a whole bucket, with its duplicates, and few of its ids, each of which counts once."""
+        """Return the state of a whole bucket: with its duplicates, and a smaller sample of distinct ids."""
         if self.id_level is not None:
             return self
         return replace(
@@ -65,9 +65,9 @@ class RowState(State):
     @property
     def duplicates(self) -> int:
         """
-        How many rows have an id that another row has already, in their bucket or in another one.
+        Number of rows whose id occurs in an earlier row, in the same bucket or in another one.
 
-        In a sum of settled states an id counts once for each bucket it is in, so that what the sample has
-        twice are duplicates across buckets.
+        In a sum of settled states, an id is counted once for each bucket, so duplicates in the sample are
+        duplicates across buckets.
         """
         return self.duplicate_ids + self.ids.duplicates

@@ -1,4 +1,4 @@
-"""Counts of distinct values in bounded space."""
+"""Sketches: counts of distinct values in bounded space."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ KEPT_VALUES = 256
 @dataclass(frozen=True)
 class HashSample:
     """
-    Counts of distinct values by hash: of all of them up to a capacity, then of those whose hash ends in
-    ``level`` zero bits.
+    Counts of distinct values by hash.
 
-    The level is the least at which the values fit, so it does not depend on the order in which they came,
-    and the samples of two sets hold the same values (Gibbons, *Distinct sampling for highly-accurate answers
-    to distinct values queries and event reports*, VLDB 2001). Counts of values in the sample are exact.
+    All values are included up to a capacity; beyond it, those whose hash ends in ``level`` zero bits. The
+    level is the smallest at which the values fit, so it is independent of their order, and samples of two
+    sets contain the same values (Gibbons, *Distinct sampling for highly-accurate answers to distinct values
+    queries and event reports*, VLDB 2001). Counts of values in the sample are exact.
 
-    :param level: How many times the space of hashes was halved.
-    :param hashes: 64-bit hashes of the values in the sample, ascending.
-    :param counts: How often each occurs.
+    :param level: Number of times the hash space was halved.
+    :param hashes: 64-bit hashes of the values in the sample, in ascending order.
+    :param counts: Number of occurrences of each.
     """
 
     level: int = 0
@@ -43,12 +43,12 @@ class HashSample:
     @classmethod
     def of(cls, hashes: NDArray[np.int64], counts: NDArray[np.int64] | None = None) -> HashSample:
         """
-        Make a sample.
+        Return the sample of values.
 
-        :param hashes: Hashes of values; the same hash may be given several times.
-        :param counts: How often the value of each hash occurs; by default once.
+        :param hashes: Hashes of the values, which may repeat.
+        :param counts: Number of occurrences for each hash. Default: 1.
         """
-        # If no hash is given twice, about two capacities of them are left.
+        # If no hash repeats, this leaves about twice the capacity.
         level = max(0, (len(hashes) // CAPACITY).bit_length() - 2)
         kept = _kept(hashes, level)
         known, added = _added(hashes[kept], None if counts is None else counts[kept])
@@ -67,45 +67,45 @@ class HashSample:
         return _fitted(level, *_added(hashes[kept], counts[kept]))
 
     def at(self, level: int) -> HashSample:
-        """The sample at a level that is at least its own."""
+        """Return the sample at a level that is at least its own."""
         return self + HashSample(level)
 
     def of_distinct(self, capacity: int) -> HashSample:
-        """The sample of the distinct values, each of which counts once, at most ``capacity`` of them."""
+        """Return a sample of at most ``capacity`` of the distinct values, each with count 1."""
         hashes = np.array(self.hashes, dtype=np.int64)
         return _fitted(self.level, hashes, np.ones(len(hashes), dtype=np.int64), capacity)
 
     def covers(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """For each hash, whether a value that has it is in the sample wherever it occurs."""
+        """Return, for each hash, whether its value is in the sample if it occurs."""
         return _kept(hashes, self.level)
 
     @property
     def distinct(self) -> int:
-        """The number of distinct values: exact at level 0, otherwise an estimate."""
+        """Number of distinct values: exact at level 0, otherwise an estimate."""
         return len(self.hashes) << self.level
 
     @property
     def distinct_error(self) -> float:
         """
-        The standard error of :attr:`distinct`, 0 at level 0.
+        Standard error of :attr:`distinct`, 0 at level 0.
 
         A value is in the sample with probability ``f = 2**-level``. The number ``n`` of values in it is
-        binomial, so the variance of ``n / f`` is ``N (1 - f) / f`` for ``N`` values, estimated with
-        ``N = n / f``.
+        binomial, so the variance of ``n / f`` is ``N (1 - f) / f`` for ``N`` values, estimated with ``N = n /
+        f``.
         """
         return math.sqrt(len(self.hashes) * (1 - 0.5**self.level)) * 2.0**self.level
 
     @property
     def duplicates(self) -> int:
-        """Occurrences of a value beyond its first: exact at level 0, otherwise an estimate."""
+        """Number of occurrences of values beyond the first: exact at level 0, otherwise an estimate."""
         return (sum(self.counts) - len(self.counts)) << self.level
 
     @property
     def duplicates_variance(self) -> int:
         """
-        The variance of :attr:`duplicates`, 0 at level 0.
+        Variance of :attr:`duplicates`, 0 at level 0.
 
-        The estimate is that of Horvitz and Thompson with inclusion probabilities ``f = 2**-level``. Its
+        The estimator is that of Horvitz and Thompson with inclusion probabilities ``f = 2**-level``. Its
         variance is estimated by the sum over the sample of ``(1 - f) / f**2`` times the squared number of
         duplicates of a value.
         """
@@ -115,7 +115,7 @@ class HashSample:
 def _added(
     hashes: NDArray[np.int64], counts: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct hashes, ascending, and the sums of their counts, each of which is 1 by default."""
+    """Return the distinct hashes in ascending order, and the sums of their counts (default: 1 each)."""
     if counts is None:
         known, numbers = np.unique(hashes, return_counts=True)
         return known, numbers.astype(np.int64)
@@ -143,11 +143,12 @@ def _kept(hashes: NDArray[np.int64], level: int) -> NDArray[np.bool_]:
 @dataclass(frozen=True)
 class ValueSample:
     """
-    How often texts occur: all of them up to a capacity, then a sample as :class:`HashSample` takes it. What
-    the database keeps is smaller, see :meth:`settled`.
+    Counts of strings: of all up to a capacity, then of a sample, see :class:`HashSample`.
 
-    :param level: How many times the space of hashes was halved.
-    :param counts: Text to how often it occurs, exact.
+    The sample that is stored in the database is smaller, see :meth:`settled`.
+
+    :param level: Number of times the hash space was halved.
+    :param counts: Strings to exact numbers of occurrences.
     """
 
     level: int = 0
@@ -156,9 +157,9 @@ class ValueSample:
     @classmethod
     def of(cls, counts: Mapping[str, int], hashes: NDArray[np.int64] | None = None) -> ValueSample:
         """
-        Make it from counts by text.
+        Return the sample of counts by string.
 
-        :param hashes: The hashes of the texts in their order, if they are known.
+        :param hashes: Hashes of the strings in the same order, if known.
         """
         return cls()._fitted(counts, True, CAPACITY, hashes)
 
@@ -168,11 +169,11 @@ class ValueSample:
         return higher._fitted(added, self.level == other.level, CAPACITY)
 
     def settled(self) -> ValueSample:
-        """The sample of a whole bucket, of no more texts than are kept."""
+        """Return the sample of a whole bucket, with at most as many strings as are stored."""
         return self._fitted(self.counts, True, KEPT_VALUES)
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the JSON form for the database."""
         return {"level": self.level, "counts": dict(sorted(self.counts.items()))}
 
     def _fitted(
@@ -182,7 +183,7 @@ class ValueSample:
         capacity: int,
         hashes: NDArray[np.int64] | None = None,
     ) -> ValueSample:
-        """A sample of this level at least, of texts all of which may be known to belong to it."""
+        """Return the sample of strings, all of which may already be known to belong to this level."""
         texts, level = list(counts), self.level
         if not of_this_level or len(texts) > capacity:
             kept, hashes = np.arange(len(texts)), text_hashes(texts) if hashes is None else hashes
@@ -195,18 +196,18 @@ class ValueSample:
 
 
 def dump_hashes(sample: HashSample) -> dict[str, Any]:
-    """A sample as JSON has it."""
+    """Return the JSON form of a sample."""
     return {"level": sample.level, "hashes": packed(sample.hashes), "counts": packed(sample.counts)}
 
 
 def read_hashes(stored: Mapping[str, Any]) -> HashSample:
-    """Read what :func:`dump_hashes` wrote."""
+    """Return the sample from the result of :func:`dump_hashes`."""
     return HashSample(stored["level"], unpacked(stored["hashes"]), unpacked(stored["counts"]))
 
 
 SAMPLE: Rule[ValueSample] = Rule(
     ValueSample, operator.add, ValueSample.to_json, lambda stored: ValueSample(**stored)
 )
-"""A sample of texts."""
+"""A sample of strings."""
 HASHES: Rule[HashSample] = Rule(HashSample, operator.add, dump_hashes, read_hashes)
 """A sample of hashes."""

@@ -1,8 +1,8 @@
 """
-Additive states: what is kept of rows, so that metrics can be computed without them.
+Additive states, from which metrics are computed without the rows.
 
-A state is made of parts, and every part knows how two of its kind are added. Adding is exact, commutative and
-associative, so the order in which rows come and the way they are split leave no trace, not in the last bit.
+A state has attributes with a rule for their addition. Addition is exact, commutative and associative, so
+states do not depend on the order or the partitioning of the rows, not even in the last bit.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Rule(Generic[T]):
     """
-    How a part of a state behaves.
+    Rule for an attribute of a state.
 
-    :param zero: Makes the part of no rows at all.
-    :param add: Adds two.
-    :param dump: Writes one as JSON has it.
-    :param load: Reads it back.
+    :param zero: Function that returns the value for no rows.
+    :param add: Function that returns the sum of two values.
+    :param dump: Function that returns the JSON form of a value.
+    :param load: Function that returns the value of a JSON form.
     """
 
     zero: Callable[[], T]
@@ -35,7 +35,7 @@ class Rule(Generic[T]):
 
 
 def part(rule: Rule[T]) -> Any:
-    """A part of a state, nothing at first."""
+    """Return the dataclass field of an attribute with a rule, whose default is the value for no rows."""
     return dataclasses.field(default_factory=rule.zero, metadata={"rule": rule})
 
 
@@ -65,17 +65,17 @@ def _in_order(tally: Mapping[str, int]) -> dict[str, int]:
 
 
 TOTAL: Rule[int] = Rule(int, operator.add)
-"""A whole number."""
+"""An integer."""
 SUM: Rule[Fraction] = Rule(Fraction, operator.add, str, Fraction)
-"""A sum of floats, exact (see :mod:`aporia_provider.monitoring.states.exact_sums`)."""
+"""An exact sum of floats (see :mod:`aporia_provider.monitoring.states.exact_sums`)."""
 LEAST: Rule[Any] = Rule(lambda: None, _choose(min))
-"""The least value, ``None`` if there was none."""
+"""Minimum; None if there are no values."""
 GREATEST: Rule[Any] = Rule(lambda: None, _choose(max))
-"""The greatest value, ``None`` if there was none."""
+"""Maximum; None if there are no values."""
 COUNTS: Rule[tuple[int, ...]] = Rule(tuple, _add_counts, list, tuple)
-"""Counts of bins, in their order; empty if there was nothing to count."""
+"""Counts of bins in order; empty if nothing was counted."""
 TALLY: Rule[dict[str, int]] = Rule(dict, _add_tallies, _in_order, dict)
-"""Counts by text."""
+"""Counts by string."""
 
 
 _RULES: dict[type[State], dict[str, Rule[Any]]] = {}
@@ -84,9 +84,9 @@ _RULES: dict[type[State], dict[str, Rule[Any]]] = {}
 @dataclass(frozen=True)
 class State:
     """
-    Base of the states: a frozen data class whose fields are all made with :func:`part`.
+    Base class of the states: a frozen dataclass whose fields are created by :func:`part`.
 
-    The state of no rows is the class called without arguments. Every state counts its rows.
+    Calling the class without arguments returns the state of no rows. Every state counts its rows.
     """
 
     kind: ClassVar[str]
@@ -106,11 +106,11 @@ class State:
         )
 
     def settled(self) -> Self:
-        """The state of a whole bucket, without what is of use only as long as rows are added."""
+        """Return the state of a whole bucket, without data that is only needed to add rows."""
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps. Parts that are nothing are left out."""
+        """Return the JSON form for the database, without attributes that equal their value for no rows."""
         rules = _rules(type(self))
         values = {name: getattr(self, name) for name in rules}
         given = {name: value for name, value in values.items() if value != rules[name].zero()}
@@ -118,7 +118,7 @@ class State:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote."""
+        """Return the state from the result of :meth:`to_json`."""
         rules = _rules(cls)
         return cls(**{name: rules[name].load(value) for name, value in stored.items() if name != "kind"})
 
@@ -130,10 +130,10 @@ def _rules(cls: type[State]) -> dict[str, Rule[Any]]:
 
 
 def read_state(stored: Mapping[str, Any]) -> State:
-    """Read a state of whatever kind."""
+    """Return a state of any kind from its JSON form."""
     return State._kinds[stored["kind"]].from_json(stored)
 
 
 def nested(cls: type[State]) -> Rule[Any]:
-    """A part that is a state itself."""
+    """Return the rule of an attribute that is a state."""
     return Rule(cls, operator.add, lambda state: state.to_json(), cls.from_json)

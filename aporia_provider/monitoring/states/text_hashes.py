@@ -1,4 +1,4 @@
-"""Hashes of texts, many at once, the same wherever they are made."""
+"""Vectorized hashes of strings that are equal on all platforms."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_AT_ONCE = 1 << 12  # Keeps the memory for a number per byte small.
+_AT_ONCE = 1 << 12  # Bounds the memory for one number per byte.
 _BASE = 0x9E3779B97F4A7C15
 _MIXERS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 def text_hashes(texts: Sequence[str]) -> NDArray[np.int64]:
     """
-    64-bit hashes: polynomials of the bytes, their bits mixed by the finaliser of SplitMix64 (Steele, Lea and
-    Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014). No secrets are safe with them.
+    Return 64-bit hashes of strings.
 
-    :param texts: Any texts.
+    They are polynomials of the bytes, mixed by the finalizer of SplitMix64 (Steele, Lea and Flood, *Fast
+    splittable pseudorandom number generators*, OOPSLA 2014). They are not cryptographically secure.
+
+    :param texts: The strings.
     """
     parts = [_hashes(texts[start : start + _AT_ONCE]) for start in range(0, len(texts), _AT_ONCE)]
     return np.concatenate(parts) if parts else np.array([], dtype=np.int64)
@@ -31,7 +33,7 @@ def _hashes(texts: Sequence[str]) -> NDArray[np.int64]:
     lengths = np.array([len(item) for item in encoded])
     ends = np.cumsum(lengths)
     starts = ends - lengths
-    # Adding one tells a text from the same with zero bytes after it.
+    # Adding one distinguishes a string from the same string followed by zero bytes.
     digits = np.frombuffer(b"".join(encoded), dtype=np.uint8).astype(np.uint64) + np.uint64(1)
     powers = np.cumprod(np.full(lengths.max(), _BASE, dtype=np.uint64))
     digits *= powers[np.arange(len(digits)) - np.repeat(starts, lengths)]

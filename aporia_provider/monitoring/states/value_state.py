@@ -1,4 +1,4 @@
-"""The state of values that are told apart by their text: categories, booleans, strings, items of arrays."""
+"""State of values that are identified by their text: categories, booleans, strings, array elements."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _FREQUENT = 64
 @dataclass(frozen=True)
 class ValueState(State):
     """
-    What is kept of texts.
+    State of values that are identified by their text.
 
-    :param rows: Rows, whatever is in them.
-    :param nulls: Rows without a value.
-    :param misfits: Rows of a boolean field with an integer other than 0 and 1, which are part of nothing
-        below.
-    :param known: Counts of the categories of the grid.
-    :param others: Counts of all other texts, sampled if there are many.
-    :param frequent: Counts of the most frequent texts of the samples of buckets that had many. In a bucket of
-        more than 2048 texts, the sample and so the most frequent ones are not all of them.
-    :param other_count: How often those occur.
-    :param tail: Counts of those by hash, for comparisons.
+    :param rows: Number of rows, including those without a value.
+    :param nulls: Number of nulls.
+    :param misfits: Number of rows of a boolean field with an integer other than 0 and 1. The attributes below
+        exclude them.
+    :param known: Counts of the categories that have a bin.
+    :param others: Counts of all other values, or of a sample if there are many.
+    :param frequent: Counts of the most frequent values in the samples of buckets with many values. They may
+        be incomplete in a bucket with more than 2048 values.
+    :param other_count: Number of occurrences of all other values.
+    :param tail: Counts of all other values by hash, for comparisons.
     :param length: Sum of the lengths, in characters.
-    :param shortest: Least length.
-    :param longest: Greatest length.
+    :param shortest: Minimum length.
+    :param longest: Maximum length.
     """
 
     kind: ClassVar[str] = "values"
@@ -62,13 +62,13 @@ class ValueState(State):
         cls, counts: Mapping[str, int], rows: int, nulls: int, grid: CategoryGrid | None, misfits: int = 0
     ) -> ValueState:
         """
-        Make it from counts by text.
+        Return the state of counts by text.
 
-        :param counts: Text to how often it occurs, none of them 0.
-        :param rows: How many rows there are.
-        :param nulls: How many of them have no value.
-        :param grid: The categories to count for certain, if they are known yet.
-        :param misfits: How many of the rows have a value that the type of the field does not have.
+        :param counts: Text of the values to positive numbers of occurrences.
+        :param rows: Number of rows.
+        :param nulls: Number of nulls.
+        :param grid: Categories to count exactly, if known.
+        :param misfits: Number of rows with a value that the type of the field does not allow.
         """
         lengths = [len(text) for text in counts]
         length = sum(map(operator.mul, lengths, counts.values()))
@@ -93,10 +93,10 @@ class ValueState(State):
 
     def settled(self) -> ValueState:
         """
-        The state of a whole bucket, which keeps fewer of the texts, and the most frequent ones beside them.
+        Return the state of a whole bucket, with fewer values and the most frequent ones separately.
 
-        Those are taken from the sample that there is: in a bucket of more than 2048 texts that are not in the
-        grid, a frequent text may be lost. What it adds to :attr:`tail` remains.
+        The most frequent values are those of the sample: in a bucket with more than 2048 values without a
+        bin, a frequent value may be lost. Its count remains in :attr:`tail`.
         """
         counts = self.others.counts
         if len(counts) <= KEPT_VALUES:
@@ -107,25 +107,25 @@ class ValueState(State):
     @property
     def counts(self) -> dict[str, int]:
         """
-        How often texts occur at least, of those that are counted one by one.
+        Lower bounds of the numbers of occurrences of individually counted values.
 
-        See :func:`~.value_counts.counts_of` for how often they can occur.
+        See :func:`~.value_counts.counts_of` for upper bounds.
         """
         return {**self.frequent, **self.known, **self.others.counts}
 
     @property
     def count(self) -> int:
-        """How many values there are; an array brings several in a row."""
+        """Number of values; an array has several in one row."""
         return sum(self.known.values()) + self.other_count
 
     @property
     def distinct(self) -> int:
-        """The number of distinct texts: an estimate if the level of the tail's sample is not 0."""
+        """Number of distinct values: an estimate if the level of the tail's sample is not 0."""
         return len(self.known) + self.tail.sample.distinct
 
 
 def shortened(text: str) -> str:
-    """The text, or the beginning of a long one with a hash of all of it."""
+    """Return a string unchanged, or the beginning of a long one followed by its hash."""
     if len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]}… {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"

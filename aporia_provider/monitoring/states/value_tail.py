@@ -1,4 +1,4 @@
-"""Counts of the values that are not counted one by one."""
+"""Counts of the values that are not counted individually."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 _CELL_BITS = 11
 CELLS: Final = 1 << _CELL_BITS
-"""How many cells there are."""
+"""Number of cells."""
 
 
 @dataclass(frozen=True)
 class Tail:
     """
-    Counts of values by the cell that their hash belongs to, and a sample of the values.
+    Counts of values by cell of their hash, and a sample of the values.
 
-    The first bits of a hash choose the cell, the last bits whether the value is in the sample.
+    The first bits of a hash determine the cell, the last bits whether the value is in the sample.
 
-    :param sample: The counts of a sample of the values by hash, or of all of them.
-    :param cells: The counts of the values of each of 2048 cells; empty if the sample has all values.
+    :param sample: Counts by hash of all values or of a sample.
+    :param cells: Counts of 2048 cells; empty if the sample contains all values.
     """
 
     sample: HashSample = field(default_factory=HashSample)
@@ -38,10 +38,10 @@ class Tail:
     @classmethod
     def of(cls, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> Tail:
         """
-        Make it from counts.
+        Return the counts of values.
 
-        :param hashes: 64-bit hashes of values.
-        :param counts: How often each value occurs.
+        :param hashes: 64-bit hashes of the values.
+        :param counts: Number of occurrences of each value.
         """
         if not len(hashes):
             return cls()
@@ -56,27 +56,27 @@ class Tail:
 
     @property
     def rows(self) -> int:
-        """How many values were counted."""
+        """Number of values."""
         return sum(self.cells) if self.sample.level else sum(self.sample.counts)
 
     def bins(self, number: int) -> NDArray[np.int64]:
         """
-        The counts of bins of equally many cells.
+        Return the counts of bins with an equal number of cells.
 
-        :param number: How many bins: a power of two, at most 2048.
+        :param number: Number of bins: a power of two, at most 2048.
         """
         cells = np.array(self._all_cells() or (0,) * CELLS, dtype=np.int64)
         added: NDArray[np.int64] = cells.reshape(number, -1).sum(axis=1)
         return added
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the JSON form for the database."""
         cells = {"cells": packed(self.cells)} if self.cells else {}
         return {**dump_hashes(self.sample), **cells}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Tail:
-        """Read what :meth:`to_json` wrote."""
+        """Return the counts from the result of :meth:`to_json`."""
         return cls(read_hashes(stored), unpacked(stored["cells"]) if "cells" in stored else ())
 
     def _all_cells(self) -> tuple[int, ...]:
@@ -87,7 +87,7 @@ class Tail:
 
 
 def cell(hashes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers of the cells that hashes belong to."""
+    """Return the cells of hashes."""
     return (hashes.view(np.uint64) >> np.uint64(64 - _CELL_BITS)).astype(np.int64)
 
 
@@ -98,4 +98,4 @@ def _summed(hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.
 
 
 TAIL: Rule[Tail] = Rule(Tail, operator.add, Tail.to_json, Tail.from_json)
-"""Counts of the values that are not counted one by one."""
+"""Counts of the values that are not counted individually."""

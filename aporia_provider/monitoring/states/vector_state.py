@@ -1,4 +1,4 @@
-"""The state of vectors and tensors, which are flattened."""
+"""State of vectors and flattened tensors."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _SUMS: Rule[Sums] = Rule(
 @dataclass(frozen=True)
 class VectorGrid:
     """
-    What a baseline's vectors are like.
+    Dimension and bins of the vectors of a baseline.
 
-    :param dimension: How many numbers a vector has.
-    :param norm: Bins of their Euclidean norms.
+    :param dimension: Number of components.
+    :param norm: Bins of the Euclidean norms.
     """
 
     dimension: int
     norm: NumericGrid | None
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the JSON form for the database."""
         return {"dimension": self.dimension, "norm": self.norm and self.norm.to_json()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> VectorGrid:
-        """Read what :meth:`to_json` wrote."""
+        """Return the bins from the result of :meth:`to_json`."""
         norm = stored["norm"]
         return cls(stored["dimension"], norm and NumericGrid.from_json(norm))
 
@@ -57,12 +57,12 @@ class VectorGrid:
 @dataclass(frozen=True)
 class VectorState(State):
     """
-    What is kept of vectors.
+    State of vectors.
 
-    :param rows: Rows, whatever is in them.
-    :param nulls: Rows without a vector.
-    :param dimension_errors: Rows whose vector has another dimension than the grid says, or a number in it
-        that is none. They are part of nothing below.
+    :param rows: Number of rows, including those without a vector.
+    :param nulls: Number of nulls.
+    :param dimension_errors: Number of vectors that have another dimension than the bins, or a component that
+        is missing or not finite. The attributes below exclude them.
     :param sums: Sum of the vectors, one number for each dimension.
     :param norm: State of the Euclidean norms.
     """
@@ -80,12 +80,12 @@ class VectorState(State):
         cls, numbers: NDArray[np.float64], lengths: NDArray[Any], nulls: int, grid: VectorGrid | None
     ) -> VectorState:
         """
-        Make it from vectors.
+        Return the state of vectors.
 
-        :param numbers: The numbers of all vectors, one vector after the other; NaN for a number that is null.
-        :param lengths: How many numbers each vector has.
-        :param nulls: How many rows have no vector.
-        :param grid: What they should be like; without, they are only counted.
+        :param numbers: Components of all vectors, one vector after another; NaN for nulls.
+        :param lengths: Number of components of each vector.
+        :param nulls: Number of rows whose vector is null.
+        :param grid: Expected dimension and bins. Without it, only rows are counted.
         """
         rows = len(lengths) + nulls
         if grid is None:
@@ -101,12 +101,12 @@ class VectorState(State):
 
     @property
     def vectors(self) -> int:
-        """Vectors of the right dimension."""
+        """Number of valid vectors."""
         return self.norm.rows
 
 
 def norms(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Euclidean norms of rows; infinite if a float cannot hold the square."""
+    """Return the Euclidean norms of rows; infinite if a square overflows."""
     with np.errstate(over="ignore"):
         found: NDArray[np.float64] = np.sqrt((matrix * matrix).sum(axis=1))
     return found

@@ -1,1 +1,1 @@
-"""Statistics of a field, computed from its state."""
+"""Statistics of fields, computed from states."""

@@ -1,4 +1,4 @@
-"""Statistics of a field's values by type and name, computed from its state."""
+"""Statistics of fields by type and name."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["STATISTICS", "Question", "find_statistic", "statistic", "statistics_
 
 def statistic(name: str, type_: str, state: State, question: Question) -> Answer:
     """
-    Compute a statistic.
+    Return the answer of a statistic.
 
     :param name: One of :func:`statistics_of` the type.
     :param type_: Field type, see :data:`~aporia_provider.schema.FIELD_TYPES`.
     :param state: State of the field; sums of states are states.
-    :param question: What is asked besides.
-    :raises aporia_provider.errors.ValidationError: if the type has no such statistic, or something it takes
-        was not given; it names what there is.
+    :param question: Parameters and bins.
+    :raises aporia_provider.errors.ValidationError: if the statistic does not exist for the type, listing
+        those that do, or a required parameter is missing.
     """
     return find_statistic(name, type_)(state, question)
 
 
 def find_statistic(name: str, type_: str) -> Statistic:
     """
-    A statistic of a type, by name.
+    Return a statistic of a type, by name.
 
-    :raises aporia_provider.errors.ValidationError: if there is none; it names what there is.
+    :raises aporia_provider.errors.ValidationError: if it does not exist, listing those that do.
     """
     known = statistics_of(type_)
     if name not in known:
@@ -43,7 +43,7 @@ def find_statistic(name: str, type_: str) -> Statistic:
 
 
 def statistics_of(type_: str) -> Mapping[str, Statistic]:
-    """The statistics that fields of a type have, by name."""
+    """Return the statistics of a field type, by name."""
     return _BY_TYPE[type_]
 
 
@@ -55,4 +55,4 @@ _BY_TYPE: dict[str, Mapping[str, Statistic]] = {
     **dict.fromkeys(("vector", "tensor"), VECTORS),
 }
 STATISTICS = frozenset(name for known in _BY_TYPE.values() for name in known)
-"""Statistics that fields of any type have."""
+"""Names of the statistics of all field types."""

@@ -1,4 +1,4 @@
-"""Statistics of fields whose values are counted one by one."""
+"""Statistics of categorical fields."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _values(state: ValueState, _: Question) -> Answer:
 
 
 def _of_listed(unsure: int, others: int) -> str | None:
-    """What to know about a list of counts."""
+    """Return a note about a list of counts."""
     facts = [
         f"{unsure} of the counts are lower limits" if unsure else None,
         f"values that are not listed occur up to {others} times each" if others else None,
@@ -38,7 +38,7 @@ def _of_listed(unsure: int, others: int) -> str | None:
 def _value_count(state: ValueState, question: Question) -> Answer:
     if question.value is None:
         raise ValidationError("value_count takes the value to count")
-    # A histogram shows a long value shortened, and it may be asked for by that text.
+    # A histogram shows long values shortened, so the shortened text is accepted as well.
     name = question.value if question.value in state.counts else shortened(question.value)
     found = counts_of(state, [name])[name]
     if not found.spread:
@@ -49,7 +49,7 @@ def _value_count(state: ValueState, question: Question) -> Answer:
 
 
 def _only_shown(answer: Answer) -> Answer:
-    """An answer whose bound is too wide to decide by."""
+    """Return an answer whose bound is too wide as not reliable."""
     return replace(answer, value=None, status="insufficient_data", shown=answer.value)
 
 
@@ -70,7 +70,7 @@ def _length(make: Callable[[ValueState], float | None]) -> Statistic:
 
 
 def _of_fitting(made: Statistic) -> Statistic:
-    """A statistic of the values of the declared type that says how many others it leaves out."""
+    """Return the statistic with the number of misfits it leaves out."""
     return lambda state, question: without(made(state, question), state.misfits, NO_BOOLEANS, state.count)
 
 

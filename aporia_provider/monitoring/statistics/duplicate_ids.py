@@ -1,4 +1,4 @@
-"""Duplicate ids of several buckets."""
+"""Number of duplicate ids in several buckets."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _STANDARD_ERRORS = 3
 
 def duplicate_ids(buckets: Sequence[RowState]) -> Answer:
     """
-    Count the rows whose id another row has already, in the same bucket or in another one.
+    Return the number of rows whose id occurs in an earlier row, in the same bucket or in another one.
 
-    :param buckets: The settled states of the buckets.
-    :return: The number, with three standard errors as bound where it is an estimate.
+    :param buckets: Settled states of the buckets.
+    :return: The number; if it is an estimate, its bound is three standard errors.
     """
     if not buckets:
         return Answer(0)
@@ -34,11 +34,11 @@ def duplicate_ids(buckets: Sequence[RowState]) -> Answer:
 
 def _bound(rows: RowState, levels: tuple[int, int]) -> float:
     """
-    Three standard errors, at most the number of rows.
+    Return three standard errors, at most the number of rows.
 
-    The variances of the estimates within the buckets and across them add up. The number of duplicates in a
-    sample is nearly Poisson where it is small: at each level four are added to those that were seen, since
-    there may be some even if none was seen.
+    The variances of the estimates within and across buckets add up. A small number of duplicates in a sample
+    is approximately Poisson: for each level, four are added, since there may be some even if none was
+    observed.
     """
     unseen = sum(4 << 2 * level for level in levels if level)
     variance = rows.duplicates_variance + rows.ids.duplicates_variance + unseen

@@ -1,4 +1,4 @@
-"""Statistics of fields whose values are numbers, times or texts counted by their length."""
+"""Statistics of numeric fields, datetimes and lengths of text."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def _quantile(state: NumericState, question: Question) -> Answer:
 
 
 def _histogram(state: NumericState, question: Question) -> Answer:
-    """Counts of the coarse bins, the outer ones open; two equal edges are the bin of that value alone."""
+    """
+    Return the counts of the coarse bins; the outer ones are unbounded. A bin of a single value has equal
+    edges.
+    """
     grid = question.grid
     if grid is None:
         return undefined("the field has no bins yet", state.finite)
@@ -80,7 +83,7 @@ def _histogram(state: NumericState, question: Question) -> Answer:
 
 
 def _finite(made: Statistic) -> Statistic:
-    """A statistic of the finite values that says how many infinite ones it leaves out."""
+    """Return the statistic with the number of infinite values it leaves out."""
     return lambda state, question: without(made(state, question), state.infinite, INFINITE)
 
 
@@ -89,7 +92,7 @@ def _rounded(made: Statistic, bound: Bound) -> Statistic:
 
 
 def _in_time(wrapped: Statistic) -> Statistic:
-    """A statistic of times, which were counted in microseconds, as a time."""
+    """Return the statistic converted from microseconds to a time."""
     return lambda state, question: in_time(wrapped(state, question))
 
 
@@ -113,7 +116,7 @@ _MOMENTS: dict[str, Statistic] = {
     "infinite_count": of_rows(lambda state: state.infinite),
     "histogram": _finite(_histogram),
 }
-# Those of quantiles are bounded by themselves.
+# Quantiles have their own bounds.
 _ROUNDED: dict[str, Statistic] = {
     "min": _rounded(NUMBERS["min"], of_least),
     "max": _rounded(NUMBERS["max"], of_greatest),

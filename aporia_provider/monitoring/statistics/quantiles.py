@@ -1,4 +1,4 @@
-"""Quantiles of numbers that were counted in bins."""
+"""Quantiles of numbers, computed from bins."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aporia_provider.monitoring.statistics.rounding_bounds import rounding_of
 
 def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Answer:
     """
-    A quantile as numpy defines it by default: with ``n`` values, of which ``x[0]`` is the least, it lies at
-    ``(n - 1) * share`` on the straight lines from each ``x[i]`` to ``x[i + 1]``.
+    Return a quantile by numpy's default definition.
 
-    The least and the greatest value are known, and so is every value whose bin has room for one value only.
-    The others are taken to be spread evenly in their bins; the bound covers wherever in them they can be, and
-    how far integers beyond 2**53 can be from the doubles that they were counted as.
+    For the ``n`` sorted values ``x``, it is the linear interpolation between ``x[i]`` and ``x[i + 1]`` at
+    position ``(n - 1) * share``. The minimum, the maximum and the values of bins of a single value are exact.
+    Others are assumed to be evenly distributed in their bins; the bound includes all their possible
+    positions, and the rounding of integers beyond 2**53 to doubles.
 
     :param state: State of the values.
-    :param grid: The grid of the state, if it has one.
-    :param share: From 0 to 1.
+    :param grid: Bins of the state, if any.
+    :param share: Probability, from 0 to 1.
     """
     if not state.finite or state.least is None or state.greatest is None:
         return undefined("there are no values")
@@ -42,7 +42,7 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Ans
 
 
 class _Estimate(NamedTuple):
-    """A number, the least and the greatest that it can be."""
+    """A number with a lower and an upper bound."""
 
     value: float
     low: float
@@ -50,20 +50,20 @@ class _Estimate(NamedTuple):
 
     @property
     def size(self) -> float:
-        """The greatest magnitude that it can have."""
+        """Maximum magnitude."""
         return max(abs(self.low), abs(self.high))
 
     @property
     def bound(self) -> float:
         if self.low == self.high:
             return 0.0
-        # The ends were rounded as the value was.
+        # The ends have the same rounding error as the value.
         rounding = 2 * math.ulp(self.size)
         return max(self.value - self.low, self.high - self.value) + rounding
 
 
 def _ordered(state: NumericState, grid: NumericGrid | None, place: int) -> _Estimate:
-    """The value that has so many others before it."""
+    """Return the value at an index of the sorted values."""
     assert state.least is not None  # noqa: S101
     assert state.greatest is not None  # noqa: S101
     if grid is None or place in (0, state.finite - 1):
@@ -73,7 +73,7 @@ def _ordered(state: NumericState, grid: NumericGrid | None, place: int) -> _Esti
     passed = 0
     for number, count in enumerate(state.counts):
         if place < passed + count:
-            # The upper end does not belong to the bin.
+            # The upper edge does not belong to the bin.
             low, high = max(ends[number], state.least), math.nextafter(ends[number + 1], -math.inf)
             high = max(low, min(high, state.greatest))
             return _Estimate(_on_line(low, high, (place - passed + 0.5) / count), low, high)
@@ -86,7 +86,7 @@ def _between(one: _Estimate, other: _Estimate, part: float) -> _Estimate:
 
 
 def _on_line(low: float, high: float, part: float) -> float:
-    """Some part of the way from one number to another, rounded as numpy rounds it."""
+    """Return the linear interpolation between two numbers, rounded as numpy does."""
     way = high - low
     if math.isinf(way):
         return low * (1 - part) + high * part

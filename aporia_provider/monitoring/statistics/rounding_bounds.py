@@ -1,8 +1,8 @@
 """
-Bounds of statistics of integers and decimals that no double holds.
+Bounds for the rounding of integers and decimals to doubles.
 
-They are counted as the doubles nearest to them. Up to 2**53 all integers are doubles, and the error of a
-decimal is below what is told; beyond it, doubles have gaps of more than one.
+States contain the doubles nearest to the values. Up to 2**53, all integers are exact, and the error of
+decimals is below the precision of the results; beyond it, the spacing of doubles is greater than one.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Bound = Callable[[NumericState, NumericGrid | None], float]
 _WHOLE = 2.0**53
 _GREATEST = 1e76  # No decimal has more digits.
 _LARGEST = sys.float_info.max
-_SHARE = Fraction(1, 2**53)  # The greatest error of a double in terms of its size.
+_SHARE = Fraction(1, 2**53)  # Maximum relative rounding error of a double.
 _OF_SQUARES = 4 * _SHARE
-"""The greatest error of a squared distance: the distance, the square and the sum are rounded."""
+"""Maximum relative error of a squared distance: distance, square and sum are rounded."""
 
 
 def rounding_of(size: float) -> float:
     """
-    How far a value can be from the double that it was counted as.
+    Return the maximum difference between a value and the double in the state.
 
     :param size: The double, or a greater one.
     """
@@ -44,12 +44,12 @@ def rounding_of(size: float) -> float:
 
 def rounded(found: Answer, state: NumericState, grid: NumericGrid | None, bound: Bound) -> Answer:
     """
-    An answer whose bound allows for values that no double holds, and for an answer that none holds.
+    Add to the bound of an answer the rounding of values, and of the answer itself, to doubles.
 
     :param found: The answer.
-    :param state: The state that it was computed from.
-    :param grid: The grid of the state.
-    :param bound: How far the exact answer can be from this one if there is such a number.
+    :param state: State from which it was computed.
+    :param grid: Bins of the state.
+    :param bound: Function that returns the maximum difference from the exact answer.
     """
     number = found.shown if found.value is None else found.value
     size = _size(state)
@@ -59,41 +59,41 @@ def rounded(found: Answer, state: NumericState, grid: NumericGrid | None, bound:
 
 
 def _size(state: NumericState) -> float:
-    """The greatest magnitude of a value."""
+    """Return the maximum magnitude of a value."""
     return max((abs(end) for end in (state.least, state.greatest) if end is not None), default=0.0)
 
 
 def of_least(state: NumericState, _: NumericGrid | None) -> float:
-    """The bound of the least value."""
+    """Return the bound of the minimum."""
     return rounding_of(state.least or 0.0)
 
 
 def of_greatest(state: NumericState, _: NumericGrid | None) -> float:
-    """The bound of the greatest value."""
+    """Return the bound of the maximum."""
     return rounding_of(state.greatest or 0.0)
 
 
 def of_sum(state: NumericState, _: NumericGrid | None) -> float:
-    """The bound of the sum."""
-    # The sum is rounded as each of the values is.
+    """Return the bound of the sum."""
+    # Both the values and the sum are rounded.
     return _number((state.positive_sum - state.negative_sum) * 2 * _SHARE)
 
 
 def of_mean(state: NumericState, grid: NumericGrid | None) -> float:
-    """The bound of the mean."""
+    """Return the bound of the mean."""
     return of_sum(state, grid) / state.finite
 
 
 def of_squared_sum(state: NumericState, grid: NumericGrid | None) -> float:
-    """The bound of the sum of squares."""
+    """Return the bound of the sum of squares."""
     return _number((squared_sum(state, grid) + squared_distances(state, grid)) * _OF_SQUARES)
 
 
 def of_squared_deviations(state: NumericState, grid: NumericGrid | None) -> float:
     """
-    The bound of the sum of squared deviations.
+    Return the bound of the sum of squared deviations.
 
-    Its root is the length of a vector, each of whose components may be wrong by the greatest error.
+    Its square root is the length of a vector whose components have at most the maximum error.
     """
     squares = _number(squared_distances(state, grid) * _OF_SQUARES)
     length = math.sqrt(_number(squared_deviations(state, grid) or Fraction(0)) + squares)
@@ -102,12 +102,12 @@ def of_squared_deviations(state: NumericState, grid: NumericGrid | None) -> floa
 
 
 def of_variance(state: NumericState, grid: NumericGrid | None) -> float:
-    """The bound of the variance that divides by one less than the number of values."""
+    """Return the bound of the sample variance, whose divisor is the number of values minus one."""
     return of_squared_deviations(state, grid) / (state.finite - 1)
 
 
 def of_deviation(state: NumericState, grid: NumericGrid | None) -> float:
-    """The bound of the population standard deviation."""
+    """Return the bound of the population standard deviation."""
     error = _number(squared_distances(state, grid) * _OF_SQUARES / state.finite)
     deviation = standard_deviation(state, grid)
     of_root = min(math.sqrt(error), error / deviation) if deviation else math.sqrt(error)

@@ -1,4 +1,4 @@
-"""Statistics that fields of every type have, and the form of a statistic."""
+"""Statistics of fields of all types, and the type of a statistic."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aporia_provider.monitoring.states.number_state import NumericState
 @dataclass(frozen=True)
 class Question:
     """
-    What is asked of a field besides the metric.
+    Parameters and bins for a statistic.
 
-    :param grid: The bins it was counted on.
-    :param quantile: For ``quantile``: from 0 to 1.
-    :param value: For ``value_count``: which value.
+    :param grid: Bins of the state.
+    :param quantile: For ``quantile``, the probability, from 0 to 1.
+    :param value: For ``value_count``, the value.
     """
 
     grid: Any = None
@@ -26,16 +26,16 @@ class Question:
 
 
 Statistic = Callable[[Any, Question], Answer]
-"""A function that computes an answer from the state of a field."""
+"""Function that computes an answer from the state of a field."""
 
 
 def of_rows(part: Callable[[Any], int]) -> Statistic:
-    """The statistic that is a count of rows."""
+    """Return the statistic of a number of rows."""
     return lambda state, _: Answer(part(state), samples=state.rows)
 
 
 def share(part: Callable[[Any], int]) -> Statistic:
-    """The statistic that is a count of rows divided by all rows."""
+    """Return the statistic of a proportion of rows."""
 
     def of_state(state: Any, _: Question) -> Answer:
         if not state.rows:
@@ -46,7 +46,7 @@ def share(part: Callable[[Any], int]) -> Statistic:
 
 
 def missing(state: Any) -> int:
-    """Number of rows without a value: null or, as in pandas, NaN."""
+    """Return the number of rows without a value: null or, as in pandas, NaN."""
     nulls: int = state.nulls
     return nulls + state.nans if isinstance(state, NumericState) else nulls
 

@@ -1,4 +1,4 @@
-"""How often single values occur, as far as a state of many values tells."""
+"""Bounds of the numbers of occurrences of individual values."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ Counts = NDArray[np.int64]
 
 
 class Count(NamedTuple):
-    """The least and the greatest number of times that a value can occur."""
+    """Lower and upper bound of the number of occurrences of a value."""
 
     least: int
     most: int
 
     @property
     def spread(self) -> int:
-        """How far the exact number can be from the least."""
+        """Maximum difference between the exact number and the lower bound."""
         return self.most - self.least
 
 
 def counts_of(state: ValueState, texts: Iterable[str]) -> dict[str, Count]:
     """
-    How often values occur.
+    Return bounds of the numbers of occurrences of values.
 
-    The categories of the grid, the values of the two samples, and all values of a state that has no more of
-    them are known. Of another value, the buckets where it was frequent are known; and it occurs no more often
-    than what else was counted in the cell of its hash.
+    The counts of categories with a bin, of values in either sample, and of all values in a state without
+    sampling are exact. For other values, the lower bound comes from the buckets in which the value was
+    frequent, and the upper bound from the remaining count of the cell of its hash.
 
     :param state: The state.
-    :param texts: The values, as the state spells them.
-    :return: By value.
+    :param texts: The values, as text.
+    :return: Bounds by value.
     """
     exact = {**state.known, **state.others.counts}
     if not state.others.level:
@@ -49,10 +49,10 @@ def counts_of(state: ValueState, texts: Iterable[str]) -> dict[str, Count]:
 
 def most_of_others(state: ValueState, listed: Mapping[str, Count]) -> int:
     """
-    How often a value that is not listed can occur.
+    Return the maximum number of occurrences of a value that is not listed.
 
     :param state: The state.
-    :param listed: The values that are.
+    :param listed: The listed values.
     """
     if not state.tail.sample.level and not state.others.level:
         return 0
@@ -65,7 +65,7 @@ def _known(count: int) -> Count:
 
 
 def _of_hashes(state: ValueState, texts: list[str]) -> dict[str, Count]:
-    """The counts of values that are not counted by text."""
+    """Return the bounds for values that are not counted by text."""
     sample, hashes = state.tail.sample, text_hashes(texts)
     sampled = dict(zip(sample.hashes, sample.counts, strict=True))
     rest, found = _unsampled(state), {}
@@ -77,7 +77,9 @@ def _of_hashes(state: ValueState, texts: list[str]) -> dict[str, Count]:
 
 
 def _unsampled(state: ValueState) -> Counts:
-    """By cell, how often values occur that are neither in the sample nor known to be frequent."""
+    """
+    Return, for each cell, the number of occurrences of values neither in the sample nor known to be frequent.
+    """
     sample = state.tail.sample
     hashes, counts = np.array(sample.hashes, np.int64), np.array(sample.counts, np.int64)
     rest = state.tail.bins(CELLS)

@@ -1,1 +1,1 @@
-"""Predictions and labels in Arrow arrays, read alike whatever their physical type."""
+"""Conversion of predictions and labels in Arrow arrays, independent of their physical types."""

@@ -1,4 +1,4 @@
-"""Names of classes that are written differently by predictions and labels."""
+"""Normalization of class names that predictions and labels write differently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _MOST_SHOWN = 3
 
 
 def name_of_number(name: str) -> str:
-    """Name of the class that a text means beside numbers: ``"1"`` for ``"1.0"``; other texts as they are."""
+    """
+    Return the name of a class in a column compared with numbers: ``"1"`` for ``"1.0"``; other text unchanged.
+    """
     try:
         number = Decimal(name)
     except ArithmeticError:
@@ -23,7 +25,7 @@ def name_of_number(name: str) -> str:
 
 
 def examples(names: Iterable[str]) -> str:
-    """Some of the names, for messages."""
+    """Return a text that lists at most three names."""
     known = sorted(names)
     more = ", …" if len(known) > _MOST_SHOWN else ""
     return ", ".join(map(repr, known[:_MOST_SHOWN])) + more

@@ -1,4 +1,4 @@
-"""Reasons why a prediction and its label cannot be compared, their counts and descriptions."""
+"""Reasons why a prediction and its label cannot be compared, with counts and descriptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_SCORE = "no_score"
 UNLABELLED, OTHER_LENGTH, NO_RELEVANCE = "unlabelled", "other_length", "no_relevance"
 
 AWAITED = (UNLABELLED,)
-"""Faults of rows that are waiting for labels. Answers mention them, but they are not left out."""
+"""Faults of rows whose labels may still arrive. Results mention them, but do not count them as left out."""
 
 _SHOWN = {
     NOT_FINITE: "NaN or an infinite number",
@@ -34,11 +34,11 @@ _SHOWN = {
 
 def tally(unusable: NDArray[np.bool_], faults: Iterable[Fault], otherwise: str) -> dict[str, int]:
     """
-    Count rows by what is wrong with them, each by the first fault it has.
+    Return the number of rows by fault, where a row is counted for its first fault only.
 
     :param unusable: The rows to count.
-    :param faults: Pairs of a fault and the rows that have it; not looked at if there is nothing to count.
-    :param otherwise: The fault of the rows that have none of these.
+    :param faults: Pairs of a fault and the rows that have it. Not evaluated if there are no rows to count.
+    :param otherwise: Fault of the rows that have none of these.
     """
     counts: dict[str, int] = {}
     if not unusable.any():
@@ -52,10 +52,10 @@ def tally(unusable: NDArray[np.bool_], faults: Iterable[Fault], otherwise: str) 
 
 def explanation(faults: Mapping[str, int], what: str) -> str | None:
     """
-    A description of the faults; ``None`` if there are none.
+    Return a description of the faults; None if there are none.
 
-    :param faults: How many rows have each.
-    :param what: What the rows are, in the plural.
+    :param faults: Number of rows by fault.
+    :param what: Plural noun for the rows.
     """
     if not faults:
         return None
@@ -65,10 +65,10 @@ def explanation(faults: Mapping[str, int], what: str) -> str | None:
 
 def tied(ties: int, what: str) -> str | None:
     """
-    A description of labels of one time that differ; ``None`` if there are none.
+    Return a description of labels of the same time that differ; None if there are none.
 
-    :param ties: How many rows have such labels.
-    :param what: What the rows are, in the plural.
+    :param ties: Number of rows with such labels.
+    :param what: Plural noun for the rows.
     """
     if not ties:
         return None

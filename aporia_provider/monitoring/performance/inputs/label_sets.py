@@ -1,4 +1,4 @@
-"""Labels that a row names: arrays of them, or dicts that say how much."""
+"""Conversion of label sets: arrays of labels, or dicts of labels to scores or truth values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aporia_provider.monitoring.performance.inputs.readings import Numbers, clas
 
 def label_scores(array: Any) -> Named:
     """
-    Read scores of labels; labels of an array have the score 1.
+    Return the scores of labels; labels in an array have score 1.
 
     :raises aporia_provider.errors.ValidationError: if the type is neither dict nor array.
     """
@@ -22,7 +22,7 @@ def label_scores(array: Any) -> Named:
 
 def label_truths(array: Any) -> Named:
     """
-    Read which labels are true (1) and which are not (0); labels of an array are.
+    Return which labels are true (1) or false (0); labels in an array are true.
 
     :raises aporia_provider.errors.ValidationError: if the type is neither dict nor array.
     """
@@ -31,7 +31,7 @@ def label_truths(array: Any) -> Named:
 
 
 def listed(array: Any) -> Named:
-    """Read arrays of names, each as true. Nulls in them name nothing."""
+    """Return the labels in arrays, each with the value 1. Nulls in the arrays are ignored."""
     taken = elements(array)
     names = classes(taken.values)
     kept = names.usable

@@ -1,4 +1,4 @@
-"""Arrays, dicts and vectors inside Arrow arrays, as flat entries that know their row."""
+"""Flattening of arrays, dicts and vectors in Arrow arrays to entries with row numbers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["Elements", "Named", "elements", "is_dict", "is_list", "named"]
 @dataclass(frozen=True)
 class Elements:
     """
-    Elements of the arrays of all rows, in their order.
+    Elements of the arrays of all rows, in order.
 
     :param rows: Row of each element.
     :param values: The elements, an Arrow array.
-    :param given: By row: False where it is null.
+    :param given: For each row, False if it is null.
     """
 
     rows: NDArray[np.int64]
@@ -37,13 +37,13 @@ class Elements:
 @dataclass(frozen=True)
 class Named:
     """
-    Entries of the dicts of all rows, in their order.
+    Entries of the dicts of all rows, in order.
 
     :param rows: Row of each entry.
-    :param codes: Place of its name in ``names``.
-    :param names: Each name once.
-    :param values: What it is, and whether it was given.
-    :param given: By row: False where it is null.
+    :param codes: Index of each entry's name in ``names``.
+    :param names: The distinct names.
+    :param values: Values of the entries.
+    :param given: For each row, False if it is null.
     """
 
     rows: NDArray[np.int64]
@@ -55,9 +55,9 @@ class Named:
 
 def elements(array: Any) -> Elements:
     """
-    Take arrays apart.
+    Return the elements of arrays.
 
-    :raises aporia_provider.errors.ValidationError: if the type holds none.
+    :raises aporia_provider.errors.ValidationError: if the type is not an array.
     """
     array = plain(array)
     if kinds.is_null(array.type):
@@ -70,10 +70,10 @@ def elements(array: Any) -> Elements:
 
 def named(array: Any, read: Callable[[Any], Numbers]) -> Named:
     """
-    Take dicts apart.
+    Return the entries of dicts.
 
-    :param array: Maps, or structs of one row each.
-    :param read: Reads the values.
+    :param array: Maps or structs.
+    :param read: Function that converts the values.
     """
     array = plain(array)
     return _of_structs(array, read) if kinds.is_struct(array.type) else _of_maps(array, read)
@@ -85,7 +85,7 @@ def _of_maps(array: Any, read: Callable[[Any], Numbers]) -> Named:
     start, stop = int(offsets[0]), int(offsets[-1])
     rows = np.repeat(np.arange(len(array)), np.diff(offsets))
     keys, values = classes(array.keys[start:stop]), read(array.items[start:stop])
-    # What lies behind a row that is null is anybody's guess.
+    # A null row may have arbitrary entries.
     kept = given[rows] & keys.usable
     values = Numbers(values.values[kept], values.given[kept])
     return Named(rows[kept], keys.codes[kept], keys.names, values, given)

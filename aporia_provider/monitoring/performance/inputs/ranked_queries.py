@@ -1,4 +1,4 @@
-"""Queries of a ranking model: the relevances of their candidates, as ranked and at their best."""
+"""Conversion of ranking queries to the relevances of their candidates, in ranked and in ideal order."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Queries:
     Labelled queries, one row each.
 
     :param counts: ``rows``, ``labelled`` and ``faults``.
-    :param ranked: Relevances of the first 12 candidates, best first by the model; 0 beyond the last.
-    :param ideal: Relevances of the 12 most relevant, best first in truth.
-    :param relevant: How many relevant items there are.
-    :param lengths: How many candidates there were.
+    :param ranked: Relevances of the first 12 candidates in ranked order; 0 beyond the last.
+    :param ideal: Relevances of the 12 most relevant candidates in descending order.
+    :param relevant: Number of relevant items.
+    :param lengths: Number of candidates.
     """
 
     counts: dict[str, Any]
@@ -46,9 +46,10 @@ class Queries:
 
 def read_queries(predictions: Any, labels: Any, options: Options) -> Queries:
     """
-    Read queries.
+    Return the labelled queries of a batch.
 
-    :raises aporia_provider.errors.ValidationError: if the columns hold no arrays, or not of what they should.
+    :raises aporia_provider.errors.ValidationError: if the columns are not arrays, or their elements have the
+        wrong type.
     """
     of_one_length(predictions, labels)
     predictions, labels = plain(predictions), plain(labels)
@@ -89,9 +90,9 @@ def _judge(prediction: Elements, label: Elements, scores: Numbers | None, releva
     count = len(prediction.given)
     served, named = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
     unknown = np.bincount(label.rows[~relevances.given], minlength=count)
-    # A query none of whose candidates has a label is not labelled yet.
+    # A query is unlabelled if none of its candidates has a label.
     given = label.given & ((named == 0) | (unknown < named))
-    # Relevances of other candidates than the prediction's say nothing about it.
+    # Relevances of other candidates than those of the prediction cannot be used.
     comparable = ~prediction.given | (served == named)
     known = given & comparable & _all(label.rows, relevances.values >= 0, count)
     predicted = prediction.given
@@ -112,7 +113,7 @@ def _relevances(label: Elements) -> Numbers:
 
 
 def _all(rows: NDArray[np.int64], good: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """By row: whether all its elements are good."""
+    """Return, for each row, whether all its elements are good."""
     all_good: NDArray[np.bool_] = np.bincount(rows[~good], minlength=count) == 0
     return all_good
 
@@ -120,13 +121,13 @@ def _all(rows: NDArray[np.int64], good: NDArray[np.bool_], count: int) -> NDArra
 def _kept(
     rows: NDArray[np.int64], values: Matrix, usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], Matrix]:
-    """Elements of usable rows, which are numbered anew."""
+    """Return the elements of usable rows, with the rows renumbered."""
     kept = usable[rows]
     return (np.cumsum(usable) - 1)[rows[kept]], values[kept]
 
 
 def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
-    """The first 12 values of each row; ``rows`` rises."""
+    """Return the first 12 values of each row as a matrix; ``rows`` is ascending."""
     starts = np.searchsorted(rows, np.arange(count))
     places = np.arange(len(rows)) - starts[rows]
     kept = places < GREATEST_K
@@ -142,7 +143,7 @@ def _of_items(predictions: Any, labels: Any) -> Queries:
     many = max(len(names), 1)
     served = prediction.rows * many + table[prediction.codes]
     wanted = np.unique(label.rows * many + table[label.codes + len(prediction.names)])
-    # An item served twice is found once.
+    # Only the first occurrence of an item in a prediction is a hit.
     first = np.isin(np.arange(len(served)), np.unique(served, return_index=True)[1])
     rows, hits = _kept(prediction.rows, (first & np.isin(served, wanted)).astype(np.float64), judged.usable)
     count = judged.counts["labelled"]

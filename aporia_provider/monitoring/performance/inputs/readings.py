@@ -1,4 +1,4 @@
-"""Numbers, truths and classes in Arrow arrays, read alike whatever their physical type."""
+"""Conversion of numbers, truth values and classes in Arrow arrays, independent of their physical types."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Numbers:
     """
     One number for each row.
 
-    :param values: NaN where there is no number, or an infinite one.
-    :param given: False where the row is null.
+    :param values: The numbers; NaN for missing and infinite ones.
+    :param given: False if the row is null.
     """
 
     values: NDArray[np.float64]
@@ -43,7 +43,7 @@ class Numbers:
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """Rows with a number."""
+        """Rows with a finite number."""
         return ~np.isnan(self.values)
 
 
@@ -52,9 +52,9 @@ class Classes:
     """
     One class for each row.
 
-    :param codes: Place in ``names``, -1 where there is no class.
-    :param names: Each class once.
-    :param given: False where the row is null.
+    :param codes: Index in ``names``, -1 if there is no class.
+    :param names: The distinct classes.
+    :param given: False if the row is null.
     """
 
     codes: NDArray[np.int64]
@@ -68,7 +68,7 @@ class Classes:
 
 
 def given_rows(array: Any) -> NDArray[np.bool_]:
-    """Rows that are not null."""
+    """Return which rows are not null."""
     if not array.null_count:
         return np.ones(len(array), dtype=np.bool_)
     mask: NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
@@ -77,9 +77,9 @@ def given_rows(array: Any) -> NDArray[np.bool_]:
 
 def numbers(array: Any) -> Numbers:
     """
-    Read numbers, see :func:`aporia_provider.monitoring.arrow.doubles`; booleans are 0 and 1.
+    Return numbers as doubles, see :func:`aporia_provider.monitoring.arrow.doubles`; booleans are 0 and 1.
 
-    :raises aporia_provider.errors.ValidationError: if the type holds no numbers.
+    :raises aporia_provider.errors.ValidationError: if the type is neither numeric nor boolean.
     """
     array = plain(array)
     type_ = array.type
@@ -92,11 +92,11 @@ def numbers(array: Any) -> Numbers:
 
 def classes(array: Any) -> Classes:
     """
-    Read classes from text, booleans and numbers, see :func:`aporia_provider.monitoring.arrow.as_texts`.
+    Return the classes of text, booleans and numbers, see :func:`aporia_provider.monitoring.arrow.as_texts`.
 
-    NaN and infinite numbers name no class.
+    NaN and infinite numbers are not classes.
 
-    :raises aporia_provider.errors.ValidationError: if the type is another.
+    :raises aporia_provider.errors.ValidationError: for other types.
     """
     array = plain(array)
     type_ = array.type
@@ -118,7 +118,7 @@ def _names(array: Any) -> list[str | None]:
 
 
 def renumber(names: Sequence[str | None]) -> tuple[NDArray[np.int64], list[str]]:
-    """New numbers for names that may repeat, -1 for ``None``; and the names, each once."""
+    """Return codes for names that may repeat, -1 for None; and the distinct names."""
     places: dict[str, int] = {}
     table = [-1 if name is None else places.setdefault(name, len(places)) for name in names]
     return np.array(table, dtype=np.int64), list(places)
@@ -126,12 +126,13 @@ def renumber(names: Sequence[str | None]) -> tuple[NDArray[np.int64], list[str]]
 
 def truths(array: Any, positive: str | None = None, negative: str | None = None) -> Numbers:
     """
-    Read booleans, numbers and text as 1.0 for true and 0.0 for false.
+    Return booleans, numbers and text as 1.0 for true and 0.0 for false.
 
-    :param array: ``1`` and ``0``, or words of truth (:func:`~.truth_values.meaning`), or classes.
-    :param positive: The class that is true; every other is false.
-    :param negative: The only class that is false.
-    :raises aporia_provider.errors.ValidationError: if the type is another.
+    :param array: ``1`` and ``0``, strings that mean true or false (:func:`~.truth_values.meaning`), or
+        classes.
+    :param positive: The class that is true; all others are false.
+    :param negative: The only class that is false; all others but ``positive`` are invalid.
+    :raises aporia_provider.errors.ValidationError: for other types.
     """
     array = plain(array)
     if not is_text(array.type) and not _can_be(array.type, positive):
@@ -152,7 +153,7 @@ def _truth(name: str, positive: str | None, negative: str | None) -> float:
 
 
 def _can_be(type_: Any, positive: str | None) -> bool:
-    # A boolean label goes with a class such as "fraud" as well: then it says itself what is true.
+    # If the positive class is a name such as "fraud", a boolean label is compared by its own value.
     if positive is None or kinds.is_null(type_):
         return False
     if positive.lower() in WORDS:

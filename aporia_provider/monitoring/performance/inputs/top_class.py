@@ -1,4 +1,4 @@
-"""The scores of classes in a dict or a vector, and the class that they predict."""
+"""Scores of classes in dicts or vectors, and the class with the greatest score."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from aporia_provider.monitoring.performance.inputs.readings import (
 
 
 def has_scores(type_: Any) -> bool:
-    """Whether a type holds scores of classes."""
+    """Return whether a type has scores of classes."""
     return is_dict(type_) or is_list(type_)
 
 
 def class_scores(array: Any, names: Sequence[str], named_as: Callable[[str], str]) -> Named:
     """
-    Read scores of classes. Of several scores of one class in a row the last counts.
+    Return the scores of classes. If a row has several scores of one class, the last one is used.
 
-    :param array: Dicts of class to score, or vectors of scores.
-    :param names: Names of the places of a vector; without them, ``"0"``, ``"1"``, …
-    :param named_as: Makes the name of a class of what it is called.
-    :raises aporia_provider.errors.ValidationError: if a vector is longer than there are names.
+    :param array: Dicts of classes to scores, or vectors of scores.
+    :param names: Classes of the elements of a vector. Default: ``"0"``, ``"1"``, …
+    :param named_as: Function that returns the normalized name of a class.
+    :raises aporia_provider.errors.ValidationError: if a vector is longer than ``names``.
     """
     array = plain(array)
     scores = named(array, numbers) if is_dict(array.type) else _of_vectors(array, names)
@@ -56,10 +56,9 @@ def class_scores(array: Any, names: Sequence[str], named_as: Callable[[str], str
 
 def top_class(scores: Named) -> Classes:
     """
-    Find the class with the greatest score, the first of equals.
+    Return the class with the greatest score in each row, the first one of equals.
 
-    A null score is that of a class the model did not consider; a row with a score that is NaN or infinite
-    predicts nothing.
+    Classes with a null score are ignored; a row with a score that is NaN or infinite has no class.
     """
     codes = np.full(len(scores.given), -1, dtype=np.int64)
     first = _greatest(scores)
@@ -86,7 +85,7 @@ def _of_vectors(array: Any, names: Sequence[str]) -> Named:
 
 
 def _greatest(scores: Named) -> NDArray[np.int64]:
-    """Of each row that has a score, the place of the first of its greatest."""
+    """Return the index of the first greatest score of each row that has a score."""
     places = np.flatnonzero(scores.values.usable)
     rows, values = scores.rows[places], scores.values.values[places]
     if not len(rows):

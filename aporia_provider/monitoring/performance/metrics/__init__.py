@@ -1,1 +1,1 @@
-"""Metrics of performance, computed from states alone."""
+"""Metrics of performance, computed from states."""

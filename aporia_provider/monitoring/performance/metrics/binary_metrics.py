@@ -1,4 +1,4 @@
-"""Metrics of binary classification, from the state alone."""
+"""Metrics of binary classification, computed from states."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _USUAL = 0.5
 
 def cut_at(state: Binary, parameters: Parameters) -> Cut:
     """
-    The confusion at :attr:`Parameters.threshold`; without, at 0.5 for probabilities and decisions.
+    Return the confusion counts at :attr:`Parameters.threshold`. Default: 0.5 for probabilities and decisions.
 
-    :raises aporia_provider.errors.ValidationError: if other scores have no threshold, or it is beyond the
-        bins.
+    :raises aporia_provider.errors.ValidationError: if there is no threshold for other scores, or it is
+        outside the bins.
     """
     found = state.histograms
     return cut(found.positives, found.negatives, found.grid, _threshold(state, parameters))
@@ -79,7 +79,9 @@ def _cell(name: str) -> Metric:
 
 
 def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
-    """Mean of recall and specificity; of one of them, if no label is of the other class (scikit-learn)."""
+    """
+    Return the mean of recall and specificity; one of them if all labels are of one class (scikit-learn).
+    """
     found = cut_at(state, parameters)
     rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
     known = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}
@@ -91,7 +93,7 @@ def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
 
 
 def _confusion_matrix(state: Binary, parameters: Parameters) -> Value:
-    """Labelled rows by label (rows of the matrix) and prediction (columns), false before true."""
+    """Return the confusion matrix: labels by row, predictions by column, false before true."""
     found, note = cut_at(state, parameters), _note(state, parameters, cut_at(state, parameters))
     cells = (getattr(corner, cell) for corner in found.corners for cell in CELLS)
     counts = [getattr(found.counts, cell) for cell in CELLS] * len(found.corners)

@@ -1,4 +1,4 @@
-"""Whether probabilities are what they say."""
+"""Calibration of predicted probabilities."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.binary_state import Binary, Histograms
 
 GROUPS = 10
-"""Groups of scores, of one width."""
+"""Number of groups of scores, of equal width."""
 _LIMITS = np.arange(GROUPS + 1) / GROUPS
 
 
 @dataclass(frozen=True)
 class Group:
     """
-    Labelled rows whose scores are near each other.
+    A group of labelled rows with similar scores.
 
-    :param low: Least score.
-    :param high: Where the next group begins; the last includes 1.
-    :param rows: How many there are.
-    :param score: Their mean score.
-    :param share: Share of them whose label is true.
-    :param bound: How far the exact mean can be from :attr:`score`, at most: half the width of the bins.
+    :param low: Lower limit of the scores.
+    :param high: Upper limit, exclusive except for the last group.
+    :param rows: Number of rows.
+    :param score: Mean score.
+    :param share: Proportion of rows whose label is true.
+    :param bound: Maximum difference between :attr:`score` and the exact mean: half the width of the bins.
     """
 
     low: float
@@ -41,15 +41,15 @@ class Group:
 
 def calibration(state: Binary) -> list[Group]:
     """
-    The reliability diagram: groups of scores that have rows, in their order.
+    Return the reliability diagram: the groups of scores that have rows, in ascending order.
 
-    Empty if the scores are not probabilities, or not binned from 0 to 1.
+    It is empty if the scores are not probabilities, or not binned from 0 to 1.
     """
     if _reason(state):
         return []
     found = state.histograms
     edges = np.append(found.grid.edges, found.grid.edges[-1])
-    # The last of these bins holds the greatest edge alone; none of the rows is in the bins outside.
+    # The last of these bins contains only the greatest edge. The outer bins contain no rows.
     true, rows = (np.array(counts, dtype=np.int64)[1:-1] for counts in _counts(found))
     middles, halves = (edges[:-1] + edges[1:]) / 2, (edges[1:] - edges[:-1]) / 2
     groups = np.minimum(np.searchsorted(_LIMITS, edges[:-1], side="right") - 1, GROUPS - 1)
@@ -68,10 +68,10 @@ def _counts(found: Histograms) -> tuple[Sequence[int], Sequence[int]]:
 
 def calibration_error(state: Binary, parameters: Parameters) -> Value:
     """
-    Expected calibration error: mean of |score - share of true labels| over the groups, weighted by rows.
+    Return the expected calibration error.
 
-    Naeini, Cooper and Hauskrecht, *Obtaining well calibrated probabilities using Bayesian binning*,
-    AAAI 2015.
+    It is the mean of ``|score - proportion of true labels|`` over the groups, weighted by rows. Naeini,
+    Cooper and Hauskrecht, *Obtaining well calibrated probabilities using Bayesian binning*, AAAI 2015.
     """
     reason = _reason(state)
     if reason:
@@ -83,7 +83,7 @@ def calibration_error(state: Binary, parameters: Parameters) -> Value:
 
 
 def calibration_bias(state: Binary, parameters: Parameters) -> Value:
-    """Mean score less the share of true labels: how much too often the model says yes."""
+    """Return the mean score minus the proportion of true labels: by how much the model overestimates."""
     if state.outside:
         return conclude(state, parameters, None, reason=_reason(state))
     return conclude(state, parameters, (state.scores - state.true) / state.labelled)
@@ -99,7 +99,7 @@ def _reason(state: Binary) -> str | None:
 
 
 def _are_nested(found: Histograms) -> bool:
-    """Whether no bin that has rows is in two groups."""
+    """Return whether each bin with rows belongs to a single group."""
     places = np.searchsorted(found.grid.edges, _LIMITS, side="left")
     on_edge = found.grid.edges[places] == _LIMITS
     rows = np.array(_counts(found)[1])[places]

@@ -1,4 +1,4 @@
-"""Areas under the ROC curves of classes, each against the rest."""
+"""Areas under the ROC curves of classes, one against the rest."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NO_SCORES = "the predictions are classes without scores"
 
 def roc_area(state: Multiclass, parameters: Parameters) -> Value:
     """
-    Area under the ROC curve of a class against the rest, or its average over the classes.
+    Return the area under the ROC curve of a class against the rest, or its average over classes.
 
-    See :attr:`Parameters.average`, and scikit-learn's ``roc_auc_score(multi_class="ovr")``; a class that no
-    row has is left out. A row without a score of a class counts as scored 0.
+    See :attr:`Parameters.average`, and scikit-learn's ``roc_auc_score(multi_class="ovr")``. Classes without
+    labels are left out. Rows without a score for a class count as score 0.
     """
     reason = _hindered(state)
     if reason is not None:
@@ -56,7 +56,7 @@ def _bins(state: Multiclass, name: str) -> list[tuple[int, int, bool]]:
 
 
 def _pooled(state: Multiclass) -> Area:
-    """The area of all pairs of a row and a class."""
+    """Return the area over all pairs of a row and a class."""
     positives, negatives = _added(state.positives), _added(state.negatives)
     rest = (len(_names(state)) - 1) * state.labelled
     return area_under_roc(bins_of(positives, negatives, state.labelled, rest))

@@ -1,4 +1,4 @@
-"""Areas under the curves of a binary classifier, from histograms, with the error that binning can make."""
+"""Areas under the curves of a binary classifier, computed from histograms, with the error due to binning."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 
 Bins = Iterable[tuple[int, int, bool]]
-"""True labels, false labels, and whether all scores of the bin are equal; in the order of the scores."""
+"""For each bin in the order of scores: true labels, false labels, and whether all scores in it are equal."""
 
 
 @dataclass(frozen=True)
 class Area:
     """
-    An area under a curve.
+    Area under a curve.
 
-    :param number: ``None`` if all labels are of one class.
-    :param bound: How far it can be from the exact one.
-    :param true: True labels.
-    :param false: False labels.
+    :param number: The area; None if all labels are of one class.
+    :param bound: Maximum difference from the exact area.
+    :param true: Number of true labels.
+    :param false: Number of false labels.
     """
 
     number: float | None
@@ -33,7 +33,7 @@ class Area:
 
 def area_under_roc(bins: Bins) -> Area:
     """
-    The share of pairs of one true and one false label that the scores put in order.
+    Return the proportion of pairs of a true and a false label whose scores are in the right order.
 
     Pairs in one bin count half (Hanley and McNeil, *The meaning and use of the area under a ROC curve*,
     Radiology 143, 1982), so the error is at most half of them.
@@ -51,7 +51,7 @@ def area_under_roc(bins: Bins) -> Area:
 
 
 def roc_area(state: Binary, parameters: Parameters) -> Value:
-    """Area under the ROC curve."""
+    """Return the area under the ROC curve."""
     area = area_under_roc(_bins(state))
     if area.number is None:
         return _one_class(state, parameters)
@@ -60,10 +60,10 @@ def roc_area(state: Binary, parameters: Parameters) -> Value:
 
 def average_precision(state: Binary, parameters: Parameters) -> Value:
     """
-    Area under the precision-recall curve: Σ (rise of recall) · precision over thresholds (scikit-learn).
+    Return the area under the precision-recall curve: Σ (increase of recall) · precision (scikit-learn).
 
-    The thresholds are the bin edges. A true label's exact precision is least if the false labels of its bin
-    all come before it and most if none does; the sums of both give the bound.
+    The thresholds are the bin edges. The exact precision of a true label is smallest if all false labels of
+    its bin precede it, and greatest if none does; the bound is computed from the sums of both.
     """
     if not state.true or not state.false:
         return _one_class(state, parameters)
@@ -80,7 +80,11 @@ def average_precision(state: Binary, parameters: Parameters) -> Value:
 
 
 def _least(true: int, above: int, false: int) -> float:
-    """Σ f(j) = (above + j) / (above + j + false), j = 1 … true, by its integral from ½: f is concave."""
+    """
+    Return a lower bound of Σ f(j) = (above + j) / (above + j + false), j = 1 … true.
+
+    It is the integral from ½, since f is concave.
+    """
     return true - false * math.log1p(true / (above + false + 0.5))
 
 

@@ -1,4 +1,4 @@
-"""Confusion matrices as answers."""
+"""Confusion matrices as values of metrics."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from aporia_provider.monitoring.performance.metric_value import Value
 
 def matrix_answer(concluded: Value, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Value:
     """
-    The answer that shows a matrix.
+    Return the value of a confusion matrix.
 
-    :param concluded: The answer of a number from the same rows, with what is to be known about it.
+    :param concluded: Value of a number from the same rows, whose notes are kept.
     :param names: The classes.
-    :param counts: For each of them as label, rows by predicted class: scikit-learn's order.
+    :param counts: Numbers of rows by label, then by predicted class, as in scikit-learn.
     """
     if concluded.shown is None:
         return concluded

@@ -1,4 +1,4 @@
-"""Metrics of multiclass classification, from the state alone."""
+"""Metrics of multiclass classification, computed from states."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 
 MOST_SHOWN = 100
-"""Classes of a confusion matrix that is an answer."""
+"""Maximum number of classes in a confusion matrix."""
 
 
 def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
-    """A rate averaged over classes (:attr:`Parameters.average`), or of one of them."""
+    """Return the metric of a rate averaged over classes (:attr:`Parameters.average`), or of one class."""
 
     def metric(state: Multiclass, parameters: Parameters) -> Value:
         if parameters.class_name is not None and parameters.average is None:
@@ -28,7 +28,7 @@ def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
 
 
 def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
-    """A rate of one class against all others."""
+    """Return the metric of a rate of one class against all others."""
 
     def metric(state: Multiclass, parameters: Parameters) -> Value:
         number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
@@ -46,13 +46,13 @@ def _cell(name: str) -> Callable[[Multiclass, Parameters], Value]:
 
 
 def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
-    """Share of the labelled rows whose class was predicted."""
+    """Return the proportion of the labelled rows whose class was predicted."""
     hits = sum(row.get(name, 0) for name, row in (state.confusion or {}).items())
     return conclude(state, parameters, hits / state.labelled)
 
 
 def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
-    """Mean of the recalls of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
+    """Return the mean recall of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
     cuts = state.cuts()
     labels = [name for name, cut in cuts.items() if cut.counts.tp + cut.counts.fn]
     alone = "all labels are {!r}, so the value is the recall of that class alone".format
@@ -62,7 +62,7 @@ def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
 
 
 def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
-    """Labelled rows by label (rows of the matrix) and predicted class (columns), in the order of names."""
+    """Return the confusion matrix: labels by row, predicted classes by column, sorted by name."""
     matrix, names = state.confusion or {}, sorted(state.cuts())
     if len(names) > MOST_SHOWN:
         reason = f"there are {len(names)} classes; a matrix of at most {MOST_SHOWN} is shown"
@@ -72,7 +72,7 @@ def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
 
 
 def _log_loss(state: Multiclass, parameters: Parameters) -> Value:
-    """Mean of -ln(score of the label)."""
+    """Return the mean of -ln(score of the label)."""
     if not state.scored:
         return conclude(state, parameters, None, reason=state.too_many or NO_SCORES)
     if state.outside:

@@ -1,4 +1,4 @@
-"""Metrics of multi-label classification, from the state alone."""
+"""Metrics of multi-label classification, computed from states."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _averaged(rate: Rate) -> Metric:
 
 
 def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Value:
-    """An answer over all labels, of which each row is a sample."""
+    """Return the value of a metric over all labels, whose samples are the rows."""
     skipped = sum((state.skipped or {}).values())
     known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
     return conclude(
@@ -79,7 +79,7 @@ def _of_one(
     undefined: str | None = None,
     scale: float = 1.0,
 ) -> Value:
-    """An answer about one label, of which the rows where it was not skipped are samples."""
+    """Return the value of a metric of one label, whose samples are the rows in which it is not skipped."""
     skipped, (number, bound) = state.labelled - found.counts.total, bounded
     return conclude(
         state,
@@ -105,9 +105,10 @@ def _cell(name: str) -> Metric:
 
 def _hamming(state: MultiLabel, parameters: Parameters) -> Value:
     """
-    Hamming loss: share of rows and labels where prediction and truth differ.
+    Return the Hamming loss: the proportion of pairs of row and label whose prediction and truth differ.
 
-    Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all the state has seen.
+    Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all those that occur in the
+    state.
     """
     wrong = Rate(lambda c: c.fp + c.fn, lambda c: c.total, "no row names a label")
     return _of_all(state, parameters, averaged(wrong, _cuts(state, parameters), "micro"))
@@ -122,18 +123,18 @@ def _by_row(state: MultiLabel, parameters: Parameters) -> None:
 
 
 def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> Value:
-    """Share of rows where just the true labels are predicted: scikit-learn's accuracy of multi-label data."""
+    """Return the proportion of rows whose predicted labels equal the true ones (scikit-learn's accuracy)."""
     _by_row(state, parameters)
     return conclude(state, parameters, state.matched / state.labelled)
 
 
 def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
     """
-    Mean over rows of 2 · |true and predicted| / (|true| + |predicted|).
+    Return the mean over rows of ``2 · |true and predicted| / (|true| + |predicted|)``.
 
-    Godbole and Sarawagi, *Discriminative methods for multi-labeled classification*, PAKDD 2004. Rows where no
-    label is true or predicted have none and are left out (scikit-learn's ``average="samples"`` with
-    ``zero_division=nan``).
+    Godbole and Sarawagi, *Discriminative methods for multi-labeled classification*, PAKDD 2004. It is
+    undefined for rows without any true or predicted label, which are left out (scikit-learn's
+    ``average="samples"`` with ``zero_division=nan``).
     """
     _by_row(state, parameters)
     left_out = state.labelled - state.named

@@ -1,4 +1,4 @@
-"""Metrics of ranking, from the state alone."""
+"""Metrics of ranking, computed from states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Metric = Callable[[Ranking, Parameters], Value]
 
 
 def _mean(state: Ranking, parameters: Parameters, sums: Sequence[Any], empty: int, divisor: int = 1) -> Value:
-    """Mean over queries, of which ``empty`` have nothing relevant."""
+    """Return the mean over queries, of which ``empty`` have no relevant items."""
     k = parameters.needed_k()
     every = parameters.queries == "all"
     count = state.labelled - (0 if every else empty)
@@ -25,13 +25,13 @@ def _mean(state: Ranking, parameters: Parameters, sums: Sequence[Any], empty: in
 
 
 def _ndcg(state: Ranking, parameters: Parameters) -> Value:
-    """Mean nDCG at k, of the gain :attr:`Parameters.gain`."""
+    """Return the mean nDCG at k, with the gain :attr:`Parameters.gain`."""
     sums = state.ndcg_linear if parameters.gain == "linear" else state.ndcg_exponential
     return _mean(state, parameters, sums, state.without_gain)
 
 
 def _map(state: Ranking, parameters: Parameters) -> Value:
-    """Mean average precision at k, divided as :attr:`Parameters.normaliser` says."""
+    """Return the mean average precision at k, normalized by :attr:`Parameters.normaliser`."""
     relevant = parameters.normaliser == "relevant"
     sums = state.precision_relevant if relevant else state.precision_reachable
     return _mean(state, parameters, sums, state.without_relevant)
@@ -39,9 +39,9 @@ def _map(state: Ranking, parameters: Parameters) -> Value:
 
 def _precision(state: Ranking, parameters: Parameters) -> Value:
     """
-    Mean share of the first k places that hold relevant items.
+    Return the mean proportion of the first k places with relevant items.
 
-    A list shorter than k has empty places; Evidently divides by its length instead
+    A list shorter than k has empty places. Evidently divides by its length instead
     (:attr:`Parameters.denominator`), and drops queries without relevant items (:attr:`Parameters.queries`).
     """
     if parameters.denominator == "served":
@@ -51,10 +51,10 @@ def _precision(state: Ranking, parameters: Parameters) -> Value:
 
 def _accuracy(state: Ranking, parameters: Parameters) -> Value:
     """
-    Share of the queries with a relevant item in the first k places: the hit rate.
+    Return the proportion of queries with a relevant item in the first k places: the hit rate.
 
-    The protocol names the metric without defining it. Share of relevant places is its precision at k already,
-    and top-k accuracy of classifiers (scikit-learn) asks the same question with one relevant item.
+    The protocol names the metric without a definition. The proportion of relevant places is already its
+    precision at k, and top-k accuracy of classifiers (scikit-learn) is the hit rate with one relevant item.
     """
     return _mean(state, parameters, state.found, state.without_relevant)
 
@@ -67,4 +67,4 @@ METRICS: Mapping[str, Metric] = {
     "mrr_at_k": lambda state, given: _mean(state, given, state.reciprocal, state.without_relevant),
     "ndcg_at_k": _ndcg,
 }
-"""Metrics of ranking by name. Each needs ``k``."""
+"""Metrics of ranking by name. All require ``k``."""

@@ -1,1 +1,1 @@
-"""Additive states of predictions and their labels."""
+"""Additive states of predictions and labels."""

@@ -1,4 +1,4 @@
-"""The state of binary classification: two histograms of scores, and exact sums."""
+"""State of binary classification: two histograms of scores, and exact sums."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import SUM, TOTAL, part
 
 BINS = 1000
-"""So that every threshold of up to three decimals is on an edge."""
-_AT_ONCE = 1 << 14  # Slices of this length stay in the processor's cache.
+"""Number of bins, such that thresholds of up to three decimals are on an edge."""
+_AT_ONCE = 1 << 14  # Slices of this length fit into the processor's cache.
 
 Scores = NDArray[np.float64]
 Truths = NDArray[np.bool_]
@@ -43,7 +43,7 @@ Truths = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Histograms:
     """
-    Labelled rows by the bin of their score.
+    Labelled rows by bin of their score.
 
     :param grid: The bins.
     :param positives: Rows whose label is true.
@@ -58,19 +58,19 @@ class Histograms:
 @dataclass(frozen=True)
 class Binary(Labelled):
     """
-    Scores, or decisions, and whether they were right.
+    State of binary classification.
 
     A decision (``true``, ``1``, the positive class) is the score 1 or 0.
 
-    :param positives: Labelled rows whose label is true, by the bin of their score (see :class:`Grid`).
-    :param negatives: The same of those whose label is false.
-    :param edges: Of bins that are not even, the edges of those that have rows, by their places among all. A
-        state says all about its bins, and its size is bounded by its rows.
+    :param positives: Labelled rows whose label is true, by bin of their score (see :class:`Grid`).
+    :param negatives: Labelled rows whose label is false, by bin of their score.
+    :param edges: For bins of unequal width, edges of the bins that have rows, by index. So a state contains
+        its bins, and its size is bounded by its number of rows.
     :param decided: Labelled rows whose score is exactly 0 or 1.
-    :param outside: Labelled rows whose score is outside [0, 1] and so no probability.
+    :param outside: Labelled rows whose score is outside [0, 1], so not a probability.
     :param scores: Sum of the scores that are probabilities.
-    :param log_loss: Sum of -ln(probability of what happened), clipped at 2**-52 (Good, *Rational decisions*,
-        J. R. Stat. Soc. B 14, 1952).
+    :param log_loss: Sum of -ln(probability of the label), clipped at 2**-52 (Good, *Rational decisions*, J.
+        R. Stat. Soc. B 14, 1952).
     :param brier: Sum of (score - label)² (Brier, *Verification of forecasts expressed in terms of
         probability*, Monthly Weather Review 78, 1950).
     """
@@ -89,10 +89,11 @@ class Binary(Labelled):
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
         """
-        Make the state of a batch of rows.
+        Return the state of a batch of rows.
 
         :param predictions: Scores (numbers, see :attr:`Options.scored`), or decisions (booleans, text).
-        :param labels: Booleans, 0 and 1, text that says so, or classes (:attr:`Options.positive`).
+        :param labels: Booleans, 0 and 1, text that means true or false, or classes
+            (:attr:`Options.positive`).
         """
         of_one_length(predictions, labels)
         predictions, labels = plain(predictions), plain(labels)
@@ -111,7 +112,7 @@ class Binary(Labelled):
 
     @property
     def histograms(self) -> Histograms:
-        """The bins and their counts; of bins that are not even, empty ones are put together."""
+        """Bins and their counts. For bins of unequal width, adjacent empty bins are merged."""
         low, high = self.made_with.get("edges", Options().edges)
         if self.made_with.get("bins") is None:
             grid = grid_of((low, high), BINS)
@@ -122,17 +123,17 @@ class Binary(Labelled):
 
     @property
     def grid(self) -> Grid:
-        """The bins of :attr:`histograms`."""
+        """Bins of :attr:`histograms`."""
         return self.histograms.grid
 
     @property
     def true(self) -> int:
-        """Labelled rows whose label is true."""
+        """Number of labelled rows whose label is true."""
         return sum(self.positives)
 
     @property
     def false(self) -> int:
-        """Labelled rows whose label is false."""
+        """Number of labelled rows whose label is false."""
         return sum(self.negatives)
 
 
@@ -150,7 +151,7 @@ def _truths(array: Any, options: Options) -> Numbers:
 
 
 def _unread(sides: Iterable[tuple[Any, Numbers]], options: Options) -> Iterator[Fault]:
-    """Rows that have a class, but one that says neither true nor false."""
+    """Yield the rows whose class is neither true nor false."""
     fault = NO_TRUTH if options.positive is None else UNDECLARED
     for array, read in sides:
         yield fault, classes(array).usable & ~read.usable

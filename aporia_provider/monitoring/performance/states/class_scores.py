@@ -1,4 +1,4 @@
-"""Scores of classes, counted by class, bin and whether the class was the true one."""
+"""Histograms of the scores of classes, separately for rows of the class and all others."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import Rule
 
 MOST_SCORED = 50
-"""Histograms of more classes would be too large to keep for each bucket."""
+"""Maximum number of classes, since more histograms would be too large to store for each bucket."""
 
-_EVEN = 200  # Bins of one width from 0 to 1.
+_EVEN = 200  # Number of bins of equal width from 0 to 1.
 
 Counts = dict[str, dict[int, int]]
 Bins = Iterator[tuple[int, int, bool]]
 
 
 def _octaves(first: int, last: int, parts: int) -> NDArray[np.float64]:
-    """Powers of two, each octave cut into parts of one width."""
+    """Return powers of two, with each octave cut into parts of equal width."""
     fractions = 1 + np.arange(parts) / parts
     return np.ldexp(fractions[None, :], np.arange(first, last)[:, None]).ravel()
 
 
 def _edges() -> NDArray[np.float64]:
-    # Probabilities may be near 0 or near 1, where the bins become finer; other scores have coarser ones.
+    # Bins become finer near 0 and 1, where probabilities may concentrate; other scores have coarser bins.
     near_zero = np.concatenate([_octaves(-40, -20, 2), _octaves(-20, -1, 12)])
     even = np.arange(_EVEN + 1) / _EVEN
     after = np.nextafter([0.0, 1.0], np.inf)
@@ -43,7 +43,7 @@ def _edges() -> NDArray[np.float64]:
 
 
 GRID = Grid(_edges(), even=False)
-"""The bins of the scores of all classes; 0 and 1 have one each."""
+"""Bins of the scores of all classes; 0 and 1 have their own."""
 _ZERO = int(np.flatnonzero(GRID.edges == 0)[0]) + 1
 
 
@@ -57,18 +57,18 @@ BINS: Rule[dict[int, int]] = Rule(
     lambda counts: [item for place in sorted(counts) for item in (place, counts[place])],
     lambda stored: dict(zip(stored[::2], stored[1::2], strict=True)),
 )
-"""Counts by the places of bins."""
+"""Counts by index of the bin."""
 SCORED: Rule[Counts | None] = at_most(by_name(BINS), _are_few)
-"""Counts by class, then by bin; ``None`` if there are more than :data:`MOST_SCORED` classes."""
+"""Counts by class, then by bin; None if there are more than :data:`MOST_SCORED` classes."""
 
 
 def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[str, Any]:
     """
-    Count the scores of rows.
+    Return the histograms and sums of the scores of rows.
 
     :param scores: The scores.
     :param label: The true classes.
-    :param usable: The rows that can be judged.
+    :param usable: The rows that can be used.
     """
     places = {name: place for place, name in enumerate(scores.names)}
     table = np.array([*(places.get(name, -1) for name in label.names), -1], dtype=np.int64)
@@ -99,7 +99,7 @@ def _tally(row: NDArray[np.int64]) -> dict[int, int]:
 
 
 def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
-    """Sum of -ln(score of the true class) over so many rows; those without such a score have 0."""
+    """Return the sum of -ln(score of the true class) over all rows; missing scores count as 0."""
     unscored = count - len(values)
     losses = exact_sum(-log(np.clip(values, CLIP, 1 - CLIP)))
     return losses + unscored * Fraction(float(-log(np.array([CLIP]))[0]))
@@ -107,12 +107,12 @@ def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
 
 def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> Bins:
     """
-    True labels, false labels, and whether all scores are equal, by bin in the order of the scores.
+    Yield true labels, false labels and whether all scores are equal, for each bin in the order of scores.
 
     :param positives: Scores of a class in rows of that class, by bin.
-    :param negatives: Its scores in other rows.
-    :param true: Rows of the class. Those without a score of the class count as scored 0.
-    :param false: Other rows.
+    :param negatives: Scores of the class in other rows, by bin.
+    :param true: Number of rows of the class. Rows without a score of the class count as score 0.
+    :param false: Number of other rows.
     """
     sides = [dict(positives), dict(negatives)]
     for side, rows in zip(sides, (true, false), strict=True):

@@ -1,4 +1,4 @@
-"""What every performance state holds: how many rows there were, and how many can be judged."""
+"""Common part of the performance states: numbers of rows, and of those that can be compared."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from aporia_provider.monitoring.states.state import TALLY, TOTAL, State, part
 @dataclass(frozen=True)
 class Labelled(State):
     """
-    Base of the performance states.
+    Base class of the performance states.
 
-    :param made_with: Options the other parts depend on.
-    :param rows: Predictions seen, labelled or not.
-    :param labelled: Rows with a prediction and a label that can be compared.
-    :param faults: Rows that have a prediction and a label which cannot be compared, by the reason (see
+    :param made_with: Options that the other attributes depend on.
+    :param rows: Number of predictions, labelled or not.
+    :param labelled: Number of rows whose prediction and label can be compared.
+    :param faults: Number of rows that have a prediction and a label which cannot be compared, by reason (see
         :mod:`aporia_provider.monitoring.performance.inputs.invalid_pairs`).
-    :param ties: Rows whose label is one of several that differ and became known at the same time.
+    :param ties: Number of rows whose label is one of several different ones of the same time.
     """
 
     kind: ClassVar[str] = "performance"
@@ -49,38 +49,40 @@ class Labelled(State):
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
         """
-        Make the state of a batch of rows.
+        Return the state of a batch of rows.
 
-        :param predictions: Arrow array of what the model answered, one element for each row.
-        :param labels: Arrow array of the truth for the same rows; null where it is not known yet.
-        :param options: How they are to be read.
-        :raises aporia_provider.errors.ValidationError: if the types do not fit the model type.
+        :param predictions: Arrow array of predictions, one element for each row.
+        :param labels: Arrow array of the labels of the same rows; null if not known yet.
+        :param options: Interpretation of predictions and labels.
+        :raises aporia_provider.errors.ValidationError: if the types do not match the model type.
         """
         raise NotImplementedError
 
     def with_ties(self, ties: int) -> Self:
-        """The same state with a number of :attr:`ties`."""
-        # dataclasses.replace looks at the fields of the class, which another thread may still be unpickling.
+        """Return the same state with another number of :attr:`ties`."""
+        # dataclasses.replace accesses the fields of the class, which another thread may be unpickling.
         return type(self)(**{**vars(self), "ties": ties})
 
     @property
     def unusable(self) -> int:
-        """Rows that have a prediction and a label which cannot be compared."""
+        """Number of rows that have a prediction and a label which cannot be compared."""
         return sum(self.faults.values())
 
     @property
     def left_out(self) -> int:
-        """Those of them that will not become comparable when further labels arrive."""
+        """Number of unusable rows without those whose labels may still arrive."""
         return sum(count for name, count in self.faults.items() if name not in AWAITED)
 
     @property
     def doubt(self) -> str | None:
-        """Why no metric of the state is fit to decide by; ``None`` if there is no such reason."""
+        """Reason why no metric of the state is reliable, or None."""
         return None
 
     @property
     def explanation(self) -> str | None:
-        """Description of the rows: how many cannot be compared and why, and ties of labels."""
+        """
+        Description of the rows that cannot be compared, with reasons, and of ties of labels; None if none.
+        """
         return (
             "; ".join(filter(None, (explanation(self.faults, self.what), tied(self.ties, self.what)))) or None
         )
@@ -89,17 +91,17 @@ class Labelled(State):
 @dataclass(frozen=True)
 class Judged:
     """
-    Rows that can be judged, and counts of all of them.
+    Usable rows, and counts of all rows.
 
-    :param usable: By row.
-    :param counts: ``rows``, ``labelled`` and ``faults``, to make a state of.
+    :param usable: Whether each row can be used.
+    :param counts: ``rows``, ``labelled`` and ``faults``, for the constructor of a state.
     """
 
     usable: NDArray[np.bool_]
     counts: dict[str, Any]
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The values of the rows that can be judged."""
+        """Return the values of the usable rows."""
         return values if self.counts["labelled"] == self.counts["rows"] else values[self.usable]
 
 
@@ -112,17 +114,17 @@ def judge(
     otherwise: str = NOT_FINITE,
 ) -> Judged:
     """
-    Find the rows whose prediction and label can be compared.
+    Determine the rows whose prediction and label can be compared.
 
-    :param predicted: Rows with a prediction that can be used.
-    :param known: Rows with a label that can be used.
+    :param predicted: Rows with a usable prediction.
+    :param known: Rows with a usable label.
     :param predictions_given: Rows with a prediction.
     :param labels_given: Rows with a label.
-    :param faults: What may be wrong with the others; see
-        :func:`~.invalid_pairs.tally` for this and ``otherwise``.
+    :param faults: Possible faults of the other rows; see :func:`~.invalid_pairs.tally` for this and
+        ``otherwise``.
     """
     usable = predicted & known
-    # A row that lacks either of them has no label yet, or no prediction to compare.
+    # A row that lacks either of them is not labelled yet, or has no prediction to compare.
     unusable = predictions_given & labels_given & ~usable
     labelled = int(np.count_nonzero(usable))
     counted = tally(unusable, faults, otherwise)
@@ -132,15 +134,15 @@ def judge(
 def judge_readings(
     prediction: Numbers | Classes, label: Numbers | Classes, faults: Iterable[Fault] = ()
 ) -> Judged:
-    """:func:`judge` for readings of one value for each row."""
+    """Call :func:`judge` for one prediction and one label for each row."""
     return judge(prediction.usable, label.usable, prediction.given, label.given, faults)
 
 
 def of_one_length(predictions: Any, labels: Any) -> None:
     """
-    Refuse columns that cannot belong together.
+    Raise an error unless two columns have the same length.
 
-    :raises aporia_provider.errors.ValidationError: if they are not of one length.
+    :raises aporia_provider.errors.ValidationError: if the lengths differ.
     """
     if len(predictions) != len(labels):
         raise ValidationError(f"There are {len(predictions)} predictions and {len(labels)} labels")

@@ -1,4 +1,4 @@
-"""The state of multiclass classification: a confusion matrix, and scores by class."""
+"""State of multiclass classification: a confusion matrix, and histograms of scores by class."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, par
 from aporia_provider.truth_values import meaning
 
 MOST_CLASSES = 1000
-"""More would make a matrix too large to keep for each bucket."""
+"""Maximum number of classes, since a larger matrix would be too large to store for each bucket."""
 
 Matrix = dict[str, dict[str, int]]
 _MATRIX: Rule[Matrix] = by_name(TALLY)
@@ -52,19 +52,18 @@ def _is_small(matrix: Matrix) -> bool:
 
 
 CONFUSION: Rule[Matrix | None] = at_most(_MATRIX, _is_small)
-"""Counts by label, then by prediction; ``None`` if there are more than :data:`MOST_CLASSES` classes."""
+"""Counts by label, then by prediction; None if there are more than :data:`MOST_CLASSES` classes."""
 
 
 @dataclass(frozen=True)
 class Multiclass(Labelled):
     """
-    What was predicted, by what was true.
+    State of multiclass classification.
 
-    :param confusion: Labelled rows by label, then by predicted class; ``None`` if there are too many classes
-        to keep it.
-    :param positives: Where predictions have scores: labelled rows by class and bin of the score of this class
-        (:data:`~.class_scores.GRID`), if it is their label; ``None`` if there are too many classes.
-    :param negatives: The same of those that have another label.
+    :param confusion: Labelled rows by label, then by predicted class; None if there are too many classes.
+    :param positives: For predictions with scores: labelled rows by class and bin of its score
+        (:data:`~.class_scores.GRID`) where the class is the label; None if there are too many classes.
+    :param negatives: The same where the class is not the label.
     :param outside: Labelled rows with a score outside [0, 1].
     :param log_loss: Sum of -ln(score of the label), clipped at 2**-52.
     """
@@ -80,10 +79,11 @@ class Multiclass(Labelled):
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
         """
-        Make the state of a batch of rows.
+        Return the state of a batch of rows.
 
-        :param predictions: Classes (text, booleans, numbers), dicts of class to score, or vectors of scores
-            (:attr:`Options.classes`): the class with the greatest score, the first of equals.
+        :param predictions: Classes (text, booleans, numbers), or dicts of classes to scores or vectors of
+            scores (:attr:`Options.classes`), of which the class with the greatest score is predicted, the
+            first one of equals.
         :param labels: Classes.
         :raises aporia_provider.errors.ValidationError: for other types.
         """
@@ -105,14 +105,14 @@ class Multiclass(Labelled):
 
     @property
     def too_many(self) -> str | None:
-        """That there are too many classes to tell them apart, if so."""
+        """Message if there are too many classes to compare them; None otherwise."""
         if self.confusion is not None:
             return None
         return f"there are more than {MOST_CLASSES} classes, too many to compare them"
 
     @property
     def doubt(self) -> str | None:
-        """That no class of the predictions is one of the labels, if so."""
+        """Message if no class of the predictions occurs in the labels; None otherwise."""
         labels, predicted = self._vocabularies()
         if not labels or not predicted or labels & predicted:
             return None
@@ -132,7 +132,9 @@ class Multiclass(Labelled):
         return bool(self.made_with.get("scored"))
 
     def cuts(self) -> dict[str, Cut]:
-        """The confusion of each class against all others; of none if there are too many."""
+        """
+        Return the confusion counts of each class against all others; empty if there are too many classes.
+        """
         matrix = self.confusion or {}
         predicted: dict[str, int] = reduce(TALLY.add, matrix.values(), {})
         return {
@@ -146,11 +148,11 @@ class Multiclass(Labelled):
 
 
 def _naming(predictions: Any, labels: Any) -> Callable[[str], str]:
-    """What makes one name of the classes that columns of two types write differently."""
+    """Return a function that normalizes class names which columns of the two types write differently."""
     if kinds.is_boolean(predictions) != kinds.is_boolean(labels):
-        return meaning  # Beside booleans, "True" and 1 are booleans too.
+        return meaning  # Compared with booleans, "True" and 1 are booleans.
     if is_number(predictions) != is_number(labels):
-        return name_of_number  # Beside numbers, "1.0" is a number too.
+        return name_of_number  # Compared with numbers, "1.0" is a number.
     return str
 
 

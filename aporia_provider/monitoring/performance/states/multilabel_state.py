@@ -1,4 +1,4 @@
-"""The state of multi-label classification: score histograms by label, and what is counted by row."""
+"""State of multi-label classification: histograms of scores by label, and counts by row."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, part
 
 BINS = 100
-"""So that thresholds of up to two decimals are on an edge."""
+"""Number of bins, such that thresholds of up to two decimals are on an edge."""
 MOST_LABELS = 1000
-"""More would make histograms too large to keep for each bucket."""
+"""Maximum number of labels, since more histograms would be too large to store for each bucket."""
 
-_ABSENT = -1.0  # The score of a label that is not named: below every threshold.
+_ABSENT = -1.0  # Score of a label that a row does not contain: below every threshold.
 
 Histograms = dict[str, tuple[int, ...]]
 
@@ -37,25 +37,27 @@ def _are_few(named: Mapping[str, Any]) -> bool:
 
 
 HISTOGRAMS: Rule[Histograms | None] = at_most(by_name(HISTOGRAM), _are_few)
-"""A histogram by label; ``None`` if there are more than :data:`MOST_LABELS` labels."""
+"""Histograms by label; None if there are more than :data:`MOST_LABELS` labels."""
 SKIPPED: Rule[dict[str, int] | None] = at_most(TALLY, _are_few)
-"""A count by label; ``None`` likewise."""
+"""Counts by label; None if there are more than :data:`MOST_LABELS` labels."""
 
 
 @dataclass(frozen=True)
 class MultiLabel(Labelled):
     """
-    Scores of labels, and which of them were right.
+    State of multi-label classification.
 
-    A label that a row does not name is neither predicted nor true there; one whose score or truth is null,
-    NaN or infinite is skipped there. What is kept by label is ``None`` if there are too many labels for it.
+    A label that a row does not contain is neither predicted nor true in it. A label whose score or truth
+    value is null, NaN or infinite is skipped in the row. Attributes by label are None if there are too many
+    labels.
 
-    :param positives: Labelled rows where the label is true, by label and bin of its score.
-    :param negatives: The same where it is not, as far as the row names it.
-    :param skipped: Labelled rows where it is skipped, by label.
-    :param matched: Labelled rows where just the true labels are predicted.
-    :param named: Labelled rows where a label is true or predicted.
-    :param overlap: Sum of 2 · |true and predicted| / (|true| + |predicted|) of those.
+    :param positives: Labelled rows in which the label is true, by label and bin of its score.
+    :param negatives: Labelled rows that contain the label where it is not true, by label and bin of its
+        score.
+    :param skipped: Labelled rows in which the label is skipped, by label.
+    :param matched: Labelled rows whose predicted labels equal the true ones.
+    :param named: Labelled rows in which a label is true or predicted.
+    :param overlap: Sum of ``2 · |true and predicted| / (|true| + |predicted|)`` over these rows.
     """
 
     kind: ClassVar[str] = "multi-label-performance"
@@ -70,10 +72,10 @@ class MultiLabel(Labelled):
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
         """
-        Make the state of a batch of rows.
+        Return the state of a batch of rows.
 
-        :param predictions: Dicts of label to score, or arrays of the labels predicted.
-        :param labels: Dicts of label to boolean or 0 and 1, or arrays of the labels that are true.
+        :param predictions: Dicts of labels to scores, or arrays of predicted labels.
+        :param labels: Dicts of labels to booleans or 0 and 1, or arrays of true labels.
         """
         of_one_length(predictions, labels)
         prediction, label = label_scores(predictions), label_truths(labels)
@@ -88,24 +90,24 @@ class MultiLabel(Labelled):
 
     @property
     def grid(self) -> Grid:
-        """The bins of the histograms."""
+        """Bins of the histograms."""
         return even_grid(0.0, 1.0, BINS)
 
     @property
     def threshold(self) -> float:
-        """The threshold of what is counted by row."""
+        """Threshold of the counts by row."""
         return float(self.made_with.get("threshold", Options().threshold))
 
     @property
     def too_many(self) -> str | None:
-        """That there are too many labels to tell them apart, if so."""
+        """Message if there are too many labels to compare them; None otherwise."""
         if None not in (self.positives, self.negatives, self.skipped):
             return None
         return f"there are more than {MOST_LABELS} labels, too many to compare each"
 
     @property
     def doubt(self) -> str | None:
-        """That no label of the predictions is ever true, and no true one is predicted, if so."""
+        """Message if no predicted label is ever true and no true label is ever predicted; None otherwise."""
         true = set(self.positives or ())
         scored = {name for name, counts in (self.negatives or {}).items() if sum(counts[1:])}
         if not true or not scored or true & scored or any(sum(counts[1:]) for counts in self._true_counts()):
@@ -119,7 +121,11 @@ class MultiLabel(Labelled):
         return (self.positives or {}).values()
 
     def cuts(self, threshold: float) -> dict[str, Cut]:
-        """The confusion of each label that was not skipped everywhere; of no use if there are too many."""
+        """
+        Return the confusion counts of each label that was not skipped in all rows.
+
+        They are invalid if there are too many labels.
+        """
         names = sorted({*(self.positives or ()), *(self.negatives or ())})
         return {name: self._cut(name, threshold) for name in names}
 
@@ -136,7 +142,7 @@ class _Pairs:
     rows: NDArray[np.int64]
     codes: NDArray[np.int64]
     names: list[str]
-    scores: NDArray[np.float64]  # NaN where the pair is skipped.
+    scores: NDArray[np.float64]  # NaN if the pair is skipped.
     true: NDArray[np.bool_]
 
 
@@ -154,7 +160,7 @@ def _pairs(prediction: Named, label: Named, usable: NDArray[np.bool_]) -> _Pairs
 def _last(
     entries: Named, table: NDArray[np.int64], names: int, usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Key of each row and name, rising, and the last value given for it."""
+    """Return the keys of rows and names in ascending order, and the last value of each."""
     kept = usable[entries.rows]
     keys, values = (entries.rows * names + table[entries.codes])[kept], entries.values.values[kept]
     if (np.diff(keys) > 0).all():

@@ -1,4 +1,4 @@
-"""The state of ranking: sums over queries, for the first 1 to 12 places."""
+"""State of ranking: sums over queries, for the first 1 to 12 places."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ _PLACES = np.arange(1, GREATEST_K + 1)
 @dataclass(frozen=True)
 class Ranking(Labelled):
     """
-    Rows are queries. Sums and counts over labelled queries, for k = 1 … 12; a query without relevant items
-    adds nothing to any.
+    State of ranking, whose rows are queries.
+
+    All sums and counts are over labelled queries, for k = 1 … 12. Queries without relevant items do not
+    contribute.
 
     :param without_relevant: Labelled queries without an item above :attr:`Options.relevant_above`.
     :param without_gain: Labelled queries whose relevances are all zero.
@@ -35,13 +37,13 @@ class Ranking(Labelled):
         evaluation of IR techniques*, ACM TOIS 20, 2002, with the discount log2(place + 1)).
     :param ndcg_exponential: nDCG with the gain 2^relevance - 1 (Burges et al., *Learning to rank using
         gradient descent*, ICML 2005).
-    :param precision_relevant: Average precision, divided by the relevant items of the query.
-    :param precision_reachable: The same, divided by min(k, relevant).
-    :param reciprocal: 1 / place of the first relevant item, if it is among the k.
-    :param recall: Share of the relevant items that are among the k.
-    :param served: Relevant items among the k, divided by min(k, candidates).
-    :param hits: Relevant items among the k.
-    :param found: Queries with any relevant item among the k.
+    :param precision_relevant: Average precision, divided by the number of relevant items of the query.
+    :param precision_reachable: Average precision, divided by min(k, relevant).
+    :param reciprocal: 1 / place of the first relevant item, if it is in the first k places.
+    :param recall: Proportion of the relevant items that are in the first k places.
+    :param served: Relevant items in the first k places, divided by min(k, candidates).
+    :param hits: Relevant items in the first k places.
+    :param found: Queries with any relevant item in the first k places.
     """
 
     kind: ClassVar[str] = "ranking-performance"
@@ -62,14 +64,14 @@ class Ranking(Labelled):
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
         """
-        Make the state of a batch of queries.
+        Return the state of a batch of queries.
 
-        Candidates are ranked by score, the greatest first and equals in the order served.
+        Candidates are ranked by descending score; candidates of equal score keep their order.
 
         :param predictions: Arrays of scores, or of items (:attr:`Options.candidates`).
         :param labels: Arrays of the relevances of the same candidates, or of the relevant items. A query is
-            unusable if a relevance is NaN, infinite or negative, if some are null and others not, or if there
-            are not as many of them as candidates. Without any relevance it is not labelled.
+            unusable if a relevance is NaN, infinite or negative, if only some are null, or if their number
+            differs from that of the candidates. Without any relevance it is unlabelled.
         """
         queries = read_queries(predictions, labels, options)
         settings = {"candidates": options.candidates, "relevant_above": float(options.relevant_above)}
@@ -78,7 +80,7 @@ class Ranking(Labelled):
 
 
 def _gains(queries: Queries) -> dict[str, Any]:
-    # nDCG is a ratio: divided by the greatest, no gain is too great for a float.
+    # nDCG is a ratio: divided by the greatest relevance, gains do not overflow.
     greatest = queries.ideal[:, :1]
     some = greatest[:, 0] > 0
     greatest, ranked, ideal = greatest[some], queries.ranked[some], queries.ideal[some]
@@ -90,7 +92,7 @@ def _gains(queries: Queries) -> dict[str, Any]:
 
 
 def _exponential(relevances: Matrix, greatest: Matrix) -> Matrix:
-    """(2^relevance - 1) / 2^greatest, of the smallest relevances too."""
+    """Return (2^relevance - 1) / 2^greatest, accurate for small relevances."""
     return exp2(relevances - greatest) * -exp2m1(-relevances)
 
 

@@ -1,4 +1,4 @@
-"""The state and the metrics of regression: exact sums of errors."""
+"""State and metrics of regression: exact sums of errors."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import SUM, TOTAL, part
 
 GREATEST = 1e150
-"""Greatest size of a number that can be judged; the square of twice as much is still a float."""
+"""Maximum magnitude of a usable number; the square of twice this value is finite."""
 _SPLITTER = 2.0**27 + 1
 
 
 @dataclass(frozen=True)
 class Regression(Labelled):
     """
-    Sums over labelled rows; the error is prediction - label.
+    State of regression: sums over labelled rows, where the error is prediction - label.
 
-    Squares of labels are summed without rounding, so their variance needs no shift, however far from zero.
+    Squares of labels are summed exactly, so their variance is accurate however far they are from zero.
 
     :param errors: Sum of errors.
-    :param absolute_errors: Sum of their sizes.
-    :param squared_errors: Sum of their squares.
+    :param absolute_errors: Sum of absolute errors.
+    :param squared_errors: Sum of squared errors.
     :param labels: Sum of labels.
-    :param absolute_labels: Sum of their sizes.
-    :param squared_labels: Sum of their squares.
-    :param relative_errors: Sum of |error / label| where that is finite.
-    :param without_ratio: Labelled rows where it is not: the label is zero, or next to it.
+    :param absolute_labels: Sum of absolute labels.
+    :param squared_labels: Sum of squared labels.
+    :param relative_errors: Sum of ``|error / label|`` where it is finite.
+    :param without_ratio: Labelled rows where it is not finite, since the label is zero or close to it.
     :param squared_log_errors: Sum of (ln(1 + prediction) - ln(1 + label))² where neither is negative.
-    :param negative: Labelled rows where one of them is.
+    :param negative: Labelled rows where one of them is negative.
     """
 
     kind: ClassVar[str] = "regression-performance"
@@ -65,9 +65,9 @@ class Regression(Labelled):
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
         """
-        Make the state of a batch of rows.
+        Return the state of a batch of rows.
 
-        :param predictions: Numbers. A number beyond :data:`GREATEST` is unusable.
+        :param predictions: Numbers. Numbers beyond :data:`GREATEST` are unusable.
         :param labels: Numbers.
         """
         of_one_length(predictions, labels)
@@ -101,7 +101,9 @@ def _sums(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _square(y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The square, and what rounding it lost (Dekker, *A floating-point technique*, Numer. Math. 18, 1971)."""
+    """
+    Return the square and its rounding error (Dekker, *A floating-point technique*, Numer. Math. 18, 1971).
+    """
     wide = _SPLITTER * y
     high = wide - (wide - y)
     low = y - high
@@ -139,7 +141,9 @@ def _mean(
 
 
 def _mape(state: Regression, parameters: Parameters) -> Value:
-    """Mean of |error / label|, a share, not percent, of the rows where it is defined."""
+    """
+    Return the mean of ``|error / label|``, as a ratio instead of percent, over the rows where it is defined.
+    """
     used, left_out = state.labelled - state.without_ratio, state.without_ratio
     reason = f"left out {left_out} rows whose label is 0" if left_out else None
     mean = state.relative_errors / used if used else None
@@ -147,7 +151,7 @@ def _mape(state: Regression, parameters: Parameters) -> Value:
 
 
 def _rmsle(state: Regression, parameters: Parameters) -> Value:
-    """Root of the mean squared error of ln(1 + x)."""
+    """Return the root of the mean squared error of ln(1 + x)."""
     used, left_out = state.labelled - state.negative, state.negative
     reason = f"left out {left_out} rows with a negative label or prediction" if left_out else None
     root = math.sqrt(state.squared_log_errors / used) if used else None
@@ -155,7 +159,11 @@ def _rmsle(state: Regression, parameters: Parameters) -> Value:
 
 
 def _wape(state: Regression, parameters: Parameters) -> Value:
-    """Σ|error| / Σ|label| (Kolassa and Schütz, *Advantages of the MAD/mean ratio*, Foresight 6, 2007)."""
+    """
+    Return ``Σ|error| / Σ|label|``.
+
+    Kolassa and Schütz, *Advantages of the MAD/mean ratio*, Foresight 6, 2007.
+    """
     size = state.absolute_labels
     return conclude(
         state,
@@ -166,7 +174,7 @@ def _wape(state: Regression, parameters: Parameters) -> Value:
 
 
 def _r2(state: Regression, parameters: Parameters) -> Value:
-    """1 - Σerror² / Σ(label - mean label)²."""
+    """Return 1 - Σerror² / Σ(label - mean label)²."""
     spread = state.squared_labels - state.labels**2 / state.labelled
     share = 1 - state.squared_errors / spread if spread else None
     return conclude(state, parameters, share, reason=None if spread else "all labels are equal")
@@ -182,4 +190,4 @@ METRICS: Mapping[str, Callable[[Regression, Parameters], Value]] = {
     "r2": _r2,
     "rmsle": _rmsle,
 }
-"""Metrics of regression by name, defined as in scikit-learn's user guide, *Regression metrics*."""
+"""Metrics of regression by name, as defined in scikit-learn's user guide, *Regression metrics*."""

@@ -1,4 +1,4 @@
-"""Bins of scores, and the thresholds they can answer."""
+"""Bins of scores, and the position of thresholds in them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aporia_provider.errors import ValidationError
 @dataclass(frozen=True)
 class Place:
     """
-    Where a threshold is.
+    Position of a threshold in the bins.
 
-    :param first: The first bin at or above it, or above the edge that is nearest to it.
-    :param split: The bin it falls into, if it is on no edge.
-    :param edge: The edge that answers for it.
+    :param first: First bin at or above the edge used for the threshold.
+    :param split: Bin that contains the threshold; None if it is on an edge.
+    :param edge: Edge used for the threshold: the nearest one.
     """
 
     first: int
@@ -31,11 +31,13 @@ class Place:
 @dataclass(frozen=True, eq=False)
 class Grid:
     """
-    Bins: one below the least edge, one from each edge to the next, one of scores equal to the greatest, and
-    one above. The bin of the greatest edge makes ``score >= threshold`` exact there too.
+    Bins of scores.
 
-    :param edges: In rising order.
-    :param even: Whether all bins are of one width.
+    There is one bin below the first edge, one from each edge to the next, one of scores equal to the last
+    edge, and one above it. The bin of the last edge makes ``score >= threshold`` exact there as well.
+
+    :param edges: Edges in ascending order.
+    :param even: Whether all bins have equal width.
     """
 
     edges: NDArray[np.float64]
@@ -52,20 +54,20 @@ class Grid:
 
     @property
     def single(self) -> list[bool]:
-        """By bin: whether no two different scores are in it."""
+        """Whether each bin can contain only one distinct score."""
         lower = self._lower
         single: list[bool] = (np.nextafter(lower[:-1], np.inf) >= lower[1:]).tolist()
         return single
 
     def near(self, counts: NDArray[np.int64]) -> dict[int, float]:
-        """The edges of the bins that have rows, by their places."""
+        """Return the edges of the bins that have rows, by index."""
         used = np.flatnonzero(counts)
         places = np.unique(np.concatenate([used - 1, used]))
         places = places[(places >= 0) & (places < len(self.edges))]
         return dict(zip(places.tolist(), self.edges[places].tolist(), strict=True))
 
     def bins(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Bin of each score, which must be finite."""
+        """Return the bin of each score; scores must be finite."""
         lower = self._lower
         if not self.even:
             return np.asarray(np.searchsorted(lower[1:-1], scores, side="right"), dtype=np.int64)
@@ -73,20 +75,20 @@ class Grid:
         with np.errstate(over="ignore"):
             steps = np.floor((scores - low) * ((len(self.edges) - 1) / (high - low)))
         guess: NDArray[np.int64] = (np.clip(steps, -1, self.count - 2) + 1).astype(np.int64)
-        # Rounding may give the neighbouring bin; comparing with the edges corrects it.
+        # Rounding may result in the adjacent bin, which a comparison with the edges corrects.
         guess -= scores < lower[guess]
         return np.asarray(guess + (scores >= lower[guess + 1]), dtype=np.int64)
 
     def counts(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How many scores are in each bin; they must be finite."""
+        """Return the number of scores in each bin; scores must be finite."""
         ends = np.sort(scores).searchsorted(self._lower[1:-1])
         return np.diff(ends, prepend=0, append=len(scores))
 
     def place(self, threshold: float) -> Place:
         """
-        Where the bins are that count as positive.
+        Return the position of a threshold.
 
-        :raises aporia_provider.errors.ValidationError: if the threshold is beyond the edges.
+        :raises aporia_provider.errors.ValidationError: if the threshold is outside the edges.
         """
         low, high = float(self.edges[0]), float(self.edges[-1])
         if not low <= threshold <= high:
@@ -102,16 +104,16 @@ class Grid:
 
 
 def even_grid(low: float, high: float, bins: int) -> Grid:
-    """Bins of one width. From 0 to 1, edge ``k`` is the float nearest to ``k / bins``."""
+    """Return bins of equal width. From 0 to 1, edge ``k`` is the float nearest to ``k / bins``."""
     edges = np.arange(bins + 1) * (high - low) / bins + low
     edges[-1] = high
     return Grid(edges, even=True)
 
 
 def grid_of(edges: Sequence[float], bins: int) -> Grid:
-    """The grid with these edges; two of them are the range of as many even bins as ``bins`` says."""
+    """Return the bins with the given edges; two edges are the range of ``bins`` bins of equal width."""
     low, high = float(edges[0]), float(edges[-1])
-    # A range too great or too narrow to be cut into bins of one width is cut by the edges alone.
+    # A range that is too wide or too narrow for bins of equal width has only the given edges.
     if (
         len(edges) == 2
         and math.isfinite((high - low) * bins)
@@ -123,13 +125,13 @@ def grid_of(edges: Sequence[float], bins: int) -> Grid:
 
 def kept(edges: Mapping[int, float], low: float, high: float, count: int) -> tuple[Grid, list[int | None]]:
     """
-    The bins that have rows, with all empty bins between two of them as one.
+    Return the bins that have rows, with adjacent empty bins merged.
 
-    :param edges: What :meth:`Grid.near` gave.
-    :param low: The least edge of all.
-    :param high: The greatest.
+    :param edges: Result of :meth:`Grid.near`.
+    :param low: First edge of all bins.
+    :param high: Last edge of all bins.
     :param count: Number of all bins; 0 if there are no rows.
-    :return: The grid, and for each of its bins the place it had among all, ``None`` where it is empty.
+    :return: The bins, and for each its index among all bins; None if it is empty.
     """
     known = {0: low, **edges, max(count - 3, 1): high}
     places = sorted(known)

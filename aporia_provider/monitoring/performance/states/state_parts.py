@@ -1,4 +1,4 @@
-"""Parts of the performance states: settings that must agree, sparse histograms, sums, and parts by name."""
+"""Attributes of performance states: settings that must be equal, sparse histograms, sums, values by name."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ def _add_sums(one: Sequence[Fraction], other: Sequence[Fraction]) -> tuple[Fract
 
 
 SETTINGS: Rule[dict[str, Any]] = Rule(dict, _agreed, dict, dict)
-"""What a state was made with. States made with different settings do not add: a ``ValidationError``."""
+"""Settings of a state. Adding states with different settings raises a ``ValidationError``."""
 HISTOGRAM: Rule[tuple[int, ...]] = Rule(tuple, COUNTS.add, _pack, _unpack)
-"""Counts of many bins, most of them empty: in JSON ``-n`` stands for ``n`` empty ones."""
+"""Counts of many bins, most of them empty: in JSON, ``-n`` stands for ``n`` empty bins."""
 EDGES: Rule[dict[int, float]] = Rule(
     dict,
     lambda one, other: {**one, **other},
     lambda edges: [item for place in sorted(edges) for item in (place, edges[place])],
     lambda stored: dict(zip(stored[::2], map(float, stored[1::2]), strict=True)),
 )
-"""Some of the edges of one grid by their places."""
+"""Some of the edges of the bins, by index."""
 SUMS: Rule[tuple[Fraction, ...]] = Rule(
     tuple, _add_sums, lambda sums: list(map(str, sums)), lambda texts: tuple(map(Fraction, texts))
 )
-"""Exact sums in their order; empty if there was nothing to add."""
+"""Exact sums in order; empty if nothing was added."""
 
 
 def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
-    """Parts of one kind by name, in the order of the names."""
+    """Return the rule of values by name, sorted by name."""
 
     def add(one: Mapping[str, T], other: Mapping[str, T]) -> dict[str, T]:
         added = dict(one)
@@ -75,11 +75,11 @@ def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
 
 def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
     """
-    Parts that are given up for good, which is ``None``, once there is too much in them.
+    Return the rule of values that become None, permanently, once they exceed a limit.
 
-    :param rule: How they behave until then.
-    :param most: Returns whether a part is within the limit. A part that exceeds the limit must still exceed
-        it after anything is added.
+    :param rule: Rule of the values within the limit.
+    :param most: Function that returns whether a value is within the limit. Must be monotone: once exceeded,
+        always exceeded.
     """
 
     def add(one: T | None, other: T | None) -> T | None:
@@ -97,5 +97,7 @@ def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
 
 
 def nothing_if_zero(values: Sequence[T]) -> tuple[T, ...]:
-    """Counts or sums as a tuple, empty if all are zero, so that equal states are written alike."""
+    """
+    Return counts or sums as a tuple; empty if all are zero, so that equal states have the same JSON form.
+    """
     return tuple(values) if any(values) else ()
