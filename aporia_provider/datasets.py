@@ -161,7 +161,7 @@ class DatasetConnection(Vocabulary):
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> DatasetConnection:
         """
-        Return the dataset of the body of a request that connects one.
+        Parse the body of a request that connects a dataset.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

@@ -56,7 +56,7 @@ class ConflictError(AporiaError):
     """
     Error of registering an object under a name that a different object has.
 
-    :param differences: One line per difference between what is registered and what was given.
+    :param differences: One line for each difference between the registered and the given object.
     """
 
     def __init__(self, message: str, *, differences: Sequence[str] = (), status: int | None = None) -> None:

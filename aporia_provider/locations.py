@@ -67,7 +67,7 @@ def location_fault(path: str) -> str | None:
 
 def secret_fault(path: str) -> str | None:
     """
-    Return why a path must not contain credentials, and where to give them; None if it contains none.
+    Return the fault of a path that contains credentials, with advice; None if it contains none.
 
     :param path: The path, which may contain templates.
     """

@@ -172,7 +172,7 @@ class MetricsQuery(Vocabulary):
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> MetricsQuery:
         """
-        Return the query of the body of a request.
+        Parse the body of a request.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

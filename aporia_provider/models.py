@@ -139,7 +139,7 @@ class Monitor(Vocabulary):
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> Monitor:
         """
-        Return the monitor of the body of a request that creates one.
+        Parse the body of a request that creates a monitor.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

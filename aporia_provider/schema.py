@@ -159,7 +159,7 @@ class VersionSchema(Vocabulary):
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> VersionSchema:
         """
-        Return the schema of the body of a request that creates a version.
+        Parse the body of a request that creates a version.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

@@ -14,7 +14,7 @@ WORDS: Final[Mapping[str, str]] = {
 
 def meaning(name: str) -> str:
     """
-    Return ``true`` for true, yes, positive and 1 in any case, ``false`` for their opposites, else the name.
+    Return ``true`` for true, yes, positive, 1 in any case; ``false`` for their opposites; else the name.
     """
     return WORDS.get(name.lower(), name)
 

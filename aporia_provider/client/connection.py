@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 _PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""
-Reasons that versions of OpenSSL give for bytes that are not TLS, such as a plain HTTP reply to a handshake.
-"""
+"""Reasons that versions of OpenSSL give for bytes that are not TLS, such as a reply of plain HTTP."""
 
 
 class Connection:

@@ -49,9 +49,7 @@ def explanation(status: int, body: Any) -> str:
 
 
 def lines(body: Any, key: str) -> list[str]:
-    """
-    Return the strings listed under ``key`` of the error. Problems may also be FastAPI's list ``detail``.
-    """
+    """Return the strings under ``key`` of the error. Problems may also be FastAPI's list ``detail``."""
     error = body.get("error") if isinstance(body, Mapping) else None
     found = error.get(key) if isinstance(error, Mapping) else None
     if found is None and key == "problems" and isinstance(body, Mapping):

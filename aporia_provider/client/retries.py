@@ -79,7 +79,7 @@ Outcome: TypeAlias = Reply | Lost | None
 """Result of a step; None for a pause."""
 
 
-# tenacity would wrap the synchronous and the asynchronous transport separately, and could not tell a call
+# tenacity would wrap the synchronous and the asynchronous transport separately, and could not inform a call
 # that the server may have received an earlier attempt.
 def persistent(call: Call[T], retries: Retries) -> Generator[Step, Outcome, T]:
     """

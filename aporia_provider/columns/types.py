@@ -56,9 +56,7 @@ def quoted(column: str) -> str:
 
 
 def kind(type_: Any) -> str:
-    """
-    Return the kind of a type: integral, fractional, string, boolean, time, array, map, struct or its name.
-    """
+    """Return integral, fractional, string, boolean, time, array, map, struct or the name of the type."""
     name = str(type_["type"] if isinstance(type_, dict) else type_)
     return _KINDS.get(name.partition("(")[0], name)
 

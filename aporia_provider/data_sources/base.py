@@ -82,9 +82,7 @@ class DataSource(Vocabulary):
         return {"type": self.type, "config": config}
 
     def serialize(self) -> dict[str, Any]:
-        """
-        Return :meth:`to_wire` with secrets hidden, as shown by Airflow and stored by the embedded backend.
-        """
+        """Return :meth:`to_wire` with secrets hidden, as shown by Airflow and stored by the backend."""
         return {"type": self.type, "config": self._hidden_config()}
 
     @property
@@ -95,9 +93,7 @@ class DataSource(Vocabulary):
 
     @model_serializer(mode="plain")
     def _hidden_config(self) -> dict[str, Any]:
-        """
-        Return the serialized form for pydantic, for instance in an XCom. Only :meth:`to_wire` has secrets.
-        """
+        """Return the form that pydantic serializes, for instance in an XCom, with secrets hidden."""
         return {name: shown_value(name, getattr(self, name)) for name in self._wire_names()}
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:

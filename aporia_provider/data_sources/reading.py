@@ -38,7 +38,7 @@ DATA_SOURCES: Mapping[str, type[DataSource]] = {
 
 def data_source_from_wire(value: Any) -> DataSource:
     """
-    Return the data source of ``{"type": …, "config": …}``.
+    Parse ``{"type": …, "config": …}``.
 
     :raises aporia_provider.errors.ValidationError: for an unknown type or a wrong config, naming every fault.
     """
@@ -47,7 +47,7 @@ def data_source_from_wire(value: Any) -> DataSource:
 
 def stored_data_source(value: Any) -> DataSource:
     """
-    Return the data source of a stored ``{"type": …, "config": …}``.
+    Parse a stored ``{"type": …, "config": …}``.
 
     Faults of its path and URLs are ignored, since earlier releases accepted them; the path is checked when
     data is read, see :attr:`DataSource.unreadable_reason`.

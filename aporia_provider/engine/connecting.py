@@ -79,9 +79,7 @@ def _created(endpoint: Endpoint, lasts: bool) -> SparkSession:
 
 
 def _without_token(endpoint: Endpoint) -> SparkSession:
-    """
-    Return a session that ignores ``SPARK_CONNECT_AUTHENTICATE_TOKEN``, since sending a token requires TLS.
-    """
+    """Return a session that ignores ``SPARK_CONNECT_AUTHENTICATE_TOKEN``, since tokens require TLS."""
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.session import SparkSession
 

@@ -41,7 +41,7 @@ class Endpoint:
     @classmethod
     def parse(cls, url: str) -> Self:
         """
-        Return the endpoint of a URL.
+        Parse a URL.
 
         :raises aporia_provider.errors.ValidationError: if the URL is invalid, naming every fault but no
             parameter value.

@@ -37,9 +37,7 @@ class Session(NamedTuple):
 def spark_session(
     engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
 ) -> Iterator[SparkSession]:
-    """
-    Open a session that is closed at the end of the block. Parameters and errors: see :func:`open_session`.
-    """
+    """Open a session that is closed at the end of the block, see :func:`open_session`."""
     with open_session(engine, credentials, limits) as session:
         yield session.spark
 

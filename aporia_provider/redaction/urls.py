@@ -28,7 +28,7 @@ _PARAMETER = re.compile(r"[?;&,(]\s*[A-Za-z_][\w.-]*=")
 
 def login_fault(url: str) -> str | None:
     """
-    Return why a URL must not contain a login, and where to give it; None if it contains none.
+    Return the fault of a URL that contains a login, with advice; None if it contains none.
 
     :param url: The URL, which may contain templates. The result contains no part of it.
     """
@@ -80,9 +80,7 @@ def _kept(scheme: str, rest: str) -> str:
 
 
 def _has_login(rest: str) -> bool:
-    """
-    Return whether there is an ``@`` that is neither the first character nor in the value of a parameter.
-    """
+    """Return whether there is an ``@`` that is neither the first character nor in a parameter's value."""
     if (last := rest.rfind("@")) < 1 or rest[:2] == "/@":
         return False
     found = _PARAMETER.search(rest)

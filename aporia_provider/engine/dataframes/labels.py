@@ -152,9 +152,7 @@ def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str
 
 
 def _extremes(places: Iterable[int]) -> Iterator[Any]:
-    """
-    Yield aggregates of the latest labels: the maximum of the hash, and the maximum of -1 minus the hash.
-    """
+    """Yield two aggregates of the latest labels: the maxima of the hash and of -1 minus the hash."""
     for place in places:
         for name, ranked in (("most", f"{_HASH}{place}"), ("rest", f"-1 - {_HASH}{place}")):
             # Sail treats aggregates as equal that differ only inside a struct.

@@ -30,9 +30,7 @@ _MODULUS = 2**31
 
 
 def by_values(frame: DataFrame) -> DataFrame:
-    """
-    Return the same rows, such that filters on them are not pushed down to the files and their statistics.
-    """
+    """Return the same rows, such that filters on them are not pushed down to files and statistics."""
     # An engine does not push down filters on nondeterministic expressions.
     names = map(quoted, frame.columns)
     return frame.selectExpr(*(f"if(rand() < 2, {name}, NULL) AS {name}" for name in names))

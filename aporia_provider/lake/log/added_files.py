@@ -47,9 +47,7 @@ def deletion_vector_files(table: Path) -> set[str]:
 
 
 def _path(vector: Any) -> str | None:
-    """
-    Return the relative path of a deletion vector file, stored as a prefix, possibly empty, and a UUID in Z85.
-    """
+    """Return the relative path of a deletion vector file, which has an optional prefix and a UUID in Z85."""
     if not isinstance(vector, Mapping) or vector.get("storageType") != "u":
         return None
     text = str(vector.get("pathOrInlineDv"))

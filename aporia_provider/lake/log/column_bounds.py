@@ -27,17 +27,12 @@ _CLOSE = 1e-15
 
 
 def least(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
-    """
-    Return bounds that are less than or equal to all values, from the lower bounds in a log; null if unknown.
-    """
+    """Return valid lower bounds of all values from the lower bounds in a log; null if unknown."""
     return _widened(bounds, -1)
 
 
 def greatest(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
-    """
-    Return bounds that are greater than or equal to all values, from the upper bounds in a log; null if
-    unknown.
-    """
+    """Return valid upper bounds of all values from the upper bounds in a log; null if unknown."""
     return _widened(bounds, 1)
 
 

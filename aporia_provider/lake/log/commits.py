@@ -156,9 +156,7 @@ def _of_kind(kind: str, actions: Iterable[Mapping[str, Any]]) -> Iterator[dict[s
 
 
 def _time(milliseconds: Any) -> datetime | None:
-    """
-    Return a time given in milliseconds since 1970; None if it is invalid: commit times are for display only.
-    """
+    """Return a time given in milliseconds since 1970; None if it is invalid, since it is for display only."""
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (TypeError, ValueError, OverflowError, OSError):

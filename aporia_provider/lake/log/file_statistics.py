@@ -114,8 +114,8 @@ class FileStatistics:
         """
         Return the number of nulls of a column; None if it is unknown for a file.
 
-        For a file with deleted rows, it is known only if the file has no nulls: the log does not say which
-        rows are deleted.
+        For a file with deleted rows, it is known only if the file has no nulls: the log does not identify the
+        deleted rows.
         """
         return self._total(f"null_count.{column}")
 

@@ -186,9 +186,7 @@ class DeltaLog:
             return DeltaTable(self._copy.path, version=version)
 
     def _reading(self, read: Callable[[DeltaTable], T]) -> T:
-        """
-        Read from the table, or from a copy of its log if reading fails for a fault that a copy does not have.
-        """
+        """Read from the table, or from a copy of its log if that avoids the fault."""
         from deltalake.exceptions import DeltaError
 
         try:
@@ -202,9 +200,7 @@ class DeltaLog:
         return read(self._table)
 
     def _is_partial(self, error: Exception) -> bool:
-        """
-        Return whether an error may come from an incomplete response of S3, which delta-rs does not detect.
-        """
+        """Return whether an error may come from an incomplete response, which delta-rs does not detect."""
         from deltalake.exceptions import TableNotFoundError
 
         known = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
@@ -227,9 +223,7 @@ class DeltaLog:
 
 @contextmanager
 def _panics_raised() -> Iterator[None]:
-    """
-    Convert a panic in Rust, which is not a subclass of ``Exception`` in Python, to an error of delta-rs.
-    """
+    """Convert a panic in Rust, which is not an ``Exception`` in Python, to an error of delta-rs."""
     from deltalake.exceptions import DeltaError
 
     try:
@@ -241,9 +235,7 @@ def _panics_raised() -> Iterator[None]:
 
 
 def _place(uri: str) -> str | None:
-    """
-    Return the path for delta-rs; None if it would read another path, since it decodes some of them twice.
-    """
+    """Return the path for delta-rs; None if it would read another one, since it decodes some twice."""
     if uri.startswith("s3://"):
         return None if re.search("%[0-9A-Fa-f]{2}", uri) else f"s3://{quote(uri.removeprefix('s3://'))}"
     path = local_path(uri)

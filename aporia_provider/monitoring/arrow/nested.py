@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 def items(array: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     """
-    Return the innermost values of lists, and the number of values in each list.
+    Return the innermost values of lists.
 
     :param array: Lists, or lists of lists. A null counts as an empty list.
-    :return: The values of all lists, and how many each list has.
+    :return: The values of all lists, and the number of values in each list.
     """
     # Arrow cannot cast the values of list views.
     lengths, values = _lengths(array), plain(pc.list_flatten(array))

@@ -192,9 +192,7 @@ def _expected(
     total: Callable[[float], float],
     shares: _Shares = _plain,
 ) -> Callable[[_Pair], float]:
-    """
-    Return the noise of a distance whose terms are approximately a multiple of the chi-squared divergence's.
-    """
+    """Return the noise of a distance whose terms are approximately those of the chi-squared divergence."""
 
     def noise(pair: _Pair) -> float:
         m, n, bins = pair.baseline_samples, pair.samples, len(pair.totals)

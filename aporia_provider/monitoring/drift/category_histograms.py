@@ -120,9 +120,7 @@ def hashed(baseline: CategoryHistogram, current: CategoryHistogram, own: list[st
 
 
 def bins_for(samples: int, own: int) -> int:
-    """
-    Return the number of bins by hash, a power of two, for a number of values and of separate categories.
-    """
+    """Return the number of bins by hash, a power of two, for numbers of values and separate categories."""
     room = max(1, samples // Minimum().per_bin - own)
     return min(_MOST_BINS, max(_LEAST_BINS, 1 << (room.bit_length() - 1)))
 

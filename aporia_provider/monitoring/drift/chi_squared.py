@@ -30,9 +30,7 @@ class ChiSquared(Distance):
 
     @property
     def cramers_v(self) -> Distance:
-        """
-        Cramér's V, the effect size from 0 to 1: the square root of the statistic per value of a 2 x K table.
-        """
+        """Cramér's V, the effect size from 0 to 1: the square root of the statistic per value."""
         both = self.samples + self.baseline_samples
         value, noise = (min(1.0, math.sqrt(number / both)) for number in (self.value, self.degrees))
         return Distance(value, noise, 0.0, self.samples, self.baseline_samples, self.bins)

@@ -99,7 +99,7 @@ class Minimum:
 
     def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> NotEnough | None:
         """
-        Return what data is missing, with advice; None if there is enough.
+        Return which data is missing, with advice; None if there is enough.
 
         :param samples: Number of current values, at least 1.
         :param baseline_samples: Number of values in the baseline, at least 1.

@@ -1,6 +1,4 @@
-"""
-Distances between two distribution functions of numeric fields, which depend on the distance of the bins.
-"""
+"""Distances of distribution functions of numeric fields, which depend on the distance of the bins."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ def numeric_drift(
     """
     Compare the distribution of a numeric field with its baseline.
 
-    Distances of bins use the coarse bins of the baseline, all others all edges. The normalised Wasserstein
-    distance is trimmed, and in standard deviations of the baseline.
+    Distances of bins use the coarse bins of the baseline; all other distances use all edges. The normalised
+    Wasserstein distance is trimmed, and in standard deviations of the baseline.
 
     :param metric: One of :data:`NUMERIC_METRICS`.
     :param baseline: Histogram of the baseline.

@@ -47,9 +47,7 @@ def expected_sum(
 
 
 def _binomial(sizes: Floats, share: float) -> Floats:
-    """
-    Return the binomial probabilities of counts, one row for each size; the proportion is at most one half.
-    """
+    """Return the binomial probabilities of counts, one row for each size; ``share`` is at most one half."""
     ratios = np.maximum(sizes[:, None] - _COUNTS[:-1], 0.0) / _COUNTS[1:] * (share / (1 - share))
     first = np.exp(sizes * math.log1p(-share))
     found: Floats = first[:, None] * np.cumprod(np.insert(ratios, 0, 1.0, axis=1), axis=1)

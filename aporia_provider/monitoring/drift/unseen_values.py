@@ -150,7 +150,7 @@ def _in_light(side: CategoryHistogram, level: int) -> tuple[HashSample, NDArray[
 
 
 def _singles(baseline: CategoryHistogram) -> Interval:
-    """Estimate how many values of the baseline's tail occur once, extrapolated from light cells to all."""
+    """Estimate the number of values of the baseline's tail that occur once, extrapolated from light cells."""
     sample, inside = _in_light(baseline, 0)
     counts, light = np.array(sample.counts, dtype=np.float64), _light(baseline)
     if not sample.level:
@@ -161,7 +161,7 @@ def _singles(baseline: CategoryHistogram) -> Interval:
 
 def _lacking(baseline: CategoryHistogram, current: CategoryHistogram, singles: float) -> Interval:
     """
-    Estimate how many values of the current tail are not in the baseline.
+    Estimate the number of values of the current tail that are not in the baseline.
 
     :param singles: Number of values of the baseline's tail that occur once.
     """
@@ -182,7 +182,7 @@ def _of_heavy(
     baseline: CategoryHistogram, current: CategoryHistogram, usual: float, replaced: float
 ) -> Interval:
     """
-    Estimate how many values in heavy cells are new.
+    Estimate the number of new values in heavy cells.
 
     A value occurs in the baseline at most as often as all values of its cell. Of a cell's count, the excess
     over the upper limit of three standard errors of a Poisson variable, with the baseline's proportional

@@ -36,9 +36,7 @@ class Cuts(NamedTuple):
 
 
 class _Range(NamedTuple):
-    """
-    A range without frequent values: its values, number of coarse bins, and number of bins in each of these.
-    """
+    """A range without frequent values: values, number of coarse bins, number of bins in each of these."""
 
     values: Floats
     coarse: int
@@ -57,8 +55,7 @@ def cuts(values: Floats) -> Cuts:
     more frequent ones. Each atom has its own bin, which is also a coarse bin. The ranges between atoms are
     cut at quantiles of their values: into ten coarse bins, distributed in proportion to the numbers of
     values, but at least five for each range with 25 values and about 20 in total; and into bins, with an
-    equal share of what remains of 240. A value that is equal to more than one of the quantiles has its own
-    bin.
+    equal share of the rest of 240. A value that is equal to more than one of the quantiles has its own bin.
 
     A field is discrete if it has at most 50 distinct values, and those that are not atoms occur twice or more
     on average, or if it has fewer than 25 values. Each of its values has its own bin, which is also a coarse

@@ -126,9 +126,7 @@ def _round_numbers(low: float, high: float) -> Floats:
 
 
 def _step(least: float) -> tuple[int, int]:
-    """
-    Return the smallest of 1, 2 and 5 times a power of ten that is not below a number; and minus the exponent.
-    """
+    """Return the smallest ``d * 10**e`` not below a number, d in (1, 2, 5), as ``d`` and ``-e``."""
     exponent = math.floor(math.log10(least))
     for digit in (1, 2, 5):
         if digit * 10.0**exponent >= least:

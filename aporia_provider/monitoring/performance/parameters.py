@@ -86,7 +86,7 @@ class Parameters:
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Self:
         """
-        Return the parameters of their JSON form.
+        Parse the JSON form of parameters.
 
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """

@@ -18,9 +18,9 @@ Grid = NumericGrid | CategoryGrid | VectorGrid | ScoreGrid
 ID, TIME = "id", "time"
 ROWS = "rows"
 SCORES = "scores"
-"""Kind of the grids of scores, as the database keeps them."""
+"""Kind of the bins of scores in the database."""
 BUCKET_SECONDS: Mapping[str, int] = {"hourly": 3_600, "daily": 86_400}
-"""Length of a bucket, by the aggregation period of the model."""
+"""Length of a bucket in seconds, by aggregation period of the model."""
 _GRIDS: dict[str, type[Any]] = {
     "numeric": NumericGrid,
     "categories": CategoryGrid,
@@ -103,7 +103,7 @@ class ProfilePlan:
 
     @property
     def seconds(self) -> int:
-        """Length of a bucket."""
+        """Length of a bucket in seconds."""
         return BUCKET_SECONDS[self.period]
 
 

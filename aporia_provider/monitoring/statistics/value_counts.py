@@ -77,9 +77,7 @@ def _of_hashes(state: ValueState, texts: list[str]) -> dict[str, Count]:
 
 
 def _unsampled(state: ValueState) -> Counts:
-    """
-    Return, for each cell, the number of occurrences of values neither in the sample nor known to be frequent.
-    """
+    """Return, by cell, the number of occurrences of values neither sampled nor known to be frequent."""
     sample = state.tail.sample
     hashes, counts = np.array(sample.hashes, np.int64), np.array(sample.counts, np.int64)
     rest = state.tail.bins(CELLS)

@@ -12,9 +12,7 @@ _MOST_SHOWN = 3
 
 
 def name_of_number(name: str) -> str:
-    """
-    Return the name of a class in a column compared with numbers: ``"1"`` for ``"1.0"``; other text unchanged.
-    """
+    """Return the class name to compare with numbers: ``"1"`` for ``"1.0"``; other text unchanged."""
     try:
         number = Decimal(name)
     except ArithmeticError:

@@ -79,9 +79,7 @@ def _cell(name: str) -> Metric:
 
 
 def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
-    """
-    Return the mean of recall and specificity; one of them if all labels are of one class (scikit-learn).
-    """
+    """Return the mean of recall and specificity; one of them for labels of one class (scikit-learn)."""
     found = cut_at(state, parameters)
     rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
     known = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}

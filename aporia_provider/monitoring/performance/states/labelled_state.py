@@ -70,7 +70,7 @@ class Labelled(State):
 
     @property
     def left_out(self) -> int:
-        """Number of unusable rows without those whose labels may still arrive."""
+        """Number of unusable rows, excluding those whose labels may still arrive."""
         return sum(count for name, count in self.faults.items() if name not in AWAITED)
 
     @property
@@ -80,9 +80,7 @@ class Labelled(State):
 
     @property
     def explanation(self) -> str | None:
-        """
-        Description of the rows that cannot be compared, with reasons, and of ties of labels; None if none.
-        """
+        """Description of the rows that cannot be compared, with reasons, and of ties; None if none."""
         return (
             "; ".join(filter(None, (explanation(self.faults, self.what), tied(self.ties, self.what)))) or None
         )

@@ -132,9 +132,7 @@ class Multiclass(Labelled):
         return bool(self.made_with.get("scored"))
 
     def cuts(self) -> dict[str, Cut]:
-        """
-        Return the confusion counts of each class against all others; empty if there are too many classes.
-        """
+        """Return the confusion counts of each class against all others; empty if there are too many."""
         matrix = self.confusion or {}
         predicted: dict[str, int] = reduce(TALLY.add, matrix.values(), {})
         return {

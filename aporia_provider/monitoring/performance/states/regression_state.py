@@ -141,9 +141,7 @@ def _mean(
 
 
 def _mape(state: Regression, parameters: Parameters) -> Value:
-    """
-    Return the mean of ``|error / label|``, as a ratio instead of percent, over the rows where it is defined.
-    """
+    """Return the mean of ``|error / label|``, a ratio and not percent, over rows where it is defined."""
     used, left_out = state.labelled - state.without_ratio, state.without_ratio
     reason = f"left out {left_out} rows whose label is 0" if left_out else None
     mean = state.relative_errors / used if used else None

@@ -97,7 +97,5 @@ def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
 
 
 def nothing_if_zero(values: Sequence[T]) -> tuple[T, ...]:
-    """
-    Return counts or sums as a tuple; empty if all are zero, so that equal states have the same JSON form.
-    """
+    """Return values as a tuple; empty if all are zero, so that equal states have the same JSON form."""
     return tuple(values) if any(values) else ()
