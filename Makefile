@@ -13,7 +13,7 @@ KILLS ?= 1000
 RACES ?= 10000
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo check test test-long test-spark soak lint audit setup bench clean
+.PHONY: demo check test test-long test-spark soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -46,6 +46,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Writes docs/_build; warnings are errors.
+docs: setup
+	$(BIN)/sphinx-build -n -W --keep-going --quiet docs docs/_build
+
 # Fails if a pinned package has a known vulnerability, and also if the advisories cannot be reached.
 audit: $(AUDIT)/.done
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
@@ -64,7 +68,7 @@ setup: $(VENV)/.done
 $(VENV)/.done: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV); this takes a few minutes once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) --constraint constraints.txt --editable ".[test,lint]"
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable ".[test,lint,docs]"
 	@touch $@
 
 $(SDK)/.done: tests/compat/constraints-sdk.txt tests/compat/make_sdk_venv.sh
@@ -87,4 +91,4 @@ $(AUDIT)/.done:
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(AUDIT) $(SDK) $(SPARK) $(PEERS) .demo
+	rm -rf $(VENV) $(AUDIT) $(SDK) $(SPARK) $(PEERS) .demo docs/_build

@@ -1,0 +1,39 @@
+"""Configuration of Sphinx: ``make docs`` writes ``docs/_build``."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+# Importing Airflow writes a configuration file into its home.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="aporia-docs-"))
+
+project = "airflow-provider-aporia"
+author = "The airflow-provider-aporia authors"
+release = re.findall(r'__version__ = "(.*)"', (ROOT / "aporia_provider" / "__init__.py").read_text())[0]
+version = release
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "examples"]
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_copy_source = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+# The docstrings say what each parameter takes; many annotations are names of other libraries.
+autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "exclude-members": "model_config"}
+
+# Modules that are not in the reference. tests/test_docs.py checks that what docstrings refer to exists.
+nitpick_ignore_regex = [
+    (r"py:.*", r"aporia_provider\.(backend|client|columns|engine|lake|locations|monitoring|redaction|sdk)\..*"),
+    (r"py:.*", r"airflow\..*"),
+    (r"py:func", r"type_differences\..*"),
+    (r"py:mod", r"logging"),
+]
