@@ -32,7 +32,8 @@ autodoc_default_options = {"members": True, "exclude-members": "model_config"}
 
 # Modules that are not in the reference. tests/test_docs.py checks that what docstrings refer to exists.
 nitpick_ignore_regex = [
-    (r"py:.*", r"aporia_provider\.(backend|client|columns|engine|lake|locations|monitoring|redaction|sdk)\..*"),
+    (r"py:.*", r"aporia_provider\.(backend|columns|engine|lake|locations|monitoring|redaction)\..*"),
+    (r"py:.*", r"aporia_provider\.(client|sdk)\..*"),
     (r"py:.*", r"airflow\..*"),
     (r"py:func", r"type_differences\..*"),
     (r"py:mod", r"logging"),

@@ -1,0 +1,147 @@
+"""The examples of the how-to guides: a DAG with every operator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, chain
+
+from aporia_provider.assets import version_completed
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.operators.access import GrantS3ReadAccessOperator
+from aporia_provider.operators.completion import CompleteModelVersionOperator
+from aporia_provider.operators.dataset import (
+    ConnectActualsOperator,
+    ConnectServingOperator,
+    ConnectTestingOperator,
+    ConnectTrainingOperator,
+    SetSyncEnabledOperator,
+)
+from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
+from aporia_provider.operators.retirement import RetireModelVersionsOperator
+from aporia_provider.operators.sync import SyncDatasetOperator
+from aporia_provider.operators.version import CreateModelVersionOperator
+from aporia_provider.schema import VersionSchema
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+VERSION = {"model_id": "insurance", "model_version": "v1"}
+
+with DAG("operators", schedule=None, start_date=START):
+    # example: create_model
+    create_model = CreateModelOperator(
+        task_id="create_model",
+        model_id="insurance",
+        name="Insurance",
+        description="Predicts who buys an insurance",
+        tags={"team": "pricing"},
+        aggregation_period="daily",
+    )
+    # end
+    # example: add_model_tags
+    add_tags = AddModelTagsOperator(task_id="add_tags", model_id="insurance", tags={"stage": "production"})
+    # end
+    # example: create_version
+    create_version = CreateModelVersionOperator(
+        task_id="create_version",
+        model_id="insurance",
+        model_version="v1",
+        schema=VersionSchema(
+            model_type="binary",
+            raw_inputs={"channel": "categorical"},
+            features={"amount": "numeric"},
+            predictions={"will_buy": "boolean", "proba": "numeric"},
+        ),
+    )
+    # end
+    # example: infer_version
+    infer_version = CreateModelVersionOperator(
+        task_id="infer_version",
+        model_id="insurance",
+        model_version="v2",
+        infer_from=S3DataSource(object_path="s3://lake/insurance/serving", object_format="delta"),
+        model_type="binary",
+        predictions=["will_buy", "proba"],
+        raw_inputs=["channel"],
+        exclude=["id", "predicted_at"],
+    )
+    # end
+    # example: grant_access
+    grant_access = GrantS3ReadAccessOperator(
+        task_id="grant_access",
+        role_name="aporia-insurance",
+        data_sources=[S3DataSource(object_path="s3://lake/insurance", object_format="delta")],
+        trusted_principal="arn:aws:iam::123456789012:root",
+    )
+    # end
+    # example: connect_training
+    connect_training = ConnectTrainingOperator(
+        task_id="connect_training",
+        data_source=S3DataSource(object_path="s3://lake/insurance/training", object_format="delta"),
+        id_column="id",
+        timestamp_column="predicted_at",
+        labels={"will_buy": "bought", "proba": "bought"},
+        **VERSION,
+    )
+    # end
+    # example: connect_testing
+    connect_testing = ConnectTestingOperator(
+        task_id="connect_testing",
+        data_source=S3DataSource(object_path="s3://lake/insurance/testing", object_format="delta"),
+        id_column="id",
+        timestamp_column="predicted_at",
+        labels={"will_buy": "bought", "proba": "bought"},
+        **VERSION,
+    )
+    # end
+    # example: connect_serving
+    connect_serving = ConnectServingOperator(
+        task_id="connect_serving",
+        data_source=S3DataSource(object_path="s3://lake/insurance/serving", object_format="delta"),
+        id_column="id",
+        timestamp_column="predicted_at",
+        schedule="0 * * * *",
+        **VERSION,
+    )
+    # end
+    # example: connect_actuals
+    connect_actuals = ConnectActualsOperator(
+        task_id="connect_actuals",
+        data_source=S3DataSource(object_path="s3://lake/insurance/actuals", object_format="delta"),
+        id_column="id",
+        timestamp_column="known_at",
+        labels={"will_buy": "bought", "proba": "bought"},
+        schedule="0 6 * * *",
+        **VERSION,
+    )
+    # end
+    # example: complete
+    complete = CompleteModelVersionOperator(task_id="complete", model_id="insurance", model_version="v1")
+    # end
+    # example: sync
+    sync = SyncDatasetOperator(task_id="sync", model_id="insurance", model_version="v1", role="serving")
+    # end
+    # example: retire
+    retire = RetireModelVersionsOperator(
+        task_id="retire", model_id="insurance", keep=10, ended_for=timedelta(days=90)
+    )
+    # end
+    # example: disable_syncs
+    disable_syncs = SetSyncEnabledOperator(
+        task_id="disable_syncs", model_id="insurance", model_version="v1", enabled=False
+    )
+    # end
+    # example: delete_model
+    delete_model = DeleteModelOperator(task_id="delete_model", model_id="insurance")
+    # end
+    connect = [connect_training, connect_testing, connect_serving, connect_actuals]
+    create_model >> [add_tags, create_version]
+    for task in connect:
+        [create_version, grant_access] >> task
+    chain(create_version, infer_version)
+    chain(connect, complete, sync, retire, disable_syncs, delete_model)
+    infer_version >> delete_model
+
+# example: consumer
+with DAG("after_registration", schedule=[version_completed("insurance")], start_date=START):
+    SyncDatasetOperator(task_id="sync", model_id="insurance", model_version="v1", role="training")
+# end
