@@ -15,7 +15,7 @@ from aporia_provider.monitoring.profiles.plan import ROWS, SCORES
 
 
 def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
-    """Return the sync status of a dataset, see :meth:`Syncs.get_dataset_sync_status`."""
+    """Return the sync status of a dataset, see :meth:`.Syncs.get_dataset_sync_status`."""
     parts = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
     rows_of_bucket = cast(ProfileRow.state["rows"].as_string(), BigInteger)
     profiled = select(func.sum(rows_of_bucket), func.count()).where(

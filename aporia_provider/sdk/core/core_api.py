@@ -107,8 +107,8 @@ def create_model(
     :param name: Display name.
     :param description: Description of the model.
     :param owner: E-mail address of the model's owner.
-    :param color: A :class:`ModelColor` or its value; None means blue.
-    :param icon: A :class:`ModelIcon` or its value; None means general.
+    :param color: A :class:`.ModelColor` or its value; None means blue.
+    :param icon: A :class:`.ModelIcon` or its value; None means general.
     :param tags: At most 10 tags.
     :param aggregation_period: Not in the platform's SDK. Length of the time buckets, ``hourly`` or ``daily``;
         None means daily.
@@ -211,7 +211,7 @@ def _label_faults(labels: Iterable[str] | None, same_labels: Iterable[str] | Non
 
 
 def _words(fields: Any) -> Any:
-    """Return fields with members of :class:`FieldType` and numpy numbers converted to plain values."""
+    """Return fields with members of :class:`.FieldType` and numpy numbers converted to plain values."""
     if not isinstance(fields, Mapping):
         return fields
     return {name: _word(field) for name, field in fields.items()}
