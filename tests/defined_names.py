@@ -94,3 +94,20 @@ def attributes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, as
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     }
+
+
+@cache
+def messages() -> str:
+    """All strings of the package, with … in place of what is formatted."""
+    trees = (ast.parse(file.read_text()) for file in PACKAGE.rglob("*.py"))
+    return "\n".join(text(node) for tree in trees for node in ast.walk(tree) if is_text(node))
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def text(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return "".join(text(part) for part in node.values) if isinstance(node, ast.JoinedStr) else "…"

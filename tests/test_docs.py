@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from aporia_provider.cli.main import main
-from tests.defined_names import PACKAGE, ROOT, exists
+from tests.defined_names import PACKAGE, ROOT, exists, messages
 
 DOCS = ROOT / "docs"
 PAGES = sorted(
@@ -118,3 +119,11 @@ def test_the_functions_of_the_flows_exist() -> None:
 @each_page
 def test_references_of_pages_exist(text: str) -> None:
     assert [name for name in REFERENCE.findall(text) if not exists(name)] == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("how_to/*.md")), ids=lambda page: page.stem)
+def test_messages_in_the_guides_are_those_of_the_package(page: Path) -> None:
+    quoted = re.findall(r"(?<=[\s|])\*(\S[^*]*?\S)\*", page.read_text())
+    # What an example stands for is between the parts.
+    parts = [part.strip() for message in quoted for part in " ".join(message.split()).split("…")]
+    assert [part for part in parts if len(part) > 8 and part not in messages()] == []

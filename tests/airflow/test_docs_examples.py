@@ -1,7 +1,10 @@
-"""The DAG whose tasks are the examples of the how-to guides."""
+"""The page on getting started, followed, and the DAG whose tasks are the examples of the how-to guides."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +12,15 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from aporia_provider.cli.main import main
+from aporia_provider.hooks.delta_lake import DeltaLakeHook
 from tests.airflow.running import START, run
-from tests.conftest import S3
 
-FILE = Path(__file__).parents[2] / "docs" / "examples" / "operators.py"
+DOCS = Path(__file__).parents[2] / "docs"
+GETTING_STARTED = (DOCS / "getting_started.md").read_text()
+FIRST_MODEL = DOCS / "examples" / "first_model.py"
+OPERATORS = DOCS / "examples" / "operators.py"
+ENDPOINT = "http://127.0.0.1:5000"
 IDS = [f"id-{number}" for number in range(6)]
 TIMES = pa.array([START] * len(IDS), pa.timestamp("us", "UTC"))
 SERVING = {
@@ -32,14 +40,55 @@ TABLES = {
 }
 
 
-@pytest.mark.usefixtures("airflow_database", "registry")
-def test_the_examples_of_the_how_to_guides_run(aws: S3) -> None:
-    region = {"LocationConstraint": aws.delta_options["AWS_REGION"]}
-    aws.client().create_bucket(Bucket="lake", CreateBucketConfiguration=region)
+pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
+
+
+def executed(code: str, file: Path) -> dict[str, Any]:
+    """Execute the code of a file; its variables."""
+    variables: dict[str, Any] = {"__name__": file.stem}
+    # Airflow reads the file that a DAG names.
+    exec(compile(code, file, "exec"), variables)
+    return variables
+
+
+@pytest.fixture
+def lake(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the bucket of the page on getting started, and export its connection."""
+    (export,) = re.findall(r"^\$ export AIRFLOW_CONN_AWS_DEFAULT=(.*)$", GETTING_STARTED, re.MULTILINE)
+    (connection,) = shlex.split(export)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection.replace(ENDPOINT, s3_endpoint))
+    (code,) = re.findall(r"```python\n(import boto3.*?)```", GETTING_STARTED, re.DOTALL)
+    s3 = executed(code.replace(ENDPOINT, s3_endpoint), Path("bucket.py"))["s3"]
+    yield
+    for item in s3.list_objects_v2(Bucket="lake").get("Contents", ()):
+        s3.delete_object(Bucket="lake", Key=item["Key"])
+
+
+@pytest.mark.usefixtures("lake")
+def test_the_page_on_getting_started_can_be_followed(capsys: pytest.CaptureFixture[str]) -> None:
+    names = executed(FIRST_MODEL.read_text(), FIRST_MODEL)
+    run(names["connect"][0].dag)
+    capsys.readouterr()
+    (block,) = re.findall(r"^\$ aporia-provider (.*--column amount)$", GETTING_STARTED, re.MULTILINE)
+    assert main(shlex.split(block)) == 0
+    printed = capsys.readouterr()
+    (expected,) = re.findall(r"```text\n(.*?)```", GETTING_STARTED, re.DOTALL)
+    first, _, table = expected.partition("\n")
+    assert printed.err.splitlines()[-1] == first
+    assert stripped(printed.out) == stripped(table)
+
+
+def stripped(table: str) -> list[str]:
+    """The lines of a table without the blanks that fill the last column."""
+    return [line.rstrip() for line in table.splitlines()]
+
+
+@pytest.mark.usefixtures("lake")
+def test_the_examples_of_the_how_to_guides_run() -> None:
+    storage_options = DeltaLakeHook().delta_options()
     for name, columns in TABLES.items():
-        write_deltalake(f"s3://lake/insurance/{name}", pa.table(columns), storage_options=aws.delta_options)
-    names: dict[str, Any] = {"__name__": "operators"}
-    exec(compile(FILE.read_text(), FILE, "exec"), names)
+        write_deltalake(f"s3://lake/insurance/{name}", pa.table(columns), storage_options=storage_options)
+    names = executed(OPERATORS.read_text(), OPERATORS)
     results = run(names["create_model"].dag)
     assert results["add_tags"] == {"team": "pricing", "stage": "production"}
     assert results["infer_version"]["fields"] == {"raw_inputs": 1, "features": 1, "predictions": 2}
