@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 # Importing Airflow writes a configuration file into its home.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="aporia-docs-"))
+_home = tempfile.mkdtemp(prefix="aporia-docs-")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+os.environ["AIRFLOW_HOME"] = _home
 
 project = "airflow-provider-aporia"
 author = "The airflow-provider-aporia authors"
