@@ -34,7 +34,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "exclude-members": "model_config"}
 
-# Modules that are not in the reference. tests/test_docs.py checks that what docstrings refer to exists.
+# Modules that are not in the reference. tests/test_docstring_references.py checks that they exist.
 nitpick_ignore_regex = [
     (r"py:.*", r"aporia_provider\.(backend|columns|engine|lake|locations|monitoring|redaction)\..*"),
     (r"py:.*", r"aporia_provider\.(client|sdk)\..*"),
