@@ -42,7 +42,8 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     added = modules_added_by(code)
     assert {"aporia_provider.operators.dataset", "aporia_provider.operators.sync"} <= set(added)
     assert heavy_among(added) == []
-    assert len(added) < 40, added
+    # One file read for each, at every start of a DAG processor.
+    assert len(added) < 50, added
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DAGS.glob("*.py")))
