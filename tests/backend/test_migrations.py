@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import aporia_provider.backend
+import aporia_provider.backend.store
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store import schema_upgrades
 from aporia_provider.backend.store.database import Database, make_engine, migrate
@@ -69,7 +69,7 @@ def migrate_to(url: str, revision: str) -> None:
     engine = make_engine(read_url(url))
     config = Config()
     config.set_main_option(
-        "script_location", str(Path(aporia_provider.backend.__file__).with_name("migrations"))
+        "script_location", str(Path(aporia_provider.backend.store.__file__).with_name("migrations"))
     )
     try:
         with engine.execution_options(aporia_writes=True).begin() as connection:
@@ -111,7 +111,7 @@ def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: 
 
 def test_the_code_knows_the_revisions_there_are() -> None:
     config = Config()
-    folder = Path(aporia_provider.backend.__file__).with_name("migrations")
+    folder = Path(aporia_provider.backend.store.__file__).with_name("migrations")
     config.set_main_option("script_location", str(folder))
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(revisions)) == schema_upgrades.REVISIONS

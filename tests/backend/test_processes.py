@@ -37,6 +37,7 @@ print(alive, mine_ended, has_ended(name))
 """
 
 
+@pytest.mark.process
 def test_a_process_of_another_user_that_is_hidden_has_not_ended() -> None:
     """Tasks of several users (``run_as_user``) share a database, and /proc may hide those of the others."""
     finished = subprocess.run(
