@@ -24,7 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"})
 _DECLARED = ("process", "slow")
 # Their tests start processes, or import Airflow, which takes five seconds.
-_FOLDERS = frozenset({"airflow", "compat", "spark", "testing"})
+_FOLDERS = frozenset({"airflow", "compat", "soak", "spark", "testing"})
 _NO_PARAMETER = object()
 
 _guarded: list[str] | None = None
