@@ -11,6 +11,7 @@ CRASHES ?= 50
 REQUESTS ?= 1000000
 KILLS ?= 1000
 RACES ?= 10000
+SOAK ?= tests/soak
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .PHONY: demo check test test-long test-spark soak lint docs audit setup bench clean
@@ -34,7 +35,7 @@ test-long: setup
 # repeats a run. The full size takes hours.
 soak: setup
 	APORIA_SOAK_REQUESTS=$(REQUESTS) APORIA_SOAK_KILLS=$(KILLS) APORIA_SOAK_RACES=$(RACES) \
-		APORIA_SOAK_SEED=$(SEED) $(BIN)/python -m pytest tests/soak -p no:cacheprovider \
+		APORIA_SOAK_SEED=$(SEED) $(BIN)/python -m pytest $(SOAK) -p no:cacheprovider \
 		-o log_cli=true -o log_cli_level=INFO
 
 test-spark: setup $(SPARK)/.done
