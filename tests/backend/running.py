@@ -40,7 +40,7 @@ class Served:
 
 @contextmanager
 def serving(database_url: str, *arguments: str, **options: Any) -> Iterator[Served]:
-    """Run ``aporia-provider serve`` until the block ends; ``options`` as of :class:`subprocess.Popen`."""
+    """Run ``aporia-provider serve`` until the block ends; for ``options`` see :class:`subprocess.Popen`."""
     command = [sys.executable, "-m", "aporia_provider.cli.main", "serve", "--port", "0"]
     running = subprocess.Popen(
         [*command, "--database-url", database_url, *arguments], stderr=subprocess.PIPE, text=True, **options
