@@ -47,6 +47,15 @@ def aws(s3: S3, set_connection: Callable[..., None]) -> S3:
 
 
 @pytest.fixture
+def lake(aws: S3) -> Iterator[None]:
+    """The bucket that the example DAGs name."""
+    s3 = aws.client()
+    s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": servers.S3_REGION})
+    yield
+    delete_bucket(s3, "lake")
+
+
+@pytest.fixture
 def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A fresh database for the embedded backend, as the configuration says it."""
     url = f"sqlite:///{tmp_path / 'aporia.db'}"
@@ -62,6 +71,13 @@ def registry(database_url: str) -> Iterator[Any]:
 
     with EmbeddedRegistry(database_url, "prod") as opened:
         yield opened
+
+
+def delete_bucket(s3: Any, name: str) -> None:
+    """Delete a bucket and what it holds, since the tests of a process share the server."""
+    for item in s3.list_objects_v2(Bucket=name).get("Contents", ()):
+        s3.delete_object(Bucket=name, Key=item["Key"])
+    s3.delete_bucket(Bucket=name)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from deltalake import write_deltalake
 
 from aporia_provider.cli.main import main
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
+from tests.airflow.conftest import delete_bucket
 from tests.airflow.running import START, run
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -52,7 +53,7 @@ def executed(code: str, file: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def lake(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def getting_started(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the bucket of the page on getting started, and export its connection."""
     (export,) = re.findall(r"^\$ export AIRFLOW_CONN_AWS_DEFAULT=(.*)$", GETTING_STARTED, re.MULTILINE)
     (connection,) = shlex.split(export)
@@ -60,11 +61,10 @@ def lake(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (code,) = re.findall(r"```python\n(import boto3.*?)```", GETTING_STARTED, re.DOTALL)
     s3 = executed(code.replace(ENDPOINT, s3_endpoint), Path("bucket.py"))["s3"]
     yield
-    for item in s3.list_objects_v2(Bucket="lake").get("Contents", ()):
-        s3.delete_object(Bucket="lake", Key=item["Key"])
+    delete_bucket(s3, "lake")
 
 
-@pytest.mark.usefixtures("lake")
+@pytest.mark.usefixtures("getting_started")
 def test_the_page_on_getting_started_can_be_followed(capsys: pytest.CaptureFixture[str]) -> None:
     names = executed(FIRST_MODEL.read_text(), FIRST_MODEL)
     run(names["connect"][0].dag)
@@ -83,7 +83,7 @@ def stripped(table: str) -> list[str]:
     return [line.rstrip() for line in table.splitlines()]
 
 
-@pytest.mark.usefixtures("lake")
+@pytest.mark.usefixtures("getting_started")
 def test_the_examples_of_the_how_to_guides_run() -> None:
     storage_options = DeltaLakeHook().delta_options()
     for name, columns in TABLES.items():

@@ -24,9 +24,7 @@ from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
-from tests import servers
 from tests.airflow.running import START, finish, new_dag, store
-from tests.conftest import S3
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
 DAG_FILE = Path(__file__).parents[2] / "dags" / "retrain_and_register.py"
@@ -115,10 +113,8 @@ def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables
     assert dag.get_task("complete").outlets == [version_completed()]
 
 
-def test_the_dag_that_users_copy_runs_without_a_date(aws: S3, registry: Any) -> None:
-    aws.client().create_bucket(
-        Bucket="lake", CreateBucketConfiguration={"LocationConstraint": servers.S3_REGION}
-    )
+@pytest.mark.usefixtures("lake")
+def test_the_dag_that_users_copy_runs_without_a_date(registry: Any) -> None:
     names: dict[str, Any] = {"__name__": "retrain_and_register_dag", "__file__": str(DAG_FILE)}
     exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
     dag = names["retrain_and_register"]()

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import DAG, BaseHook, task
+from airflow.sdk import DAG, BaseHook, configuration, task
 from airflow.secrets import BaseSecretsBackend
 from deltalake import DeltaTable, write_deltalake
 
@@ -259,6 +259,8 @@ class TestIsolation:
     ) -> None:
         backend = f"{RealSecrets.__module__}.{RealSecrets.__qualname__}"
         monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", backend)
+        # Other tests do not see the backend that Airflow caches here.
+        monkeypatch.setattr(configuration, "_secrets_backend_cache", {}, raising=False)
         # A DAG file may have looked something up when it was imported.
         assert DeltaLakeHook().get_credentials().access_key_id == "real"
         s3 = request.getfixturevalue("aporia_s3")
