@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,11 @@ log = logging.getLogger(__name__)
 
 MB = 1024 * 1024
 MOST_GROWTH = 50 * MB
-WARM_UP = max(REQUESTS // 10, min(10_000, REQUESTS // 2))
+WARM_UP = max(REQUESTS // 10, min(20_000, REQUESTS // 2))
 """The requests after which the memory has to stay what it is."""
 ENVIRONMENT = "soak"
+_LOGGED_EACH = 30
+"""Seconds."""
 
 
 class Memory:
@@ -53,8 +56,13 @@ class Memory:
         done = threading.Event()
 
         def look() -> None:
-            while not done.wait(1):
-                self.most |= Counter(self.now())
+            for second in count(1):
+                if done.wait(1):
+                    break
+                now = self.now()
+                self.most |= Counter(now)
+                if second % _LOGGED_EACH == 0:
+                    log.info("memory in MB: %s", {name: size // MB for name, size in now.items()})
 
         thread = threading.Thread(target=look)
         thread.start()
@@ -103,7 +111,9 @@ def targets(tmp_path: Path, postgres_url: str) -> Iterator[list[Target]]:
 @pytest.mark.timeout(8 * 3600)
 def test_hostile_requests(targets: list[Target], tmp_path: Path) -> None:
     memory, known = Memory(targets), routes(DOCUMENT)
-    tally = attack(targets, known, WARM_UP, f"{SEED} warm-up")
+    with memory.watched():
+        tally = attack(targets, known, WARM_UP, f"{SEED} warm-up")
+    memory.most.clear()
     before = memory.now()
     with memory.watched():
         tally.add(attack(targets, known, REQUESTS - WARM_UP, str(SEED)))
