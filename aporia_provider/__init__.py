@@ -1,3 +1,3 @@
 """Apache Airflow provider and embedded monitoring backend for Aporia's protocol."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""README's test of a user, run in an empty folder with the wheel."""
+"""The distributions, and README's test and commands in an empty folder where the wheel is installed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -24,14 +25,27 @@ def run(*command: str | Path, **options: object) -> str:
     return str(done.stdout)
 
 
+PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+
+
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build a wheel of a folder or a source distribution."""
+    run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the working tree."""
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheels"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the wheel is installed; what it depends on is there already."""
-    wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("installed")
-    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, ROOT)
-    (wheel,) = wheels.glob("*.whl")
-    run(*pip, "install", "--no-deps", "--no-index", "--target", target, wheel)
+    target = tmp_path_factory.mktemp("installed")
+    run(*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel)
     return target
 
 
@@ -43,6 +57,36 @@ def project(installed: Path, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     home = {"HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow")}
     return folder, {**kept, **home, "PYTHONPATH": str(installed)}
+
+
+def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    run("-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path, cwd=ROOT)
+    (source,) = tmp_path.glob("*.tar.gz")
+    with ZipFile(wheel) as expected, ZipFile(build_wheel(source, tmp_path)) as built:
+        contents = [{name: file.read(name) for name in file.namelist()} for file in (expected, built)]
+    assert contents[1] == contents[0]
+
+
+def test_the_wheel_contains_the_example_dags(installed: Path) -> None:
+    shipped = installed / "aporia_provider" / "example_dags"
+    assert files_in(shipped) == files_in(ROOT / "dags")
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    sources = (path for path in folder.rglob("*.*") if "__pycache__" not in path.parts)
+    return {path.relative_to(folder): path.read_bytes() for path in sources if path.is_file()}
+
+
+def test_the_commands_of_the_readme_run(installed: Path, project: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = project
+    text = (ROOT / "README.md").read_text()
+    (create,) = re.findall(r"^\$ aporia-provider (token create .*)$", text, re.MULTILINE)
+    queries = re.findall(r"^\$ aporia-provider (metrics .*)$", text, re.MULTILINE)
+    assert len(run(installed / "bin" / "aporia-provider", *create.split(), cwd=folder, env=environment)) > 40
+    for query in queries:
+        with pytest.raises(AssertionError, match="There is no model 'insurance'"):
+            run(installed / "bin" / "aporia-provider", *query.split(), cwd=folder, env=environment)
+    assert len(queries) == 2
 
 
 def test_the_test_of_the_readme_passes_with_the_wheel(project: tuple[Path, dict[str, str]]) -> None:
