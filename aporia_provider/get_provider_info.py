@@ -8,19 +8,19 @@ _CONNECTION_FIELDS = {
     "environment": {
         "label": "Environment",
         "description": (
-            "Leave it empty: our server tells which environment the token is for, and the embedded backend "
-            "takes [aporia] environment. Other servers do not tell it, so name it for them."
+            "Environment of the models. Required only for servers that do not report the environment of a "
+            "token. 'aporia-provider serve' reports it, and the embedded backend uses [aporia] environment."
         ),
         "schema": {"type": ["string", "null"], "default": None},
     },
     "timeout": {
         "label": "Timeout",
-        "description": "Seconds that one request may take.",
+        "description": "Time limit of a request in seconds.",
         "schema": {"type": ["number", "null"], "default": 30, "minimum": 1},
     },
     "verify_ssl": {
         "label": "Verify the server's certificate",
-        "description": "Turn off only for a test server.",
+        "description": "Disable only for a test server.",
         "schema": {"type": ["boolean", "null"], "default": True},
     },
 }
@@ -28,8 +28,8 @@ _CONNECTION_FIELDS = {
 _OPTIONS: dict[str, dict[str, Any]] = {
     "database_url": {
         "description": (
-            "SQLAlchemy URL of the embedded backend's database. Empty means SQLite in AIRFLOW_HOME. "
-            "PostgreSQL has to be prepared once with 'aporia-provider migrate'."
+            "SQLAlchemy URL of the embedded backend's database. Empty: SQLite in AIRFLOW_HOME. "
+            "Run 'aporia-provider migrate' once before PostgreSQL is used."
         ),
         "version_added": "0.1.0",
         "type": "string",
@@ -39,8 +39,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "environment": {
         "description": (
-            "Environment of the embedded backend, and of servers that do not tell theirs, if the connection "
-            "names none."
+            "Environment of the embedded backend, and of servers that do not report theirs, if the "
+            "connection has none."
         ),
         "version_added": "0.1.0",
         "type": "string",
@@ -49,8 +49,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "engine": {
         "description": (
-            "What reads the data: 'embedded' runs Sail beside the task on loopback; 'sc://host:port/;…' is a "
-            "Spark Connect endpoint, which brings its own access to S3."
+            "Engine that reads the data: 'embedded' starts Sail as a child process of the task; "
+            "'sc://host:port/;…' is a Spark Connect cluster, which has its own access to S3."
         ),
         "version_added": "0.1.0",
         "type": "string",
@@ -61,8 +61,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "engine_deadline": {
         "description": (
-            "Seconds that the embedded engine of a sync may run. Then it is ended, and the task fails and is "
-            "retried. 0 means as long as it takes. For a cluster, use the task's execution_timeout."
+            "Time limit of the embedded engine of a sync in seconds. When it is exceeded, the engine is "
+            "stopped, and the task fails and is retried. 0: no limit. For a cluster, set the "
+            "execution_timeout of the task."
         ),
         "version_added": "0.1.0",
         "type": "float",
@@ -71,9 +72,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "engine_memory_limit": {
         "description": (
-            "Mebibytes of memory that the embedded engine of a sync may use. At more it is ended, and the "
-            "task fails and is not retried. 0 means 4096, or three quarters of what the worker has if that "
-            "is less."
+            "Memory limit of the embedded engine of a sync in MiB. When it is exceeded, the engine is "
+            "stopped, and the task fails and is not retried. 0: 4096, or three quarters of the memory of the "
+            "worker if that is less."
         ),
         "version_added": "0.1.0",
         "type": "float",
@@ -82,9 +83,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "allowed_local_folders": {
         "description": (
-            "Folders, separated by colons, under which a server accepts data sources on its local disk. "
-            "Empty means none. If there are any, syncs read nothing else on the local disk either, so set it "
-            "for the workers that sync what a server has registered, too."
+            "Folders, separated by colons, in which a server accepts data sources on its local disk. Empty: "
+            "none. If set, syncs do not read other local paths; set it also for the workers that sync the "
+            "datasets of a server."
         ),
         "version_added": "0.1.0",
         "type": "string",
@@ -144,7 +145,7 @@ def get_provider_info() -> dict[str, Any]:
                     "relabeling": {"host": "Server URL", "password": "Token"},
                     "placeholders": {
                         "host": "https://aporia.example.com; empty for the embedded backend",
-                        "password": "made by 'aporia-provider token create'",
+                        "password": "from 'aporia-provider token create'",
                     },
                 },
                 "conn-fields": _CONNECTION_FIELDS,
@@ -164,7 +165,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "aporia": {
-                "description": "The embedded monitoring backend.",
+                "description": "Embedded monitoring backend.",
                 "options": _OPTIONS,
             }
         },
