@@ -67,7 +67,7 @@ _FAULTS: tuple[tuple[str, str], ...] = (
 )
 
 
-_OF_PARTS = re.compile("Parquet|[Jj]son|JSON")
+_PARSE_ERROR = re.compile("Parquet|[Jj]son|JSON")
 
 
 def may_be_partial(text: str) -> bool:
@@ -76,7 +76,7 @@ def may_be_partial(text: str) -> bool:
 
     :param text: The error message, without its backtrace.
     """
-    return bool(_OF_PARTS.search(text)) or fault_of(text) is None
+    return bool(_PARSE_ERROR.search(text)) or fault_of(text) is None
 
 
 def fault_of(text: str) -> str | None:
@@ -86,7 +86,7 @@ def fault_of(text: str) -> str | None:
     :param text: Error message of delta-rs, without its backtrace.
     :return: None if the message is unknown.
     """
-    for pattern, meaning in _FAULTS:
-        if found := re.search(pattern, text):
-            return found.expand(meaning)
+    for pattern, explanation in _FAULTS:
+        if match := re.search(pattern, text):
+            return match.expand(explanation)
     return None

@@ -24,10 +24,10 @@ def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
 
     bucket, key = split(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
-    known = credentials or AwsCredentials()
+    credentials = credentials or AwsCredentials()
     try:
-        with answered(uri, known):
-            listed = known.client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        with answered(uri, credentials):
+            listing = credentials.client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except (AporiaError, ClientError):
         return False
-    return bool(listed.get("Contents"))
+    return bool(listing.get("Contents"))
