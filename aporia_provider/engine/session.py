@@ -60,19 +60,21 @@ def open_session(
     :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if the cluster rejects the token.
     """
     if engine == EMBEDDED:
-        _need("pysail", "The embedded engine")
+        _require("pysail", "The embedded engine")
         with (
             engine_process(credentials or AwsCredentials(), limits) as process,
             process.watch.explaining(),
-            _connected(Endpoint("127.0.0.1", process.port), lasts=False) as spark,
+            _connected(Endpoint("127.0.0.1", process.port), is_cluster=False) as spark,
         ):
             yield Session(spark, process.watch)
     elif engine.startswith(SCHEME):
-        with _connected(Endpoint.parse(engine), lasts=True) as spark:
+        with _connected(Endpoint.parse(engine), is_cluster=True) as spark:
             yield Session(spark, None)
     else:
-        shown = shown_url(engine.partition(";")[0])
-        raise ValidationError(f"{shown!r} is no engine: write 'embedded', or sc://host:port of a cluster")
+        display_url = shown_url(engine.partition(";")[0])
+        raise ValidationError(
+            f"{display_url!r} is no engine: write 'embedded', or sc://host:port of a cluster"
+        )
 
 
 def is_embedded(engine: str) -> bool:
@@ -89,15 +91,15 @@ def is_sail(spark: SparkSession) -> bool:
     return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)
 
 
-def _need(module: str, what: str) -> None:
+def _require(module: str, purpose: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise ValidationError(f"{what} needs {module}, which is not installed: {INSTALL}")
+        raise ValidationError(f"{purpose} needs {module}, which is not installed: {INSTALL}")
 
 
 @contextmanager
-def _connected(endpoint: Endpoint, *, lasts: bool) -> Iterator[SparkSession]:
-    _need("pyspark", "Reading data")
-    spark = connect(endpoint, lasts=lasts)
+def _connected(endpoint: Endpoint, *, is_cluster: bool) -> Iterator[SparkSession]:
+    _require("pyspark", "Reading data")
+    spark = connect(endpoint, is_cluster=is_cluster)
     try:
         yield spark
     finally:

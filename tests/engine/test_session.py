@@ -196,7 +196,7 @@ def test_an_engine_that_is_killed_while_it_starts(
 def test_only_the_warning_about_pandas_is_silenced() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        connecting._quieten()
+        connecting._ignore_known_warnings()
         warnings.warn("PySpark does not yet fully support pandas >= 3.0.0.", FutureWarning, stacklevel=1)
         warnings.warn("something else", FutureWarning, stacklevel=1)
     assert [str(one.message) for one in caught] == ["something else"]

@@ -37,8 +37,8 @@ class Admission:
     def __init__(self, parent: socket.socket) -> None:
         self._parent = parent
         self._listener: int | None = None
-        self._handed_over, self._open = threading.Event(), threading.Event()
-        self._refused: set[Address] = set()
+        self._attempted, self._checked = threading.Event(), threading.Event()
+        self._rejected: set[Address] = set()
 
     def start(self, server: Callable[[], T]) -> T:
         """
@@ -54,7 +54,7 @@ class Admission:
         try:
             self._listener = hand_over_accept_calls()
         finally:
-            self._handed_over.set()
+            self._attempted.set()
         return server()
 
     def prove(self, address: Address) -> None:
@@ -67,43 +67,43 @@ class Admission:
         """
         with socket.create_connection(address, _PROBE_SECONDS) as probe:
             try:
-                answer = probe.recv(1)
+                response = probe.recv(1)
             except ConnectionResetError:
-                answer = b""
-            if answer or probe.getsockname() not in self._refused:
+                response = b""
+            if response or probe.getsockname() not in self._rejected:
                 raise RuntimeError("connections reach the server without having been checked")
-        self._open.set()
+        self._checked.set()
 
     def _serve(self) -> None:
-        self._handed_over.wait()
+        self._attempted.wait()
         if self._listener is None:
             return
         try:
             while True:
-                self._decide(next_call(self._listener))
+                self._handle(next_call(self._listener))
         finally:
             # Accept calls fail from now on, so no connection is accepted.
             os.close(self._listener)
 
-    def _decide(self, call: AcceptCall) -> None:
-        waiting = socket.socket(fileno=call.descriptor)
+    def _handle(self, call: AcceptCall) -> None:
+        listening_socket = socket.socket(fileno=call.descriptor)
         try:
-            connection, peer = waiting.accept()
+            connection, peer = listening_socket.accept()
         except OSError as error:
             call.fail(error.errno or errno.ECONNABORTED)
             return
         finally:
             # The socket belongs to the server.
-            waiting.detach()
+            listening_socket.detach()
         with connection:
-            if self._admits(peer, connection.getsockname()):
+            if self._is_parent(peer, connection.getsockname()):
                 call.give(connection)
             else:
                 call.fail(errno.ECONNABORTED)
 
-    def _admits(self, peer: Address, own: Address) -> bool:
-        if not self._open.is_set():
-            self._refused.add(peer)
+    def _is_parent(self, peer: Address, own: Address) -> bool:
+        if not self._checked.is_set():
+            self._rejected.add(peer)
             return False
         try:
             self._parent.sendall("{} {} {} {}\n".format(*peer, *own).encode())
