@@ -57,13 +57,13 @@ def _option(name: str) -> str:
 
 
 def _number(name: str, default: float) -> float:
-    written = _option(name)
+    option = _option(name)
     try:
-        number = float(written or default)
+        number = float(option or default)
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise ValidationError(f"[aporia] {name} is {written!r}, which is not a number from 0")
+        raise ValidationError(f"[aporia] {name} is {option!r}, which is not a number from 0")
     return number
 
 

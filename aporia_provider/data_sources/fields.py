@@ -27,16 +27,18 @@ def _option_text(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, (numbers.Integral, float)):
         return str(value)
-    told = "leave the option out instead of None" if value is None else f"not {type(value).__name__}"
-    raise ValueError(f"an option is text, an integer, a float, or true or false; {told}")
+    detail = "leave the option out instead of None" if value is None else f"not {type(value).__name__}"
+    raise ValueError(f"an option is text, an integer, a float, or true or false; {detail}")
 
 
 def _distinct_options(options: dict[str, str]) -> dict[str, str]:
-    seen: dict[str, str] = {}
+    names_by_lowercase: dict[str, str] = {}
     for name in options:
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            raise ValueError(f"{other!r} and {name!r} are one option, since Spark ignores case: give one")
+        first_name = names_by_lowercase.setdefault(name.lower(), name)
+        if first_name != name:
+            raise ValueError(
+                f"{first_name!r} and {name!r} are one option, since Spark ignores case: give one"
+            )
     return options
 
 
@@ -63,7 +65,7 @@ def _without_login(url: str, info: ValidationInfo) -> str:
 Url = Annotated[Name, AfterValidator(_without_login)]
 
 
-def _supported(path: str, info: ValidationInfo) -> str:
+def _with_supported_form(path: str, info: ValidationInfo) -> str:
     if info.context != STORED and (fault := location_fault(path)):
         raise ValueError(fault)
     return path
@@ -75,5 +77,5 @@ def _without_signature(path: str, info: ValidationInfo) -> str:
     return path
 
 
-Location = Annotated[Name, AfterValidator(_supported)]
+Location = Annotated[Name, AfterValidator(_with_supported_form)]
 UnsignedUrl = Annotated[Url, AfterValidator(_without_signature)]

@@ -66,8 +66,8 @@ def _type_of(value: Any) -> type[DataSource]:
         raise ValidationError('A data source is written {"type": …, "config": {…}}')
     source = DATA_SOURCES.get(str(value.get("type")))
     if source is None:
-        known = ", ".join(DATA_SOURCES)
-        raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {known}")
+        types = ", ".join(DATA_SOURCES)
+        raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {types}")
     return source
 
 

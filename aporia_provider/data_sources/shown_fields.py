@@ -15,14 +15,14 @@ _HARMLESS = frozenset(
         *("parent_project", "database", "sfschema", "warehouse"),
     )
 )
-"""Fields that are shown unchanged. Fields that are neither listed here nor in :data:`_SHOWN` are hidden."""
+"""Fields that are shown unchanged. Fields that are neither listed here nor in :data:`_REDACTED_BY` are hidden."""
 
 
 def shown_value(name: str, value: Any) -> Any:
     if value is None or name in _HARMLESS:
         return value
-    shown = _SHOWN.get(name)
-    return shown(value) if shown else HIDDEN
+    redact = _REDACTED_BY.get(name)
+    return redact(value) if redact else HIDDEN
 
 
 def shown_path(path: str) -> str:
@@ -34,7 +34,7 @@ def _shown_options(options: Mapping[str, str]) -> dict[str, str]:
     return {name: shown_option(name, value) for name, value in options.items()}
 
 
-_SHOWN: Mapping[str, Callable[[Any], Any]] = {
+_REDACTED_BY: Mapping[str, Callable[[Any], Any]] = {
     "object_path": shown_path,
     "read_options": _shown_options,
     "s3_output_location": shown_url,

@@ -43,7 +43,7 @@ _DATABASES = """
     pushdowntablesample querytimeout readdataformat schema sfdatabase sfrole sfschema sfwarehouse table
     upperbound viewsenabled warehouse
 """
-_SHOWN = frozenset(" ".join((_FILES, _CSV, _JSON, _PARQUET, _DELTA, _S3, _DATABASES)).split())
+_HARMLESS = frozenset(" ".join((_FILES, _CSV, _JSON, _PARQUET, _DELTA, _S3, _DATABASES)).split())
 _URLS = frozenset(("endpoint", "endpointurl", "fs.s3a.endpoint", "sfurl", "url"))
 _USERS = frozenset(("sfuser", "user"))
 
@@ -55,12 +55,12 @@ def shown_option(name: str, value: str) -> str:
     :param name: Name of the option, in any case, with or without underscores.
     :param value: Value of the option.
     """
-    known = name.lower().replace("_", "")
-    if known in _URLS:
+    option = name.lower().replace("_", "")
+    if option in _URLS:
         return shown_url(value)
-    if known in _USERS:
+    if option in _USERS:
         return shown_user(value)
-    return hide_in_text(value) if known in _SHOWN else HIDDEN
+    return hide_in_text(value) if option in _HARMLESS else HIDDEN
 
 
 def takes_url(name: str) -> bool:
