@@ -121,7 +121,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     if not uri.netloc or len([segment for segment in uri.path.split("/") if segment]) not in (2, 3):
         raise ValueError(
-            "An aporia asset is written aporia://<environment>/<model>/<version>, and one of its datasets "
+            "The URI of an aporia asset is aporia://<environment>/<model>/<version>, that of a dataset "
             "aporia://<environment>/<model>/<version>/<role>"
         )
     return uri
@@ -146,7 +146,9 @@ def _alias(kind: EventKind, model_id: str | None) -> AssetAlias:
     from airflow.sdk import AssetAlias
 
     if is_template(model_id):
-        raise ValueError(f"{model_id!r} is a template; a schedule is not rendered, so give the id itself")
+        raise ValueError(
+            f"{model_id!r} is a template, but Airflow does not render schedules; give the id itself"
+        )
     # No two aliases are equal: no kind is a prefix of another, and an id is never empty.
     name = f"aporia_{kind}"
     return AssetAlias(name=name if model_id is None else f"{name}-{model_id}")

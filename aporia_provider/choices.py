@@ -59,7 +59,7 @@ def check_keys(name: str, keys: Iterable[str], allowed: Collection[str]) -> None
     """
     problems = [not_one_of(key, allowed) for key in keys if key not in allowed]
     if problems:
-        raise ValidationError(f"The {name} has keys that are not known", problems=problems)
+        raise ValidationError(f"The {name} has unknown keys", problems=problems)
 
 
 def _suggestion(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:

@@ -59,7 +59,7 @@ def location_fault(path: str) -> str | None:
     if is_template(path):
         return None
     if re.search(r"[\x00-\x1f\x7f]", path):
-        return "holds a control character, such as a line break"
+        return "contains a control character, such as a line break"
     if path.startswith("/"):
         return _local_fault(path)
     if match := _LOCAL.match(path):
@@ -79,7 +79,7 @@ def secret_fault(path: str) -> str | None:
         return None
     location, separator, _ = _S3.sub("", _TEMPLATE.sub("x", path), count=1).rpartition("@")
     if separator and (":" in location.partition("/")[0] or "/" not in location):
-        return "holds a login before its '@'; give the keys with an AWS connection instead"
+        return "contains a login before its '@'; give the keys with an AWS connection instead"
     return None
 
 
@@ -92,14 +92,14 @@ def _local_fault(path: str, *, is_relative: bool = False) -> str | None:
             else "names a host: a local URI is file:///path"
         )
     if not path.strip("/"):
-        return "is the root of the disk: write the path of the folder that holds the data"
+        return "is the root of the disk: write the path of the folder that contains the data"
     return None
 
 
 def _other_fault(path: str) -> str | None:
     """Return the fault of a path that is not local."""
     if _WINDOWS.match(path):
-        return f"is a path of Windows, which cannot be read; {_ACCEPTED_FORMS}"
+        return f"is a Windows path, which cannot be read; {_ACCEPTED_FORMS}"
     if path.startswith(("~", "./", "../")) or path in (".", ".."):
         return f"is a relative path; {_ACCEPTED_FORMS}"
     s3_scheme = _S3.match(path)
@@ -115,9 +115,9 @@ def _key_fault(bucket: str, key: str) -> str | None:
     if not bucket:
         return f"names no bucket; {_ACCEPTED_FORMS}"
     if not _BUCKET.fullmatch(bucket):
-        return f"has no valid name of a bucket {bucket!r}: these are of letters, digits, '.', '-' and '_'"
+        return f"has an invalid bucket name {bucket!r}: only letters, digits, '.', '-' and '_' are allowed"
     if {".", ".."} & set(key.split("/")):
-        return "has '.' or '..' as a part of its key: write the key itself"
+        return "has '.' or '..' as a segment of its key: write the resolved key"
     return None
 
 

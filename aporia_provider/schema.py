@@ -68,9 +68,11 @@ class FieldSchema(Vocabulary):
         if is_template(self.type):
             return self
         if self.type == "tensor" and not self.dimensions:
-            raise ValueError('a tensor needs its dimensions, e.g. {"type": "tensor", "dimensions": [768]}')
+            raise ValueError(
+                'a tensor requires dimensions, for example {"type": "tensor", "dimensions": [768]}'
+            )
         if self.type != "tensor" and self.dimensions is not None:
-            raise ValueError(f"dimensions are for tensors, not for {self.type}")
+            raise ValueError(f"dimensions are valid only for tensors, not for {self.type}")
         return self
 
     @model_serializer
@@ -138,7 +140,7 @@ class VersionSchema(Vocabulary):
         for key, name in (self.mapping or {}).items():
             category = _MAPPING_KEYS.get(key, "")
             if category == "":
-                yield f"mapping has no key {key!r}; it takes {', '.join(_MAPPING_KEYS)}"
+                yield f"mapping has no key {key!r}; its keys are {', '.join(_MAPPING_KEYS)}"
             elif category and not is_template(name) and name not in self.fields(category):
                 yield f"mapping[{key!r}] names {name!r}, which is not in {category}"
 

@@ -63,7 +63,7 @@ def _number(name: str, default: float) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise ValidationError(f"[aporia] {name} is {option!r}, which is not a number from 0")
+        raise ValidationError(f"[aporia] {name} is {option!r}, which is not a number of at least 0")
     return number
 
 

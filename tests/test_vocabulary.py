@@ -203,7 +203,7 @@ def test_what_is_no_option_of_spark_is_named() -> None:
         S3DataSource(object_path="b/k", object_format="csv", read_options=wrong)
     says = "an option is text, an integer, a float, or true or false"
     assert failure.value.problems == [
-        f"read_options.none: {says}; leave the option out instead of None",
+        f"read_options.none: {says}; omit the option instead of giving None",
         f"read_options.list: {says}; not list",
         f"read_options.object: {says}; not dict",
         f"read_options.bytes: {says}; not bytes",
@@ -254,7 +254,7 @@ def test_a_path_that_holds_a_login_is_refused_without_showing_it() -> None:
 def test_login_goes_only_where_it_belongs() -> None:
     source = with_login(JDBCDataSource(url="u", query="q"), "me", PLANTED)
     assert source.to_wire()["config"]["password"] == PLANTED
-    with pytest.raises(ValidationError, match="type s3 takes no user and password"):
+    with pytest.raises(ValidationError, match="type s3 does not accept a user and password"):
         with_login(S3_SOURCE, "me", PLANTED)
 
 

@@ -164,7 +164,7 @@ def _no_field_type_message(name: str, type_: Any) -> str:
     nested = kind(type_) == "struct" and type_["fields"]
     derived = f"{name}.{type_['fields'][0]['name']} AS …" if nested else f"… AS {name}"
     return (
-        f"column {name!r} is {describe(type_)}, which no field type fits by itself: leave it out with "
+        f"column {name!r} is {describe(type_)}, which matches no field type: exclude it with "
         f"overrides={{{name!r}: None}}, give its field type there, or derive columns with select_expr "
         f'("{derived}")'
     )

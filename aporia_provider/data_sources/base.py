@@ -72,7 +72,7 @@ class DataSource(Vocabulary):
         if self.readable:
             return None
         return (
-            f"A data source of type {self.type!r} cannot be read here: it would need {self.requires}. "
+            f"A data source of type {self.type!r} cannot be read here: it would require {self.requires}. "
             "Write the data to S3 and connect it as an S3DataSource."
         )
 

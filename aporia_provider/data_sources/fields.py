@@ -27,7 +27,7 @@ def _option_text(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, (numbers.Integral, float)):
         return str(value)
-    detail = "leave the option out instead of None" if value is None else f"not {type(value).__name__}"
+    detail = "omit the option instead of giving None" if value is None else f"not {type(value).__name__}"
     raise ValueError(f"an option is text, an integer, a float, or true or false; {detail}")
 
 
@@ -37,7 +37,7 @@ def _distinct_options(options: dict[str, str]) -> dict[str, str]:
         first_name = names_by_lowercase.setdefault(name.lower(), name)
         if first_name != name:
             raise ValueError(
-                f"{first_name!r} and {name!r} are one option, since Spark ignores case: give one"
+                f"{first_name!r} and {name!r} are the same option, since Spark ignores case: give one"
             )
     return options
 

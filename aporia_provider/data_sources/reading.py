@@ -63,7 +63,7 @@ def stored_data_source(value: Any) -> DataSource:
 
 def _type_of(value: Any) -> type[DataSource]:
     if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
-        raise ValidationError('A data source is written {"type": …, "config": {…}}')
+        raise ValidationError('A data source has the form {"type": …, "config": {…}}')
     source = DATA_SOURCES.get(str(value.get("type")))
     if source is None:
         types = ", ".join(DATA_SOURCES)
@@ -83,6 +83,6 @@ def with_login(source: DataSource, user: str | None, password: str | None) -> Da
     :raises aporia_provider.errors.ValidationError: if it takes none.
     """
     if "password" not in type(source).model_fields:
-        raise ValidationError(f"A data source of type {source.type} takes no user and password")
+        raise ValidationError(f"A data source of type {source.type} does not accept a user and password")
     secret = SecretStr(password) if password is not None else None
     return source.model_copy(update={"user": user, "password": secret})

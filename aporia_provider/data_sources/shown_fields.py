@@ -15,7 +15,7 @@ _HARMLESS = frozenset(
         *("parent_project", "database", "sfschema", "warehouse"),
     )
 )
-"""Fields that are shown unchanged. Fields that are neither listed here nor in :data:`_REDACTED_BY` are hidden."""
+"""Fields that are shown unchanged. Fields neither listed here nor in :data:`_REDACTED_BY` are hidden."""
 
 
 def shown_value(name: str, value: Any) -> Any:

@@ -24,24 +24,24 @@ _KNOWN_WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r"\[RETRIES_EXCEEDED\]", UserWarning),
 )
 _NO_TLS = (
-    "it does not speak TLS, and a token is sent over TLS only, except to 'localhost'. Put TLS in front of "
-    "it, or leave the token and use_ssl out"
+    "it does not use TLS, and a token is sent only over TLS, except to 'localhost'. Add a TLS proxy before "
+    "it, or omit the token and use_ssl"
 )
-_NO_HTTP2 = "it is an HTTP server without HTTP/2, and not a Spark Connect server"
+_NO_HTTP2 = "it is an HTTP server without HTTP/2, not a Spark Connect server"
 # Errors that gRPC reports as unavailable, but that a retry cannot resolve.
 _PERMANENT = (
     ("WRONG_VERSION_NUMBER", _NO_TLS),
-    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not valid here"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
     ("connect an http1.x server", _NO_HTTP2),
 )
 _ERRORS_BY_CODE: dict[str, tuple[type[AporiaError], str]] = {
-    **dict.fromkeys(ACCESS_REFUSED, (EngineAuthenticationError, "refuses access")),
+    **dict.fromkeys(ACCESS_REFUSED, (EngineAuthenticationError, "denies access")),
     "UNIMPLEMENTED": (ValidationError, "is not a Spark Connect server"),
-    "INVALID_ARGUMENT": (ValidationError, "refuses the connection"),
-    "NOT_FOUND": (NotFoundError, "refuses the connection"),
+    "INVALID_ARGUMENT": (ValidationError, "rejects the connection"),
+    "NOT_FOUND": (NotFoundError, "rejects the connection"),
 }
 _CLOSED_CONNECTION = re.compile("Connection reset|Socket closed|connection closed")
-_TLS_HINT = ". If it speaks TLS, set use_ssl"
+_TLS_HINT = ". If it uses TLS, set use_ssl"
 
 
 def connect(endpoint: Endpoint, *, is_cluster: bool) -> SparkSession:
@@ -117,7 +117,7 @@ def _explain(endpoint: Endpoint, error: Exception) -> AporiaError:
     for pattern, explanation in _PERMANENT:
         if pattern in reason:
             return ValidationError(f"{endpoint} cannot be used: {explanation} ({reason})")
-    kind, problem = _ERRORS_BY_CODE.get(code, (TransientError, "does not answer"))
+    kind, problem = _ERRORS_BY_CODE.get(code, (TransientError, "does not respond"))
     hint = _TLS_HINT if _CLOSED_CONNECTION.search(reason) else ""
     return kind(f"{endpoint} {problem}: {reason}{hint}")
 

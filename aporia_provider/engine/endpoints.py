@@ -114,7 +114,7 @@ def port_faults(port: int | None) -> Iterator[str]:
 def parameter_fault(name: str, value: str) -> str | None:
     """Return the fault of a parameter as the end of a sentence; None if it is valid."""
     if not _NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
-        return "is not one that a client may set as a header"
+        return "cannot be set as a header by a client"
     if not value:
         return "has no value"
     if name == USE_SSL and value.lower() not in ("true", "false"):
@@ -123,8 +123,8 @@ def parameter_fault(name: str, value: str) -> str | None:
         return "is not a UUID"
     if name not in _FREE_TEXT_PARAMETERS and not _HEADER.fullmatch(value):
         return (
-            "has a space or a line break at an end, or a character other than printable ASCII, which a "
-            "header cannot have"
+            "has a space or a line break at its start or end, or a character other than printable ASCII, "
+            "which a header cannot have"
         )
     return None
 

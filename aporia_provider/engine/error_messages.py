@@ -121,38 +121,38 @@ class _KnownError(NamedTuple):
 _KNOWN_ERRORS = (
     _KnownError(
         r"Failed to fetch metadata for file (.+?): .*Object at location .*not found",
-        r"its log names the data file \1, which is not there. Restore it, or remove it from the log "
+        r"its log names the data file \1, which does not exist. Restore it, or remove it from the log "
         "(FSCK REPAIR TABLE, or DeltaTable.repair of the package deltalake)",
         NotFoundError,
     ),
     _KnownError(
         r"Failed to fetch metadata for file (.+?): .*(?:Corrupt footer|range was invalid)",
-        r"the data file \1 is no whole Parquet file, or not of the size that its log says. Write it anew",
+        r"the data file \1 is not a complete Parquet file, or has another size than in the log. Rewrite it",
         PartialFileError,
     ),
     _KnownError(
         r"^No such file or directory \(os error 2\)",
-        "its log names a deletion vector that is not there. Restore it, or write the file anew",
+        "its log names a deletion vector that does not exist. Restore it, or rewrite the file",
         NotFoundError,
     ),
     _KnownError(
         r"Invalid JSON in log record, version=(\d+), Error at line (\d+)",
-        r"line \2 of version \1 of its log is an entry that the embedded engine does not know. "
-        f"{_CHECKPOINT_ADVICE}, after which that version is not read any more, or {APACHE_SPARK}",
+        r"line \2 of version \1 of its log is an entry that the embedded engine does not support. "
+        f"{_CHECKPOINT_ADVICE}, after which that version is no longer read, or {APACHE_SPARK}",
     ),
     _KnownError(
         r"Missing commit file",
         "the embedded engine reads versions since the checkpoint that _delta_log/_last_checkpoint names. "
-        f"Read the latest version, delete that file if it names what is not there, or {APACHE_SPARK}",
+        f"Read the latest version, delete that file if it names a missing checkpoint, or {APACHE_SPARK}",
         BehindCheckpointError,
     ),
     _KnownError(
-        _INVALID_STATISTICS, "the statistics of a file in its log are no valid JSON", StatisticsError
+        _INVALID_STATISTICS, "the statistics of a file in its log are not valid JSON", StatisticsError
     ),
     _KnownError(
         "untagged enum DataType",
-        "a column has a type that the embedded engine does not know, such as void. "
-        f"Drop the column or give it another type, or {APACHE_SPARK}",
+        "a column has a type that the embedded engine does not support, such as void. "
+        f"Drop the column or change its type, or {APACHE_SPARK}",
     ),
     _KnownError(
         "Encountered object with invalid path",
@@ -161,7 +161,7 @@ _KNOWN_ERRORS = (
     ),
     _KnownError(
         "requires unsupported reader features|catalog-managed Delta tables|not support reader version",
-        f"it needs features that the embedded engine does not have: {APACHE_SPARK}",
+        f"it requires features that the embedded engine does not support: {APACHE_SPARK}",
     ),
 )
 
@@ -214,7 +214,7 @@ def _explain(error: Exception, source: DataSource) -> AporiaError:
     label = source.label
     code, reason = rpc_failure(error)
     if code in ACCESS_REFUSED:
-        return EngineAuthenticationError(f"{label} could not be read: the cluster refuses access: {reason}")
+        return EngineAuthenticationError(f"{label} could not be read: the cluster denies access: {reason}")
     text = _STACK_TRACE.sub("", str(error)).strip() or type(error).__name__
     # In gRPC errors, class names precede the reason.
     text = f"{reason}\n{text}" if _DETAILS.search(text) else text

@@ -183,11 +183,11 @@ def _deadline_message(seconds: float) -> str:
 def _exit_message(status: int) -> str:
     if status == -signal.SIGKILL:
         return (
-            "The embedded engine was killed while it read (SIGKILL). If that goes on, the machine is short "
-            "of memory"
+            "The embedded engine was killed while it read (SIGKILL). If this happens again, the machine is "
+            "short of memory"
         )
     exit_reason = signal.Signals(-status).name if status < 0 else f"status {status}"
-    return f"The embedded engine broke down while it read ({exit_reason})"
+    return f"The embedded engine crashed while it read ({exit_reason})"
 
 
 def _in_megabytes(size: int) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _SAMPLE_PARTS = 1_000_000
-_PATTERN_HINT = ": '*', '?', '[' and '{' begin patterns there"
+_PATTERN_HINT = ": '*', '?', '[' and '{' begin patterns in it"
 
 
 def read(

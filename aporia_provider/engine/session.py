@@ -73,7 +73,7 @@ def open_session(
     else:
         display_url = shown_url(engine.partition(";")[0])
         raise ValidationError(
-            f"{display_url!r} is no engine: write 'embedded', or sc://host:port of a cluster"
+            f"{display_url!r} is not an engine: write 'embedded', or sc://host:port of a cluster"
         )
 
 
@@ -93,7 +93,7 @@ def is_sail(spark: SparkSession) -> bool:
 
 def _require(module: str, purpose: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise ValidationError(f"{purpose} needs {module}, which is not installed: {INSTALL}")
+        raise ValidationError(f"{purpose} requires {module}, which is not installed: {INSTALL}")
 
 
 @contextmanager

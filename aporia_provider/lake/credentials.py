@@ -46,7 +46,9 @@ class AwsCredentials:
 
     def __post_init__(self) -> None:
         if bool(self.access_key_id) != bool(self.secret_access_key):
-            raise ValidationError("access_key_id and secret_access_key belong together: give both or neither")
+            raise ValidationError(
+                "access_key_id and secret_access_key must be set together: set both or neither"
+            )
 
     def __repr__(self) -> str:
         values = (f"{item.name}={self._display_value(item.name)}" for item in fields(self))

@@ -66,17 +66,19 @@ def explain(
     if isinstance(error, (TableNotFoundError, FileNotFoundError)):
         return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
     if uri.startswith("file://") and Path(local_path(uri)).is_file():
-        return ValidationError(f"{uri} is a file: write the folder of the Delta table, which has _delta_log")
+        return ValidationError(
+            f"{uri} is a file: specify the folder of the Delta table, which contains _delta_log"
+        )
     if CONNECTION.search(text):
         return TransientError(
-            f"{uri} could not be read: {_endpoint_name(credentials)} does not answer "
+            f"{uri} could not be read: {_endpoint_name(credentials)} does not respond "
             f"({credentials.hide_in(_summary(text))})"
         )
     access_error = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
     if access_error is not None:
         return access_error
     if isinstance(error, PermissionError):
-        return AuthenticationError(f"{uri} could not be read: the file system denies it")
+        return AuthenticationError(f"{uri} could not be read: the file system denies access")
     summary = _summary(text)
     if uri.startswith("s3://") and fault_of(summary) is None and "Generic S3 error" in text:
         # S3 denies no request, so its response was incomplete.
@@ -171,10 +173,10 @@ def refusal(
     location = f"s3://{bucket}/{prefix}"
     if code in _EXPIRED:
         return AuthenticationError(
-            f"{location}: the session token has expired; take new credentials", status=status
+            f"{location}: the session token has expired; provide new credentials", status=status
         )
     if code in _REJECTED:
-        return AuthenticationError(f"{location}: the credentials are not accepted ({code})", status=status)
+        return AuthenticationError(f"{location}: the credentials were rejected ({code})", status=status)
     if code in _DENIED:
         return _denied_error(str(response["Error"].get("Message")), bucket, prefix, action, status)
     if code == "NoSuchBucket":

@@ -35,7 +35,7 @@ def login_fault(url: str) -> str | None:
     rest = _split_scheme(_TEMPLATE.sub("x", url))[1]
     if _has_login(rest) or _is_oracle_login(url, rest):
         return (
-            "holds a login before its '@': give user and password as parameters of their own, or with an "
+            "contains a login before its '@': give user and password as separate parameters, or with an "
             "Airflow connection that data_source_conn_id names (for S3, aws_conn_id)"
         )
     return None

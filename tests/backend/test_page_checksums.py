@@ -103,5 +103,5 @@ def test_a_file_that_is_missing_is_named(house: House, s3: S3) -> None:
     path, _ = write(house, s3, checksums=True)
     house.connect("serving")
     s3.client().delete_object(Bucket=s3.bucket, Key=path.removeprefix(f"/{s3.bucket}/"))
-    with pytest.raises(NotFoundError, match=f"the data file .*{Path(path).name}, which is not there"):
+    with pytest.raises(NotFoundError, match=f"the data file .*{Path(path).name}, which does not exist"):
         house.sync()

@@ -85,7 +85,7 @@ def test_where_the_system_has_no_means_for_it_the_log_says_so(caplog: pytest.Log
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(start_in_a_sandbox).result() > 0
     assert "every user of this machine can connect to it" in caplog.text
-    assert "seccomp's user notifications cannot be used: Device or resource busy" in caplog.text
+    assert "seccomp user notifications cannot be used: Device or resource busy" in caplog.text
 
 
 def test_signals_do_not_end_the_thread_that_accepts_connections() -> None:

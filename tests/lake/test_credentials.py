@@ -83,7 +83,7 @@ def test_anonymous_requests_are_not_signed() -> None:
 
 @pytest.mark.parametrize("half", [{"access_key_id": "AKIA"}, {"secret_access_key": SECRET}])
 def test_half_of_the_keys_is_refused_without_showing_it(half: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match="belong together") as caught:
+    with pytest.raises(ValidationError, match="must be set together") as caught:
         AwsCredentials(**half)
     assert SECRET not in str(caught.value)
 

@@ -238,7 +238,7 @@ class TestFailures:
         dead = AwsCredentials(
             "k", "s" * 20, region="eu-west-1", endpoint_url=f"http://127.0.0.1:{servers.free_port()}"
         )
-        with pytest.raises(TransientError, match="does not answer"):
+        with pytest.raises(TransientError, match="does not respond"):
             DeltaLog("s3://some-bucket/t", dead)
 
     @pytest.mark.parametrize(
@@ -340,5 +340,7 @@ class TestCopies:
         (tmp_path / "_delta_log" / f"{1:020}.json").write_text(line)
         for path in (tmp_path / "_delta_log").iterdir():
             s3.client().upload_file(str(path), s3.bucket, f"broken/_delta_log/{path.name}")
-        with pytest.raises(ValidationError, match="an entry of it is no valid JSON, or not of the form"):
+        with pytest.raises(
+            ValidationError, match="an entry of it is not valid JSON, or has an unexpected form"
+        ):
             DeltaLog(s3.uri("broken"), credentials(s3))

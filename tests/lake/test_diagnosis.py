@@ -58,8 +58,8 @@ def answer(code: str, status: int, message: str = "planted-secret planted-token"
         ),
         ("ExpiredToken", 400, AuthenticationError, "session token has expired"),
         ("RequestExpired", 400, AuthenticationError, "expired"),
-        ("InvalidAccessKeyId", 403, AuthenticationError, "not accepted"),
-        ("SignatureDoesNotMatch", 403, AuthenticationError, "not accepted"),
+        ("InvalidAccessKeyId", 403, AuthenticationError, "rejected"),
+        ("SignatureDoesNotMatch", 403, AuthenticationError, "rejected"),
         ("NoSuchBucket", 404, NotFoundError, "no bucket 'lake'"),
         ("PermanentRedirect", 301, ValidationError, "not in the configured region (eu-west-1)"),
         ("AuthorizationHeaderMalformed", 400, ValidationError, "not in the configured region"),
@@ -130,19 +130,19 @@ def _lost_deletion_vector(folder: Path) -> None:
         (_feature("catalogManaged"), "managed by its catalogue .*Read it through the catalogue"),
         (_feature("catalogOwned-preview"), "managed by its catalogue"),
         (_feature("unheardOf"), "needs the reader feature unheardOf.*DROP FEATURE unheardOf"),
-        (_gap, "commits between others are missing"),
+        (_gap, "commits between existing commits are missing"),
         (_gap_behind_a_checkpoint, "between version 0, which has a checkpoint, and version 2 are missing"),
-        (lambda folder: logs.commit(folder, 1, []), "no commit or checkpoint in it holds the schema"),
-        (_broken_checkpoint, "its checkpoint is no whole Parquet file. If all commits are there"),
+        (lambda folder: logs.commit(folder, 1, []), "no commit or checkpoint in it contains the schema"),
+        (_broken_checkpoint, "its checkpoint is not a complete Parquet file. If all commits exist"),
         (
             lambda folder: logs.commit(
                 folder, 0, [logs.protocol(), *logs.metadata([logs.field("n", "null")])]
             ),
-            "has the type null, which is not known here",
+            "has the type null, which is not supported",
         ),
         (
             lambda folder: logs.commit(folder, 0, [*BEGIN, {"add": {"path": "a"}}]),
-            "not of the form of its kind",
+            "has an unexpected form",
         ),
         (
             lambda folder: logs.commit(
@@ -150,7 +150,10 @@ def _lost_deletion_vector(folder: Path) -> None:
             ),
             "needs version 9 of the reader protocol",
         ),
-        (_lost_deletion_vector, "names the deletion vector .*deletion_vector_d2c639aa.*, which is not there"),
+        (
+            _lost_deletion_vector,
+            "names the deletion vector .*deletion_vector_d2c639aa.*, which does not exist",
+        ),
     ],
 )
 def test_faults_of_a_log(tmp_path: Path, write: Callable[[Path], None], told: str) -> None:

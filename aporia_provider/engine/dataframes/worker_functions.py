@@ -86,7 +86,7 @@ def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         except Exception:
             raise
         except BaseException as error:
-            raise RuntimeError(f"The engine broke down: {error}") from None
+            raise RuntimeError(f"The engine crashed: {error}") from None
         yield batch
 
 

@@ -71,7 +71,7 @@ class Admission:
             except ConnectionResetError:
                 response = b""
             if response or probe.getsockname() not in self._rejected:
-                raise RuntimeError("connections reach the server without having been checked")
+                raise RuntimeError("connections reach the server without being checked")
         self._checked.set()
 
     def _serve(self) -> None:

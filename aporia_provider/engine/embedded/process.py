@@ -86,21 +86,21 @@ def _read_port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: A
     if port.isdigit():
         if missing_feature:
             log.warning(
-                "While the embedded engine runs, every user of this machine can connect to it, and so read "
+                "While the embedded engine runs, every user of this machine can connect to it, and can read "
                 "what this process can read and run code as its user: %s. Run tasks where there are no other "
                 "users, or on a cluster (spark_conn_id, or engine sc://host:port)",
                 missing_feature,
             )
         return int(port)
     errors.seek(0)
-    lines = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+    lines = errors.read().decode(errors="replace").strip().splitlines() or ["it printed no error"]
     if (exit_code := child.wait(_EXIT_SECONDS)) < 0:
         name = signal.Signals(-exit_code).name
         raise EngineKilledError(
-            f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
-            "short of memory."
+            f"The embedded engine was killed while it started ({name}). If this happens again, the machine "
+            "is short of memory."
         )
-    raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(lines[-1])}")
+    raise AporiaError(f"The embedded engine did not start: {credentials.hide_in(lines[-1])}")
 
 
 def _terminate(child: subprocess.Popen[bytes]) -> None:

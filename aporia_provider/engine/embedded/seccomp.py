@@ -99,7 +99,9 @@ def hand_over_accept_calls() -> int:
     """
     numbers = _CALL_NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
     if numbers is None:
-        raise UnsupportedError(f"{sys.platform} on this processor has no user notifications of seccomp")
+        raise UnsupportedError(
+            f"{sys.platform} on this processor does not support seccomp user notifications"
+        )
     library = ctypes.CDLL(None, use_errno=True)
     seccomp, *calls = numbers
     program = _filter(calls)
@@ -110,7 +112,7 @@ def hand_over_accept_calls() -> int:
         listener = library.syscall(seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(filter_program))
         if listener >= 0:
             return int(listener)
-    raise UnsupportedError(f"seccomp's user notifications cannot be used: {os.strerror(ctypes.get_errno())}")
+    raise UnsupportedError(f"seccomp user notifications cannot be used: {os.strerror(ctypes.get_errno())}")
 
 
 def next_call(listener: int) -> AcceptCall:

@@ -58,7 +58,7 @@ def listening() -> SparkConnectServer:
 def _address(server: SparkConnectServer) -> tuple[str, int]:
     address = server.listening_address
     if address is None:
-        raise SystemExit("The embedded engine does not listen")
+        raise SystemExit("The embedded engine does not listen on a port")
     host, port = address
     return host, port
 

@@ -102,7 +102,7 @@ def _expression_faults(expression: str, parsing: Parsing) -> Iterator[str]:
         yield "it is not Spark SQL: a quote is not closed"
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         # sqlglot raises these errors for functions that lack required arguments.
-        yield "it is not Spark SQL: it nests too deep, or a function lacks arguments"
+        yield "it is not Spark SQL: it is nested too deeply, or a function lacks arguments"
 
 
 def _token_faults(tokens: Sequence[Any]) -> Iterator[str]:
@@ -110,11 +110,11 @@ def _token_faults(tokens: Sequence[Any]) -> Iterator[str]:
         next_text = tokens[index + 1].text if index + 1 < len(tokens) else ""
         previous = tokens[index - 1].text if index else ""
         if token.comments:
-            yield "it has a comment; leave it out"
+            yield "it has a comment; remove it"
         if _is_quoted(token) or previous == ".":
             pass
         elif token.text.lower() in _QUERY_WORDS and next_text != ".":
-            yield f"{token.text!r} belongs to a query; put backticks around it if it is a column"
+            yield f"{token.text!r} is a keyword of queries; put backticks around it if it is a column"
         if next_text == "(" and _is_name(token):
             yield from _call_faults(token, previous)
 
@@ -139,10 +139,10 @@ def _statement_faults(statements: Sequence[Any]) -> Iterator[str]:
     if [key for key, value in select.args.items() if value and key != "expressions"]:
         yield "it is more than an expression: clauses of a query are not allowed"
     if len(select.expressions) != 1:
-        yield "it is several expressions; write each as an item of its own"
+        yield "it is several expressions; write each as a separate item"
     for root in select.expressions:
         if operations(root) > MAX_OPERATIONS:
-            yield f"it has more than {MAX_OPERATIONS} operations inside one another, which is the limit"
+            yield f"it has more than {MAX_OPERATIONS} nested operations, which is the limit"
         yield from _tree_faults(root)
 
 
@@ -151,11 +151,11 @@ def _tree_faults(root: exp.Expression) -> Iterator[str]:
 
     rejected: tuple[tuple[tuple[type[Any], ...], str], ...] = (
         ((exp.Query, exp.Table, exp.Values, exp.From), "subqueries are not allowed"),
-        ((exp.Window,), "it looks at other rows, and a sync reads only the rows that changed"),
-        ((exp.Aliases,), "an expression makes one column, so it has one name"),
+        ((exp.Window,), "it reads other rows, and a sync reads only the rows that changed"),
+        ((exp.Aliases,), "an expression defines one column, so it has one name"),
         ((exp.Placeholder, exp.Parameter, exp.SessionParameter), "parameters are not allowed"),
         ((exp.Command, exp.DDL, exp.DML), "commands are not allowed"),
-        ((exp.Explode, exp.Unnest, exp.UDTF), "it makes several rows of one"),
+        ((exp.Explode, exp.Unnest, exp.UDTF), "it returns several rows for one"),
     )
     for node in root.walk():
         for node_types, reason in rejected:
@@ -165,7 +165,7 @@ def _tree_faults(root: exp.Expression) -> Iterator[str]:
         if type(node).__name__.startswith(("Current", "Local", "SessionUser")):
             yield CHANGING
         if isinstance(node, exp.Alias) and node is not root:
-            yield "a name (AS …) belongs at the end of the expression only"
+            yield "a name (AS …) is allowed only at the end of the expression"
 
 
 def _output_columns(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -58,11 +58,11 @@ class Parsing:
     def fault(self) -> str | None:
         """Reason why no further expression can be parsed, or None."""
         if self._characters > MAX_CHARACTERS:
-            return f"they have {self._characters:,} characters together; {MAX_CHARACTERS:,} {_LIMIT_ADVICE}"
+            return f"they have {self._characters:,} characters in total; {MAX_CHARACTERS:,} {_LIMIT_ADVICE}"
         if self._tokens > MAX_TOKENS:
             return f"they have more than {MAX_TOKENS:,} words and signs, which {_LIMIT_ADVICE}"
         if self._steps > self._max_steps:
-            return "they take too long to parse: write them with fewer calls inside one another"
+            return "parsing them takes too long: use fewer nested calls"
         return None
 
     @property
@@ -83,7 +83,9 @@ class Parsing:
         self._tokens += len(tokens)
         self._check()
         if _nesting(tokens) > MAX_NESTING:
-            raise LimitError(f"it nests too deep: at most {MAX_NESTING} brackets, types, CASE and signs")
+            raise LimitError(
+                f"it is nested too deeply: at most {MAX_NESTING} brackets, types, CASE and signs are allowed"
+            )
         return tokens
 
     def statements(self, expression: str) -> list[Any]:

@@ -115,9 +115,9 @@ def _entire_table_reason(log: DeltaLog, last_position: Position | None) -> str |
         return "first sync"
     metadata = log.metadata
     if metadata.table_id != last_position.table_id:
-        return "the table was dropped and made anew"
+        return "the table was dropped and created again"
     if metadata.version < last_position.version:
-        return f"the table went back from version {last_position.version} to {metadata.version}"
+        return f"the table was reset from version {last_position.version} to {metadata.version}"
     changed = sorted(
         name for name, identity in last_position.columns.items() if metadata.identities.get(name) != identity
     )
@@ -129,7 +129,7 @@ def _columns_changed(changed: Iterable[str], current_columns: Iterable[str]) -> 
     if missing:
         return f"columns that are read were dropped or renamed: {', '.join(map(repr, missing))}"
     names = ", ".join(map(repr, changed))
-    return f"columns that are read are others now, or of another type: {names}"
+    return f"columns that are read were replaced, or their type changed: {names}"
 
 
 def _changed_intervals(
@@ -214,7 +214,7 @@ class _FileBounds:
                 raise
             except AporiaError:
                 raise _UntraceableError(
-                    f"version {self._last_position.version} cannot be opened any more, "
+                    f"version {self._last_position.version} can no longer be opened, "
                     "so removed files are unknown"
                 ) from None
         return self._earlier_bounds
@@ -245,10 +245,12 @@ def _microseconds(value: Any) -> int:
             value = datetime.fromisoformat(value)
         except ValueError:
             # Such as years before 1 or after 9999.
-            raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time") from None
+            raise _UntraceableError(
+                f"the statistics in the log contain {value!r}, which is not a time"
+            ) from None
     if not isinstance(value, datetime):
         if not isinstance(value, date):
-            raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time")
+            raise _UntraceableError(f"the statistics in the log contain {value!r}, which is not a time")
         value = datetime.combine(value, time())
     aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
     since_epoch: timedelta = aware - datetime(1970, 1, 1, tzinfo=UTC)

@@ -82,13 +82,15 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
         malformed.
     """
     if until < since:
-        raise ValidationError(f"{uri} is at version {until}, but version {since} was seen: it was made anew")
+        raise ValidationError(
+            f"{uri} is at version {until}, but version {since} was read before: the table was created again"
+        )
     read_file = reader(uri, credentials)
 
     def read_commit(version: int) -> Commit:
         content = read_file(f"_delta_log/{version:020}.json")
         if content is None:
-            raise LogExpiredError(f"Version {version} of {uri} has been cleaned out of its log")
+            raise LogExpiredError(f"Version {version} of {uri} was deleted by log cleanup")
         return _parse(uri, version, content)
 
     with ThreadPoolExecutor(_MAX_THREADS) as pool:
@@ -125,7 +127,8 @@ def _parse(uri: str, version: int, content: bytes) -> Commit:
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValidationError(
-            f"Version {version} of {uri} is broken: its log holds no valid actions ({type(error).__name__})"
+            f"Version {version} of {uri} is invalid: its log contains no valid actions "
+            f"({type(error).__name__})"
         ) from None
 
 

@@ -39,7 +39,7 @@ def why_not_read(
         folder, stored_sizes = _stored_sizes(uri, credentials, is_delta=is_delta)
         expected_sizes = _sizes_in_log(uri, credentials, version) if is_delta else stored_sizes
         faults = [
-            f"{path} has {stored_sizes[path]} bytes, and its log says {size}"
+            f"{path} has {stored_sizes[path]} bytes, but its log states {size}"
             for path, size in expected_sizes.items()
             if path in stored_sizes and stored_sizes[path] != size
         ]
@@ -55,13 +55,11 @@ def why_not_read(
         return error
     if faults:
         return ValidationError(
-            f"{uri} could not be read: files are damaged. Write them anew", problems=faults[:_MAX_LISTED]
+            f"{uri} could not be read: files are damaged. Rewrite them", problems=faults[:_MAX_LISTED]
         )
     if missing:
-        return NotFoundError(f"{uri} could not be read: its log names {missing[0]}, which is not there")
-    return TransientError(
-        f"A part of a file came instead of the whole, and no file was found to be damaged. {message}"
-    )
+        return NotFoundError(f"{uri} could not be read: its log names {missing[0]}, which does not exist")
+    return TransientError(f"S3 returned an incomplete file, but no stored file is damaged. {message}")
 
 
 def _sizes_in_log(uri: str, credentials: AwsCredentials, version: int | None) -> dict[str, int]:
@@ -98,5 +96,5 @@ def _parquet_fault(uri: str, path: str, credentials: AwsCredentials) -> str | No
     try:
         parquet.read_table(io.BytesIO(content or b""), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        return f"{path} is no whole Parquet file: {str(error).partition('. ')[0]}"
+        return f"{path} is not a complete Parquet file: {str(error).partition('. ')[0]}"
     return None

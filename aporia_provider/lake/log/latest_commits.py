@@ -66,7 +66,7 @@ def log_ends(
 
     def read_s3_end(table: Asked) -> LogEnd | AporiaError:
         if time.monotonic() > deadline:
-            return TransientError(f"{table[0]} was not looked at: {PATIENCE:.0f} s were over before its turn")
+            return TransientError(f"{table[0]} was not checked within {PATIENCE:.0f} s")
         return _end_or_error(_s3_end, client, credentials, *table)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

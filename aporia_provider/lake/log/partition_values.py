@@ -53,7 +53,7 @@ def zoneless_times(
         if zoneless := sorted(value for value in values if not _WITH_ZONE.fullmatch(value)):
             yield (
                 f"partition column {name!r} has times without a zone, such as {zoneless[0]!r}, which are "
-                "read as UTC: if Spark wrote them in another time zone, they are off. Write "
-                f"\"to_utc_timestamp({name}, 'zone') AS {name}\" in select_expr, or the table anew with "
+                "read as UTC: if Spark wrote them in another time zone, they are wrong. Write "
+                f"\"to_utc_timestamp({name}, 'zone') AS {name}\" in select_expr, or rewrite the table with "
                 "spark.sql.session.timeZone UTC"
             )

@@ -62,7 +62,7 @@ def odd_features(features: tuple[str, ...]) -> Iterator[str]:
     """Yield descriptions of reader features that the embedded engine may not support."""
     for name in features:
         if name not in READER_FEATURES:
-            yield f"its protocol needs the reader feature {name}"
+            yield f"its protocol requires the reader feature {name}"
 
 
 def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def odd_entries(read_file: Read, version: int) -> Iterator[str]:
         yield f"its last checkpoint is of version {checkpoint_version}, which is later"
         checkpoint_version = -1
     if last_checkpoint and last_checkpoint.get("parts") == 1:
-        yield f"its checkpoint of version {checkpoint_version} has one part, but the name of several"
+        yield f"its checkpoint of version {checkpoint_version} has one part, but is named as one of several"
     versions = range(max(checkpoint_version + 1, version + 1 - _MAX_COMMITS), version + 1)
     with ThreadPoolExecutor(_MAX_THREADS) as pool:
         contents = pool.map(lambda number: read_file(f"_delta_log/{number:020}.json"), versions)
@@ -116,7 +116,7 @@ def _unsupported_in_commit(version: int, content: bytes | None) -> Iterator[str]
 
 def _action_problem(action: Any) -> str | None:
     if not isinstance(action, dict) or len(action) != 1:
-        return "an entry that is not one action"
+        return "an entry that is not a single action"
     ((kind, value),) = action.items()
     if kind not in _ACTIONS or not isinstance(value, dict):
         return f"the unknown entry {kind!r}"
@@ -127,9 +127,9 @@ def _commit_info_problem(info: Mapping[str, Any]) -> str | None:
     for name, type_ in _INFO_TYPES.items():
         value = info.get(name)
         if value is not None and type(value) is not type_:
-            return f"a commitInfo whose {name} is no {type_.__name__}"
+            return f"a commitInfo whose {name} is not of type {type_.__name__}"
     if info.get("isolationLevel") not in _ISOLATION_LEVELS:
-        return "a commitInfo of an unknown isolationLevel"
+        return "a commitInfo with an unknown isolationLevel"
     return None
 
 

@@ -175,7 +175,9 @@ class DeltaLog:
                 if not avoidable and not self._is_partial(error):
                     raise
                 if avoidable and avoidable[0] == _MISSING_CHECKPOINT:
-                    self._checkpoint_problems = ("its _last_checkpoint names a checkpoint that is not there",)
+                    self._checkpoint_problems = (
+                        "its _last_checkpoint names a checkpoint that does not exist",
+                    )
         return self._open_copy(version)
 
     def _open_copy(self, version: int | None) -> DeltaTable:

@@ -78,7 +78,7 @@ def _parents(bucket: str, key: str) -> Iterable[tuple[str, str]]:
 
 def _parse_all(uris: Sequence[str]) -> list[tuple[str, str]]:
     if not uris:
-        raise ValidationError("A read policy needs at least one S3 URI")
+        raise ValidationError("A read policy requires at least one S3 URI")
     parsed, problems = [], []
     for uri in uris:
         try:
@@ -95,7 +95,7 @@ def _parse(uri: str) -> tuple[str, str]:
     if match is None:
         raise ValueError("only s3:// and s3a:// URIs can be allowed in IAM")
     if match[1].startswith("/"):
-        raise ValueError("a local path needs no IAM policy; write s3://bucket/key")
+        raise ValueError("a local path does not need an IAM policy; write s3://bucket/key")
     bucket, _, key = match[1].partition("/")
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(f"{bucket!r} is not the name of a bucket")

@@ -163,7 +163,7 @@ def _errors_converted(role_name: str) -> Iterator[None]:
     except ClientError as error:
         raise _explain(error, role_name) from None
     except BotoCoreError as error:
-        raise TransientError(f"Role {role_name!r}: IAM does not answer ({type(error).__name__})") from None
+        raise TransientError(f"Role {role_name!r}: IAM does not respond ({type(error).__name__})") from None
 
 
 def _explain(error: Any, role_name: str) -> AporiaError:
@@ -173,8 +173,8 @@ def _explain(error: Any, role_name: str) -> AporiaError:
         return TransientError(f"Role {role_name!r}: IAM is busy ({code} for {action})")
     if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
         return AuthenticationError(
-            f"AWS denies {action} on role {role_name!r}: allow it to who runs this task"
+            f"AWS denies {action} on role {role_name!r}: allow it for the identity that runs this task"
         )
     if code in ("InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidAccessKeyId"):
-        return AuthenticationError(f"Role {role_name!r}: the credentials are not accepted ({code})")
+        return AuthenticationError(f"Role {role_name!r}: the credentials were rejected ({code})")
     return ValidationError(f"Role {role_name!r}: {action} failed: {error.response['Error'].get('Message')}")

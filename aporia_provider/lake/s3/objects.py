@@ -77,4 +77,4 @@ def check_size(location: str, content: bytes, size: int) -> None:
     :raises aporia_provider.errors.TransientError: if the size differs.
     """
     if len(content) != size:
-        raise TransientError(f"{location} could not be read: {len(content)} of {size} bytes came")
+        raise TransientError(f"{location} could not be read: {len(content)} of {size} bytes were received")

@@ -81,7 +81,7 @@ def _verify(file: BinaryIO, columns: Sequence[str], location: str) -> None:
         return
     except (pa.ArrowException, OSError) as error:
         raise TransientError(
-            f"{location} did not come as it was written, or is damaged: {str(error).partition('. ')[0]}. "
+            f"{location} was changed during transfer, or is damaged: {str(error).partition('. ')[0]}. "
             "It was read over plain HTTP; use https"
         ) from None
 
