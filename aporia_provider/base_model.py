@@ -9,7 +9,7 @@ import pydantic
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from aporia_provider.choices import not_one_of
+from aporia_provider.choices import choice_error
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 
@@ -37,7 +37,7 @@ class _ErrorConverter(ModelMetaclass):
         try:
             return super().__call__(*args, **values)
         except pydantic.ValidationError as error:
-            raise explain(error, cls.__name__) from None
+            raise convert_error(error, cls.__name__) from None
 
 
 class Vocabulary(BaseModel, metaclass=_ErrorConverter):
@@ -86,7 +86,7 @@ def _with_suggestion(fault: ErrorDetails, field_names: Iterable[str]) -> InitErr
     return InitErrorDetails(type=error, loc=fault["loc"], input=fault["input"])
 
 
-def explain(error: pydantic.ValidationError, subject: str) -> ValidationError:
+def convert_error(error: pydantic.ValidationError, subject: str) -> ValidationError:
     """Convert a pydantic error, leaving out the input, which may contain a secret."""
     problems = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
@@ -106,12 +106,12 @@ def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
     Return an annotation for a string that is one of ``allowed``, or a template.
 
     :param allowed: The allowed strings.
-    :param synonyms: See :func:`aporia_provider.choices.not_one_of`.
+    :param synonyms: See :func:`aporia_provider.choices.choice_error`.
     """
 
     def check(value: str) -> str:
         if value not in allowed and not is_template(value):
-            raise ValueError(not_one_of(value, allowed, synonyms))
+            raise ValueError(choice_error(value, allowed, synonyms))
         return value
 
     return AfterValidator(check)
@@ -122,7 +122,7 @@ def exactly(*allowed: str) -> Any:
 
     def check(value: object) -> object:
         if not isinstance(value, str) or value not in allowed:
-            raise ValueError(not_one_of(value, allowed))
+            raise ValueError(choice_error(value, allowed))
         return value
 
     return BeforeValidator(check)

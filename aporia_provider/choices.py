@@ -11,7 +11,7 @@ from aporia_provider.errors import ValidationError
 _BOOLEANS = {"true": True, "false": False}
 
 
-def not_one_of(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
+def choice_error(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
     """
     Return the error message for a value that is not allowed, with the most similar allowed string.
 
@@ -31,7 +31,7 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """
     if isinstance(value, str) and value in allowed:
         return value
-    raise ValidationError(f"{name}: {not_one_of(value, allowed)}")
+    raise ValidationError(f"{name}: {choice_error(value, allowed)}")
 
 
 def flag(name: str, value: Any) -> bool:
@@ -57,7 +57,7 @@ def check_keys(name: str, keys: Iterable[str], allowed: Collection[str]) -> None
     :raises aporia_provider.errors.ValidationError: naming each unknown key and the known key most similar to
         it.
     """
-    problems = [not_one_of(key, allowed) for key in keys if key not in allowed]
+    problems = [choice_error(key, allowed) for key in keys if key not in allowed]
     if problems:
         raise ValidationError(f"The {name} has unknown keys", problems=problems)
 

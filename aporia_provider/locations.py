@@ -29,7 +29,7 @@ _ADVICE = {
 }
 
 
-def uri_of(path: str) -> str:
+def location_uri(path: str) -> str:
     """
     Return the URI of a path: ``s3://bucket/key`` or ``file:///path``, without a trailing slash.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aporia_provider.columns.types import describe, holds_numbers_by_name, is_numeric, kind, nesting
+from aporia_provider.columns.types import describe, is_numeric, kind, maps_names_to_numbers, nesting
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import FieldSchema, VersionSchema
@@ -155,7 +155,7 @@ def _field_type(type_: Any) -> str | None:
         return "vector"
     if depth == 1 and kind(inner) in _SCALAR_FIELDS:
         return "array"
-    if kind(type_) == "map" and holds_numbers_by_name(type_):
+    if kind(type_) == "map" and maps_names_to_numbers(type_):
         return "dict"
     return _SCALAR_FIELDS.get(kind(type_))
 

@@ -88,7 +88,7 @@ def is_numeric(type_: Any) -> bool:
     return kind(type_) in _NUMBERS
 
 
-def holds_numbers_by_name(type_: Any) -> bool:
+def maps_names_to_numbers(type_: Any) -> bool:
     """Return whether a type is a map of strings to numbers, or a struct of numbers."""
     if kind(type_) == "map":
         return kind(type_["keyType"]) == "string" and is_numeric(type_["valueType"])
@@ -150,7 +150,7 @@ def _fit(field: FieldSchema, type_: Any) -> Fit:
         return _fit_tensor(len(field.dimensions or ()), depth, inner)
     fit_by_field_type = {
         "vector": depth == 1 and is_numeric(inner),
-        "dict": holds_numbers_by_name(type_),
+        "dict": maps_names_to_numbers(type_),
         "array": depth == 1 and kind(inner) in (*_SCALARS, "time"),
     }
     return "fits" if fit_by_field_type.get(field.type, False) else "differs"

@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, model_serializer
 
 from aporia_provider.base_model import Name, Vocabulary
 from aporia_provider.data_sources.fields import ReadOptions
-from aporia_provider.data_sources.shown_fields import shown_value
-from aporia_provider.redaction import shown_option
+from aporia_provider.data_sources.redacted_fields import redact_field
+from aporia_provider.redaction import redact_option
 
 
 class DataSource(Vocabulary):
@@ -89,12 +89,12 @@ class DataSource(Vocabulary):
     def hidden_options(self) -> list[str]:
         """Names of the options whose values are hidden, in full or in part, when they are stored."""
         options = self.read_options or {}
-        return sorted(name for name, value in options.items() if shown_option(name, value) != value)
+        return sorted(name for name, value in options.items() if redact_option(name, value) != value)
 
     @model_serializer(mode="plain")
     def _hidden_config(self) -> dict[str, Any]:
         """Return the form that pydantic serializes, for instance in an XCom, with secrets hidden."""
-        return {name: shown_value(name, getattr(self, name)) for name in self._wire_names()}
+        return {name: redact_field(name, getattr(self, name)) for name in self._wire_names()}
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [(name, value) for name, value in self.serialize()["config"].items() if value is not None]

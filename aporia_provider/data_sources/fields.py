@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from aporia_provider.base_model import Name
 from aporia_provider.locations import location_fault, secret_fault
 from aporia_provider.redaction import login_fault
-from aporia_provider.redaction.reader_options import takes_url
+from aporia_provider.redaction.reader_options import is_url_option
 
-STORED = {"stored": True}
+STORED_CONTEXT = {"stored": True}
 """Validation context of stored data sources, in which faults of paths and URLs are ignored."""
 
 
@@ -43,8 +43,8 @@ def _distinct_options(options: dict[str, str]) -> dict[str, str]:
 
 
 def _options_without_login(options: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-    for name, value in options.items() if info.context != STORED else ():
-        if takes_url(name) and (fault := login_fault(value)):
+    for name, value in options.items() if info.context != STORED_CONTEXT else ():
+        if is_url_option(name) and (fault := login_fault(value)):
             raise ValueError(f"{name} {fault}")
     return options
 
@@ -57,7 +57,7 @@ ReadOptions = Annotated[
 
 
 def _without_login(url: str, info: ValidationInfo) -> str:
-    if info.context != STORED and (fault := login_fault(url)):
+    if info.context != STORED_CONTEXT and (fault := login_fault(url)):
         raise ValueError(fault)
     return url
 
@@ -66,13 +66,13 @@ Url = Annotated[Name, AfterValidator(_without_login)]
 
 
 def _with_supported_form(path: str, info: ValidationInfo) -> str:
-    if info.context != STORED and (fault := location_fault(path)):
+    if info.context != STORED_CONTEXT and (fault := location_fault(path)):
         raise ValueError(fault)
     return path
 
 
 def _without_signature(path: str, info: ValidationInfo) -> str:
-    if info.context != STORED and (fault := secret_fault(path)):
+    if info.context != STORED_CONTEXT and (fault := secret_fault(path)):
         raise ValueError(fault)
     return path
 

@@ -8,9 +8,9 @@ from typing import Any
 import pydantic
 from pydantic import SecretStr
 
-from aporia_provider.base_model import explain
+from aporia_provider.base_model import convert_error
 from aporia_provider.data_sources.base import DataSource
-from aporia_provider.data_sources.fields import STORED
+from aporia_provider.data_sources.fields import STORED_CONTEXT
 from aporia_provider.data_sources.files import S3DataSource
 from aporia_provider.data_sources.queries import (
     AthenaDataSource,
@@ -56,9 +56,9 @@ def stored_data_source(value: Any) -> DataSource:
     """
     source = _type_of(value)
     try:
-        return source.model_validate(value["config"], context=STORED)
+        return source.model_validate(value["config"], context=STORED_CONTEXT)
     except pydantic.ValidationError as error:
-        raise explain(error, source.__name__) from None
+        raise convert_error(error, source.__name__) from None
 
 
 def _type_of(value: Any) -> type[DataSource]:

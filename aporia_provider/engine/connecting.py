@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from aporia_provider.engine.endpoints import Endpoint
-from aporia_provider.engine.error_messages import ACCESS_REFUSED, EngineAuthenticationError, rpc_failure
+from aporia_provider.engine.error_messages import ACCESS_DENIED_CODES, EngineAuthenticationError, rpc_failure
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _PERMANENT = (
     ("connect an http1.x server", _NO_HTTP2),
 )
 _ERRORS_BY_CODE: dict[str, tuple[type[AporiaError], str]] = {
-    **dict.fromkeys(ACCESS_REFUSED, (EngineAuthenticationError, "denies access")),
+    **dict.fromkeys(ACCESS_DENIED_CODES, (EngineAuthenticationError, "denies access")),
     "UNIMPLEMENTED": (ValidationError, "is not a Spark Connect server"),
     "INVALID_ARGUMENT": (ValidationError, "rejects the connection"),
     "NOT_FOUND": (NotFoundError, "rejects the connection"),
@@ -57,7 +57,7 @@ def connect(endpoint: Endpoint, *, is_cluster: bool) -> SparkSession:
         connection for a permanent reason.
     """
     _ignore_known_warnings()
-    with main_with_a_file():
+    with main_module_with_file():
         spark = _create_session(endpoint, is_cluster)
         try:
             _prepare(spark, is_cluster)
@@ -123,7 +123,7 @@ def _explain(endpoint: Endpoint, error: Exception) -> AporiaError:
 
 
 @contextmanager
-def main_with_a_file() -> Iterator[None]:
+def main_module_with_file() -> Iterator[None]:
     """
     Set ``__file__`` of a main module that has none.
 

@@ -20,7 +20,7 @@ from aporia_provider.redaction import hide_in_text
 APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
 _MAX_LENGTH = 300
 # Bare numbers are not matched, since stages, tasks and paths contain numbers too.
-ACCESS_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+ACCESS_DENIED_CODES = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 """gRPC status codes of a server that denies access."""
 _CODE = re.compile(r"status = StatusCode\.(\w+)")
 _DETAILS = re.compile(r'details = "((?:[^"\\]|\\.)*)')
@@ -213,7 +213,7 @@ def rpc_failure(error: Exception) -> tuple[str, str]:
 def _explain(error: Exception, source: DataSource) -> AporiaError:
     label = source.label
     code, reason = rpc_failure(error)
-    if code in ACCESS_REFUSED:
+    if code in ACCESS_DENIED_CODES:
         return EngineAuthenticationError(f"{label} could not be read: the cluster denies access: {reason}")
     text = _STACK_TRACE.sub("", str(error)).strip() or type(error).__name__
     # In gRPC errors, class names precede the reason.

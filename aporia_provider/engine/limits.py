@@ -54,14 +54,14 @@ class EngineLimits:
 UNLIMITED = EngineLimits()
 
 
-def usual_memory() -> int:
+def default_memory_limit() -> int:
     """Return the default memory limit in bytes: 4 GiB, or three quarters of the available memory if less."""
     return min(_MAX_DEFAULT_MEMORY, int(_DEFAULT_SHARE * _available_memory()))
 
 
-class Watch:
+class EngineWatchdog:
     """
-    Watch of an embedded engine, which ends the process if it exceeds a limit, and records the reason.
+    Watchdog that ends an embedded engine if it exceeds a limit, and records the reason.
 
     :param process: The process.
     :param limits: The limits.

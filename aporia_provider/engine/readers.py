@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import DataSource, S3DataSource
-from aporia_provider.engine.dataframes.nan_statistics import BY_VALUES, by_values
+from aporia_provider.engine.dataframes.nan_statistics import IGNORE_STATISTICS, without_pushdown
 from aporia_provider.engine.error_messages import UnknownColumnError, engine_errors
 from aporia_provider.engine.source_paths import engine_path
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -48,12 +48,12 @@ def read(
     with engine_errors(source):
         options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
         if values_only:
-            options |= BY_VALUES
+            options |= IGNORE_STATISTICS
         frame = READERS[source.type](spark, source, options, embedded)
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
         if values_only:
-            frame = by_values(frame)
+            frame = without_pushdown(frame)
         return frame if source.sample_size == 1 else _sample(frame, source.sample_size, sample_by)
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from aporia_provider.engine.connecting import INSTALL, connect
 from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
-from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits, EngineWatchdog
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.redaction import shown_url
+from aporia_provider.redaction import redact_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,11 +26,11 @@ class Session(NamedTuple):
     An open session.
 
     :param spark: The Spark Connect session.
-    :param watch: Watch that determines why the embedded engine ended; None for a cluster.
+    :param watch: Watchdog that determines why the embedded engine ended; None for a cluster.
     """
 
     spark: SparkSession
-    watch: Watch | None
+    watch: EngineWatchdog | None
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def open_session(
     :param credentials: Credentials for S3 of the embedded engine. A cluster has its own.
     :param limits: Limits of the embedded engine.
     :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory
-        limit. For the other errors, see :meth:`~aporia_provider.engine.limits.Watch.explaining`.
+        limit. For the other errors, see :meth:`~aporia_provider.engine.limits.EngineWatchdog.explaining`.
     :raises aporia_provider.errors.ValidationError: if ``engine`` is invalid or not installed.
     :raises aporia_provider.errors.TransientError: if the cluster does not respond, or the embedded engine is
         killed while it starts.
@@ -71,7 +71,7 @@ def open_session(
         with _connected(Endpoint.parse(engine), is_cluster=True) as spark:
             yield Session(spark, None)
     else:
-        display_url = shown_url(engine.partition(";")[0])
+        display_url = redact_url(engine.partition(";")[0])
         raise ValidationError(
             f"{display_url!r} is not an engine: write 'embedded', or sc://host:port of a cluster"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.redaction import HIDDEN, hide_in_text, shown_url
+from aporia_provider.redaction import HIDDEN, hide_in_text, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ class AwsCredentials:
     def _display_value(self, name: str) -> str:
         value = getattr(self, name)
         if value and name == "endpoint_url":
-            return repr(shown_url(value))
+            return repr(redact_url(value))
         return f"'{HIDDEN}'" if value and name in _SECRETS else repr(value)
 
     @property

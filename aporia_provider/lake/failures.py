@@ -18,8 +18,8 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.log_failures import fault_of
-from aporia_provider.redaction import shown_url
+from aporia_provider.lake.log_failures import log_fault
+from aporia_provider.redaction import redact_url
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -42,7 +42,7 @@ _WRONG_REGION = {
 }
 
 
-def explain(
+def delta_error(
     error: Exception, uri: str, credentials: AwsCredentials, folder: str = "_delta_log/"
 ) -> AporiaError:
     """
@@ -74,19 +74,19 @@ def explain(
             f"{uri} could not be read: {_endpoint_name(credentials)} does not respond "
             f"({credentials.hide_in(_summary(text))})"
         )
-    access_error = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
-    if access_error is not None:
-        return access_error
+    denial = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
+    if denial is not None:
+        return denial
     if isinstance(error, PermissionError):
         return AuthenticationError(f"{uri} could not be read: the file system denies access")
     summary = _summary(text)
-    if uri.startswith("s3://") and fault_of(summary) is None and "Generic S3 error" in text:
+    if uri.startswith("s3://") and log_fault(summary) is None and "Generic S3 error" in text:
         # S3 denies no request, so its response was incomplete.
         return TransientError(
             f"{uri} could not be read: {_endpoint_name(credentials)}: {credentials.hide_in(summary)}"
         )
     return ValidationError(
-        f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(summary) or summary)}"
+        f"The Delta log of {uri} cannot be read: {credentials.hide_in(log_fault(summary) or summary)}"
     )
 
 
@@ -100,25 +100,25 @@ def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaE
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     prefix = "/".join(segment for segment in (key, folder) if segment)
     action = "s3:ListBucket"
     try:
-        with answered(uri, credentials):
+        with botocore_errors_converted(uri, credentials):
             client = credentials.client()
             listing = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
             action = "s3:GetObject"
             for entry in listing.get("Contents", []):
                 client.get_object(Bucket=bucket, Key=entry["Key"], Range="bytes=0-0")
     except ClientError as error:
-        return refusal(error, bucket, prefix, action, credentials)
+        return response_error(error, bucket, prefix, action, credentials)
     except AporiaError as error:
         return error
     return None
 
 
 @contextmanager
-def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
+def botocore_errors_converted(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     """
     Convert the errors that botocore raises for a missing or incomplete response of S3.
 
@@ -126,7 +126,7 @@ def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     :param credentials: Credentials it is read with.
     :raises aporia_provider.errors.AuthenticationError: if there are no credentials.
     :raises aporia_provider.errors.TransientError: for all other of these errors. Error responses are not
-        converted; see :func:`refusal`.
+        converted; see :func:`response_error`.
     """
     from botocore.exceptions import BotoCoreError, NoCredentialsError
     from botocore.parsers import ResponseParserError
@@ -137,15 +137,15 @@ def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     except NoCredentialsError:
         raise AuthenticationError(f"{uri} could not be read: there are no AWS credentials") from None
     except (BotoCoreError, ResponseParserError, HTTPError, ConnectionError) as error:
-        raise unanswered(uri, credentials, error) from None
+        raise connection_error(uri, credentials, error) from None
 
 
-def unanswered(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
+def connection_error(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
     """Return the exception for an error of botocore itself, such as a lost connection."""
     return TransientError(f"{uri} could not be read: {_endpoint_name(credentials)}: {type(error).__name__}")
 
 
-def split(uri: str) -> tuple[str, str]:
+def split_s3_uri(uri: str) -> tuple[str, str]:
     """Return the bucket and the key of ``s3://bucket/key``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key.strip("/")
@@ -156,7 +156,7 @@ def local_path(uri: str) -> str:
     return unquote(uri.removeprefix("file://"))
 
 
-def refusal(
+def response_error(
     error: ClientError, bucket: str, prefix: str, action: str, credentials: AwsCredentials
 ) -> AporiaError | None:
     """
@@ -210,7 +210,7 @@ def _aws_is_mocked() -> bool:
 
 def _endpoint_name(credentials: AwsCredentials) -> str:
     endpoint = credentials.endpoint_url
-    return shown_url(endpoint) if endpoint else f"Amazon S3 ({credentials.region or 'default region'})"
+    return redact_url(endpoint) if endpoint else f"Amazon S3 ({credentials.region or 'default region'})"
 
 
 def _summary(text: str) -> str:

@@ -76,10 +76,10 @@ def may_be_partial(text: str) -> bool:
 
     :param text: The error message, without its backtrace.
     """
-    return bool(_PARSE_ERROR.search(text)) or fault_of(text) is None
+    return bool(_PARSE_ERROR.search(text)) or log_fault(text) is None
 
 
-def fault_of(text: str) -> str | None:
+def log_fault(text: str) -> str | None:
     """
     Return a description of the fault of a log, and advice.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aporia_provider.redaction.urls import HIDDEN, shown_url
+from aporia_provider.redaction.urls import HIDDEN, redact_url
 
 SECRET_NAME = re.compile(
     r"secret|passw|pwd|token|credential|authorization|(?:access|account|private|api|encryption|session)[._-]?key"
@@ -27,7 +27,7 @@ def hide_in_text(text: str) -> str:
     """
     Return a text with ``***`` in place of logins and parameters of URLs, and of secret parameters.
 
-    :param text: A message. Use :func:`aporia_provider.redaction.urls.shown_url` for a single URL, which it
+    :param text: A message. Use :func:`aporia_provider.redaction.urls.redact_url` for a single URL, which it
         parses more strictly.
     """
     text = _URL.sub(lambda match: _redacted_url(match[0]), text)
@@ -40,12 +40,12 @@ def _redacted_url(url: str) -> str:
         # A key on S3 may contain any character, including '@'.
         location, separator, _ = url.partition("//")[2].rpartition("@")
         return (
-            shown_url(url)
+            redact_url(url)
             if separator and (":" in location.partition("/")[0] or "/" not in location)
             else url
         )
     stripped = url.rstrip(_TRAILING_PUNCTUATION)
-    return shown_url(stripped) + url[len(stripped) :]
+    return redact_url(stripped) + url[len(stripped) :]
 
 
 def _redacted_parameter(match: re.Match[str]) -> str:

@@ -41,7 +41,7 @@ def login_fault(url: str) -> str | None:
     return None
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """
     Return the scheme, the hosts, the port and the path of a URL, with ``***`` in place of everything else.
 

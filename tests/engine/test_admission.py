@@ -19,7 +19,7 @@ from queue import Queue
 import pytest
 
 from aporia_provider.engine.embedded.process import engine_process
-from aporia_provider.engine.embedded.seccomp import hand_over_accept_calls, next_call
+from aporia_provider.engine.embedded.seccomp import intercept_accept_calls, next_call
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 
@@ -77,7 +77,7 @@ def test_where_the_system_has_no_means_for_it_the_log_says_so(caplog: pytest.Log
     """The kernel hands calls over to one process only, and a sandbox may be that."""
 
     def start_in_a_sandbox() -> int:
-        listener = hand_over_accept_calls()
+        listener = intercept_accept_calls()
         with engine_process(AwsCredentials()) as running:
             os.close(listener)
             return running.port
@@ -97,7 +97,7 @@ def test_signals_do_not_end_the_thread_that_accepts_connections() -> None:
         next_call(listeners.get()).fail(errno.EPERM)
 
     def call() -> None:
-        listener = hand_over_accept_calls()
+        listener = intercept_accept_calls()
         listeners.put(listener)
         interrupted.wait()
         try:

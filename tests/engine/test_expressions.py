@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
-from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, why_refused
+from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, rejection_reason
 
 GOOD = """\
 *
@@ -215,8 +215,8 @@ def test_any_text_is_answered(expression: str) -> None:
 
 def test_no_name_is_both_allowed_and_refused() -> None:
     assert not {"reflect", "count", "explode", "rand", "over", "except", "exec"} & (ALLOWED | SYNTAX)
-    assert why_refused("UPPER") is None
-    assert why_refused("Reflect") is not None
+    assert rejection_reason("UPPER") is None
+    assert rejection_reason("Reflect") is not None
 
 
 class TestUntouched:

@@ -18,7 +18,7 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import refusal
+from aporia_provider.lake.failures import response_error
 from aporia_provider.lake.log.table import DeltaLog
 from tests.lake import logs
 
@@ -69,7 +69,7 @@ def answer(code: str, status: int, message: str = "planted-secret planted-token"
     ],
 )
 def test_each_answer(code: str, status: int, kind: type[AporiaError], told: str) -> None:
-    found = refusal(answer(code, status), "lake", "models/t", "s3:GetObject", KNOWN)
+    found = response_error(answer(code, status), "lake", "models/t", "s3:GetObject", KNOWN)
     assert type(found) is kind
     assert told in found.message
     assert "planted" not in found.message
@@ -77,14 +77,14 @@ def test_each_answer(code: str, status: int, kind: type[AporiaError], told: str)
 
 def test_a_refused_key_of_kms_is_named() -> None:
     message = "User: arn:aws:sts::1:assumed-role/r is not authorized to perform: kms:Decrypt on this resource"
-    found = refusal(answer("AccessDenied", 403, message), "lake", "t", "s3:GetObject", KNOWN)
+    found = response_error(answer("AccessDenied", 403, message), "lake", "t", "s3:GetObject", KNOWN)
     assert found is not None
     assert "denies kms:Decrypt" in found.message
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "404"])
 def test_a_missing_object_refuses_nothing(code: str) -> None:
-    assert refusal(answer(code, 404), "lake", "t", "s3:GetObject", KNOWN) is None
+    assert response_error(answer(code, 404), "lake", "t", "s3:GetObject", KNOWN) is None
 
 
 SCHEMA = logs.metadata([logs.field("id", "string")])
@@ -129,7 +129,7 @@ def _lost_deletion_vector(folder: Path) -> None:
     [
         (_feature("catalogManaged"), "managed by its catalogue .*Read it through the catalogue"),
         (_feature("catalogOwned-preview"), "managed by its catalogue"),
-        (_feature("unheardOf"), "needs the reader feature unheardOf.*DROP FEATURE unheardOf"),
+        (_feature("unheardOf"), "requires the reader feature unheardOf.*DROP FEATURE unheardOf"),
         (_gap, "commits between existing commits are missing"),
         (_gap_behind_a_checkpoint, "between version 0, which has a checkpoint, and version 2 are missing"),
         (lambda folder: logs.commit(folder, 1, []), "no commit or checkpoint in it contains the schema"),
@@ -148,7 +148,7 @@ def _lost_deletion_vector(folder: Path) -> None:
             lambda folder: logs.commit(
                 folder, 0, [{"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}}, *SCHEMA]
             ),
-            "needs version 9 of the reader protocol",
+            "requires version 9 of the reader protocol",
         ),
         (
             _lost_deletion_vector,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-BY_VALUES = {"metadataAsDataRead": "true"}
+IGNORE_STATISTICS = {"metadataAsDataRead": "true"}
 """
 Reader option with which the embedded engine ignores the statistics of a Delta table, unless a filter requires
 them.
@@ -29,7 +29,7 @@ _FILES_PER_READ = 500
 _MODULUS = 2**31
 
 
-def by_values(frame: DataFrame) -> DataFrame:
+def without_pushdown(frame: DataFrame) -> DataFrame:
     """Return the same rows, such that filters on them are not pushed down to files and statistics."""
     # An engine does not push down filters on nondeterministic expressions.
     names = map(quoted, frame.columns)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aporia_provider.columns.types import quoted
-from aporia_provider.engine.dataframes.ranking_queries import gathered
+from aporia_provider.engine.dataframes.ranking_queries import group_queries
 from aporia_provider.engine.dataframes.times import microseconds
 from aporia_provider.engine.dataframes.value_hashes import hash64
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, FieldPlan, ProfilePlan
@@ -59,19 +59,19 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True)
     )
     for outcome in plan.outcomes:
         if outcome.query is not None:
-            queries = gathered(frame, outcome, plan.seconds)
+            queries = group_queries(frame, outcome, plan.seconds)
             query_states = _compute_profile(queries, ProfilePlan(plan.period, (), (outcome,)), embedded)
             states |= {key: state for key, state in query_states.items() if key[1] != ROWS}
     return states
 
 
 def _compute_profile(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
-    from aporia_provider.engine.dataframes.worker_functions import states_in
+    from aporia_provider.engine.dataframes.worker_functions import states_by_partition
     from aporia_provider.monitoring.profiles.profile import add
     from aporia_provider.monitoring.states.state import read_state
 
     states: Profile = {}
-    for row in states_in(frame, plan, embedded):
+    for row in states_by_partition(frame, plan, embedded):
         add(states, (row["bucket"], row["key"]), read_state(json.loads(row["state"])))
     return states
 
@@ -102,7 +102,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     :param fields: The fields. Fields without values have no bins in the result.
     :param embedded: Whether the engine is the embedded one.
     """
-    from aporia_provider.engine.dataframes.worker_functions import grids_in
+    from aporia_provider.engine.dataframes.worker_functions import bins_by_partition
     from aporia_provider.monitoring.profiles.baseline_grids import Made
     from aporia_provider.monitoring.profiles.plan import load_grids
 
@@ -118,7 +118,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
         samples = [selected.limit(2 * sample_rows), frame.limit(sample_rows)]
     for sample in samples:
         # A single partition, so that one function call receives all rows.
-        if results := grids_in(sample.repartition(1), fields, embedded):
+        if results := bins_by_partition(sample.repartition(1), fields, embedded):
             grids, values = (json.loads(results[0][name]) for name in ("grids", "values"))
             return {key: Made(grid, values[key]) for key, grid in load_grids(grids).items()}
     return {}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
+def group_queries(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
     """
     Return one row for each ranking query from one row for each candidate.
 

@@ -24,13 +24,13 @@ from aporia_provider.monitoring.profiles.profile import profile
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Mapped = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+BatchFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 _STATES = "bucket long, key string, state string"
 _GRIDS = "grids string, values string"
 
 
-def states_in(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
+def states_by_partition(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
     """
     Return the states of each partition of a frame.
 
@@ -40,7 +40,9 @@ def states_in(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[
     return _run_on_partitions(frame, _profiler(plan), _STATES, embedded)
 
 
-def grids_in(frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool) -> list[dict[str, Any]]:
+def bins_by_partition(
+    frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool
+) -> list[dict[str, Any]]:
     """
     Return the bins computed from each partition of a frame.
 
@@ -51,7 +53,7 @@ def grids_in(frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool) ->
 
 
 def _run_on_partitions(
-    frame: DataFrame, function: Mapped, schema: str, embedded: bool
+    frame: DataFrame, function: BatchFunction, schema: str, embedded: bool
 ) -> list[dict[str, Any]]:
     # The function is not pickled before the result is requested.
     with nullcontext() if embedded else _pickled_by_value():
@@ -90,7 +92,7 @@ def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _profiler(plan: ProfilePlan) -> Mapped:
+def _profiler(plan: ProfilePlan) -> BatchFunction:
     def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         states = profile(_all_batches(batches), plan)
         if states:
@@ -106,7 +108,7 @@ def _profiler(plan: ProfilePlan) -> Mapped:
     return profiler
 
 
-def _grid_maker(fields: tuple[FieldPlan, ...]) -> Mapped:
+def _grid_maker(fields: tuple[FieldPlan, ...]) -> BatchFunction:
     def grid_maker(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         received = list(_all_batches(batches))
         if received:

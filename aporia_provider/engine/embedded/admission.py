@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from aporia_provider.engine.embedded.seccomp import AcceptCall, hand_over_accept_calls, next_call
+from aporia_provider.engine.embedded.seccomp import AcceptCall, intercept_accept_calls, next_call
 
 T = TypeVar("T")
 Address = tuple[str, int]
@@ -26,12 +26,12 @@ YES, NO = b"1", b"0"
 _PROBE_SECONDS = 10
 
 
-class Admission:
+class ConnectionGuard:
     """
     Accepts connections for a server.
 
     :param parent: A socket whose other end is read by
-        :func:`aporia_provider.engine.embedded.sockets.answer_for_sockets` in the parent process.
+        :func:`aporia_provider.engine.embedded.sockets.confirm_connections` in the parent process.
     """
 
     def __init__(self, parent: socket.socket) -> None:
@@ -52,12 +52,12 @@ class Admission:
         # This thread is started before the filter is installed, so its own calls are not intercepted.
         threading.Thread(target=self._serve, daemon=True).start()
         try:
-            self._listener = hand_over_accept_calls()
+            self._listener = intercept_accept_calls()
         finally:
             self._attempted.set()
         return server()
 
-    def prove(self, address: Address) -> None:
+    def verify(self, address: Address) -> None:
         """
         Check that the server rejects a connection of this process, then accept those of the parent.
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import IO, NamedTuple
 
 from aporia_provider.engine.embedded.environment import engine_environment
-from aporia_provider.engine.embedded.sockets import answer_for_sockets
-from aporia_provider.engine.limits import UNLIMITED, EngineKilledError, EngineLimits, Watch
+from aporia_provider.engine.embedded.sockets import confirm_connections
+from aporia_provider.engine.limits import UNLIMITED, EngineKilledError, EngineLimits, EngineWatchdog
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
 
@@ -29,11 +29,11 @@ class EngineProcess(NamedTuple):
     A running engine.
 
     :param port: Port on the loopback interface.
-    :param watch: Watch that determines why the engine ended.
+    :param watch: Watchdog that determines why the engine ended.
     """
 
     port: int
-    watch: Watch
+    watch: EngineWatchdog
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
     """
     with tempfile.TemporaryFile() as errors, _start(credentials, errors) as child:
         port = _read_port(child, errors, credentials)
-        watch = Watch(child, limits)
+        watch = EngineWatchdog(child, limits)
         try:
             yield EngineProcess(port, watch)
         finally:
@@ -57,7 +57,7 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
 @contextmanager
 def _start(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     parent_socket, child_socket = socket.socketpair()
-    threading.Thread(target=answer_for_sockets, args=(parent_socket,), daemon=True).start()
+    threading.Thread(target=confirm_connections, args=(parent_socket,), daemon=True).start()
     # The thread ends when no process has the other end open.
     with child_socket:
         child = subprocess.Popen(  # noqa: S603

@@ -90,7 +90,7 @@ class AcceptCall(NamedTuple):
             return True
 
 
-def hand_over_accept_calls() -> int:
+def intercept_accept_calls() -> int:
     """
     Intercept the accept(2) calls of this thread, and of all threads that it starts from now on.
 

@@ -16,7 +16,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from aporia_provider.engine.embedded.admission import Admission
+from aporia_provider.engine.embedded.admission import ConnectionGuard
 from aporia_provider.engine.embedded.seccomp import UnsupportedError
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ _STOP_SECONDS = 5
 def main() -> None:
     """Serve until the parent ends."""
     parent = os.getppid()
-    admission, missing_feature = Admission(socket.socket(fileno=int(sys.argv[1]))), ""
+    guard, missing_feature = ConnectionGuard(socket.socket(fileno=int(sys.argv[1]))), ""
     try:
-        server = admission.start(listening)
-        admission.prove(_address(server))
+        server = guard.start(listening)
+        guard.verify(_address(server))
     except UnsupportedError as error:
         server, missing_feature = listening(), str(error)
     sys.stdout.write(f"{_address(server)[1]} {missing_feature}\n")

@@ -13,9 +13,9 @@ _DESCRIPTORS = Path("/proc/self/fd")
 _IPV4_MAPPED = "::ffff:"
 
 
-def answer_for_sockets(requests: socket.socket) -> None:
+def confirm_connections(requests: socket.socket) -> None:
     """
-    Respond to the :class:`~aporia_provider.engine.embedded.admission.Admission` of a child process.
+    Respond to the :class:`~aporia_provider.engine.embedded.admission.ConnectionGuard` of a child process.
 
     Returns when the child ends.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.engine.sql.functions import CHANGING, SYNTAX, why_refused
+from aporia_provider.engine.sql.functions import CHANGING, SYNTAX, rejection_reason
 from aporia_provider.engine.sql.parsing import MAX_OPERATIONS, SELECT, LimitError, Parsing, operations
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _call_faults(token: Any, previous: str) -> Iterator[str]:
         yield f"{token.text}() has a catalogue or schema in its name; only built-in functions are allowed"
     elif (name == "except" and previous == "*") or (name == "any" and previous.lower() in ("like", "ilike")):
         return
-    elif (_is_quoted(token) or name not in SYNTAX) and (reason := why_refused(name)):
+    elif (_is_quoted(token) or name not in SYNTAX) and (reason := rejection_reason(name)):
         yield f"{token.text}() is not allowed: {reason}"
 
 

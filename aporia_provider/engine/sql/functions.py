@@ -103,7 +103,7 @@ _REASONS = {
 _REASON_OF = {name: reason for reason, names in _REASONS.items() for name in _names(names)}
 
 
-def why_refused(name: str) -> str | None:
+def rejection_reason(name: str) -> str | None:
     """Return why an expression may not call function ``name``; None if it may."""
     lower = name.lower()
     if lower in ALLOWED:

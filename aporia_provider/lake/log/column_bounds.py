@@ -26,12 +26,12 @@ _TRUNCATED_LENGTH = 32
 _TOLERANCE = 1e-15
 
 
-def least(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
+def lower_bounds(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return valid lower bounds of all values from the lower bounds in a log; null if unknown."""
     return _widened(bounds, -1)
 
 
-def greatest(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
+def upper_bounds(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return valid upper bounds of all values from the upper bounds in a log; null if unknown."""
     return _widened(bounds, 1)
 

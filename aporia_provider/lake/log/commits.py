@@ -85,7 +85,7 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
         raise ValidationError(
             f"{uri} is at version {until}, but version {since} was read before: the table was created again"
         )
-    read_file = reader(uri, credentials)
+    read_file = file_reader(uri, credentials)
 
     def read_commit(version: int) -> Commit:
         content = read_file(f"_delta_log/{version:020}.json")
@@ -97,7 +97,7 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
         return list(pool.map(read_commit, range(since + 1, until + 1)))
 
 
-def reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
+def file_reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
     """
     Return a function that reads a file of the table by its name, and returns None if it does not exist.
 

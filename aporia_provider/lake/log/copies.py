@@ -51,10 +51,10 @@ class LogCopy:
 
     @cached_property
     def _folder(self) -> Folder:
-        return copied_log(self._uri, self._credentials)
+        return copy_log(self._uri, self._credentials)
 
 
-def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
+def copy_log(uri: str, credentials: AwsCredentials) -> Folder:
     """
     Copy the log of a table, without ``_last_checkpoint`` and without statistics that are not JSON.
 

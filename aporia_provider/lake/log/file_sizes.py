@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import split
+from aporia_provider.lake.failures import split_s3_uri
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.lake.s3.objects import get_object, object_sizes
 
@@ -76,7 +76,7 @@ def _stored_sizes(uri: str, credentials: AwsCredentials, *, is_delta: bool) -> t
     client = credentials.client()
     if is_delta:
         return uri, object_sizes(client, uri, "", credentials)
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     parent, _, prefix = _PATTERN.split(key, maxsplit=1)[0].rpartition("/")
     base = f"s3://{bucket}/{parent}".rstrip("/")
     sizes = object_sizes(client, base, prefix, credentials)

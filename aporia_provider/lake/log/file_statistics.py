@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from aporia_provider.lake.log.column_bounds import greatest, least, seem_equal
+from aporia_provider.lake.log.column_bounds import lower_bounds, seem_equal, upper_bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,7 +151,7 @@ class FileStatistics:
             return None
         if column in self.partition_columns:
             return self.table[low], self.table[high]
-        return least(self.table[low]), greatest(self.table[high])
+        return lower_bounds(self.table[low]), upper_bounds(self.table[high])
 
     def doubtful(self, columns: Iterable[str]) -> list[str]:
         """

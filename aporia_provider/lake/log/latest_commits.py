@@ -12,7 +12,7 @@ from typing import Any, Final, ParamSpec
 
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, local_path, refusal, split
+from aporia_provider.lake.failures import botocore_errors_converted, local_path, response_error, split_s3_uri
 
 P = ParamSpec("P")
 
@@ -112,17 +112,17 @@ def _local_end(uri: str, version: int) -> LogEnd:
 def _s3_end(client: Any, credentials: AwsCredentials, uri: str, version: int) -> LogEnd:
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
     try:
         # The commit is the first key after this name, since the checkpoints of its version sort before it. If
         # the name of the next key begins with a number, it belongs to a later version.
-        with answered(uri, credentials):
+        with botocore_errors_converted(uri, credentials):
             listing = client.list_objects_v2(
                 Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{version:020}.jso", MaxKeys=2
             )
     except ClientError as error:
-        denied = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
+        denied = response_error(error, bucket, prefix, "s3:ListBucket", credentials)
         raise denied or TransientError(f"{uri} could not be listed") from None
     entries = {entry["Key"].removeprefix(prefix): entry["ETag"] for entry in listing.get("Contents", [])}
     numbers = [int(match[1]) for match in map(_VERSION.match, entries) if match]

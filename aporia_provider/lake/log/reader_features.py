@@ -58,21 +58,21 @@ _INFO_TYPES: Mapping[str, type] = {
 _FILE_ACTION = re.compile(rb'\s*\{\s*"(?:add|remove)"\s*:\s*\{')
 
 
-def odd_features(features: tuple[str, ...]) -> Iterator[str]:
+def unsupported_features(features: tuple[str, ...]) -> Iterator[str]:
     """Yield descriptions of reader features that the embedded engine may not support."""
     for name in features:
         if name not in READER_FEATURES:
             yield f"its protocol requires the reader feature {name}"
 
 
-def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
+def unsupported_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
     """Yield descriptions of columns of type void."""
     for name, type_ in columns:
         if re.search('"(?:void|null)"', json.dumps(_without_field_names(type_))):
             yield f"its column {name!r} is of type void: drop it, or give it another type"
 
 
-def odd_entries(read_file: Read, version: int) -> Iterator[str]:
+def unsupported_entries(read_file: Read, version: int) -> Iterator[str]:
     """
     Yield descriptions of log entries that the embedded engine may not support or find.
 

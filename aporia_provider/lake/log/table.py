@@ -13,13 +13,17 @@ from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import CONNECTION, diagnose, explain, local_path
+from aporia_provider.lake.failures import CONNECTION, delta_error, diagnose, local_path
 from aporia_provider.lake.log.added_files import partition_texts
-from aporia_provider.lake.log.commits import Commit, commits_since, reader
+from aporia_provider.lake.log.commits import Commit, commits_since, file_reader
 from aporia_provider.lake.log.copies import LogCopy
 from aporia_provider.lake.log.file_statistics import FileStatistics
 from aporia_provider.lake.log.metadata import PHYSICAL_NAME, TableMetadata, identity
-from aporia_provider.lake.log.reader_features import odd_entries, odd_features, odd_types
+from aporia_provider.lake.log.reader_features import (
+    unsupported_entries,
+    unsupported_features,
+    unsupported_types,
+)
 from aporia_provider.lake.log_failures import may_be_partial
 
 if TYPE_CHECKING:
@@ -139,10 +143,10 @@ class DeltaLog:
         """
         with self._errors_converted():
             return [
-                *odd_features(self.metadata.reader_features),
-                *odd_types(self.metadata.columns),
+                *unsupported_features(self.metadata.reader_features),
+                *unsupported_types(self.metadata.columns),
                 *self._checkpoint_problems,
-                *odd_entries(reader(self.uri, self._credentials), self.version),
+                *unsupported_entries(file_reader(self.uri, self._credentials), self.version),
             ]
 
     def at(self, version: int) -> DeltaLog:
@@ -220,7 +224,7 @@ class DeltaLog:
         except AporiaError:
             raise
         except (DeltaError, OSError, ValueError) as error:
-            raise explain(error, self.uri, self._credentials) from None
+            raise delta_error(error, self.uri, self._credentials) from None
 
 
 @contextmanager

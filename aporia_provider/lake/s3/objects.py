@@ -7,7 +7,12 @@ from typing import Any
 
 from aporia_provider.errors import TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, refusal, split, unanswered
+from aporia_provider.lake.failures import (
+    botocore_errors_converted,
+    connection_error,
+    response_error,
+    split_s3_uri,
+)
 
 _CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
@@ -26,16 +31,16 @@ def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) ->
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     key = f"{key}/{name}".lstrip("/")
-    with answered(uri, credentials):
+    with botocore_errors_converted(uri, credentials):
         try:
             # The response to a range request contains the size of the whole object.
             response = client.get_object(Bucket=bucket, Key=key, Range="bytes=0-")
         except ClientError as error:
             if error.response["Error"].get("Code") in ("InvalidRange", "416"):
                 return b""
-            if (denied := refusal(error, bucket, key, "s3:GetObject", credentials)) is None:
+            if (denied := response_error(error, bucket, key, "s3:GetObject", credentials)) is None:
                 return None
             raise denied from None
         content: bytes = response["Body"].read()
@@ -57,15 +62,15 @@ def object_sizes(client: Any, uri: str, prefix: str, credentials: AwsCredentials
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     folder = f"{key}/".lstrip("/")
     try:
-        with answered(uri, credentials):
+        with botocore_errors_converted(uri, credentials):
             listing = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder + prefix)
             entries = [entry for page in listing for entry in page.get("Contents", [])]
     except ClientError as error:
-        denied = refusal(error, bucket, folder + prefix, "s3:ListBucket", credentials)
-        raise denied or unanswered(uri, credentials, error) from None
+        denied = response_error(error, bucket, folder + prefix, "s3:ListBucket", credentials)
+        raise denied or connection_error(uri, credentials, error) from None
     return {entry["Key"].removeprefix(folder): entry["Size"] for entry in entries}
 
 

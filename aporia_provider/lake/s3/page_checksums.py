@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from aporia_provider.errors import TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, refusal, split
+from aporia_provider.lake.failures import botocore_errors_converted, response_error, split_s3_uri
 
 _MAX_THREADS = 8
 _BUFFER_SIZE = 1 << 16
@@ -51,14 +51,14 @@ def verify_pages(uri: str, paths: Iterable[str], columns: Sequence[str], credent
     client = credentials.client(connections=_MAX_THREADS)
 
     def verify_file(path: str) -> None:
-        bucket, key = split(uri)
+        bucket, key = split_s3_uri(uri)
         object_key = f"{key}/{unquote(path)}".lstrip("/")
         try:
-            with answered(f"s3://{bucket}/{object_key}", credentials):
+            with botocore_errors_converted(f"s3://{bucket}/{object_key}", credentials):
                 file = io.BufferedReader(_ObjectStream(client, bucket, object_key), _BUFFER_SIZE)
                 _verify(cast("BinaryIO", file), columns, f"s3://{bucket}/{object_key}")
         except ClientError as error:
-            if denied := refusal(error, bucket, object_key, "s3:GetObject", credentials):
+            if denied := response_error(error, bucket, object_key, "s3:GetObject", credentials):
                 raise denied from None
 
     with ThreadPoolExecutor(_MAX_THREADS) as pool:
