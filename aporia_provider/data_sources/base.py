@@ -28,7 +28,7 @@ class DataSource(Vocabulary):
     type: ClassVar[str]
     readable: ClassVar[bool] = False
     """Whether the engine has a reader for this type, see :data:`aporia_provider.engine.readers.READERS`."""
-    requires: ClassVar[str] = "a connector"
+    missing_component: ClassVar[str] = "a connector"
     """Component that an engine would need to read it."""
     template_fields: ClassVar[tuple[str, ...]] = ("select_expr", "read_options")
 
@@ -72,8 +72,8 @@ class DataSource(Vocabulary):
         if self.readable:
             return None
         return (
-            f"A data source of type {self.type!r} cannot be read here: it would require {self.requires}. "
-            "Write the data to S3 and connect it as an S3DataSource."
+            f"A data source of type {self.type!r} cannot be read here: it would require "
+            f"{self.missing_component}. Write the data to S3 and connect it as an S3DataSource."
         )
 
     def to_wire(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class AwsCredentials:
         return f"'{HIDDEN}'" if value and name in _SECRETS else repr(value)
 
     @property
-    def complete(self) -> bool:
+    def is_explicit_or_anonymous(self) -> bool:
         """True if the credentials are explicit or anonymous."""
         return self.anonymous or bool(self.access_key_id)
 
@@ -74,14 +74,14 @@ class AwsCredentials:
         """
         Return the environment of a process that runs the embedded engine.
 
-        :param inherited: Variables to start from. If the credentials are complete, all ``AWS_`` variables
-            except timeouts are dropped: a profile or a web identity of the machine could take precedence over
-            the keys.
+        :param inherited: Variables to start from. If the credentials are explicit or anonymous, all ``AWS_``
+            variables except timeouts are dropped: a profile or a web identity of the machine could take
+            precedence over the keys.
         """
         inherited_variables = {
             name: value
             for name, value in (inherited or {}).items()
-            if name in _ENGINE_TIMEOUTS or not (self.complete and name.startswith("AWS_"))
+            if name in _ENGINE_TIMEOUTS or not (self.is_explicit_or_anonymous and name.startswith("AWS_"))
         }
         variables = self._object_store()
         if self.request_timeout:
@@ -90,7 +90,7 @@ class AwsCredentials:
             variables["AWS_DEFAULT_REGION"] = self.region
         if self.endpoint_url:
             variables["AWS_ENDPOINT"] = self.endpoint_url
-        if self.complete:
+        if self.is_explicit_or_anonymous:
             variables["AWS_EC2_METADATA_DISABLED"] = "true"
         return {**_ENGINE_TIMEOUTS, **inherited_variables, **variables}
 
@@ -119,7 +119,7 @@ class AwsCredentials:
         session = boto3.session.Session(**self._session_arguments())
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))  # type: ignore[call-overload]
 
-    def hide_in(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return ``text`` with the secrets, and the secrets in its URLs, replaced by ``***``."""
         for name in _SECRETS:
             if secret := getattr(self, name):

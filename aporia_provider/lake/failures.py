@@ -72,7 +72,7 @@ def delta_error(
     if CONNECTION.search(text):
         return TransientError(
             f"{uri} could not be read: {_endpoint_name(credentials)} does not respond "
-            f"({credentials.hide_in(_summary(text))})"
+            f"({credentials.redact(_summary(text))})"
         )
     denial = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
     if denial is not None:
@@ -83,10 +83,10 @@ def delta_error(
     if uri.startswith("s3://") and log_fault(summary) is None and "Generic S3 error" in text:
         # S3 denies no request, so its response was incomplete.
         return TransientError(
-            f"{uri} could not be read: {_endpoint_name(credentials)}: {credentials.hide_in(summary)}"
+            f"{uri} could not be read: {_endpoint_name(credentials)}: {credentials.redact(summary)}"
         )
     return ValidationError(
-        f"The Delta log of {uri} cannot be read: {credentials.hide_in(log_fault(summary) or summary)}"
+        f"The Delta log of {uri} cannot be read: {credentials.redact(log_fault(summary) or summary)}"
     )
 
 

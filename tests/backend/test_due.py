@@ -373,7 +373,7 @@ class TestS3:
             nowhere = f"http://127.0.0.1:{servers.free_port()}"
             credentials = AwsCredentials("key", "secret", region="eu-west-1", endpoint_url=nowhere)
         if trouble == "time":
-            monkeypatch.setattr(latest_commits, "PATIENCE", -1.0)
+            monkeypatch.setattr(latest_commits, "TIMEOUT_SECONDS", -1.0)
 
         def find() -> AwsCredentials | None:
             if trouble == "connection":

@@ -94,7 +94,7 @@ def test_signals_do_not_end_the_thread_that_accepts_connections() -> None:
     interrupted = threading.Event()
 
     def guard() -> None:
-        next_call(listeners.get()).fail(errno.EPERM)
+        next_call(listeners.get()).return_error(errno.EPERM)
 
     def call() -> None:
         listener = intercept_accept_calls()

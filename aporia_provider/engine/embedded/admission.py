@@ -90,16 +90,16 @@ class ConnectionGuard:
         try:
             connection, peer = listening_socket.accept()
         except OSError as error:
-            call.fail(error.errno or errno.ECONNABORTED)
+            call.return_error(error.errno or errno.ECONNABORTED)
             return
         finally:
             # The socket belongs to the server.
             listening_socket.detach()
         with connection:
             if self._is_parent(peer, connection.getsockname()):
-                call.give(connection)
+                call.return_connection(connection)
             else:
-                call.fail(errno.ECONNABORTED)
+                call.return_error(errno.ECONNABORTED)
 
     def _is_parent(self, peer: Address, own: Address) -> bool:
         if not self._checked.is_set():

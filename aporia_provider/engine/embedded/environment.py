@@ -35,7 +35,7 @@ def engine_environment(credentials: AwsCredentials) -> dict[str, str]:
     Return the environment of a process that runs the embedded engine.
 
     :param credentials: Credentials for S3. ``AWS_`` variables other than timeouts are inherited only if the
-        credentials are not complete.
+        credentials are neither explicit nor anonymous.
     """
     variables = {name: value for name, value in os.environ.items() if _is_needed(name)}
     variables["PYTHONPATH"] = os.pathsep.join(_module_search_path())

@@ -100,7 +100,7 @@ def _read_port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: A
             f"The embedded engine was killed while it started ({name}). If this happens again, the machine "
             "is short of memory."
         )
-    raise AporiaError(f"The embedded engine did not start: {credentials.hide_in(lines[-1])}")
+    raise AporiaError(f"The embedded engine did not start: {credentials.redact(lines[-1])}")
 
 
 def _terminate(child: subprocess.Popen[bytes]) -> None:

@@ -57,7 +57,7 @@ class AcceptCall(NamedTuple):
     address: int
     length: int
 
-    def give(self, connection: socket.socket) -> None:
+    def return_connection(self, connection: socket.socket) -> None:
         """Return an IPv4 connection from the call. The caller owns it from then on."""
         host, port = connection.getpeername()
         connection.setblocking(False)
@@ -69,7 +69,7 @@ class AcceptCall(NamedTuple):
         if self._respond(connection.fileno(), 0):
             connection.detach()
 
-    def fail(self, error: int) -> None:
+    def return_error(self, error: int) -> None:
         """
         Return an error from the call.
 

@@ -33,10 +33,10 @@ def main() -> None:
     parent = os.getppid()
     guard, missing_feature = ConnectionGuard(socket.socket(fileno=int(sys.argv[1]))), ""
     try:
-        server = guard.start(listening)
+        server = guard.start(start_server)
         guard.verify(_address(server))
     except UnsupportedError as error:
-        server, missing_feature = listening(), str(error)
+        server, missing_feature = start_server(), str(error)
     sys.stdout.write(f"{_address(server)[1]} {missing_feature}\n")
     sys.stdout.flush()
     wait_for_parent(parent)
@@ -45,7 +45,7 @@ def main() -> None:
     server.stop()
 
 
-def listening() -> SparkConnectServer:
+def start_server() -> SparkConnectServer:
     """Return a server started on a free port of the loopback interface."""
     os.environ.setdefault(*_NO_STATISTICS)
     from pysail.spark import SparkConnectServer

@@ -16,9 +16,9 @@ from aporia_provider.lake.failures import botocore_errors_converted, local_path,
 
 P = ParamSpec("P")
 
-AT_ONCE: Final = 32
+MAX_THREADS: Final = 32
 """Number of tables that are checked concurrently."""
-PATIENCE: Final = 60.0
+TIMEOUT_SECONDS: Final = 60.0
 """Seconds after which no further check is started."""
 
 _VERSION = re.compile(r"(\d{20})\.")
@@ -51,7 +51,7 @@ def log_ends(
     :param find_credentials: Function that returns the credentials for S3; called only if a table is on S3.
     :return: For each table, the end of its log or the error. Errors of this package are not raised.
     """
-    distinct_tables, deadline = set(tables), time.monotonic() + PATIENCE
+    distinct_tables, deadline = set(tables), time.monotonic() + TIMEOUT_SECONDS
     s3_tables = [table for table in distinct_tables if table[0].startswith("s3://")]
     results: dict[Asked, LogEnd | AporiaError] = {
         table: _end_or_error(_local_end, *table) for table in distinct_tables.difference(s3_tables)
@@ -60,16 +60,16 @@ def log_ends(
         return results
     try:
         credentials = find_credentials() or AwsCredentials()
-        client = credentials.client(connections=AT_ONCE)
+        client = credentials.client(connections=MAX_THREADS)
     except AporiaError as error:
         return results | dict.fromkeys(s3_tables, error)
 
     def read_s3_end(table: Asked) -> LogEnd | AporiaError:
         if time.monotonic() > deadline:
-            return TransientError(f"{table[0]} was not checked within {PATIENCE:.0f} s")
+            return TransientError(f"{table[0]} was not checked within {TIMEOUT_SECONDS:.0f} s")
         return _end_or_error(_s3_end, client, credentials, *table)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
         return results | dict(zip(s3_tables, pool.map(read_s3_end, s3_tables), strict=True))
 
 
