@@ -67,7 +67,7 @@ def test_a_page_that_changes_on_the_way_is_no_value(house: House, s3: S3, proxy:
     house.connect("serving")
     # A bit of the exponent: the number is plausible to whoever reads it.
     proxy.flips = {path: (place + 6, 0x10)}
-    with pytest.raises(TransientError, match=f"{Path(path).name} did not come as it was written.*use https"):
+    with pytest.raises(TransientError, match=f"{Path(path).name} was changed during transfer.*use https"):
         house.sync()
     assert proxy.hits
     assert house.stored() == {}

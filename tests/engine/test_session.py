@@ -148,7 +148,7 @@ def test_a_cluster_that_does_not_answer(recwarn: pytest.WarningsRecorder) -> Non
     with pytest.raises(TransientError, match="does not respond") as caught, spark_session(url):
         pass
     assert "planted-cluster-token" not in str(caught.value)
-    assert "onnect" in caught.value.message.partition("answer")[2]
+    assert "onnect" in caught.value.message.partition("respond")[2]
 
 
 @pytest.mark.parametrize("engine", ["spark://host:7077", "", "https://host/;token=planted-token"])
@@ -176,7 +176,7 @@ def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch,
         "Popen",
         lambda command, _real=subprocess.Popen, **more: _real([sys.executable, "-c", broken], **more),
     )
-    refused = pytest.raises(AporiaError, match="does not start: cannot start")
+    refused = pytest.raises(AporiaError, match="did not start: cannot start")
     with refused as caught, spark_session("embedded", PLANTED):
         pass
     assert SECRET not in str(caught.value)

@@ -314,7 +314,7 @@ class TestWhole:
         log = opened(table)
         path = table / "_delta_log" / f"{log.version:020}.json"
         path.write_bytes(path.read_bytes()[:-100])
-        with pytest.raises(ValidationError, match=r"Version 3 of .* is broken"):
+        with pytest.raises(ValidationError, match=r"Version 3 of .* is invalid"):
             changes_since(log, seen, "at")
 
 

@@ -114,7 +114,7 @@ def _token_faults(tokens: Sequence[Any]) -> Iterator[str]:
         if _is_quoted(token) or previous == ".":
             pass
         elif token.text.lower() in _QUERY_WORDS and next_text != ".":
-            yield f"{token.text!r} is a keyword of queries; put backticks around it if it is a column"
+            yield f"{token.text!r} is a keyword of a query; put backticks around it if it is a column"
         if next_text == "(" and _is_name(token):
             yield from _call_faults(token, previous)
 
