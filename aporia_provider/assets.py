@@ -95,8 +95,8 @@ def aliases_of(kind: EventKind, model_id: str) -> list[AssetAlias]:
 
 def version_uri(environment: str, model_id: str, model_version: str, role: str | None = None) -> str:
     """Return the URI of a model version, or of its dataset in a role."""
-    parts = [environment, model_id, model_version, *([] if role is None else [role])]
-    return "aporia://" + "/".join(quote(part, safe="") for part in parts)
+    segments = [environment, model_id, model_version, *([] if role is None else [role])]
+    return "aporia://" + "/".join(quote(segment, safe="") for segment in segments)
 
 
 def create_asset(
@@ -119,9 +119,9 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     :raises ValueError: unless it consists of environment, model, version and, for a dataset, role.
     """
-    if not uri.netloc or len([part for part in uri.path.split("/") if part]) not in (2, 3):
+    if not uri.netloc or len([segment for segment in uri.path.split("/") if segment]) not in (2, 3):
         raise ValueError(
-            "An aporia asset is written aporia://<environment>/<model>/<version>, and one of its datasets "
+            "The URI of an aporia asset is aporia://<environment>/<model>/<version>, that of a dataset "
             "aporia://<environment>/<model>/<version>/<role>"
         )
     return uri
@@ -131,9 +131,9 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
     """Return the OpenLineage dataset of the asset's model version, also for the asset of a dataset."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    parts = urlsplit(asset.uri)
-    model_id, model_version, *_ = map(unquote, parts.path.strip("/").split("/"))
-    namespace, name = lineage_identity(unquote(parts.netloc), model_id, model_version)
+    uri = urlsplit(asset.uri)
+    model_id, model_version, *_ = map(unquote, uri.path.strip("/").split("/"))
+    namespace, name = lineage_identity(unquote(uri.netloc), model_id, model_version)
     return Dataset(namespace=namespace, name=name)
 
 
@@ -146,7 +146,9 @@ def _alias(kind: EventKind, model_id: str | None) -> AssetAlias:
     from airflow.sdk import AssetAlias
 
     if is_template(model_id):
-        raise ValueError(f"{model_id!r} is a template; a schedule is not rendered, so give the id itself")
+        raise ValueError(
+            f"{model_id!r} is a template, but Airflow does not render schedules; give the id itself"
+        )
     # No two aliases are equal: no kind is a prefix of another, and an id is never empty.
     name = f"aporia_{kind}"
     return AssetAlias(name=name if model_id is None else f"{name}-{model_id}")

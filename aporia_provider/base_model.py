@@ -9,7 +9,7 @@ import pydantic
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from aporia_provider.choices import not_one_of
+from aporia_provider.choices import choice_error
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 
@@ -26,7 +26,7 @@ MAX_TITLE = 255
 """Maximum length of a display name in characters."""
 
 
-class _Explained(ModelMetaclass):
+class _ErrorConverter(ModelMetaclass):
     """
     Metaclass that raises :class:`~aporia_provider.errors.ValidationError` from a constructor call.
 
@@ -37,10 +37,10 @@ class _Explained(ModelMetaclass):
         try:
             return super().__call__(*args, **values)
         except pydantic.ValidationError as error:
-            raise explain(error, cls.__name__) from None
+            raise convert_error(error, cls.__name__) from None
 
 
-class Vocabulary(BaseModel, metaclass=_Explained):
+class Vocabulary(BaseModel, metaclass=_ErrorConverter):
     """
     Base class of the public types.
 
@@ -60,12 +60,12 @@ class Vocabulary(BaseModel, metaclass=_Explained):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _unknown_names(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+    def _unknown_names(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         """Report an unknown field with the most similar field name, among all other errors."""
         try:
-            return read(value)
+            return validate(value)
         except pydantic.ValidationError as error:
-            faults = [_named(fault, cls.model_fields) for fault in error.errors(include_url=False)]
+            faults = [_with_suggestion(fault, cls.model_fields) for fault in error.errors(include_url=False)]
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
 
     def checked(self) -> Any:
@@ -78,21 +78,21 @@ class Vocabulary(BaseModel, metaclass=_Explained):
         return type(self)(**values)
 
 
-def _named(fault: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
+def _with_suggestion(fault: ErrorDetails, field_names: Iterable[str]) -> InitErrorDetails:
     text = fault["msg"]
     if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        text = f"there is no such parameter; {nearest(str(fault['loc'][0]), known)}"
-    made = PydanticCustomError(fault["type"], "{text}", {"text": text})
-    return InitErrorDetails(type=made, loc=fault["loc"], input=fault["input"])
+        text = f"there is no such parameter; {nearest(str(fault['loc'][0]), field_names)}"
+    error = PydanticCustomError(fault["type"], "{text}", {"text": text})
+    return InitErrorDetails(type=error, loc=fault["loc"], input=fault["input"])
 
 
-def explain(error: pydantic.ValidationError, subject: str) -> ValidationError:
+def convert_error(error: pydantic.ValidationError, subject: str) -> ValidationError:
     """Convert a pydantic error, leaving out the input, which may contain a secret."""
     problems = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        place = ".".join(str(part) for part in fault["loc"])
+        location = ".".join(str(segment) for segment in fault["loc"])
         text = fault["msg"].removeprefix("Value error, ")
-        problems.append(f"{place}: {text}" if place else text)
+        problems.append(f"{location}: {text}" if location else text)
     return ValidationError(f"{subject} is not valid", problems=problems)
 
 
@@ -106,12 +106,12 @@ def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
     Return an annotation for a string that is one of ``allowed``, or a template.
 
     :param allowed: The allowed strings.
-    :param synonyms: See :func:`aporia_provider.choices.not_one_of`.
+    :param synonyms: See :func:`aporia_provider.choices.choice_error`.
     """
 
     def check(value: str) -> str:
         if value not in allowed and not is_template(value):
-            raise ValueError(not_one_of(value, allowed, synonyms))
+            raise ValueError(choice_error(value, allowed, synonyms))
         return value
 
     return AfterValidator(check)
@@ -122,7 +122,7 @@ def exactly(*allowed: str) -> Any:
 
     def check(value: object) -> object:
         if not isinstance(value, str) or value not in allowed:
-            raise ValueError(not_one_of(value, allowed))
+            raise ValueError(choice_error(value, allowed))
         return value
 
     return BeforeValidator(check)

@@ -8,10 +8,10 @@ from typing import Any
 
 from aporia_provider.errors import ValidationError
 
-_FLAGS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
-def not_one_of(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
+def choice_error(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
     """
     Return the error message for a value that is not allowed, with the most similar allowed string.
 
@@ -19,7 +19,7 @@ def not_one_of(value: object, allowed: Collection[str], synonyms: Mapping[str, s
     :param allowed: The allowed strings.
     :param synonyms: Other strings, in lower case, to the allowed string that each stands for.
     """
-    return f"{value!r} is not one of {', '.join(allowed)}{_meant(value, allowed, synonyms)}"
+    return f"{value!r} is not one of {', '.join(allowed)}{_suggestion(value, allowed, synonyms)}"
 
 
 def choice(name: str, value: Any, allowed: Collection[str]) -> str:
@@ -31,7 +31,7 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """
     if isinstance(value, str) and value in allowed:
         return value
-    raise ValidationError(f"{name}: {not_one_of(value, allowed)}")
+    raise ValidationError(f"{name}: {choice_error(value, allowed)}")
 
 
 def flag(name: str, value: Any) -> bool:
@@ -43,13 +43,13 @@ def flag(name: str, value: Any) -> bool:
     """
     if isinstance(value, bool):
         return value
-    found = _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
-    if found is None:
-        raise ValidationError(f"{name}: {value!r} is neither true nor false{_meant(value, _FLAGS)}")
-    return found
+    flag_value = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
+    if flag_value is None:
+        raise ValidationError(f"{name}: {value!r} is neither true nor false{_suggestion(value, _BOOLEANS)}")
+    return flag_value
 
 
-def check_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
+def check_keys(name: str, keys: Iterable[str], allowed: Collection[str]) -> None:
     """
     Raise an error if any key is unknown.
 
@@ -57,14 +57,14 @@ def check_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
     :raises aporia_provider.errors.ValidationError: naming each unknown key and the known key most similar to
         it.
     """
-    problems = [not_one_of(key, known) for key in given if key not in known]
+    problems = [choice_error(key, allowed) for key in keys if key not in allowed]
     if problems:
-        raise ValidationError(f"The {name} has keys that are not known", problems=problems)
+        raise ValidationError(f"The {name} has unknown keys", problems=problems)
 
 
-def _meant(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
+def _suggestion(value: object, allowed: Collection[str], synonyms: Mapping[str, str] | None = None) -> str:
     if not isinstance(value, str):
         return ""
     word = value.strip().lower()
-    meant = (synonyms or {}).get(word) or next(iter(get_close_matches(word, allowed, n=1)), None)
-    return f"; did you mean {meant!r}?" if meant else ""
+    suggestion = (synonyms or {}).get(word) or next(iter(get_close_matches(word, allowed, n=1)), None)
+    return f"; did you mean {suggestion!r}?" if suggestion else ""

@@ -25,10 +25,10 @@ def location_dataset(uri: str | None) -> list[Dataset]:
 
     if uri is None:
         return []
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
+    scheme, _, path = uri.partition("://")
+    bucket, _, key = path.partition("/")
     if scheme == "file":
-        return [Dataset(namespace="file", name=unquote(rest))]
+        return [Dataset(namespace="file", name=unquote(path))]
     return [Dataset(namespace=f"s3://{bucket}", name=key or "/")]
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_MOST_SHOWN = 10
+_MAX_LISTED = 10
 # Less similar names share letters by chance: 'ts' and 'at', 'country' and 'currency'.
-_ALIKE = 0.6
+_MIN_SIMILARITY = 0.6
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return a hint that names the most similar of ``names``, or lists them if none is similar."""
     from difflib import get_close_matches
 
-    known = {other.lower(): other for other in names}
-    close = get_close_matches(name.lower(), known, n=1, cutoff=_ALIKE)
-    if close:
-        return f"did you mean {known[close[0]]!r}?"
-    shown = ", ".join(map(repr, list(known.values())[:_MOST_SHOWN]))
-    return f"there are {shown}" if shown else "there are none"
+    names_by_lowercase = {candidate.lower(): candidate for candidate in names}
+    matches = get_close_matches(name.lower(), names_by_lowercase, n=1, cutoff=_MIN_SIMILARITY)
+    if matches:
+        return f"did you mean {names_by_lowercase[matches[0]]!r}?"
+    listed_names = ", ".join(map(repr, list(names_by_lowercase.values())[:_MAX_LISTED]))
+    return f"there are {listed_names}" if listed_names else "there are none"

@@ -24,4 +24,4 @@ def check_retention(keep: Any, ended_for: Any) -> None:
     if ended_for is not None and (not isinstance(ended_for, timedelta) or ended_for < timedelta(0)):
         faults.append(f"ended_for is {ended_for!r}: give a timedelta that is not negative")
     if faults:
-        raise ValidationError("Versions cannot be retired in this way", problems=faults)
+        raise ValidationError("The parameters of the retirement are not valid", problems=faults)

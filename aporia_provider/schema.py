@@ -22,7 +22,7 @@ FIELD_TYPES = (
     "dict",
     "array",
 )
-_FIELD_TYPES_ELSEWHERE = {
+_FIELD_TYPE_SYNONYMS = {
     **dict.fromkeys(("float", "double", "int", "integer", "long", "number", "decimal"), "numeric"),
     **dict.fromkeys(("category", "enum"), "categorical"),
     **dict.fromkeys(("date", "timestamp"), "datetime"),
@@ -55,7 +55,7 @@ class FieldSchema(Vocabulary):
 
     template_fields: ClassVar[tuple[str, ...]] = ("type",)
 
-    type: Annotated[str, one_of(*FIELD_TYPES, synonyms=_FIELD_TYPES_ELSEWHERE)]
+    type: Annotated[str, one_of(*FIELD_TYPES, synonyms=_FIELD_TYPE_SYNONYMS)]
     dimensions: list[Annotated[int, Field(gt=0, strict=True)]] | None = None
 
     @model_validator(mode="before")
@@ -64,13 +64,15 @@ class FieldSchema(Vocabulary):
         return {"type": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _dimensions_belong_to_tensors(self) -> FieldSchema:
+    def _check_dimensions(self) -> FieldSchema:
         if is_template(self.type):
             return self
         if self.type == "tensor" and not self.dimensions:
-            raise ValueError('a tensor needs its dimensions, e.g. {"type": "tensor", "dimensions": [768]}')
+            raise ValueError(
+                'a tensor requires dimensions, for example {"type": "tensor", "dimensions": [768]}'
+            )
         if self.type != "tensor" and self.dimensions is not None:
-            raise ValueError(f"dimensions are for tensors, not for {self.type}")
+            raise ValueError(f"dimensions are valid only for tensors, not for {self.type}")
         return self
 
     @model_serializer
@@ -123,7 +125,7 @@ class VersionSchema(Vocabulary):
     mapping: dict[str, str] | None = None
 
     @model_validator(mode="after")
-    def _names_belong_together(self) -> VersionSchema:
+    def _check_names(self) -> VersionSchema:
         faults = [*self._unknown_importances(), *self._mapping_faults()]
         if faults:
             raise ValueError("; ".join(faults))
@@ -138,7 +140,7 @@ class VersionSchema(Vocabulary):
         for key, name in (self.mapping or {}).items():
             category = _MAPPING_KEYS.get(key, "")
             if category == "":
-                yield f"mapping has no key {key!r}; it takes {', '.join(_MAPPING_KEYS)}"
+                yield f"mapping has no key {key!r}; its keys are {', '.join(_MAPPING_KEYS)}"
             elif category and not is_template(name) and name not in self.fields(category):
                 yield f"mapping[{key!r}] names {name!r}, which is not in {category}"
 
@@ -152,9 +154,11 @@ class VersionSchema(Vocabulary):
         values = self.model_dump()
         fields = {key: values[key] for key in ("features", "predictions", "raw_inputs", "metrics")}
         positions = {feature: position for position, feature in enumerate(self.features)}
-        rest = {key: values[key] for key in ("model_data_type", "labels", "feature_importance", "mapping")}
+        other_values = {
+            key: values[key] for key in ("model_data_type", "labels", "feature_importance", "mapping")
+        }
         schema = {**fields, "feature_positions": positions}
-        return {"name": name, "model_type": self.model_type, "version_schema": schema, **rest}
+        return {"name": name, "model_type": self.model_type, "version_schema": schema, **other_values}
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> VersionSchema:
@@ -170,6 +174,6 @@ class VersionSchema(Vocabulary):
         unknown = sorted(set(fields) - {*keys, "feature_positions"})
         if unknown:
             raise ValidationError(f"version_schema has unknown keys: {', '.join(unknown)}")
-        known = {key: fields.get(key) for key in keys}
-        rest = ("model_type", "model_data_type", "labels", "feature_importance", "mapping")
-        return cls(**known, **{key: body.get(key) for key in rest})
+        fields_by_key = {key: fields.get(key) for key in keys}
+        other_keys = ("model_type", "model_data_type", "labels", "feature_importance", "mapping")
+        return cls(**fields_by_key, **{key: body.get(key) for key in other_keys})

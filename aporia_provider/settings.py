@@ -39,10 +39,10 @@ def engine_limits() -> EngineLimits:
 
     :raises aporia_provider.errors.ValidationError: if an option is not a number or is negative.
     """
-    from aporia_provider.engine.limits import EngineLimits, usual_memory
+    from aporia_provider.engine.limits import EngineLimits, default_memory_limit
 
     seconds, megabytes = _number("engine_deadline", 3600), _number("engine_memory_limit", 0)
-    return EngineLimits(seconds or None, int(megabytes * 1024**2) or usual_memory())
+    return EngineLimits(seconds or None, int(megabytes * 1024**2) or default_memory_limit())
 
 
 def allowed_local_folders() -> tuple[str, ...]:
@@ -57,13 +57,13 @@ def _option(name: str) -> str:
 
 
 def _number(name: str, default: float) -> float:
-    written = _option(name)
+    option = _option(name)
     try:
-        number = float(written or default)
+        number = float(option or default)
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise ValidationError(f"[aporia] {name} is {written!r}, which is not a number from 0")
+        raise ValidationError(f"[aporia] {name} is {option!r}, which is not a number of at least 0")
     return number
 
 

@@ -15,14 +15,14 @@ from functools import cache
 from types import CodeType, ModuleType
 from typing import Any
 
-from aporia_provider.engine.connecting import main_with_a_file
+from aporia_provider.engine.connecting import main_module_with_file
 
 
 @cache
 def pickle_quickly() -> None:
     """Make pyspark look only for submodules that a function names; what it finds is the same."""
     # The main module of a worker of pytest-xdist has no file.
-    with main_with_a_file():
+    with main_module_with_file():
         cloudpickle: Any = importlib.import_module("pyspark.cloudpickle.cloudpickle")
     find = cloudpickle._find_imported_submodules
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 
-from aporia_provider.engine.embedded.server import listening, wait_for_parent
+from aporia_provider.engine.embedded.server import start_server, wait_for_parent
 
 if __name__ == "__main__":
-    parent, server = os.getppid(), listening()
+    parent, server = os.getppid(), start_server()
     assert server.listening_address is not None
     sys.stdout.write(f"{server.listening_address[1]}\n")
     sys.stdout.flush()

@@ -203,13 +203,13 @@ def test_what_is_no_option_of_spark_is_named() -> None:
         S3DataSource(object_path="b/k", object_format="csv", read_options=wrong)
     says = "an option is text, an integer, a float, or true or false"
     assert failure.value.problems == [
-        f"read_options.none: {says}; leave the option out instead of None",
+        f"read_options.none: {says}; omit the option instead of giving None",
         f"read_options.list: {says}; not list",
         f"read_options.object: {says}; not dict",
         f"read_options.bytes: {says}; not bytes",
     ]
     assert PLANTED not in str(failure.value)
-    with pytest.raises(ValidationError, match="'header' and 'Header' are one option"):
+    with pytest.raises(ValidationError, match="'header' and 'Header' are the same option"):
         S3DataSource(object_path="b/k", object_format="csv", read_options={"header": True, "Header": False})
 
 
@@ -245,7 +245,7 @@ def test_every_way_to_write_a_path(path: str, uri: str) -> None:
 
 
 def test_a_path_that_holds_a_login_is_refused_without_showing_it() -> None:
-    with pytest.raises(ValidationError, match="object_path: holds a login") as failure:
+    with pytest.raises(ValidationError, match="object_path: contains a login") as failure:
         S3DataSource(object_path=f"s3://key:{PLANTED}@bucket/key", object_format="delta")
     assert PLANTED not in failure.value.message
     assert S3DataSource(object_path="s3://bucket/a@b", object_format="delta").uri == "s3://bucket/a@b"
@@ -254,7 +254,7 @@ def test_a_path_that_holds_a_login_is_refused_without_showing_it() -> None:
 def test_login_goes_only_where_it_belongs() -> None:
     source = with_login(JDBCDataSource(url="u", query="q"), "me", PLANTED)
     assert source.to_wire()["config"]["password"] == PLANTED
-    with pytest.raises(ValidationError, match="type s3 takes no user and password"):
+    with pytest.raises(ValidationError, match="type s3 does not accept a user and password"):
         with_login(S3_SOURCE, "me", PLANTED)
 
 

@@ -24,12 +24,12 @@ _KINDS = {
     "timestamp": "time",
     "timestamp_ntz": "time",
 }
-_SHORT = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
+_SQL_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
 _NUMBERS = ("integral", "fractional")
 _SCALARS = (*_NUMBERS, "string", "boolean")
 
 # Field type to the kinds of column that fit it, and the kinds that fit depending on their values.
-_FITTING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+_KINDS_BY_FIELD_TYPE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "numeric": (_NUMBERS, ("boolean",)),
     "categorical": (_SCALARS, ()),
     "string": (("string", "integral", "boolean"), ()),
@@ -39,7 +39,7 @@ _FITTING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 # Kinds of label columns for predictions without performance metrics: a label may be the class alone, where
 # the prediction has scores.
-_UNJUDGED: dict[str, tuple[str, ...]] = {
+_LABEL_KINDS_WITHOUT_METRICS: dict[str, tuple[str, ...]] = {
     "numeric": ("boolean",),
     "boolean": ("integral", "fractional", "string"),
     "dict": ("string", "integral", "boolean"),
@@ -64,7 +64,7 @@ def kind(type_: Any) -> str:
 def describe(type_: Any) -> str:
     """Return a type in SQL syntax."""
     if not isinstance(type_, dict):
-        return _SHORT.get(type_, str(type_))
+        return _SQL_NAMES.get(type_, str(type_))
     if type_["type"] == "array":
         return f"array<{describe(type_['elementType'])}>"
     if type_["type"] == "map":
@@ -88,7 +88,7 @@ def is_numeric(type_: Any) -> bool:
     return kind(type_) in _NUMBERS
 
 
-def holds_numbers_by_name(type_: Any) -> bool:
+def maps_names_to_numbers(type_: Any) -> bool:
     """Return whether a type is a map of strings to numbers, or a struct of numbers."""
     if kind(type_) == "map":
         return kind(type_["keyType"]) == "string" and is_numeric(type_["valueType"])
@@ -120,7 +120,7 @@ def label_type(model_type: str | None, field: FieldSchema) -> LabelType | None:
     """
     if field.type == "tensor" and len(field.dimensions or ()) != 1:
         return None
-    return _JUDGED.get(model_type or "", {}).get(field.type)
+    return _LABEL_TYPES.get(model_type or "", {}).get(field.type)
 
 
 def fit(field: FieldSchema, type_: Any, *, labels_of: str | None = None) -> Fit:
@@ -133,27 +133,27 @@ def fit(field: FieldSchema, type_: Any, *, labels_of: str | None = None) -> Fit:
         field.
     :return: ``fits``, ``differs``, or ``doubtful`` if it depends on the values.
     """
-    wanted = label_type(labels_of, field)
-    if wanted is not None:
-        return "fits" if wanted.fits(type_) else "differs"
-    if labels_of and kind(type_) in _UNJUDGED.get(field.type, ()):
+    required_type = label_type(labels_of, field)
+    if required_type is not None:
+        return "fits" if required_type.fits(type_) else "differs"
+    if labels_of and kind(type_) in _LABEL_KINDS_WITHOUT_METRICS.get(field.type, ()):
         return "fits"
     return _fit(field, type_)
 
 
 def _fit(field: FieldSchema, type_: Any) -> Fit:
-    if field.type in _FITTING:
-        (good, bearable), found = _FITTING[field.type], kind(type_)
-        return "fits" if found in good else "doubtful" if found in bearable else "differs"
+    if field.type in _KINDS_BY_FIELD_TYPE:
+        (fitting, doubtful), column_kind = _KINDS_BY_FIELD_TYPE[field.type], kind(type_)
+        return "fits" if column_kind in fitting else "doubtful" if column_kind in doubtful else "differs"
     depth, inner = nesting(type_)
     if field.type == "tensor":
         return _fit_tensor(len(field.dimensions or ()), depth, inner)
-    fits = {
+    fit_by_field_type = {
         "vector": depth == 1 and is_numeric(inner),
-        "dict": holds_numbers_by_name(type_),
+        "dict": maps_names_to_numbers(type_),
         "array": depth == 1 and kind(inner) in (*_SCALARS, "time"),
     }
-    return "fits" if fits.get(field.type, False) else "differs"
+    return "fits" if fit_by_field_type.get(field.type, False) else "differs"
 
 
 def _fit_tensor(dimensions: int, depth: int, inner: Any) -> Fit:
@@ -207,7 +207,7 @@ _ITEMS = LabelType(
     _are_items,
 )
 # Model type to field type of the prediction to type of the labels.
-_JUDGED: Mapping[str, Mapping[str, LabelType]] = {
+_LABEL_TYPES: Mapping[str, Mapping[str, LabelType]] = {
     "binary": dict.fromkeys(("numeric", "boolean", "categorical", "string"), _CLASS),
     "multiclass": dict.fromkeys(("categorical", "string", "boolean", "numeric", "dict", "vector"), _CLASS),
     "multi-label": dict.fromkeys(("dict", "array"), _NAMES),

@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, model_serializer
 
 from aporia_provider.base_model import Name, Vocabulary
 from aporia_provider.data_sources.fields import ReadOptions
-from aporia_provider.data_sources.shown_fields import shown_value
-from aporia_provider.redaction import shown_option
+from aporia_provider.data_sources.redacted_fields import redact_field
+from aporia_provider.redaction import redact_option
 
 
 class DataSource(Vocabulary):
@@ -28,7 +28,7 @@ class DataSource(Vocabulary):
     type: ClassVar[str]
     readable: ClassVar[bool] = False
     """Whether the engine has a reader for this type, see :data:`aporia_provider.engine.readers.READERS`."""
-    requires: ClassVar[str] = "a connector"
+    missing_component: ClassVar[str] = "a connector"
     """Component that an engine would need to read it."""
     template_fields: ClassVar[tuple[str, ...]] = ("select_expr", "read_options")
 
@@ -72,8 +72,8 @@ class DataSource(Vocabulary):
         if self.readable:
             return None
         return (
-            f"A data source of type {self.type!r} cannot be read here: it would need {self.requires}. "
-            "Write the data to S3 and connect it as an S3DataSource."
+            f"A data source of type {self.type!r} cannot be read here: it would require "
+            f"{self.missing_component}. Write the data to S3 and connect it as an S3DataSource."
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -89,12 +89,12 @@ class DataSource(Vocabulary):
     def hidden_options(self) -> list[str]:
         """Names of the options whose values are hidden, in full or in part, when they are stored."""
         options = self.read_options or {}
-        return sorted(name for name, value in options.items() if shown_option(name, value) != value)
+        return sorted(name for name, value in options.items() if redact_option(name, value) != value)
 
     @model_serializer(mode="plain")
     def _hidden_config(self) -> dict[str, Any]:
         """Return the form that pydantic serializes, for instance in an XCom, with secrets hidden."""
-        return {name: shown_value(name, getattr(self, name)) for name in self._wire_names()}
+        return {name: redact_field(name, getattr(self, name)) for name in self._wire_names()}
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [(name, value) for name, value in self.serialize()["config"].items() if value is not None]

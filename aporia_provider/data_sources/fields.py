@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from aporia_provider.base_model import Name
 from aporia_provider.locations import location_fault, secret_fault
 from aporia_provider.redaction import login_fault
-from aporia_provider.redaction.reader_options import takes_url
+from aporia_provider.redaction.reader_options import is_url_option
 
-STORED = {"stored": True}
+STORED_CONTEXT = {"stored": True}
 """Validation context of stored data sources, in which faults of paths and URLs are ignored."""
 
 
@@ -27,22 +27,24 @@ def _option_text(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, (numbers.Integral, float)):
         return str(value)
-    told = "leave the option out instead of None" if value is None else f"not {type(value).__name__}"
-    raise ValueError(f"an option is text, an integer, a float, or true or false; {told}")
+    detail = "omit the option instead of giving None" if value is None else f"not {type(value).__name__}"
+    raise ValueError(f"an option is text, an integer, a float, or true or false; {detail}")
 
 
 def _distinct_options(options: dict[str, str]) -> dict[str, str]:
-    seen: dict[str, str] = {}
+    names_by_lowercase: dict[str, str] = {}
     for name in options:
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            raise ValueError(f"{other!r} and {name!r} are one option, since Spark ignores case: give one")
+        first_name = names_by_lowercase.setdefault(name.lower(), name)
+        if first_name != name:
+            raise ValueError(
+                f"{first_name!r} and {name!r} are the same option, since Spark ignores case: give one"
+            )
     return options
 
 
 def _options_without_login(options: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-    for name, value in options.items() if info.context != STORED else ():
-        if takes_url(name) and (fault := login_fault(value)):
+    for name, value in options.items() if info.context != STORED_CONTEXT else ():
+        if is_url_option(name) and (fault := login_fault(value)):
             raise ValueError(f"{name} {fault}")
     return options
 
@@ -55,7 +57,7 @@ ReadOptions = Annotated[
 
 
 def _without_login(url: str, info: ValidationInfo) -> str:
-    if info.context != STORED and (fault := login_fault(url)):
+    if info.context != STORED_CONTEXT and (fault := login_fault(url)):
         raise ValueError(fault)
     return url
 
@@ -63,17 +65,17 @@ def _without_login(url: str, info: ValidationInfo) -> str:
 Url = Annotated[Name, AfterValidator(_without_login)]
 
 
-def _supported(path: str, info: ValidationInfo) -> str:
-    if info.context != STORED and (fault := location_fault(path)):
+def _with_supported_form(path: str, info: ValidationInfo) -> str:
+    if info.context != STORED_CONTEXT and (fault := location_fault(path)):
         raise ValueError(fault)
     return path
 
 
 def _without_signature(path: str, info: ValidationInfo) -> str:
-    if info.context != STORED and (fault := secret_fault(path)):
+    if info.context != STORED_CONTEXT and (fault := secret_fault(path)):
         raise ValueError(fault)
     return path
 
 
-Location = Annotated[Name, AfterValidator(_supported)]
+Location = Annotated[Name, AfterValidator(_with_supported_form)]
 UnsignedUrl = Annotated[Url, AfterValidator(_without_signature)]

@@ -7,8 +7,8 @@ from typing import Annotated
 from aporia_provider.base_model import one_of
 from aporia_provider.data_sources.base import DataSource
 from aporia_provider.data_sources.fields import Location
-from aporia_provider.data_sources.shown_fields import shown_path
-from aporia_provider.locations import location_fault, uri_of
+from aporia_provider.data_sources.redacted_fields import redact_path
+from aporia_provider.locations import location_fault, location_uri
 
 OBJECT_FORMATS = ("parquet", "csv", "json", "delta")
 
@@ -33,12 +33,16 @@ class S3DataSource(DataSource):
     @property
     def uri(self) -> str:
         """
-        The path with its scheme, see :func:`aporia_provider.locations.uri_of`.
+        The path with its scheme, see :func:`aporia_provider.locations.location_uri`.
 
         If the form of the path is not supported, so that no data can be read, it is the path with secrets
         hidden.
         """
-        return shown_path(self.object_path) if location_fault(self.object_path) else uri_of(self.object_path)
+        return (
+            redact_path(self.object_path)
+            if location_fault(self.object_path)
+            else location_uri(self.object_path)
+        )
 
     @property
     def delta_uri(self) -> str | None:

@@ -19,7 +19,7 @@ class GlueDataSource(DataSource):
     """
 
     type = "glue"
-    requires = "a catalogue of the engine"
+    missing_component = "a catalogue of the engine"
     template_fields = ("select_expr", "query")
 
     query: Name
@@ -42,7 +42,7 @@ class JDBCDataSource(DataSource):
     """
 
     type = "jdbc"
-    requires = "a JDBC driver"
+    missing_component = "a JDBC driver"
     template_fields = (*DataSource.template_fields, "url", "query", "user")
 
     sample_size: Annotated[int | float, Field(gt=0, le=1)] = 1
@@ -83,7 +83,7 @@ class BigQueryDataSource(DataSource):
     """
 
     type = "bigquery"
-    requires = "the connector for BigQuery"
+    missing_component = "the connector for BigQuery"
     template_fields = (*DataSource.template_fields, "table", "dataset", "project", "parent_project")
 
     credentials_base64: SecretStr
@@ -107,7 +107,7 @@ class SnowflakeDataSource(DataSource):
     """
 
     type = "snowflake"
-    requires = "the connector for Snowflake"
+    missing_component = "the connector for Snowflake"
     template_fields = (
         *DataSource.template_fields,
         "url",

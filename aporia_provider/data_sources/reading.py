@@ -8,9 +8,9 @@ from typing import Any
 import pydantic
 from pydantic import SecretStr
 
-from aporia_provider.base_model import explain
+from aporia_provider.base_model import convert_error
 from aporia_provider.data_sources.base import DataSource
-from aporia_provider.data_sources.fields import STORED
+from aporia_provider.data_sources.fields import STORED_CONTEXT
 from aporia_provider.data_sources.files import S3DataSource
 from aporia_provider.data_sources.queries import (
     AthenaDataSource,
@@ -56,18 +56,18 @@ def stored_data_source(value: Any) -> DataSource:
     """
     source = _type_of(value)
     try:
-        return source.model_validate(value["config"], context=STORED)
+        return source.model_validate(value["config"], context=STORED_CONTEXT)
     except pydantic.ValidationError as error:
-        raise explain(error, source.__name__) from None
+        raise convert_error(error, source.__name__) from None
 
 
 def _type_of(value: Any) -> type[DataSource]:
     if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
-        raise ValidationError('A data source is written {"type": …, "config": {…}}')
+        raise ValidationError('A data source has the form {"type": …, "config": {…}}')
     source = DATA_SOURCES.get(str(value.get("type")))
     if source is None:
-        known = ", ".join(DATA_SOURCES)
-        raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {known}")
+        types = ", ".join(DATA_SOURCES)
+        raise ValidationError(f"There is no data source type {value.get('type')!r}; there are {types}")
     return source
 
 
@@ -83,6 +83,6 @@ def with_login(source: DataSource, user: str | None, password: str | None) -> Da
     :raises aporia_provider.errors.ValidationError: if it takes none.
     """
     if "password" not in type(source).model_fields:
-        raise ValidationError(f"A data source of type {source.type} takes no user and password")
+        raise ValidationError(f"A data source of type {source.type} does not accept a user and password")
     secret = SecretStr(password) if password is not None else None
     return source.model_copy(update={"user": user, "password": secret})

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from aporia_provider.engine.endpoints import Endpoint
-from aporia_provider.engine.error_messages import ACCESS_REFUSED, EngineAuthenticationError, rpc_failure
+from aporia_provider.engine.error_messages import ACCESS_DENIED_CODES, EngineAuthenticationError, rpc_failure
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 
 if TYPE_CHECKING:
@@ -19,66 +19,70 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 INSTALL = "pip install 'airflow-provider-aporia[embedded]'"
-_NOISE: tuple[tuple[str, type[Warning]], ...] = (
+_KNOWN_WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     ("PySpark does not yet fully support pandas", FutureWarning),
     (r"\[RETRIES_EXCEEDED\]", UserWarning),
 )
 _NO_TLS = (
-    "it does not speak TLS, and a token is sent over TLS only, except to 'localhost'. Put TLS in front of "
-    "it, or leave the token and use_ssl out"
+    "it does not use TLS, and a token is sent only over TLS, except to 'localhost'. Add a TLS proxy before "
+    "it, or omit the token and use_ssl"
 )
-_NO_HTTP2 = "it is an HTTP server without HTTP/2, and not a Spark Connect server"
+_NO_HTTP2 = "it is an HTTP server without HTTP/2, not a Spark Connect server"
 # Errors that gRPC reports as unavailable, but that a retry cannot resolve.
 _PERMANENT = (
     ("WRONG_VERSION_NUMBER", _NO_TLS),
-    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not valid here"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
     ("connect an http1.x server", _NO_HTTP2),
 )
-_CODES: dict[str, tuple[type[AporiaError], str]] = {
-    **dict.fromkeys(ACCESS_REFUSED, (EngineAuthenticationError, "refuses access")),
+_ERRORS_BY_CODE: dict[str, tuple[type[AporiaError], str]] = {
+    **dict.fromkeys(ACCESS_DENIED_CODES, (EngineAuthenticationError, "denies access")),
     "UNIMPLEMENTED": (ValidationError, "is not a Spark Connect server"),
-    "INVALID_ARGUMENT": (ValidationError, "refuses the connection"),
-    "NOT_FOUND": (NotFoundError, "refuses the connection"),
+    "INVALID_ARGUMENT": (ValidationError, "rejects the connection"),
+    "NOT_FOUND": (NotFoundError, "rejects the connection"),
 }
-_CLOSED = re.compile("Connection reset|Socket closed|connection closed")
-_MAYBE_TLS = ". If it speaks TLS, set use_ssl"
+_CLOSED_CONNECTION = re.compile("Connection reset|Socket closed|connection closed")
+_TLS_HINT = ". If it uses TLS, set use_ssl"
 
 
-def connect(endpoint: Endpoint, *, lasts: bool) -> SparkSession:
+def connect(endpoint: Endpoint, *, is_cluster: bool) -> SparkSession:
     """
     Return an open session.
 
     :param endpoint: The server.
-    :param lasts: Whether the server is a cluster. It may recover after it was unavailable, and is sent the
-        token in the environment variable ``SPARK_CONNECT_AUTHENTICATE_TOKEN`` if its URL contains none.
+    :param is_cluster: Whether the server is a cluster. It may recover after it was unavailable, and is sent
+        the token in the environment variable ``SPARK_CONNECT_AUTHENTICATE_TOKEN`` if its URL contains none.
     :raises aporia_provider.errors.TransientError: if the server does not respond.
     :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if it rejects the credentials.
     :raises aporia_provider.errors.ValidationError: if it is not a Spark Connect server, or rejects the
         connection for a permanent reason.
     """
-    _quieten()
-    with main_with_a_file():
-        spark = _created(endpoint, lasts)
+    _ignore_known_warnings()
+    with main_module_with_file():
+        spark = _create_session(endpoint, is_cluster)
         try:
-            _prepare(spark, lasts)
+            _prepare(spark, is_cluster)
         except Exception as error:
             spark.stop()
             raise _explain(endpoint, error) from None
     return spark
 
 
-def _created(endpoint: Endpoint, lasts: bool) -> SparkSession:
+def _create_session(endpoint: Endpoint, is_cluster: bool) -> SparkSession:
     try:
         from pyspark.sql import SparkSession
 
         # getOrCreate() would return a session of this process that has other credentials.
-        return SparkSession.builder.remote(endpoint.url).create() if lasts else _without_token(endpoint)
+        return (
+            SparkSession.builder.remote(endpoint.url).create()
+            if is_cluster
+            else _create_session_without_token(endpoint)
+        )
     except ImportError as error:
         # pyspark without its Connect client lacks grpcio and other packages.
         raise ValidationError(f"Spark Connect cannot be used ({error}): {INSTALL}") from None
 
 
-def _without_token(endpoint: Endpoint) -> SparkSession:
+def _create_session_without_token(endpoint: Endpoint) -> SparkSession:
     """Return a session that ignores ``SPARK_CONNECT_AUTHENTICATE_TOKEN``, since tokens require TLS."""
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.session import SparkSession
@@ -94,32 +98,32 @@ def _without_token(endpoint: Endpoint) -> SparkSession:
     return cast("pyspark.sql.SparkSession", session)
 
 
-def _prepare(spark: SparkSession, lasts: bool) -> None:
+def _prepare(spark: SparkSession, is_cluster: bool) -> None:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
-    usual = spark.client.get_retry_policies()
+    default_policies = spark.client.get_retry_policies()
     # The default policies retry for ten minutes if the server is unreachable.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=200)])
     _ = spark.version
-    if lasts:
+    if is_cluster:
         # A cluster may recover; an embedded engine that ended does not.
-        spark.client.set_retry_policies(usual)
+        spark.client.set_retry_policies(default_policies)
     # Times without a time zone are UTC, whatever the time zone of the engine.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
 def _explain(endpoint: Endpoint, error: Exception) -> AporiaError:
     code, reason = rpc_failure(error)
-    for pattern, meaning in _PERMANENT:
+    for pattern, explanation in _PERMANENT:
         if pattern in reason:
-            return ValidationError(f"{endpoint} cannot be used: {meaning} ({reason})")
-    kind, what = _CODES.get(code, (TransientError, "does not answer"))
-    hint = _MAYBE_TLS if _CLOSED.search(reason) else ""
-    return kind(f"{endpoint} {what}: {reason}{hint}")
+            return ValidationError(f"{endpoint} cannot be used: {explanation} ({reason})")
+    kind, problem = _ERRORS_BY_CODE.get(code, (TransientError, "does not respond"))
+    hint = _TLS_HINT if _CLOSED_CONNECTION.search(reason) else ""
+    return kind(f"{endpoint} {problem}: {reason}{hint}")
 
 
 @contextmanager
-def main_with_a_file() -> Iterator[None]:
+def main_module_with_file() -> Iterator[None]:
     """
     Set ``__file__`` of a main module that has none.
 
@@ -136,6 +140,6 @@ def main_with_a_file() -> Iterator[None]:
         del main.__file__
 
 
-def _quieten() -> None:
-    for message, category in _NOISE:
+def _ignore_known_warnings() -> None:
+    for message, category in _KNOWN_WARNINGS:
         warnings.filterwarnings("ignore", message=message, category=category)

@@ -13,9 +13,9 @@ from aporia_provider.errors import ValidationError
 
 SCHEME = "sc://"
 USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID = "user_id", "token", "use_ssl", "user_agent", "session_id"
-_KNOWN = frozenset({USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID})
+_CLIENT_PARAMETERS = frozenset({USER_ID, TOKEN, USE_SSL, USER_AGENT, SESSION_ID})
 # These two are sent as strings in messages, not as headers.
-_ANY_TEXT = frozenset({USER_ID, USER_AGENT})
+_FREE_TEXT_PARAMETERS = frozenset({USER_ID, USER_AGENT})
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _NAME = re.compile(r"[0-9a-z_.-]+")
 _HEADER = re.compile(r"[!-~](?:[ -~]*[!-~])?")
@@ -46,20 +46,22 @@ class Endpoint:
         :raises aporia_provider.errors.ValidationError: if the URL is invalid, naming every fault but no
             parameter value.
         """
-        address, _, rest = url.removeprefix(SCHEME).partition("/")
-        address, semicolon, lost = address.partition(";")
-        path, _, rest = f"{rest};{lost}".partition(";")
+        address, _, parameter_text = url.removeprefix(SCHEME).partition("/")
+        address, semicolon, misplaced_parameters = address.partition(";")
+        path, _, parameter_text = f"{parameter_text};{misplaced_parameters}".partition(";")
         host, port, faults = read_address(address)
         if semicolon:
             faults.append("the parameters begin without a '/': write sc://host:port/;key=value")
         if path:
             faults.append("the host is followed by a path")
-        parts = [part.partition("=") for part in rest.split(";") if part]
-        parameters = {name.lower(): unquote(value) for name, _, value in parts}
+        items = [item.partition("=") for item in parameter_text.split(";") if item]
+        parameters = {name.lower(): unquote(value) for name, _, value in items}
         faults += _faults_in_url(parameters)
         if faults:
-            shown = str(cls(host, port)) if host else f"{SCHEME}…"
-            raise ValidationError(f"The URL {shown} of a Spark Connect server is not valid", problems=faults)
+            display_url = str(cls(host, port)) if host else f"{SCHEME}…"
+            raise ValidationError(
+                f"The URL {display_url} of a Spark Connect server is not valid", problems=faults
+            )
         return cls(host, port, parameters)
 
     @property
@@ -70,8 +72,8 @@ class Endpoint:
 
     def faults(self) -> list[str]:
         """Return the faults of the parameters, without their values."""
-        found = ((name, parameter_fault(name, value)) for name, value in self.parameters.items())
-        return [f"the parameter {name!r} {fault}" for name, fault in found if fault]
+        faults = ((name, parameter_fault(name, value)) for name, value in self.parameters.items())
+        return [f"the parameter {name!r} {fault}" for name, fault in faults if fault]
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -86,10 +88,10 @@ def read_address(address: str) -> tuple[str, int | None, list[str]]:
     """
     if address.count(":") > 1 and "[" not in address:
         address = f"[{address}]"
-    _, at, address = address.rpartition("@")
-    faults = ["the host has a user or a password before an '@'"] if at else []
-    if found := re.search(r"[?#]", address):
-        return "", None, [*faults, f"the host has a {found[0]!r}"]
+    _, separator, address = address.rpartition("@")
+    faults = ["the host has a user or a password before an '@'"] if separator else []
+    if invalid_character := re.search(r"[?#]", address):
+        return "", None, [*faults, f"the host has a {invalid_character[0]!r}"]
     try:
         parts = urlsplit(f"//{address}")
         host, port = parts.hostname or "", parts.port
@@ -112,17 +114,17 @@ def port_faults(port: int | None) -> Iterator[str]:
 def parameter_fault(name: str, value: str) -> str | None:
     """Return the fault of a parameter as the end of a sentence; None if it is valid."""
     if not _NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
-        return "is not one that a client may set as a header"
+        return "cannot be set as a header by a client"
     if not value:
         return "has no value"
     if name == USE_SSL and value.lower() not in ("true", "false"):
         return "is neither true nor false"
     if name == SESSION_ID and not _is_uuid(value):
         return "is not a UUID"
-    if name not in _ANY_TEXT and not _HEADER.fullmatch(value):
+    if name not in _FREE_TEXT_PARAMETERS and not _HEADER.fullmatch(value):
         return (
-            "has a space or a line break at an end, or a character other than printable ASCII, which a "
-            "header cannot have"
+            "has a space or a line break at its start or end, or a character other than printable ASCII, "
+            "which a header cannot have"
         )
     return None
 
@@ -130,9 +132,11 @@ def parameter_fault(name: str, value: str) -> str | None:
 def _faults_in_url(parameters: Mapping[str, str]) -> Iterator[str]:
     for number, (name, value) in enumerate(parameters.items(), 1):
         # An apparent name may be a part of a token that contains a semicolon.
-        shown = repr(name) if name in _KNOWN or name.startswith("x-") else f"number {number}"
+        display_name = (
+            repr(name) if name in _CLIENT_PARAMETERS or name.startswith("x-") else f"number {number}"
+        )
         if fault := parameter_fault(name, value):
-            yield f"the parameter {shown} {fault}"
+            yield f"the parameter {display_name} {fault}"
 
 
 def _is_uuid(text: str) -> bool:

@@ -18,14 +18,14 @@ from aporia_provider.errors import (
 from aporia_provider.redaction import hide_in_text
 
 APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
-_LONGEST = 300
+_MAX_LENGTH = 300
 # Bare numbers are not matched, since stages, tasks and paths contain numbers too.
-ACCESS_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+ACCESS_DENIED_CODES = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 """gRPC status codes of a server that denies access."""
 _CODE = re.compile(r"status = StatusCode\.(\w+)")
 _DETAILS = re.compile(r'details = "((?:[^"\\]|\\.)*)')
 _STATUS = r"[Ss]tatus\b[^\d\n]{1,30}"
-_KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
+_ERROR_TYPES: tuple[tuple[str, type[AporiaError]], ...] = (
     (
         rf"{_STATUS}403\b|Forbidden|AccessDenied|Access Denied|necessary privileges|ExpiredToken",
         AuthenticationError,
@@ -48,7 +48,7 @@ _KINDS: tuple[tuple[str, type[AporiaError]], ...] = (
     ),
 )
 # Raised as ``PartialFileError``, which is converted to a transient error if the file proves to be complete.
-_PARTIAL = re.compile(
+_PARTIAL_FILE = re.compile(
     r"Corrupt footer|range was invalid|Parquet error|ParquetError|metadata requires|could only read|EOF\b"
     r"|Range length must match|range start must not|Invalid Parquet|failed to fill whole buffer|[Tt]hrift"
     r"|decompress|corrupt input|Unknown frame descriptor|panicked[^\n]*(?:[Rr]ange|buffer|slice|index)",
@@ -56,13 +56,13 @@ _PARTIAL = re.compile(
 # Format of an unresolved name in errors of the embedded engine.
 _UNKNOWN_COLUMN = re.compile(r"ObjectName\(\[(.+?)\]\) is missing from the schema")
 _IDENTIFIER = re.compile(r'Identifier\("((?:[^"\\]|\\.)*)"\)')
-_STACK = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
+_STACK_TRACE = re.compile(r"^[ \t]+(?:at |\.\.\. \d+ more|File \").*\n?", re.MULTILINE)
 _CAUSE = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
-_RAISED = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
+_EXCEPTION = re.compile(r"^[\w.]+: (.+)$", re.MULTILINE)
 
 
-_CHECKPOINT = "Write a checkpoint (DeltaTable.create_checkpoint of the package deltalake)"
-_NO_STATISTICS = "|".join(
+_CHECKPOINT_ADVICE = "Write a checkpoint (DeltaTable.create_checkpoint of the package deltalake)"
+_INVALID_STATISTICS = "|".join(
     (
         r"EOF while parsing an? \w+ at line",
         r"expected value at line",
@@ -110,7 +110,7 @@ class EngineAuthenticationError(AuthenticationError):
     """Error of a cluster that denies access. S3 was not accessed."""
 
 
-class _Known(NamedTuple):
+class _KnownError(NamedTuple):
     """A known error of the embedded engine in reading a Delta table: its pattern and its explanation."""
 
     pattern: str
@@ -118,48 +118,50 @@ class _Known(NamedTuple):
     kind: type[AporiaError] = ValidationError
 
 
-_KNOWN = (
-    _Known(
+_KNOWN_ERRORS = (
+    _KnownError(
         r"Failed to fetch metadata for file (.+?): .*Object at location .*not found",
-        r"its log names the data file \1, which is not there. Restore it, or remove it from the log "
+        r"its log names the data file \1, which does not exist. Restore it, or remove it from the log "
         "(FSCK REPAIR TABLE, or DeltaTable.repair of the package deltalake)",
         NotFoundError,
     ),
-    _Known(
+    _KnownError(
         r"Failed to fetch metadata for file (.+?): .*(?:Corrupt footer|range was invalid)",
-        r"the data file \1 is no whole Parquet file, or not of the size that its log says. Write it anew",
+        r"the data file \1 is not a complete Parquet file, or has another size than in the log. Rewrite it",
         PartialFileError,
     ),
-    _Known(
+    _KnownError(
         r"^No such file or directory \(os error 2\)",
-        "its log names a deletion vector that is not there. Restore it, or write the file anew",
+        "its log names a deletion vector that does not exist. Restore it, or rewrite the file",
         NotFoundError,
     ),
-    _Known(
+    _KnownError(
         r"Invalid JSON in log record, version=(\d+), Error at line (\d+)",
-        r"line \2 of version \1 of its log is an entry that the embedded engine does not know. "
-        f"{_CHECKPOINT}, after which that version is not read any more, or {APACHE_SPARK}",
+        r"line \2 of version \1 of its log is an entry that the embedded engine does not support. "
+        f"{_CHECKPOINT_ADVICE}, after which that version is no longer read, or {APACHE_SPARK}",
     ),
-    _Known(
+    _KnownError(
         r"Missing commit file",
         "the embedded engine reads versions since the checkpoint that _delta_log/_last_checkpoint names. "
-        f"Read the latest version, delete that file if it names what is not there, or {APACHE_SPARK}",
+        f"Read the latest version, delete that file if it names a missing checkpoint, or {APACHE_SPARK}",
         BehindCheckpointError,
     ),
-    _Known(_NO_STATISTICS, "the statistics of a file in its log are no valid JSON", StatisticsError),
-    _Known(
-        "untagged enum DataType",
-        "a column has a type that the embedded engine does not know, such as void. "
-        f"Drop the column or give it another type, or {APACHE_SPARK}",
+    _KnownError(
+        _INVALID_STATISTICS, "the statistics of a file in its log are not valid JSON", StatisticsError
     ),
-    _Known(
+    _KnownError(
+        "untagged enum DataType",
+        "a column has a type that the embedded engine does not support, such as void. "
+        f"Drop the column or change its type, or {APACHE_SPARK}",
+    ),
+    _KnownError(
         "Encountered object with invalid path",
         "its log names files by absolute or invalid paths, as that of a shallow clone does. "
         f"Make a deep clone of it, or {APACHE_SPARK}",
     ),
-    _Known(
+    _KnownError(
         "requires unsupported reader features|catalog-managed Delta tables|not support reader version",
-        f"it needs features that the embedded engine does not have: {APACHE_SPARK}",
+        f"it requires features that the embedded engine does not support: {APACHE_SPARK}",
     ),
 )
 
@@ -203,29 +205,29 @@ def rpc_failure(error: Exception) -> tuple[str, str]:
     # gRPC errors have many lines: one contains the code, another one the reason.
     text = str(error)
     code, details = _CODE.search(text), _DETAILS.search(text)
-    known = getattr(getattr(error, "_grpc_status_code", None), "name", "")
+    status_name = getattr(getattr(error, "_grpc_status_code", None), "name", "")
     reason = details[1].replace('\\"', '"') if details else text.partition("\n")[0]
-    return code[1] if code else known, hide_in_text(reason)
+    return code[1] if code else status_name, hide_in_text(reason)
 
 
 def _explain(error: Exception, source: DataSource) -> AporiaError:
-    place = source.label
+    label = source.label
     code, reason = rpc_failure(error)
-    if code in ACCESS_REFUSED:
-        return EngineAuthenticationError(f"{place} could not be read: the cluster refuses access: {reason}")
-    text = _STACK.sub("", str(error)).strip() or type(error).__name__
+    if code in ACCESS_DENIED_CODES:
+        return EngineAuthenticationError(f"{label} could not be read: the cluster denies access: {reason}")
+    text = _STACK_TRACE.sub("", str(error)).strip() or type(error).__name__
     # In gRPC errors, class names precede the reason.
     text = f"{reason}\n{text}" if _DETAILS.search(text) else text
-    for known in _KNOWN if source.delta_uri is not None else ():
-        if found := re.search(known.pattern, text):
-            return known.kind(f"{place} could not be read: {found.expand(known.meaning)}")
-    if found := _UNKNOWN_COLUMN.search(text):
-        column = ".".join(_IDENTIFIER.findall(found[1]))
-        return UnknownColumnError(f"{place} could not be read: there is no column {column!r}", column)
-    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text)), ValidationError)
-    if kind is ValidationError and source.is_parquet and _PARTIAL.search(text):
+    for known_error in _KNOWN_ERRORS if source.delta_uri is not None else ():
+        if match := re.search(known_error.pattern, text):
+            return known_error.kind(f"{label} could not be read: {match.expand(known_error.meaning)}")
+    if match := _UNKNOWN_COLUMN.search(text):
+        column = ".".join(_IDENTIFIER.findall(match[1]))
+        return UnknownColumnError(f"{label} could not be read: there is no column {column!r}", column)
+    kind = next((kind for pattern, kind in _ERROR_TYPES if re.search(pattern, text)), ValidationError)
+    if kind is ValidationError and source.is_parquet and _PARTIAL_FILE.search(text):
         kind = PartialFileError
-    return kind(f"{place} could not be read: {_first_line(text)}")
+    return kind(f"{label} could not be read: {_first_line(text)}")
 
 
 def _first_line(text: str) -> str:
@@ -234,17 +236,17 @@ def _first_line(text: str) -> str:
     if line.startswith("Job aborted") and (causes := _CAUSE.findall(text)):
         line = causes[-1]
     # Exceptions of a Python function inside the engine are at the end of its traceback.
-    elif "Python worker" in line and (raised := _RAISED.findall(text)):
-        line = raised[-1]
+    elif "Python worker" in line and (exceptions := _EXCEPTION.findall(text)):
+        line = exceptions[-1]
     line = hide_in_text(line.strip())
     # The parser of the embedded engine lists all expected tokens.
     line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
-    return _cut(line)
+    return _shortened(line)
 
 
-def _cut(line: str) -> str:
+def _shortened(line: str) -> str:
     """Return a line without its middle if it is too long, since the reason may be at either end."""
-    if len(line) <= _LONGEST:
+    if len(line) <= _MAX_LENGTH:
         return line
-    half = (_LONGEST - 5) // 2
+    half = (_MAX_LENGTH - 5) // 2
     return f"{line[:half]} ... {line[-half:]}"

@@ -17,13 +17,13 @@ from aporia_provider.errors import AporiaError, TransientError
 if TYPE_CHECKING:
     import psutil
 
-_MOST_MEMORY = 4 * 1024**3
-_SHARE = 0.75
+_MAX_DEFAULT_MEMORY = 4 * 1024**3
+_DEFAULT_SHARE = 0.75
 # Files with the limit of a control group, of version 2 and version 1.
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_GLANCE = 0.05
-_GLANCES_PER_SEARCH = 20
-_DYING = 1.0
+_CGROUP_LIMIT_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_CHECK_INTERVAL = 0.05
+_CHECKS_PER_SEARCH = 20
+_EXIT_SECONDS = 1.0
 
 
 class EngineMemoryError(AporiaError):
@@ -54,14 +54,14 @@ class EngineLimits:
 UNLIMITED = EngineLimits()
 
 
-def usual_memory() -> int:
+def default_memory_limit() -> int:
     """Return the default memory limit in bytes: 4 GiB, or three quarters of the available memory if less."""
-    return min(_MOST_MEMORY, int(_SHARE * _available()))
+    return min(_MAX_DEFAULT_MEMORY, int(_DEFAULT_SHARE * _available_memory()))
 
 
-class Watch:
+class EngineWatchdog:
     """
-    Watch of an embedded engine, which ends the process if it exceeds a limit, and records the reason.
+    Watchdog that ends an embedded engine if it exceeds a limit, and records the reason.
 
     :param process: The process.
     :param limits: The limits.
@@ -69,8 +69,8 @@ class Watch:
 
     def __init__(self, process: subprocess.Popen[bytes], limits: EngineLimits) -> None:
         self._process, self._limits = process, limits
-        self._ends = None if limits.seconds is None else time.monotonic() + limits.seconds
-        self._exceeded: AporiaError | None = None
+        self._deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
+        self._limit_error: AporiaError | None = None
         self._stopped = threading.Event()
         if limits != UNLIMITED:
             threading.Thread(target=self._watch, daemon=True).start()
@@ -98,32 +98,32 @@ class Watch:
 
     def _reason(self, error: Exception) -> AporiaError | None:
         # A connection is lost shortly before the process ends.
-        if self._exceeded is None:
+        if self._limit_error is None:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_DYING if _seems_lost(error) else 0)
-        if self._exceeded is not None:
-            return self._exceeded
+                self._process.wait(_EXIT_SECONDS if _is_connection_error(error) else 0)
+        if self._limit_error is not None:
+            return self._limit_error
         status = self._process.poll()
-        return None if status is None else EngineKilledError(_ended(status))
+        return None if status is None else EngineKilledError(_exit_message(status))
 
     def _watch(self) -> None:
         import psutil
 
         with suppress(psutil.NoSuchProcess):
-            memory, most = _Memory(psutil.Process(self._process.pid)), self._limits.memory
-            while not self._stopped.wait(_GLANCE):
-                if most is not None and (used := memory.used()) > most:
-                    self._end(EngineMemoryError(_too_much(used, most)))
-                elif self._ends is not None and time.monotonic() > self._ends:
-                    self._end(EngineDeadlineError(_too_long(self._limits.seconds or 0)))
+            memory, max_memory = _MemoryUse(psutil.Process(self._process.pid)), self._limits.memory
+            while not self._stopped.wait(_CHECK_INTERVAL):
+                if max_memory is not None and (used := memory.used()) > max_memory:
+                    self._end(EngineMemoryError(_memory_message(used, max_memory)))
+                elif self._deadline is not None and time.monotonic() > self._deadline:
+                    self._end(EngineDeadlineError(_deadline_message(self._limits.seconds or 0)))
 
     def _end(self, reason: AporiaError) -> None:
-        self._exceeded = reason
+        self._limit_error = reason
         self._process.kill()
         self._stopped.set()
 
 
-class _Memory:
+class _MemoryUse:
     """
     Memory use of a process and its child processes.
 
@@ -131,7 +131,7 @@ class _Memory:
     """
 
     def __init__(self, process: psutil.Process) -> None:
-        self._process, self._glances = process, 0
+        self._process, self._check_count = process, 0
         self._children: list[psutil.Process] = []
 
     def used(self) -> int:
@@ -139,9 +139,9 @@ class _Memory:
         import psutil
 
         # Finding child processes requires a scan of all processes of the machine.
-        if self._glances % _GLANCES_PER_SEARCH == 0:
+        if self._check_count % _CHECKS_PER_SEARCH == 0:
             self._children = self._process.children(recursive=True)
-        self._glances += 1
+        self._check_count += 1
         used = int(self._process.memory_info().rss)
         for child in self._children:
             with suppress(psutil.NoSuchProcess):
@@ -149,30 +149,30 @@ class _Memory:
         return used
 
 
-def _available() -> int:
+def _available_memory() -> int:
     """Return the memory of the machine, or of the container if it is less, in bytes."""
     import psutil
 
-    told = [int(psutil.virtual_memory().total)]
-    for path in _LIMITS:
+    sizes = [int(psutil.virtual_memory().total)]
+    for path in _CGROUP_LIMIT_FILES:
         with suppress(OSError, ValueError):
-            told.append(int(path.read_text()))
-    return min(told)
+            sizes.append(int(path.read_text()))
+    return min(sizes)
 
 
-def _seems_lost(error: Exception) -> bool:
+def _is_connection_error(error: Exception) -> bool:
     return isinstance(error, TransientError) or "UNAVAILABLE" in str(error)
 
 
-def _too_much(used: int, most: int) -> str:
+def _memory_message(used: int, limit: int) -> str:
     return (
-        f"The embedded engine was ended because it used {_size(used)} of memory and may use {_size(most)}. "
-        "Make the values of select_expr smaller, set sample_size, raise [aporia] engine_memory_limit if the "
-        "machine has more, or read with Apache Spark (spark_conn_id, or engine sc://host:port)"
+        f"The embedded engine was ended because it used {_in_megabytes(used)} of memory and may use "
+        f"{_in_megabytes(limit)}. Make the values of select_expr smaller, set sample_size, raise [aporia] "
+        "engine_memory_limit if the machine has more, or read with Apache Spark (spark_conn_id, or engine sc://host:port)"
     )
 
 
-def _too_long(seconds: float) -> str:
+def _deadline_message(seconds: float) -> str:
     return (
         f"The embedded engine was ended because it ran longer than {seconds:g} seconds. Raise [aporia] "
         "engine_deadline if the data needs longer, set sample_size, or read with Apache Spark "
@@ -180,15 +180,15 @@ def _too_long(seconds: float) -> str:
     )
 
 
-def _ended(status: int) -> str:
+def _exit_message(status: int) -> str:
     if status == -signal.SIGKILL:
         return (
-            "The embedded engine was killed while it read (SIGKILL). If that goes on, the machine is short "
-            "of memory"
+            "The embedded engine was killed while it read (SIGKILL). If this happens again, the machine is "
+            "short of memory"
         )
-    how = signal.Signals(-status).name if status < 0 else f"status {status}"
-    return f"The embedded engine broke down while it read ({how})"
+    exit_reason = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return f"The embedded engine crashed while it read ({exit_reason})"
 
 
-def _size(count: int) -> str:
-    return f"{count / 1024**2:,.0f} MiB"
+def _in_megabytes(size: int) -> str:
+    return f"{size / 1024**2:,.0f} MiB"

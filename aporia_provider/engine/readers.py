@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.columns.types import quoted
 from aporia_provider.data_sources import DataSource, S3DataSource
-from aporia_provider.engine.dataframes.nan_statistics import BY_VALUES, by_values
+from aporia_provider.engine.dataframes.nan_statistics import IGNORE_STATISTICS, without_pushdown
 from aporia_provider.engine.error_messages import UnknownColumnError, engine_errors
 from aporia_provider.engine.source_paths import engine_path
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -18,8 +18,8 @@ from aporia_provider.redaction import HIDDEN
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_PARTS = 1_000_000
-_PATTERNS = ": '*', '?', '[' and '{' begin patterns there"
+_SAMPLE_PARTS = 1_000_000
+_PATTERN_HINT = ": '*', '?', '[' and '{' begin patterns in it"
 
 
 def read(
@@ -48,12 +48,12 @@ def read(
     with engine_errors(source):
         options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
         if values_only:
-            options |= BY_VALUES
+            options |= IGNORE_STATISTICS
         frame = READERS[source.type](spark, source, options, embedded)
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
         if values_only:
-            frame = by_values(frame)
+            frame = without_pushdown(frame)
         return frame if source.sample_size == 1 else _sample(frame, source.sample_size, sample_by)
 
 
@@ -68,8 +68,8 @@ def columns(spark: SparkSession, source: DataSource, *, embedded: bool = True) -
         with engine_errors(source):
             return [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
     except UnknownColumnError:
-        plain = read(spark, source.model_copy(update={"select_expr": None}), embedded=embedded)
-        faults = "; ".join(_unknown_columns(plain, source))
+        unmodified = read(spark, source.model_copy(update={"select_expr": None}), embedded=embedded)
+        faults = "; ".join(_unknown_columns(unmodified, source))
         raise ValidationError(f"{source.label} could not be read: {faults}") from None
 
 
@@ -77,13 +77,13 @@ def _unknown_columns(frame: DataFrame, source: DataSource) -> Iterator[str]:
     """Yield a line for each expression with an unknown column, naming the most similar column."""
     with engine_errors(source):
         names = frame.columns
-    for place, expression in enumerate(source.select_expr or []):
+    for index, expression in enumerate(source.select_expr or []):
         try:
             with engine_errors(source):
                 frame.selectExpr(expression).schema  # noqa: B018
         except UnknownColumnError as error:
             column = error.column
-            yield f"select_expr[{place}]: there is no column {column!r}, {nearest(column, names)}"
+            yield f"select_expr[{index}]: there is no column {column!r}, {nearest(column, names)}"
 
 
 def check_readable(source: DataSource) -> None:
@@ -102,7 +102,7 @@ def _read_files(
     path = engine_path(spark, source, embedded)
     frame = spark.read.format(source.object_format).options(**options).load(path)
     if not frame.columns:
-        hint = _PATTERNS if source.is_on_s3 and re.search(r"[*?[{]", source.uri) else ""
+        hint = _PATTERN_HINT if source.is_on_s3 and re.search(r"[*?[{]", source.uri) else ""
         raise NotFoundError(f"There are no {source.content} at {source.uri}{hint}")
     return frame
 
@@ -120,12 +120,12 @@ engine is the embedded one.
 def _sample(frame: DataFrame, size: float, sample_by: str | None) -> DataFrame:
     # DataFrame.sample() is not used: a repeated sync must read the same rows, and Sail ignores the seed. The
     # columns are sorted, since Spark sorts those of JSON files and Sail does not.
-    chosen = [sample_by] if sample_by is not None else sorted(_hashable(frame))
-    texts = (f"cast({quoted(name)} AS string)" for name in chosen)
-    return frame.where(f"pmod(xxhash64({', '.join(texts)}), {_PARTS}) < {round(size * _PARTS)}")
+    sample_columns = [sample_by] if sample_by is not None else sorted(_hashable_columns(frame))
+    texts = (f"cast({quoted(name)} AS string)" for name in sample_columns)
+    return frame.where(f"pmod(xxhash64({', '.join(texts)}), {_SAMPLE_PARTS}) < {round(size * _SAMPLE_PARTS)}")
 
 
-def _hashable(frame: DataFrame) -> list[str]:
+def _hashable_columns(frame: DataFrame) -> list[str]:
     fields = frame.schema.jsonValue()["fields"]
-    plain = [field["name"] for field in fields if not isinstance(field["type"], dict)]
-    return plain or [field["name"] for field in fields]
+    scalars = [field["name"] for field in fields if not isinstance(field["type"], dict)]
+    return scalars or [field["name"] for field in fields]

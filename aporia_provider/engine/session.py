@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from aporia_provider.engine.connecting import INSTALL, connect
 from aporia_provider.engine.embedded.process import engine_process
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
-from aporia_provider.engine.limits import UNLIMITED, EngineLimits, Watch
+from aporia_provider.engine.limits import UNLIMITED, EngineLimits, EngineWatchdog
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.redaction import shown_url
+from aporia_provider.redaction import redact_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,11 +26,11 @@ class Session(NamedTuple):
     An open session.
 
     :param spark: The Spark Connect session.
-    :param watch: Watch that determines why the embedded engine ended; None for a cluster.
+    :param watch: Watchdog that determines why the embedded engine ended; None for a cluster.
     """
 
     spark: SparkSession
-    watch: Watch | None
+    watch: EngineWatchdog | None
 
 
 @contextmanager
@@ -53,26 +53,28 @@ def open_session(
     :param credentials: Credentials for S3 of the embedded engine. A cluster has its own.
     :param limits: Limits of the embedded engine.
     :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory
-        limit. For the other errors, see :meth:`~aporia_provider.engine.limits.Watch.explaining`.
+        limit. For the other errors, see :meth:`~aporia_provider.engine.limits.EngineWatchdog.explaining`.
     :raises aporia_provider.errors.ValidationError: if ``engine`` is invalid or not installed.
     :raises aporia_provider.errors.TransientError: if the cluster does not respond, or the embedded engine is
         killed while it starts.
     :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if the cluster rejects the token.
     """
     if engine == EMBEDDED:
-        _need("pysail", "The embedded engine")
+        _require("pysail", "The embedded engine")
         with (
             engine_process(credentials or AwsCredentials(), limits) as process,
             process.watch.explaining(),
-            _connected(Endpoint("127.0.0.1", process.port), lasts=False) as spark,
+            _connected(Endpoint("127.0.0.1", process.port), is_cluster=False) as spark,
         ):
             yield Session(spark, process.watch)
     elif engine.startswith(SCHEME):
-        with _connected(Endpoint.parse(engine), lasts=True) as spark:
+        with _connected(Endpoint.parse(engine), is_cluster=True) as spark:
             yield Session(spark, None)
     else:
-        shown = shown_url(engine.partition(";")[0])
-        raise ValidationError(f"{shown!r} is no engine: write 'embedded', or sc://host:port of a cluster")
+        display_url = redact_url(engine.partition(";")[0])
+        raise ValidationError(
+            f"{display_url!r} is not an engine: write 'embedded', or sc://host:port of a cluster"
+        )
 
 
 def is_embedded(engine: str) -> bool:
@@ -89,15 +91,15 @@ def is_sail(spark: SparkSession) -> bool:
     return not spark.sql("SELECT version()").collect()[0][0].startswith(spark.version)
 
 
-def _need(module: str, what: str) -> None:
+def _require(module: str, purpose: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise ValidationError(f"{what} needs {module}, which is not installed: {INSTALL}")
+        raise ValidationError(f"{purpose} requires {module}, which is not installed: {INSTALL}")
 
 
 @contextmanager
-def _connected(endpoint: Endpoint, *, lasts: bool) -> Iterator[SparkSession]:
-    _need("pyspark", "Reading data")
-    spark = connect(endpoint, lasts=lasts)
+def _connected(endpoint: Endpoint, *, is_cluster: bool) -> Iterator[SparkSession]:
+    _require("pyspark", "Reading data")
+    spark = connect(endpoint, is_cluster=is_cluster)
     try:
         yield spark
     finally:

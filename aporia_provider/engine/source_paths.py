@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from aporia_provider.data_sources import DataSource, S3DataSource
 
-_PATTERN = "*?[]{},!^"
+_PATTERN_CHARACTERS = "*?[]{},!^"
 _S3, _FILE = "s3://", "file://"
 # Characters that Sail encodes in the path of a Delta table, so that it does not find the log or the files.
-_NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_./+=@,:;!$&'()-]")
+_UNSUPPORTED_IN_KEYS = re.compile(r"[^A-Za-z0-9_./+=@,:;!$&'()-]")
 
 
 def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> str:
@@ -39,10 +39,10 @@ def engine_path(spark: SparkSession, source: S3DataSource, embedded: bool) -> st
     is_root = source.uri.startswith(_S3) and "/" not in source.uri.removeprefix(_S3)
     uri = f"{source.uri}/" if is_root else source.uri
     if not embedded and (PLAIN.fullmatch(uri) or not is_sail(spark)):
-        return _for_spark(uri)
+        return _path_for_spark(uri)
     if fault := key_fault(source):
         raise ValidationError(fault)
-    return _table_for_sail(uri) if source.object_format == "delta" else _files_for_sail(uri)
+    return _table_path_for_sail(uri) if source.object_format == "delta" else _files_path_for_sail(uri)
 
 
 def key_fault(source: DataSource) -> str | None:
@@ -50,31 +50,31 @@ def key_fault(source: DataSource) -> str | None:
     uri = source.delta_uri
     if uri is None or not uri.startswith(_S3):
         return None
-    if not (found := _NOT_IN_KEYS.findall(uri.removeprefix(_S3))):
+    if not (unsupported := _UNSUPPORTED_IN_KEYS.findall(uri.removeprefix(_S3))):
         return None
-    shown = ", ".join(sorted(set(map(repr, found))))
+    characters = ", ".join(sorted(set(map(repr, unsupported))))
     return (
-        f"{uri} has {shown} in its path: the embedded engine cannot read a Delta table there. "
+        f"{uri} has {characters} in its path: the embedded engine cannot read a Delta table there. "
         f"Copy the table to a path of ASCII letters and digits, or {APACHE_SPARK}"
     )
 
 
-def _for_spark(uri: str) -> str:
+def _path_for_spark(uri: str) -> str:
     if uri.startswith(_FILE):
         return f"{_FILE}{local_path(uri)}"
     return re.sub(r"^s3://", "s3a://", uri)
 
 
-def _table_for_sail(uri: str) -> str:
+def _table_path_for_sail(uri: str) -> str:
     if uri.startswith(_FILE):
         return f"{_FILE}{plain_path(local_path(uri))}"
     return uri
 
 
-def _files_for_sail(uri: str) -> str:
+def _files_path_for_sail(uri: str) -> str:
     if uri.startswith(_S3):
-        return f"{_S3}{quote(uri.removeprefix(_S3), safe=f'/{_PATTERN}')}"
+        return f"{_S3}{quote(uri.removeprefix(_S3), safe=f'/{_PATTERN_CHARACTERS}')}"
     path = local_path(uri)
     # A name that exists is not treated as a pattern.
-    literal = (not glob.has_magic(path) and "{" not in path) or Path(path).exists()
-    return f"{_FILE}{quote(path, safe='/' if literal else f'/{_PATTERN}')}"
+    is_literal = (not glob.has_magic(path) and "{" not in path) or Path(path).exists()
+    return f"{_FILE}{quote(path, safe='/' if is_literal else f'/{_PATTERN_CHARACTERS}')}"

@@ -6,17 +6,17 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.redaction import HIDDEN, hide_in_text, shown_url
+from aporia_provider.redaction import HIDDEN, hide_in_text, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECRETS = ("secret_access_key", "session_token")
 # By default, delta-rs retries an unreachable endpoint for minutes. Airflow retries the task anyway.
-_FEW_RETRIES = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
+_RETRY_OPTIONS = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
 # The embedded engine sends a request up to eleven times, and resumes a response that was cut off.
 _ENGINE_TIMEOUTS = {"AWS_CONNECT_TIMEOUT": "5s", "AWS_TIMEOUT": "6s"}
-_CLIENT_SECONDS = 20.0
+_READ_TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,51 +46,53 @@ class AwsCredentials:
 
     def __post_init__(self) -> None:
         if bool(self.access_key_id) != bool(self.secret_access_key):
-            raise ValidationError("access_key_id and secret_access_key belong together: give both or neither")
+            raise ValidationError(
+                "access_key_id and secret_access_key must be set together: set both or neither"
+            )
 
     def __repr__(self) -> str:
-        shown = (f"{item.name}={self._shown(item.name)}" for item in fields(self))
-        return f"{type(self).__name__}({', '.join(shown)})"
+        values = (f"{item.name}={self._display_value(item.name)}" for item in fields(self))
+        return f"{type(self).__name__}({', '.join(values)})"
 
-    def _shown(self, name: str) -> str:
+    def _display_value(self, name: str) -> str:
         value = getattr(self, name)
         if value and name == "endpoint_url":
-            return repr(shown_url(value))
+            return repr(redact_url(value))
         return f"'{HIDDEN}'" if value and name in _SECRETS else repr(value)
 
     @property
-    def complete(self) -> bool:
+    def is_explicit_or_anonymous(self) -> bool:
         """True if the credentials are explicit or anonymous."""
         return self.anonymous or bool(self.access_key_id)
 
     def delta_options(self) -> dict[str, str]:
         """Return the storage options of delta-rs."""
         timeout = {"timeout": _milliseconds(self.request_timeout)} if self.request_timeout else {}
-        return {**self._object_store(), **_FEW_RETRIES, **timeout}
+        return {**self._object_store(), **_RETRY_OPTIONS, **timeout}
 
     def engine_environment(self, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
         """
         Return the environment of a process that runs the embedded engine.
 
-        :param inherited: Variables to start from. If the credentials are complete, all ``AWS_`` variables
-            except timeouts are dropped: a profile or a web identity of the machine could take precedence over
-            the keys.
+        :param inherited: Variables to start from. If the credentials are explicit or anonymous, all ``AWS_``
+            variables except timeouts are dropped: a profile or a web identity of the machine could take
+            precedence over the keys.
         """
-        kept = {
+        inherited_variables = {
             name: value
             for name, value in (inherited or {}).items()
-            if name in _ENGINE_TIMEOUTS or not (self.complete and name.startswith("AWS_"))
+            if name in _ENGINE_TIMEOUTS or not (self.is_explicit_or_anonymous and name.startswith("AWS_"))
         }
-        named = self._object_store()
+        variables = self._object_store()
         if self.request_timeout:
-            named["AWS_TIMEOUT"] = _milliseconds(self.request_timeout)
+            variables["AWS_TIMEOUT"] = _milliseconds(self.request_timeout)
         if self.region:
-            named["AWS_DEFAULT_REGION"] = self.region
+            variables["AWS_DEFAULT_REGION"] = self.region
         if self.endpoint_url:
-            named["AWS_ENDPOINT"] = self.endpoint_url
-        if self.complete:
-            named["AWS_EC2_METADATA_DISABLED"] = "true"
-        return {**_ENGINE_TIMEOUTS, **kept, **named}
+            variables["AWS_ENDPOINT"] = self.endpoint_url
+        if self.is_explicit_or_anonymous:
+            variables["AWS_EC2_METADATA_DISABLED"] = "true"
+        return {**_ENGINE_TIMEOUTS, **inherited_variables, **variables}
 
     def client(self, service: str = "s3", *, connections: int = 10) -> Any:
         """
@@ -106,7 +108,7 @@ class AwsCredentials:
 
         settings: dict[str, Any] = {
             "connect_timeout": 5,
-            "read_timeout": self.request_timeout or _CLIENT_SECONDS,
+            "read_timeout": self.request_timeout or _READ_TIMEOUT_SECONDS,
             "retries": {"total_max_attempts": 2},
             "max_pool_connections": connections,
         }
@@ -117,7 +119,7 @@ class AwsCredentials:
         session = boto3.session.Session(**self._session_arguments())
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))  # type: ignore[call-overload]
 
-    def hide_in(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return ``text`` with the secrets, and the secrets in its URLs, replaced by ``***``."""
         for name in _SECRETS:
             if secret := getattr(self, name):
@@ -133,7 +135,7 @@ class AwsCredentials:
         }
 
     def _object_store(self) -> dict[str, str]:
-        named = {
+        options = {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
@@ -145,9 +147,9 @@ class AwsCredentials:
         }
         if self.endpoint_url:
             # Few other servers accept bucket.host names.
-            named["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = "false"
-            named["AWS_ALLOW_HTTP"] = "true" if self.endpoint_url.startswith("http://") else None
-        return {name: value for name, value in named.items() if value}
+            options["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = "false"
+            options["AWS_ALLOW_HTTP"] = "true" if self.endpoint_url.startswith("http://") else None
+        return {name: value for name, value in options.items() if value}
 
 
 def _milliseconds(seconds: float) -> str:

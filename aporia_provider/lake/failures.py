@@ -18,13 +18,13 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.log_failures import fault_of
-from aporia_provider.redaction import shown_url
+from aporia_provider.lake.log_failures import log_fault
+from aporia_provider.redaction import redact_url
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 CONNECTION = re.compile(
     r"error sending request|tcp connect|dns error|timed? ?out|connection (?:refused|reset|closed)|SlowDown"
     r"|end of file before message length|error decoding response body|incomplete message|\b(?:429|50[0234]) ",
@@ -34,7 +34,7 @@ CONNECTION = re.compile(
 _DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "401"}
-_ELSEWHERE = {
+_WRONG_REGION = {
     "PermanentRedirect",
     "301",
     "AuthorizationHeaderMalformed",
@@ -42,7 +42,7 @@ _ELSEWHERE = {
 }
 
 
-def explain(
+def delta_error(
     error: Exception, uri: str, credentials: AwsCredentials, folder: str = "_delta_log/"
 ) -> AporiaError:
     """
@@ -62,27 +62,31 @@ def explain(
             "only, and Delta tables are read without botocore. Use an S3 server in tests, such as the "
             "fixture aporia_s3 of aporia_provider.testing"
         )
-    text = _COLOUR.sub("", str(error))
+    text = _ANSI_COLOR.sub("", str(error))
     if isinstance(error, (TableNotFoundError, FileNotFoundError)):
         return NotFoundError(f"There is no Delta table at {uri}: it has no _delta_log with a commit")
     if uri.startswith("file://") and Path(local_path(uri)).is_file():
-        return ValidationError(f"{uri} is a file: write the folder of the Delta table, which has _delta_log")
+        return ValidationError(
+            f"{uri} is a file: specify the folder of the Delta table, which contains _delta_log"
+        )
     if CONNECTION.search(text):
         return TransientError(
-            f"{uri} could not be read: {_where(credentials)} does not answer "
-            f"({credentials.hide_in(_gist(text))})"
+            f"{uri} could not be read: {_endpoint_name(credentials)} does not respond "
+            f"({credentials.redact(_summary(text))})"
         )
-    found = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
-    if found is not None:
-        return found
+    denial = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
+    if denial is not None:
+        return denial
     if isinstance(error, PermissionError):
-        return AuthenticationError(f"{uri} could not be read: the file system denies it")
-    gist = _gist(text)
-    if uri.startswith("s3://") and fault_of(gist) is None and "Generic S3 error" in text:
+        return AuthenticationError(f"{uri} could not be read: the file system denies access")
+    summary = _summary(text)
+    if uri.startswith("s3://") and log_fault(summary) is None and "Generic S3 error" in text:
         # S3 denies no request, so its response was incomplete.
-        return TransientError(f"{uri} could not be read: {_where(credentials)}: {credentials.hide_in(gist)}")
+        return TransientError(
+            f"{uri} could not be read: {_endpoint_name(credentials)}: {credentials.redact(summary)}"
+        )
     return ValidationError(
-        f"The Delta log of {uri} cannot be read: {credentials.hide_in(fault_of(gist) or gist)}"
+        f"The Delta log of {uri} cannot be read: {credentials.redact(log_fault(summary) or summary)}"
     )
 
 
@@ -96,25 +100,25 @@ def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaE
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
-    prefix = "/".join(part for part in (key, folder) if part)
+    bucket, key = split_s3_uri(uri)
+    prefix = "/".join(segment for segment in (key, folder) if segment)
     action = "s3:ListBucket"
     try:
-        with answered(uri, credentials):
+        with botocore_errors_converted(uri, credentials):
             client = credentials.client()
-            listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            listing = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
             action = "s3:GetObject"
-            for entry in listed.get("Contents", []):
+            for entry in listing.get("Contents", []):
                 client.get_object(Bucket=bucket, Key=entry["Key"], Range="bytes=0-0")
     except ClientError as error:
-        return refusal(error, bucket, prefix, action, credentials)
+        return response_error(error, bucket, prefix, action, credentials)
     except AporiaError as error:
         return error
     return None
 
 
 @contextmanager
-def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
+def botocore_errors_converted(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     """
     Convert the errors that botocore raises for a missing or incomplete response of S3.
 
@@ -122,7 +126,7 @@ def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     :param credentials: Credentials it is read with.
     :raises aporia_provider.errors.AuthenticationError: if there are no credentials.
     :raises aporia_provider.errors.TransientError: for all other of these errors. Error responses are not
-        converted; see :func:`refusal`.
+        converted; see :func:`response_error`.
     """
     from botocore.exceptions import BotoCoreError, NoCredentialsError
     from botocore.parsers import ResponseParserError
@@ -133,15 +137,15 @@ def answered(uri: str, credentials: AwsCredentials) -> Iterator[None]:
     except NoCredentialsError:
         raise AuthenticationError(f"{uri} could not be read: there are no AWS credentials") from None
     except (BotoCoreError, ResponseParserError, HTTPError, ConnectionError) as error:
-        raise unanswered(uri, credentials, error) from None
+        raise connection_error(uri, credentials, error) from None
 
 
-def unanswered(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
+def connection_error(uri: str, credentials: AwsCredentials, error: Exception) -> TransientError:
     """Return the exception for an error of botocore itself, such as a lost connection."""
-    return TransientError(f"{uri} could not be read: {_where(credentials)}: {type(error).__name__}")
+    return TransientError(f"{uri} could not be read: {_endpoint_name(credentials)}: {type(error).__name__}")
 
 
-def split(uri: str) -> tuple[str, str]:
+def split_s3_uri(uri: str) -> tuple[str, str]:
     """Return the bucket and the key of ``s3://bucket/key``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key.strip("/")
@@ -152,7 +156,7 @@ def local_path(uri: str) -> str:
     return unquote(uri.removeprefix("file://"))
 
 
-def refusal(
+def response_error(
     error: ClientError, bucket: str, prefix: str, action: str, credentials: AwsCredentials
 ) -> AporiaError | None:
     """
@@ -164,36 +168,38 @@ def refusal(
     :param action: IAM action of the request.
     :param credentials: Credentials of the request.
     """
-    answer: Any = error.response
-    code, status = str(answer["Error"].get("Code")), answer["ResponseMetadata"].get("HTTPStatusCode")
-    place = f"s3://{bucket}/{prefix}"
+    response: Any = error.response
+    code, status = str(response["Error"].get("Code")), response["ResponseMetadata"].get("HTTPStatusCode")
+    location = f"s3://{bucket}/{prefix}"
     if code in _EXPIRED:
         return AuthenticationError(
-            f"{place}: the session token has expired; take new credentials", status=status
+            f"{location}: the session token has expired; provide new credentials", status=status
         )
     if code in _REJECTED:
-        return AuthenticationError(f"{place}: the credentials are not accepted ({code})", status=status)
+        return AuthenticationError(f"{location}: the credentials were rejected ({code})", status=status)
     if code in _DENIED:
-        return _denied(str(answer["Error"].get("Message")), bucket, prefix, action, status)
+        return _denied_error(str(response["Error"].get("Message")), bucket, prefix, action, status)
     if code == "NoSuchBucket":
-        return NotFoundError(f"There is no bucket {bucket!r} at {_where(credentials)}", status=status)
-    if code in _ELSEWHERE:
+        return NotFoundError(f"There is no bucket {bucket!r} at {_endpoint_name(credentials)}", status=status)
+    if code in _WRONG_REGION:
         region = credentials.region or "none"
         return ValidationError(f"Bucket {bucket!r} is not in the configured region ({region})", status=status)
     if status in (429, 500, 502, 503, 504):
-        return TransientError(f"{place} could not be read: {code}", status=status)
+        return TransientError(f"{location} could not be read: {code}", status=status)
     return (
-        None if code in ("NoSuchKey", "404", "InvalidRange", "416") else ValidationError(f"{place}: {code}")
+        None
+        if code in ("NoSuchKey", "404", "InvalidRange", "416")
+        else ValidationError(f"{location}: {code}")
     )
 
 
-def _denied(message: str, bucket: str, prefix: str, action: str, status: int | None) -> AporiaError:
+def _denied_error(message: str, bucket: str, prefix: str, action: str, status: int | None) -> AporiaError:
     # For objects encrypted with a KMS key, the denied action is not that of the request.
-    other = re.search(r"\bkms:\w+", message)
-    denied = other[0] if other else action
-    what = f"prefix {prefix!r} of bucket {bucket!r}"
+    kms_action = re.search(r"\bkms:\w+", message)
+    denied_action = kms_action[0] if kms_action else action
+    location = f"prefix {prefix!r} of bucket {bucket!r}"
     return AuthenticationError(
-        f"AWS denies {denied} on {what}: allow it in the policy of the role or user", status=status
+        f"AWS denies {denied_action} on {location}: allow it in the policy of the role or user", status=status
     )
 
 
@@ -202,14 +208,14 @@ def _aws_is_mocked() -> bool:
     return bool(getattr(getattr(models, "botocore_stubber", None), "enabled", False))
 
 
-def _where(credentials: AwsCredentials) -> str:
+def _endpoint_name(credentials: AwsCredentials) -> str:
     endpoint = credentials.endpoint_url
-    return shown_url(endpoint) if endpoint else f"Amazon S3 ({credentials.region or 'default region'})"
+    return redact_url(endpoint) if endpoint else f"Amazon S3 ({credentials.region or 'default region'})"
 
 
-def _gist(text: str) -> str:
+def _summary(text: str) -> str:
     # delta-rs separates nested errors by arrows and appends a backtrace: the first line names the operation,
     # the last one the cause.
     lines = [line.strip(" \t↳") for line in text.splitlines()]
-    told = [line for line in lines if line and not re.match(r"\d+: |at |<\?xml|<Error>", line)]
-    return told[0] if len(told) < 2 else f"{told[0]}: {told[-1]}"
+    messages = [line for line in lines if line and not re.match(r"\d+: |at |<\?xml|<Error>", line)]
+    return messages[0] if len(messages) < 2 else f"{messages[0]}: {messages[-1]}"

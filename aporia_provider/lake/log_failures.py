@@ -7,17 +7,17 @@ import re
 _FAULTS: tuple[tuple[str, str], ...] = (
     (
         r"catalog-managed|Max catalog version",
-        "the table is managed by its catalogue (feature catalogManaged), which alone knows its last commits. "
-        "Read it through the catalogue and write what is to be monitored to a table of its own",
+        "the table is managed by its catalogue (feature catalogManaged), which stores its last commits. "
+        "Read it through the catalogue and write the data to be monitored to a separate table",
     ),
     (
         r"Feature '([^']+)' is not supported",
-        r"the table needs the reader feature \1, which is not known here. Write it without that feature "
+        r"the table requires the reader feature \1, which is not supported. Write it without that feature "
         r"(ALTER TABLE … DROP FEATURE \1), or copy its data to another table",
     ),
     (
         r"Unsupported minimum reader version (\d+)",
-        r"the table needs version \1 of the reader protocol, and 3 is the latest that is known here. "
+        r"the table requires version \1 of the reader protocol; the latest supported version is 3. "
         "Write it with an older protocol",
     ),
     (
@@ -26,7 +26,7 @@ _FAULTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"Expected contiguous commit files, but found gap",
-        "commits between others are missing. Restore them, or write the table anew",
+        "commits between existing commits are missing. Restore them, or rewrite the table",
     ),
     (
         r"LogSegment end version (\d+) not the same as the specified end version (\d+)",
@@ -34,40 +34,40 @@ _FAULTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"No table metadata or protocol found",
-        "no commit or checkpoint in it holds the schema. Restore its first commits or its last checkpoint, "
-        "or write the table anew",
+        "no commit or checkpoint in it contains the schema. Restore its first commits or its last "
+        "checkpoint, or rewrite the table",
     ),
     (
         r"Unsupported Delta table type: '([^']+)'",
-        r"its schema has the type \1, which is not known here. Drop the column, or give it another type",
+        r"its schema has the type \1, which is not supported. Drop the column, or change its type",
     ),
     (
         r"File not found: (\S*deletion_vector\S+)",
-        r"it names the deletion vector \1, which is not there. Restore it, or write the file anew",
+        r"it names the deletion vector \1, which does not exist. Restore it, or rewrite the file",
     ),
     (
         r"Missing numRecords for file with deletion vector: \S*?([^/\s]+)(?:\s|$)",
-        r"its file \1 has a deletion vector, and its statistics lack numRecords, which the Delta protocol "
-        "requires then. Write the file anew, such as with REORG TABLE … APPLY (PURGE)",
+        r"its file \1 has a deletion vector, but its statistics lack numRecords, which the Delta protocol "
+        "then requires. Rewrite the file, for example with REORG TABLE … APPLY (PURGE)",
     ),
     (
         r"Invalid Parquet file|Parquet error",
-        "its checkpoint is no whole Parquet file. If all commits are there, delete the checkpoint and "
+        "its checkpoint is not a complete Parquet file. If all commits exist, delete the checkpoint and "
         "_last_checkpoint; otherwise restore it",
     ),
     (
         r"Invalid protocol action in the delta log: (.+)",
-        r"its protocol is not valid (\1). Write the table anew",
+        r"its protocol is not valid (\1). Rewrite the table",
     ),
     (
         r"(?:Json error|Malformed JSON)[: ]*(.*)",
-        r"an entry of it is no valid JSON, or not of the form of its kind (\1). "
-        "Restore its last commits from a backup, or write the table anew",
+        r"an entry of it is not valid JSON, or has an unexpected form (\1). "
+        "Restore its last commits from a backup, or rewrite the table",
     ),
 )
 
 
-_OF_PARTS = re.compile("Parquet|[Jj]son|JSON")
+_PARSE_ERROR = re.compile("Parquet|[Jj]son|JSON")
 
 
 def may_be_partial(text: str) -> bool:
@@ -76,17 +76,17 @@ def may_be_partial(text: str) -> bool:
 
     :param text: The error message, without its backtrace.
     """
-    return bool(_OF_PARTS.search(text)) or fault_of(text) is None
+    return bool(_PARSE_ERROR.search(text)) or log_fault(text) is None
 
 
-def fault_of(text: str) -> str | None:
+def log_fault(text: str) -> str | None:
     """
     Return a description of the fault of a log, and advice.
 
     :param text: Error message of delta-rs, without its backtrace.
     :return: None if the message is unknown.
     """
-    for pattern, meaning in _FAULTS:
-        if found := re.search(pattern, text):
-            return found.expand(meaning)
+    for pattern, explanation in _FAULTS:
+        if match := re.search(pattern, text):
+            return match.expand(explanation)
     return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, local_path, split
+from aporia_provider.lake.failures import botocore_errors_converted, local_path, split_s3_uri
 
 
 def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
@@ -22,12 +22,12 @@ def is_delta_table(uri: str, credentials: AwsCredentials | None = None) -> bool:
         return os.path.isdir(Path(local_path(uri), "_delta_log"))  # noqa: PTH112 - that of Path raises
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
-    known = credentials or AwsCredentials()
+    credentials = credentials or AwsCredentials()
     try:
-        with answered(uri, known):
-            listed = known.client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        with botocore_errors_converted(uri, credentials):
+            listing = credentials.client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except (AporiaError, ClientError):
         return False
-    return bool(listed.get("Contents"))
+    return bool(listing.get("Contents"))

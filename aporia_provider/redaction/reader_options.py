@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aporia_provider.redaction.text import hide_in_text
-from aporia_provider.redaction.urls import HIDDEN, shown_url
+from aporia_provider.redaction.urls import HIDDEN, redact_url
 
 _FILES = """
     basepath compression encoding charset ignorecorruptfiles ignoremissingfiles mode modifiedafter
@@ -43,32 +43,32 @@ _DATABASES = """
     pushdowntablesample querytimeout readdataformat schema sfdatabase sfrole sfschema sfwarehouse table
     upperbound viewsenabled warehouse
 """
-_SHOWN = frozenset(" ".join((_FILES, _CSV, _JSON, _PARQUET, _DELTA, _S3, _DATABASES)).split())
+_HARMLESS = frozenset(" ".join((_FILES, _CSV, _JSON, _PARQUET, _DELTA, _S3, _DATABASES)).split())
 _URLS = frozenset(("endpoint", "endpointurl", "fs.s3a.endpoint", "sfurl", "url"))
 _USERS = frozenset(("sfuser", "user"))
 
 
-def shown_option(name: str, value: str) -> str:
+def redact_option(name: str, value: str) -> str:
     """
     Return the value of a reader option if it may be shown, else ``***``.
 
     :param name: Name of the option, in any case, with or without underscores.
     :param value: Value of the option.
     """
-    known = name.lower().replace("_", "")
-    if known in _URLS:
-        return shown_url(value)
-    if known in _USERS:
-        return shown_user(value)
-    return hide_in_text(value) if known in _SHOWN else HIDDEN
+    option = name.lower().replace("_", "")
+    if option in _URLS:
+        return redact_url(value)
+    if option in _USERS:
+        return redact_user(value)
+    return hide_in_text(value) if option in _HARMLESS else HIDDEN
 
 
-def takes_url(name: str) -> bool:
+def is_url_option(name: str) -> bool:
     """Return whether the value of an option is the URL of a server."""
     return name.lower().replace("_", "") in _URLS
 
 
-def shown_user(user: str) -> str:
+def redact_user(user: str) -> str:
     """Return the name of a user without the password that some drivers accept after a slash."""
     name, slash, _ = user.partition("/")
     return f"{hide_in_text(name)}{slash}{HIDDEN if slash else ''}"

@@ -17,9 +17,9 @@ _SCHEME = re.compile(
 )
 _ORACLE = re.compile(r"jdbc:oracle:(?:thin|oci8?|kprb):", re.IGNORECASE)
 _HOST = r"(?:[\w.-]+(?:\\\w+)?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5}(?![\w.-]))?"
-_PLACE = re.compile(rf"{_HOST}(?:,{_HOST})*")
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
 _PATH = re.compile(r"/[\w.~%+$/-]*")
-_START = re.compile(r"/?@(?://)?|//")
+_AUTHORITY_START = re.compile(r"/?@(?://)?|//")
 _SID = re.compile(r":[\w.$]+(?=$|/)")
 _OPAQUE = re.compile(r"[\w./\\-]+(?::[\w./\\-]+)*")
 _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
@@ -32,60 +32,60 @@ def login_fault(url: str) -> str | None:
 
     :param url: The URL, which may contain templates. The result contains no part of it.
     """
-    rest = _without_scheme(_TEMPLATE.sub("x", url))[1]
+    rest = _split_scheme(_TEMPLATE.sub("x", url))[1]
     if _has_login(rest) or _is_oracle_login(url, rest):
         return (
-            "holds a login before its '@': give user and password as parameters of their own, or with an "
+            "contains a login before its '@': give user and password as separate parameters, or with an "
             "Airflow connection that data_source_conn_id names (for S3, aws_conn_id)"
         )
     return None
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """
     Return the scheme, the hosts, the port and the path of a URL, with ``***`` in place of everything else.
 
     :param url: URL of a driver or of an object, or a host name.
     """
-    scheme, rest = _without_scheme(url)
+    scheme, rest = _split_scheme(url)
     if _is_oracle_login(url, rest) or _has_login(rest):
         return f"{scheme}{'//' if rest.startswith('//') else ''}{HIDDEN}"
-    kept = _kept(scheme, rest)
-    left = rest[len(kept) :]
-    if not left or left == HIDDEN:
+    harmless = _harmless_prefix(scheme, rest)
+    remainder = rest[len(harmless) :]
+    if not remainder or remainder == HIDDEN:
         return f"{scheme}{rest}"
-    return f"{scheme}{kept}{left[0] if left[0] in '?;#' else ''}{HIDDEN}"
+    return f"{scheme}{harmless}{remainder[0] if remainder[0] in '?;#' else ''}{HIDDEN}"
 
 
-def _without_scheme(url: str) -> tuple[str, str]:
+def _split_scheme(url: str) -> tuple[str, str]:
     """Return the scheme with its colon, and the rest."""
     url = url.strip()
-    found = _ORACLE.match(url) or _SCHEME.match(url)
-    scheme = found[0] if found else ""
+    match = _ORACLE.match(url) or _SCHEME.match(url)
+    scheme = match[0] if match else ""
     return scheme, url[len(scheme) :]
 
 
-def _kept(scheme: str, rest: str) -> str:
+def _harmless_prefix(scheme: str, rest: str) -> str:
     """Return the hosts, port and path at the beginning of a URL without its scheme."""
-    start = _START.match(rest)
+    start = _AUTHORITY_START.match(rest)
     end = start.end() if start else 0
     if not end and scheme.lower().startswith("jdbc:"):
-        found = _OPAQUE.match(rest)
-        return found[0] if found else ""
-    parts = (_PLACE, _SID, _PATH) if _ORACLE.match(scheme) else (_PLACE, _PATH)
-    for part in parts:
-        if found := part.match(rest, end):
-            end = found.end()
+        match = _OPAQUE.match(rest)
+        return match[0] if match else ""
+    patterns = (_HOSTS, _SID, _PATH) if _ORACLE.match(scheme) else (_HOSTS, _PATH)
+    for pattern in patterns:
+        if match := pattern.match(rest, end):
+            end = match.end()
     return rest[:end]
 
 
 def _has_login(rest: str) -> bool:
     """Return whether there is an ``@`` that is neither the first character nor in a parameter's value."""
-    if (last := rest.rfind("@")) < 1 or rest[:2] == "/@":
+    if (last_at := rest.rfind("@")) < 1 or rest[:2] == "/@":
         return False
-    found = _PARAMETER.search(rest)
+    parameter = _PARAMETER.search(rest)
     # A '?' or '(' in a password does not begin a parameter unless a '=' follows.
-    return found is None or found.start() > last or "@" in rest[1 : found.start()]
+    return parameter is None or parameter.start() > last_at or "@" in rest[1 : parameter.start()]
 
 
 def _is_oracle_login(url: str, rest: str) -> bool:

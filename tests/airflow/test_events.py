@@ -134,7 +134,7 @@ def test_a_schedule_takes_no_templates() -> None:
         version_completed("m"),
     ]
     for kind in (version_completed, data_changed, registered, model_alias):
-        with pytest.raises(ValueError, match="is a template; a schedule is not rendered"):
+        with pytest.raises(ValueError, match="is a template, but Airflow does not render schedules"):
             kind("{{ params.model }}")
 
 

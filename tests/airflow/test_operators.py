@@ -322,7 +322,7 @@ def test_connecting_what_cannot_be_read_warns_that_it_is_not_monitored(
     said = caplog.text
     for part in (
         "Connected unchecked, and the embedded backend will not monitor it",
-        "'glue' cannot be read here: it would need a catalogue of the engine",
+        "'glue' cannot be read here: it would require a catalogue of the engine",
         "Write the data to S3 and connect it as an S3DataSource",
     ):
         assert part in said, (part, said)

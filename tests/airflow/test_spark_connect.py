@@ -143,9 +143,9 @@ def test_a_connection_that_is_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
                 "parameters in the extra has 'token', which belongs into the password",
                 "parameters in the extra has 'Use_SSL', which belongs into the field use_ssl of the extra",
                 "the parameter 'x-z' is neither a text nor a number",
-                "the parameter 'x y' is not one that a client may set as a header",
-                "the parameter 'token' has a space or a line break at an end, or a character other than "
-                "printable ASCII, which a header cannot have",
+                "the parameter 'x y' cannot be set as a header by a client",
+                "the parameter 'token' has a space or a line break at its start or end, or a character other "
+                "than printable ASCII, which a header cannot have",
             ],
         ),
         (
@@ -224,7 +224,7 @@ def test_every_operator_reads_with_the_cluster_and_tells_nothing_secret(
     with pytest.raises(AirflowFailException) as caught:
         execute(task)
     address = f"sc://localhost:{cluster.port}"
-    assert f"{address} refuses access: Invalid authentication token" in str(caught.value)
+    assert f"{address} denies access: Invalid authentication token" in str(caught.value)
     sent = cluster.headers[0]
     assert (sent["authorization"], sent["x-databricks-cluster-id"]) == (f"Bearer {TOKEN}", HEADER)
     shown = [
@@ -243,7 +243,7 @@ def test_the_drop_in_reads_with_the_cluster(
     monkeypatch.setattr(session, "_current", None)
     aporia.init(spark_conn_id="cluster")
     version = aporia.Model("m", "v1")
-    refused = f"sc://localhost:{cluster.port} refuses access"
+    refused = f"sc://localhost:{cluster.port} denies access"
     with pytest.raises(ValidationError, match=refused):
         version.connect_serving(source, "id", "at")
     version.connect_serving(source, "id", "at", preflight=False)

@@ -274,7 +274,7 @@ def test_what_a_sync_did_can_be_read_in_its_log(
         ({"model_id": "n"}, "'n'"),
         ({"aws_conn_id": "elsewhere"}, "no Airflow connection 'elsewhere'"),
         ({"aporia_conn_id": "elsewhere"}, "no Airflow connection 'elsewhere'"),
-        ({"engine": "spark://host"}, "is no engine"),
+        ({"engine": "spark://host"}, "is not an engine"),
     ],
 )
 def test_what_cannot_be_fixed_by_waiting_fails_at_once(
@@ -291,7 +291,7 @@ def test_an_engine_that_is_down_is_worth_a_retry(
     engine = f"sc://127.0.0.1:{servers.free_port()}/;token=planted-token"
     monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", engine if configured else "embedded")
     sync = SyncDatasetOperator(task_id="t", engine=None if configured else engine, **SERVING)
-    with pytest.raises(TransientError, match="does not answer") as failure:
+    with pytest.raises(TransientError, match="does not respond") as failure:
         execute(sync)
     assert "planted-token" not in str(failure.value)
     (link,) = sync.operator_extra_links

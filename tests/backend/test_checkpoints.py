@@ -158,12 +158,12 @@ class TestMissingOnes:
     def test_of_a_version_that_is_not_there(self, house: House, log: Path) -> None:
         hint(log, version=50)
         assert DeltaLog(f"file://{log.parent}").files([]).row_count == len(EVERYTHING)
-        assert_refuses(house, "_last_checkpoint names a checkpoint that is not there", "delete that file")
+        assert_refuses(house, "_last_checkpoint names a checkpoint that does not exist", "delete that file")
 
     def test_parts_of_one(self, house: House, log: Path) -> None:
         split(log, 1)
         expire(log)
-        assert_refuses(house, "has one part, but the name of several")
+        assert_refuses(house, "has one part, but is named as one of several")
 
 
 class TestEarlierVersions:

@@ -151,7 +151,7 @@ class TestReasons:
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
         shared.write("serving", spread(3, 3, 2))
-        with pytest.raises(Exception, match="is no engine"):
+        with pytest.raises(Exception, match="is not an engine"):
             shared.sync(engine=NOWHERE)
         assert due(shared) == {"serving": reasons.FAILED}
         shared.sync()
@@ -373,7 +373,7 @@ class TestS3:
             nowhere = f"http://127.0.0.1:{servers.free_port()}"
             credentials = AwsCredentials("key", "secret", region="eu-west-1", endpoint_url=nowhere)
         if trouble == "time":
-            monkeypatch.setattr(latest_commits, "PATIENCE", -1.0)
+            monkeypatch.setattr(latest_commits, "TIMEOUT_SECONDS", -1.0)
 
         def find() -> AwsCredentials | None:
             if trouble == "connection":
@@ -386,7 +386,7 @@ class TestS3:
             "connection": "gives no AWS credentials",
             "endpoint": "ConnectionError",
             "bucket": "There is no bucket",
-            "time": "were over before its turn",
+            "time": "was not checked within",
         }
         assert expected[trouble] in str(turn["detail"])
         assert any(

@@ -184,7 +184,7 @@ def test_a_damaged_file_is_no_transient_error(
         sync()
     assert Path(key).name in str(caught.value)
     if change != "of the same size":
-        told = f"has {len(damaged)} bytes, and its log says {len(content)}"
+        told = f"has {len(damaged)} bytes, but its log states {len(content)}"
         assert told in str(caught.value)
 
 
@@ -199,5 +199,5 @@ def test_a_damaged_file_without_a_log_is_no_transient_error(
     s3.client().put_object(Bucket=s3.bucket, Key="files/x.parquet", Body=content[:-20])
     source = S3DataSource(object_path=s3.uri(path), object_format="parquet")
     (problem,) = check(source, credentials, engine)[0]
-    assert "files are damaged. Write them anew" in problem
-    assert "x.parquet is no whole Parquet file" in problem
+    assert "files are damaged. Rewrite them" in problem
+    assert "x.parquet is not a complete Parquet file" in problem

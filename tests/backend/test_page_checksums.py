@@ -67,7 +67,7 @@ def test_a_page_that_changes_on_the_way_is_no_value(house: House, s3: S3, proxy:
     house.connect("serving")
     # A bit of the exponent: the number is plausible to whoever reads it.
     proxy.flips = {path: (place + 6, 0x10)}
-    with pytest.raises(TransientError, match=f"{Path(path).name} did not come as it was written.*use https"):
+    with pytest.raises(TransientError, match=f"{Path(path).name} was changed during transfer.*use https"):
         house.sync()
     assert proxy.hits
     assert house.stored() == {}
@@ -103,5 +103,5 @@ def test_a_file_that_is_missing_is_named(house: House, s3: S3) -> None:
     path, _ = write(house, s3, checksums=True)
     house.connect("serving")
     s3.client().delete_object(Bucket=s3.bucket, Key=path.removeprefix(f"/{s3.bucket}/"))
-    with pytest.raises(NotFoundError, match=f"the data file .*{Path(path).name}, which is not there"):
+    with pytest.raises(NotFoundError, match=f"the data file .*{Path(path).name}, which does not exist"):
         house.sync()

@@ -236,7 +236,7 @@ class TestOnS3:
             source = S3DataSource(object_path=f"{s3.bucket}/*/f.parquet", object_format="parquet")
             assert read(spark, source).count() == sum(range(len(names) + 1))
             source = S3DataSource(object_path=f"{s3.bucket}/[x]", object_format="parquet")
-            with pytest.raises(AporiaError, match="begin patterns there"):
+            with pytest.raises(AporiaError, match="begin patterns in it"):
                 read(spark, source)
 
 

@@ -89,7 +89,7 @@ def test_deletion_vectors_without_a_number_of_rows(house: House, table: Path, st
     house.write("serving", spread(1, 3, 4))
     rewrite(table, with_features("deletionVectors"))
     rewrite(table, changed("add", stats=stats, deletionVector=logs.deletion_vector([0])))
-    assert_refuses(house, "has a deletion vector, and its statistics lack numRecords", "REORG TABLE")
+    assert_refuses(house, "has a deletion vector, but its statistics lack numRecords", "REORG TABLE")
 
 
 @pytest.mark.parametrize("mode", ["name", "id"])
@@ -162,8 +162,8 @@ def test_widened_types(house: House, table: Path) -> None:
     [
         ("catalogManaged", "managed by its catalogue"),
         ("catalogOwned-preview", "managed by its catalogue"),
-        ("collations", "reader feature collations, which is not known"),
-        ("unheardOf", "reader feature unheardOf, which is not known"),
+        ("collations", "reader feature collations, which is not supported"),
+        ("unheardOf", "reader feature unheardOf, which is not supported"),
     ],
 )
 def test_unknown_ones_are_refused(house: House, table: Path, name: str, told: str) -> None:
@@ -176,7 +176,7 @@ def test_ones_that_only_the_engine_does_not_know(house: House, table: Path) -> N
     """The engine wants variantType beside variantShredding, delta-rs does not."""
     house.write("serving", spread(1, 2, 4))
     rewrite(table, with_features("variantShredding"))
-    assert_refuses(house, "its protocol needs the reader feature variantShredding")
+    assert_refuses(house, "its protocol requires the reader feature variantShredding")
 
 
 def test_columns_of_type_variant(house: House, table: Path) -> None:

@@ -488,7 +488,7 @@ def test_connecting_what_cannot_be_read_is_logged_with_what_it_would_need(sqlite
         api.post(path, {**DATASET, "name": "training", "data_source": {"type": "jdbc", "config": config}})
     (line,) = [line for line in server.lines if "WARNING" in line and "monitored" in line]
     assert "The training dataset of version 'v1' of model 'm' is connected, but will not be monitored" in line
-    assert "'jdbc' cannot be read here: it would need a JDBC driver. Write the data to S3" in line
+    assert "'jdbc' cannot be read here: it would require a JDBC driver. Write the data to S3" in line
 
 
 @pytest.mark.process

@@ -109,7 +109,7 @@ class TestCommits:
     def test_nothing_is_synced_without_an_engine(self, serving: House) -> None:
         before = serving.stored()
         serving.write("serving", spread(6, 6, 1))
-        with pytest.raises(TransientError, match=r"sc://127\.0\.0\.1:1 does not answer"):
+        with pytest.raises(TransientError, match=r"sc://127\.0\.0\.1:1 does not respond"):
             serving.sync(engine=UNREACHABLE)
         assert serving.stored() == before
 
@@ -143,7 +143,7 @@ class TestTables:
         shutil.rmtree(serving.path("serving"))
         serving.write("serving", spread(2, 3, 4, seed=5))
         status = serving.sync()
-        assert (status["reason"], status["table_version"]) == ("the table was dropped and made anew", 0)
+        assert (status["reason"], status["table_version"]) == ("the table was dropped and created again", 0)
         assert (status["rows"], status["buckets"]) == (8, 2)
         assert_synced(serving)
 

@@ -31,7 +31,7 @@ COLUMNS = {
     "score": "double",
     "other": "double",
 }
-OTHERS = "columns that are read are others now, or of another type: "
+OTHERS = "columns that are read were replaced, or their type changed: "
 GONE = "columns that are read were dropped or renamed: "
 
 

@@ -125,7 +125,7 @@ def test_one_record_is_read_of_the_versions_that_are_alike(shared: House) -> Non
 )
 def test_a_baseline_that_is_another_one_is_read(shared: House, difference: Any) -> None:
     add(shared.registry, shared, "v2", **difference)
-    with pytest.raises(AporiaError, match="is no engine"):
+    with pytest.raises(AporiaError, match="is not an engine"):
         sync(shared, "v2", engine=NOWHERE)
 
 
@@ -140,7 +140,7 @@ def test_what_was_made_at_another_time_is_read(shared: House, change: str) -> No
             shared.sync("training", engine=NOWHERE, full=True)
     add(shared.registry, shared, "v2")
     full = change == "full"
-    with pytest.raises(AporiaError, match="is no engine"):
+    with pytest.raises(AporiaError, match="is not an engine"):
         sync(shared, "v2", engine=NOWHERE, full=full)
     rows = 120 if change in ("full", "a failure") else 124
     assert sync(shared, "v2", full=full)["rows_read"] == rows
@@ -152,7 +152,7 @@ def test_a_table_that_was_made_anew_is_read(shared: House) -> None:
     shutil.rmtree(shared.path("training"))
     shared.write("training", spread(1, 3, 40, seed=2))
     add(shared.registry, shared, "v2")
-    with pytest.raises(AporiaError, match="is no engine"):
+    with pytest.raises(AporiaError, match="is not an engine"):
         sync(shared, "v2", engine=NOWHERE)
 
 
@@ -161,7 +161,7 @@ def test_another_environment_shares_nothing(shared: House) -> None:
     with EmbeddedRegistry(url, "staging") as staging:
         staging.create_model(MODEL, "Churn")
         add(staging, shared, "v2")
-        with pytest.raises(AporiaError, match="is no engine"):
+        with pytest.raises(AporiaError, match="is not an engine"):
             staging.sync_dataset(MODEL, "v2", "training", engine=NOWHERE)
 
 

@@ -174,9 +174,9 @@ class TestEngines:
     @pytest.mark.parametrize(
         ("address", "error", "words"),
         [
-            ("sc://127.0.0.1:1/;token=secret", TransientError, "does not answer"),
+            ("sc://127.0.0.1:1/;token=secret", TransientError, "does not respond"),
             ("sc://user:secret@127.0.0.1:1", ValidationError, "before an '@'"),
-            ("spark://127.0.0.1:7077", ValidationError, "is no engine"),
+            ("spark://127.0.0.1:7077", ValidationError, "is not an engine"),
         ],
     )
     def test_none_there(self, serving: House, address: str, error: type[AporiaError], words: str) -> None:

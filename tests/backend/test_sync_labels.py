@@ -224,7 +224,7 @@ class TestLabels:
         pair.sync("actuals")
         shutil.rmtree(pair.path("actuals"))
         pair.write("actuals", labelled(8, {"a2": True}))
-        assert relabel(pair)["reason"].endswith("labels: the table was dropped and made anew")
+        assert relabel(pair)["reason"].endswith("labels: the table was dropped and created again")
         assert [found[1] for _, found in sorted(outcomes(pair).items())] == [1, 0]
         check(pair)
 

@@ -108,7 +108,7 @@ def test_in_a_partition_of_any_name(house: House) -> None:
 
 
 def test_more_files_than_are_asked_for_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nan_statistics, "_AT_ONCE", 2)
+    monkeypatch.setattr(nan_statistics, "_FILES_PER_READ", 2)
     house.connect("serving")
     house.write("serving", ages(0.5, days=(1,)))
     house.sync()

@@ -104,7 +104,7 @@ class TestActions:
         ("action", "told"),
         [
             ({"pipelineEvent": {"id": "x"}}, "the unknown entry 'pipelineEvent'"),
-            ({"commitInfo": {"timestamp": "2024-01-01"}}, "a commitInfo whose timestamp is no int"),
+            ({"commitInfo": {"timestamp": "2024-01-01"}}, "a commitInfo whose timestamp is not of type int"),
         ],
     )
     def test_of_others_are_refused_by_name(
@@ -159,11 +159,11 @@ class TestFiles:
     def test_a_missing_one_is_named(self, house: House, table: Path) -> None:
         (data,) = table.glob("*.parquet")
         data.unlink()
-        with pytest.raises(Exception, match=f"names the data file .*{data.name}, which is not there"):
+        with pytest.raises(Exception, match=f"names the data file .*{data.name}, which does not exist"):
             house.sync()
 
     def test_a_short_one_is_named(self, house: House, table: Path) -> None:
         (data,) = table.glob("*.parquet")
         data.write_bytes(data.read_bytes()[:-9])
-        with pytest.raises(Exception, match=f"the data file .*{data.name} is no whole Parquet file"):
+        with pytest.raises(Exception, match=f"the data file .*{data.name} is not a complete Parquet file"):
             house.sync()

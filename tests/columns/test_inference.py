@@ -148,7 +148,7 @@ def test_every_fault_is_named_at_once() -> None:
         "exclude names 'ID', but there is no such column; did you mean 'id'?",
         "overrides names 'ownr', but there is no such column; did you mean 'owner'?",
         "'label' is in predictions and in exclude",
-        "overrides['amount']: a tensor needs its dimensions",
+        "overrides['amount']: a tensor requires dimensions",
         "overrides['owner']: 'colour' is not one of",
         "column 'blob' is binary",
     ):

@@ -19,7 +19,7 @@ from queue import Queue
 import pytest
 
 from aporia_provider.engine.embedded.process import engine_process
-from aporia_provider.engine.embedded.seccomp import hand_over_accept_calls, next_call
+from aporia_provider.engine.embedded.seccomp import intercept_accept_calls, next_call
 from aporia_provider.engine.session import spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 
@@ -77,7 +77,7 @@ def test_where_the_system_has_no_means_for_it_the_log_says_so(caplog: pytest.Log
     """The kernel hands calls over to one process only, and a sandbox may be that."""
 
     def start_in_a_sandbox() -> int:
-        listener = hand_over_accept_calls()
+        listener = intercept_accept_calls()
         with engine_process(AwsCredentials()) as running:
             os.close(listener)
             return running.port
@@ -85,7 +85,7 @@ def test_where_the_system_has_no_means_for_it_the_log_says_so(caplog: pytest.Log
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(start_in_a_sandbox).result() > 0
     assert "every user of this machine can connect to it" in caplog.text
-    assert "seccomp's user notifications cannot be used: Device or resource busy" in caplog.text
+    assert "seccomp user notifications cannot be used: Device or resource busy" in caplog.text
 
 
 def test_signals_do_not_end_the_thread_that_accepts_connections() -> None:
@@ -94,10 +94,10 @@ def test_signals_do_not_end_the_thread_that_accepts_connections() -> None:
     interrupted = threading.Event()
 
     def guard() -> None:
-        next_call(listeners.get()).fail(errno.EPERM)
+        next_call(listeners.get()).return_error(errno.EPERM)
 
     def call() -> None:
-        listener = hand_over_accept_calls()
+        listener = intercept_accept_calls()
         listeners.put(listener)
         interrupted.wait()
         try:

@@ -69,13 +69,13 @@ def test_urls_that_are_valid(url: str, address: str, parameters: dict[str, str])
         (
             "sc://spark/;token=planted%0A;use_ssl=yes;session_id=planted;x-team=;x-y-bin=planted;planted =1",
             [
-                "the parameter 'token' has a space or a line break at an end, or a character other than "
-                "printable ASCII, which a header cannot have",
+                "the parameter 'token' has a space or a line break at its start or end, or a character other "
+                "than printable ASCII, which a header cannot have",
                 "the parameter 'use_ssl' is neither true nor false",
                 "the parameter 'session_id' is not a UUID",
                 "the parameter 'x-team' has no value",
-                "the parameter 'x-y-bin' is not one that a client may set as a header",
-                "the parameter number 6 is not one that a client may set as a header",
+                "the parameter 'x-y-bin' cannot be set as a header by a client",
+                "the parameter number 6 cannot be set as a header by a client",
             ],
         ),
     ],

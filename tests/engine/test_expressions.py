@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
-from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, why_refused
+from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, rejection_reason
 
 GOOD = """\
 *
@@ -94,7 +94,7 @@ BAD = {
     "a AS (b, c)": "one name",
     "(a AS b) + 1": "at the end",
     "x +": "not Spark SQL",
-    "((" * 3000 + "1" + "))" * 3000: "nests too deep",
+    "((" * 3000 + "1" + "))" * 3000: "nested too deeply",
     "a b c": "near 'c' (character 5)",
     "`a": "a quote is not closed",
     "drop table t": "not Spark SQL",
@@ -108,7 +108,7 @@ BAD = {
     "identifier('x')": "identifier() is not allowed",
     "read_files('s3://b')": "read_files() is not allowed",
     "ai_query('m', x)": "ai_query() is not allowed",
-    "ai_something_new(x)": "not among the functions known",
+    "ai_something_new(x)": "not one of the functions known",
     "http_request(conn => 'c')": "http_request() is not allowed",
     "secret('a', 'b')": "secret() is not allowed",
     "try_secret('a', 'b')": "try_secret() is not allowed",
@@ -117,19 +117,19 @@ BAD = {
     "catalogue.schema.f(x)": "only built-in functions",
     "`c`.`coalesce`(x)": "only built-in functions",
     "a.upper(b)": "only built-in functions",
-    "count(*)": "brings several rows together",
-    "max(x)": "brings several rows together",
-    "any(x)": "brings several rows together",
-    "sum(x) OVER (PARTITION BY y)": "looks at other rows",
-    "row_number() OVER (ORDER BY x)": "looks at other rows",
-    "explode(arr)": "several rows of one",
-    "rand()": "another value at each read",
-    "uuid()": "another value at each read",
-    "now() AS t": "another value at each read",
-    "current_date": "another value at each read",
-    "date_diff(CURRENT_TIMESTAMP, ts)": "another value at each read",
-    "unix_timestamp()": "another value at each read",
-    "current_user AS who": "another value at each read",
+    "count(*)": "aggregates several rows",
+    "max(x)": "aggregates several rows",
+    "any(x)": "aggregates several rows",
+    "sum(x) OVER (PARTITION BY y)": "reads other rows",
+    "row_number() OVER (ORDER BY x)": "reads other rows",
+    "explode(arr)": "several rows for one",
+    "rand()": "a different value at each read",
+    "uuid()": "a different value at each read",
+    "now() AS t": "a different value at each read",
+    "current_date": "a different value at each read",
+    "date_diff(CURRENT_TIMESTAMP, ts)": "a different value at each read",
+    "unix_timestamp()": "a different value at each read",
+    "current_user AS who": "a different value at each read",
 }
 
 
@@ -215,8 +215,8 @@ def test_any_text_is_answered(expression: str) -> None:
 
 def test_no_name_is_both_allowed_and_refused() -> None:
     assert not {"reflect", "count", "explode", "rand", "over", "except", "exec"} & (ALLOWED | SYNTAX)
-    assert why_refused("UPPER") is None
-    assert why_refused("Reflect") is not None
+    assert rejection_reason("UPPER") is None
+    assert rejection_reason("Reflect") is not None
 
 
 class TestUntouched:

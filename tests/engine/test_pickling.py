@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import aporia_provider
-from aporia_provider.engine.connecting import main_with_a_file
+from aporia_provider.engine.connecting import main_module_with_file
 from tests.pickling import pickle_quickly
 
 
@@ -26,7 +26,7 @@ def names_none() -> Any:
 
 @pytest.mark.parametrize("function", [names_a_submodule, names_none])
 def test_the_same_submodules_are_found(function: FunctionType) -> None:
-    with main_with_a_file():
+    with main_module_with_file():
         cloudpickle: Any = importlib.import_module("pyspark.cloudpickle.cloudpickle")
     pickle_quickly()
     quick = cloudpickle._find_imported_submodules

@@ -142,11 +142,11 @@ class TestBreakdown:
 
     def test_profile(self) -> None:
         profiler = worker_functions._profiler(ProfilePlan("daily", (FIELD,)))
-        with pytest.raises(RuntimeError, match="broke down: index out of bounds"):
+        with pytest.raises(RuntimeError, match="crashed: index out of bounds"):
             list(profiler(self.batches()))
 
     def test_grids(self) -> None:
-        with pytest.raises(RuntimeError, match="broke down: index out of bounds"):
+        with pytest.raises(RuntimeError, match="crashed: index out of bounds"):
             list(worker_functions._grid_maker((FIELD,))(self.batches()))
 
     def test_errors_are_passed_on_as_they_are(self) -> None:

@@ -169,7 +169,7 @@ def test_types_are_known_without_a_scan(s3: S3) -> None:
 )
 def test_other_sources_say_what_they_need(other: dict[str, Any]) -> None:
     made: DataSource = DATA_SOURCES[other["type"]](**other["config"])
-    with pytest.raises(ValidationError, match="it would need") as caught:
+    with pytest.raises(ValidationError, match="it would require") as caught:
         read(None, made)  # type: ignore[arg-type]
     assert "planted-password" not in str(caught.value)
 

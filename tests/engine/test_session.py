@@ -145,15 +145,15 @@ def test_a_cluster_is_any_spark_connect(before: set[int]) -> None:
 
 def test_a_cluster_that_does_not_answer(recwarn: pytest.WarningsRecorder) -> None:
     url = f"sc://127.0.0.1:{servers.free_port()}/;token=planted-cluster-token"
-    with pytest.raises(TransientError, match="does not answer") as caught, spark_session(url):
+    with pytest.raises(TransientError, match="does not respond") as caught, spark_session(url):
         pass
     assert "planted-cluster-token" not in str(caught.value)
-    assert "onnect" in caught.value.message.partition("answer")[2]
+    assert "onnect" in caught.value.message.partition("respond")[2]
 
 
 @pytest.mark.parametrize("engine", ["spark://host:7077", "", "https://host/;token=planted-token"])
 def test_no_engine(engine: str) -> None:
-    with pytest.raises(ValidationError, match="is no engine") as caught, spark_session(engine):
+    with pytest.raises(ValidationError, match="is not an engine") as caught, spark_session(engine):
         pass
     assert "planted-token" not in str(caught.value)
 
@@ -176,7 +176,7 @@ def test_an_engine_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch,
         "Popen",
         lambda command, _real=subprocess.Popen, **more: _real([sys.executable, "-c", broken], **more),
     )
-    refused = pytest.raises(AporiaError, match="does not start: cannot start")
+    refused = pytest.raises(AporiaError, match="did not start: cannot start")
     with refused as caught, spark_session("embedded", PLANTED):
         pass
     assert SECRET not in str(caught.value)
@@ -196,7 +196,7 @@ def test_an_engine_that_is_killed_while_it_starts(
 def test_only_the_warning_about_pandas_is_silenced() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        connecting._quieten()
+        connecting._ignore_known_warnings()
         warnings.warn("PySpark does not yet fully support pandas >= 3.0.0.", FutureWarning, stacklevel=1)
         warnings.warn("something else", FutureWarning, stacklevel=1)
     assert [str(one.message) for one in caught] == ["something else"]
@@ -205,12 +205,12 @@ def test_only_the_warning_about_pandas_is_silenced() -> None:
 @pytest.mark.parametrize(
     ("code", "error", "told"),
     [
-        ("UNAUTHENTICATED", EngineAuthenticationError, "refuses access: Because"),
-        ("PERMISSION_DENIED", EngineAuthenticationError, "refuses access: Because"),
+        ("UNAUTHENTICATED", EngineAuthenticationError, "denies access: Because"),
+        ("PERMISSION_DENIED", EngineAuthenticationError, "denies access: Because"),
         ("UNIMPLEMENTED", ValidationError, "is not a Spark Connect server: Because"),
-        ("INVALID_ARGUMENT", ValidationError, "refuses the connection: Because"),
-        ("NOT_FOUND", NotFoundError, "refuses the connection: Because"),
-        ("RESOURCE_EXHAUSTED", TransientError, "does not answer: Because"),
+        ("INVALID_ARGUMENT", ValidationError, "rejects the connection: Because"),
+        ("NOT_FOUND", NotFoundError, "rejects the connection: Because"),
+        ("RESOURCE_EXHAUSTED", TransientError, "does not respond: Because"),
     ],
 )
 def test_what_a_cluster_refuses(code: str, error: type[AporiaError], told: str) -> None:
@@ -225,7 +225,7 @@ def test_what_a_cluster_refuses(code: str, error: type[AporiaError], told: str) 
 def test_a_cluster_without_tls_is_told_from_one_that_does_not_answer() -> None:
     with refusing() as running:
         url = f"sc://127.0.0.1:{running.port}/;token=planted-token"
-        no_tls = pytest.raises(ValidationError, match="not speak TLS, and a token is sent over TLS only")
+        no_tls = pytest.raises(ValidationError, match="not use TLS, and a token is sent only over TLS")
         with no_tls, spark_session(url):
             pass
 

@@ -164,7 +164,7 @@ class TestWhatIsDenied:
         unknown = s3.seen_by(AwsCredentials("AKIAUNKNOWN", "not-the-secret-key"))
         with s3.enforced():
             for credentials in (wrong, unknown):
-                with pytest.raises(AuthenticationError, match="not accepted") as caught:
+                with pytest.raises(AuthenticationError, match="rejected") as caught:
                     DeltaLog(f"s3://{s3.bucket}/team/served", credentials)
                 assert "not-the-secret-key" not in caught.value.message
 

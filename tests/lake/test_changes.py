@@ -267,7 +267,7 @@ class TestWhole:
         for day in (1.0, 2.0, 3.0, 4.0, 5.0):
             append(table, day)
         changes = since(table, seen)
-        assert (changes.whole, changes.reason) == (True, "the table was dropped and made anew")
+        assert (changes.whole, changes.reason) == (True, "the table was dropped and created again")
 
     def test_a_log_that_went_back(self, table: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
         backup = tmp_path_factory.mktemp("backup") / "t"
@@ -277,7 +277,7 @@ class TestWhole:
         shutil.rmtree(table)
         shutil.copytree(backup, table)
         changes = since(table, seen)
-        assert (changes.whole, changes.reason) == (True, "the table went back from version 3 to 2")
+        assert (changes.whole, changes.reason) == (True, "the table was reset from version 3 to 2")
 
     def test_commits_that_were_cleaned_up(self, table: Path) -> None:
         seen = position(table)
@@ -306,7 +306,7 @@ class TestWhole:
             (table / "_delta_log" / f"{version:020}.json").unlink()
         changes = since(table, seen)
         assert changes.whole
-        assert changes.reason == "version 2 cannot be opened any more, so removed files are unknown"
+        assert changes.reason == "version 2 can no longer be opened, so removed files are unknown"
 
     def test_a_broken_commit(self, table: Path) -> None:
         seen = position(table)
@@ -314,7 +314,7 @@ class TestWhole:
         log = opened(table)
         path = table / "_delta_log" / f"{log.version:020}.json"
         path.write_bytes(path.read_bytes()[:-100])
-        with pytest.raises(ValidationError, match=r"Version 3 of .* is broken"):
+        with pytest.raises(ValidationError, match=r"Version 3 of .* is invalid"):
             changes_since(log, seen, "at")
 
 
@@ -358,7 +358,7 @@ class TestSchema:
         assert days_of(since(tmp_path, seen)) == [3], "nobody reads what was renamed"
         logs.commit(tmp_path, 2, metadata(("age", "col-x"), ("y", "col-new")), "DROP AND ADD")
         changes = since(tmp_path, seen)
-        told = "columns that are read are others now, or of another type: 'y'"
+        told = "columns that are read were replaced, or their type changed: 'y'"
         assert (changes.whole, changes.reason) == (True, told)
         logs.commit(tmp_path, 3, metadata(("age", "col-x"), ("z", "col-y")), "RENAME COLUMN")
         changes = since(tmp_path, seen)

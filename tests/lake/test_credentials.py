@@ -83,7 +83,7 @@ def test_anonymous_requests_are_not_signed() -> None:
 
 @pytest.mark.parametrize("half", [{"access_key_id": "AKIA"}, {"secret_access_key": SECRET}])
 def test_half_of_the_keys_is_refused_without_showing_it(half: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match="belong together") as caught:
+    with pytest.raises(ValidationError, match="must be set together") as caught:
         AwsCredentials(**half)
     assert SECRET not in str(caught.value)
 
@@ -91,7 +91,7 @@ def test_half_of_the_keys_is_refused_without_showing_it(half: dict[str, str]) ->
 def test_secrets_are_in_no_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("test").info("%s %r %s", FULL, copy.copy(FULL), {"credentials": FULL})
-    for text in (caplog.text, repr(FULL), str(FULL), f"{FULL}", FULL.hide_in(f"<{SECRET}|{TOKEN}>")):
+    for text in (caplog.text, repr(FULL), str(FULL), f"{FULL}", FULL.redact(f"<{SECRET}|{TOKEN}>")):
         assert SECRET not in text
         assert TOKEN not in text
     assert "AKIA" in repr(FULL)

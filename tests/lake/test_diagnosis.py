@@ -18,7 +18,7 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import refusal
+from aporia_provider.lake.failures import response_error
 from aporia_provider.lake.log.table import DeltaLog
 from tests.lake import logs
 
@@ -29,7 +29,7 @@ def test_a_file_in_the_place_of_a_table(tmp_path: Path) -> None:
     file = tmp_path / "table.parquet"
     file.write_bytes(b"PAR1")
     with pytest.raises(
-        ValidationError, match=r"table.parquet is a file: write the folder of the Delta table"
+        ValidationError, match=r"table.parquet is a file: specify the folder of the Delta table"
     ):
         DeltaLog(file.as_uri())
 
@@ -38,7 +38,7 @@ def test_a_commit_that_is_cut(tmp_path: Path) -> None:
     write_deltalake(tmp_path, pa.table({"v": [1]}))
     commit = tmp_path / "_delta_log" / f"{0:020}.json"
     commit.write_bytes(commit.read_bytes()[:-80])
-    with pytest.raises(ValidationError, match=r"no valid JSON.*Restore its last commits"):
+    with pytest.raises(ValidationError, match=r"not valid JSON.*Restore its last commits"):
         DeltaLog(tmp_path.as_uri()).files()
 
 
@@ -58,8 +58,8 @@ def answer(code: str, status: int, message: str = "planted-secret planted-token"
         ),
         ("ExpiredToken", 400, AuthenticationError, "session token has expired"),
         ("RequestExpired", 400, AuthenticationError, "expired"),
-        ("InvalidAccessKeyId", 403, AuthenticationError, "not accepted"),
-        ("SignatureDoesNotMatch", 403, AuthenticationError, "not accepted"),
+        ("InvalidAccessKeyId", 403, AuthenticationError, "rejected"),
+        ("SignatureDoesNotMatch", 403, AuthenticationError, "rejected"),
         ("NoSuchBucket", 404, NotFoundError, "no bucket 'lake'"),
         ("PermanentRedirect", 301, ValidationError, "not in the configured region (eu-west-1)"),
         ("AuthorizationHeaderMalformed", 400, ValidationError, "not in the configured region"),
@@ -69,7 +69,7 @@ def answer(code: str, status: int, message: str = "planted-secret planted-token"
     ],
 )
 def test_each_answer(code: str, status: int, kind: type[AporiaError], told: str) -> None:
-    found = refusal(answer(code, status), "lake", "models/t", "s3:GetObject", KNOWN)
+    found = response_error(answer(code, status), "lake", "models/t", "s3:GetObject", KNOWN)
     assert type(found) is kind
     assert told in found.message
     assert "planted" not in found.message
@@ -77,14 +77,14 @@ def test_each_answer(code: str, status: int, kind: type[AporiaError], told: str)
 
 def test_a_refused_key_of_kms_is_named() -> None:
     message = "User: arn:aws:sts::1:assumed-role/r is not authorized to perform: kms:Decrypt on this resource"
-    found = refusal(answer("AccessDenied", 403, message), "lake", "t", "s3:GetObject", KNOWN)
+    found = response_error(answer("AccessDenied", 403, message), "lake", "t", "s3:GetObject", KNOWN)
     assert found is not None
     assert "denies kms:Decrypt" in found.message
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "404"])
 def test_a_missing_object_refuses_nothing(code: str) -> None:
-    assert refusal(answer(code, 404), "lake", "t", "s3:GetObject", KNOWN) is None
+    assert response_error(answer(code, 404), "lake", "t", "s3:GetObject", KNOWN) is None
 
 
 SCHEMA = logs.metadata([logs.field("id", "string")])
@@ -129,28 +129,31 @@ def _lost_deletion_vector(folder: Path) -> None:
     [
         (_feature("catalogManaged"), "managed by its catalogue .*Read it through the catalogue"),
         (_feature("catalogOwned-preview"), "managed by its catalogue"),
-        (_feature("unheardOf"), "needs the reader feature unheardOf.*DROP FEATURE unheardOf"),
-        (_gap, "commits between others are missing"),
+        (_feature("unheardOf"), "requires the reader feature unheardOf.*DROP FEATURE unheardOf"),
+        (_gap, "commits between existing commits are missing"),
         (_gap_behind_a_checkpoint, "between version 0, which has a checkpoint, and version 2 are missing"),
-        (lambda folder: logs.commit(folder, 1, []), "no commit or checkpoint in it holds the schema"),
-        (_broken_checkpoint, "its checkpoint is no whole Parquet file. If all commits are there"),
+        (lambda folder: logs.commit(folder, 1, []), "no commit or checkpoint in it contains the schema"),
+        (_broken_checkpoint, "its checkpoint is not a complete Parquet file. If all commits exist"),
         (
             lambda folder: logs.commit(
                 folder, 0, [logs.protocol(), *logs.metadata([logs.field("n", "null")])]
             ),
-            "has the type null, which is not known here",
+            "has the type null, which is not supported",
         ),
         (
             lambda folder: logs.commit(folder, 0, [*BEGIN, {"add": {"path": "a"}}]),
-            "not of the form of its kind",
+            "has an unexpected form",
         ),
         (
             lambda folder: logs.commit(
                 folder, 0, [{"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}}, *SCHEMA]
             ),
-            "needs version 9 of the reader protocol",
+            "requires version 9 of the reader protocol",
         ),
-        (_lost_deletion_vector, "names the deletion vector .*deletion_vector_d2c639aa.*, which is not there"),
+        (
+            _lost_deletion_vector,
+            "names the deletion vector .*deletion_vector_d2c639aa.*, which does not exist",
+        ),
     ],
 )
 def test_faults_of_a_log(tmp_path: Path, write: Callable[[Path], None], told: str) -> None:

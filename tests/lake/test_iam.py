@@ -201,7 +201,7 @@ class TestEnsureRole:
             ("AccessDenied", AuthenticationError, "denies iam:GetRole"),
             ("Throttling", TransientError, "busy"),
             ("MalformedPolicyDocument", ValidationError, "iam:GetRole failed"),
-            ("InvalidClientTokenId", AuthenticationError, "not accepted"),
+            ("InvalidClientTokenId", AuthenticationError, "rejected"),
         ],
     )
     def test_refusals(

@@ -30,13 +30,13 @@ def oddities(folder: Path) -> list[str]:
     [
         ({"pipelineEvent": {"id": "x"}}, "the unknown entry 'pipelineEvent'"),
         ({"txn": None}, "the unknown entry 'txn'"),
-        ({}, "an entry that is not one action"),
-        ({"txn": {"appId": "a", "version": 1}, "note": {}}, "an entry that is not one action"),
-        ({"commitInfo": {"timestamp": "2024-01-01"}}, "a commitInfo whose timestamp is no int"),
-        ({"commitInfo": {"timestamp": True}}, "a commitInfo whose timestamp is no int"),
-        ({"commitInfo": {"userId": 5}}, "a commitInfo whose userId is no str"),
-        ({"commitInfo": {"isBlindAppend": "true"}}, "a commitInfo whose isBlindAppend is no bool"),
-        ({"commitInfo": {"isolationLevel": "None"}}, "a commitInfo of an unknown isolationLevel"),
+        ({}, "an entry that is not a single action"),
+        ({"txn": {"appId": "a", "version": 1}, "note": {}}, "an entry that is not a single action"),
+        ({"commitInfo": {"timestamp": "2024-01-01"}}, "a commitInfo whose timestamp is not of type int"),
+        ({"commitInfo": {"timestamp": True}}, "a commitInfo whose timestamp is not of type int"),
+        ({"commitInfo": {"userId": 5}}, "a commitInfo whose userId is not of type str"),
+        ({"commitInfo": {"isBlindAppend": "true"}}, "a commitInfo whose isBlindAppend is not of type bool"),
+        ({"commitInfo": {"isolationLevel": "None"}}, "a commitInfo with an unknown isolationLevel"),
     ],
 )
 def test_entries(tmp_path: Path, action: dict[str, Any], told: str) -> None:
@@ -84,7 +84,7 @@ class TestCheckpoints:
     def test_one_that_is_not_there(self, tmp_path: Path, version: int) -> None:
         log = self.log(tmp_path, version=version)
         assert (log.version, log.files([]).row_count) == (5, 1)
-        assert "its _last_checkpoint names a checkpoint that is not there" in log.oddities()
+        assert "its _last_checkpoint names a checkpoint that does not exist" in log.oddities()
 
     def test_a_version_before_it(self, tmp_path: Path) -> None:
         self.log(tmp_path)
@@ -111,4 +111,4 @@ def test_on_s3(s3: S3) -> None:
     s3.client().put_object(Bucket=s3.bucket, Key="t/_delta_log/_last_checkpoint", Body=hint)
     log = DeltaLog(s3.uri("t"), credentials(s3))
     assert log.files([]).row_count == 1
-    assert log.oddities() == ["its _last_checkpoint names a checkpoint that is not there"]
+    assert log.oddities() == ["its _last_checkpoint names a checkpoint that does not exist"]

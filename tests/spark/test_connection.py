@@ -116,6 +116,6 @@ def test_one_model_on_a_cluster_and_the_others_embedded(
     rows = [state["rows"] for (_, field, _), state in on_cluster.items() if field == "rows"]
     assert sum(rows) == ROWS
     logged = "".join(capsys.readouterr())
-    assert "refuses access: Invalid authentication token" in logged
+    assert "denies access: Invalid authentication token" in logged
     assert "the embedded engine cannot read a Delta table there" in logged
     assert "planted" not in logged

@@ -188,7 +188,9 @@ def test_columns_that_are_renamed_and_widened(houses: tuple[House, House], engin
     for each in houses:
         status = each.sync()
         # A wider type can change how the values of earlier rows are read.
-        assert status["reason"].startswith("columns that are read are others now, or of another type: 'age'")
+        assert status["reason"].startswith(
+            "columns that are read were replaced, or their type changed: 'age'"
+        )
         assert status["rows_read"] == 40
         ages = {place: state.to_json()["greatest"] for place, state in each.states("features.age").items()}
         assert ages == {bucket(1): 119.0, bucket(2): 3_000_000_219.0}

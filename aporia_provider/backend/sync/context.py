@@ -151,7 +151,7 @@ class SyncContext:
         """
         Replace errors of the block by the reason why the engine has exited, if it has.
 
-        See :meth:`aporia_provider.engine.limits.Watch.explaining`.
+        See :meth:`aporia_provider.engine.limits.EngineWatchdog.explaining`.
         """
         try:
             yield

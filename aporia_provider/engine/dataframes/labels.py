@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
-_HASH, _MOMENT = "__aporia_hash_", "__aporia_moment"
-_LEAST = -9_000_000_000_000_000_000  # Less than any time in microseconds.
+_HASH, _TIME_MICROS = "__aporia_hash_", "__aporia_moment"
+_BEFORE_ALL_TIMES = -9_000_000_000_000_000_000  # Less than any time in microseconds.
 # Kinds of ids that have the same order in all tables.
-_ORDERED = ("integral", "string")
+_ORDERED_KINDS = ("integral", "string")
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,17 @@ def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
     :param id_column: Id column.
     :return: None if the type of the ids has no defined order.
     """
-    of_ids = _kind(frame, id_column)
-    if of_ids not in _ORDERED:
+    id_kind = _column_kind(frame, id_column)
+    if id_kind not in _ORDERED_KINDS:
         return None
     column = quoted(id_column)
     # The length forces the engine to read the rows: long strings are truncated in the statistics of files.
-    (found,) = frame.selectExpr(
-        f"min({column}) AS least", f"max({column}) AS greatest", f"max(length({_text(id_column)})) AS length"
+    (extremes,) = frame.selectExpr(
+        f"min({column}) AS least",
+        f"max({column}) AS greatest",
+        f"max(length({_as_text(id_column)})) AS length",
     ).collect()
-    return IdRange(of_ids, found["least"], found["greatest"])
+    return IdRange(id_kind, extremes["least"], extremes["greatest"])
 
 
 def within(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
@@ -63,7 +65,7 @@ def within(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
     :param id_column: Id column.
     :param ids: The range; None for all ids.
     """
-    if ids is None or _kind(frame, id_column) != ids.kind:
+    if ids is None or _column_kind(frame, id_column) != ids.kind:
         return frame
     if ids.least is None:
         return frame.where("false")
@@ -76,7 +78,7 @@ def with_latest_labels(
     predictions: DataFrame,
     id_column: str,
     actuals: DataFrame,
-    known: tuple[str, str],
+    label_columns: tuple[str, str],
     labels: Mapping[str, str],
 ) -> DataFrame:
     """
@@ -85,17 +87,19 @@ def with_latest_labels(
     :param predictions: The predictions.
     :param id_column: Id column of the predictions.
     :param actuals: The labels.
-    :param known: Id column and timestamp column of the labels. Of two labels of the same time the greater one
-        is used, so that the result does not depend on the order of the rows.
+    :param label_columns: Id column and timestamp column of the labels. Of two labels of the same time the
+        greater one is used, so that the result does not depend on the order of the rows.
     :param labels: Names of the columns to add, to label columns. For each, a boolean column named
         :func:`tied` is added as well: true if labels of the same time differ.
     """
-    latest = _latest(actuals, known, labels)
-    joined = predictions.join(latest, on=_expression(f"{_text(id_column)} = {_ID}"), how="left")
-    kept = [quoted(name) for name in predictions.columns]
-    added = (f"{_LABEL}.{name} AS {name}" for name in labels)
-    ties = (f"coalesce({_differ(place)}, false) AS {tied(name)}" for place, name in enumerate(labels))
-    return joined.selectExpr(*kept, *added, *ties)
+    latest = _latest_labels(actuals, label_columns, labels)
+    joined = predictions.join(latest, on=_expression(f"{_as_text(id_column)} = {_ID}"), how="left")
+    prediction_columns = [quoted(name) for name in predictions.columns]
+    added_columns = (f"{_LABEL}.{name} AS {name}" for name in labels)
+    tie_columns = (
+        f"coalesce({_labels_differ(index)}, false) AS {tied(name)}" for index, name in enumerate(labels)
+    )
+    return joined.selectExpr(*prediction_columns, *added_columns, *tie_columns)
 
 
 def tied(name: str) -> str:
@@ -118,60 +122,66 @@ def labelled_buckets(
         null.
     """
     identifier, time = columns
-    ids = labels.selectExpr(f"{_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
+    ids = labels.selectExpr(f"{_as_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
     candidates = within(predictions, identifier, id_range(labels, id_column))
-    matched = candidates.join(ids, on=_expression(f"{_text(identifier)} = {_ID}"), how="leftsemi")
-    found = matched.selectExpr(f"{bucket_start(quoted(time), seconds)} AS bucket").distinct().collect()
-    return [None if row["bucket"] is None else row["bucket"] // 1_000_000 for row in found]
+    matched = candidates.join(ids, on=_expression(f"{_as_text(identifier)} = {_ID}"), how="leftsemi")
+    buckets = matched.selectExpr(f"{bucket_start(quoted(time), seconds)} AS bucket").distinct().collect()
+    return [None if row["bucket"] is None else row["bucket"] // 1_000_000 for row in buckets]
 
 
-def _kind(frame: DataFrame, column: str) -> str:
+def _column_kind(frame: DataFrame, column: str) -> str:
     types = {item["name"]: item["type"] for item in frame.schema.jsonValue()["fields"]}
     return kind(types[column])
 
 
-def _latest(actuals: DataFrame, known: tuple[str, str], labels: Mapping[str, str]) -> DataFrame:
-    identifier, time = known
-    given = actuals.selectExpr(
-        f"{_text(identifier)} AS {_ID}",
+def _latest_labels(
+    actuals: DataFrame, label_columns: tuple[str, str], labels: Mapping[str, str]
+) -> DataFrame:
+    identifier, time = label_columns
+    renamed = actuals.selectExpr(
+        f"{_as_text(identifier)} AS {_ID}",
         f"{quoted(time)} AS {_KNOWN}",
         *(f"{quoted(column)} AS {name}" for name, column in labels.items()),
     )
     # Maps have no order.
-    rank = [_KNOWN, *(name for name, column in labels.items() if _kind(actuals, column) != "map")]
-    ranked = given.where(f"{_ID} IS NOT NULL").selectExpr(
+    rank_columns = [
+        _KNOWN,
+        *(name for name, column in labels.items() if _column_kind(actuals, column) != "map"),
+    ]
+    ranked = renamed.where(f"{_ID} IS NOT NULL").selectExpr(
         _ID,
         # Sail compares structs that contain nulls in an order that depends on that of the rows.
-        f"coalesce({microseconds(_KNOWN)}, {_LEAST}) AS {_MOMENT}",
+        f"coalesce({microseconds(_KNOWN)}, {_BEFORE_ALL_TIMES}) AS {_TIME_MICROS}",
         f"struct({', '.join(labels)}) AS {_LABEL}",
-        f"struct({', '.join(rank)}) AS {_RANK}",
-        *(f"{_hash(name)} AS {_HASH}{place}" for place, name in enumerate(labels)),
+        f"struct({', '.join(rank_columns)}) AS {_RANK}",
+        *(f"{_label_hash(name)} AS {_HASH}{index}" for index, name in enumerate(labels)),
     )
     latest = _expression(f"max_by({_LABEL}, {_RANK}) AS {_LABEL}")
-    return ranked.groupBy(_ID).agg(latest, *_extremes(range(len(labels))))
+    return ranked.groupBy(_ID).agg(latest, *_hash_extremes(range(len(labels))))
 
 
-def _extremes(places: Iterable[int]) -> Iterator[Any]:
+def _hash_extremes(indices: Iterable[int]) -> Iterator[Any]:
     """Yield two aggregates of the latest labels: the maxima of the hash and of -1 minus the hash."""
-    for place in places:
-        for name, ranked in (("most", f"{_HASH}{place}"), ("rest", f"-1 - {_HASH}{place}")):
+    for index in indices:
+        for name, expression in (("hash", f"{_HASH}{index}"), ("complement", f"-1 - {_HASH}{index}")):
             # Sail treats aggregates as equal that differ only inside a struct.
-            given = f"if({_HASH}{place} IS NULL, 0, 1) AS {name}{place}_given"
-            value = f"coalesce({ranked}, 0) AS {name}{place}"
-            yield _expression(f"max(struct({_MOMENT}, {given}, {value})) AS {_HASH}{name}{place}")
+            has_value = f"if({_HASH}{index} IS NULL, 0, 1) AS {name}{index}_present"
+            value = f"coalesce({expression}, 0) AS {name}{index}"
+            yield _expression(f"max(struct({_TIME_MICROS}, {has_value}, {value})) AS {_HASH}{name}{index}")
 
 
-def _differ(place: int) -> str:
-    most, rest = f"{_HASH}most{place}", f"{_HASH}rest{place}"
-    return f"{most}.most{place}_given = 1 AND {most}.most{place} <> -1 - {rest}.rest{place}"
+def _labels_differ(index: int) -> str:
+    greatest, complement = f"{_HASH}hash{index}", f"{_HASH}complement{index}"
+    is_present = f"{greatest}.hash{index}_present = 1"
+    return f"{is_present} AND {greatest}.hash{index} <> -1 - {complement}.complement{index}"
 
 
-def _hash(name: str) -> str:
+def _label_hash(name: str) -> str:
     """Return the expression for the hash of a label; null for a null label, which is less than any other."""
     return f"if({name} IS NULL, NULL, {hash64(f'cast({name} AS string)')})"
 
 
-def _text(column: str) -> str:
+def _as_text(column: str) -> str:
     return f"cast({quoted(column)} AS string)"
 
 

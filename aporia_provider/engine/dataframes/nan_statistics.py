@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-BY_VALUES = {"metadataAsDataRead": "true"}
+IGNORE_STATISTICS = {"metadataAsDataRead": "true"}
 """
 Reader option with which the embedded engine ignores the statistics of a Delta table, unless a filter requires
 them.
 """
-_AT_ONCE = 500
+_FILES_PER_READ = 500
 # The sum of these hashes fits into 64 bits for any possible number of rows.
 _MODULUS = 2**31
 
 
-def by_values(frame: DataFrame) -> DataFrame:
+def without_pushdown(frame: DataFrame) -> DataFrame:
     """Return the same rows, such that filters on them are not pushed down to files and statistics."""
     # An engine does not push down filters on nondeterministic expressions.
     names = map(quoted, frame.columns)
@@ -51,15 +51,17 @@ def stored(
     from pyspark.sql.types import StructField, StructType
 
     paths = sorted(files)
-    wanted = StructType([StructField(name, schema[column].dataType) for name, column in columns.items()])
+    file_schema = StructType([StructField(name, schema[column].dataType) for name, column in columns.items()])
     frames = []
-    for start in range(0, len(paths), _AT_ONCE):
-        part = paths[start : start + _AT_ONCE]
-        frame = spark.read.schema(wanted).parquet(*part)
+    for start in range(0, len(paths), _FILES_PER_READ):
+        batch = paths[start : start + _FILES_PER_READ]
+        frame = spark.read.schema(file_schema).parquet(*batch)
         # If the engine misinterprets a path, it reads no rows and raises no error.
-        if frame.count() != sum(files[path] for path in part):
+        if frame.count() != sum(files[path] for path in batch):
             return None
-        frames.append(frame.selectExpr(*(f"{quoted(n)} AS {quoted(c)}" for n, c in columns.items())))
+        frames.append(
+            frame.selectExpr(*(f"{quoted(name)} AS {quoted(column)}" for name, column in columns.items()))
+        )
     return frames
 
 
@@ -70,6 +72,6 @@ def hold_the_same(left: Sequence[DataFrame], right: Sequence[DataFrame], columns
 
 def _digest(frames: Sequence[DataFrame], columns: Sequence[str]) -> tuple[int, ...]:
     hashed = f"pmod({hash64(*map(quoted, columns))}, {_MODULUS})"
-    wanted = ("count(*) AS rows", f"coalesce(sum({hashed}), 0) AS hashes")
-    found: list[Any] = [frame.selectExpr(*wanted).collect()[0] for frame in frames]
-    return tuple(sum(row[place] for row in found) for place in range(2))
+    aggregates = ("count(*) AS rows", f"coalesce(sum({hashed}), 0) AS hashes")
+    rows: list[Any] = [frame.selectExpr(*aggregates).collect()[0] for frame in frames]
+    return tuple(sum(row[index] for row in rows) for index in range(2))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aporia_provider.columns.types import quoted
-from aporia_provider.engine.dataframes.ranking_queries import gathered
+from aporia_provider.engine.dataframes.ranking_queries import group_queries
 from aporia_provider.engine.dataframes.times import microseconds
 from aporia_provider.engine.dataframes.value_hashes import hash64
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, FieldPlan, ProfilePlan
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_ROWS = 50_000
 _SAMPLE_CELLS = 4_000_000
-_PARTS = 1_000_000
+_SAMPLE_PARTS = 1_000_000
 
 
 def projected(
@@ -51,23 +51,27 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True)
     :param plan: The states to compute.
     :param embedded: Whether the engine is the embedded one.
     """
-    by_row = tuple(outcome for outcome in plan.outcomes if outcome.query is None)
-    states = _profiled(frame, replace(plan, outcomes=by_row), embedded) if plan.fields or by_row else {}
+    row_outcomes = tuple(outcome for outcome in plan.outcomes if outcome.query is None)
+    states = (
+        _compute_profile(frame, replace(plan, outcomes=row_outcomes), embedded)
+        if plan.fields or row_outcomes
+        else {}
+    )
     for outcome in plan.outcomes:
         if outcome.query is not None:
-            queries = gathered(frame, outcome, plan.seconds)
-            made = _profiled(queries, ProfilePlan(plan.period, (), (outcome,)), embedded)
-            states |= {place: state for place, state in made.items() if place[1] != ROWS}
+            queries = group_queries(frame, outcome, plan.seconds)
+            query_states = _compute_profile(queries, ProfilePlan(plan.period, (), (outcome,)), embedded)
+            states |= {key: state for key, state in query_states.items() if key[1] != ROWS}
     return states
 
 
-def _profiled(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
-    from aporia_provider.engine.dataframes.worker_functions import states_in
+def _compute_profile(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> Profile:
+    from aporia_provider.engine.dataframes.worker_functions import states_by_partition
     from aporia_provider.monitoring.profiles.profile import add
     from aporia_provider.monitoring.states.state import read_state
 
     states: Profile = {}
-    for row in states_in(frame, plan, embedded):
+    for row in states_by_partition(frame, plan, embedded):
         add(states, (row["bucket"], row["key"]), read_state(json.loads(row["state"])))
     return states
 
@@ -81,8 +85,8 @@ def count_rows(frame: DataFrame, column: str) -> int:
     :param frame: The data.
     :param column: A column of it.
     """
-    (found,) = frame.selectExpr("count(*) AS rows", f"max({quoted(column)}) AS greatest").collect()
-    return int(found["rows"])
+    (row,) = frame.selectExpr("count(*) AS rows", f"max({quoted(column)}) AS greatest").collect()
+    return int(row["rows"])
 
 
 def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
@@ -98,23 +102,23 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     :param fields: The fields. Fields without values have no bins in the result.
     :param embedded: Whether the engine is the embedded one.
     """
-    from aporia_provider.engine.dataframes.worker_functions import grids_in
+    from aporia_provider.engine.dataframes.worker_functions import bins_by_partition
     from aporia_provider.monitoring.profiles.baseline_grids import Made
     from aporia_provider.monitoring.profiles.plan import load_grids
 
     fields = tuple(fields)
-    wanted = min(_SAMPLE_ROWS, _SAMPLE_CELLS // max(1, len(fields)))
+    sample_rows = min(_SAMPLE_ROWS, _SAMPLE_CELLS // max(1, len(fields)))
     rows = count_rows(frame, TIME)
-    if rows <= wanted:
+    if rows <= sample_rows:
         samples = [frame]
     else:
-        share = max(1, wanted * _PARTS // rows)
-        chosen = frame.where(f"pmod({hash64(ID, microseconds(TIME))}, {_PARTS}) < {share}")
+        selected_parts = max(1, sample_rows * _SAMPLE_PARTS // rows)
+        selected = frame.where(f"pmod({hash64(ID, microseconds(TIME))}, {_SAMPLE_PARTS}) < {selected_parts}")
         # Rows with the same id and timestamp are either all selected or none of them.
-        samples = [chosen.limit(2 * wanted), frame.limit(wanted)]
+        samples = [selected.limit(2 * sample_rows), frame.limit(sample_rows)]
     for sample in samples:
         # A single partition, so that one function call receives all rows.
-        if answer := grids_in(sample.repartition(1), fields, embedded):
-            grids, values = (json.loads(answer[0][name]) for name in ("grids", "values"))
+        if results := bins_by_partition(sample.repartition(1), fields, embedded):
+            grids, values = (json.loads(results[0][name]) for name in ("grids", "values"))
             return {key: Made(grid, values[key]) for key, grid in load_grids(grids).items()}
     return {}

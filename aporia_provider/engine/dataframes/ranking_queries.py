@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
+def group_queries(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
     """
     Return one row for each ranking query from one row for each candidate.
 
@@ -32,18 +32,18 @@ def gathered(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataFrame:
         f"struct({prediction}, {ID}, {label}) AS candidate",
         *([] if outcome.tied is None else [outcome.tied]),
     )
-    kept = [] if outcome.tied is None else [outcome.tied]
+    tie_columns = [] if outcome.tied is None else [outcome.tied]
     queries = candidates.groupBy("query", "bucket").agg(
         _expression(f"min({TIME}) AS {TIME}"),
         _expression("sort_array(collect_list(candidate), false) AS candidates"),
-        *(_expression(f"bool_or({name}) AS {name}") for name in kept),
+        *(_expression(f"bool_or({name}) AS {name}") for name in tie_columns),
     )
     return queries.selectExpr(
         f"cast(NULL AS bigint) AS {ID}",
         TIME,
         f"candidates.{prediction} AS {prediction}",
         f"candidates.{label} AS {label}",
-        *kept,
+        *tie_columns,
     )
 
 

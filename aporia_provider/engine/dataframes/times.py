@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 253_402_214_400
+_LAST_DAY = 253_402_214_400
 """Start of the last day of the year 9999, in seconds since 1970."""
 _LITERALS = {"timestamp": "timestamp'{}+00:00'", "timestamp_ntz": "timestamp_ntz'{}'", "date": "date'{}'"}
 
@@ -30,8 +30,8 @@ def between(
     """
     types = {item["name"]: item["type"] for item in frame.schema.jsonValue()["fields"]}
     column, literal = quoted(timestamp_column), _LITERALS[str(types[timestamp_column])]
-    terms = [f"({_within(column, literal, *interval)})" for interval in intervals]
-    return frame.where(" OR ".join([*terms, *([f"{column} IS NULL"] if untimed else [])]) or "false")
+    conditions = [f"({_range_condition(column, literal, *interval)})" for interval in intervals]
+    return frame.where(" OR ".join([*conditions, *([f"{column} IS NULL"] if untimed else [])]) or "false")
 
 
 def microseconds(column: str) -> str:
@@ -52,14 +52,14 @@ def bucket_start(column: str, seconds: int) -> str:
     :param column: Timestamp column as written in SQL.
     :param seconds: Length of a bucket in seconds.
     """
-    moment = microseconds(column)
-    return f"{moment} - pmod({moment}, {seconds * 1_000_000})"
+    time = microseconds(column)
+    return f"{time} - pmod({time}, {seconds * 1_000_000})"
 
 
-def _within(column: str, literal: str, start: int, end: int) -> str:
-    after = f"{column} >= {_literal(literal, start)}"
+def _range_condition(column: str, literal: str, start: int, end: int) -> str:
+    condition = f"{column} >= {_literal(literal, start)}"
     # No timestamp is after the year 9999, and no literal can be.
-    return after if end > _LAST else f"{after} AND {column} < {_literal(literal, end)}"
+    return condition if end > _LAST_DAY else f"{condition} AND {column} < {_literal(literal, end)}"
 
 
 def _literal(template: str, seconds: int) -> str:

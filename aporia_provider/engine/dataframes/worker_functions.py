@@ -24,41 +24,45 @@ from aporia_provider.monitoring.profiles.profile import profile
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Mapped = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+BatchFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 _STATES = "bucket long, key string, state string"
 _GRIDS = "grids string, values string"
 
 
-def states_in(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
+def states_by_partition(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
     """
     Return the states of each partition of a frame.
 
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``bucket``, ``key`` and ``state`` (JSON); several may have the same bucket and key.
     """
-    return _run(frame, _profiler(plan), _STATES, embedded)
+    return _run_on_partitions(frame, _profiler(plan), _STATES, embedded)
 
 
-def grids_in(frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool) -> list[dict[str, Any]]:
+def bins_by_partition(
+    frame: DataFrame, fields: tuple[FieldPlan, ...], embedded: bool
+) -> list[dict[str, Any]]:
     """
     Return the bins computed from each partition of a frame.
 
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``grids`` (JSON) and the number of ``values`` that each was computed from.
     """
-    return _run(frame, _grid_maker(fields), _GRIDS, embedded)
+    return _run_on_partitions(frame, _grid_maker(fields), _GRIDS, embedded)
 
 
-def _run(frame: DataFrame, function: Mapped, schema: str, embedded: bool) -> list[dict[str, Any]]:
+def _run_on_partitions(
+    frame: DataFrame, function: BatchFunction, schema: str, embedded: bool
+) -> list[dict[str, Any]]:
     # The function is not pickled before the result is requested.
-    with nullcontext() if embedded else _by_value():
-        found: list[dict[str, Any]] = frame.mapInArrow(function, schema).toArrow().to_pylist()
-    return found
+    with nullcontext() if embedded else _pickled_by_value():
+        rows: list[dict[str, Any]] = frame.mapInArrow(function, schema).toArrow().to_pylist()
+    return rows
 
 
 @contextmanager
-def _by_value() -> Iterator[None]:
+def _pickled_by_value() -> Iterator[None]:
     # pyspark uses its own copy of cloudpickle, with its own registry.
     cloudpickle: Any = importlib.import_module("pyspark.cloudpickle")
     cloudpickle.register_pickle_by_value(aporia_provider)
@@ -68,49 +72,49 @@ def _by_value() -> Iterator[None]:
         cloudpickle.unregister_pickle_by_value(aporia_provider)
 
 
-def _whole(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """
     Yield all batches, or raise an error.
 
     A panic of the engine raises an exception that is not a subclass of ``Exception``. If it propagated, the
     engine would treat it as the end of the rows.
     """
-    rest = iter(batches)
+    iterator = iter(batches)
     while True:
         try:
-            batch = next(rest)
+            batch = next(iterator)
         except StopIteration:
             return
         except Exception:
             raise
         except BaseException as error:
-            raise RuntimeError(f"The engine broke down: {error}") from None
+            raise RuntimeError(f"The engine crashed: {error}") from None
         yield batch
 
 
-def _profiler(plan: ProfilePlan) -> Mapped:
+def _profiler(plan: ProfilePlan) -> BatchFunction:
     def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        states = profile(_whole(batches), plan)
+        states = profile(_all_batches(batches), plan)
         if states:
             buckets, keys = zip(*states, strict=True)
-            texts = [json.dumps(state.to_json()) for state in states.values()]
+            state_texts = [json.dumps(state.to_json()) for state in states.values()]
             columns = [
                 pa.array(buckets, pa.int64()),
                 pa.array(keys, pa.string()),
-                pa.array(texts, pa.string()),
+                pa.array(state_texts, pa.string()),
             ]
             yield pa.RecordBatch.from_arrays(columns, names=["bucket", "key", "state"])
 
     return profiler
 
 
-def _grid_maker(fields: tuple[FieldPlan, ...]) -> Mapped:
+def _grid_maker(fields: tuple[FieldPlan, ...]) -> BatchFunction:
     def grid_maker(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        held = list(_whole(batches))
-        if held:
-            made = make_grids(pa.Table.from_batches(held), fields)
-            grids = dump_grids({key: item.grid for key, item in made.items()})
-            values = {key: item.values for key, item in made.items()}
+        received = list(_all_batches(batches))
+        if received:
+            computed = make_grids(pa.Table.from_batches(received), fields)
+            grids = dump_grids({key: item.grid for key, item in computed.items()})
+            values = {key: item.values for key, item in computed.items()}
             yield pa.RecordBatch.from_pydict({"grids": [json.dumps(grids)], "values": [json.dumps(values)]})
 
     return grid_maker

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from aporia_provider.engine.embedded.seccomp import AcceptCall, hand_over_accept_calls, next_call
+from aporia_provider.engine.embedded.seccomp import AcceptCall, intercept_accept_calls, next_call
 
 T = TypeVar("T")
 Address = tuple[str, int]
@@ -26,19 +26,19 @@ YES, NO = b"1", b"0"
 _PROBE_SECONDS = 10
 
 
-class Admission:
+class ConnectionGuard:
     """
     Accepts connections for a server.
 
     :param parent: A socket whose other end is read by
-        :func:`aporia_provider.engine.embedded.sockets.answer_for_sockets` in the parent process.
+        :func:`aporia_provider.engine.embedded.sockets.confirm_connections` in the parent process.
     """
 
     def __init__(self, parent: socket.socket) -> None:
         self._parent = parent
         self._listener: int | None = None
-        self._handed_over, self._open = threading.Event(), threading.Event()
-        self._refused: set[Address] = set()
+        self._attempted, self._checked = threading.Event(), threading.Event()
+        self._rejected: set[Address] = set()
 
     def start(self, server: Callable[[], T]) -> T:
         """
@@ -52,12 +52,12 @@ class Admission:
         # This thread is started before the filter is installed, so its own calls are not intercepted.
         threading.Thread(target=self._serve, daemon=True).start()
         try:
-            self._listener = hand_over_accept_calls()
+            self._listener = intercept_accept_calls()
         finally:
-            self._handed_over.set()
+            self._attempted.set()
         return server()
 
-    def prove(self, address: Address) -> None:
+    def verify(self, address: Address) -> None:
         """
         Check that the server rejects a connection of this process, then accept those of the parent.
 
@@ -67,43 +67,43 @@ class Admission:
         """
         with socket.create_connection(address, _PROBE_SECONDS) as probe:
             try:
-                answer = probe.recv(1)
+                response = probe.recv(1)
             except ConnectionResetError:
-                answer = b""
-            if answer or probe.getsockname() not in self._refused:
-                raise RuntimeError("connections reach the server without having been checked")
-        self._open.set()
+                response = b""
+            if response or probe.getsockname() not in self._rejected:
+                raise RuntimeError("connections reach the server without being checked")
+        self._checked.set()
 
     def _serve(self) -> None:
-        self._handed_over.wait()
+        self._attempted.wait()
         if self._listener is None:
             return
         try:
             while True:
-                self._decide(next_call(self._listener))
+                self._handle(next_call(self._listener))
         finally:
             # Accept calls fail from now on, so no connection is accepted.
             os.close(self._listener)
 
-    def _decide(self, call: AcceptCall) -> None:
-        waiting = socket.socket(fileno=call.descriptor)
+    def _handle(self, call: AcceptCall) -> None:
+        listening_socket = socket.socket(fileno=call.descriptor)
         try:
-            connection, peer = waiting.accept()
+            connection, peer = listening_socket.accept()
         except OSError as error:
-            call.fail(error.errno or errno.ECONNABORTED)
+            call.return_error(error.errno or errno.ECONNABORTED)
             return
         finally:
             # The socket belongs to the server.
-            waiting.detach()
+            listening_socket.detach()
         with connection:
-            if self._admits(peer, connection.getsockname()):
-                call.give(connection)
+            if self._is_parent(peer, connection.getsockname()):
+                call.return_connection(connection)
             else:
-                call.fail(errno.ECONNABORTED)
+                call.return_error(errno.ECONNABORTED)
 
-    def _admits(self, peer: Address, own: Address) -> bool:
-        if not self._open.is_set():
-            self._refused.add(peer)
+    def _is_parent(self, peer: Address, own: Address) -> bool:
+        if not self._checked.is_set():
+            self._rejected.add(peer)
             return False
         try:
             self._parent.sendall("{} {} {} {}\n".format(*peer, *own).encode())

@@ -35,11 +35,11 @@ def engine_environment(credentials: AwsCredentials) -> dict[str, str]:
     Return the environment of a process that runs the embedded engine.
 
     :param credentials: Credentials for S3. ``AWS_`` variables other than timeouts are inherited only if the
-        credentials are not complete.
+        credentials are neither explicit nor anonymous.
     """
-    kept = {name: value for name, value in os.environ.items() if _is_needed(name)}
-    kept["PYTHONPATH"] = os.pathsep.join(_path())
-    return {"RUST_LOG": "error", **numpy_environment(), **credentials.engine_environment(kept)}
+    variables = {name: value for name, value in os.environ.items() if _is_needed(name)}
+    variables["PYTHONPATH"] = os.pathsep.join(_module_search_path())
+    return {"RUST_LOG": "error", **numpy_environment(), **credentials.engine_environment(variables)}
 
 
 def _is_needed(name: str) -> bool:
@@ -47,16 +47,16 @@ def _is_needed(name: str) -> bool:
     return name.upper() in _NAMES or name.startswith(_PREFIXES)
 
 
-def _path() -> Iterator[str]:
+def _module_search_path() -> Iterator[str]:
     """
     Yield the module search path of the engine: that of the task without the working folder.
 
     Other users may be able to write to the working folder. It is kept only if it contains this package.
     """
-    working, ours = _working_folder(), Path(aporia_provider.__file__).resolve().parent.parent
-    for place in sys.path if working else filter(os.path.isabs, sys.path):
-        if (resolved := Path(place).resolve()) == ours or resolved != working:
-            yield str(resolved)
+    working_folder, package_folder = _working_folder(), Path(aporia_provider.__file__).resolve().parent.parent
+    for path in sys.path if working_folder else filter(os.path.isabs, sys.path):
+        if (folder := Path(path).resolve()) == package_folder or folder != working_folder:
+            yield str(folder)
 
 
 def _working_folder() -> Path | None:

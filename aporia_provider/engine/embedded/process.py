@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from typing import IO, NamedTuple
 
 from aporia_provider.engine.embedded.environment import engine_environment
-from aporia_provider.engine.embedded.sockets import answer_for_sockets
-from aporia_provider.engine.limits import UNLIMITED, EngineKilledError, EngineLimits, Watch
+from aporia_provider.engine.embedded.sockets import confirm_connections
+from aporia_provider.engine.limits import UNLIMITED, EngineKilledError, EngineLimits, EngineWatchdog
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 10
+_EXIT_SECONDS = 10
 
 
 class EngineProcess(NamedTuple):
@@ -29,11 +29,11 @@ class EngineProcess(NamedTuple):
     A running engine.
 
     :param port: Port on the loopback interface.
-    :param watch: Watch that determines why the engine ended.
+    :param watch: Watchdog that determines why the engine ended.
     """
 
     port: int
-    watch: Watch
+    watch: EngineWatchdog
 
 
 @contextmanager
@@ -45,9 +45,9 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
     :param limits: Its limits.
     :raises aporia_provider.errors.AporiaError: if it does not start.
     """
-    with tempfile.TemporaryFile() as errors, _started(credentials, errors) as child:
-        port = _port(child, errors, credentials)
-        watch = Watch(child, limits)
+    with tempfile.TemporaryFile() as errors, _start(credentials, errors) as child:
+        port = _read_port(child, errors, credentials)
+        watch = EngineWatchdog(child, limits)
         try:
             yield EngineProcess(port, watch)
         finally:
@@ -55,55 +55,61 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
 
 
 @contextmanager
-def _started(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    ours, theirs = socket.socketpair()
-    threading.Thread(target=answer_for_sockets, args=(ours,), daemon=True).start()
+def _start(credentials: AwsCredentials, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    parent_socket, child_socket = socket.socketpair()
+    threading.Thread(target=confirm_connections, args=(parent_socket,), daemon=True).start()
     # The thread ends when no process has the other end open.
-    with theirs:
+    with child_socket:
         child = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "aporia_provider.engine.embedded.server", str(theirs.fileno())],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "aporia_provider.engine.embedded.server",
+                str(child_socket.fileno()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             env=engine_environment(credentials),
-            pass_fds=[theirs.fileno()],
+            pass_fds=[child_socket.fileno()],
         )
     try:
         yield child
     finally:
-        _end(child)
+        _terminate(child)
 
 
-def _port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
+def _read_port(child: subprocess.Popen[bytes], errors: IO[bytes], credentials: AwsCredentials) -> int:
     assert child.stdout is not None  # noqa: S101
-    port, _, lack = child.stdout.readline().decode(errors="replace").strip().partition(" ")
+    port, _, missing_feature = child.stdout.readline().decode(errors="replace").strip().partition(" ")
     if port.isdigit():
-        if lack:
+        if missing_feature:
             log.warning(
-                "While the embedded engine runs, every user of this machine can connect to it, and so read "
+                "While the embedded engine runs, every user of this machine can connect to it, and can read "
                 "what this process can read and run code as its user: %s. Run tasks where there are no other "
                 "users, or on a cluster (spark_conn_id, or engine sc://host:port)",
-                lack,
+                missing_feature,
             )
         return int(port)
     errors.seek(0)
-    told = errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
-    if (ended := child.wait(_PATIENCE)) < 0:
-        name = signal.Signals(-ended).name
+    lines = errors.read().decode(errors="replace").strip().splitlines() or ["it printed no error"]
+    if (exit_code := child.wait(_EXIT_SECONDS)) < 0:
+        name = signal.Signals(-exit_code).name
         raise EngineKilledError(
-            f"The embedded engine was killed while it started ({name}). If that goes on, the machine is "
-            "short of memory."
+            f"The embedded engine was killed while it started ({name}). If this happens again, the machine "
+            "is short of memory."
         )
-    raise AporiaError(f"The embedded engine does not start: {credentials.hide_in(told[-1])}")
+    raise AporiaError(f"The embedded engine did not start: {credentials.redact(lines[-1])}")
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _terminate(child: subprocess.Popen[bytes]) -> None:
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
             pipe.close()
     for stop in (child.terminate, child.kill):
         try:
-            child.wait(_PATIENCE)
+            child.wait(_EXIT_SECONDS)
             return
         except subprocess.TimeoutExpired:
             stop()

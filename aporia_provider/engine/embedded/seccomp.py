@@ -17,7 +17,7 @@ import sys
 from typing import NamedTuple
 
 # Numbers of the system calls seccomp, accept4 and accept.
-_CALLS = {"x86_64": (317, 288, 43), "aarch64": (277, 242, 202)}
+_CALL_NUMBERS = {"x86_64": (317, 288, 43), "aarch64": (277, 242, 202)}
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
@@ -26,7 +26,7 @@ _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 # Layouts of the kernel's structures: filter instruction, notification, response and address.
 _INSTRUCTION = "=HBBI"
 _NOTIFICATION = "=QIIiIQ6Q"
-_ANSWER = "=QqiI"
+_RESPONSE = "=QqiI"
 _ADDRESS = "=HH4s8x"
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _NOTIFY, _ALLOW = 0x7FC00000, 0x7FFF0000
@@ -57,32 +57,32 @@ class AcceptCall(NamedTuple):
     address: int
     length: int
 
-    def give(self, connection: socket.socket) -> None:
+    def return_connection(self, connection: socket.socket) -> None:
         """Return an IPv4 connection from the call. The caller owns it from then on."""
         host, port = connection.getpeername()
         connection.setblocking(False)
         if self.address:
             # The caller is a thread of this process, which shares its memory.
-            written = struct.pack(_ADDRESS, socket.AF_INET, socket.htons(port), socket.inet_aton(host))
-            ctypes.memmove(self.address, written, len(written))
-            ctypes.memmove(self.length, struct.pack("=I", len(written)), 4)
-        if self._answer(connection.fileno(), 0):
+            packed_address = struct.pack(_ADDRESS, socket.AF_INET, socket.htons(port), socket.inet_aton(host))
+            ctypes.memmove(self.address, packed_address, len(packed_address))
+            ctypes.memmove(self.length, struct.pack("=I", len(packed_address)), 4)
+        if self._respond(connection.fileno(), 0):
             connection.detach()
 
-    def fail(self, error: int) -> None:
+    def return_error(self, error: int) -> None:
         """
         Return an error from the call.
 
         :param error: Error number, see :mod:`errno`.
         """
-        self._answer(0, error)
+        self._respond(0, error)
 
-    def _answer(self, value: int, error: int) -> bool:
+    def _respond(self, value: int, error: int) -> bool:
         """Respond to the call; return False if it was interrupted, in which case the caller repeats it."""
-        answer = struct.pack(_ANSWER, self.number, value, -error, 0)
+        response = struct.pack(_RESPONSE, self.number, value, -error, 0)
         while True:
             try:
-                fcntl.ioctl(self.listener, _SEND, bytearray(answer))
+                fcntl.ioctl(self.listener, _SEND, bytearray(response))
             except FileNotFoundError:
                 return False
             except InterruptedError:
@@ -90,27 +90,29 @@ class AcceptCall(NamedTuple):
             return True
 
 
-def hand_over_accept_calls() -> int:
+def intercept_accept_calls() -> int:
     """
     Intercept the accept(2) calls of this thread, and of all threads that it starts from now on.
 
     :return: Descriptor of the notifications, see :func:`next_call`. Once it is closed, the calls fail.
     :raises UnsupportedError: if the system does not support it.
     """
-    numbers = _CALLS.get(os.uname().machine) if sys.platform == "linux" else None
+    numbers = _CALL_NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
     if numbers is None:
-        raise UnsupportedError(f"{sys.platform} on this processor has no user notifications of seccomp")
+        raise UnsupportedError(
+            f"{sys.platform} on this processor does not support seccomp user notifications"
+        )
     library = ctypes.CDLL(None, use_errno=True)
     seccomp, *calls = numbers
     program = _filter(calls)
     buffer = ctypes.create_string_buffer(program, len(program))
-    given = _Program(len(program) // struct.calcsize(_INSTRUCTION), ctypes.addressof(buffer))
+    filter_program = _Program(len(program) // struct.calcsize(_INSTRUCTION), ctypes.addressof(buffer))
     flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER
     if library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        listener = library.syscall(seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(given))
+        listener = library.syscall(seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(filter_program))
         if listener >= 0:
             return int(listener)
-    raise UnsupportedError(f"seccomp's user notifications cannot be used: {os.strerror(ctypes.get_errno())}")
+    raise UnsupportedError(f"seccomp user notifications cannot be used: {os.strerror(ctypes.get_errno())}")
 
 
 def next_call(listener: int) -> AcceptCall:
@@ -146,8 +148,8 @@ def _next_notification(listener: int) -> bytearray | None:
 
 def _filter(calls: list[int]) -> bytes:
     """Return a filter program that sends notifications of the given calls and allows all others."""
-    last = len(calls)
+    call_count = len(calls)
     program = [(_LOAD, 0, 0, 0)]
-    program += [(_JUMP_IF_EQUAL, last - place, 0, call) for place, call in enumerate(calls)]
+    program += [(_JUMP_IF_EQUAL, call_count - index, 0, call) for index, call in enumerate(calls)]
     program += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _NOTIFY)]
     return b"".join(struct.pack(_INSTRUCTION, *instruction) for instruction in program)

@@ -16,38 +16,38 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from aporia_provider.engine.embedded.admission import Admission
+from aporia_provider.engine.embedded.admission import ConnectionGuard
 from aporia_provider.engine.embedded.seccomp import UnsupportedError
 
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
 
 # Statistics exclude NaN, and the engine treats a column as constant if its minimum equals its maximum.
-_STATISTICS = ("SAIL_EXECUTION__COLLECT_STATISTICS", "false")
-_GLANCE = 1.0
-_GRACE = 5
+_NO_STATISTICS = ("SAIL_EXECUTION__COLLECT_STATISTICS", "false")
+_CHECK_INTERVAL = 1.0
+_STOP_SECONDS = 5
 
 
 def main() -> None:
     """Serve until the parent ends."""
     parent = os.getppid()
-    admission, lack = Admission(socket.socket(fileno=int(sys.argv[1]))), ""
+    guard, missing_feature = ConnectionGuard(socket.socket(fileno=int(sys.argv[1]))), ""
     try:
-        server = admission.start(listening)
-        admission.prove(_address(server))
+        server = guard.start(start_server)
+        guard.verify(_address(server))
     except UnsupportedError as error:
-        server, lack = listening(), str(error)
-    sys.stdout.write(f"{_address(server)[1]} {lack}\n")
+        server, missing_feature = start_server(), str(error)
+    sys.stdout.write(f"{_address(server)[1]} {missing_feature}\n")
     sys.stdout.flush()
     wait_for_parent(parent)
     # stop() waits for running queries, possibly forever.
-    signal.alarm(_GRACE)
+    signal.alarm(_STOP_SECONDS)
     server.stop()
 
 
-def listening() -> SparkConnectServer:
+def start_server() -> SparkConnectServer:
     """Return a server started on a free port of the loopback interface."""
-    os.environ.setdefault(*_STATISTICS)
+    os.environ.setdefault(*_NO_STATISTICS)
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer("127.0.0.1", 0)
@@ -58,7 +58,7 @@ def listening() -> SparkConnectServer:
 def _address(server: SparkConnectServer) -> tuple[str, int]:
     address = server.listening_address
     if address is None:
-        raise SystemExit("The embedded engine does not listen")
+        raise SystemExit("The embedded engine does not listen on a port")
     host, port = address
     return host, port
 
@@ -72,7 +72,7 @@ def wait_for_parent(parent: int) -> None:
     # A forked process may hold the other end of the pipe open, so waiting for its end alone is not
     # sufficient.
     while os.getppid() == parent:
-        readable, _, _ = select.select([sys.stdin], [], [], _GLANCE)
+        readable, _, _ = select.select([sys.stdin], [], [], _CHECK_INTERVAL)
         if readable and not os.read(sys.stdin.fileno(), 1):
             return
 

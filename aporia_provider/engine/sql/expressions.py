@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.engine.sql.functions import CHANGING, SYNTAX, why_refused
+from aporia_provider.engine.sql.functions import CHANGING, SYNTAX, rejection_reason
 from aporia_provider.engine.sql.parsing import MAX_OPERATIONS, SELECT, LimitError, Parsing, operations
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def check_select_expr(expressions: Sequence[str]) -> list[str]:
     :return: One line for each fault.
     """
     parsing, problems = Parsing(expressions), []
-    for place, expression in enumerate(expressions):
-        for fault in dict.fromkeys(_faults(expression, parsing)):
-            problems.append(f"select_expr[{place}] {_short(expression)!r}: {fault}")
+    for index, expression in enumerate(expressions):
+        for fault in dict.fromkeys(_expression_faults(expression, parsing)):
+            problems.append(f"select_expr[{index}] {_shortened(expression)!r}: {fault}")
         if parsing.fault:
             return [*problems, f"select_expr: {parsing.fault}"]
     return problems
@@ -45,16 +45,20 @@ def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str])
     """
     if not expressions:
         return {name: name for name in columns}
-    known: dict[str, list[str]] = {}
+    columns_by_lowercase: dict[str, list[str]] = {}
     for name in columns:
-        known.setdefault(name.lower(), []).append(name)
-    made: dict[str, list[tuple[str, str | None]]] = {}
+        columns_by_lowercase.setdefault(name.lower(), []).append(name)
+    origins_by_name: dict[str, list[tuple[str, str | None]]] = {}
     parsing = Parsing(expressions)
     for expression in expressions:
-        for name, origin in _outputs(parsing.expression(expression), columns):
-            found = known.get((origin or "").lower(), [])
-            made.setdefault(name.lower(), []).append((name, found[0] if len(found) == 1 else None))
-    return {name: origin for (name, origin), *others in made.values() if origin and not others}
+        for name, origin in _output_columns(parsing.expression(expression), columns):
+            matching = columns_by_lowercase.get((origin or "").lower(), [])
+            origins_by_name.setdefault(name.lower(), []).append(
+                (name, matching[0] if len(matching) == 1 else None)
+            )
+    return {
+        name: origin for (name, origin), *duplicates in origins_by_name.values() if origin and not duplicates
+    }
 
 
 def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -67,65 +71,65 @@ def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[s
     """
     if not expressions:
         return {name: frozenset([name]) for name in columns}
-    made: dict[str, frozenset[str]] = {}
+    origins: dict[str, frozenset[str]] = {}
     parsing = Parsing(expressions)
     for expression in expressions:
         root = parsing.expression(expression)
-        named = _names_in(root, columns)
-        for name, origin in _outputs(root, columns):
+        identifiers = _names_in(root, columns)
+        for name, origin in _output_columns(root, columns):
             # Columns of an asterisk are copies.
-            known = {origin.lower()} if origin else named
-            found = frozenset(column for column in columns if column.lower() in known)
-            made[name] = made.get(name, frozenset()) | found
-    return made
+            used_names = {origin.lower()} if origin else identifiers
+            source_columns = frozenset(column for column in columns if column.lower() in used_names)
+            origins[name] = origins.get(name, frozenset()) | source_columns
+    return origins
 
 
-def _faults(expression: str, parsing: Parsing) -> Iterator[str]:
+def _expression_faults(expression: str, parsing: Parsing) -> Iterator[str]:
     from sqlglot.errors import ParseError, TokenError
 
     if not expression.strip():
         yield "it is empty"
         return
     try:
-        yield from _faults_in_text(parsing.tokens(expression))
-        yield from _faults_in_tree(parsing.statements(expression))
+        yield from _token_faults(parsing.tokens(expression))
+        yield from _statement_faults(parsing.statements(expression))
     except LimitError as error:
         if not parsing.fault:
             yield error.message
     except ParseError as error:
-        yield _not_understood(error)
+        yield _syntax_message(error)
     except TokenError:
         yield "it is not Spark SQL: a quote is not closed"
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         # sqlglot raises these errors for functions that lack required arguments.
-        yield "it is not Spark SQL: it nests too deep, or a function lacks arguments"
+        yield "it is not Spark SQL: it is nested too deeply, or a function lacks arguments"
 
 
-def _faults_in_text(tokens: Sequence[Any]) -> Iterator[str]:
-    for place, token in enumerate(tokens):
-        following = tokens[place + 1].text if place + 1 < len(tokens) else ""
-        before = tokens[place - 1].text if place else ""
+def _token_faults(tokens: Sequence[Any]) -> Iterator[str]:
+    for index, token in enumerate(tokens):
+        next_text = tokens[index + 1].text if index + 1 < len(tokens) else ""
+        previous = tokens[index - 1].text if index else ""
         if token.comments:
-            yield "it has a comment; leave it out"
-        if _is_quoted(token) or before == ".":
+            yield "it has a comment; remove it"
+        if _is_quoted(token) or previous == ".":
             pass
-        elif token.text.lower() in _QUERY_WORDS and following != ".":
-            yield f"{token.text!r} belongs to a query; put backticks around it if it is a column"
-        if following == "(" and _is_name(token):
-            yield from _faults_of_call(token, before)
+        elif token.text.lower() in _QUERY_WORDS and next_text != ".":
+            yield f"{token.text!r} is a keyword of a query; put backticks around it if it is a column"
+        if next_text == "(" and _is_name(token):
+            yield from _call_faults(token, previous)
 
 
-def _faults_of_call(token: Any, before: str) -> Iterator[str]:
+def _call_faults(token: Any, previous: str) -> Iterator[str]:
     name = token.text.lower()
-    if before == ".":
+    if previous == ".":
         yield f"{token.text}() has a catalogue or schema in its name; only built-in functions are allowed"
-    elif (name == "except" and before == "*") or (name == "any" and before.lower() in ("like", "ilike")):
+    elif (name == "except" and previous == "*") or (name == "any" and previous.lower() in ("like", "ilike")):
         return
-    elif (_is_quoted(token) or name not in SYNTAX) and (reason := why_refused(name)):
+    elif (_is_quoted(token) or name not in SYNTAX) and (reason := rejection_reason(name)):
         yield f"{token.text}() is not allowed: {reason}"
 
 
-def _faults_in_tree(statements: Sequence[Any]) -> Iterator[str]:
+def _statement_faults(statements: Sequence[Any]) -> Iterator[str]:
     from sqlglot import exp
 
     if len(statements) != 1 or not isinstance(statements[0], exp.Select):
@@ -135,46 +139,50 @@ def _faults_in_tree(statements: Sequence[Any]) -> Iterator[str]:
     if [key for key, value in select.args.items() if value and key != "expressions"]:
         yield "it is more than an expression: clauses of a query are not allowed"
     if len(select.expressions) != 1:
-        yield "it is several expressions; write each as an item of its own"
+        yield "it is several expressions; write each as a separate item"
     for root in select.expressions:
         if operations(root) > MAX_OPERATIONS:
-            yield f"it has more than {MAX_OPERATIONS} operations inside one another, which is the limit"
-        yield from _faults_in_expression(root)
+            yield f"it has more than {MAX_OPERATIONS} nested operations, which is the limit"
+        yield from _tree_faults(root)
 
 
-def _faults_in_expression(root: exp.Expression) -> Iterator[str]:
+def _tree_faults(root: exp.Expression) -> Iterator[str]:
     from sqlglot import exp
 
-    refused: tuple[tuple[tuple[type[Any], ...], str], ...] = (
+    rejected: tuple[tuple[tuple[type[Any], ...], str], ...] = (
         ((exp.Query, exp.Table, exp.Values, exp.From), "subqueries are not allowed"),
-        ((exp.Window,), "it looks at other rows, and a sync reads only the rows that changed"),
-        ((exp.Aliases,), "an expression makes one column, so it has one name"),
+        ((exp.Window,), "it reads other rows, and a sync reads only the rows that changed"),
+        ((exp.Aliases,), "an expression defines one column, so it has one name"),
         ((exp.Placeholder, exp.Parameter, exp.SessionParameter), "parameters are not allowed"),
         ((exp.Command, exp.DDL, exp.DML), "commands are not allowed"),
-        ((exp.Explode, exp.Unnest, exp.UDTF), "it makes several rows of one"),
+        ((exp.Explode, exp.Unnest, exp.UDTF), "it returns several rows for one"),
     )
     for node in root.walk():
-        for kinds, reason in refused:
-            if isinstance(node, kinds):
+        for node_types, reason in rejected:
+            if isinstance(node, node_types):
                 yield reason
         # The current time and the user are also keywords, without a parenthesis.
         if type(node).__name__.startswith(("Current", "Local", "SessionUser")):
             yield CHANGING
         if isinstance(node, exp.Alias) and node is not root:
-            yield "a name (AS …) belongs at the end of the expression only"
+            yield "a name (AS …) is allowed only at the end of the expression"
 
 
-def _outputs(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+def _output_columns(root: exp.Expression, columns: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """Yield the names of the columns of an expression, each with the column it copies, or None."""
     from sqlglot import exp
 
-    inner = root.this if isinstance(root, exp.Alias) else root
-    plain = isinstance(inner, exp.Column) and not inner.table and not isinstance(inner.this, exp.Star)
+    unaliased = root.this if isinstance(root, exp.Alias) else root
+    is_column = (
+        isinstance(unaliased, exp.Column) and not unaliased.table and not isinstance(unaliased.this, exp.Star)
+    )
     if isinstance(root, exp.Star):
-        hidden = {column.name.lower() for column in root.args.get("except_") or root.args.get("except") or ()}
-        yield from ((name, name) for name in columns if name.lower() not in hidden)
-    elif plain or isinstance(root, exp.Alias):
-        yield root.alias_or_name, inner.name if plain else None
+        excluded = {
+            column.name.lower() for column in root.args.get("except_") or root.args.get("except") or ()
+        }
+        yield from ((name, name) for name in columns if name.lower() not in excluded)
+    elif is_column or isinstance(root, exp.Alias):
+        yield root.alias_or_name, unaliased.name if is_column else None
 
 
 def _names_in(root: exp.Expression, columns: Sequence[str]) -> set[str]:
@@ -193,7 +201,7 @@ def _is_quoted(token: Any) -> bool:
     return token.token_type.name in ("IDENTIFIER", "STRING")
 
 
-def _not_understood(error: Any) -> str:
+def _syntax_message(error: Any) -> str:
     fault = error.errors[0] if error.errors else {}
     line, column = fault.get("line", 1), fault.get("col", 0)
     if line == 1:
@@ -204,5 +212,5 @@ def _not_understood(error: Any) -> str:
     )
 
 
-def _short(expression: str) -> str:
+def _shortened(expression: str) -> str:
     return expression if len(expression) <= 60 else f"{expression[:57]}..."

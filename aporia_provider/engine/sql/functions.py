@@ -75,19 +75,19 @@ SYNTAX = _names(
     """
 )
 
-CHANGING = "it gives another value at each read"
+CHANGING = "it returns a different value at each read"
 
 _REASONS = {
-    "it brings several rows together into one, and a data source keeps its rows": """
+    "it aggregates several rows, and a data source keeps its rows": """
         any any_value approx_count_distinct approx_percentile array_agg avg bit_and bit_or bit_xor
         bool_and bool_or collect_list collect_set corr count count_distinct count_if covar_pop covar_samp
         every first first_value grouping kurtosis last last_value listagg max max_by mean median min
         min_by mode percentile percentile_approx product skewness some std stddev stddev_pop stddev_samp
         string_agg sum try_avg try_sum var_pop var_samp variance""",
-    "it looks at other rows, and a sync reads only the rows that changed": """
+    "it reads other rows, and a sync reads only the rows that changed": """
         cume_dist dense_rank lag lead nth_value ntile over percent_rank rank row_number session_window
         window""",
-    "it makes several rows of one, so that the id identifies none of them": """
+    "it returns several rows for one, so that the id does not identify them": """
         explode explode_outer inline inline_outer json_tuple posexplode posexplode_outer stack
         variant_explode variant_explode_outer""",
     CHANGING: """
@@ -95,17 +95,17 @@ _REASONS = {
         monotonically_increasing_id now rand randn random randstr shuffle spark_partition_id uniform uuid""",
     "it depends on where the row is stored, which compaction changes": """
         input_file_block_length input_file_block_start input_file_name""",
-    "it runs code or reaches beyond the row": """
+    "it runs code or accesses more than the row": """
         ai_classify ai_extract ai_gen ai_query call_function cloud_files_state http_request identifier
         java_method read_files read_kafka reflect secret sql_keywords try_reflect try_secret""",
-    "it fails the read instead of giving a value": "assert_true raise_error",
+    "it fails the read instead of returning a value": "assert_true raise_error",
 }
 _REASON_OF = {name: reason for reason, names in _REASONS.items() for name in _names(names)}
 
 
-def why_refused(name: str) -> str | None:
+def rejection_reason(name: str) -> str | None:
     """Return why an expression may not call function ``name``; None if it may."""
     lower = name.lower()
     if lower in ALLOWED:
         return None
-    return _REASON_OF.get(lower, "it is not among the functions known to be safe")
+    return _REASON_OF.get(lower, "it is not one of the functions known to be safe")

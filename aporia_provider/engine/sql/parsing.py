@@ -29,11 +29,11 @@ MAX_OPERATIONS = 300
 SELECT = "SELECT "
 """Prefix with which an expression is parsed."""
 
-_IS_THE_LIMIT = "is the limit; compute such columns when the table is written"
+_LIMIT_ADVICE = "is the limit; compute such columns when the table is written"
 _STEPS_PER_TOKEN = 2
 _SPARE_STEPS = 4_000
-_OPENING = {"(", "[", "{", "case"}
-_CLOSING = {")", "]", "}", "end"}
+_OPENING_TOKENS = {"(", "[", "{", "case"}
+_CLOSING_TOKENS = {")", "]", "}", "end"}
 _NESTED_TYPES = {"array", "map", "struct"}
 _SIGNS = {"-", "+", "~", "!", "not"}
 
@@ -58,15 +58,15 @@ class Parsing:
     def fault(self) -> str | None:
         """Reason why no further expression can be parsed, or None."""
         if self._characters > MAX_CHARACTERS:
-            return f"they have {self._characters:,} characters together; {MAX_CHARACTERS:,} {_IS_THE_LIMIT}"
+            return f"they have {self._characters:,} characters in total; {MAX_CHARACTERS:,} {_LIMIT_ADVICE}"
         if self._tokens > MAX_TOKENS:
-            return f"they have more than {MAX_TOKENS:,} words and signs, which {_IS_THE_LIMIT}"
-        if self._steps > self._most_steps:
-            return "they take too long to parse: write them with fewer calls inside one another"
+            return f"they have more than {MAX_TOKENS:,} words and signs, which {_LIMIT_ADVICE}"
+        if self._steps > self._max_steps:
+            return "parsing them takes too long: use fewer nested calls"
         return None
 
     @property
-    def _most_steps(self) -> int:
+    def _max_steps(self) -> int:
         return _STEPS_PER_TOKEN * self._tokens + _SPARE_STEPS
 
     def tokens(self, expression: str) -> list[Any]:
@@ -79,12 +79,14 @@ class Parsing:
         from sqlglot.dialects.spark import Spark
 
         self._check()
-        found = list(Spark().tokenize(expression))
-        self._tokens += len(found)
+        tokens = list(Spark().tokenize(expression))
+        self._tokens += len(tokens)
         self._check()
-        if _nesting(found) > MAX_NESTING:
-            raise LimitError(f"it nests too deep: at most {MAX_NESTING} brackets, types, CASE and signs")
-        return found
+        if _nesting(tokens) > MAX_NESTING:
+            raise LimitError(
+                f"it is nested too deeply: at most {MAX_NESTING} brackets, types, CASE and signs are allowed"
+            )
+        return tokens
 
     def statements(self, expression: str) -> list[Any]:
         """
@@ -96,8 +98,10 @@ class Parsing:
         from sqlglot.dialects.spark import Spark
 
         text = f"{SELECT}{expression}\n"
-        found: list[Any] = _counting()(self._step, dialect=Spark()).parse(Spark().tokenize(text), text)
-        return found
+        statements: list[Any] = _counting_parser()(self._step, dialect=Spark()).parse(
+            Spark().tokenize(text), text
+        )
+        return statements
 
     def expression(self, expression: str) -> exp.Expression:
         """
@@ -111,7 +115,7 @@ class Parsing:
 
     def _step(self) -> None:
         self._steps += 1
-        if self._steps > self._most_steps:
+        if self._steps > self._max_steps:
             self._check()
 
     def _check(self) -> None:
@@ -121,35 +125,35 @@ class Parsing:
 
 def operations(root: exp.Expression) -> int:
     """Return the depth of nested operations."""
-    deepest, rest = 0, [(root, 1)]
-    while rest:
-        node, depth = rest.pop()
+    deepest, remaining = 0, [(root, 1)]
+    while remaining:
+        node, depth = remaining.pop()
         deepest = max(deepest, depth)
-        rest.extend((inner, depth + 1) for inner in node.iter_expressions())
+        remaining.extend((inner, depth + 1) for inner in node.iter_expressions())
     return deepest
 
 
 def _nesting(tokens: Sequence[Any]) -> int:
     """Return the maximum nesting depth of brackets, types, ``CASE`` and signs."""
     brackets = types = signs = deepest = 0
-    before = ""
+    previous = ""
     for token in tokens:
         text = "" if token.token_type.name in ("IDENTIFIER", "STRING") else token.text.lower()
-        if text in _OPENING:
+        if text in _OPENING_TOKENS:
             brackets += 1
-        elif text in _CLOSING:
+        elif text in _CLOSING_TOKENS:
             brackets = max(brackets - 1, 0)
-        elif text == "<" and before in _NESTED_TYPES:
+        elif text == "<" and previous in _NESTED_TYPES:
             types += 1
         elif text.startswith(">"):
             types = max(types - text.count(">"), 0)
         signs = signs + 1 if text in _SIGNS else 0
-        before, deepest = text, max(deepest, brackets + types + signs)
+        previous, deepest = text, max(deepest, brackets + types + signs)
     return deepest
 
 
 @cache
-def _counting() -> Any:
+def _counting_parser() -> Any:
     """Return a subclass of the Spark SQL parser that calls a function at each step."""
     from sqlglot.dialects.spark import Spark
 

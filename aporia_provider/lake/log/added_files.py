@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import unquote
 
 _LOG = "_delta_log"
-_UUID = 20  # Length of a UUID in Z85, in characters.
+_ENCODED_UUID_LENGTH = 20  # Length of a UUID in Z85, in characters.
 # Python's base 85 and ZeroMQ's, which the Delta protocol uses, differ in their alphabets only.
-_PYTHON = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
-_Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_PYTHON_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_Z85_ALPHABET = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 
 
 def partition_texts(table: Path, paths: Sequence[str]) -> dict[str, set[str]]:
@@ -26,14 +26,14 @@ def partition_texts(table: Path, paths: Sequence[str]) -> dict[str, set[str]]:
     :param paths: Paths of the files.
     :return: Physical names of the columns to their values.
     """
-    wanted = {unquote(path) for path in paths}
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for added in _added(table / _LOG, "partitionValues"):
-        if unquote(added["path"]) in wanted:
-            for name, text in dict(added["partitionValues"] or ()).items():
-                if text is not None:
-                    found[name].add(text)
-    return dict(found)
+    decoded_paths = {unquote(path) for path in paths}
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    for added in _added_files(table / _LOG, "partitionValues"):
+        if unquote(added["path"]) in decoded_paths:
+            for name, value in dict(added["partitionValues"] or ()).items():
+                if value is not None:
+                    values[name].add(value)
+    return dict(values)
 
 
 def deletion_vector_files(table: Path) -> set[str]:
@@ -42,36 +42,38 @@ def deletion_vector_files(table: Path) -> set[str]:
 
     :param table: Folder of the table, or a copy of its log.
     """
-    vectors = (added["deletionVector"] for added in _added(table / _LOG, "deletionVector"))
-    return {path for vector in vectors if (path := _path(vector)) is not None}
+    vectors = (added["deletionVector"] for added in _added_files(table / _LOG, "deletionVector"))
+    return {path for vector in vectors if (path := _deletion_vector_path(vector)) is not None}
 
 
-def _path(vector: Any) -> str | None:
+def _deletion_vector_path(vector: Any) -> str | None:
     """Return the relative path of a deletion vector file, which has an optional prefix and a UUID in Z85."""
     if not isinstance(vector, Mapping) or vector.get("storageType") != "u":
         return None
-    text = str(vector.get("pathOrInlineDv"))
-    prefix, encoded = text[:-_UUID], text[-_UUID:].encode()
+    path_or_inline = str(vector.get("pathOrInlineDv"))
+    prefix, encoded = path_or_inline[:-_ENCODED_UUID_LENGTH], path_or_inline[-_ENCODED_UUID_LENGTH:].encode()
     try:
-        name = uuid.UUID(bytes=base64.b85decode(encoded.translate(bytes.maketrans(_Z85, _PYTHON))))
+        name = uuid.UUID(
+            bytes=base64.b85decode(encoded.translate(bytes.maketrans(_Z85_ALPHABET, _PYTHON_ALPHABET)))
+        )
     except ValueError:
         # delta-rs reports this fault.
         return None
     return f"{prefix}{'/' if prefix else ''}deletion_vector_{name}.bin"
 
 
-def _added(log: Path, field: str) -> Iterator[Mapping[str, Any]]:
+def _added_files(log: Path, field: str) -> Iterator[Mapping[str, Any]]:
     """Yield the path and another field of every file added by the commits and checkpoints in the log."""
     for commit in log.glob("*.json"):
         for line in commit.read_bytes().splitlines():
-            added = _of_line(line) if b'"add"' in line else None
+            added = _added_file(line) if b'"add"' in line else None
             if added is not None:
                 yield {field: None, **added}
     for checkpoint in [*log.glob("*.checkpoint*.parquet"), *log.glob("_sidecars/*.parquet")]:
-        yield from _of_checkpoint(checkpoint, field)
+        yield from _added_files_in_checkpoint(checkpoint, field)
 
 
-def _of_line(line: bytes) -> dict[str, Any] | None:
+def _added_file(line: bytes) -> dict[str, Any] | None:
     """Return the file that a line adds; None if it adds none or is malformed."""
     try:
         action = json.loads(line)
@@ -82,7 +84,7 @@ def _of_line(line: bytes) -> dict[str, Any] | None:
     return added if isinstance(added, dict) and isinstance(added.get("path"), str) else None
 
 
-def _of_checkpoint(checkpoint: Path, field: str) -> Iterator[Mapping[str, Any]]:
+def _added_files_in_checkpoint(checkpoint: Path, field: str) -> Iterator[Mapping[str, Any]]:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -91,8 +93,8 @@ def _of_checkpoint(checkpoint: Path, field: str) -> Iterator[Mapping[str, Any]]:
             schema = file.schema_arrow
             if "add" not in schema.names or schema.field("add").type.get_field_index(field) < 0:
                 return
-            read = file.read(columns=["add.path", f"add.{field}"])
+            table = file.read(columns=["add.path", f"add.{field}"])
     except (pa.ArrowException, OSError):
         # delta-rs reports this fault.
         return
-    yield from (row for row in read["add"].to_pylist() if row)
+    yield from (row for row in table["add"].to_pylist() if row)

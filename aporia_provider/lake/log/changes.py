@@ -14,7 +14,7 @@ from aporia_provider.lake.log.metadata import TableMetadata
 from aporia_provider.lake.log.table import DeltaLog
 
 # Writers may truncate the times in statistics to milliseconds.
-_CUT = 1_000
+_TRUNCATED_MICROSECONDS = 1_000
 
 Interval = tuple[int, int]
 
@@ -47,9 +47,13 @@ class Position:
         :param columns: The columns that are read. Default: all.
         :param commit: See :class:`Position`.
         """
-        known = metadata.identities
-        kept = known if columns is None else {name: known[name] for name in columns if name in known}
-        return cls(metadata.table_id, metadata.version, dict(kept), commit)
+        identities = metadata.identities
+        selected = (
+            identities
+            if columns is None
+            else {name: identities[name] for name in columns if name in identities}
+        )
+        return cls(metadata.table_id, metadata.version, dict(selected), commit)
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,19 @@ class _UntraceableError(Exception):
     """Error of a commit whose time ranges cannot be determined from the log."""
 
 
-def changes_since(log: DeltaLog, seen: Position | None, column: str | None) -> Changes:
+def changes_since(log: DeltaLog, last_position: Position | None, column: str | None) -> Changes:
     """
     Return the time ranges of a table that changed, determined from its log.
 
     :param log: The table at its current version.
-    :param seen: Position of the last sync; None if there was none.
+    :param last_position: Position of the last sync; None if there was none.
     :param column: Timestamp column; None if the timestamps are computed and cannot be traced.
     """
-    if (reason := _whole(log, seen)) is not None:
+    if (reason := _entire_table_reason(log, last_position)) is not None:
         return Changes(reason, whole=True)
-    assert seen is not None  # noqa: S101
+    assert last_position is not None  # noqa: S101
     try:
-        commits = log.commits(seen.version)
+        commits = log.commits(last_position.version)
     except LogExpiredError:
         return Changes("the log since the last sync was cleaned up", whole=True)
     if not any(commit.data_change for commit in commits):
@@ -101,113 +105,122 @@ def changes_since(log: DeltaLog, seen: Position | None, column: str | None) -> C
     if column is None:
         return Changes("the times are computed by select_expr and cannot be traced in the log", whole=True)
     try:
-        return _touched(log, seen, column, commits)
+        return _changed_intervals(log, last_position, column, commits)
     except _UntraceableError as error:
         return Changes(str(error), whole=True)
 
 
-def _whole(log: DeltaLog, seen: Position | None) -> str | None:
-    if seen is None:
+def _entire_table_reason(log: DeltaLog, last_position: Position | None) -> str | None:
+    if last_position is None:
         return "first sync"
-    now = log.metadata
-    if now.table_id != seen.table_id:
-        return "the table was dropped and made anew"
-    if now.version < seen.version:
-        return f"the table went back from version {seen.version} to {now.version}"
-    changed = sorted(name for name, known in seen.columns.items() if now.identities.get(name) != known)
-    return _columns_changed(changed, now.identities) if changed else None
+    metadata = log.metadata
+    if metadata.table_id != last_position.table_id:
+        return "the table was dropped and created again"
+    if metadata.version < last_position.version:
+        return f"the table was reset from version {last_position.version} to {metadata.version}"
+    changed = sorted(
+        name for name, identity in last_position.columns.items() if metadata.identities.get(name) != identity
+    )
+    return _columns_changed(changed, metadata.identities) if changed else None
 
 
-def _columns_changed(changed: Iterable[str], present: Iterable[str]) -> str:
-    gone = sorted(set(changed).difference(present))
-    if gone:
-        return f"columns that are read were dropped or renamed: {', '.join(map(repr, gone))}"
-    listed = ", ".join(map(repr, changed))
-    return f"columns that are read are others now, or of another type: {listed}"
+def _columns_changed(changed: Iterable[str], current_columns: Iterable[str]) -> str:
+    missing = sorted(set(changed).difference(current_columns))
+    if missing:
+        return f"columns that are read were dropped or renamed: {', '.join(map(repr, missing))}"
+    names = ", ".join(map(repr, changed))
+    return f"columns that are read were replaced, or their type changed: {names}"
 
 
-def _touched(log: DeltaLog, seen: Position, column: str, commits: Iterable[Commit]) -> Changes:
-    bounds = _Bounds(log, seen, column)
-    intervals, untimed, removed, count = [], False, False, 0
+def _changed_intervals(
+    log: DeltaLog, last_position: Position, column: str, commits: Iterable[Commit]
+) -> Changes:
+    bounds = _FileBounds(log, last_position, column)
+    intervals, null_timestamps, removed, commit_count = [], False, False, 0
     for commit in commits:
-        count += commit.data_change
+        commit_count += commit.data_change
         removed = removed or any(action.data_change for action in commit.removes)
         # Files of a compaction are included, since a later commit may remove them.
         for action in commit.adds:
             bounds.remember(action)
         for action in (*commit.adds, *commit.removes):
             if action.data_change:
-                interval, some_untimed = bounds.of(action)
+                interval, includes_null = bounds.of(action)
                 intervals += [interval] if interval else []
-                untimed = untimed or some_untimed
-    reason = f"{count} {'commit' if count == 1 else 'commits'} changed the data"
-    return Changes(reason, intervals=tuple(intervals), untimed=untimed, removed=removed)
+                null_timestamps = null_timestamps or includes_null
+    reason = f"{commit_count} {'commit' if commit_count == 1 else 'commits'} changed the data"
+    return Changes(reason, intervals=tuple(intervals), untimed=null_timestamps, removed=removed)
 
 
 Bounds = tuple[Interval | None, bool]
 
 
-class _Bounds:
+class _FileBounds:
     """Time ranges of the rows in each file, as far as the log contains them."""
 
-    def __init__(self, log: DeltaLog, seen: Position, column: str) -> None:
-        self._log, self._seen, self._column = log, seen, column
+    def __init__(self, log: DeltaLog, last_position: Position, column: str) -> None:
+        self._log, self._last_position, self._column = log, last_position, column
         physical = {logical: name for name, logical in log.metadata.physical_names.items()}
-        self._physical = physical.get(column, column)
-        self._partition = column in log.metadata.partition_columns
-        self._known: dict[str, Bounds] = {}
-        self._earlier: dict[str, Bounds] | None = None
+        self._physical_name = physical.get(column, column)
+        self._is_partition_column = column in log.metadata.partition_columns
+        self._added_bounds: dict[str, Bounds] = {}
+        self._earlier_bounds: dict[str, Bounds] | None = None
 
     def remember(self, action: FileAction) -> None:
         """Store the bounds of an added file for the commit that removes it."""
-        bounds = self._told(action)
+        bounds = self._bounds_in_action(action)
         if bounds is not None:
-            self._known[unquote(action.path)] = bounds
+            self._added_bounds[unquote(action.path)] = bounds
 
     def of(self, action: FileAction) -> Bounds:
         """Return the bounds of a file."""
         path = unquote(action.path)
-        found = self._known.get(path) or self._told(action) or self._before().get(path)
-        if found is None:
+        bounds = (
+            self._added_bounds.get(path)
+            or self._bounds_in_action(action)
+            or self._bounds_at_last_sync().get(path)
+        )
+        if bounds is None:
             raise _UntraceableError(
                 f"the log has no statistics of {self._column!r} for the file {action.path}"
             )
-        return found
+        return bounds
 
-    def _told(self, action: FileAction) -> Bounds | None:
-        if self._partition:
-            return self._of_partition(action.partition_values)
+    def _bounds_in_action(self, action: FileAction) -> Bounds | None:
+        if self._is_partition_column:
+            return self._bounds_in_partition(action.partition_values)
         stats = action.stats or {}
-        low = (stats.get("minValues") or {}).get(self._physical)
-        high = (stats.get("maxValues") or {}).get(self._physical)
-        nulls, rows = (stats.get("nullCount") or {}).get(self._physical), stats.get("numRecords")
+        low = (stats.get("minValues") or {}).get(self._physical_name)
+        high = (stats.get("maxValues") or {}).get(self._physical_name)
+        nulls, rows = (stats.get("nullCount") or {}).get(self._physical_name), stats.get("numRecords")
         if low is None or high is None:
             return (None, rows != 0) if rows is not None and nulls == rows else None
         return _bounds(low, high, nulls != 0)
 
-    def _of_partition(self, values: Mapping[str, str | None]) -> Bounds | None:
+    def _bounds_in_partition(self, values: Mapping[str, str | None]) -> Bounds | None:
         # A removed file may lack partition values. By the protocol, an empty string is null.
-        if self._physical not in values:
+        if self._physical_name not in values:
             return None
-        value = values[self._physical] or None
+        value = values[self._physical_name] or None
         return _bounds(value, value, value is None)
 
-    def _before(self) -> dict[str, Bounds]:
+    def _bounds_at_last_sync(self) -> dict[str, Bounds]:
         """Return the bounds of the files that the table had at the last sync."""
-        if self._earlier is None:
+        if self._earlier_bounds is None:
             try:
-                earlier = self._log.at(self._seen.version)
-                self._earlier = dict(_of_files(earlier, self._column))
+                earlier_log = self._log.at(self._last_position.version)
+                self._earlier_bounds = dict(_bounds_by_path(earlier_log, self._column))
             except TransientError:
                 raise
             except AporiaError:
                 raise _UntraceableError(
-                    f"version {self._seen.version} cannot be opened any more, so removed files are unknown"
+                    f"version {self._last_position.version} can no longer be opened, "
+                    "so removed files are unknown"
                 ) from None
-        return self._earlier
+        return self._earlier_bounds
 
 
-def _of_files(log: DeltaLog, column: str) -> Iterator[tuple[str, Bounds]]:
+def _bounds_by_path(log: DeltaLog, column: str) -> Iterator[tuple[str, Bounds]]:
     table = log.files([column]).table
     names = [f"{kind}.{column}" for kind in ("min", "max", "null_count")]
     if any(name not in table.column_names for name in names):
@@ -220,10 +233,10 @@ def _of_files(log: DeltaLog, column: str) -> Iterator[tuple[str, Bounds]]:
             yield unquote(row["path"]), (None, True)
 
 
-def _bounds(low: Any, high: Any, untimed: bool) -> Bounds:
+def _bounds(low: Any, high: Any, includes_null: bool) -> Bounds:
     if low is None or high is None:
-        return None, untimed
-    return (_microseconds(low), _microseconds(high) + _CUT), untimed
+        return None, includes_null
+    return (_microseconds(low), _microseconds(high) + _TRUNCATED_MICROSECONDS), includes_null
 
 
 def _microseconds(value: Any) -> int:
@@ -232,11 +245,13 @@ def _microseconds(value: Any) -> int:
             value = datetime.fromisoformat(value)
         except ValueError:
             # Such as years before 1 or after 9999.
-            raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time") from None
+            raise _UntraceableError(
+                f"the statistics in the log contain {value!r}, which is not a time"
+            ) from None
     if not isinstance(value, datetime):
         if not isinstance(value, date):
-            raise _UntraceableError(f"the log's statistics hold {value!r}, which is no time")
+            raise _UntraceableError(f"the statistics in the log contain {value!r}, which is not a time")
         value = datetime.combine(value, time())
     aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
-    since: timedelta = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    since_epoch: timedelta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000_000 + since_epoch.microseconds

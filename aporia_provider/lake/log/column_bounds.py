@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DIGITS = 76
-_EXACT = 10**15
+_DECIMAL_DIGITS = 76
+_EXACT_BELOW = 10**15
 """Decimals of fewer digits are converted to double and back without loss."""
-_ROUNDED = 50
+_UNCHANGED_BITS = 50
 """Bits of a double that are unchanged after a writer and a reader round once or twice each."""
-_SATURATED = (2**63 - 1, 2**63, -(2**63))
-_CUT = 1_000
-_SHORT = 32
+_INT64_LIMITS = (2**63 - 1, 2**63, -(2**63))
+_TRUNCATED_MICROSECONDS = 1_000
+_TRUNCATED_LENGTH = 32
 """Number of characters from which on writers truncate strings."""
-_CLOSE = 1e-15
+_TOLERANCE = 1e-15
 
 
-def least(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
+def lower_bounds(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return valid lower bounds of all values from the lower bounds in a log; null if unknown."""
     return _widened(bounds, -1)
 
 
-def greatest(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
+def upper_bounds(bounds: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return valid upper bounds of all values from the upper bounds in a log; null if unknown."""
     return _widened(bounds, 1)
 
@@ -51,21 +51,23 @@ def seem_equal(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
 
     type_ = low.type
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
-        long = pc.greater_equal(pc.utf8_length(low), _SHORT)
-        return pc.fill_null(pc.and_(pc.equal(low, high), long), False)
+        is_long = pc.greater_equal(pc.utf8_length(low), _TRUNCATED_LENGTH)
+        return pc.fill_null(pc.and_(pc.equal(low, high), is_long), False)
     if pa.types.is_floating(type_):
-        return pc.fill_null(_close(low.cast(pa.float64()), high.cast(pa.float64())), False)
+        return pc.fill_null(_are_close(low.cast(pa.float64()), high.cast(pa.float64())), False)
     if pa.types.is_decimal(type_):
         # deltalake returns null for bounds such as 1e-7; another reader may not.
-        return pc.fill_null(_close(low.cast(pa.float64()), high.cast(pa.float64())), True)
+        return pc.fill_null(_are_close(low.cast(pa.float64()), high.cast(pa.float64())), True)
     return pa.chunked_array([pa.repeat(pa.scalar(False), len(low))])
 
 
-def _close(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
+def _are_close(low: pa.ChunkedArray, high: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
-    size = pc.max_element_wise(pc.abs(low), pc.abs(high))
-    return pc.or_(pc.equal(low, high), pc.less_equal(pc.subtract(high, low), pc.multiply(size, _CLOSE)))
+    magnitude = pc.max_element_wise(pc.abs(low), pc.abs(high))
+    return pc.or_(
+        pc.equal(low, high), pc.less_equal(pc.subtract(high, low), pc.multiply(magnitude, _TOLERANCE))
+    )
 
 
 def _widened(bounds: pa.ChunkedArray, direction: int) -> pa.ChunkedArray:
@@ -73,28 +75,30 @@ def _widened(bounds: pa.ChunkedArray, direction: int) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     if pa.types.is_decimal(bounds.type):
-        return _mapped(bounds, lambda value: _wider(value, bounds.type.scale, direction))
+        return _map_decimals(bounds, lambda value: _widened_decimal(value, bounds.type.scale, direction))
     if pa.types.is_timestamp(bounds.type) and direction > 0:
         micros = bounds.cast(pa.timestamp("us", bounds.type.tz)).cast(pa.int64())
-        whole = pc.equal(pc.multiply(pc.divide(micros, _CUT), _CUT), micros)
-        last = pc.if_else(whole, pc.add(micros, _CUT - 1), micros)
-        return last.cast(pa.timestamp("us", bounds.type.tz))
+        may_be_truncated = pc.equal(
+            pc.multiply(pc.divide(micros, _TRUNCATED_MICROSECONDS), _TRUNCATED_MICROSECONDS), micros
+        )
+        upper = pc.if_else(may_be_truncated, pc.add(micros, _TRUNCATED_MICROSECONDS - 1), micros)
+        return upper.cast(pa.timestamp("us", bounds.type.tz))
     return bounds
 
 
-def _mapped(bounds: pa.ChunkedArray, function: Callable[[Decimal], Decimal | None]) -> pa.ChunkedArray:
+def _map_decimals(bounds: pa.ChunkedArray, function: Callable[[Decimal], Decimal | None]) -> pa.ChunkedArray:
     import pyarrow as pa
 
-    type_ = pa.decimal256(_DIGITS, bounds.type.scale)
-    with localcontext(Context(prec=2 * _DIGITS)):
+    type_ = pa.decimal256(_DECIMAL_DIGITS, bounds.type.scale)
+    with localcontext(Context(prec=2 * _DECIMAL_DIGITS)):
         values = [None if value is None else function(value) for value in bounds.to_pylist()]
     return pa.chunked_array([pa.array(values, type_)])
 
 
-def _wider(value: Decimal, scale: int, direction: int) -> Decimal | None:
+def _widened_decimal(value: Decimal, scale: int, direction: int) -> Decimal | None:
     """Move a bound by the maximum rounding error of a double. Bounds with few digits are exact."""
-    if int(value) in _SATURATED:
+    if int(value) in _INT64_LIMITS:
         return None
     unscaled = int(value.scaleb(scale))
-    moved = 0 if abs(unscaled) < _EXACT else (abs(unscaled) >> _ROUNDED) + 1
-    return Decimal(unscaled + direction * moved).scaleb(-scale)
+    margin = 0 if abs(unscaled) < _EXACT_BELOW else (abs(unscaled) >> _UNCHANGED_BITS) + 1
+    return Decimal(unscaled + direction * margin).scaleb(-scale)

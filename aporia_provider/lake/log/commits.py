@@ -16,8 +16,8 @@ from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.failures import local_path
 from aporia_provider.lake.s3.objects import get_object
 
-_AT_ONCE = 8
-_SPACE = re.compile(r"\s*")
+_MAX_THREADS = 8
+_WHITESPACE = re.compile(r"\s*")
 
 
 class LogExpiredError(NotFoundError):
@@ -82,20 +82,22 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
         malformed.
     """
     if until < since:
-        raise ValidationError(f"{uri} is at version {until}, but version {since} was seen: it was made anew")
-    read = reader(uri, credentials)
+        raise ValidationError(
+            f"{uri} is at version {until}, but version {since} was read before: the table was created again"
+        )
+    read_file = file_reader(uri, credentials)
 
-    def one(version: int) -> Commit:
-        content = read(f"_delta_log/{version:020}.json")
+    def read_commit(version: int) -> Commit:
+        content = read_file(f"_delta_log/{version:020}.json")
         if content is None:
-            raise LogExpiredError(f"Version {version} of {uri} has been cleaned out of its log")
+            raise LogExpiredError(f"Version {version} of {uri} was deleted by log cleanup")
         return _parse(uri, version, content)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(one, range(since + 1, until + 1)))
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
+        return list(pool.map(read_commit, range(since + 1, until + 1)))
 
 
-def reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
+def file_reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
     """
     Return a function that reads a file of the table by its name, and returns None if it does not exist.
 
@@ -114,18 +116,19 @@ def _read_local(path: Path) -> bytes | None:
 def _parse(uri: str, version: int, content: bytes) -> Commit:
     try:
         actions = json_values(content)
-        info: dict[str, Any] = next(_of_kind("commitInfo", actions), {})
+        info: dict[str, Any] = next(_actions_of_kind("commitInfo", actions), {})
         return Commit(
             version=version,
-            timestamp=_time(info.get("inCommitTimestamp", info.get("timestamp"))),
+            timestamp=_commit_time(info.get("inCommitTimestamp", info.get("timestamp"))),
             operation=info.get("operation"),
-            adds=tuple(map(_file, _of_kind("add", actions))),
-            removes=tuple(map(_file, _of_kind("remove", actions))),
-            changes_metadata=any(_of_kind("metaData", actions)),
+            adds=tuple(map(_file_action, _actions_of_kind("add", actions))),
+            removes=tuple(map(_file_action, _actions_of_kind("remove", actions))),
+            changes_metadata=any(_actions_of_kind("metaData", actions)),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValidationError(
-            f"Version {version} of {uri} is broken: its log holds no valid actions ({type(error).__name__})"
+            f"Version {version} of {uri} is invalid: its log contains no valid actions "
+            f"({type(error).__name__})"
         ) from None
 
 
@@ -139,23 +142,23 @@ def json_values(content: bytes) -> list[Any]:
     try:
         return [json.loads(line) for line in content.splitlines() if line.strip()]
     except ValueError:
-        return list(_values_in(content.decode("utf-8-sig")))
+        return list(_decoded_values(content.decode("utf-8-sig")))
 
 
-def _values_in(text: str) -> Iterator[Any]:
-    decoder, place = json.JSONDecoder(), 0
-    while rest := _SPACE.match(text, place):
-        if rest.end() == len(text):
+def _decoded_values(text: str) -> Iterator[Any]:
+    decoder, position = json.JSONDecoder(), 0
+    while whitespace := _WHITESPACE.match(text, position):
+        if whitespace.end() == len(text):
             return
-        value, place = decoder.raw_decode(text, rest.end())
+        value, position = decoder.raw_decode(text, whitespace.end())
         yield value
 
 
-def _of_kind(kind: str, actions: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _actions_of_kind(kind: str, actions: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     return (action[kind] for action in actions if action.get(kind) is not None)
 
 
-def _time(milliseconds: Any) -> datetime | None:
+def _commit_time(milliseconds: Any) -> datetime | None:
     """Return a time given in milliseconds since 1970; None if it is invalid, since it is for display only."""
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
@@ -163,7 +166,7 @@ def _time(milliseconds: Any) -> datetime | None:
         return None
 
 
-def _file(action: Mapping[str, Any]) -> FileAction:
+def _file_action(action: Mapping[str, Any]) -> FileAction:
     vector = action.get("deletionVector")
     return FileAction(
         path=action["path"],

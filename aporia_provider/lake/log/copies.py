@@ -21,10 +21,10 @@ from aporia_provider.lake.failures import local_path
 from aporia_provider.lake.log.added_files import deletion_vector_files
 from aporia_provider.lake.s3.objects import check_size, get_object, object_sizes
 
-_LOG, _HINT = "_delta_log", "_last_checkpoint"
-_AT_ONCE = 8
+_LOG, _LAST_CHECKPOINT = "_delta_log", "_last_checkpoint"
+_MAX_THREADS = 8
 # The character after the number must follow: in truncated statistics, the last digits may be missing.
-_ROWS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
+_NUM_RECORDS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
 
 Folder = tempfile.TemporaryDirectory[str]
 
@@ -51,10 +51,10 @@ class LogCopy:
 
     @cached_property
     def _folder(self) -> Folder:
-        return copied_log(self._uri, self._credentials)
+        return copy_log(self._uri, self._credentials)
 
 
-def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
+def copy_log(uri: str, credentials: AwsCredentials) -> Folder:
     """
     Copy the log of a table, without ``_last_checkpoint`` and without statistics that are not JSON.
 
@@ -66,8 +66,8 @@ def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
     :return: The folder of the copy.
     :raises aporia_provider.errors.AporiaError: if S3 denies access or does not respond.
     """
-    made = tempfile.TemporaryDirectory(prefix="aporia-log-")
-    root = Path(made.name)
+    copy = tempfile.TemporaryDirectory(prefix="aporia-log-")
+    root = Path(copy.name)
     (root / _LOG).mkdir()
     if uri.startswith("s3://"):
         _download(uri, credentials, root)
@@ -82,12 +82,12 @@ def copied_log(uri: str, credentials: AwsCredentials) -> Folder:
             _clean_checkpoint(path)
     if uri.startswith("s3://"):
         _download_deletion_vectors(uri, credentials, root)
-    return made
+    return copy
 
 
 def _clean_commit(path: Path) -> None:
     lines = path.read_bytes().splitlines()
-    cleaned = list(map(_without_odd_statistics, lines))
+    cleaned = list(map(_without_invalid_statistics, lines))
     if cleaned != lines:
         # The path may be a link.
         path.unlink()
@@ -104,19 +104,19 @@ def _clean_checkpoint(path: Path) -> None:
         # delta-rs reports this fault.
         return
     add = table["add"].combine_chunks() if "add" in table.column_names else None
-    if add is None or (place := add.type.get_field_index("stats")) < 0:
+    if add is None or (stats_index := add.type.get_field_index("stats")) < 0:
         return
-    stats = add.field(place).to_pylist()
-    cleaned = [_cleaned(text) for text in stats]
+    stats = add.field(stats_index).to_pylist()
+    cleaned = [_clean_statistics(text) for text in stats]
     if cleaned != stats:
-        parts = [add.field(index) for index in range(add.type.num_fields)]
-        parts[place] = pa.array(cleaned, parts[place].type)
-        struct = pa.StructArray.from_arrays(parts, fields=list(add.type), mask=add.is_null())
+        children = [add.field(index) for index in range(add.type.num_fields)]
+        children[stats_index] = pa.array(cleaned, children[stats_index].type)
+        struct = pa.StructArray.from_arrays(children, fields=list(add.type), mask=add.is_null())
         path.unlink()
         parquet.write_table(table.set_column(table.column_names.index("add"), "add", struct), path)
 
 
-def _without_odd_statistics(line: bytes) -> bytes:
+def _without_invalid_statistics(line: bytes) -> bytes:
     if b'"stats"' not in line:
         return line
     try:
@@ -124,42 +124,44 @@ def _without_odd_statistics(line: bytes) -> bytes:
         (values,) = action.values()
     except (ValueError, AttributeError):
         return line
-    if not isinstance(values, dict) or _is_object(values.get("stats")):
+    if not isinstance(values, dict) or _is_none_or_object(values.get("stats")):
         return line
-    return json.dumps({kind: {**values, "stats": _cleaned(values["stats"])} for kind in action}).encode()
+    return json.dumps(
+        {kind: {**values, "stats": _clean_statistics(values["stats"])} for kind in action}
+    ).encode()
 
 
-def _cleaned(stats: Any) -> str | None:
+def _clean_statistics(stats: Any) -> str | None:
     """Return statistics; if they are not JSON, the number of rows only, which deletion vectors require."""
-    if _is_object(stats):
+    if _is_none_or_object(stats):
         return str(stats) if stats is not None else None
-    rows = _ROWS.search(stats) if isinstance(stats, str) else None
+    rows = _NUM_RECORDS.search(stats) if isinstance(stats, str) else None
     return json.dumps({"numRecords": int(rows[1])}) if rows else None
 
 
-def _is_object(stats: Any) -> bool:
+def _is_none_or_object(stats: Any) -> bool:
     """Return whether statistics are None or a JSON object. Python accepts NaN, but JSON does not."""
     if stats is None:
         return True
     try:
-        return isinstance(json.loads(stats, parse_constant=_refuse), dict)
+        return isinstance(json.loads(stats, parse_constant=_reject_constant), dict)
     except (ValueError, TypeError):
         return False
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(constant)
 
 
 def _link(source: Path, target: Path) -> None:
     for entry in source.iterdir():
-        if entry.name not in (_LOG, _HINT):
+        if entry.name not in (_LOG, _LAST_CHECKPOINT):
             (target / entry.name).symlink_to(entry)
 
 
 def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
     client = credentials.client()
-    sizes = _sizes(client, uri, credentials)
+    sizes = _log_file_sizes(client, uri, credentials)
 
     def fetch(name: str) -> None:
         content = get_object(client, uri, f"{_LOG}/{name}", credentials)
@@ -168,7 +170,7 @@ def _download(uri: str, credentials: AwsCredentials, root: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content or b"")
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
         list(pool.map(fetch, sizes))
 
 
@@ -182,20 +184,22 @@ def _download_deletion_vectors(uri: str, credentials: AwsCredentials, root: Path
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(content)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(fetch, filter(_stays_below, deletion_vector_files(root))))
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
+        list(pool.map(fetch, filter(_is_below_base, deletion_vector_files(root))))
 
 
-def _sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
+def _log_file_sizes(client: Any, uri: str, credentials: AwsCredentials) -> dict[str, int]:
     """Return the names of the files in a log, to their sizes."""
-    listed = object_sizes(client, uri, f"{_LOG}/", credentials)
-    sizes = {name.removeprefix(f"{_LOG}/"): size for name, size in listed.items()}
+    sizes_by_path = object_sizes(client, uri, f"{_LOG}/", credentials)
+    sizes = {name.removeprefix(f"{_LOG}/"): size for name, size in sizes_by_path.items()}
     return {
-        name: size for name, size in sizes.items() if _stays_below(name) and not name.endswith(("/", _HINT))
+        name: size
+        for name, size in sizes.items()
+        if _is_below_base(name) and not name.endswith(("/", _LAST_CHECKPOINT))
     }
 
 
-def _stays_below(name: str) -> bool:
+def _is_below_base(name: str) -> bool:
     """
     Return whether a relative path leads to a file below its base folder.
 

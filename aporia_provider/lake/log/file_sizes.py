@@ -9,17 +9,17 @@ from urllib.parse import unquote
 
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import split
+from aporia_provider.lake.failures import split_s3_uri
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.lake.s3.objects import get_object, object_sizes
 
-_MOST_TOLD = 5
-_MOST_READ = 8
+_MAX_LISTED = 5
+_MAX_CHECKED = 8
 _PATTERN = re.compile(r"[*?\[{]")
 
 
 def why_not_read(
-    uri: str, told: str, credentials: AwsCredentials, *, is_delta: bool, version: int | None = None
+    uri: str, message: str, credentials: AwsCredentials, *, is_delta: bool, version: int | None = None
 ) -> AporiaError:
     """
     Return the exception for an engine error about an incomplete file on S3.
@@ -27,7 +27,7 @@ def why_not_read(
     The engine cannot distinguish a damaged file from a response that ended early, so the files are checked.
 
     :param uri: The Delta table, or the Parquet files.
-    :param told: The engine's error message.
+    :param message: The engine's error message.
     :param credentials: Credentials for S3.
     :param is_delta: Whether it is a Delta table.
     :param version: Version of the table. Default: the latest.
@@ -36,50 +36,55 @@ def why_not_read(
         is missing; otherwise ``TransientError``.
     """
     try:
-        place, stored = _stored(uri, credentials, is_delta=is_delta)
-        sizes = _sizes_in_log(uri, credentials, version) if is_delta else stored
+        folder, stored_sizes = _stored_sizes(uri, credentials, is_delta=is_delta)
+        expected_sizes = _sizes_in_log(uri, credentials, version) if is_delta else stored_sizes
         faults = [
-            f"{path} has {stored[path]} bytes, and its log says {size}"
-            for path, size in sizes.items()
-            if path in stored and stored[path] != size
+            f"{path} has {stored_sizes[path]} bytes, but its log states {size}"
+            for path, size in expected_sizes.items()
+            if path in stored_sizes and stored_sizes[path] != size
         ]
-        missing = [path for path in sizes if path not in stored]
-        there = [path for path in sizes if path in stored and (is_delta or path.endswith(".parquet"))]
-        read = [path for path in there if path in told] or there[:_MOST_READ]
-        faults = faults or [fault for path in read if (fault := _parquet_fault(place, path, credentials))]
+        missing = [path for path in expected_sizes if path not in stored_sizes]
+        existing = [
+            path
+            for path in expected_sizes
+            if path in stored_sizes and (is_delta or path.endswith(".parquet"))
+        ]
+        checked = [path for path in existing if path in message] or existing[:_MAX_CHECKED]
+        faults = faults or [fault for path in checked if (fault := _parquet_fault(folder, path, credentials))]
     except AporiaError as error:
         return error
     if faults:
         return ValidationError(
-            f"{uri} could not be read: files are damaged. Write them anew", problems=faults[:_MOST_TOLD]
+            f"{uri} could not be read: files are damaged. Rewrite them", problems=faults[:_MAX_LISTED]
         )
     if missing:
-        return NotFoundError(f"{uri} could not be read: its log names {missing[0]}, which is not there")
-    return TransientError(
-        f"A part of a file came instead of the whole, and no file was found to be damaged. {told}"
-    )
+        return NotFoundError(f"{uri} could not be read: its log names {missing[0]}, which does not exist")
+    return TransientError(f"S3 returned an incomplete file, but no stored file is damaged. {message}")
 
 
 def _sizes_in_log(uri: str, credentials: AwsCredentials, version: int | None) -> dict[str, int]:
     files = DeltaLog(uri, credentials, version=version).files([])
     sizes = files.table["size_bytes"].to_pylist()
-    inside = set(files.paths).difference(files.outside)
-    return {unquote(path): size for path, size in zip(files.paths, sizes, strict=True) if path in inside}
+    paths_inside = set(files.paths).difference(files.outside)
+    return {
+        unquote(path): size for path, size in zip(files.paths, sizes, strict=True) if path in paths_inside
+    }
 
 
-def _stored(uri: str, credentials: AwsCredentials, *, is_delta: bool) -> tuple[str, dict[str, int]]:
+def _stored_sizes(uri: str, credentials: AwsCredentials, *, is_delta: bool) -> tuple[str, dict[str, int]]:
     """Return a folder, and the sizes of its files or of those that match a path or pattern."""
     client = credentials.client()
     if is_delta:
         return uri, object_sizes(client, uri, "", credentials)
-    bucket, key = split(uri)
-    folder, _, start = _PATTERN.split(key, maxsplit=1)[0].rpartition("/")
-    place = f"s3://{bucket}/{folder}".rstrip("/")
-    sizes = object_sizes(client, place, start, credentials)
+    bucket, key = split_s3_uri(uri)
+    parent, _, prefix = _PATTERN.split(key, maxsplit=1)[0].rpartition("/")
+    base = f"s3://{bucket}/{parent}".rstrip("/")
+    sizes = object_sizes(client, base, prefix, credentials)
     # fnmatch does not support alternatives in braces.
-    wanted = re.sub(r"{[^{}]*}", "*", key.removeprefix(f"{folder}/"))
-    names = (wanted, f"{wanted}/*")
-    return place, {path: sizes[path] for path in sizes if any(fnmatchcase(path, name) for name in names)}
+    key_pattern = re.sub(r"{[^{}]*}", "*", key.removeprefix(f"{parent}/"))
+    patterns = (key_pattern, f"{key_pattern}/*")
+    matching = (path for path in sizes if any(fnmatchcase(path, pattern) for pattern in patterns))
+    return base, {path: sizes[path] for path in matching}
 
 
 def _parquet_fault(uri: str, path: str, credentials: AwsCredentials) -> str | None:
@@ -91,5 +96,5 @@ def _parquet_fault(uri: str, path: str, credentials: AwsCredentials) -> str | No
     try:
         parquet.read_table(io.BytesIO(content or b""), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        return f"{path} is no whole Parquet file: {str(error).partition('. ')[0]}"
+        return f"{path} is not a complete Parquet file: {str(error).partition('. ')[0]}"
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from aporia_provider.lake.log.column_bounds import greatest, least, seem_equal
+from aporia_provider.lake.log.column_bounds import lower_bounds, seem_equal, upper_bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aporia_provider.lake.log.metadata import TableMetadata
 
 
-_OF_FILES = ("path", "size_bytes", "num_records", "deleted")
+_FILE_COLUMNS = ("path", "size_bytes", "num_records", "deleted")
 _KINDS = ("null_count", "min", "max")
 _ABSOLUTE = re.compile(r"/|[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
@@ -45,25 +45,25 @@ class FileStatistics:
         delta: DeltaTable,
         metadata: TableMetadata,
         columns: Sequence[str] | None,
-        known: FileStatistics | None = None,
+        earlier: FileStatistics | None = None,
     ) -> FileStatistics:
         """
         Return the statistics in the log of ``delta``, whose metadata is ``metadata``.
 
         :param columns: Columns whose null counts and bounds are read; None for all.
-        :param known: Statistics of the same files, from which the counts of deleted rows are reused.
+        :param earlier: Statistics of the same files, from which the counts of deleted rows are reused.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         actions = pa.table(delta.get_add_actions())
-        if known is None:
+        if earlier is None:
             deleted = _deleted_rows(delta, actions) if "deletionVectors" in metadata.reader_features else None
         else:
-            deleted = known.table["deleted"].take(pc.index_in(actions["path"], known.table["path"]))
+            deleted = earlier.table["deleted"].take(pc.index_in(actions["path"], earlier.table["path"]))
         if deleted is None:
             deleted = pa.chunked_array([pa.repeat(pa.scalar(0, pa.int64()), len(actions))])
-        made = {
+        statistics = {
             "path": actions["path"],
             "size_bytes": actions["size_bytes"],
             "num_records": pc.subtract(actions["num_records"], deleted),
@@ -71,11 +71,11 @@ class FileStatistics:
         }
         physical = {logical: name for name, logical in metadata.physical_names.items()}
         for column in columns if columns is not None else physical:
-            of_partition = column in metadata.partition_columns
-            found = _partition if of_partition else _statistics
-            made |= found(actions, column, physical.get(column, column), deleted)
-        asked = None if columns is None else tuple(dict.fromkeys(columns))
-        return cls(pa.table(made), metadata.partition_columns, asked)
+            is_partition_column = column in metadata.partition_columns
+            read_column = _partition_statistics if is_partition_column else _column_statistics
+            statistics |= read_column(actions, column, physical.get(column, column), deleted)
+        distinct_columns = None if columns is None else tuple(dict.fromkeys(columns))
+        return cls(pa.table(statistics), metadata.partition_columns, distinct_columns)
 
     def covers(self, columns: Iterable[str] | None) -> bool:
         """Return whether the statistics include the given columns (None: all)."""
@@ -85,10 +85,10 @@ class FileStatistics:
         """Return the statistics of the given columns (None: all)."""
         if columns is None:
             return self
-        asked = tuple(dict.fromkeys(columns))
-        names = [*_OF_FILES, *(f"{kind}.{column}" for column in asked for kind in _KINDS)]
-        kept = [name for name in names if name in self.table.column_names]
-        return FileStatistics(self.table.select(kept), self.partition_columns, asked)
+        distinct_columns = tuple(dict.fromkeys(columns))
+        names = [*_FILE_COLUMNS, *(f"{kind}.{column}" for column in distinct_columns for kind in _KINDS)]
+        available = [name for name in names if name in self.table.column_names]
+        return FileStatistics(self.table.select(available), self.partition_columns, distinct_columns)
 
     @property
     def file_count(self) -> int:
@@ -130,10 +130,15 @@ class FileStatistics:
         import pyarrow.compute as pc
 
         # A file with only nulls has no bounds and needs none.
-        found = self.filter(self._has_values(column)).file_bounds(column)
-        if found is None or not len(found[0]) or found[0].null_count or found[1].null_count:
+        file_bounds = self.filter(self._has_values(column)).file_bounds(column)
+        if (
+            file_bounds is None
+            or not len(file_bounds[0])
+            or file_bounds[0].null_count
+            or file_bounds[1].null_count
+        ):
             return None
-        return pc.min(found[0]).as_py(), pc.max(found[1]).as_py()
+        return pc.min(file_bounds[0]).as_py(), pc.max(file_bounds[1]).as_py()
 
     def file_bounds(self, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
         """
@@ -146,7 +151,7 @@ class FileStatistics:
             return None
         if column in self.partition_columns:
             return self.table[low], self.table[high]
-        return least(self.table[low]), greatest(self.table[high])
+        return lower_bounds(self.table[low]), upper_bounds(self.table[high])
 
     def doubtful(self, columns: Iterable[str]) -> list[str]:
         """
@@ -158,28 +163,28 @@ class FileStatistics:
 
         return [column for column in columns if pc.any(self._seems_constant(column)).as_py()]
 
-    def filter(self, kept: Any) -> FileStatistics:
+    def filter(self, mask: Any) -> FileStatistics:
         """Return the statistics of the files selected by a mask."""
-        return FileStatistics(self.table.filter(kept), self.partition_columns, self.columns)
+        return FileStatistics(self.table.filter(mask), self.partition_columns, self.columns)
 
     def _seems_constant(self, column: str) -> Any:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        low, high, nulls = (f"{kind}.{column}" for kind in ("min", "max", "null_count"))
-        if column in self.partition_columns or not {low, high, nulls} <= set(self.table.column_names):
+        low, high, null_count = (f"{kind}.{column}" for kind in ("min", "max", "null_count"))
+        if column in self.partition_columns or not {low, high, null_count} <= set(self.table.column_names):
             return pa.chunked_array([pa.repeat(pa.scalar(False), self.file_count)])
-        without_nulls = pc.fill_null(pc.equal(self.table[nulls], 0), False)
+        without_nulls = pc.fill_null(pc.equal(self.table[null_count], 0), False)
         return pc.and_(without_nulls, seem_equal(self.table[low], self.table[high]))
 
     def _has_values(self, column: str) -> Any:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        nulls = f"null_count.{column}"
-        if nulls not in self.table.column_names:
+        null_count = f"null_count.{column}"
+        if null_count not in self.table.column_names:
             return pa.repeat(pa.scalar(True), len(self.table))
-        only_nulls = pc.equal(self.table[nulls], self.table["num_records"])
+        only_nulls = pc.equal(self.table[null_count], self.table["num_records"])
         return pc.fill_null(pc.invert(only_nulls), True)
 
     def _total(self, name: str) -> int | None:
@@ -192,11 +197,11 @@ class FileStatistics:
         return int(pc.sum(self.table[name]).as_py())
 
 
-def _statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
+def _column_statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    made = {}
+    statistics = {}
     for kind in _KINDS:
         if kind not in actions.column_names or actions[kind].type.get_field_index(physical) < 0:
             continue
@@ -204,13 +209,13 @@ def _statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> 
         if pa.types.is_struct(values.type) or pa.types.is_null(values.type):
             continue
         if kind == "null_count":
-            certain = pc.or_(pc.equal(deleted, 0), pc.equal(values, 0))
-            values = pc.if_else(certain, values, pa.scalar(None, values.type))
-        made[f"{kind}.{column}"] = values
-    return made
+            is_known = pc.or_(pc.equal(deleted, 0), pc.equal(values, 0))
+            values = pc.if_else(is_known, values, pa.scalar(None, values.type))
+        statistics[f"{kind}.{column}"] = values
+    return statistics
 
 
-def _partition(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
+def _partition_statistics(actions: pa.Table, column: str, physical: str, deleted: Any) -> dict[str, Any]:
     """Return the statistics of a partition column, whose value is the same in all rows of a file."""
     import pyarrow.compute as pc
 
@@ -224,17 +229,17 @@ def _deleted_rows(delta: DeltaTable, actions: pa.Table) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    counted = []
+    deleted_by_batch = []
     for batch in pa.RecordBatchReader.from_stream(delta.deletion_vectors()):
-        kept = batch.column("selection_vector")
-        gone = pc.list_parent_indices(kept).filter(pc.invert(pc.list_flatten(kept)))
-        counted.append(pa.table({"uri": _decoded(batch.column("filepath")).take(gone)}))
-    if not counted:
+        is_kept = batch.column("selection_vector")
+        deleted_uris = pc.list_parent_indices(is_kept).filter(pc.invert(pc.list_flatten(is_kept)))
+        deleted_by_batch.append(pa.table({"uri": _decoded(batch.column("filepath")).take(deleted_uris)}))
+    if not deleted_by_batch:
         return None
-    sums = pa.concat_tables(counted).group_by("uri").aggregate([([], "count_all")])
+    counts = pa.concat_tables(deleted_by_batch).group_by("uri").aggregate([([], "count_all")])
     uris = _decoded(actions["path"], unquote(delta.table_uri.rstrip("/")))
-    found = pc.index_in(uris, sums["uri"].combine_chunks())
-    return pc.fill_null(sums["count_all"].take(found), 0)
+    indices = pc.index_in(uris, counts["uri"].combine_chunks())
+    return pc.fill_null(counts["count_all"].take(indices), 0)
 
 
 def _decoded(paths: Any, root: str | None = None) -> pa.Array:

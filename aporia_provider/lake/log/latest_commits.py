@@ -12,13 +12,13 @@ from typing import Any, Final, ParamSpec
 
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, local_path, refusal, split
+from aporia_provider.lake.failures import botocore_errors_converted, local_path, response_error, split_s3_uri
 
 P = ParamSpec("P")
 
-AT_ONCE: Final = 32
+MAX_THREADS: Final = 32
 """Number of tables that are checked concurrently."""
-PATIENCE: Final = 60.0
+TIMEOUT_SECONDS: Final = 60.0
 """Seconds after which no further check is started."""
 
 _VERSION = re.compile(r"(\d{20})\.")
@@ -51,26 +51,26 @@ def log_ends(
     :param find_credentials: Function that returns the credentials for S3; called only if a table is on S3.
     :return: For each table, the end of its log or the error. Errors of this package are not raised.
     """
-    asked, end = set(tables), time.monotonic() + PATIENCE
-    remote = [table for table in asked if table[0].startswith("s3://")]
-    found: dict[Asked, LogEnd | AporiaError] = {
-        table: _caught(_local_end, *table) for table in asked.difference(remote)
+    distinct_tables, deadline = set(tables), time.monotonic() + TIMEOUT_SECONDS
+    s3_tables = [table for table in distinct_tables if table[0].startswith("s3://")]
+    results: dict[Asked, LogEnd | AporiaError] = {
+        table: _end_or_error(_local_end, *table) for table in distinct_tables.difference(s3_tables)
     }
-    if not remote:
-        return found
+    if not s3_tables:
+        return results
     try:
         credentials = find_credentials() or AwsCredentials()
-        client = credentials.client(connections=AT_ONCE)
+        client = credentials.client(connections=MAX_THREADS)
     except AporiaError as error:
-        return found | dict.fromkeys(remote, error)
+        return results | dict.fromkeys(s3_tables, error)
 
-    def one(table: Asked) -> LogEnd | AporiaError:
-        if time.monotonic() > end:
-            return TransientError(f"{table[0]} was not looked at: {PATIENCE:.0f} s were over before its turn")
-        return _caught(_s3_end, client, credentials, *table)
+    def read_s3_end(table: Asked) -> LogEnd | AporiaError:
+        if time.monotonic() > deadline:
+            return TransientError(f"{table[0]} was not checked within {TIMEOUT_SECONDS:.0f} s")
+        return _end_or_error(_s3_end, client, credentials, *table)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return found | dict(zip(remote, pool.map(one, remote), strict=True))
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
+        return results | dict(zip(s3_tables, pool.map(read_s3_end, s3_tables), strict=True))
 
 
 def log_end(uri: str, version: int, credentials: AwsCredentials | None = None) -> LogEnd:
@@ -89,9 +89,9 @@ def log_end(uri: str, version: int, credentials: AwsCredentials | None = None) -
     return _s3_end(credentials.client(), credentials, uri, version)
 
 
-def _caught(look: Callable[P, LogEnd], *args: P.args, **kwargs: P.kwargs) -> LogEnd | AporiaError:
+def _end_or_error(read_end: Callable[P, LogEnd], *args: P.args, **kwargs: P.kwargs) -> LogEnd | AporiaError:
     try:
-        return look(*args, **kwargs)
+        return read_end(*args, **kwargs)
     except AporiaError as error:
         return error
 
@@ -99,31 +99,31 @@ def _caught(look: Callable[P, LogEnd], *args: P.args, **kwargs: P.kwargs) -> Log
 def _local_end(uri: str, version: int) -> LogEnd:
     log = Path(local_path(uri), "_delta_log")
     try:
-        found = (log / f"{version:020}.json").stat()
+        status = (log / f"{version:020}.json").stat()
     except FileNotFoundError:
         commit = None
     except OSError as error:
         raise AuthenticationError(f"{uri} could not be read: {error.strerror}") from None
     else:
-        commit = f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
+        commit = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
     return LogEnd(commit, (log / f"{version + 1:020}.json").exists())
 
 
 def _s3_end(client: Any, credentials: AwsCredentials, uri: str, version: int) -> LogEnd:
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     prefix = f"{key}/_delta_log/".lstrip("/")
     try:
         # The commit is the first key after this name, since the checkpoints of its version sort before it. If
         # the name of the next key begins with a number, it belongs to a later version.
-        with answered(uri, credentials):
-            listed = client.list_objects_v2(
+        with botocore_errors_converted(uri, credentials):
+            listing = client.list_objects_v2(
                 Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{version:020}.jso", MaxKeys=2
             )
     except ClientError as error:
-        refused = refusal(error, bucket, prefix, "s3:ListBucket", credentials)
-        raise refused or TransientError(f"{uri} could not be listed") from None
-    entries = {entry["Key"].removeprefix(prefix): entry["ETag"] for entry in listed.get("Contents", [])}
+        denied = response_error(error, bucket, prefix, "s3:ListBucket", credentials)
+        raise denied or TransientError(f"{uri} could not be listed") from None
+    entries = {entry["Key"].removeprefix(prefix): entry["ETag"] for entry in listing.get("Contents", [])}
     numbers = [int(match[1]) for match in map(_VERSION.match, entries) if match]
     return LogEnd(entries.get(f"{version:020}.json"), any(number > version for number in numbers))

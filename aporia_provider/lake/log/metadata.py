@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PHYSICAL_NAME = "delta.columnMapping.physicalName"
-_ID = "delta.columnMapping.id"
-_INNER = ("elementType", "keyType", "valueType")
+_COLUMN_ID = "delta.columnMapping.id"
+_NESTED_TYPE_KEYS = ("elementType", "keyType", "valueType")
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,19 @@ def identity(column: Mapping[str, Any], *, by_id: bool) -> str:
     :param column: The column in the schema of the log.
     :param by_id: Whether columns in files are identified by ids instead of physical names.
     """
-    text = json.dumps(_located(column, by_id), sort_keys=True)
+    text = json.dumps(_column_identity(column, by_id), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _located(column: Mapping[str, Any], by_id: bool) -> list[Any]:
-    told = column.get("metadata") or {}
-    place = told.get(PHYSICAL_NAME, column["name"])
-    return [place, told.get(_ID) if by_id else None, _located_type(column["type"], by_id)]
+def _column_identity(column: Mapping[str, Any], by_id: bool) -> list[Any]:
+    metadata = column.get("metadata") or {}
+    physical_name = metadata.get(PHYSICAL_NAME, column["name"])
+    return [physical_name, metadata.get(_COLUMN_ID) if by_id else None, _type_identity(column["type"], by_id)]
 
 
-def _located_type(type_: Any, by_id: bool) -> Any:
+def _type_identity(type_: Any, by_id: bool) -> Any:
     if not isinstance(type_, dict):
         return type_
-    inner = {key: _located_type(type_[key], by_id) for key in _INNER if key in type_}
-    fields = [[item["name"], *_located(item, by_id)] for item in type_.get("fields", ())]
-    return {"type": type_["type"], **inner, "fields": fields}
+    nested_types = {key: _type_identity(type_[key], by_id) for key in _NESTED_TYPE_KEYS if key in type_}
+    fields = [[item["name"], *_column_identity(item, by_id)] for item in type_.get("fields", ())]
+    return {"type": type_["type"], **nested_types, "fields": fields}

@@ -25,8 +25,8 @@ READER_FEATURES = frozenset(
     }
 )
 """Reader features that the embedded engine supports."""
-_AT_ONCE = 8
-_MOST_COMMITS = 1000
+_MAX_THREADS = 8
+_MAX_COMMITS = 1000
 _ACTIONS = frozenset(
     {
         "add",
@@ -41,8 +41,8 @@ _ACTIONS = frozenset(
         "txn",
     }
 )
-_LEVELS = (None, "Serializable", "WriteSerializable", "SnapshotIsolation")
-_INFO: Mapping[str, type] = {
+_ISOLATION_LEVELS = (None, "Serializable", "WriteSerializable", "SnapshotIsolation")
+_INFO_TYPES: Mapping[str, type] = {
     "timestamp": int,
     "inCommitTimestamp": int,
     "readVersion": int,
@@ -55,86 +55,86 @@ _INFO: Mapping[str, type] = {
     "engineInfo": str,
 }
 # Most of a log consists of these actions, and delta-rs has parsed them.
-_FILES = re.compile(rb'\s*\{\s*"(?:add|remove)"\s*:\s*\{')
+_FILE_ACTION = re.compile(rb'\s*\{\s*"(?:add|remove)"\s*:\s*\{')
 
 
-def odd_features(features: tuple[str, ...]) -> Iterator[str]:
+def unsupported_features(features: tuple[str, ...]) -> Iterator[str]:
     """Yield descriptions of reader features that the embedded engine may not support."""
     for name in features:
         if name not in READER_FEATURES:
-            yield f"its protocol needs the reader feature {name}"
+            yield f"its protocol requires the reader feature {name}"
 
 
-def odd_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
+def unsupported_types(columns: tuple[tuple[str, Any], ...]) -> Iterator[str]:
     """Yield descriptions of columns of type void."""
     for name, type_ in columns:
-        if re.search('"(?:void|null)"', json.dumps(_types_in(type_))):
+        if re.search('"(?:void|null)"', json.dumps(_without_field_names(type_))):
             yield f"its column {name!r} is of type void: drop it, or give it another type"
 
 
-def odd_entries(read: Read, version: int) -> Iterator[str]:
+def unsupported_entries(read_file: Read, version: int) -> Iterator[str]:
     """
     Yield descriptions of log entries that the embedded engine may not support or find.
 
-    :param read: Function that returns the content of a file of the table, given its name; None if it does not
-        exist.
+    :param read_file: Function that returns the content of a file of the table, given its name; None if it
+        does not exist.
     :param version: Version at which the table is read.
     """
-    hint = _last_checkpoint(read)
-    base = hint["version"] if hint else -1
-    if base > version:
-        yield f"its last checkpoint is of version {base}, which is later"
-        base = -1
-    if hint and hint.get("parts") == 1:
-        yield f"its checkpoint of version {base} has one part, but the name of several"
-    versions = range(max(base + 1, version + 1 - _MOST_COMMITS), version + 1)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        contents = pool.map(lambda number: read(f"_delta_log/{number:020}.json"), versions)
-        yield from chain.from_iterable(map(_odd_in_commit, versions, contents))
+    last_checkpoint = _last_checkpoint(read_file)
+    checkpoint_version = last_checkpoint["version"] if last_checkpoint else -1
+    if checkpoint_version > version:
+        yield f"its last checkpoint is of version {checkpoint_version}, which is later"
+        checkpoint_version = -1
+    if last_checkpoint and last_checkpoint.get("parts") == 1:
+        yield f"its checkpoint of version {checkpoint_version} has one part, but is named as one of several"
+    versions = range(max(checkpoint_version + 1, version + 1 - _MAX_COMMITS), version + 1)
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
+        contents = pool.map(lambda number: read_file(f"_delta_log/{number:020}.json"), versions)
+        yield from chain.from_iterable(map(_unsupported_in_commit, versions, contents))
 
 
-def _last_checkpoint(read: Read) -> dict[str, Any] | None:
+def _last_checkpoint(read_file: Read) -> dict[str, Any] | None:
     try:
-        hint = json.loads(read("_delta_log/_last_checkpoint") or b"null")
+        checkpoint = json.loads(read_file("_delta_log/_last_checkpoint") or b"null")
     except ValueError:
         return None
-    return hint if isinstance(hint, dict) and isinstance(hint.get("version"), int) else None
+    return checkpoint if isinstance(checkpoint, dict) and isinstance(checkpoint.get("version"), int) else None
 
 
-def _odd_in_commit(version: int, content: bytes | None) -> Iterator[str]:
+def _unsupported_in_commit(version: int, content: bytes | None) -> Iterator[str]:
     lines = (content or b"").splitlines()
-    rest = b"\n".join(line for line in lines if not _FILES.match(line))
+    other_actions = b"\n".join(line for line in lines if not _FILE_ACTION.match(line))
     try:
-        values = json_values(rest)
+        values = json_values(other_actions)
     except ValueError:
         # Actions that extend over several lines.
         return
     for action in values:
-        if (found := _odd_action(action)) is not None:
-            yield f"version {version} of its log has {found}"
+        if (description := _action_problem(action)) is not None:
+            yield f"version {version} of its log has {description}"
 
 
-def _odd_action(action: Any) -> str | None:
+def _action_problem(action: Any) -> str | None:
     if not isinstance(action, dict) or len(action) != 1:
-        return "an entry that is not one action"
+        return "an entry that is not a single action"
     ((kind, value),) = action.items()
     if kind not in _ACTIONS or not isinstance(value, dict):
         return f"the unknown entry {kind!r}"
-    return _odd_info(value) if kind == "commitInfo" else None
+    return _commit_info_problem(value) if kind == "commitInfo" else None
 
 
-def _odd_info(info: Mapping[str, Any]) -> str | None:
-    for name, type_ in _INFO.items():
+def _commit_info_problem(info: Mapping[str, Any]) -> str | None:
+    for name, type_ in _INFO_TYPES.items():
         value = info.get(name)
         if value is not None and type(value) is not type_:
-            return f"a commitInfo whose {name} is no {type_.__name__}"
-    if info.get("isolationLevel") not in _LEVELS:
-        return "a commitInfo of an unknown isolationLevel"
+            return f"a commitInfo whose {name} is not of type {type_.__name__}"
+    if info.get("isolationLevel") not in _ISOLATION_LEVELS:
+        return "a commitInfo with an unknown isolationLevel"
     return None
 
 
-def _types_in(type_: Any) -> Any:
+def _without_field_names(type_: Any) -> Any:
     """Return a type without the names of its fields, which are arbitrary."""
     if isinstance(type_, dict):
-        return [_types_in(part) for key, part in type_.items() if key not in ("name", "metadata")]
-    return [_types_in(part) for part in type_] if isinstance(type_, list) else type_
+        return [_without_field_names(item) for key, item in type_.items() if key not in ("name", "metadata")]
+    return [_without_field_names(item) for item in type_] if isinstance(type_, list) else type_

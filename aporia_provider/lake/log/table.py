@@ -13,13 +13,17 @@ from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import CONNECTION, diagnose, explain, local_path
+from aporia_provider.lake.failures import CONNECTION, delta_error, diagnose, local_path
 from aporia_provider.lake.log.added_files import partition_texts
-from aporia_provider.lake.log.commits import Commit, commits_since, reader
+from aporia_provider.lake.log.commits import Commit, commits_since, file_reader
 from aporia_provider.lake.log.copies import LogCopy
 from aporia_provider.lake.log.file_statistics import FileStatistics
 from aporia_provider.lake.log.metadata import PHYSICAL_NAME, TableMetadata, identity
-from aporia_provider.lake.log.reader_features import odd_entries, odd_features, odd_types
+from aporia_provider.lake.log.reader_features import (
+    unsupported_entries,
+    unsupported_features,
+    unsupported_types,
+)
 from aporia_provider.lake.log_failures import may_be_partial
 
 if TYPE_CHECKING:
@@ -27,11 +31,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_KEPT = 2
-_MAPPING = "delta.columnMapping.mode"
+_MAX_CACHED_VERSIONS = 2
+_MAPPING_MODE = "delta.columnMapping.mode"
 # Faults that a copy of the log does not have: an invalid _last_checkpoint, and statistics that are not JSON.
-_NO_CHECKPOINT = "didn't find any checkpoints"
-_AVOIDABLE = re.compile(f"{_NO_CHECKPOINT}|Malformed JSON|Json error")
+_MISSING_CHECKPOINT = "didn't find any checkpoints"
+_AVOIDED_BY_COPY = re.compile(f"{_MISSING_CHECKPOINT}|Malformed JSON|Json error")
 
 
 class DeltaLog:
@@ -50,16 +54,16 @@ class DeltaLog:
     def __init__(
         self, uri: str, credentials: AwsCredentials | None = None, *, version: int | None = None
     ) -> None:
-        known = credentials or AwsCredentials()
-        self._set_up(uri.rstrip("/"), known, version, LogCopy(uri.rstrip("/"), known))
+        credentials = credentials or AwsCredentials()
+        self._set_up(uri.rstrip("/"), credentials, version, LogCopy(uri.rstrip("/"), credentials))
 
     def _set_up(self, uri: str, credentials: AwsCredentials, version: int | None, copy: LogCopy) -> None:
         self.uri = uri
         self._credentials, self._copy, self._from_copy = credentials, copy, False
-        self._odd_checkpoint: tuple[str, ...] = ()
+        self._checkpoint_problems: tuple[str, ...] = ()
         self._files: FileStatistics | None = None
-        self._earlier: dict[int, DeltaLog] = {}
-        with self._explained():
+        self._earlier_logs: dict[int, DeltaLog] = {}
+        with self._errors_converted():
             self._table = self._open(version)
 
     @property
@@ -70,16 +74,16 @@ class DeltaLog:
     @cached_property
     def metadata(self) -> TableMetadata:
         """Schema, partition columns and column names of the table."""
-        with self._explained():
-            described, features = self._table.metadata(), self._table.protocol().reader_features
+        with self._errors_converted():
+            metadata, features = self._table.metadata(), self._table.protocol().reader_features
             fields = json.loads(self._table.schema().to_json())["fields"]
-            by_id = described.configuration.get(_MAPPING) == "id"
+            by_id = metadata.configuration.get(_MAPPING_MODE) == "id"
             return TableMetadata(
                 uri=self.uri,
-                table_id=str(described.id),
+                table_id=str(metadata.id),
                 version=self._table.version(),
                 columns=tuple((item["name"], plain_type(item["type"])) for item in fields),
-                partition_columns=tuple(described.partition_columns),
+                partition_columns=tuple(metadata.partition_columns),
                 physical_names={
                     item["metadata"].get(PHYSICAL_NAME, item["name"]): item["name"] for item in fields
                 },
@@ -89,7 +93,7 @@ class DeltaLog:
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return commit information, newest first."""
-        with self._explained():
+        with self._errors_converted():
             return self._table.history(limit)
 
     def files(self, columns: Sequence[str] | None = None) -> FileStatistics:
@@ -98,14 +102,14 @@ class DeltaLog:
 
         :param columns: Columns whose null counts and bounds are returned. Default: all.
         """
-        known = self._files
-        if known is None or not known.covers(columns):
+        cached = self._files
+        if cached is None or not cached.covers(columns):
             # The cache is one table with all columns requested so far, so that none is stored several times.
-            more = known.columns if known is not None and known.columns is not None else ()
-            read = None if columns is None else [*more, *columns]
-            with self._explained():
-                self._files = self._reading(
-                    lambda table: FileStatistics.read(table, self.metadata, read, known)
+            cached_columns = cached.columns if cached is not None and cached.columns is not None else ()
+            columns_to_read = None if columns is None else [*cached_columns, *columns]
+            with self._errors_converted():
+                self._files = self._read_or_use_copy(
+                    lambda table: FileStatistics.read(table, self.metadata, columns_to_read, cached)
                 )
         assert self._files is not None  # noqa: S101
         return self._files.of(columns)
@@ -116,10 +120,10 @@ class DeltaLog:
 
         :param paths: Paths of the files, see :attr:`FileStatistics.paths`.
         """
-        with self._explained():
-            found = partition_texts(Path(self._copy.path), paths)
+        with self._errors_converted():
+            values_by_name = partition_texts(Path(self._copy.path), paths)
         names = self.metadata.physical_names
-        return {names.get(name, name): values for name, values in found.items()}
+        return {names.get(name, name): values for name, values in values_by_name.items()}
 
     def commits(self, since: int) -> list[Commit]:
         """
@@ -127,7 +131,7 @@ class DeltaLog:
 
         :raises aporia_provider.lake.log.commits.LogExpiredError: if log cleanup has deleted one of them.
         """
-        with self._explained():
+        with self._errors_converted():
             return commits_since(self.uri, self._credentials, since, self.version)
 
     def oddities(self) -> list[str]:
@@ -137,26 +141,26 @@ class DeltaLog:
 
         Reads the commits since the last checkpoint.
         """
-        with self._explained():
+        with self._errors_converted():
             return [
-                *odd_features(self.metadata.reader_features),
-                *odd_types(self.metadata.columns),
-                *self._odd_checkpoint,
-                *odd_entries(reader(self.uri, self._credentials), self.version),
+                *unsupported_features(self.metadata.reader_features),
+                *unsupported_types(self.metadata.columns),
+                *self._checkpoint_problems,
+                *unsupported_entries(file_reader(self.uri, self._credentials), self.version),
             ]
 
     def at(self, version: int) -> DeltaLog:
         """Return the table at another version. The two earlier versions opened last are cached."""
         if version > self.version:
             return DeltaLog(self.uri, self._credentials, version=version)
-        if version not in self._earlier:
-            opened = DeltaLog.__new__(DeltaLog)
+        if version not in self._earlier_logs:
+            log = DeltaLog.__new__(DeltaLog)
             # A copy of the log contains all earlier versions.
-            opened._set_up(self.uri, self._credentials, version, self._copy)
-            self._earlier[version] = opened
-            for first in list(self._earlier)[:-_MOST_KEPT]:
-                del self._earlier[first]
-        return self._earlier[version]
+            log._set_up(self.uri, self._credentials, version, self._copy)
+            self._earlier_logs[version] = log
+            for oldest in list(self._earlier_logs)[:-_MAX_CACHED_VERSIONS]:
+                del self._earlier_logs[oldest]
+        return self._earlier_logs[version]
 
     @property
     def _options(self) -> dict[str, str]:
@@ -166,34 +170,36 @@ class DeltaLog:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        if (place := _place(self.uri)) is not None:
+        if (path := _delta_rs_path(self.uri)) is not None:
             try:
-                with _panics_raised():
-                    return DeltaTable(place, version=version, storage_options=self._options)
+                with _panics_converted():
+                    return DeltaTable(path, version=version, storage_options=self._options)
             except DeltaError as error:
-                found = _AVOIDABLE.search(str(error))
-                if not found and not self._is_partial(error):
+                avoidable = _AVOIDED_BY_COPY.search(str(error))
+                if not avoidable and not self._is_partial(error):
                     raise
-                if found and found[0] == _NO_CHECKPOINT:
-                    self._odd_checkpoint = ("its _last_checkpoint names a checkpoint that is not there",)
+                if avoidable and avoidable[0] == _MISSING_CHECKPOINT:
+                    self._checkpoint_problems = (
+                        "its _last_checkpoint names a checkpoint that does not exist",
+                    )
         return self._open_copy(version)
 
     def _open_copy(self, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable
 
         self._from_copy = True
-        with _panics_raised():
+        with _panics_converted():
             return DeltaTable(self._copy.path, version=version)
 
-    def _reading(self, read: Callable[[DeltaTable], T]) -> T:
+    def _read_or_use_copy(self, read: Callable[[DeltaTable], T]) -> T:
         """Read from the table, or from a copy of its log if that avoids the fault."""
         from deltalake.exceptions import DeltaError
 
         try:
-            with _panics_raised():
+            with _panics_converted():
                 return read(self._table)
         except DeltaError as error:
-            avoidable = _AVOIDABLE.search(str(error)) is not None
+            avoidable = _AVOIDED_BY_COPY.search(str(error)) is not None
             if self._from_copy or not (avoidable or self._is_partial(error)):
                 raise
         self._table = self._open_copy(self.version)
@@ -203,26 +209,26 @@ class DeltaLog:
         """Return whether an error may come from an incomplete response, which delta-rs does not detect."""
         from deltalake.exceptions import TableNotFoundError
 
-        known = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
-        if known or CONNECTION.search(str(error)) or not may_be_partial(str(error)):
+        is_certain = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
+        if is_certain or CONNECTION.search(str(error)) or not may_be_partial(str(error)):
             return False
         return diagnose(self.uri, self._credentials, "_delta_log/") is None
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _errors_converted(self) -> Iterator[None]:
         from deltalake.exceptions import DeltaError
 
         try:
-            with _panics_raised():
+            with _panics_converted():
                 yield
         except AporiaError:
             raise
         except (DeltaError, OSError, ValueError) as error:
-            raise explain(error, self.uri, self._credentials) from None
+            raise delta_error(error, self.uri, self._credentials) from None
 
 
 @contextmanager
-def _panics_raised() -> Iterator[None]:
+def _panics_converted() -> Iterator[None]:
     """Convert a panic in Rust, which is not an ``Exception`` in Python, to an error of delta-rs."""
     from deltalake.exceptions import DeltaError
 
@@ -234,7 +240,7 @@ def _panics_raised() -> Iterator[None]:
         raise DeltaError(str(error)) from None
 
 
-def _place(uri: str) -> str | None:
+def _delta_rs_path(uri: str) -> str | None:
     """Return the path for delta-rs; None if it would read another one, since it decodes some twice."""
     if uri.startswith("s3://"):
         return None if re.search("%[0-9A-Fa-f]{2}", uri) else f"s3://{quote(uri.removeprefix('s3://'))}"

@@ -32,15 +32,15 @@ def read_policy(uris: Sequence[str], *, partition: Partition = "aws") -> dict[st
     """
     if partition not in get_args(Partition):
         raise ValidationError(f"{partition!r} is not one of {', '.join(get_args(Partition))}")
-    prefixes = _fold(_parse_all(uris))
+    prefixes = _without_nested(_parse_all(uris))
     arns = {bucket: f"arn:{partition}:s3:::{bucket}" for bucket, _ in prefixes}
-    lists = [
-        _list_statement(arn, [key for owner, key in prefixes if owner == bucket])
+    list_statements = [
+        _list_statement(arn, [key for prefix_bucket, key in prefixes if prefix_bucket == bucket])
         for bucket, arn in arns.items()
     ]
-    objects = [arns[bucket] + suffix for bucket, key in prefixes for suffix in _objects(key)]
-    reads = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
-    return {"Version": VERSION, "Statement": [*lists, reads]}
+    objects = [arns[bucket] + suffix for bucket, key in prefixes for suffix in _object_patterns(key)]
+    read_statement = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
+    return {"Version": VERSION, "Statement": [*list_statements, read_statement]}
 
 
 def _list_statement(arn: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -49,26 +49,28 @@ def _list_statement(arn: str, keys: Sequence[str]) -> dict[str, Any]:
         # The pattern without a wildcard is required: readers request an object of the table's own name, and
         # S3 replies 404 only with the permission to list that name. Otherwise it replies 403, and readers
         # fail.
-        patterns = sorted(pattern for key in keys for pattern in (_literal(key), f"{_literal(key)}/*"))
+        patterns = sorted(pattern for key in keys for pattern in (_escaped(key), f"{_escaped(key)}/*"))
         statement["Condition"] = {"StringLike": {"s3:prefix": patterns}}
     return statement
 
 
-def _objects(key: str) -> tuple[str, ...]:
-    return (f"/{_literal(key)}", f"/{_literal(key)}/*") if key else ("/*",)
+def _object_patterns(key: str) -> tuple[str, ...]:
+    return (f"/{_escaped(key)}", f"/{_escaped(key)}/*") if key else ("/*",)
 
 
-def _literal(key: str) -> str:
+def _escaped(key: str) -> str:
     """Return a key with ``*``, ``?`` and ``$`` escaped, which are special in IAM."""
     return re.sub(r"[*?$]", lambda match: f"${{{match[0]}}}", key)
 
 
-def _fold(prefixes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    known = set(prefixes)
-    return sorted(prefix for prefix in known if not any(outer in known for outer in _around(*prefix)))
+def _without_nested(prefixes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    distinct = set(prefixes)
+    return sorted(
+        prefix for prefix in distinct if not any(parent in distinct for parent in _parents(*prefix))
+    )
 
 
-def _around(bucket: str, key: str) -> Iterable[tuple[str, str]]:
+def _parents(bucket: str, key: str) -> Iterable[tuple[str, str]]:
     while key:
         key = key.rpartition("/")[0]
         yield bucket, key
@@ -76,7 +78,7 @@ def _around(bucket: str, key: str) -> Iterable[tuple[str, str]]:
 
 def _parse_all(uris: Sequence[str]) -> list[tuple[str, str]]:
     if not uris:
-        raise ValidationError("A read policy needs at least one S3 URI")
+        raise ValidationError("A read policy requires at least one S3 URI")
     parsed, problems = [], []
     for uri in uris:
         try:
@@ -93,11 +95,11 @@ def _parse(uri: str) -> tuple[str, str]:
     if match is None:
         raise ValueError("only s3:// and s3a:// URIs can be allowed in IAM")
     if match[1].startswith("/"):
-        raise ValueError("a local path needs no IAM policy; write s3://bucket/key")
+        raise ValueError("a local path does not need an IAM policy; write s3://bucket/key")
     bucket, _, key = match[1].partition("/")
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(f"{bucket!r} is not the name of a bucket")
     key = key.rstrip("/")
-    if key and any(part in ("", ".", "..") for part in key.split("/")):
+    if key and any(segment in ("", ".", "..") for segment in key.split("/")):
         raise ValueError("empty segments, '.' and '..' do not name one prefix")
     return bucket, key

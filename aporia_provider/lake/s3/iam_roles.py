@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError, ValidationError
 
 POLICY_NAME = "aporia-read"
-_BUSY = {
+_BUSY_CODES = {
     "Throttling",
     "ThrottlingException",
     "ServiceFailure",
@@ -38,7 +38,7 @@ def trust_principal(principal_arn: str, external_id: str | None = None) -> dict[
     """
     kind = "Service" if ":" not in principal_arn and principal_arn.endswith(".amazonaws.com") else "AWS"
     condition = {"StringEquals": {"sts:ExternalId": external_id}} if external_id else None
-    return _trust({kind: principal_arn}, "sts:AssumeRole", condition)
+    return _trust_document({kind: principal_arn}, "sts:AssumeRole", condition)
 
 
 def trust_web_identity(
@@ -53,13 +53,15 @@ def trust_web_identity(
         identity of the provider may assume the role.
     :raises aporia_provider.errors.ValidationError: if the ARN is not that of an OpenID Connect provider.
     """
-    _, found, issuer = provider_arn.partition(":oidc-provider/")
-    if not found or not issuer:
+    _, separator, issuer = provider_arn.partition(":oidc-provider/")
+    if not separator or not issuer:
         raise ValidationError(f"{provider_arn!r} is not arn:aws:iam::<account>:oidc-provider/<issuer>")
-    wanted = {f"{issuer}:aud": audience}
+    conditions = {f"{issuer}:aud": audience}
     if subject is not None:
-        wanted[f"{issuer}:sub"] = subject
-    return _trust({"Federated": provider_arn}, "sts:AssumeRoleWithWebIdentity", {"StringEquals": wanted})
+        conditions[f"{issuer}:sub"] = subject
+    return _trust_document(
+        {"Federated": provider_arn}, "sts:AssumeRoleWithWebIdentity", {"StringEquals": conditions}
+    )
 
 
 def ensure_role(
@@ -85,7 +87,7 @@ def ensure_role(
     :raises aporia_provider.errors.TransientError: if IAM does not respond.
     :raises aporia_provider.errors.ValidationError: if IAM rejects a document.
     """
-    with _explained(role_name):
+    with _errors_converted(role_name):
         role_arn, created = _find_or_create(iam_client, role_name, trust_policy)
         trusted = not created and _update_trust(iam_client, role_name, trust_policy)
         allowed = _update_policy(iam_client, role_name, policy_name, policy)
@@ -98,15 +100,17 @@ def _find_or_create(iam_client: Any, role_name: str, trust_policy: Mapping[str, 
     with suppress(iam_client.exceptions.NoSuchEntityException):
         return iam_client.get_role(RoleName=role_name)["Role"]["Arn"], False
     with suppress(iam_client.exceptions.EntityAlreadyExistsException):
-        made = iam_client.create_role(RoleName=role_name, AssumeRolePolicyDocument=json.dumps(trust_policy))
-        return made["Role"]["Arn"], True
+        response = iam_client.create_role(
+            RoleName=role_name, AssumeRolePolicyDocument=json.dumps(trust_policy)
+        )
+        return response["Role"]["Arn"], True
     # Another task created it in the meantime.
     return iam_client.get_role(RoleName=role_name)["Role"]["Arn"], False
 
 
 def _update_trust(iam_client: Any, role_name: str, trust_policy: Mapping[str, Any]) -> bool:
-    found = iam_client.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"]
-    if _same(found, trust_policy):
+    current = iam_client.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"]
+    if _is_same_policy(current, trust_policy):
         return False
     iam_client.update_assume_role_policy(RoleName=role_name, PolicyDocument=json.dumps(trust_policy))
     return True
@@ -114,34 +118,36 @@ def _update_trust(iam_client: Any, role_name: str, trust_policy: Mapping[str, An
 
 def _update_policy(iam_client: Any, role_name: str, policy_name: str, policy: Mapping[str, Any]) -> bool:
     try:
-        found = iam_client.get_role_policy(RoleName=role_name, PolicyName=policy_name)["PolicyDocument"]
+        current = iam_client.get_role_policy(RoleName=role_name, PolicyName=policy_name)["PolicyDocument"]
     except iam_client.exceptions.NoSuchEntityException:
-        found = None
-    if found is not None and _same(found, policy):
+        current = None
+    if current is not None and _is_same_policy(current, policy):
         return False
     iam_client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=json.dumps(policy))
     return True
 
 
-def _same(found: Any, wanted: Mapping[str, Any]) -> bool:
-    if isinstance(found, str):
-        found = json.loads(unquote(found))
-    return bool(_canonical(found) == _canonical(wanted))
+def _is_same_policy(current: Any, policy: Mapping[str, Any]) -> bool:
+    if isinstance(current, str):
+        current = json.loads(unquote(current))
+    return bool(_normalized(current) == _normalized(policy))
 
 
-def _canonical(value: Any) -> Any:
+def _normalized(value: Any) -> Any:
     """Return a normalized policy: IAM treats a list of one as its element, and ignores the order of lists."""
     if isinstance(value, Mapping):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: _normalized(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         items = sorted(
-            (_canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True)
+            (_normalized(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True)
         )
         return items[0] if len(items) == 1 else items
     return value
 
 
-def _trust(principal: dict[str, str], action: str, condition: dict[str, Any] | None) -> dict[str, Any]:
+def _trust_document(
+    principal: dict[str, str], action: str, condition: dict[str, Any] | None
+) -> dict[str, Any]:
     statement: dict[str, Any] = {"Effect": "Allow", "Principal": principal, "Action": action}
     if condition:
         statement["Condition"] = condition
@@ -149,7 +155,7 @@ def _trust(principal: dict[str, str], action: str, condition: dict[str, Any] | N
 
 
 @contextmanager
-def _explained(role_name: str) -> Iterator[None]:
+def _errors_converted(role_name: str) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -157,18 +163,18 @@ def _explained(role_name: str) -> Iterator[None]:
     except ClientError as error:
         raise _explain(error, role_name) from None
     except BotoCoreError as error:
-        raise TransientError(f"Role {role_name!r}: IAM does not answer ({type(error).__name__})") from None
+        raise TransientError(f"Role {role_name!r}: IAM does not respond ({type(error).__name__})") from None
 
 
 def _explain(error: Any, role_name: str) -> AporiaError:
     code = str(error.response["Error"].get("Code"))
     action = f"iam:{error.operation_name}"
-    if code in _BUSY:
+    if code in _BUSY_CODES:
         return TransientError(f"Role {role_name!r}: IAM is busy ({code} for {action})")
     if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
         return AuthenticationError(
-            f"AWS denies {action} on role {role_name!r}: allow it to who runs this task"
+            f"AWS denies {action} on role {role_name!r}: allow it for the identity that runs this task"
         )
     if code in ("InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidAccessKeyId"):
-        return AuthenticationError(f"Role {role_name!r}: the credentials are not accepted ({code})")
+        return AuthenticationError(f"Role {role_name!r}: the credentials were rejected ({code})")
     return ValidationError(f"Role {role_name!r}: {action} failed: {error.response['Error'].get('Message')}")

@@ -7,9 +7,14 @@ from typing import Any
 
 from aporia_provider.errors import TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, refusal, split, unanswered
+from aporia_provider.lake.failures import (
+    botocore_errors_converted,
+    connection_error,
+    response_error,
+    split_s3_uri,
+)
 
-_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
 
 def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) -> bytes | None:
@@ -26,21 +31,21 @@ def get_object(client: Any, uri: str, name: str, credentials: AwsCredentials) ->
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     key = f"{key}/{name}".lstrip("/")
-    with answered(uri, credentials):
+    with botocore_errors_converted(uri, credentials):
         try:
             # The response to a range request contains the size of the whole object.
-            answer = client.get_object(Bucket=bucket, Key=key, Range="bytes=0-")
+            response = client.get_object(Bucket=bucket, Key=key, Range="bytes=0-")
         except ClientError as error:
             if error.response["Error"].get("Code") in ("InvalidRange", "416"):
                 return b""
-            if (refused := refusal(error, bucket, key, "s3:GetObject", credentials)) is None:
+            if (denied := response_error(error, bucket, key, "s3:GetObject", credentials)) is None:
                 return None
-            raise refused from None
-        content: bytes = answer["Body"].read()
-        total = _TOTAL.fullmatch(answer.get("ContentRange") or "")
-        check_size(f"s3://{bucket}/{key}", content, int(total[1]) if total else answer["ContentLength"])
+            raise denied from None
+        content: bytes = response["Body"].read()
+        total = _CONTENT_RANGE.fullmatch(response.get("ContentRange") or "")
+        check_size(f"s3://{bucket}/{key}", content, int(total[1]) if total else response["ContentLength"])
         return content
 
 
@@ -57,19 +62,19 @@ def object_sizes(client: Any, uri: str, prefix: str, credentials: AwsCredentials
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = split(uri)
+    bucket, key = split_s3_uri(uri)
     folder = f"{key}/".lstrip("/")
     try:
-        with answered(uri, credentials):
+        with botocore_errors_converted(uri, credentials):
             listing = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder + prefix)
             entries = [entry for page in listing for entry in page.get("Contents", [])]
     except ClientError as error:
-        refused = refusal(error, bucket, folder + prefix, "s3:ListBucket", credentials)
-        raise refused or unanswered(uri, credentials, error) from None
+        denied = response_error(error, bucket, folder + prefix, "s3:ListBucket", credentials)
+        raise denied or connection_error(uri, credentials, error) from None
     return {entry["Key"].removeprefix(folder): entry["Size"] for entry in entries}
 
 
-def check_size(place: str, content: bytes, size: int) -> None:
+def check_size(location: str, content: bytes, size: int) -> None:
     """
     Raise an error unless the content of an object is complete.
 
@@ -77,4 +82,4 @@ def check_size(place: str, content: bytes, size: int) -> None:
     :raises aporia_provider.errors.TransientError: if the size differs.
     """
     if len(content) != size:
-        raise TransientError(f"{place} could not be read: {len(content)} of {size} bytes came")
+        raise TransientError(f"{location} could not be read: {len(content)} of {size} bytes were received")

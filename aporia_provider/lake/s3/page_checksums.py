@@ -16,12 +16,12 @@ from urllib.parse import unquote
 
 from aporia_provider.errors import TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import answered, refusal, split
+from aporia_provider.lake.failures import botocore_errors_converted, response_error, split_s3_uri
 
-_AT_ONCE = 8
-_BUFFER = 1 << 16
-_HEADER = 32
-_I32 = 0x15
+_MAX_THREADS = 8
+_BUFFER_SIZE = 1 << 16
+_HEADER_SIZE = 32
+_NEXT_I32_FIELD = 0x15
 """
 First byte of an i32 field in Thrift's compact protocol if its id is one greater than that of the field
 before.
@@ -48,40 +48,40 @@ def verify_pages(uri: str, paths: Iterable[str], columns: Sequence[str], credent
     """
     from botocore.exceptions import ClientError
 
-    client = credentials.client(connections=_AT_ONCE)
+    client = credentials.client(connections=_MAX_THREADS)
 
-    def one(path: str) -> None:
-        bucket, key = split(uri)
-        place = f"{key}/{unquote(path)}".lstrip("/")
+    def verify_file(path: str) -> None:
+        bucket, key = split_s3_uri(uri)
+        object_key = f"{key}/{unquote(path)}".lstrip("/")
         try:
-            with answered(f"s3://{bucket}/{place}", credentials):
-                file = io.BufferedReader(_Object(client, bucket, place), _BUFFER)
-                _verify(cast("BinaryIO", file), columns, f"s3://{bucket}/{place}")
+            with botocore_errors_converted(f"s3://{bucket}/{object_key}", credentials):
+                file = io.BufferedReader(_ObjectStream(client, bucket, object_key), _BUFFER_SIZE)
+                _verify(cast("BinaryIO", file), columns, f"s3://{bucket}/{object_key}")
         except ClientError as error:
-            if refused := refusal(error, bucket, place, "s3:GetObject", credentials):
-                raise refused from None
+            if denied := response_error(error, bucket, object_key, "s3:GetObject", credentials):
+                raise denied from None
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(one, paths))
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
+        list(pool.map(verify_file, paths))
 
 
-def _verify(file: BinaryIO, columns: Sequence[str], place: str) -> None:
+def _verify(file: BinaryIO, columns: Sequence[str], location: str) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        opened = parquet.ParquetFile(file, page_checksum_verification=True)
-        if not _has_checksums(file, opened.metadata):
+        parquet_file = parquet.ParquetFile(file, page_checksum_verification=True)
+        if not _has_checksums(file, parquet_file.metadata):
             return
-        known = [name for name in columns if name in opened.schema_arrow.names]
-        for group in range(opened.num_row_groups):
-            opened.read_row_group(group, columns=known, use_threads=False)
+        existing = [name for name in columns if name in parquet_file.schema_arrow.names]
+        for group in range(parquet_file.num_row_groups):
+            parquet_file.read_row_group(group, columns=existing, use_threads=False)
     except pa.ArrowNotImplementedError:
         # The engine may support files that pyarrow does not.
         return
     except (pa.ArrowException, OSError) as error:
         raise TransientError(
-            f"{place} did not come as it was written, or is damaged: {str(error).partition('. ')[0]}. "
+            f"{location} was changed during transfer, or is damaged: {str(error).partition('. ')[0]}. "
             "It was read over plain HTTP; use https"
         ) from None
 
@@ -92,24 +92,24 @@ def _has_checksums(file: BinaryIO, metadata: Any) -> bool:
         return False
     chunk = metadata.row_group(0).column(0)
     file.seek(chunk.dictionary_page_offset or chunk.data_page_offset)
-    header, place = file.read(_HEADER), 0
+    header, position = file.read(_HEADER_SIZE), 0
     for _ in range(3):
-        if header[place : place + 1] != bytes([_I32]):
+        if header[position : position + 1] != bytes([_NEXT_I32_FIELD]):
             return False
-        place += 1
-        while place < len(header) and header[place] & 0x80:
-            place += 1
-        place += 1
-    return header[place : place + 1] == bytes([_I32])
+        position += 1
+        while position < len(header) and header[position] & 0x80:
+            position += 1
+        position += 1
+    return header[position : position + 1] == bytes([_NEXT_I32_FIELD])
 
 
-class _Object(io.RawIOBase):
+class _ObjectStream(io.RawIOBase):
     """An object on S3 as a seekable stream."""
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self._client, self._bucket, self._key = client, bucket, key
         self._size = int(client.head_object(Bucket=bucket, Key=key)["ContentLength"])
-        self._place = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -118,19 +118,21 @@ class _Object(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        return self._place
+        self._position = (
+            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        )
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._size - self._place)
-        if wanted <= 0:
+        length = min(len(buffer), self._size - self._position)
+        if length <= 0:
             return 0
-        span = f"bytes={self._place}-{self._place + wanted - 1}"
-        answer = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=span)
-        content: bytes = answer["Body"].read()
+        byte_range = f"bytes={self._position}-{self._position + length - 1}"
+        response = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=byte_range)
+        content: bytes = response["Body"].read()
         buffer[: len(content)] = content
-        self._place += len(content)
+        self._position += len(content)
         return len(content)

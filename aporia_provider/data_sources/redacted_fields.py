@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aporia_provider.locations import location_fault, secret_fault
-from aporia_provider.redaction import HIDDEN, shown_option, shown_url
-from aporia_provider.redaction.reader_options import shown_user
+from aporia_provider.redaction import HIDDEN, redact_option, redact_url
+from aporia_provider.redaction.reader_options import redact_user
 
 _HARMLESS = frozenset(
     (
@@ -15,29 +15,29 @@ _HARMLESS = frozenset(
         *("parent_project", "database", "sfschema", "warehouse"),
     )
 )
-"""Fields that are shown unchanged. Fields that are neither listed here nor in :data:`_SHOWN` are hidden."""
+"""Fields that are shown unchanged. Fields neither listed here nor in :data:`_REDACTED_BY` are hidden."""
 
 
-def shown_value(name: str, value: Any) -> Any:
+def redact_field(name: str, value: Any) -> Any:
     if value is None or name in _HARMLESS:
         return value
-    shown = _SHOWN.get(name)
-    return shown(value) if shown else HIDDEN
+    redact = _REDACTED_BY.get(name)
+    return redact(value) if redact else HIDDEN
 
 
-def shown_path(path: str) -> str:
+def redact_path(path: str) -> str:
     """Return a path on S3 or the local disk; if it has a fault, only the parts that are shown of a URL."""
-    return shown_url(path) if location_fault(path) or secret_fault(path) else path
+    return redact_url(path) if location_fault(path) or secret_fault(path) else path
 
 
 def _shown_options(options: Mapping[str, str]) -> dict[str, str]:
-    return {name: shown_option(name, value) for name, value in options.items()}
+    return {name: redact_option(name, value) for name, value in options.items()}
 
 
-_SHOWN: Mapping[str, Callable[[Any], Any]] = {
-    "object_path": shown_path,
+_REDACTED_BY: Mapping[str, Callable[[Any], Any]] = {
+    "object_path": redact_path,
     "read_options": _shown_options,
-    "s3_output_location": shown_url,
-    "url": shown_url,
-    "user": shown_user,
+    "s3_output_location": redact_url,
+    "url": redact_url,
+    "user": redact_user,
 }
