@@ -14,7 +14,7 @@ class OverdueError(Exception):
     """A response was not complete at its deadline."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"There is no answer after {seconds:g} seconds")
+        super().__init__(f"The response was not complete after {seconds:g} seconds")
         self.seconds = seconds
 
 
@@ -27,7 +27,7 @@ class StoppingError(Exception):
     """
 
     def __init__(self) -> None:
-        super().__init__("The server is being stopped; try again")
+        super().__init__("The server is shutting down; try again")
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def make_engine(url: URL) -> Engine:
     try:
         return _sqlite(url) if is_sqlite(url) else _postgresql(url)
     except ImportError:
-        raise AporiaError("PostgreSQL needs airflow-provider-aporia[postgres] to be installed") from None
+        raise AporiaError("PostgreSQL requires airflow-provider-aporia[postgres]") from None
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def converted_errors(url: URL) -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         if is_sqlite(url) and (fault := write_obstacle(url)) is not None:
             raise AporiaError(f"The database {shown(url)} cannot be written: {fault}") from None
-        raise TransientError(f"The database {shown(url)} does not answer: {_reason(error)}") from None
+        raise TransientError(f"The database {shown(url)} does not respond: {_reason(error)}") from None
     except DatabaseError as error:
         # SQLite raises the base class itself for a file that is not a database.
         if type(error) is not DatabaseError:
@@ -117,7 +117,7 @@ def _sqlite(url: URL) -> Engine:
     try:
         sqlite_folder(url).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise AporiaError(f"The folder {sqlite_folder(url)} cannot be made: {error.strerror}") from None
+        raise AporiaError(f"The folder {sqlite_folder(url)} cannot be created: {error.strerror}") from None
     make_private(url)
     # Opening a connection is cheap, and without a pool no connection is inherited by a fork.
     engine = create_engine(

@@ -16,11 +16,11 @@ MAX_DEPTH = 64
 def text_fault(text: str) -> str | None:
     """Return why a database would refuse the text, or None."""
     if "\x00" in text:
-        return "holds a NUL character"
+        return "contains a NUL character"
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "holds half a surrogate pair, which is no character"
+        return "contains half of a surrogate pair, which is not a character"
     return None
 
 

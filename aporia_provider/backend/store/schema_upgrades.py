@@ -35,9 +35,9 @@ def ensure_current(engine: Engine) -> None:
         return
     url = shown(engine.url)
     raise AporiaError(
-        f"The database {url} is not at the schema of this version. Run once 'aporia-provider migrate', which "
-        "reads the URL with its password from [aporia] database_url of Airflow's configuration, or from the "
-        "environment variable AIRFLOW__APORIA__DATABASE_URL"
+        f"The database {url} does not have the schema of this version. Run 'aporia-provider migrate' once; "
+        "it reads the URL with its password from [aporia] database_url of Airflow's configuration, or from "
+        "the environment variable AIRFLOW__APORIA__DATABASE_URL"
     )
 
 

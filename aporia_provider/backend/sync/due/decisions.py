@@ -21,7 +21,7 @@ from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.log.changes import Position
 from aporia_provider.lake.log.latest_commits import Asked, LogEnd
-from aporia_provider.preflight.inspection import version_wanted
+from aporia_provider.preflight.inspection import requested_version
 
 NEVER_SYNCED: Final = "it was never synced"
 FAILED: Final = "its last sync failed"
@@ -241,5 +241,5 @@ def _part_to_check(
 def _table(version: StoredVersion, role: str, checkpoint: StoredCheckpoint) -> _Table:
     source = version.datasets[role].data_source
     return _Table(
-        (source.uri or "").rstrip("/"), checkpoint.positions[role], version_wanted(source) is not None
+        (source.uri or "").rstrip("/"), checkpoint.positions[role], requested_version(source) is not None
     )

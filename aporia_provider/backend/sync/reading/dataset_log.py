@@ -18,7 +18,7 @@ from aporia_provider.lake.log.changes import Changes, Position, changes_since
 from aporia_provider.lake.log.latest_commits import log_end
 from aporia_provider.lake.log.partition_values import zoneless_times
 from aporia_provider.lake.log.table import DeltaLog
-from aporia_provider.preflight.inspection import version_wanted
+from aporia_provider.preflight.inspection import requested_version
 from aporia_provider.schema import VersionSchema
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class DatasetLog:
 
         This is the version that the data source names, or the current version of the table.
         """
-        version = version_wanted(self._source)
+        version = requested_version(self._source)
         if self._source.delta_uri is None:
             return None
         delta_log = DeltaLog(self._source.delta_uri, self._credentials, version=version)

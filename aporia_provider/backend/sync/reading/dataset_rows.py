@@ -20,7 +20,7 @@ from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import is_embedded, is_sail
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.s3.page_checksums import travels_in_clear, verify_pages
-from aporia_provider.preflight.inspection import diagnosed
+from aporia_provider.preflight.inspection import diagnosed_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -121,7 +121,7 @@ class DatasetRows:
     @contextmanager
     def read_errors(self) -> Iterator[None]:
         """Convert engine errors to errors that name the table and the problem."""
-        with diagnosed(self._source, self._credentials), engine_errors(self._source):
+        with diagnosed_errors(self._source, self._credentials), engine_errors(self._source):
             yield
 
     def _source_columns(self, columns: Iterable[str]) -> list[str]:
