@@ -54,11 +54,11 @@ def waiting_for_locks(database: Database) -> int:
 @contextmanager
 def stolen(house: House) -> Iterator[None]:
     """Take the lease away from whoever has it, as soon as somebody has it."""
-    held = Lease.hold
+    hold = Lease.hold
 
     @contextmanager
     def robbed(lease: Lease, what: str, patience: float) -> Iterator[None]:
-        with held(lease, what, patience):
+        with hold(lease, what, patience):
             with house.registry.database.writing() as session:
                 later = datetime.now(UTC) + timedelta(seconds=30)
                 values = {"holder": "a thief", "process": None, "what": "theft", "expires_at": later}
@@ -66,7 +66,7 @@ def stolen(house: House) -> Iterator[None]:
             yield
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lease, "held", robbed)
+        patch.setattr(Lease, "hold", robbed)
         yield
 
 
