@@ -29,8 +29,8 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
 from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
-from aporia_provider.backend.sync.due.candidates import known_versions
-from aporia_provider.backend.sync.fingerprints import fields_registered, performance_registered
+from aporia_provider.backend.sync.due.candidates import stored_versions
+from aporia_provider.backend.sync.fingerprints import fields_registration, performance_registration
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
@@ -149,10 +149,10 @@ def _copy(session: Session, table: type[Base], owner: str, source: int, target: 
 
 def _registered_anew(session: Session, environment: str) -> None:
     """Let the fingerprints of copies stand for the tables that their versions are registered with."""
-    for version in known_versions(session, environment):
-        for (role, part), known in version.parts.items():
+    for version in stored_versions(session, environment):
+        for (role, part), known in version.checkpoints.items():
             of = version.subject
-            first = fields_registered(of, role) if part == FIELDS else performance_registered(of)
+            first = fields_registration(of, role) if part == FIELDS else performance_registration(of)
             text = f"{first}.{known.fingerprint.partition('.')[2]}"
             session.execute(update(SyncRow).filter_by(key=known.key).values(fingerprint=text))
 

@@ -14,7 +14,7 @@ class OverdueError(Exception):
     """A response was not complete at its deadline."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"There is no answer after {seconds:g} seconds")
+        super().__init__(f"The response was not complete after {seconds:g} seconds")
         self.seconds = seconds
 
 
@@ -27,7 +27,7 @@ class StoppingError(Exception):
     """
 
     def __init__(self) -> None:
-        super().__init__("The server is being stopped; try again")
+        super().__init__("The server is shutting down; try again")
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ class Deadline:
             raise OverdueError(self.seconds)
 
 
-_PRESENT: ContextVar[Deadline | None] = ContextVar("aporia_deadline", default=None)
+_CURRENT: ContextVar[Deadline | None] = ContextVar("aporia_deadline", default=None)
 
 
 @contextmanager
 def within(deadline: Deadline) -> Iterator[None]:
     """Apply a deadline to the block, and to threads that inherit its context."""
-    token = _PRESENT.set(deadline)
+    token = _CURRENT.set(deadline)
     try:
         yield
     finally:
-        _PRESENT.reset(token)
+        _CURRENT.reset(token)
 
 
 def check_deadline() -> None:
@@ -75,6 +75,6 @@ def check_deadline() -> None:
 
     :raises OverdueError: see :meth:`Deadline.check`, also for ``StoppingError``.
     """
-    deadline = _PRESENT.get()
+    deadline = _CURRENT.get()
     if deadline is not None:
         deadline.check()

@@ -14,7 +14,7 @@ def period(text: str) -> timedelta:
     """Parse a duration such as ``12h``, ``90d`` or ``8w``."""
     match = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
     if match is None:
-        raise ArgumentTypeError(f"{text!r} is no period: write a number and h, d or w, such as 90d")
+        raise ArgumentTypeError(f"{text!r} is not a period: write a number and h, d or w, such as 90d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -22,16 +22,16 @@ def port(text: str) -> int:
     """Parse a TCP port, or 0."""
     # The system accepts larger numbers, and uses only their lower 16 bits.
     if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
-        raise ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a port: write 0 to 65535")
     return int(text)
 
 
 def seconds(text: str) -> float:
     """Parse a duration in seconds, at most one day."""
     try:
-        given = float(text)
+        value = float(text)
     except ValueError:
-        given = 0
-    if not 0 < given <= _DAY:
-        raise ArgumentTypeError(f"{text!r} is no time: write a number of seconds above 0, such as 30")
-    return given
+        value = 0
+    if not 0 < value <= _DAY:
+        raise ArgumentTypeError(f"{text!r} is not a duration: write a number of seconds above 0, such as 30")
+    return value

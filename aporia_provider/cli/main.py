@@ -51,19 +51,19 @@ def _parser() -> ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_token(commands)
-    migrate = commands.add_parser("migrate", help="bring the database to the schema of this version")
+    migrate = commands.add_parser("migrate", help="migrate the database to the schema of this version")
     _add_database_url(migrate)
     migrate.set_defaults(run=_migrate)
     _add_database_url(add_metrics(commands))
     _add_database_url(add_retire(commands))
-    policy = commands.add_parser("iam-policy", help="print the IAM policy that reading these tables takes")
+    policy = commands.add_parser("iam-policy", help="print the IAM policy required to read these tables")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)
     return parser
 
 
 def _add_serve(commands: Commands) -> None:
-    serve = commands.add_parser("serve", help="answer the protocol over HTTP")
+    serve = commands.add_parser("serve", help="serve the protocol over HTTP")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=port, default=8686, help="0 chooses a free one (default: %(default)s)")
     serve.add_argument(
@@ -81,17 +81,17 @@ def _add_serve(commands: Commands) -> None:
         "--request-seconds",
         type=seconds,
         default=30.0,
-        help="how long an answer may take (default: %(default)g)",
+        help="maximum duration of a response (default: %(default)g)",
     )
     _add_database_url(serve)
     serve.set_defaults(run=_serve)
 
 
 def _add_token(commands: Commands) -> None:
-    token = commands.add_parser("token", help="make, list and revoke API tokens")
+    token = commands.add_parser("token", help="create, list and revoke API tokens")
     actions = token.add_subparsers(required=True, metavar="ACTION")
-    listed = "list tokens: environment, name, when made, until when valid, when last used, rights"
-    texts = {"create": "print a new token", "list": listed, "revoke": "make a token worthless"}
+    listed = "list tokens: environment, name, creation, expiry, last use, rights"
+    texts = {"create": "print a new token", "list": listed, "revoke": "revoke a token"}
     runs = {"create": _create_token, "list": _list_tokens, "revoke": _revoke_token}
     for action, text in texts.items():
         parser = actions.add_parser(action, help=text)
@@ -165,7 +165,7 @@ def _create_token(options: Namespace) -> None:
             expires_in=options.expires_in,
             read_only=options.read_only,
         )
-    print("Keep this token: it is stored as a digest only and cannot be shown again.", file=sys.stderr)
+    print("Store this token: only its digest is stored here, so it cannot be shown again.", file=sys.stderr)
     print(token, file=options.answers)
 
 
@@ -192,7 +192,7 @@ def _migrate(options: Namespace) -> None:
     from aporia_provider.backend.store.database import migrate
 
     migrate(_database_url(options))
-    print("The database is at the schema of this version.", file=sys.stderr)
+    print("The database has the schema of this version.", file=sys.stderr)
 
 
 def _iam_policy(options: Namespace) -> None:

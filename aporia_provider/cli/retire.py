@@ -17,19 +17,21 @@ def add_retire(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     """Add the command and return its parser. The caller adds the option ``--database-url``."""
     parser = commands.add_parser(
         "retire",
-        help="turn the syncs of a model's older versions off",
-        description="Turn the syncs of a model's versions off that are no longer used, and print them.",
+        help="disable the syncs of a model's older versions",
+        description="Disable the syncs of versions that are no longer used, and print the versions.",
     )
     parser.add_argument("model", metavar="MODEL", help="id of the model")
-    parser.add_argument("--keep", type=int, metavar="N", help="how many of the newest versions go on")
+    parser.add_argument(
+        "--keep", type=int, metavar="N", help="number of newest versions whose syncs stay enabled"
+    )
     parser.add_argument(
         "--ended-for",
         type=period,
         metavar="PERIOD",
         help="how long ago the serving data of a version must have ended, such as 12h, 90d or 8w; with "
-        "--keep as well, both have to be true",
+        "--keep as well, both conditions apply",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would be retired")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be retired")
     parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser.set_defaults(run=_run)
@@ -52,8 +54,6 @@ def _run(options: Namespace) -> None:
         line = version["model_version"], version["data_until"] or "-", version["reason"]
         print(*line, sep="\t", file=options.answers)
     verb = "would be retired" if options.dry_run else "retired"
-    kept, off, none = (len(result[name]) for name in ("kept", "already_off", "without_datasets"))
-    print(
-        f"{len(result['retired'])} {verb}, {kept} kept, {off} were off before, {none} without datasets.",
-        file=sys.stderr,
-    )
+    kept, disabled, empty = (len(result[name]) for name in ("kept", "already_off", "without_datasets"))
+    counts = f"{kept} kept, {disabled} already disabled, {empty} without datasets"
+    print(f"{len(result['retired'])} {verb}, {counts}.", file=sys.stderr)

@@ -16,12 +16,12 @@ from aporia_provider.engine.sql.expressions import check_select_expr
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.preflight.column_checks import Findings, check
-from aporia_provider.preflight.inspection import Columns, TableFacts, inspect
-from aporia_provider.preflight.other_datasets import compared
+from aporia_provider.preflight.inspection import Columns, SourceProperties, inspect
+from aporia_provider.preflight.other_datasets import compare_types
 from aporia_provider.preflight.row_checks import scan
 from aporia_provider.schema import VersionSchema
 
-__all__ = ["Columns", "Report", "TableFacts", "inspect", "preflight"]
+__all__ = ["Columns", "Report", "SourceProperties", "inspect", "preflight"]
 
 Result = TypeVar("Result")
 
@@ -69,83 +69,98 @@ def preflight(
     :raises aporia_provider.errors.TransientError: if S3 or the cluster does not respond.
     """
     faults = check_select_expr(dataset.data_source.select_expr or [])
-    facts, lost = _try(lambda: _inspect(dataset, faults, credentials, engine))
-    found = _check(dataset, schema, facts)
-    problems = [*faults, *lost, *found.problems]
-    warnings = [*_unstored(dataset), *(facts.warnings if facts else ()), *found.warnings]
-    rows = facts.rows if facts else None
-    if facts and schema and others:
-        warnings += compared(dataset, schema, facts.columns, others, credentials=credentials, engine=engine)
-    if check_rows and facts and not faults and _unambiguous(facts):
-        look = partial(scan, credentials=credentials, engine=engine, limits=limits)
-        seen, failed = _try(partial(look, dataset, schema, facts.columns))
-        problems += failed
-        if seen is not None:
-            rows, of_rows = seen
-            problems, warnings = _with_rows(problems, of_rows), [*warnings, *of_rows.warnings]
-    version, known = (facts.version, facts.columns) if facts else (None, None)
-    return Report(problems, warnings, version, rows, known)
+    properties, inspection_errors = _call_or_message(lambda: _inspect(dataset, faults, credentials, engine))
+    findings = _check(dataset, schema, properties)
+    problems = [*faults, *inspection_errors, *findings.problems]
+    warnings = [
+        *_hidden_option_warnings(dataset),
+        *(properties.warnings if properties else ()),
+        *findings.warnings,
+    ]
+    rows = properties.rows if properties else None
+    if properties and schema and others:
+        warnings += compare_types(
+            dataset, schema, properties.columns, others, credentials=credentials, engine=engine
+        )
+    if check_rows and properties and not faults and _has_unique_columns(properties):
+        scan_rows = partial(scan, credentials=credentials, engine=engine, limits=limits)
+        scanned, scan_errors = _call_or_message(partial(scan_rows, dataset, schema, properties.columns))
+        problems += scan_errors
+        if scanned is not None:
+            rows, row_findings = scanned
+            problems, warnings = (
+                _merge_row_problems(problems, row_findings),
+                [*warnings, *row_findings.warnings],
+            )
+    version, columns = (properties.version, properties.columns) if properties else (None, None)
+    return Report(problems, warnings, version, rows, columns)
 
 
-def _unstored(dataset: DatasetConnection) -> Iterator[str]:
+def _hidden_option_warnings(dataset: DatasetConnection) -> Iterator[str]:
     if hidden := dataset.data_source.hidden_options:
         yield (
             f"read_options: the values of {', '.join(hidden)} are not stored, since they may be secrets, so "
-            "that the syncs of the embedded backend read without them. Credentials belong into the AWS "
-            "connection, or to the cluster"
+            "that the syncs of the embedded backend read without them. Set credentials in the AWS "
+            "connection, or in the cluster"
         )
 
 
 def _inspect(
     dataset: DatasetConnection, faults: Sequence[str], credentials: AwsCredentials | None, engine: str
-) -> TableFacts:
+) -> SourceProperties:
     """Inspect a data source without its invalid expressions, whose columns have unknown types."""
-    wanted, source = (dataset.id_column, dataset.timestamp_column), dataset.data_source
+    key_columns, source = (dataset.id_column, dataset.timestamp_column), dataset.data_source
     if not faults:
-        return inspect(source, credentials=credentials, engine=engine, nulls_of=wanted)
-    good, unknown = _sorted_out(source)
-    rest = source.model_copy(update={"select_expr": good or None})
-    facts = inspect(rest, credentials=credentials, engine=engine, nulls_of=wanted)
-    kept, nulls = (facts.columns, facts.null_counts) if good else ((), {})
-    return TableFacts(facts.uri, (*kept, *unknown), facts.version, facts.rows, nulls, facts.warnings)
+        return inspect(source, credentials=credentials, engine=engine, nulls_of=key_columns)
+    valid, untyped = _valid_expressions(source)
+    reduced = source.model_copy(update={"select_expr": valid or None})
+    properties = inspect(reduced, credentials=credentials, engine=engine, nulls_of=key_columns)
+    columns, nulls = (properties.columns, properties.null_counts) if valid else ((), {})
+    return SourceProperties(
+        properties.uri, (*columns, *untyped), properties.version, properties.rows, nulls, properties.warnings
+    )
 
 
-def _sorted_out(source: DataSource) -> tuple[list[str], Columns]:
+def _valid_expressions(source: DataSource) -> tuple[list[str], Columns]:
     """Return the valid expressions, and the columns that the others would result in."""
     expressions = source.select_expr or []
-    good = [expression for expression in expressions if not check_select_expr([expression])]
-    names = (_NAME_AT_END.search(expression) for expression in expressions if expression not in good)
-    return good, tuple((name[1] or name[2], None) for name in names if name)
+    valid = [expression for expression in expressions if not check_select_expr([expression])]
+    names = (_NAME_AT_END.search(expression) for expression in expressions if expression not in valid)
+    return valid, tuple((name[1] or name[2], None) for name in names if name)
 
 
-def _try(look: Callable[[], Result]) -> tuple[Result | None, list[str]]:
+def _call_or_message(call: Callable[[], Result]) -> tuple[Result | None, list[str]]:
     try:
-        return look(), []
+        return call(), []
     except TransientError:
         raise
     except AporiaError as error:
         return None, [error.message]
 
 
-def _check(dataset: DatasetConnection, schema: VersionSchema | None, facts: TableFacts | None) -> Findings:
-    if facts is None:
+def _check(
+    dataset: DatasetConnection, schema: VersionSchema | None, properties: SourceProperties | None
+) -> Findings:
+    if properties is None:
         return check(dataset, schema, None)
     return check(
         dataset,
         schema,
-        facts.columns,
-        rows=facts.rows,
-        null_ids=facts.null_counts.get(dataset.id_column),
-        null_timestamps=facts.null_counts.get(dataset.timestamp_column),
+        properties.columns,
+        rows=properties.rows,
+        null_ids=properties.null_counts.get(dataset.id_column),
+        null_timestamps=properties.null_counts.get(dataset.timestamp_column),
     )
 
 
-def _unambiguous(facts: TableFacts) -> bool:
-    return len(dict(facts.columns)) == len(facts.columns)
+def _has_unique_columns(properties: SourceProperties) -> bool:
+    return len(dict(properties.columns)) == len(properties.columns)
 
 
-def _with_rows(problems: list[str], found: Findings) -> list[str]:
+def _merge_row_problems(problems: list[str], findings: Findings) -> list[str]:
     """Append the problems found in rows, without those about nulls already reported from the log."""
-    known = {match[1] for line in problems if (match := _NULLS.match(line))}
-    fresh = (line for line in found.problems if not (match := _NULLS.match(line)) or match[1] not in known)
-    return [*problems, *fresh]
+    reported = {match[1] for line in problems if (match := _NULLS.match(line))}
+    new_problems = (
+        line for line in findings.problems if not (match := _NULLS.match(line)) or match[1] not in reported
+    )
+    return [*problems, *new_problems]

@@ -78,7 +78,7 @@ def check(
         problems += _key_columns(dataset, types)
         problems += _nulls(dataset, rows, null_ids, null_timestamps)
         problems += _missing_actuals(dataset, schema, types)
-        for verdict, line in _fields(dataset, schema, types):
+        for verdict, line in _all_field_problems(dataset, schema, types):
             (warnings if verdict == "doubtful" else problems).append(line)
     return Findings(problems, warnings)
 
@@ -87,15 +87,15 @@ def used_columns(dataset: DatasetConnection, schema: VersionSchema | None) -> li
     """Return category, field name and column of all fields of a dataset, without id and timestamp."""
     if schema is not None:
         return list(dataset.columns(schema))
-    given: dict[str, Mapping[str, str] | None] = {name: getattr(dataset, name) for name in MAPPINGS}
-    return [(name, key, column) for name, pairs in given.items() for key, column in (pairs or {}).items()]
+    mappings: dict[str, Mapping[str, str] | None] = {name: getattr(dataset, name) for name in MAPPINGS}
+    return [(name, key, column) for name, pairs in mappings.items() for key, column in (pairs or {}).items()]
 
 
 def _duplicates(dataset: DatasetConnection, schema: VersionSchema | None, columns: Columns) -> Iterator[str]:
-    used = {column for _, _, column in used_columns(dataset, schema)}
-    used |= {dataset.id_column, dataset.timestamp_column}
+    used_names = {column for _, _, column in used_columns(dataset, schema)}
+    used_names |= {dataset.id_column, dataset.timestamp_column}
     for name, count in Counter(name for name, _ in columns).items():
-        if count > 1 and name in used:
+        if count > 1 and name in used_names:
             yield f"there are {count} columns named {name!r}: give each a name of its own in select_expr"
 
 
@@ -114,7 +114,7 @@ def _missing_actuals(
     dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield predictions without actuals, if actuals are taken from columns with the predictions' names."""
-    if schema is None or not _is_by_name(dataset):
+    if schema is None or not _uses_prediction_names(dataset):
         return
     missing = [name for name in schema.predictions if name not in types]
     if missing:
@@ -127,7 +127,7 @@ def _missing_actuals(
         )
 
 
-def _is_by_name(dataset: DatasetConnection) -> bool:
+def _uses_prediction_names(dataset: DatasetConnection) -> bool:
     return dataset.role == "actuals" and dataset.labels is None
 
 
@@ -135,51 +135,51 @@ def _key_columns(dataset: DatasetConnection, types: Mapping[str, Any]) -> Iterat
     identifier, timestamp = dataset.id_column, dataset.timestamp_column
     for argument, name in (("id_column", identifier), ("timestamp_column", timestamp)):
         if name not in types:
-            yield _missing(f"{argument} names {name!r}", name, types)
+            yield _missing_column(f"{argument} names {name!r}", name, types)
     if types.get(identifier) is not None and kind(types[identifier]) not in ("string", "integral"):
-        shown = describe(types[identifier])
-        yield f"id_column {identifier!r} is {shown}, not text or a whole number: {_text(identifier)}"
+        found, suggestion = describe(types[identifier]), _cast_to_string(identifier)
+        yield f"id_column {identifier!r} is {found}, not text or a whole number: {suggestion}"
     if types.get(timestamp) is not None and kind(types[timestamp]) != "time":
         yield _no_timestamp(timestamp, types[timestamp])
 
 
-def _no_timestamp(name: str, type_: Any) -> str:
+def _no_timestamp(name: str, column_type: Any) -> str:
     advice = {
-        "string": f"write {_derived('to_timestamp({0}) AS {0}', name)}",
-        "integral": f"write {_derived('timestamp_millis({0}) AS {0}', name)} (or timestamp_seconds)",
+        "string": f"write {_in_select_expr('to_timestamp({0}) AS {0}', name)}",
+        "integral": f"write {_in_select_expr('timestamp_millis({0}) AS {0}', name)} (or timestamp_seconds)",
     }
-    told = advice.get(kind(type_), "choose a column of type timestamp or date")
-    return f"timestamp_column {name!r} is {describe(type_)}, not a timestamp or date: {told}"
+    suggestion = advice.get(kind(column_type), "choose a column of type timestamp or date")
+    return f"timestamp_column {name!r} is {describe(column_type)}, not a timestamp or date: {suggestion}"
 
 
 def _nulls(
     dataset: DatasetConnection, rows: int | None, null_ids: int | None, null_timestamps: int | None
 ) -> Iterator[str]:
-    found = (
+    null_counts = (
         ("id_column", dataset.id_column, null_ids),
         ("timestamp_column", dataset.timestamp_column, null_timestamps),
     )
-    for argument, name, nulls in found:
+    for argument, name, nulls in null_counts:
         if nulls:
             of = f" of {rows}" if rows is not None else ""
             yield f"{argument} {name!r} is null in {nulls}{of} rows: a prediction needs both id and timestamp"
 
 
-def _fields(
+def _all_field_problems(
     dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     for category, name, column in used_columns(dataset, schema):
-        what = f"{SINGULAR[category]} {name!r}"
+        description = f"{SINGULAR[category]} {name!r}"
         declared = _declared(schema, category, name)
         if column not in types:
-            if category == "labels" and _is_by_name(dataset):
+            if category == "labels" and _uses_prediction_names(dataset):
                 continue
             if schema is None or declared is not None:
-                reads = what if column == name else f"{what} reads {column!r}"
-                yield "missing", _missing(reads, column, types)
+                reads = description if column == name else f"{description} reads {column!r}"
+                yield "missing", _missing_column(reads, column, types)
         elif declared is not None and types[column] is not None:
             labels_of = schema.model_type if schema and category == "labels" else None
-            yield from _fit(what, declared, column, types[column], labels_of)
+            yield from _field_problems(description, declared, column, types[column], labels_of)
 
 
 def _declared(schema: VersionSchema | None, category: str, name: str) -> FieldSchema | None:
@@ -188,60 +188,63 @@ def _declared(schema: VersionSchema | None, category: str, name: str) -> FieldSc
     return schema.fields("predictions" if category == "labels" else category).get(name)
 
 
-def _fit(
-    what: str, declared: FieldSchema, column: str, type_: Any, labels_of: str | None
+def _field_problems(
+    description: str, declared: FieldSchema, column: str, column_type: Any, labels_of: str | None
 ) -> Iterator[tuple[str, str]]:
-    verdict, wanted = fit(declared, type_, labels_of=labels_of), label_type(labels_of, declared)
-    if verdict != "fits" and wanted is not None:
-        yield verdict, _unfit_label(f"{what} of a {labels_of} model", wanted, column, type_)
+    verdict, label = fit(declared, column_type, labels_of=labels_of), label_type(labels_of, declared)
+    if verdict != "fits" and label is not None:
+        yield verdict, _label_mismatch(f"{description} of a {labels_of} model", label, column, column_type)
     elif verdict != "fits":
-        yield verdict, _misfit(what, declared, column, type_, verdict)
+        yield verdict, _type_mismatch(description, declared, column, column_type, verdict)
 
 
-def _misfit(what: str, declared: FieldSchema, column: str, type_: Any, verdict: str) -> str:
-    shown, found = _shown(declared), describe(type_)
+def _type_mismatch(
+    description: str, declared: FieldSchema, column: str, column_type: Any, verdict: str
+) -> str:
+    declared_type, found_type = _type_text(declared), describe(column_type)
     if verdict == "doubtful":
-        return f"{what} is {shown}, and column {column!r} is {found}: its values are read as {declared.type}"
+        values = f"its values are read as {declared.type}"
+        return f"{description} is {declared_type}, and column {column!r} is {found_type}: {values}"
     if declared.type == "tensor":
         dimensions = len(declared.dimensions or ())
-        wanted = f"{'array<' * dimensions}double{'>' * dimensions}"
-        return (
-            f"{what} is {shown}, but column {column!r} is {found}, not {wanted} or one flat array of numbers"
-        )
-    advice = cast_for(declared.type, _quoted(column), type_)
-    told = f"write {_derived(f'{advice} AS {{0}}', column)}, or " if advice else ""
-    of = _other_members(type_) if declared.type == "dict" else ""
-    return f"{what} is {shown}, but column {column!r} is {found}{of}: {told}declare another field type"
+        array_type = f"{'array<' * dimensions}double{'>' * dimensions}"
+        expected = f"{array_type} or one flat array of numbers"
+        return f"{description} is {declared_type}, but column {column!r} is {found_type}, not {expected}"
+    cast = cast_for(declared.type, _quoted(column), column_type)
+    suggestion = f"write {_in_select_expr(f'{cast} AS {{0}}', column)}, or " if cast else ""
+    members = _other_members(column_type) if declared.type == "dict" else ""
+    difference = f"{description} is {declared_type}, but column {column!r} is {found_type}{members}"
+    return f"{difference}: {suggestion}declare another field type"
 
 
-def _other_members(type_: Any) -> str:
+def _other_members(column_type: Any) -> str:
     """Return the non-numeric members of a struct, phrased to follow its type."""
-    if kind(type_) != "struct":
+    if kind(column_type) != "struct":
         return ""
-    others = [item["name"] for item in type_["fields"] if not is_numeric(item["type"])]
-    return (
-        f", whose {', '.join(map(repr, others))} {'is no number' if len(others) == 1 else 'are no numbers'}"
-    )
+    others = [item["name"] for item in column_type["fields"] if not is_numeric(item["type"])]
+    verb = "is not a number" if len(others) == 1 else "are not numbers"
+    return f", whose {', '.join(map(repr, others))} {verb}"
 
 
-def _unfit_label(what: str, wanted: LabelType, column: str, type_: Any) -> str:
-    told = f"write {_derived(wanted.cast, column)}, or choose another column"
-    return f"{what} has to be {wanted.shown}, but column {column!r} is {describe(type_)}: {told}"
+def _label_mismatch(description: str, label: LabelType, column: str, column_type: Any) -> str:
+    found = describe(column_type)
+    suggestion = f"write {_in_select_expr(label.cast, column)}, or choose another column"
+    return f"{description} has to be {label.shown}, but column {column!r} is {found}: {suggestion}"
 
 
-def _shown(declared: FieldSchema) -> str:
+def _type_text(declared: FieldSchema) -> str:
     return declared.type if declared.dimensions is None else f"{declared.type}{declared.dimensions}"
 
 
-def _missing(reads: str, column: str, types: Mapping[str, Any]) -> str:
-    return f"{reads}, but the table has no column {column!r}; {nearest(column, types)}"
+def _missing_column(description: str, column: str, types: Mapping[str, Any]) -> str:
+    return f"{description}, but the table has no column {column!r}; {nearest(column, types)}"
 
 
-def _text(name: str) -> str:
-    return f"write {_derived('cast({0} AS string) AS {0}', name)}"
+def _cast_to_string(name: str) -> str:
+    return f"write {_in_select_expr('cast({0} AS string) AS {0}', name)}"
 
 
-def _derived(template: str, name: str) -> str:
+def _in_select_expr(template: str, name: str) -> str:
     return f"{template.format(_quoted(name))!r} in select_expr"
 
 

@@ -30,7 +30,7 @@ from aporia_provider.lake.presence import is_delta_table
 
 Columns = tuple[tuple[str, Any], ...]
 
-_MOST_TOLD = 5
+_MAX_LISTED = 5
 _CHANGE_FEED = frozenset(
     {
         "readchangefeed",
@@ -44,7 +44,7 @@ _CHANGE_FEED = frozenset(
 
 
 @dataclass(frozen=True)
-class TableFacts:
+class SourceProperties:
     """
     Properties of a data source that are known without reading its data.
 
@@ -70,7 +70,7 @@ def inspect(
     credentials: AwsCredentials | None = None,
     engine: str = EMBEDDED,
     nulls_of: Sequence[str] = (),
-) -> TableFacts:
+) -> SourceProperties:
     """
     Return the properties of a data source without reading its data.
 
@@ -88,31 +88,31 @@ def inspect(
     check_readable(source)
     if faults := check_select_expr(source.select_expr or []):
         raise ValidationError("Some expressions are not allowed", problems=faults)
-    version = version_wanted(source)
+    version = requested_version(source)
     if source.delta_uri is None:
         if source.uri is not None and is_delta_table(source.uri, credentials):
             raise ValidationError(
                 f"{source.uri} is a Delta table, since it has _delta_log/: write object_format='delta'. Read "
-                f"as {source.content}, it would have its deleted and replaced rows, too"
+                f"as {source.content}, it would also have its deleted and replaced rows"
             )
-        return TableFacts(source.uri, _analyse(source, credentials, engine))
+        return SourceProperties(source.uri, _analyse(source, credentials, engine))
     if is_embedded(engine) and (fault := key_fault(source)):
         raise ValidationError(fault)
     log = DeltaLog(source.delta_uri, credentials, version=version)
     origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
-    wanted = {name: origins[name] for name in nulls_of if name in origins}
-    files = log.files(sorted(set(wanted.values())))
+    null_columns = {name: origins[name] for name in nulls_of if name in origins}
+    files = log.files(sorted(set(null_columns.values())))
     columns = _columns(log, files, source, credentials, engine)
-    counted = {name: files.null_count(origin) for name, origin in wanted.items()}
-    known = {name: nulls for name, nulls in counted.items() if nulls is not None}
+    log_counts = {name: files.null_count(origin) for name, origin in null_columns.items()}
+    null_counts = {name: nulls for name, nulls in log_counts.items() if nulls is not None}
     warnings = tuple(
         zoneless_times(log.metadata, set(origins.values()), lambda: files.paths, log.partition_texts)
     )
-    return TableFacts(log.uri, columns, log.version, files.row_count, known, warnings)
+    return SourceProperties(log.uri, columns, log.version, files.row_count, null_counts, warnings)
 
 
 @contextmanager
-def diagnosed(source: DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
+def diagnosed_errors(source: DataSource, credentials: AwsCredentials | None) -> Iterator[None]:
     """Replace engine errors by more specific ones: the access that S3 denies, or the file that is damaged."""
     try:
         yield
@@ -121,16 +121,20 @@ def diagnosed(source: DataSource, credentials: AwsCredentials | None) -> Iterato
     except PartialFileError as error:
         if not source.is_on_s3:
             raise
-        raise _partial(source, error, credentials or AwsCredentials()) from None
+        raise _partial_file_error(source, error, credentials or AwsCredentials()) from None
     except AuthenticationError as error:
-        known = credentials or AwsCredentials()
-        found = diagnose(source.uri, known) if source.uri is not None and source.is_on_s3 else None
-        raise (found or error) from None
+        used_credentials = credentials or AwsCredentials()
+        access_error = (
+            diagnose(source.uri, used_credentials) if source.uri is not None and source.is_on_s3 else None
+        )
+        raise (access_error or error) from None
 
 
-def _partial(source: DataSource, error: PartialFileError, credentials: AwsCredentials) -> AporiaError:
+def _partial_file_error(
+    source: DataSource, error: PartialFileError, credentials: AwsCredentials
+) -> AporiaError:
     is_delta = source.delta_uri is not None
-    version = version_wanted(source) if is_delta else None
+    version = requested_version(source) if is_delta else None
     return why_not_read(source.uri or "", error.message, credentials, is_delta=is_delta, version=version)
 
 
@@ -142,30 +146,30 @@ def _columns(
     engine: str,
 ) -> Columns:
     """Return the columns of a Delta table, analysed by the engine only if the log is not sufficient."""
-    outside, odd = files.outside, log.oddities()
-    if not (outside or odd or source.select_expr):
+    external_files, unsupported = files.outside, log.oddities()
+    if not (external_files or unsupported or source.select_expr):
         return log.metadata.columns
     try:
-        columns = _analyse(source, credentials, engine, outside)
+        columns = _analyse(source, credentials, engine, external_files)
     except ValidationError as error:
-        if not odd or outside:
+        if not unsupported or external_files:
             raise
-        told = f"{error.message}. What is unusual of the table: {'; '.join(odd[:_MOST_TOLD])}"
-        raise ValidationError(told, problems=error.problems) from None
+        message = f"{error.message}. Unusual features of the table: {'; '.join(unsupported[:_MAX_LISTED])}"
+        raise ValidationError(message, problems=error.problems) from None
     return columns if source.select_expr else log.metadata.columns
 
 
 def _analyse(
-    source: DataSource, credentials: AwsCredentials | None, engine: str, outside: Sequence[str] = ()
+    source: DataSource, credentials: AwsCredentials | None, engine: str, external_files: Sequence[str] = ()
 ) -> Columns:
     embedded = is_embedded(engine)
-    with diagnosed(source, credentials), spark_session(engine, credentials) as spark:
+    with diagnosed_errors(source, credentials), spark_session(engine, credentials) as spark:
         if embedded or is_sail(spark):
-            refuse_shallow_clone(source.label, outside)
+            refuse_shallow_clone(source.label, external_files)
         return tuple(engine_columns(spark, source, embedded=embedded))
 
 
-def version_wanted(source: DataSource) -> int | None:
+def requested_version(source: DataSource) -> int | None:
     """
     Return the version that the options of a Delta table name; None if they do not name one.
 
@@ -184,20 +188,20 @@ def _option_faults(source: DataSource, options: Mapping[str, tuple[str, str]]) -
     named = [options[name] for name in ("versionasof", "timestampasof") if name in options]
     if source.delta_uri is None:
         if named:
-            told = " and ".join(key for key, _ in named)
+            names = " and ".join(key for key, _ in named)
             yield (
-                f"{told} in read_options is for Delta tables, but {source.label} is read as "
+                f"{names} in read_options is for Delta tables, but {source.label} is read as "
                 f"{source.content}, whose reader would ignore it"
             )
         return
     if "timestampasof" in options:
-        yield "timestampAsOf cannot be traced in the log; name the version with versionAsOf"
+        yield "timestampAsOf cannot be resolved in the log; name the version with versionAsOf"
     _, version = options.get("versionasof", ("", None))
     if version is not None and not re.fullmatch("[0-9]+", version):
-        yield f"versionAsOf is {version!r}, which is no version of a Delta table"
+        yield f"versionAsOf is {version!r}, which is not a version of a Delta table"
     changes = [key for name, (key, _) in options.items() if name in _CHANGE_FEED]
     if changes:
         yield (
-            f"{' and '.join(changes)} in read_options stand for the changes of the table instead of its "
-            "rows, which cannot be monitored; leave it out: syncs read only what has changed by themselves"
+            f"{' and '.join(changes)} in read_options select the changes of the table instead of its "
+            "rows, which cannot be monitored. Remove it: syncs read only the changed buckets anyway"
         )

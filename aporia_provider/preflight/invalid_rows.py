@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
+class InvalidRows:
     """
     Invalid rows.
 
@@ -29,7 +29,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ScanResult:
     """
     Result of a scan.
 
@@ -39,13 +39,13 @@ class Counts:
     """
 
     rows: int
-    duplicates: Found
-    faults: list[Found]
+    duplicates: InvalidRows
+    faults: list[InvalidRows]
 
 
-def counts(
+def count_invalid_rows(
     frame: DataFrame, source: DataSource, checks: Sequence[RowCheck], *, id_column: str | None
-) -> Counts:
+) -> ScanResult:
     """
     Count the rows that meet the condition of each check, and the ids that occur more than once, in one scan.
 
@@ -64,17 +64,17 @@ def counts(
         F.expr("count_if(n > 1 AND id IS NOT NULL)").alias("repeated"),
         F.expr("min(CASE WHEN n > 1 THEN cast(id AS string) END)").alias("repeated_id"),
     ]
-    for place, check in enumerate(checks):
+    for index, check in enumerate(checks):
         shown = f"CASE WHEN {check.condition} THEN cast({check.example} AS string) END"
         per_id += [
-            F.expr(f"count_if({check.condition})").alias(f"c{place}"),
-            F.expr(f"min({shown})").alias(f"e{place}"),
+            F.expr(f"count_if({check.condition})").alias(f"c{index}"),
+            F.expr(f"min({shown})").alias(f"e{index}"),
         ]
         total += [
-            F.expr(f"coalesce(sum(c{place}), 0)").alias(f"c{place}"),
-            F.expr(f"min(e{place})").alias(f"e{place}"),
+            F.expr(f"coalesce(sum(c{index}), 0)").alias(f"c{index}"),
+            F.expr(f"min(e{index})").alias(f"e{index}"),
         ]
     with engine_errors(source):
         row = frame.groupBy(F.expr(key).alias("id")).agg(*per_id).agg(*total).collect()[0]
-    faults = [Found(int(row[f"c{place}"]), row[f"e{place}"]) for place in range(len(checks))]
-    return Counts(int(row["rows"]), Found(int(row["repeated"]), row["repeated_id"]), faults)
+    faults = [InvalidRows(int(row[f"c{index}"]), row[f"e{index}"]) for index in range(len(checks))]
+    return ScanResult(int(row["rows"]), InvalidRows(int(row["repeated"]), row["repeated_id"]), faults)

@@ -13,7 +13,7 @@ from aporia_provider.preflight.type_differences import field_types, type_notes
 from aporia_provider.schema import VersionSchema
 
 
-def compared(
+def compare_types(
     dataset: DatasetConnection,
     schema: VersionSchema,
     columns: Columns,
@@ -37,17 +37,17 @@ def compared(
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     """
     types = field_types(dataset, schema, dict(columns))
-    known: dict[str, dict[str, Any]] = {}
-    missed: list[str] = []
+    other_types: dict[str, dict[str, Any]] = {}
+    failures: list[str] = []
     for other in sorted(others, key=lambda item: ROLES.index(item.role)):
-        unknown = types.keys() - {key for found in known.values() for key in found}
+        unknown = types.keys() - {key for known_types in other_types.values() for key in known_types}
         if unknown and other.role != dataset.role and other.data_source.readable:
             try:
-                facts = inspect(other.data_source, credentials=credentials, engine=engine)
+                properties = inspect(other.data_source, credentials=credentials, engine=engine)
             except AporiaError as error:
-                missed.append(
+                failures.append(
                     f"types are not compared with those of the {other.role} dataset: {error.message}"
                 )
                 continue
-            known[other.role] = field_types(other, schema, dict(facts.columns))
-    return [*type_notes(dataset.role, types, known), *missed]
+            other_types[other.role] = field_types(other, schema, dict(properties.columns))
+    return [*type_notes(dataset.role, types, other_types), *failures]

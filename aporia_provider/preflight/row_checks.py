@@ -11,8 +11,8 @@ from aporia_provider.engine.readers import check_readable, read
 from aporia_provider.engine.session import is_embedded, is_sail, spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.preflight.column_checks import Findings
-from aporia_provider.preflight.inspection import Columns, diagnosed
-from aporia_provider.preflight.invalid_rows import Counts, Found, counts
+from aporia_provider.preflight.inspection import Columns, diagnosed_errors
+from aporia_provider.preflight.invalid_rows import InvalidRows, ScanResult, count_invalid_rows
 from aporia_provider.preflight.row_conditions import RowCheck, row_checks
 from aporia_provider.schema import VersionSchema
 
@@ -42,31 +42,31 @@ def scan(
     check_readable(source)
     checks = row_checks(dataset, schema, columns, datetime.now(UTC))
     key = dataset.id_column if dataset.id_column in dict(columns) else None
-    with diagnosed(source, credentials), spark_session(engine, credentials, limits) as spark:
+    with diagnosed_errors(source, credentials), spark_session(engine, credentials, limits) as spark:
         embedded = is_embedded(engine)
         values_only = embedded or is_sail(spark)
         frame = read(spark, source, embedded=embedded, sample_by=key, values_only=values_only)
-        found = counts(frame, source, checks, id_column=key)
-    lines = [*_repeated(dataset, found), *_faulty(checks, found)]
-    problems = [line for blocks, line in lines if blocks]
-    return found.rows, Findings(problems, [line for blocks, line in lines if not blocks])
+        result = count_invalid_rows(frame, source, checks, id_column=key)
+    lines = [*_duplicate_ids(dataset, result), *_invalid_rows(checks, result)]
+    problems = [line for is_error, line in lines if is_error]
+    return result.rows, Findings(problems, [line for is_error, line in lines if not is_error])
 
 
-def _repeated(dataset: DatasetConnection, found: Counts) -> Iterator[tuple[bool, str]]:
-    if found.duplicates.count:
+def _duplicate_ids(dataset: DatasetConnection, result: ScanResult) -> Iterator[tuple[bool, str]]:
+    if result.duplicates.count:
         # Repeated ids in actuals are valid: the latest label of a prediction is used.
-        blocks = dataset.role != "actuals"
-        what = f"{found.duplicates.count} values of id_column {dataset.id_column!r} occur more than once"
-        yield blocks, what + _example(found.duplicates)
+        is_error = dataset.role != "actuals"
+        line = f"{result.duplicates.count} values of id_column {dataset.id_column!r} occur more than once"
+        yield is_error, line + _example(result.duplicates)
 
 
-def _faulty(checks: list[RowCheck], found: Counts) -> Iterator[tuple[bool, str]]:
-    for check, fault in zip(checks, found.faults, strict=True):
+def _invalid_rows(checks: list[RowCheck], result: ScanResult) -> Iterator[tuple[bool, str]]:
+    for check, fault in zip(checks, result.faults, strict=True):
         if fault.count:
-            line = f"{check.fault} in {fault.count} of {found.rows} rows{_example(fault)}"
-            yield check.blocks, line
+            line = f"{check.fault} in {fault.count} of {result.rows} rows{_example(fault)}"
+            yield check.is_error, line
 
 
-def _example(found: Found) -> str:
-    shown = (found.example or "")[:60]
+def _example(invalid: InvalidRows) -> str:
+    shown = (invalid.example or "")[:60]
     return f", for example {shown!r}" if shown else ""

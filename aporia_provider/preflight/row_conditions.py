@@ -23,13 +23,13 @@ class RowCheck:
     :param fault: Description of the problem, to be followed by "in 3 rows".
     :param condition: Spark SQL expression that is true for invalid rows.
     :param example: Spark SQL expression of the value to show.
-    :param blocks: Whether the check reports a problem; otherwise it reports a warning.
+    :param is_error: Whether the check reports a problem; otherwise it reports a warning.
     """
 
     fault: str
     condition: str
     example: str
-    blocks: bool = True
+    is_error: bool = True
 
 
 def row_checks(
@@ -46,18 +46,18 @@ def row_checks(
     :param columns: Names and types (Spark's JSON form) of the existing columns.
     :param now: Current time, timezone-aware.
     """
-    types = {name: type_ for name, type_ in columns if type_ is not None}
-    checks = [*_of_keys(dataset, types, now)]
+    types = {name: column_type for name, column_type in columns if column_type is not None}
+    checks = [*_key_checks(dataset, types, now)]
     for category, name, column in used_columns(dataset, schema) if schema else ():
         declared = schema.fields(category).get(name) if schema and category != "labels" else None
         if declared is not None and column in types:
-            checks += _of_field(f"{SINGULAR[category]} {name!r}", declared, column, types[column])
-        if schema is not None and column in types and _says_true(schema, category, name):
-            checks += _of_truth(f"{SINGULAR[category]} {name!r}", column, types[column], schema.labels)
+            checks += _field_checks(f"{SINGULAR[category]} {name!r}", declared, column, types[column])
+        if schema is not None and column in types and _is_binary_class(schema, category, name):
+            checks += _class_checks(f"{SINGULAR[category]} {name!r}", column, types[column], schema.labels)
     return checks
 
 
-def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -> Iterator[RowCheck]:
+def _key_checks(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -> Iterator[RowCheck]:
     identifier, timestamp = quoted(dataset.id_column), quoted(dataset.timestamp_column)
     if dataset.id_column in types:
         yield RowCheck(f"id_column {dataset.id_column!r} is null", f"{identifier} IS NULL", "'null'")
@@ -70,7 +70,7 @@ def _of_keys(dataset: DatasetConnection, types: dict[str, Any], now: datetime) -
             yield RowCheck(f"timestamp_column {name!r} is in the future", late, timestamp)
 
 
-def _says_true(schema: VersionSchema, category: str, name: str) -> bool:
+def _is_binary_class(schema: VersionSchema, category: str, name: str) -> bool:
     """Return whether values are labels of a binary model, or class predictions of one."""
     if schema.model_type != "binary" or category not in ("labels", "predictions"):
         return False
@@ -80,31 +80,33 @@ def _says_true(schema: VersionSchema, category: str, name: str) -> bool:
     return category == "labels" or field.type in ("categorical", "string")
 
 
-def _of_truth(what: str, column: str, type_: Any, labels: list[str] | None) -> Iterator[RowCheck]:
-    found = unknown_class(column, type_, labels)
-    if found is not None:
-        fault, condition, blocks = found
-        yield RowCheck(f"{what} {fault}", condition, quoted(column), blocks)
+def _class_checks(
+    description: str, column: str, column_type: Any, labels: list[str] | None
+) -> Iterator[RowCheck]:
+    problem = unknown_class(column, column_type, labels)
+    if problem is not None:
+        fault, condition, is_error = problem
+        yield RowCheck(f"{description} {fault}", condition, quoted(column), is_error)
 
 
-def _of_field(what: str, field: FieldSchema, column: str, type_: Any) -> Iterator[RowCheck]:
-    name, found = quoted(column), kind(type_)
-    if type_ in ("float", "double"):
-        yield RowCheck(f"{what} is NaN", f"isnan({name})", "'NaN'", blocks=False)
-    if found == "string" and field.type == "numeric":
-        yield _unreadable(what, name, f"try_cast({name} AS double)", "no number")
-    if found == "string" and field.type == "datetime":
-        yield _unreadable(what, name, f"try_to_timestamp({name})", "no date or time")
-    if found == "integral" and field.type == "boolean":
-        yield RowCheck(f"{what} is neither 0 nor 1", f"{name} NOT IN (0, 1)", name)
-    if field.type == "tensor" and fit(field, type_) != "differs":
+def _field_checks(description: str, field: FieldSchema, column: str, column_type: Any) -> Iterator[RowCheck]:
+    name, column_kind = quoted(column), kind(column_type)
+    if column_type in ("float", "double"):
+        yield RowCheck(f"{description} is NaN", f"isnan({name})", "'NaN'", is_error=False)
+    if column_kind == "string" and field.type == "numeric":
+        yield _conversion_check(description, name, f"try_cast({name} AS double)", "not a number")
+    if column_kind == "string" and field.type == "datetime":
+        yield _conversion_check(description, name, f"try_to_timestamp({name})", "not a date or time")
+    if column_kind == "integral" and field.type == "boolean":
+        yield RowCheck(f"{description} is neither 0 nor 1", f"{name} NOT IN (0, 1)", name)
+    if field.type == "tensor" and fit(field, column_type) != "differs":
         shape = field.dimensions or []
-        wrong = _wrong_shape(name, shape, nesting(type_)[0])
-        yield RowCheck(f"{what} is not of the dimensions {shape}", wrong, name)
+        wrong = _wrong_shape(name, shape, nesting(column_type)[0])
+        yield RowCheck(f"{description} is not of the dimensions {shape}", wrong, name)
 
 
-def _unreadable(what: str, name: str, read: str, fault: str) -> RowCheck:
-    return RowCheck(f"{what} is {fault}", f"{name} IS NOT NULL AND {read} IS NULL", name)
+def _conversion_check(description: str, name: str, read: str, fault: str) -> RowCheck:
+    return RowCheck(f"{description} is {fault}", f"{name} IS NOT NULL AND {read} IS NULL", name)
 
 
 def _wrong_shape(name: str, shape: Sequence[int], depth: int) -> str:

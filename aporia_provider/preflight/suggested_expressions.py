@@ -39,31 +39,31 @@ _CASTS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def cast_for(field_type: str, name: str, type_: Any) -> str | None:
+def cast_for(field_type: str, name: str, column_type: Any) -> str | None:
     """
     Return a Spark SQL expression that converts a column to the type of a field.
 
     :param field_type: Type of the field.
     :param name: Column, quoted for Spark SQL if necessary.
-    :param type_: Type of the column, in Spark's JSON form.
+    :param column_type: Type of the column, in Spark's JSON form.
     :return: The expression; None if the conversion is not supported.
     """
-    found = kind(type_)
-    if field_type == "dict" and found == "struct":
-        return _members(name, type_)
-    if field_type == "dict" and found == "map" and _can_be_number(type_["valueType"]):
+    column_kind = kind(column_type)
+    if field_type == "dict" and column_kind == "struct":
+        return _members(name, column_type)
+    if field_type == "dict" and column_kind == "map" and _can_be_number(column_type["valueType"]):
         return f"cast({name} AS map<string, double>)"
-    depth, inner = nesting(type_)
+    depth, inner = nesting(column_type)
     if field_type == "vector" and depth == 1 and _can_be_number(inner):
         return f"cast({name} AS array<double>)"
-    template = _CASTS.get(field_type, {}).get(found)
+    template = _CASTS.get(field_type, {}).get(column_kind)
     return template.format(name) if template else None
 
 
-def _members(name: str, type_: Any) -> str | None:
+def _members(name: str, column_type: Any) -> str | None:
     """Return an expression for the members of a struct that are numbers or convertible to numbers."""
     members = []
-    for item in type_["fields"]:
+    for item in column_type["fields"]:
         member = f"{name}.`{item['name'].replace('`', '``')}`"
         if _can_be_number(item["type"]):
             value = member if is_numeric(item["type"]) else f"cast({member} AS double)"
@@ -77,5 +77,5 @@ def _literal(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _can_be_number(type_: Any) -> bool:
-    return is_numeric(type_) or kind(type_) in ("string", "boolean")
+def _can_be_number(column_type: Any) -> bool:
+    return is_numeric(column_type) or kind(column_type) in ("string", "boolean")

@@ -15,7 +15,7 @@ _ADVICE = (
 )
 
 
-def unknown_class(column: str, type_: Any, labels: list[str] | None) -> tuple[str, str, bool] | None:
+def unknown_class(column: str, column_type: Any, labels: list[str] | None) -> tuple[str, str, bool] | None:
     """
     Return the problem with classes that are neither true nor false, and the condition of their rows.
 
@@ -23,7 +23,7 @@ def unknown_class(column: str, type_: Any, labels: list[str] | None) -> tuple[st
     positive.
 
     :param column: Column of the labels or of class predictions.
-    :param type_: Type of the column.
+    :param column_type: Type of the column.
     :param labels: Classes that the version declares.
     :return: The problem, a Spark SQL expression, and whether the problem is an error; None for types such as
         boolean that need no check.
@@ -32,11 +32,11 @@ def unknown_class(column: str, type_: Any, labels: list[str] | None) -> tuple[st
     fault = f"is neither true nor false ({_ADVICE})"
     if pair is not None:
         fault = f"is none of the classes declared as labels, {pair[0]!r} and {pair[1]!r},"
-    if kind(type_) == "string":
+    if kind(column_type) == "string":
         return fault, f"{name} IS NOT NULL AND NOT ({_is_word(name, pair)})", pair is None
-    if is_numeric(type_):
-        known = _numbers(pair or ()) or ["0", "1"]
-        return fault, f"{name} NOT IN ({', '.join(known)})", False
+    if is_numeric(column_type):
+        texts = _numbers(pair or ()) or ["0", "1"]
+        return fault, f"{name} NOT IN ({', '.join(texts)})", False
     return None
 
 
@@ -44,11 +44,11 @@ def _is_word(name: str, pair: tuple[str, str] | None) -> str:
     meanings = {"true", "false"} if pair is None else {meaning(label) for label in pair}
     words = [word for word, means in WORDS.items() if means in meanings]
     exact = [label for label in pair or () if label.lower() not in WORDS]
-    terms = [f"lower({name}) IN ({_listed(words)})"] if words else []
-    return " OR ".join([*terms, *([f"{name} IN ({_listed(exact)})"] if exact else [])])
+    terms = [f"lower({name}) IN ({_sql_list(words)})"] if words else []
+    return " OR ".join([*terms, *([f"{name} IN ({_sql_list(exact)})"] if exact else [])])
 
 
-def _listed(texts: Iterable[str]) -> str:
+def _sql_list(texts: Iterable[str]) -> str:
     escaped = (text.replace("\\", "\\\\").replace("'", "\\'") for text in texts)
     return ", ".join(f"'{text}'" for text in escaped)
 

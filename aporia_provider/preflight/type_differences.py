@@ -25,8 +25,10 @@ def field_types(dataset: DatasetConnection, schema: VersionSchema, types: Types)
     :param schema: Schema of its version.
     :param types: Types by column, in Spark's JSON form; None for a column of unknown type.
     """
-    found = ((f"{category}.{name}", types.get(column)) for category, name, column in dataset.columns(schema))
-    return {key: type_ for key, type_ in found if type_ is not None}
+    types_by_key = (
+        (f"{category}.{name}", types.get(column)) for category, name, column in dataset.columns(schema)
+    )
+    return {key: column_type for key, column_type in types_by_key if column_type is not None}
 
 
 def type_notes(role: str, types: Types, others: Mapping[str, Types]) -> list[str]:
@@ -43,30 +45,39 @@ def type_notes(role: str, types: Types, others: Mapping[str, Types]) -> list[str
         dataset that has it, in the order of :data:`~aporia_provider.datasets.ROLES`.
     :return: One line for each field whose type differs.
     """
-    return [note for key, type_ in types.items() if (note := _note(role, key, type_, others)) is not None]
+    return [
+        note
+        for key, column_type in types.items()
+        if (note := _note(role, key, column_type, others)) is not None
+    ]
 
 
-def _note(role: str, key: str, type_: Any, others: Mapping[str, Types]) -> str | None:
+def _note(role: str, key: str, column_type: Any, others: Mapping[str, Types]) -> str | None:
     other = next((name for name in ROLES if name != role and key in others.get(name, {})), None)
-    if other is None or _essence(type_) == _essence(others[other][key]):
+    if other is None or _comparable_type(column_type) == _comparable_type(others[other][key]):
         return None
     category, _, name = key.partition(".")
-    what = f"{SINGULAR[category]} {name!r}"
-    return f"{what} is {describe(type_)} here and {describe(others[other][key])} in the {other} dataset"
+    description = f"{SINGULAR[category]} {name!r}"
+    here, there = describe(column_type), describe(others[other][key])
+    return f"{description} is {here} here and {there} in the {other} dataset"
 
 
-def _essence(type_: Any) -> Any:
+def _comparable_type(column_type: Any) -> Any:
     """Return the part of a type that equivalent types share."""
-    if isinstance(type_, list):
-        return [_essence(item) for item in type_]
-    if isinstance(type_, Mapping):
-        named = type_.get("name")
-        inner = [_essence(type_[name]) for name in _INNER if isinstance(type_.get(name), dict | list | str)]
+    if isinstance(column_type, list):
+        return [_comparable_type(item) for item in column_type]
+    if isinstance(column_type, Mapping):
+        named = column_type.get("name")
+        inner = [
+            _comparable_type(column_type[name])
+            for name in _INNER
+            if isinstance(column_type.get(name), dict | list | str)
+        ]
         return [named, *inner]
-    if str(type_).startswith("decimal"):
-        places = str(type_).partition(",")[2].rstrip(")").strip() or "0"
+    if str(column_type).startswith("decimal"):
+        places = str(column_type).partition(",")[2].rstrip(")").strip() or "0"
         return _WHOLE if places == "0" else f"decimal with {places} decimal places"
-    return _ALIKE.get(kind(type_), str(type_))
+    return _ALIKE.get(kind(column_type), str(column_type))
 
 
 _INNER = ("type", "fields", "elementType", "keyType", "valueType")

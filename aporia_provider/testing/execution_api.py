@@ -37,16 +37,16 @@ class ExecutionApi:
 
     def transport(self) -> httpx.MockTransport:
         """Return the transport for the client of the execution API."""
-        return httpx.MockTransport(self._answer)
+        return httpx.MockTransport(self._respond)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        kind, _, rest = request.url.path.strip("/").partition("/")
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        kind, _, path = request.url.path.strip("/").partition("/")
         if kind == "xcoms":
-            return self._xcom(request, rest)
-        if kind == "task-instances" and rest.endswith("/run"):
+            return self._xcom(request, path)
+        if kind == "task-instances" and path.endswith("/run"):
             context = {"dag_run": self._dag_run(), "max_tries": 0, "should_retry": False}
             return httpx.Response(200, json=context)
-        if rest.endswith("/validate-inlets-and-outlets"):
+        if path.endswith("/validate-inlets-and-outlets"):
             return httpx.Response(200, json={"inactive_assets": []})
         if kind == "asset-events":
             return httpx.Response(200, json={"asset_events": []})
@@ -54,19 +54,19 @@ class ExecutionApi:
             return _not_found(_NO_DATABASE.format(method=request.method, path=request.url.path))
         return httpx.Response(200, json={"ok": True})
 
-    def _xcom(self, request: httpx.Request, place: str) -> httpx.Response:
+    def _xcom(self, request: httpx.Request, path: str) -> httpx.Response:
         if request.method == "POST":
-            self.xcoms[place] = json.loads(request.content or "null")
+            self.xcoms[path] = json.loads(request.content or "null")
         elif request.method == "DELETE":
-            self.xcoms.pop(place, None)
-        elif place not in self.xcoms:
-            return _not_found(f"There is no XCom {place}")
-        key = place.rpartition("/")[2]
-        return httpx.Response(200, json={"key": key, "value": self.xcoms.get(place)})
+            self.xcoms.pop(path, None)
+        elif path not in self.xcoms:
+            return _not_found(f"There is no XCom {path}")
+        key = path.rpartition("/")[2]
+        return httpx.Response(200, json={"key": key, "value": self.xcoms.get(path)})
 
     def _dag_run(self) -> dict[str, Any]:
         date = self.logical_date and self.logical_date.isoformat()
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             "dag_id": self.dag_id,
             "run_id": self.run_id,
             "logical_date": date,
@@ -82,7 +82,7 @@ class ExecutionApi:
             "partition_key": None,
         }
         # Versions of Airflow have different fields, and reject unknown ones.
-        return {name: value for name, value in told.items() if name in DagRun.model_fields}
+        return {name: value for name, value in values.items() if name in DagRun.model_fields}
 
 
 def _not_found(message: str) -> httpx.Response:

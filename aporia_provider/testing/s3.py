@@ -21,7 +21,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 REGION = "eu-central-1"
 _KEY, _SECRET = "test-access-key", "test-secret-key"
 _INSTALL = "pip install 'airflow-provider-aporia[testing]'"
-_PATIENCE = 10
+_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def s3_server() -> Iterator[str]:
     """
     missing = [name for name in ("moto", "flask", "flask_cors") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValidationError(f"The S3 of tests needs {', '.join(missing)}, not installed here: {_INSTALL}")
+        raise ValidationError(f"The S3 server of tests requires {', '.join(missing)}: {_INSTALL}")
     child = subprocess.Popen(
         [sys.executable, "-m", "aporia_provider.testing.s3_process"],
         stdin=subprocess.PIPE,
@@ -88,21 +88,21 @@ def s3_server() -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{_port(child)}"
     finally:
-        _end(child)
+        _stop(child)
 
 
 def _port(child: subprocess.Popen[bytes]) -> int:
     assert child.stdout is not None  # noqa: S101
     line = child.stdout.readline().strip()
     if not line.isdigit():
-        raise RuntimeError("The S3 of tests does not start; standard error says why")
+        raise RuntimeError("The S3 server of tests did not start; see its standard error")
     return int(line)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
-        child.communicate(timeout=_PATIENCE)
+        child.communicate(timeout=_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
         child.communicate()

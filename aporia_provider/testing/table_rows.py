@@ -44,9 +44,9 @@ def _columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
             "rows is empty, so that the table would have no columns; give at least one row, or a pyarrow "
             "table with a schema"
         )
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise ValidationError(f"rows[{place}] is of type {_type(row)} instead of dict; give {_FORMS}")
+            raise ValidationError(f"rows[{index}] is of type {_type(row)} instead of dict; give {_FORMS}")
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
@@ -54,21 +54,21 @@ def _columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
 def _table(columns: Mapping[str, Any]) -> pa.Table:
     import pyarrow as pa
 
-    known, problems = {}, []
+    converted, problems = {}, []
     for name, values in columns.items():
         try:
-            known[name] = pa.table({name: values}).column(name)
+            converted[name] = pa.table({name: values}).column(name)
         except (pa.ArrowException, TypeError) as error:
             problems.append(f"column {name!r}: {_several_types(values) or error}")
     if not columns:
         problems.append("there are no columns")
-    lengths = {name: len(values) for name, values in known.items()}
+    lengths = {name: len(values) for name, values in converted.items()}
     if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
-        problems.append(f"the columns differ in the number of their values: {said}")
+        counts = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        problems.append(f"the columns differ in the number of their values: {counts}")
     if problems:
         raise ValidationError("rows cannot be written", problems=problems)
-    return pa.table(known)
+    return pa.table(converted)
 
 
 def _several_types(values: Any) -> str | None:

@@ -63,6 +63,6 @@ def _write(uri: str, data: Any, **options: Any) -> None:
         if not isinstance(error, SchemaMismatchError) and "Cast error" not in str(error):
             raise
         raise ValidationError(
-            f"The table {uri} is there already, and its columns are others: {error}. Write under another "
+            f"The table {uri} already exists with different columns: {error}. Write under another "
             "name, or with mode='overwrite' and schema_mode='overwrite'"
         ) from None

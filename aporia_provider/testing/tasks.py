@@ -80,7 +80,7 @@ class TaskRunner:
         operator = _operator(task)
         _check_date(logical_date)
         api = ExecutionApi(operator.dag_id, run_id, datetime.now(UTC), logical_date, conf, self._xcoms)
-        with _restored():
+        with _restored_environment():
             finished = _run(operator, api)
         if finished.error is not None:
             raise finished.error
@@ -95,8 +95,8 @@ class TaskRunner:
         from airflow.sdk.execution_time.comms import XComResult
         from airflow.sdk.execution_time.xcom import XCom
 
-        place = f"{operator.dag_id}/{run_id}/{operator.task_id}/{XCom.XCOM_RETURN_KEY}"
-        value = self._xcoms.get(place)
+        path = f"{operator.dag_id}/{run_id}/{operator.task_id}/{XCom.XCOM_RETURN_KEY}"
+        value = self._xcoms.get(path)
         return XCom.deserialize_value(XComResult(key=XCom.XCOM_RETURN_KEY, value=value))
 
 
@@ -106,24 +106,24 @@ def _operator(task: BaseOperator | XComArg) -> BaseOperator:
 
     operator: Any = getattr(task, "operator", task)
     if not isinstance(operator, BaseOperator):
-        raise ValidationError(f"{task!r} cannot be run: {_instead(task)}")
+        raise ValidationError(f"{task!r} cannot be run: {_advice(task)}")
     if not operator.has_dag():  # type: ignore[no-untyped-call]
         operator.dag = DAG("test", schedule=None)
     return operator
 
 
-def _instead(given: Any) -> str:
+def _advice(task: Any) -> str:
     """Return advice for an argument that is not a task."""
     from airflow.sdk import DAG
 
-    if isinstance(given, DAG):
+    if isinstance(task, DAG):
         return "it is a DAG, which dag.test() runs; here, give one of its tasks"
-    name = getattr(given, "__name__", "function")
+    name = getattr(task, "__name__", "function")
     # Mapped operators have the attribute operator_class as well.
-    if callable(given) and hasattr(given, "operator_class"):
+    if callable(task) and hasattr(task, "operator_class"):
         return f"it is a function with the decorator @task. Call it: {name}()"
-    if callable(given):
-        return f"it is a function. Decorate it with @task, and give what calling it returns: {name}()"
+    if callable(task):
+        return f"it is a function. Decorate it with @task, and give its return value: {name}()"
     return "give an operator that is not mapped"
 
 
@@ -161,7 +161,7 @@ def _run(operator: BaseOperator, api: ExecutionApi) -> TaskRunResult:
 
 
 @contextmanager
-def _restored() -> Iterator[None]:
+def _restored_environment() -> Iterator[None]:
     """Restore the process after a task: variables ``AIRFLOW_CTX_…`` and the SIGTERM handler."""
     environment = dict(os.environ)
     handler = signal.getsignal(signal.SIGTERM)
@@ -179,7 +179,7 @@ def _asset_events(finished: TaskRunResult) -> Iterator[AssetEvent]:
     """Yield events as Airflow stores them: events emitted through several aliases are merged."""
     emitted: list[AssetEvent] = []
     for event in getattr(finished.msg, "outlet_events", None) or ():
-        found = AssetEvent(event["dest_asset_key"]["uri"], dict(event["extra"]))
-        if found not in emitted:
-            emitted.append(found)
-            yield found
+        asset_event = AssetEvent(event["dest_asset_key"]["uri"], dict(event["extra"]))
+        if asset_event not in emitted:
+            emitted.append(asset_event)
+            yield asset_event

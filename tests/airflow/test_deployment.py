@@ -235,7 +235,7 @@ def test_a_sync_shows_its_progress_and_no_secret(airflow: Deployment, home: Path
 
     (log,) = (path for path in home.rglob("task_id=sync/*.log") if "dag_id=syncs" in str(path))
     said = log.read_text()
-    assert "serving dataset: first sync; reading all of it" in said
+    assert "serving dataset: first sync; reading all rows" in said
     assert "Table version none -> 0, lag 0: 1 rows in 1 buckets" in said
     (log,) = home.rglob("task_id=wrong_engine/*.log")
     assert "127.0.0.1:1" in log.read_text()

@@ -236,7 +236,7 @@ def test_full_reads_everything_again(lake: Lake, caplog: pytest.LogCaptureFixtur
     with caplog.at_level("INFO"):
         execute(SyncDatasetOperator(task_id="t", **SERVING))
         again = execute(SyncDatasetOperator(task_id="t", full=True, **SERVING))
-    assert caplog.messages.count("serving dataset: first sync; reading all of it") == 2
+    assert caplog.messages.count("serving dataset: first sync; reading all rows") == 2
     assert (again["changed"], again["rows_read"]) == (False, 3)
 
 
@@ -258,7 +258,7 @@ def test_what_a_sync_did_can_be_read_in_its_log(
         "Last recomputed of the performance: 1 buckets from ",
     ):
         assert part in said, (part, said)
-    assert "serving dataset: first sync; reading all of it" in caplog.messages
+    assert "serving dataset: first sync; reading all rows" in caplog.messages
     execute(SyncDatasetOperator(task_id="t", **SERVING))
     said = capsys.readouterr().out
     assert "Table version 0 -> 0" in said

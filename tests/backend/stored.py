@@ -53,4 +53,4 @@ def store(url: str, environment: str, fields: list[str], days: int, made: Callab
         with registry.database.writing() as session:
             key = session.scalars(select(DatasetRow.key)).one()
             session.add(SyncRow(dataset_key=key, part=FIELDS, started_at=utc_now(), synced_at=utc_now()))
-            replace_profile(session, key, FIELDS, dict(states), None, untimed=True)
+            replace_profile(session, key, FIELDS, dict(states), None, null_timestamps=True)

@@ -93,6 +93,6 @@ def test_a_struct_of_other_members_names_them(row: Any) -> None:
         predictions={"s": "number"},
     )
     (line,) = check(dataset, schema, list(types(row).items())).problems
-    assert "whose 'b', 'c d', 'e' are no numbers" in line
+    assert "whose 'b', 'c d', 'e' are not numbers" in line
     assert "from_json" not in line
     assert "named_struct('a', mixed.`a`, 'b', cast(mixed.`b` AS double), 'c d'" in line

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from aporia_provider.backend.sync.reading.dataset_rows import Frames
+from aporia_provider.backend.sync.reading.dataset_rows import DatasetRows
 from aporia_provider.lake.log.table import DeltaLog
 from tests.backend.agreement import assert_reads, assert_refuses, problems
 from tests.backend.syncing import NOWHERE, House, spread
@@ -181,17 +181,17 @@ class TestEarlierVersions:
         self, house: House, log: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The sync starts again at the version that the checkpoint is of."""
-        read = Frames.all
+        read = DatasetRows.all
         more = spread(9, 9, 2, seed=9)
 
-        def overtaken(frames: Frames, *given: Any, **options: Any) -> Any:
+        def overtaken(frames: DatasetRows, *given: Any, **options: Any) -> Any:
             if house.delta("serving").version() < 7:
                 for rows in (more, more):
                     house.write("serving", rows)
                 house.delta("serving").create_checkpoint()
             return read(frames, *given, **options)
 
-        monkeypatch.setattr(Frames, "all", overtaken)
+        monkeypatch.setattr(DatasetRows, "all", overtaken)
         assert house.sync()["table_version"] == 7
         assert house.status()["rows"] == len(EVERYTHING) + 2 * len(more)
         assert DeltaTable(log.parent).version() == 7

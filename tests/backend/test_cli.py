@@ -164,4 +164,4 @@ def test_the_policy_of_a_table_is_json() -> None:
 def test_a_port_that_is_none_is_refused(port: str, sqlite_url: str) -> None:
     done = run_cli("serve", f"--port={port}", "--database-url", sqlite_url)
     assert done.returncode == 2
-    assert f"{port!r} is no port" in done.stderr
+    assert f"{port!r} is not a port" in done.stderr

@@ -51,16 +51,16 @@ def sync_all(house: House) -> None:
 @pytest.mark.parametrize(
     ("options", "faults"),
     [
-        ({"limit": -1}, ["limit: -1 is no whole number from 0"]),
-        ({"limit": True}, ["limit: True is no whole number from 0"]),
+        ({"limit": -1}, ["limit: -1 is not a whole number from 0"]),
+        ({"limit": True}, ["limit: True is not a whole number from 0"]),
         (
             {"limit": "2", "now": datetime(2026, 1, 1)},  # noqa: DTZ001
             [
                 "now: 2026-01-01T00:00:00 has no time zone; give it one, such as datetime.now(UTC)",
-                "limit: '2' is no whole number from 0",
+                "limit: '2' is not a whole number from 0",
             ],
         ),
-        ({"now": "today"}, ["now: 'today' is no datetime"]),
+        ({"now": "today"}, ["now: 'today' is not a datetime"]),
     ],
 )
 def test_options_that_are_wrong(house: House, options: dict[str, Any], faults: list[str]) -> None:
@@ -77,8 +77,8 @@ def test_options_of_a_sync_that_are_wrong(house: House) -> None:
         house.sync(full="no", patience="x", lease_seconds=0)
     assert refused.value.problems == [
         "full: 'no' is neither true nor false",
-        "patience: 'x' is no number from 0",
-        "lease_seconds: 0 is no number from 1 to 600",
+        "patience: 'x' is not a number from 0",
+        "lease_seconds: 0 is not a number from 1 to 600",
     ]
 
 
@@ -168,7 +168,7 @@ class TestReasons:
         shutil.rmtree(house.path("serving"))
         for day in range(commits):
             house.write("serving", spread(5 + day, 5 + day, 2))
-        expected = {1: reasons.NOT_KNOWN, 2: reasons.ANOTHER_TABLE, 3: reasons.COMMITS}
+        expected = {1: reasons.UNKNOWN_COMMIT, 2: reasons.ANOTHER_TABLE, 3: reasons.COMMITS}
         assert due(house) == {"serving": expected[commits]}
         house.sync()
         assert house.status()["rows"] == 2 * commits
@@ -178,7 +178,7 @@ class TestReasons:
         house.write("serving", spread(1, 2, 2))
         house.sync()
         shutil.rmtree(house.path("serving"))
-        assert due(house) == {"serving": reasons.NOT_KNOWN}
+        assert due(house) == {"serving": reasons.UNKNOWN_COMMIT}
 
     def test_a_pinned_version_stays_what_it_is(self, house: House) -> None:
         house.write("serving", spread(1, 2, 2))
@@ -214,7 +214,7 @@ class TestReasons:
     ) -> None:
         connect_all(house)
         sync_all(house)
-        monkeypatch.setattr("aporia_provider.backend.sync.fingerprints.STATES", 10_000)
+        monkeypatch.setattr("aporia_provider.backend.sync.fingerprints.STATES_VERSION", 10_000)
         assert due(house) == dict.fromkeys(("training", "serving", "actuals"), reasons.REGISTRATION)
         sync_all(house)
         assert due(house) == {}
@@ -246,14 +246,14 @@ class TestReasons:
         with shared.registry.database.writing() as session:
             row = session.scalars(select(SyncRow)).one()
             row.position = {"serving": {**row.position["serving"], "commit": None}}  # type: ignore[index]
-        assert due(shared) == {"serving": reasons.NOT_KNOWN}
+        assert due(shared) == {"serving": reasons.UNKNOWN_COMMIT}
         assert shared.sync()["changed"] is False
         assert due(shared) == {}
 
     def test_what_is_turned_off_and_what_no_engine_reads(self, house: House) -> None:
         connect_all(house)
         house.registry.set_sync_enabled(MODEL, VERSION, False)
-        assert set(turns(house).values()) == {(False, reasons.TURNED_OFF)}
+        assert set(turns(house).values()) == {(False, reasons.DISABLED)}
 
 
 class TestRecord:
@@ -266,7 +266,7 @@ class TestRecord:
             session.execute(update(SyncRow).values(synced_at=two_days_ago, started_at=two_days_ago))
         before = datetime.now(UTC)
         assert turns(shared)["serving"] == (False, reasons.UNCHANGED)
-        assert turns(shared)["serving"] == (False, reasons.SCHEDULE), "that look was recorded"
+        assert turns(shared)["serving"] == (False, reasons.NOT_SCHEDULED), "that look was recorded"
         status = shared.status()
         assert datetime.fromisoformat(status["last_sync_at"]) >= before
         assert (status["status"], status["table_version"], status["rows"]) == ("synced", 0, 4)
@@ -275,7 +275,7 @@ class TestRecord:
         shared.connect("serving", schedule="0 2 * * *")
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
-        assert turns(shared) == {"serving": (False, reasons.SCHEDULE)}
+        assert turns(shared) == {"serving": (False, reasons.NOT_SCHEDULED)}
         last = shared.status()["last_sync_at"]
         shared.write("serving", spread(3, 3, 2))
         later = datetime.now(UTC) + timedelta(days=2)
@@ -289,7 +289,7 @@ class TestRecord:
             house.registry.get_due_datasets(limit=1)
         assert "1 of 3 datasets are due: 1 because it was never synced" in caplog.messages
         assert (
-            "2 of 3 datasets are not due: 1 because more are due than were asked for; "
+            "2 of 3 datasets are not due: 1 because the limit of due datasets was reached; "
             "1 because its table has no new commit"
         ) in caplog.messages
 
@@ -328,7 +328,7 @@ class TestS3:
             assert [(one["model_version"], one["role"]) for one in found] == [
                 ("v1", "training"),
                 ("v2", "serving"),
-            ], "the bins of the second were made anew"
+            ], "the bins of the second were rebuilt"
             assert sorted(prefixes) == ["own-v1/_delta_log/", "shared/_delta_log/"]
 
     def test_the_policy_that_the_project_grants_is_enough_and_less_is_told(
@@ -381,7 +381,7 @@ class TestS3:
             return credentials
 
         (turn,) = remote.registry.explain_due_datasets(find_credentials=find)
-        assert (turn["due"], turn["reason"]) == (True, reasons.NOT_READ)
+        assert (turn["due"], turn["reason"]) == (True, reasons.LOG_NOT_READ)
         expected = {
             "connection": "gives no AWS credentials",
             "endpoint": "ConnectionError",

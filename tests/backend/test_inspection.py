@@ -147,7 +147,7 @@ class TestInspect:
         with pytest.raises(ValidationError) as caught:
             inspect(source(tmp_path, read_options=options))
         told = str(caught.value)
-        assert "readChangeFeed and startingVersion in read_options stand for the changes" in told
+        assert "readChangeFeed and startingVersion in read_options select the changes" in told
         assert "versionAsOf is 'last'" in told
 
     def test_the_columns_are_those_of_the_version(self, tmp_path: Path, engine: str) -> None:
@@ -367,7 +367,7 @@ class TestRows:
             f"timestamp_column 'at' is null in 1 of 4 rows: {needs}",
             "1 values of id_column 'id' occur more than once, for example 'a'",
             f"timestamp_column 'at' is in the future in 1 of 4 rows, for example {shown}",
-            "raw input 'when' is no date or time in 1 of 4 rows, for example 'soon'",
+            "raw input 'when' is not a date or time in 1 of 4 rows, for example 'soon'",
             "feature 'flag' is neither 0 nor 1 in 1 of 4 rows, for example '7'",
             f"feature 'flat' is not of the dimensions [2, 2] {two}'[1.0, 1.0, 1.0]'",
             f"feature 'deep' is not of the dimensions [2, 2] {two}'[[1.0, 1.0, 1.0], [1.0]]'",
@@ -383,7 +383,7 @@ class TestRows:
 
     def test_numbers_as_text_are_counted(self, tmp_path: Path) -> None:
         problems, _ = self.told(self.table(tmp_path, x=["1", "two", None, "3e5"]))
-        assert "feature 'x' is no number in 1 of 4 rows, for example 'two'" in problems
+        assert "feature 'x' is not a number in 1 of 4 rows, for example 'two'" in problems
 
     def test_labels_may_be_corrected_later(self, tmp_path: Path) -> None:
         problems, warnings = self.told(self.table(tmp_path, id=["a", "a", "b", "b"]), role="actuals")

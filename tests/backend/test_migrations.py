@@ -22,7 +22,7 @@ import aporia_provider.backend.store
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store import schema_upgrades
 from aporia_provider.backend.store.database import Database, make_engine, migrate
-from aporia_provider.backend.store.database_urls import is_file, read_url
+from aporia_provider.backend.store.database_urls import is_sqlite, read_url
 from aporia_provider.backend.store.tables import VERSION_TABLE, Base
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from tests.processes import starts_process
@@ -64,7 +64,7 @@ def test_migrating_again_keeps_what_is_there(empty_url: str) -> None:
 
 def migrate_to(url: str, revision: str) -> None:
     """Bring the schema to an older revision, as the code of that time did."""
-    if is_file(read_url(url)):
+    if is_sqlite(read_url(url)):
         Path(str(read_url(url).database)).parent.mkdir()
     engine = make_engine(read_url(url))
     config = Config()
@@ -234,5 +234,5 @@ def test_secrets_that_earlier_versions_stored_are_removed(empty_url: str, tmp_pa
         (dataset,) = Registry(database, "prod").get_datasets("m", "v1")
         assert "planted" not in f"{kept}{dataset!r}"
         assert "jdbc:oracle:thin:***" in str(kept)
-    if is_file(read_url(empty_url)):
+    if is_sqlite(read_url(empty_url)):
         assert b"planted" not in b"".join(path.read_bytes() for path in (tmp_path / "home").iterdir())

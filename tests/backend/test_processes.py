@@ -23,7 +23,7 @@ input()
 """
 _SEEN_BY_ANOTHER_USER = """
 import os, subprocess, sys
-from aporia_provider.backend.sync.processes import has_ended, this_process
+from aporia_provider.backend.sync.processes import has_exited, this_process
 holder = subprocess.Popen(
     [sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
 )
@@ -31,9 +31,9 @@ name, mine = holder.stdout.readline().strip(), this_process()
 os.setgroups([])
 os.setgid(12345)
 os.setuid(12345)
-alive, mine_ended = has_ended(name), has_ended(mine)
+alive, mine_ended = has_exited(name), has_exited(mine)
 holder.communicate("\\n")
-print(alive, mine_ended, has_ended(name))
+print(alive, mine_ended, has_exited(name))
 """
 
 

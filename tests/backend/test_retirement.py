@@ -276,7 +276,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main([*command, "--keep", "1", "--ended-for", "6w", "--dry-run"]) == 0
     told = capsys.readouterr()
     assert [line.split("\t")[0] for line in told.out.splitlines()] == ["v1"]
-    assert told.err.endswith("1 would be retired, 2 kept, 0 were off before, 1 without datasets.\n")
+    assert told.err.endswith("1 would be retired, 2 kept, 0 already disabled, 1 without datasets.\n")
     assert main([*command, "--keep", "1", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (retired(answer), answer["kept"]) == (["v2", "v1"], ["v3"])
@@ -284,4 +284,4 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "Give keep, ended_for or both" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command, "--ended-for", "soon"])
-    assert "'soon' is no period" in capsys.readouterr().err
+    assert "'soon' is not a period" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from tests.backend.syncing import MODEL, House, served, spread, work
 
-ANEW = "the bins of some fields were made anew"
+ANEW = "the bins of some fields were rebuilt"
 FIELDS = ["features.age", "features.city", "features.vip", "predictions.score"]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
 
 HOUR, DAY = 3_600, 86_400
 
@@ -41,11 +41,16 @@ def test_many_spans_are_joined_where_they_are_closest() -> None:
 
 
 def test_in_words() -> None:
-    assert described(None, True) == "all of it"
-    assert described([], True) == "rows without a time"
-    assert described([], False) == "nothing"
+    assert describe_intervals(None, True) == "all rows"
+    assert describe_intervals([], True) == "rows without a timestamp"
+    assert describe_intervals([], False) == "nothing"
     day = "1970-01-01 00:00 to 1970-01-02 00:00"
-    assert described([(0, DAY)], False) == day
-    assert described([(0, DAY)], True) == f"{day} and rows without a time"
-    assert described([(n * DAY, (n + 1) * DAY) for n in range(5)], False).endswith("and 2 more spans")
-    assert described([(253_402_214_400, 253_402_300_800)], False) == "9999-12-31 00:00 to 9999-12-31 23:59"
+    assert describe_intervals([(0, DAY)], False) == day
+    assert describe_intervals([(0, DAY)], True) == f"{day} and rows without a timestamp"
+    assert describe_intervals([(n * DAY, (n + 1) * DAY) for n in range(5)], False).endswith(
+        "and 2 more intervals"
+    )
+    assert (
+        describe_intervals([(253_402_214_400, 253_402_300_800)], False)
+        == "9999-12-31 00:00 to 9999-12-31 23:59"
+    )

@@ -181,7 +181,7 @@ def test_bins_that_were_made_from_predictions_give_way(house: House) -> None:
     assert kept(house.registry, "v2") == kept(house.registry, VERSION)
     due = house.registry.explain_due_datasets()
     assert {(one["model_version"], one["role"]): one["reason"] for one in due if one["due"]} == {
-        ("v2", "serving"): "the bins of some fields were made anew"
+        ("v2", "serving"): "the bins of some fields were rebuilt"
     }
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.backend.sync.reading.changed_files import TableFiles, size_of
+from aporia_provider.backend.sync.reading.file_selection import TableFiles, count_and_size
 from aporia_provider.engine.dataframes.labels import IdRange
 from aporia_provider.lake.log.table import DeltaLog
 
@@ -45,9 +45,9 @@ def day(number: int) -> tuple[int, int]:
     [(None, 2), ([], 0), ([day(0)], 1), ([day(0), day(1)], 2), ([day(2)], 0), ([(START, START + 1)], 1)],
 )
 def test_files_of_some_times(two_days: Path, intervals: Any, count: int) -> None:
-    assert size_of(files(two_days).during(intervals))[0] == count
+    assert count_and_size(files(two_days).in_intervals(intervals))[0] == count
     # Where times are computed, any file may have any.
-    assert size_of(files(two_days, time=None).during(intervals))[0] == 2
+    assert count_and_size(files(two_days, time=None).in_intervals(intervals))[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -63,28 +63,28 @@ def test_files_of_some_times(two_days: Path, intervals: Any, count: int) -> None
     ],
 )
 def test_files_with_some_ids(two_days: Path, ids: IdRange | None, count: int) -> None:
-    assert size_of(files(two_days).with_ids(ids))[0] == count
+    assert count_and_size(files(two_days).with_ids(ids))[0] == count
 
 
 class TestIds:
     def test_those_of_whole_files(self, two_days: Path) -> None:
         found = files(two_days)
-        assert found.ids_during([day(0)]) == IdRange("integral", 3, 9)
-        assert found.ids_during([day(0), day(1)]) == IdRange("integral", 3, 12)
-        assert found.ids_during([(START, START + 2 * DAY)]) == IdRange("integral", 3, 12)
+        assert found.ids_in_intervals([day(0)]) == IdRange("integral", 3, 9)
+        assert found.ids_in_intervals([day(0), day(1)]) == IdRange("integral", 3, 12)
+        assert found.ids_in_intervals([(START, START + 2 * DAY)]) == IdRange("integral", 3, 12)
 
     def test_a_file_with_rows_of_other_times_does_not_tell(self, two_days: Path) -> None:
-        assert files(two_days).ids_during([(START, START + DAY // 2)]) is None
+        assert files(two_days).ids_in_intervals([(START, START + DAY // 2)]) is None
         DeltaTable(two_days).optimize.compact()
-        assert files(two_days).ids_during([day(0)]) is None
-        assert files(two_days).ids_during([(START, START + 2 * DAY)]) == IdRange("integral", 3, 12)
+        assert files(two_days).ids_in_intervals([day(0)]) is None
+        assert files(two_days).ids_in_intervals([(START, START + 2 * DAY)]) == IdRange("integral", 3, 12)
 
     def test_there_are_none_without_rows_or_times(self, two_days: Path) -> None:
-        assert files(two_days).ids_during(None) is None
-        assert files(two_days).ids_during([day(5)]) is None
-        assert files(two_days, time=None).ids_during([day(0)]) is None
-        assert files(two_days, id_=None).ids_during([day(0)]) is None
+        assert files(two_days).ids_in_intervals(None) is None
+        assert files(two_days).ids_in_intervals([day(5)]) is None
+        assert files(two_days, time=None).ids_in_intervals([day(0)]) is None
+        assert files(two_days, id_=None).ids_in_intervals([day(0)]) is None
 
     def test_texts_in_the_log_are_cut(self, tmp_path: Path) -> None:
         write(tmp_path, 0, ["a" * 100, "b"], [0, 1])
-        assert files(tmp_path).ids_during([day(0)]) is None
+        assert files(tmp_path).ids_in_intervals([day(0)]) is None

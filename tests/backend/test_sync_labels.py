@@ -216,7 +216,7 @@ class TestLabels:
         pair.delta("actuals").vacuum(0, enforce_retention_duration=False, dry_run=False)
         status = relabel(pair)
         assert status["buckets_recomputed"] == 2
-        assert "removed labels are gone from the disk" in status["reason"]
+        assert "removed labels are deleted from storage" in status["reason"]
         check(pair)
 
     def test_a_table_made_anew(self, pair: House) -> None:
@@ -237,7 +237,7 @@ class TestLabels:
         pair.delta("actuals").create_checkpoint()
         for version in (0, 1, 2):
             Path(pair.path("actuals"), "_delta_log", f"{version:020}.json").unlink()
-        assert "removed labels are gone from the disk" in relabel(pair)["reason"]
+        assert "removed labels are deleted from storage" in relabel(pair)["reason"]
         check(pair)
 
     @pytest.mark.parametrize("named", [True, False], ids=["named", "not named"])
@@ -260,10 +260,10 @@ class TestLabels:
 
         rewrite(log.parent, twice, version=1)
         status = relabel(pair)
-        told = "removed labels are behind a checkpoint, where the engine does not read" in status["reason"]
+        told = "removed labels are in a version before a checkpoint" in status["reason"]
         # If nothing names the checkpoint, the engine reads that version, without its statistics.
         assert (told, status["buckets_recomputed"]) == ((True, 2) if named else (False, 1))
-        assert "gone from the disk" not in status["reason"]
+        assert "deleted from storage" not in status["reason"]
         check(pair)
 
     def test_that_no_prediction_has(self, pair: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -272,8 +272,8 @@ class TestLabels:
         pair.write("actuals", labelled(9, {"c1": True}))
         with caplog.at_level("INFO"):
             assert pair.sync("actuals")["changed_parts"] == ["fields"]
-        assert "labels: 1 commit changed the data; no prediction is touched" in caplog.text
-        assert "reading rows without a time" not in caplog.text
+        assert "labels: 1 commit changed the data; no prediction is affected" in caplog.text
+        assert "reading rows without a timestamp" not in caplog.text
         check(pair)
 
     def test_many_commits_at_once(self, pair: House) -> None:
@@ -430,7 +430,7 @@ class TestBaselines:
         status = house.sync("serving")
         assert_answers(house)
         assert (status["buckets_recomputed"], status["rows_read"]) == (2, 60)
-        assert status["reason"] == "the bins of some fields were made anew"
+        assert status["reason"] == "the bins of some fields were rebuilt"
         assert house.states("features.age") != own
         house.check()
         assert not house.sync("serving", engine=NOWHERE)["changed"]
@@ -447,7 +447,7 @@ class TestBaselines:
         house.sync("training")
         status = house.sync("serving")["performance"]
         assert status["reason"].startswith(
-            "predictions: what is compared, or how, has changed; labels: no commit"
+            "predictions: the schema, a dataset or the comparison method has changed; labels: no commit"
         )
         assert {state.made_with["edges"][0] for state in house.outcomes().values()} == {-3.0}
         house.check()
@@ -472,7 +472,7 @@ class TestBaselines:
         house.sync()
         house.write("serving", spread(2, 2, 4))
         status = house.sync()
-        assert (status["reason"], status["rows_read"]) == ("some fields have bins only now", 9)
+        assert (status["reason"], status["rows_read"]) == ("the first bins of some fields were built", 9)
         house.check()
 
 

@@ -23,7 +23,7 @@ from tests.backend.syncing import House, bucket, served, work
 from tests.conftest import S3
 
 NAN = math.nan
-TOLD = "bounds in the log are no values, so all files are read"
+TOLD = "some bounds in the log are not values, so all files are read"
 
 
 @pytest.fixture

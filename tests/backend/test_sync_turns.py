@@ -15,7 +15,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.backend.store.sync_tables import LeaseRow
 from aporia_provider.backend.store.tables import VersionRow
-from aporia_provider.backend.sync.leases import LEASE_SECONDS, MOST_LEASE_SECONDS, Lease
+from aporia_provider.backend.sync.leases import LEASE_SECONDS, MAX_LEASE_SECONDS, Lease
 from aporia_provider.backend.sync.processes import this_process
 from aporia_provider.errors import TransientError
 from tests.backend.dying import poll, syncing
@@ -54,11 +54,11 @@ def waiting_for_locks(database: Database) -> int:
 @contextmanager
 def stolen(house: House) -> Iterator[None]:
     """Take the lease away from whoever has it, as soon as somebody has it."""
-    held = Lease.held
+    hold = Lease.hold
 
     @contextmanager
     def robbed(lease: Lease, what: str, patience: float) -> Iterator[None]:
-        with held(lease, what, patience):
+        with hold(lease, what, patience):
             with house.registry.database.writing() as session:
                 later = datetime.now(UTC) + timedelta(seconds=30)
                 values = {"holder": "a thief", "process": None, "what": "theft", "expires_at": later}
@@ -66,7 +66,7 @@ def stolen(house: House) -> Iterator[None]:
             yield
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lease, "held", robbed)
+        patch.setattr(Lease, "hold", robbed)
         yield
 
 
@@ -87,9 +87,9 @@ class TestTurns:
 
     def test_who_waits_too_long_is_told_for_whom(self, shared: House) -> None:
         with (
-            lease_of(shared, 60).held("serving since noon", 0),
+            lease_of(shared, 60).hold("serving since noon", 0),
             pytest.raises(
-                TransientError, match="Another sync of this version is at work: serving since noon"
+                TransientError, match="Another sync of this version is running: serving since noon"
             ),
         ):
             shared.sync(patience=0)
@@ -99,9 +99,9 @@ class TestTurns:
     def test_a_lease_lasts_as_long_as_its_holder_lives(self, shared: House) -> None:
         # SQLite's clock has whole seconds.
         seconds = 4.0 if shared.registry.database.engine.dialect.name == "sqlite" else 3.0
-        other = lease_of(shared, seconds).held("another sync", 1.5 * seconds)
+        other = lease_of(shared, seconds).hold("another sync", 1.5 * seconds)
         with (
-            lease_of(shared, seconds).held("a long sync", 0),
+            lease_of(shared, seconds).hold("a long sync", 0),
             pytest.raises(TransientError, match="a long sync"),
             other,
         ):
@@ -125,7 +125,7 @@ class TestTurns:
     )
     def test_a_holder_that_may_be_alive_does_not(self, shared: House, process: str) -> None:
         place, mine, started = str(this_process()).rsplit(" ", 2)
-        with lease_of(shared, 60).held("a sync", 0):
+        with lease_of(shared, 60).hold("a sync", 0):
             with shared.registry.database.writing() as session:
                 process = process.format(2**22 + 1, place=place, mine=mine, started=started)
                 session.execute(update(LeaseRow).values(process=process))
@@ -135,14 +135,14 @@ class TestTurns:
     @pytest.mark.parametrize("process", ["{place} {mine} 1", "{place} 4194305 {started}"])
     def test_an_id_that_another_process_has_got_is_no_sign_of_life(self, shared: House, process: str) -> None:
         place, mine, started = str(this_process()).rsplit(" ", 2)
-        with lease_of(shared, 60).held("a sync", 0):
+        with lease_of(shared, 60).hold("a sync", 0):
             with shared.registry.database.writing() as session:
                 process = process.format(place=place, mine=mine, started=started)
                 session.execute(update(LeaseRow).values(process=process))
             assert shared.sync(patience=0)["rows"] == 60
 
     def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: House) -> None:
-        with lease_of(shared, 60).held("a sync of next year", 0):
+        with lease_of(shared, 60).hold("a sync of next year", 0):
             with shared.registry.database.writing() as session:
                 later = datetime.now(UTC) + timedelta(days=365)
                 session.execute(update(LeaseRow).values(expires_at=later))
@@ -150,7 +150,7 @@ class TestTurns:
 
     def test_a_lease_may_be_longer_than_that_of_those_who_wait(self, shared: House) -> None:
         with (
-            lease_of(shared, MOST_LEASE_SECONDS).held("a long sync", 0),
+            lease_of(shared, MAX_LEASE_SECONDS).hold("a long sync", 0),
             pytest.raises(TransientError, match="a long sync"),
         ):
             shared.sync(patience=0)
@@ -179,7 +179,7 @@ class TestTurns:
 
         def want(lease: Lease) -> None:
             barrier.wait(30)
-            with suppress(TransientError), lease.held("a sync", 0):
+            with suppress(TransientError), lease.hold("a sync", 0):
                 won.append(lease)
                 held.wait(30)
 
@@ -210,7 +210,7 @@ class TestTurns:
 
             def want() -> None:
                 try:
-                    with Lease(database, version, LEASE_SECONDS).held("a late sync", 0):
+                    with Lease(database, version, LEASE_SECONDS).hold("a late sync", 0):
                         answers.append("it took the lease")
                 except TransientError as error:
                     answers.append(str(error))
@@ -223,14 +223,14 @@ class TestTurns:
                 row.holder, row.what = "winner", "the sync of the winner"
                 row.expires_at = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS)
             late.join()
-            assert answers == ["Another sync of this version is at work: the sync of the winner"]
+            assert answers == ["Another sync of this version is running: the sync of the winner"]
 
     @pytest.mark.parametrize("broken", [False, True])
     def test_who_lost_the_lease_writes_nothing(self, shared: House, broken: bool) -> None:
         if broken:
             for file in Path(shared.path("serving")).glob("*.parquet"):
                 file.write_bytes(b"")
-        expected = "could not be read" if broken else "another one has taken over"
+        expected = "could not be read" if broken else "another sync has acquired it"
         with stolen(shared), pytest.raises(Exception, match=expected):
             shared.sync()
         assert shared.stored() == {}

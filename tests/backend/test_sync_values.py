@@ -74,7 +74,7 @@ def test_rows_of_random_values(
         table = ConnectedTable(dataset, None, "embedded")
         intervals = None if whole else [(end - 86_400, end)]
         found = (
-            table.frames.during(spark, ["at", "v"], intervals, whole)
+            table.rows.in_intervals(spark, ["at", "v"], intervals, whole)
             .select("id", "at", "v")
             .toArrow()
             .to_pylist()

@@ -123,7 +123,7 @@ def test_the_command_makes_and_lists_them(sqlite_url: str) -> None:
     assert second[:2] + second[3:] == ["prod", "airflow", "-", "-", "all"]
     wrong = run_cli(*made, "--name", "x", "--expires-in", "soon")
     assert wrong.returncode == 2
-    assert "'soon' is no period" in wrong.stderr
+    assert "'soon' is not a period" in wrong.stderr
 
 
 def test_the_log_names_the_address_and_the_token(database: Database, server: Served) -> None:

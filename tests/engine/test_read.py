@@ -18,7 +18,7 @@ from aporia_provider.engine.source_paths import engine_path
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.table import DeltaLog
-from aporia_provider.preflight.invalid_rows import counts
+from aporia_provider.preflight.invalid_rows import count_invalid_rows
 from aporia_provider.preflight.row_conditions import RowCheck
 from tests import servers
 from tests.conftest import S3
@@ -219,7 +219,7 @@ class TestCounts:
         write_deltalake(tmp_path, rows)
         checks = [RowCheck("odd", "n % 2 = 1", "n"), RowCheck("huge", "n > 100", "n")]
         where = source(tmp_path)
-        found = counts(read(spark, where), where, checks, id_column="id")
+        found = count_invalid_rows(read(spark, where), where, checks, id_column="id")
         assert found.rows == 8
         assert (found.duplicates.count, found.duplicates.example) == (2, "b")
         assert [(fault.count, fault.example) for fault in found.faults] == [(4, "1"), (0, None)]
@@ -227,7 +227,9 @@ class TestCounts:
     def test_an_empty_table(self, spark: Any, tmp_path: Path) -> None:
         DeltaTable.create(tmp_path, pa.schema([("id", pa.string())]))
         where = source(tmp_path)
-        found = counts(read(spark, where), where, [RowCheck("null", "id IS NULL", "'x'")], id_column="id")
+        found = count_invalid_rows(
+            read(spark, where), where, [RowCheck("null", "id IS NULL", "'x'")], id_column="id"
+        )
         assert (found.rows, found.duplicates.count, found.faults[0].count) == (0, 0, 0)
 
 

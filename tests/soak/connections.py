@@ -33,7 +33,7 @@ class Answer:
     @property
     def counted_as(self) -> str:
         """Its class of statuses; a 503 that the deadline gave is a class of its own."""
-        if self.outcome == "503" and b"There is no answer after" in self.content:
+        if self.outcome == "503" and b"The response was not complete after" in self.content:
             return "503 at the deadline"
         return f"{self.outcome[0]}xx" if self.outcome.isdecimal() else self.outcome
 

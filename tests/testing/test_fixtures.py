@@ -207,7 +207,7 @@ class TestTables:
         self, aporia_write_delta: TableWriter, aporia_s3: LocalS3, rows: Any
     ) -> None:
         aporia_write_delta({"amount": [1.0]}, "t")
-        with pytest.raises(ValidationError, match=f"{aporia_s3.uri('t')} is there already.*overwrite"):
+        with pytest.raises(ValidationError, match=f"{aporia_s3.uri('t')} already exists.*overwrite"):
             aporia_write_delta(rows, "t")
 
     def test_a_bucket_that_a_dag_names_is_made(

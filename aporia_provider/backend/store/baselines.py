@@ -36,7 +36,7 @@ class Origin:
         """
         return self.values < ENOUGH_VALUES
 
-    def outgrown(self, rows: int) -> bool:
+    def needs_rebuild(self, rows: int) -> bool:
         """
         Return whether the bins have to be rebuilt.
 
@@ -60,7 +60,7 @@ class Baseline:
     grids: Mapping[str, Grid] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
-    def joined(self, other: Baseline) -> Baseline:
+    def merged(self, other: Baseline) -> Baseline:
         """Return the union of two baselines; for fields in both, ``other`` takes precedence."""
         return Baseline(
             self.role or other.role, {**self.grids, **other.grids}, {**self.origins, **other.origins}
@@ -68,8 +68,8 @@ class Baseline:
 
     def without(self, keys: Iterable[str]) -> Baseline:
         """Return the baseline without the given fields."""
-        kept = self.grids.keys() - set(keys)
-        grids = {key: grid for key, grid in self.grids.items() if key in kept}
+        remaining = self.grids.keys() - set(keys)
+        grids = {key: grid for key, grid in self.grids.items() if key in remaining}
         return Baseline(self.role, grids, {key: self.origins[key] for key in grids})
 
     def made_from(self, role: str) -> dict[str, Origin]:

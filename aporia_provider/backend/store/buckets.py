@@ -9,8 +9,8 @@ from itertools import pairwise
 Interval = tuple[int, int]
 
 _SECOND = 1_000_000
-_LAST = 253_402_300_799
-_MOST = 64
+_MAX_SECOND = 253_402_300_799
+_MAX_INTERVALS = 64
 
 
 def whole_buckets(intervals: Iterable[Interval], seconds: int) -> list[Interval]:
@@ -24,47 +24,47 @@ def whole_buckets(intervals: Iterable[Interval], seconds: int) -> list[Interval]
     """
     length = seconds * _SECOND
     aligned = sorted((start // length * seconds, -(-end // length) * seconds) for start, end in intervals)
-    joined: list[Interval] = []
+    merged: list[Interval] = []
     for start, end in aligned:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            joined.append((start, end))
-    return _fewer(joined)
+            merged.append((start, end))
+    return _merge_closest(merged)
 
 
-def described(intervals: Sequence[Interval] | None, untimed: bool) -> str:
+def describe_intervals(intervals: Sequence[Interval] | None, null_timestamps: bool) -> str:
     """
     Return a description of intervals for the log.
 
     :param intervals: Half-open intervals in seconds since 1970, UTC; None for the whole table.
-    :param untimed: Whether rows whose timestamp is null are included.
+    :param null_timestamps: Whether rows whose timestamp is null are included.
     """
     if intervals is None:
-        return "all of it"
-    shown = [f"{_day(start)} to {_day(end)}" for start, end in intervals[:3]]
-    told = [", ".join(shown)] if shown else []
+        return "all rows"
+    ranges = [f"{_day(start)} to {_day(end)}" for start, end in intervals[:3]]
+    items = [", ".join(ranges)] if ranges else []
     if len(intervals) > 3:
-        told.append(f"{len(intervals) - 3} more spans")
-    if untimed:
-        told.append("rows without a time")
-    return " and ".join(told) if told else "nothing"
+        items.append(f"{len(intervals) - 3} more intervals")
+    if null_timestamps:
+        items.append("rows without a timestamp")
+    return " and ".join(items) if items else "nothing"
 
 
 def _day(second: int) -> str:
-    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(second, _LAST))
+    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(second, _MAX_SECOND))
     return time.strftime("%Y-%m-%d %H:%M")
 
 
-def _fewer(intervals: list[Interval]) -> list[Interval]:
-    if len(intervals) <= _MOST:
+def _merge_closest(intervals: list[Interval]) -> list[Interval]:
+    if len(intervals) <= _MAX_INTERVALS:
         return intervals
-    gaps = [(later[0] - earlier[1], place) for place, (earlier, later) in enumerate(pairwise(intervals))]
-    closed = {place for _, place in sorted(gaps)[: len(intervals) - _MOST]}
-    made = [intervals[0]]
-    for place, interval in enumerate(intervals[1:]):
-        if place in closed:
-            made[-1] = (made[-1][0], interval[1])
+    gaps = [(later[0] - earlier[1], index) for index, (earlier, later) in enumerate(pairwise(intervals))]
+    closed = {index for _, index in sorted(gaps)[: len(intervals) - _MAX_INTERVALS]}
+    merged = [intervals[0]]
+    for index, interval in enumerate(intervals[1:]):
+        if index in closed:
+            merged[-1] = (merged[-1][0], interval[1])
         else:
-            made.append(interval)
-    return made
+            merged.append(interval)
+    return merged

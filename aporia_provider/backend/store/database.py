@@ -14,8 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store import schema_upgrades
-from aporia_provider.backend.store.database_urls import folder, is_file, read_url, shown
-from aporia_provider.backend.store.file_modes import make_private, unwritable
+from aporia_provider.backend.store.database_urls import is_sqlite, read_url, shown, sqlite_folder
+from aporia_provider.backend.store.file_modes import make_private, write_obstacle
 from aporia_provider.errors import AporiaError, TransientError
 
 BUSY_SECONDS = 30
@@ -40,7 +40,7 @@ class Database:
         self.url = read_url(url)
         self.engine = make_engine(self.url)
         try:
-            with answering(self.url):
+            with converted_errors(self.url):
                 schema_upgrades.ensure_current(self.engine)
         except BaseException:
             self.engine.dispose()
@@ -59,14 +59,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Run the block in a read-only transaction."""
-        with answering(self.url), Session(self.engine) as session, session.begin():
+        with converted_errors(self.url), Session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Run the block in a transaction that writes; roll back if the block raises."""
         engine = self.engine.execution_options(**{_WRITES: True})
-        with answering(self.url), Session(engine) as session, session.begin():
+        with converted_errors(self.url), Session(engine) as session, session.begin():
             yield session
 
 
@@ -78,7 +78,7 @@ def migrate(url: str) -> None:
     """
     engine = make_engine(read_url(url))
     try:
-        with answering(engine.url):
+        with converted_errors(engine.url):
             schema_upgrades.upgrade(engine)
     finally:
         engine.dispose()
@@ -87,20 +87,20 @@ def migrate(url: str) -> None:
 def make_engine(url: URL) -> Engine:
     """Create an engine that threads can share and that remains usable in forked processes."""
     try:
-        return _sqlite(url) if is_file(url) else _postgresql(url)
+        return _sqlite(url) if is_sqlite(url) else _postgresql(url)
     except ImportError:
-        raise AporiaError("PostgreSQL needs airflow-provider-aporia[postgres] to be installed") from None
+        raise AporiaError("PostgreSQL requires airflow-provider-aporia[postgres]") from None
 
 
 @contextmanager
-def answering(url: URL) -> Iterator[None]:
+def converted_errors(url: URL) -> Iterator[None]:
     """Convert SQLAlchemy errors to ``AporiaError``, or to ``TransientError`` if a retry may succeed."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        if is_file(url) and (fault := unwritable(url)) is not None:
+        if is_sqlite(url) and (fault := write_obstacle(url)) is not None:
             raise AporiaError(f"The database {shown(url)} cannot be written: {fault}") from None
-        raise TransientError(f"The database {shown(url)} does not answer: {_reason(error)}") from None
+        raise TransientError(f"The database {shown(url)} does not respond: {_reason(error)}") from None
     except DatabaseError as error:
         # SQLite raises the base class itself for a file that is not a database.
         if type(error) is not DatabaseError:
@@ -115,9 +115,9 @@ def _reason(error: SQLAlchemyError) -> str:
 
 def _sqlite(url: URL) -> Engine:
     try:
-        folder(url).mkdir(mode=0o700, parents=True, exist_ok=True)
+        sqlite_folder(url).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise AporiaError(f"The folder {folder(url)} cannot be made: {error.strerror}") from None
+        raise AporiaError(f"The folder {sqlite_folder(url)} cannot be created: {error.strerror}") from None
     make_private(url)
     # Opening a connection is cheap, and without a pool no connection is inherited by a fork.
     engine = create_engine(
@@ -143,11 +143,11 @@ def _begin_sqlite(connection: Connection) -> None:
 def _postgresql(url: URL) -> Engine:
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_forgetter(engine))
+        os.register_at_fork(after_in_child=_pool_disposer(engine))
     return engine
 
 
-def _forgetter(engine: Engine) -> Any:
+def _pool_disposer(engine: Engine) -> Any:
     """
     Return a function that drops the inherited pool in a forked process; the parent's connections stay open.
     """

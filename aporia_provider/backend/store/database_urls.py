@@ -40,16 +40,16 @@ def read_url(text: str) -> URL:
 def shown(url: URL) -> str:
     """Return the URL for display, without its password and without options that may be secret."""
     hidden = sorted(url.query.keys() - _SHOWN_OPTIONS)
-    shown = url.difference_update_query(hidden).render_as_string(hide_password=True)
-    return f"{shown}{'&' if '?' in shown else '?'}{HIDDEN}" if hidden else shown
+    text = url.difference_update_query(hidden).render_as_string(hide_password=True)
+    return f"{text}{'&' if '?' in text else '?'}{HIDDEN}" if hidden else text
 
 
-def is_file(url: URL) -> bool:
+def is_sqlite(url: URL) -> bool:
     """Return whether the database is an SQLite file."""
     return url.get_backend_name() == "sqlite"
 
 
-def file_of(url: URL) -> Path:
+def sqlite_path(url: URL) -> Path:
     """Return the path of an SQLite file."""
     path = str(url.database)
     if path.startswith("file:"):
@@ -57,6 +57,6 @@ def file_of(url: URL) -> Path:
     return Path(path).absolute()
 
 
-def folder(url: URL) -> Path:
+def sqlite_folder(url: URL) -> Path:
     """Return the folder of an SQLite file."""
-    return file_of(url).parent
+    return sqlite_path(url).parent

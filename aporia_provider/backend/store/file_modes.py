@@ -12,14 +12,14 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from aporia_provider.backend.store.database_urls import file_of
+from aporia_provider.backend.store.database_urls import sqlite_path
 
 log = logging.getLogger(__name__)
 
 _PRIVATE = 0o600
-_OTHERS = 0o077
+_OTHER_USERS = 0o077
 # SQLite creates these files beside the database with the mode of the database file.
-_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 def make_private(url: URL) -> None:
@@ -32,15 +32,15 @@ def make_private(url: URL) -> None:
 
     :param url: URL of a database whose folder exists.
     """
-    path = file_of(url)
-    _make(path)
-    if _tighten(path):
+    path = sqlite_path(url)
+    _create(path)
+    if _remove_other_permissions(path):
         log.warning("Other users of this machine could read %s; its mode is 0600 now", path)
-    for suffix in _BESIDE:
-        _tighten(path.with_name(path.name + suffix))
+    for suffix in _SIDE_FILES:
+        _remove_other_permissions(path.with_name(path.name + suffix))
 
 
-def _make(path: Path) -> None:
+def _create(path: Path) -> None:
     # An existing file must not be opened here: closing it would release the locks that SQLite holds on it in
     # this process. If the file cannot be created, SQLite reports the reason.
     with contextlib.suppress(OSError):
@@ -51,13 +51,13 @@ def _make(path: Path) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
 
 
-def _tighten(path: Path) -> bool:
+def _remove_other_permissions(path: Path) -> bool:
     """Remove the permissions of other users; return whether there were any and they were removed."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & _OTHERS:
-            path.chmod(mode & ~_OTHERS)
-        return bool(mode & _OTHERS)
+        if mode & _OTHER_USERS:
+            path.chmod(mode & ~_OTHER_USERS)
+        return bool(mode & _OTHER_USERS)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -70,7 +70,7 @@ def _tighten(path: Path) -> bool:
         return False
 
 
-def unwritable(url: URL) -> str | None:
+def write_obstacle(url: URL) -> str | None:
     """
     Return why the files of an SQLite database cannot be written; None if no obstacle was found.
 
@@ -78,13 +78,13 @@ def unwritable(url: URL) -> str | None:
 
     :param url: URL of the database.
     """
-    path = file_of(url)
+    path = sqlite_path(url)
     try:
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
             return "its disk is mounted read-only"
     except OSError:
         return None
-    for place in (path.parent, path):
-        if place.exists() and not os.access(place, os.W_OK):
-            return f"this user may not write to {place}"
+    for required in (path.parent, path):
+        if required.exists() and not os.access(required, os.W_OK):
+            return f"this user may not write to {required}"
     return None

@@ -16,11 +16,11 @@ MAX_DEPTH = 64
 def text_fault(text: str) -> str | None:
     """Return why a database would refuse the text, or None."""
     if "\x00" in text:
-        return "holds a NUL character"
+        return "contains a NUL character"
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "holds half a surrogate pair, which is no character"
+        return "contains half of a surrogate pair, which is not a character"
     return None
 
 
@@ -32,11 +32,11 @@ def check_names(**names: Any) -> None:
 
     :raises ValidationError: if there are problems, all of which are listed.
     """
-    found = {name: _name_fault(value) for name, value in names.items()}
-    problems = [f"{name} {fault}" for name, fault in found.items() if fault]
+    faults = {name: _name_fault(value) for name, value in names.items()}
+    problems = [f"{name} {fault}" for name, fault in faults.items() if fault]
     if problems:
         raise ValidationError(
-            f"{', '.join(name for name in found if found[name])} cannot be used", problems=problems
+            f"{', '.join(name for name in faults if faults[name])} cannot be used", problems=problems
         )
 
 
@@ -72,27 +72,27 @@ def check_json(value: Any) -> None:
     :raises ValidationError: if text or numbers cannot be stored, keys are not strings, or values are nested
         deeper than 64 levels.
     """
-    problems = [f"{place or 'the value'} {fault}" for place, fault in _json_faults(value)]
+    problems = [f"{path or 'the value'} {fault}" for path, fault in _json_faults(value)]
     if problems:
         raise ValidationError("This JSON cannot be stored", problems=problems[:20])
 
 
 def _json_faults(value: Any) -> Iterator[tuple[str, str]]:
-    rest: list[tuple[str, int, Any]] = [("", 0, value)]
-    while rest:
-        place, depth, item = rest.pop()
+    pending: list[tuple[str, int, Any]] = [("", 0, value)]
+    while pending:
+        path, depth, item = pending.pop()
         if depth > MAX_DEPTH:
-            yield place[:80], f"is nested deeper than {MAX_DEPTH} levels"
+            yield path[:80], f"is nested deeper than {MAX_DEPTH} levels"
             return
         fault = _scalar_fault(item)
         if fault:
-            yield place, fault
+            yield path, fault
         for key, inner in _inner(item):
             key_fault = text_fault(key) if isinstance(key, str) else "is not text"
             if key_fault:
-                yield f"{place}: a key", key_fault
+                yield f"{path}: a key", key_fault
             else:
-                rest.append((f"{place}.{key}" if place else key, depth + 1, inner))
+                pending.append((f"{path}.{key}" if path else key, depth + 1, inner))
 
 
 def _scalar_fault(value: Any) -> str | None:

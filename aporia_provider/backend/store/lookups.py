@@ -16,7 +16,7 @@ from aporia_provider.nearest import nearest
 
 R = TypeVar("R", bound=Base)
 
-_MOST_NAMES = 1000
+_MAX_NAMES = 1000
 
 
 def insert_or_find(
@@ -36,12 +36,12 @@ def insert_or_find(
     )
     # A second iteration is needed only if the row is deleted between the two statements.
     while True:
-        made = session.scalar(statement)
-        if made is not None:
-            return made, True
-        found = session.scalar(select(table).filter_by(**key))
-        if found is not None:
-            return found, False
+        inserted = session.scalar(statement)
+        if inserted is not None:
+            return inserted, True
+        existing = session.scalar(select(table).filter_by(**key))
+        if existing is not None:
+            return existing, False
 
 
 def upsert(session: Session, table: type[Base], key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -70,9 +70,9 @@ def find_model(session: Session, environment: str, model_id: str, *, change: boo
     row = session.scalar(query.with_for_update(read=not change, key_share=True))
     if row is None:
         ids = session.scalars(
-            select(ModelRow.id).where(ModelRow.environment == environment).limit(_MOST_NAMES)
+            select(ModelRow.id).where(ModelRow.environment == environment).limit(_MAX_NAMES)
         )
-        raise _missing(f"model {model_id!r} in environment {environment!r}", model_id, ids)
+        raise _not_found(f"model {model_id!r} in environment {environment!r}", model_id, ids)
     return row
 
 
@@ -87,8 +87,8 @@ def find_version(session: Session, environment: str, model_id: str, name: str) -
     model = find_model(session, environment, model_id)
     row = session.scalar(select(VersionRow).filter_by(model_key=model.key, name=name))
     if row is None:
-        names = session.scalars(select(VersionRow.name).filter_by(model_key=model.key).limit(_MOST_NAMES))
-        raise _missing(f"version {name!r} of model {model_id!r}", name, names)
+        names = session.scalars(select(VersionRow.name).filter_by(model_key=model.key).limit(_MAX_NAMES))
+        raise _not_found(f"version {name!r} of model {model_id!r}", name, names)
     return row
 
 
@@ -102,9 +102,9 @@ def find_dataset(session: Session, version: VersionRow, role: str) -> DatasetRow
     row = session.scalar(select(DatasetRow).filter_by(version_key=version.key, role=role))
     if row is None:
         roles = session.scalars(select(DatasetRow.role).filter_by(version_key=version.key))
-        raise _missing(f"{role} dataset of version {version.name!r}", role, roles)
+        raise _not_found(f"{role} dataset of version {version.name!r}", role, roles)
     return row
 
 
-def _missing(what: str, name: str, names: Iterable[str]) -> NotFoundError:
-    return NotFoundError(f"There is no {what}; {nearest(name, list(names))}", status=404)
+def _not_found(description: str, name: str, names: Iterable[str]) -> NotFoundError:
+    return NotFoundError(f"There is no {description}; {nearest(name, list(names))}", status=404)

@@ -18,7 +18,7 @@ from aporia_provider.monitoring.profiles.plan import dump_grids, load_grids
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.monitoring.states.state import State, read_state
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
 def replace_profile(
@@ -27,36 +27,38 @@ def replace_profile(
     part: str,
     states: Profile,
     intervals: Sequence[Interval] | None,
-    untimed: bool,
+    null_timestamps: bool,
 ) -> None:
     """
     Replace the stored states of recomputed buckets.
 
     :param states: New states.
     :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
-    :param untimed: Whether the state of rows without a timestamp was recomputed.
+    :param null_timestamps: Whether the state of rows without a timestamp was recomputed.
     """
-    old = delete(ProfileRow).filter_by(dataset_key=dataset_key, part=part)
+    outdated = delete(ProfileRow).filter_by(dataset_key=dataset_key, part=part)
     if intervals is not None:
-        within = [ProfileRow.bucket.between(start, end - 1) for start, end in intervals]
-        old = old.where(or_(*within, *([ProfileRow.bucket.is_(None)] if untimed else []), false()))
-    session.execute(old)
-    of = {"dataset_key": dataset_key, "part": part}
+        in_intervals = [ProfileRow.bucket.between(start, end - 1) for start, end in intervals]
+        outdated = outdated.where(
+            or_(*in_intervals, *([ProfileRow.bucket.is_(None)] if null_timestamps else []), false())
+        )
+    session.execute(outdated)
+    owner = {"dataset_key": dataset_key, "part": part}
     rows = [
-        {**of, "field": key, "bucket": bucket, "state": state.settled().to_json()}
+        {**owner, "field": key, "bucket": bucket, "state": state.settled().to_json()}
         for (bucket, key), state in states.items()
     ]
-    for start in range(0, len(rows), _AT_ONCE):
-        session.execute(insert(ProfileRow), rows[start : start + _AT_ONCE])
+    for start in range(0, len(rows), _BATCH_SIZE):
+        session.execute(insert(ProfileRow), rows[start : start + _BATCH_SIZE])
 
 
 def is_stored(session: Session, dataset_key: int, part: str, states: Profile) -> bool:
     """Return whether exactly these states are already stored."""
     query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state)
     rows = session.execute(query.filter_by(dataset_key=dataset_key, part=part))
-    known = {(bucket, field): state for bucket, field, state in rows}
-    return known.keys() == states.keys() and all(
-        read_state(known[place]) == state.settled() for place, state in states.items()
+    stored = {(bucket, field): state for bucket, field, state in rows}
+    return stored.keys() == states.keys() and all(
+        read_state(stored[key]) == state.settled() for key, state in states.items()
     )
 
 
@@ -84,7 +86,7 @@ def read_profile(
     if fields is not None:
         query = query.where(ProfileRow.field.in_(fields))
     query = _between(query, start, end).order_by(ProfileRow.bucket, ProfileRow.field)
-    for bucket, field, stored in session.execute(query, execution_options={"yield_per": _AT_ONCE}):
+    for bucket, field, stored in session.execute(query, execution_options={"yield_per": _BATCH_SIZE}):
         check_deadline()
         yield bucket, field, read_state(stored)
 

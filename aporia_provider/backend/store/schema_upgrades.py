@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, inspect, text
 
-from aporia_provider.backend.store.database_urls import folder, is_file, shown
+from aporia_provider.backend.store.database_urls import is_sqlite, shown, sqlite_folder
 from aporia_provider.backend.store.tables import VERSION_TABLE
 from aporia_provider.errors import AporiaError
 
@@ -30,14 +30,14 @@ def ensure_current(engine: Engine) -> None:
     with _file_lock(engine.url, fcntl.LOCK_SH):
         if _is_current(engine):
             return
-    if is_file(engine.url):
+    if is_sqlite(engine.url):
         upgrade(engine)
         return
     url = shown(engine.url)
     raise AporiaError(
-        f"The database {url} is not at the schema of this version. Run once 'aporia-provider migrate', which "
-        "reads the URL with its password from [aporia] database_url of Airflow's configuration, or from the "
-        "environment variable AIRFLOW__APORIA__DATABASE_URL"
+        f"The database {url} does not have the schema of this version. Run 'aporia-provider migrate' once; "
+        "it reads the URL with its password from [aporia] database_url of Airflow's configuration, or from "
+        "the environment variable AIRFLOW__APORIA__DATABASE_URL"
     )
 
 
@@ -71,8 +71,8 @@ def _is_current(engine: Engine) -> bool:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
-    return None if found is None else str(found)
+    revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+    return None if revision is None else str(revision)
 
 
 def _prepare(engine: Engine) -> None:
@@ -102,13 +102,13 @@ def _file_lock(url: URL, mode: int) -> Iterator[None]:
     SQLite cannot switch to WAL mode while other connections read, and does not wait for them. The file itself
     is not locked, because closing it would release SQLite's own locks.
     """
-    if not is_file(url):
+    if not is_sqlite(url):
         yield
         return
     try:
-        handle = os.open(folder(url), os.O_RDONLY)
+        handle = os.open(sqlite_folder(url), os.O_RDONLY)
     except OSError as error:
-        raise AporiaError(f"The folder {folder(url)} cannot be read: {error.strerror}") from None
+        raise AporiaError(f"The folder {sqlite_folder(url)} cannot be read: {error.strerror}") from None
     try:
         fcntl.flock(handle, mode)
         yield

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aporia_provider.backend.registration.scope import Scope
 from aporia_provider.backend.store.lookups import find_dataset, find_version
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
-from aporia_provider.backend.sync.options import check_turn, checked_options
+from aporia_provider.backend.sync.options import check_due_options, checked_options
 from aporia_provider.datasets import ROLES, Role
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.session import EMBEDDED
@@ -108,11 +108,15 @@ class Syncs(Scope):
 
         :return: ``model_id``, ``model_version`` and ``role`` of each dataset, baselines first.
         """
-        turns = self.explain_due_datasets(now, limit=limit, find_credentials=find_credentials)
+        datasets = self.explain_due_datasets(now, limit=limit, find_credentials=find_credentials)
         return [
-            {"model_id": turn["model_id"], "model_version": turn["model_version"], "role": turn["role"]}
-            for turn in turns
-            if turn["due"]
+            {
+                "model_id": dataset["model_id"],
+                "model_version": dataset["model_version"],
+                "role": dataset["role"],
+            }
+            for dataset in datasets
+            if dataset["due"]
         ]
 
     def explain_due_datasets(
@@ -144,10 +148,10 @@ class Syncs(Scope):
         :raises aporia_provider.errors.ValidationError: if ``now`` or ``limit`` is invalid; all problems are
             listed.
         """
-        from aporia_provider.backend.sync.due.calls import find_turns
+        from aporia_provider.backend.sync.due.calls import find_due_datasets
 
-        check_turn(now, limit)
-        return find_turns(
+        check_due_options(now, limit)
+        return find_due_datasets(
             self.database, self.environment, now=now, limit=limit, find_credentials=find_credentials
         )
 

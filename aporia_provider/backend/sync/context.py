@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Version of the profiling algorithm. Increase it whenever the same rows result in different states.
-STATES = 3
+STATES_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class VersionSnapshot:
     baseline: Baseline
 
     @property
-    def readable(self) -> frozenset[str]:
+    def readable_roles(self) -> frozenset[str]:
         """Return the roles of the datasets that the engine can read."""
-        listed = self.datasets.items()
-        return frozenset(role for role, dataset in listed if dataset.data_source.unreadable_reason is None)
+        datasets = self.datasets.items()
+        return frozenset(role for role, dataset in datasets if dataset.data_source.unreadable_reason is None)
 
     @property
-    def seconds(self) -> int:
+    def bucket_seconds(self) -> int:
         """Return the length of a bucket in seconds."""
         return ProfilePlan(self.period, ()).seconds
 
@@ -77,13 +77,14 @@ class Result:
     :param reason: Reason why these buckets, or all of them, were recomputed.
     :param states: New states.
     :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
-    :param untimed: Whether the state of rows without a timestamp was recomputed.
+    :param null_timestamps: Whether the state of rows without a timestamp was recomputed.
     :param baseline: New baseline, if its bins have changed.
     :param extent: Number and total size in bytes of the files that were read; None if there is no log.
     :param grids: Bins of the states by key of the field.
     :param types: Types of the columns, in Spark's JSON form, by key of the field.
     :param notes: Warnings about the data.
-    :param made_at: Version of the table, if all states and all their bins were computed from all of its rows.
+    :param computed_at_version: Version of the table, if all states and all their bins were computed from all
+        of its rows.
     :param copied: Whether the states were copied from another version without reading the table.
     """
 
@@ -91,26 +92,26 @@ class Result:
     reason: str
     states: Profile = field(default_factory=dict)
     intervals: tuple[Interval, ...] | None = ()
-    untimed: bool = False
+    null_timestamps: bool = False
     baseline: Baseline | None = None
     extent: tuple[int, int] | None = (0, 0)
     grids: Mapping[str, Grid] = field(default_factory=dict)
     types: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    made_at: int | None = None
+    computed_at_version: int | None = None
     copied: bool = False
 
     @property
     def changed(self) -> bool:
         """Return whether anything was recomputed."""
-        return self.intervals is None or bool(self.intervals) or self.untimed
+        return self.intervals is None or bool(self.intervals) or self.null_timestamps
 
     @property
     def rows(self) -> int:
         """Return the number of rows that the states were computed from."""
         keys = {key for _, key in self.states}
-        counted = ROWS if ROWS in keys else min(keys, default=None)
-        return sum(state.rows for (_, key), state in self.states.items() if key == counted)
+        counted_key = ROWS if ROWS in keys else min(keys, default=None)
+        return sum(state.rows for (_, key), state in self.states.items() if key == counted_key)
 
 
 class SyncContext:
@@ -136,7 +137,7 @@ class SyncContext:
         self._stack = ExitStack()
         self._session: Session | None = None
         self._tables: dict[str, ConnectedTable] = {}
-        self._values_only = False
+        self._ignore_statistics = False
 
     @property
     def spark(self) -> SparkSession:
@@ -147,7 +148,7 @@ class SyncContext:
         return self._session.spark
 
     @contextmanager
-    def explaining(self) -> Iterator[None]:
+    def engine_exit_errors(self) -> Iterator[None]:
         """
         Replace errors of the block by the reason why the engine has exited, if it has.
 
@@ -160,30 +161,32 @@ class SyncContext:
             with watch.explaining() if watch else nullcontext():
                 raise
 
-    def adopt(self, baseline: Baseline) -> None:
+    def set_baseline(self, baseline: Baseline) -> None:
         """Replace the baseline of the snapshot."""
         self.snapshot = replace(self.snapshot, baseline=baseline)
 
-    def reopen_tables(self, *, values_only: bool = False) -> None:
+    def reopen_tables(self, *, ignore_statistics: bool = False) -> None:
         """
         Discard the open tables, so that their logs are read again.
 
-        :param values_only: Whether to read tables without the statistics in their logs from now on.
+        :param ignore_statistics: Whether to read tables without the statistics in their logs from now on.
         """
-        self._values_only = self._values_only or values_only
+        self._ignore_statistics = self._ignore_statistics or ignore_statistics
         self._tables.clear()
 
     def table(self, role: str) -> ConnectedTable:
         """Return the table of a dataset; always the same object until :meth:`reopen_tables` is called."""
         if role not in self._tables:
             dataset = self.snapshot.datasets[role]
-            self._tables[role] = ConnectedTable(dataset, self._credentials, self._engine, self._values_only)
+            self._tables[role] = ConnectedTable(
+                dataset, self._credentials, self._engine, self._ignore_statistics
+            )
         return self._tables[role]
 
     def positions(self, *roles: str) -> dict[str, Position]:
         """Return the log positions of the datasets' tables by role; tables without a log are omitted."""
-        found = {role: self.table(role).log.position(self.snapshot.schema) for role in roles}
-        return {role: position for role, position in found.items() if position is not None}
+        positions = {role: self.table(role).log.position(self.snapshot.schema) for role in roles}
+        return {role: position for role, position in positions.items() if position is not None}
 
     def latest_version(self, role: str) -> int | None:
         """Return the latest version of a dataset's table, if its log was read."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import DatasetPlan, fields_plan, with_baseline
 from aporia_provider.backend.store.baselines import Baseline
-from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
-from aporia_provider.backend.sync.fingerprints import fields_fingerprint, registered_part, used_grids
-from aporia_provider.backend.sync.version_grids import baseline_for
+from aporia_provider.backend.sync.fingerprints import dataset_grids, fields_fingerprint, registration_hash
+from aporia_provider.backend.sync.version_bins import baseline_for
 from aporia_provider.lake.log.changes import Changes
 from aporia_provider.monitoring.profiles.plan import ProfilePlan
 from aporia_provider.preflight.type_differences import field_types
@@ -21,49 +21,53 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NEW_BINS = "the bins of some fields were made anew"
+_NEW_BINS = "the bins of some fields were rebuilt"
 
 
-def sync_fields(context: SyncContext, role: str, checkpoint: Checkpoint, *, anew: bool = False) -> Result:
+def sync_fields(
+    context: SyncContext, role: str, checkpoint: Checkpoint, *, rebuild_bins: bool = False
+) -> Result:
     """
     Profile the changes of a dataset since its last sync.
 
     :param context: Context of the sync.
     :param role: Role of the dataset.
     :param checkpoint: Checkpoint of the last sync.
-    :param anew: Whether to rebuild the bins that were made from this dataset.
+    :param rebuild_bins: Whether to rebuild the bins that were made from this dataset.
     :raises aporia_provider.errors.AporiaError: if the dataset cannot be read, or its columns no longer match
         the schema.
     """
     table = context.table(role)
     changes = table.log.changes(checkpoint.positions.get(role))
-    known = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.grids)
-    if not changes.whole and checkpoint.fingerprint != known:
-        changes = Changes(_difference(checkpoint.fingerprint, known), whole=True)
+    fingerprint = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.grids)
+    if not changes.whole and checkpoint.fingerprint != fingerprint:
+        changes = Changes(_fingerprint_reason(checkpoint.fingerprint, fingerprint), whole=True)
     if not changes.any:
-        return Result(Checkpoint(known, context.positions(role)), changes.reason)
-    return _profiled(context, role, changes, anew)
+        return Result(Checkpoint(fingerprint, context.positions(role)), changes.reason)
+    return _profile_changes(context, role, changes, rebuild_bins)
 
 
-def _profiled(context: SyncContext, role: str, changes: Changes, anew: bool) -> Result:
+def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_bins: bool) -> Result:
     table, snapshot = context.table(role), context.snapshot
-    types = table.check(table.frames.all(context.spark), snapshot.schema)
+    types = table.check(table.rows.all(context.spark), snapshot.schema)
     plan = fields_plan(table.dataset, snapshot.schema, types)
     rows = _rows(context, role, plan, changes)
-    baseline = baseline_for(context, role, plan, rows, anew=anew)
+    baseline = baseline_for(context, role, plan, rows, rebuild=rebuild_bins)
     if baseline.grids != snapshot.baseline.grids:
-        known_part = not changes.whole
-        changes = Changes(_with_bins(changes, snapshot.baseline, baseline), whole=True)
-        rows = _rows(context, role, plan, changes) if known_part else rows
-    intervals = _intervals(changes, snapshot.seconds)
-    log.info("%s dataset: %s; reading %s", role, changes.reason, described(intervals, changes.untimed))
+        is_partial = not changes.whole
+        changes = Changes(_bins_reason(changes, snapshot.baseline, baseline), whole=True)
+        rows = _rows(context, role, plan, changes) if is_partial else rows
+    intervals = _intervals(changes, snapshot.bucket_seconds)
+    log.info(
+        "%s dataset: %s; reading %s", role, changes.reason, describe_intervals(intervals, changes.untimed)
+    )
     extent = table.log.extent(intervals)
     result = Result(
         checkpoint=Checkpoint(fields_fingerprint(snapshot, role, baseline.grids), context.positions(role)),
         reason=changes.reason,
-        states=table.profile(rows, plan.columns, _plan(snapshot, plan, baseline), extent),
+        states=table.profile(rows, plan.columns, _profile_plan(snapshot, plan, baseline), extent),
         intervals=intervals,
-        untimed=changes.untimed,
+        null_timestamps=changes.untimed,
         extent=extent,
         types=field_types(table.dataset, snapshot.schema, types),
         notes=table.log.notes,
@@ -73,11 +77,13 @@ def _profiled(context: SyncContext, role: str, changes: Changes, anew: bool) -> 
 
 def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
     """Return the rows of the changed buckets."""
-    intervals = _intervals(changes, context.snapshot.seconds)
-    return context.table(role).frames.during(context.spark, plan.columns.values(), intervals, changes.untimed)
+    intervals = _intervals(changes, context.snapshot.bucket_seconds)
+    return context.table(role).rows.in_intervals(
+        context.spark, plan.columns.values(), intervals, changes.untimed
+    )
 
 
-def _plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
+def _profile_plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
     """Return the plan to profile a dataset's rows, with the bins of the version."""
     outcomes = with_baseline(plan.outcomes, baseline.grids)
     return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.grids)
@@ -85,14 +91,14 @@ def _plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> P
 
 def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baseline: Baseline) -> Result:
     """Return the result with the bins of its states."""
-    used, position = used_grids(snapshot, role, baseline.grids), result.checkpoint.positions.get(role)
-    made_now = all(snapshot.baseline.grids.get(key) is not used[key] for key in used)
-    whole = result.intervals is None and made_now
+    bins, position = dataset_grids(snapshot, role, baseline.grids), result.checkpoint.positions.get(role)
+    all_new = all(snapshot.baseline.grids.get(key) is not bins[key] for key in bins)
+    is_complete = result.intervals is None and all_new
     return replace(
         result,
         baseline=None if baseline is snapshot.baseline else baseline,
-        grids=used,
-        made_at=position.version if whole and position is not None else None,
+        grids=bins,
+        computed_at_version=position.version if is_complete and position is not None else None,
     )
 
 
@@ -100,15 +106,15 @@ def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
     return None if changes.whole else tuple(whole_buckets(changes.intervals, seconds))
 
 
-def _with_bins(changes: Changes, known: Baseline, found: Baseline) -> str:
+def _bins_reason(changes: Changes, previous: Baseline, current: Baseline) -> str:
     """Return the reason why all rows are read after a change of bins."""
-    if any(grid != found.grids.get(key) for key, grid in known.grids.items()):
+    if any(grid != current.grids.get(key) for key, grid in previous.grids.items()):
         return f"{changes.reason}; {_NEW_BINS}"
-    return changes.reason if changes.whole else "some fields have bins only now"
+    return changes.reason if changes.whole else "the first bins of some fields were built"
 
 
-def _difference(checkpoint: str | None, known: str) -> str:
+def _fingerprint_reason(stored: str | None, current: str) -> str:
     """Return the reason why a fingerprint differs."""
-    if checkpoint is not None and registered_part(checkpoint) == registered_part(known):
+    if stored is not None and registration_hash(stored) == registration_hash(current):
         return _NEW_BINS
-    return "what is profiled, or how, has changed"
+    return "the schema, the dataset or the profiling method has changed"

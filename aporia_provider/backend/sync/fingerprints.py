@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from aporia_provider.backend.sync.context import STATES, VersionSnapshot
+from aporia_provider.backend.sync.context import STATES_VERSION, VersionSnapshot
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.monitoring.profiles.plan import Grid, OutcomePlan, dump_grids, fingerprint
 
@@ -24,13 +24,15 @@ def fields_fingerprint(snapshot: VersionSnapshot, role: str, grids: Mapping[str,
     :param role: Role of the dataset.
     :param grids: Bins of the version.
     """
-    used = fingerprint(dump_grids(used_grids(snapshot, role, grids)))
-    return f"{fields_registered(snapshot, role)}.{used}"
+    bins = fingerprint(dump_grids(dataset_grids(snapshot, role, grids)))
+    return f"{fields_registration(snapshot, role)}.{bins}"
 
 
-def fields_registered(snapshot: VersionSnapshot, role: str) -> str:
+def fields_registration(snapshot: VersionSnapshot, role: str) -> str:
     """Return the hash of the registration in :func:`fields_fingerprint`."""
-    return fingerprint(STATES, snapshot.schema.to_wire(""), snapshot.period, _dataset(snapshot, role))
+    return fingerprint(
+        STATES_VERSION, snapshot.schema.to_wire(""), snapshot.period, _serialized_dataset(snapshot, role)
+    )
 
 
 def performance_fingerprint(snapshot: VersionSnapshot, outcomes: Iterable[OutcomePlan]) -> str:
@@ -41,26 +43,26 @@ def performance_fingerprint(snapshot: VersionSnapshot, outcomes: Iterable[Outcom
     :param outcomes: Compared predictions, with options completed from the baseline.
     """
     options = fingerprint([asdict(outcome.options) for outcome in outcomes])
-    return f"{performance_registered(snapshot)}.{options}"
+    return f"{performance_registration(snapshot)}.{options}"
 
 
-def performance_registered(snapshot: VersionSnapshot) -> str:
+def performance_registration(snapshot: VersionSnapshot) -> str:
     """Return the hash of the registration in :func:`performance_fingerprint`."""
-    datasets = [_dataset(snapshot, role) for role in (SERVING, ACTUALS)]
-    return fingerprint(STATES, snapshot.schema.to_wire(""), snapshot.period, datasets)
+    datasets = [_serialized_dataset(snapshot, role) for role in (SERVING, ACTUALS)]
+    return fingerprint(STATES_VERSION, snapshot.schema.to_wire(""), snapshot.period, datasets)
 
 
-def registered_part(text: str) -> str:
+def registration_hash(text: str) -> str:
     """Return the hash of the registration in a fingerprint."""
     return text.partition(".")[0]
 
 
-def used_grids(snapshot: VersionSnapshot, role: str, grids: Mapping[str, Grid]) -> dict[str, Grid]:
+def dataset_grids(snapshot: VersionSnapshot, role: str, grids: Mapping[str, Grid]) -> dict[str, Grid]:
     """Return the bins of the fields that a dataset has."""
     columns = snapshot.datasets[role].columns(snapshot.schema)
     keys = {f"{category}.{name}" for category, name, _ in columns}
     return {key: grid for key, grid in grids.items() if key in keys or key.rpartition("[")[0] in keys}
 
 
-def _dataset(snapshot: VersionSnapshot, role: str) -> dict[str, Any]:
+def _serialized_dataset(snapshot: VersionSnapshot, role: str) -> dict[str, Any]:
     return {**snapshot.datasets[role].serialize(), "sync": None}

@@ -22,13 +22,13 @@ from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.lookups import insert_or_find
 from aporia_provider.backend.store.sync_tables import LeaseRow
 from aporia_provider.backend.store.tables import UtcDateTime
-from aporia_provider.backend.sync.processes import has_ended, this_process
+from aporia_provider.backend.sync.processes import has_exited, this_process
 from aporia_provider.errors import AporiaError, TransientError
 
 LEASE_SECONDS = 60.0
-MOST_LEASE_SECONDS = 600
+MAX_LEASE_SECONDS = 600
 """Maximum duration of a lease in seconds."""
-_POLL = 1.0
+_POLL_SECONDS = 1.0
 # Seconds by which the clock may be set back while a lease is held.
 _CLOCK_TOLERANCE = 60
 
@@ -50,7 +50,7 @@ class Lease:
         self._process = this_process()
 
     @contextmanager
-    def held(self, what: str, patience: float) -> Iterator[None]:
+    def hold(self, description: str, patience: float) -> Iterator[None]:
         """
         Hold the lease during the block, and renew it in the background.
 
@@ -59,65 +59,67 @@ class Lease:
         :raises aporia_provider.errors.TransientError: if another sync still holds the lease after that time;
             the message names the holder.
         """
-        self._acquire(what, patience)
-        done = threading.Event()
-        heart = threading.Thread(target=self._beat, args=(done,), daemon=True)
-        heart.start()
+        self._acquire(description, patience)
+        stop = threading.Event()
+        renewal = threading.Thread(target=self._renew_periodically, args=(stop,), daemon=True)
+        renewal.start()
         try:
             yield
         finally:
-            done.set()
-            heart.join()
+            stop.set()
+            renewal.join()
             self._release()
 
-    def confirm(self, session: Session) -> None:
+    def check_held(self, session: Session) -> None:
         """
         Check that the lease is still held, within a transaction that writes.
 
         :raises aporia_provider.errors.TransientError: if the lease expired and another sync took it.
         """
         if not self.renew(session):
-            raise TransientError("The sync took too long to answer, and another one has taken over")
+            raise TransientError("The lease of the sync has expired, and another sync has acquired it")
 
     def renew(self, session: Session) -> bool:
         """Renew the lease if it is still held; return whether it is."""
-        mine = update(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
-        renewed = session.execute(mine.values(expires_at=self._end(session)))
+        own_row = update(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
+        renewed = session.execute(own_row.values(expires_at=self._new_expiry(session)))
         return bool(renewed.rowcount)  # type: ignore[attr-defined]
 
-    def _acquire(self, what: str, patience: float) -> None:
-        give_up = time.monotonic() + patience
-        while (holder := self._try(what)) is not None:
-            if time.monotonic() >= give_up:
-                raise TransientError(f"Another sync of this version is at work: {holder}")
-            time.sleep(min(_POLL, self._seconds / 3))
+    def _acquire(self, description: str, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while (holder := self._try_to_acquire(description)) is not None:
+            if time.monotonic() >= deadline:
+                raise TransientError(f"Another sync of this version is running: {holder}")
+            time.sleep(min(_POLL_SECONDS, self._seconds / 3))
 
-    def _try(self, what: str) -> str | None:
+    def _try_to_acquire(self, description: str) -> str | None:
         """Take the lease and return None, or return a description of the current holder."""
         with self._database.writing() as session:
-            values = {"holder": self._holder, "process": self._process, "what": what}
-            ends = {"expires_at": self._end(session)}
-            row, is_new = insert_or_find(session, LeaseRow, {"version_key": self._version_key}, values | ends)
+            values = {"holder": self._holder, "process": self._process, "what": description}
+            expiry = {"expires_at": self._new_expiry(session)}
+            row, is_new = insert_or_find(
+                session, LeaseRow, {"version_key": self._version_key}, values | expiry
+            )
             if is_new:
                 return None
             # Read again: another sync may have taken the lease before the row was locked.
             locked = select(LeaseRow).filter_by(key=row.key).with_for_update()
             current = session.scalar(locked.execution_options(populate_existing=True))
-            if current is None or not self._has_ended(current, _now(session)):
+            if current is None or not self._has_expired(current, _now(session)):
                 return row.what
             for name, value in values.items():
                 setattr(current, name, value)
             # Computed after the lock was acquired, which may have taken long.
-            current.expires_at = self._end(session)
+            current.expires_at = self._new_expiry(session)
             return None
 
-    def _has_ended(self, row: LeaseRow, now: datetime) -> bool:
+    def _has_expired(self, row: LeaseRow, now: datetime) -> bool:
         # The maximum duration, because the holder's may be longer than that of this lease.
-        longest = timedelta(seconds=MOST_LEASE_SECONDS + _CLOCK_TOLERANCE)
-        return not now < row.expires_at <= now + longest or has_ended(row.process)
+        max_duration = timedelta(seconds=MAX_LEASE_SECONDS + _CLOCK_TOLERANCE)
+        return not now < row.expires_at <= now + max_duration or has_exited(row.process)
 
-    def _beat(self, done: threading.Event) -> None:
-        while not done.wait(self._seconds / 4):
+    def _renew_periodically(self, stop: threading.Event) -> None:
+        while not stop.wait(self._seconds / 4):
             try:
                 with self._database.writing() as session:
                     self.renew(session)
@@ -133,7 +135,7 @@ class Lease:
             if row is not None:
                 session.delete(row)
 
-    def _end(self, session: Session) -> datetime:
+    def _new_expiry(self, session: Session) -> datetime:
         return _now(session) + timedelta(seconds=self._seconds)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import performance_plan, with_baseline
-from aporia_provider.backend.store.buckets import Interval, described, whole_buckets
+from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import performance_fingerprint
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECOND = 1_000_000
-_GONE = "gone from the disk"
+_BEFORE_CHECKPOINT = "in a version before a checkpoint, which the engine cannot read"
+_DELETED = "deleted from storage"
 
 
 def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | None:
@@ -40,41 +41,44 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
     :return: None if the version has no predictions to compare, or one of the datasets is not readable.
     :raises aporia_provider.errors.AporiaError: if one of the tables cannot be read.
     """
-    if not {SERVING, ACTUALS} <= context.snapshot.readable:
+    if not {SERVING, ACTUALS} <= context.snapshot.readable_roles:
         return None
     comparison = _Comparison(context, checkpoint)
     if not comparison.outcomes:
         return None
-    known = performance_fingerprint(context.snapshot, comparison.outcomes)
-    now = Checkpoint(known, context.positions(SERVING, ACTUALS))
+    fingerprint = performance_fingerprint(context.snapshot, comparison.outcomes)
+    new_checkpoint = Checkpoint(fingerprint, context.positions(SERVING, ACTUALS))
     predicted, labelled = (
         context.table(role).log.changes(checkpoint.positions.get(role)) for role in (SERVING, ACTUALS)
     )
-    if checkpoint.fingerprint != now.fingerprint and not predicted.whole:
-        predicted = Changes("what is compared, or how, has changed", whole=True)
+    if checkpoint.fingerprint != new_checkpoint.fingerprint and not predicted.whole:
+        predicted = Changes("the schema, a dataset or the comparison method has changed", whole=True)
     reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
     if not predicted.any and not labelled.any:
-        return Result(now, reason)
-    intervals, untimed = comparison.touched(predicted, labelled)
-    if comparison.lost is not None:
-        reason += f"; removed labels are {comparison.lost}, so all are compared"
-    if intervals == () and not untimed:
-        log.info("performance: %s; no prediction is touched", reason)
-        return Result(now, reason)
-    log.info("performance: %s; reading %s", reason, described(intervals, untimed))
-    ids = comparison.ids(intervals, untimed)
-    states = comparison.states(intervals, untimed, ids)
-    return Result(now, reason, states, intervals, untimed, extent=comparison.extent(intervals, ids))
+        return Result(new_checkpoint, reason)
+    intervals, null_timestamps = comparison.changed_buckets(predicted, labelled)
+    if comparison.unavailable is not None:
+        reason += f"; removed labels are {comparison.unavailable}, so all are compared"
+    if intervals == () and not null_timestamps:
+        log.info("performance: %s; no prediction is affected", reason)
+        return Result(new_checkpoint, reason)
+    log.info("performance: %s; reading %s", reason, describe_intervals(intervals, null_timestamps))
+    ids = comparison.id_range(intervals, null_timestamps)
+    states = comparison.states(intervals, null_timestamps, ids)
+    return Result(
+        new_checkpoint, reason, states, intervals, null_timestamps, extent=comparison.extent(intervals, ids)
+    )
 
 
 class _Comparison:
     """
     Comparison of the predictions of a version with their labels.
 
-    ``lost`` is the reason why removed labels cannot be determined; None if they can, or if none were removed.
+    ``unavailable`` is the reason why removed labels cannot be determined; None if they can, or if none were
+    removed.
     """
 
-    lost: str | None = None
+    unavailable: str | None = None
 
     def __init__(self, context: SyncContext, checkpoint: Checkpoint) -> None:
         self._context, self._checkpoint = context, checkpoint
@@ -84,79 +88,83 @@ class _Comparison:
         )
         self.outcomes = with_baseline(self._plan.outcomes, context.snapshot.baseline.grids)
 
-    def touched(self, predicted: Changes, labelled: Changes) -> tuple[tuple[Interval, ...] | None, bool]:
+    def changed_buckets(
+        self, predicted: Changes, labelled: Changes
+    ) -> tuple[tuple[Interval, ...] | None, bool]:
         """
         Return the buckets to recompute (None for all), and whether to recompute rows without a timestamp.
         """
         if predicted.whole or labelled.whole:
             return None, True
-        buckets = self._labelled(labelled) if labelled.any else []
+        buckets = self._buckets_of_labels(labelled) if labelled.any else []
         if buckets is None:
             return None, True
-        seconds = self._context.snapshot.seconds
+        seconds = self._context.snapshot.bucket_seconds
         spans = [(bucket * _SECOND, (bucket + seconds) * _SECOND) for bucket in buckets if bucket is not None]
         intervals = whole_buckets([*predicted.intervals, *spans], seconds)
         return tuple(intervals), predicted.untimed or None in buckets
 
-    def _labelled(self, changes: Changes) -> list[int | None] | None:
+    def _buckets_of_labels(self, changes: Changes) -> list[int | None] | None:
         """
         Return the buckets of predictions whose labels changed; None if they can no longer be determined.
         """
-        found = self._labelled_at(None, changes)
+        buckets = self._buckets_of_labels_at(None, changes)
         if not changes.removed:
-            return found
+            return buckets
         try:
-            return found + self._labelled_at(self._checkpoint.positions[ACTUALS].version, changes)
+            return buckets + self._buckets_of_labels_at(self._checkpoint.positions[ACTUALS].version, changes)
         except StatisticsError:
             # The files exist; a retry reads them without statistics.
             raise
         except (NotFoundError, ValidationError) as error:
             # Removed labels are read from the previous version, whose files or log may be deleted.
-            behind = isinstance(error, BehindCheckpointError)
-            self.lost = "behind a checkpoint, where the engine does not read" if behind else _GONE
-            log.info("removed labels are %s: %s", self.lost, error.message)
+            behind_checkpoint = isinstance(error, BehindCheckpointError)
+            self.unavailable = _BEFORE_CHECKPOINT if behind_checkpoint else _DELETED
+            log.info("removed labels are %s: %s", self.unavailable, error.message)
             return None
 
-    def _labelled_at(self, version: int | None, changes: Changes) -> list[int | None]:
+    def _buckets_of_labels_at(self, version: int | None, changes: Changes) -> list[int | None]:
         serving, actuals = self._serving.dataset, self._actuals.dataset
         intervals = whole_buckets(changes.intervals, 1)
         changed = self._rows(self._actuals, (), intervals, changes.untimed, version)
         predictions = self._rows(self._serving, ())
-        with self._serving.frames.reading(), self._actuals.frames.reading():
+        with self._serving.rows.read_errors(), self._actuals.rows.read_errors():
             return labelled_buckets(
                 predictions,
                 (serving.id_column, serving.timestamp_column),
                 changed,
                 actuals.id_column,
-                self._context.snapshot.seconds,
+                self._context.snapshot.bucket_seconds,
             )
 
-    def ids(self, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
+    def id_range(self, intervals: Sequence[Interval] | None, null_timestamps: bool) -> IdRange | None:
         """Return the range of the ids of predictions in some buckets; None for all buckets."""
         if intervals is None:
             return None
-        return self._serving.ids(self._context.spark, intervals, untimed)
+        return self._serving.id_range(self._context.spark, intervals, null_timestamps)
 
-    def states(self, intervals: Sequence[Interval] | None, untimed: bool, ids: IdRange | None) -> Profile:
+    def states(
+        self, intervals: Sequence[Interval] | None, null_timestamps: bool, ids: IdRange | None
+    ) -> Profile:
         """Return the states of the predictions in some buckets, whose ids are in the given range."""
         dataset, snapshot = self._serving.dataset, self._context.snapshot
-        given = self._actuals.dataset
+        actuals = self._actuals.dataset
         rows = with_latest_labels(
-            self._rows(self._serving, self._plan.columns.values(), intervals, untimed),
+            self._rows(self._serving, self._plan.columns.values(), intervals, null_timestamps),
             dataset.id_column,
-            self._known_labels(ids),
-            (given.id_column, given.timestamp_column),
+            self._label_rows(ids),
+            (actuals.id_column, actuals.timestamp_column),
             self._labels,
         )
-        added = {name: name for label in self._labels for name in (label, tied(label))}
-        columns = {**self._plan.columns, **added}
-        with self._actuals.frames.reading():
+        label_columns = {name: name for label in self._labels for name in (label, tied(label))}
+        columns = {**self._plan.columns, **label_columns}
+        with self._actuals.rows.read_errors():
             plan = ProfilePlan(snapshot.period, (), self.outcomes)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
-        return {place: state for place, state in states.items() if place[1] != ROWS}
+        return {key: state for key, state in states.items() if key[1] != ROWS}
 
-    def _known_labels(self, ids: IdRange | None) -> DataFrame:
-        rows = self._actuals.frames.with_ids(self._context.spark, self._labels.values(), ids)
+    def _label_rows(self, ids: IdRange | None) -> DataFrame:
+        rows = self._actuals.rows.with_ids(self._context.spark, self._labels.values(), ids)
         self._actuals.check(rows, self._context.snapshot.schema)
         return rows
 
@@ -165,17 +173,17 @@ class _Comparison:
         table: ConnectedTable,
         columns: Iterable[str],
         intervals: Sequence[Interval] | None = None,
-        untimed: bool = True,
+        null_timestamps: bool = True,
         version: int | None = None,
     ) -> DataFrame:
-        rows = table.frames.during(self._context.spark, columns, intervals, untimed, version)
+        rows = table.rows.in_intervals(self._context.spark, columns, intervals, null_timestamps, version)
         if version is None:
             table.check(rows, self._context.snapshot.schema)
         return rows
 
     def extent(self, intervals: Sequence[Interval] | None, ids: IdRange | None) -> tuple[int, int] | None:
         """Return the number and total size in bytes of the files that were read."""
-        found = self._serving.log.extent(intervals), self._actuals.log.extent_of_ids(ids)
-        if found[0] is None or found[1] is None:
+        extents = self._serving.log.extent(intervals), self._actuals.log.extent_of_ids(ids)
+        if extents[0] is None or extents[1] is None:
             return None
-        return found[0][0] + found[1][0], found[0][1] + found[1][1]
+        return extents[0][0] + extents[1][0], extents[0][1] + extents[1][1]

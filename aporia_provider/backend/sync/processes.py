@@ -7,7 +7,7 @@ from pathlib import Path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
-_ENDED = ("Z", "X", "x")
+_EXITED = ("Z", "X", "x")
 """States of processes that have ended, including those not yet waited for."""
 
 
@@ -17,14 +17,14 @@ def this_process() -> str | None:
 
     :return: None if the system does not provide these, as outside of Linux.
     """
-    place, pid = _place(), os.getpid()
+    system, pid = _system_id(), os.getpid()
     try:
-        return None if place is None else f"{place} {pid} {_started(pid)}"
+        return None if system is None else f"{system} {pid} {_start_time(pid)}"
     except OSError:
         return None
 
 
-def has_ended(process: str | None) -> bool:
+def has_exited(process: str | None) -> bool:
     """
     Return whether a process is known to have ended.
 
@@ -32,12 +32,12 @@ def has_ended(process: str | None) -> bool:
         machines or containers, and if the state of the process cannot be determined, for example because this
         process has no free file descriptors.
     """
-    place, _, rest = (process or "").partition(" ")
-    pid, _, started = rest.partition(" ")
-    if not place or place != _place() or not pid.isdecimal():
+    system, _, pid_and_start = (process or "").partition(" ")
+    pid, _, started = pid_and_start.partition(" ")
+    if not system or system != _system_id() or not pid.isdecimal():
         return False
     try:
-        return _started(int(pid)) != started
+        return _start_time(int(pid)) != started
     except (FileNotFoundError, ProcessLookupError):
         # Processes of other users may be hidden in /proc (hidepid).
         return not _exists(int(pid))
@@ -45,7 +45,7 @@ def has_ended(process: str | None) -> bool:
         return False
 
 
-def _place() -> str | None:
+def _system_id() -> str | None:
     try:
         # Each container has its own namespace of process ids.
         return f"{_BOOT.read_text('ascii').strip()}/{_NAMESPACE.readlink()}"
@@ -53,7 +53,7 @@ def _place() -> str | None:
         return None
 
 
-def _started(pid: int) -> str | None:
+def _start_time(pid: int) -> str | None:
     """
     Return the start of a process in clock ticks since boot; None if it has ended.
 
@@ -61,7 +61,7 @@ def _started(pid: int) -> str | None:
     """
     # The process name, in parentheses, may contain any characters.
     fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    return None if fields[0] in _ENDED else fields[19]
+    return None if fields[0] in _EXITED else fields[19]
 
 
 def _exists(pid: int) -> bool:

@@ -19,7 +19,7 @@ from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.field_profiles import sync_fields
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.backend.sync.performance_profiles import sync_performance
-from aporia_provider.backend.sync.shared_baselines import copied_fields
+from aporia_provider.backend.sync.shared_baselines import copy_field_profiles
 from aporia_provider.backend.sync.sync_store import SyncStore
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.engine.error_messages import BehindCheckpointError, StatisticsError
@@ -66,13 +66,13 @@ class SyncRunner:
         """
         key, _ = self._snapshot()
         lease = Lease(self._scope.database, key, lease_seconds)
-        what = f"{role} of version {self._model_version!r} of model {self._model_id!r}"
-        with lease.held(f"{what} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
+        dataset = f"{role} of version {self._model_version!r} of model {self._model_id!r}"
+        with lease.hold(f"{dataset} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
             # Read again: another sync may have computed the bins while this one waited for the lease.
             _, snapshot = self._snapshot()
             with SyncContext(snapshot, self._credentials, self._engine, self._limits) as context:
                 store = SyncStore(self._scope.database, key, lease)
-                parts = _parts(snapshot, role)
+                parts = _affected_parts(snapshot, role)
                 return [part for owner, part in parts if self._sync_part(store, context, owner, part, full)]
 
     def _sync_part(self, store: SyncStore, context: SyncContext, role: str, part: str, full: bool) -> bool:
@@ -91,7 +91,7 @@ class SyncRunner:
             return False
         has_changed = store.commit(stored, result, started, time.monotonic() - clock)
         if result.baseline is not None:
-            context.adopt(result.baseline)
+            context.set_baseline(result.baseline)
         return has_changed
 
     def _compute_with_retry(
@@ -102,7 +102,7 @@ class SyncRunner:
             return self._compute(context, role, part, checkpoint, full)
         except StatisticsError as error:
             log.warning("%s: all files are read", error.message)
-            context.reopen_tables(values_only=True)
+            context.reopen_tables(ignore_statistics=True)
         except BehindCheckpointError:
             # A checkpoint was written after the log of the table was read.
             context.reopen_tables()
@@ -115,11 +115,11 @@ class SyncRunner:
     def _compute(
         self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool
     ) -> Result | None:
-        with context.explaining():
+        with context.engine_exit_errors():
             if part == PERFORMANCE:
                 return sync_performance(context, checkpoint)
-            copied = None if full else copied_fields(self._scope, context, role, checkpoint)
-            return copied or sync_fields(context, role, checkpoint, anew=full)
+            copied = None if full else copy_field_profiles(self._scope, context, role, checkpoint)
+            return copied or sync_fields(context, role, checkpoint, rebuild_bins=full)
 
     def _snapshot(self) -> tuple[int, VersionSnapshot]:
         with self._scope.database.reading() as session:
@@ -140,8 +140,8 @@ class SyncRunner:
         return key, snapshot
 
 
-def _parts(snapshot: VersionSnapshot, role: str) -> Iterator[tuple[str, str]]:
+def _affected_parts(snapshot: VersionSnapshot, role: str) -> Iterator[tuple[str, str]]:
     """Yield the parts that depend on a dataset, with the role under which each is stored."""
     yield role, FIELDS
-    if role in (SERVING, ACTUALS) and SERVING in snapshot.readable:
+    if role in (SERVING, ACTUALS) and SERVING in snapshot.readable_roles:
         yield SERVING, PERFORMANCE

@@ -14,12 +14,14 @@ from aporia_provider.backend.store.profiles import read_baseline, read_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
-from aporia_provider.backend.sync.fingerprints import fields_fingerprint, fields_registered, used_grids
+from aporia_provider.backend.sync.fingerprints import dataset_grids, fields_fingerprint, fields_registration
 from aporia_provider.datasets import ROLES
 from aporia_provider.lake.log.changes import Position
 
 
-def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Checkpoint) -> Result | None:
+def copy_field_profiles(
+    scope: Scope, context: SyncContext, role: str, checkpoint: Checkpoint
+) -> Result | None:
     """
     Return the first sync of a baseline dataset, copied from another version with an identical dataset.
 
@@ -33,26 +35,28 @@ def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Che
     :param checkpoint: Checkpoint of the dataset.
     :return: None if there is no such version, or the bins are not made from this dataset.
     """
-    known = context.snapshot.baseline.role
-    best = next((candidate for candidate in ROLES if candidate in context.snapshot.readable), None)
-    if checkpoint != Checkpoint() or role != best or role == known:
+    baseline_role = context.snapshot.baseline.role
+    best_role = next((candidate for candidate in ROLES if candidate in context.snapshot.readable_roles), None)
+    if checkpoint != Checkpoint() or role != best_role or role == baseline_role:
         return None
     position = context.positions(role).get(role)
     if position is None or position.commit is None:
         return None
     with scope.database.reading() as session:
-        for key, version, whose in _alike(session, scope.environment, context, role):
-            if (row := _synced_to(session, key, role, position)) is None:
+        for key, version, description in _identical_datasets(session, scope.environment, context, role):
+            if (row := _lock_checkpoint(session, key, role, position)) is None:
                 continue
             baseline = read_baseline(session, version)
-            if _is_made_there(row, context, role, baseline):
-                return _copied(session, row, context, role, position, baseline, whose)
+            if _has_own_bins(row, context, role, baseline):
+                return _copied_result(session, row, context, role, position, baseline, description)
     return None
 
 
-def _alike(session: Session, environment: str, context: SyncContext, role: str) -> list[tuple[int, int, str]]:
+def _identical_datasets(
+    session: Session, environment: str, context: SyncContext, role: str
+) -> list[tuple[int, int, str]]:
     """Return checkpoint key, version key and version description of identically registered datasets."""
-    registered = fields_registered(context.snapshot, role)
+    registration = fields_registration(context.snapshot, role)
     # Bins and positions may be large, so they are read one checkpoint at a time.
     query = (
         select(SyncRow.key, VersionRow.key, ModelRow.id, VersionRow.name)
@@ -60,7 +64,7 @@ def _alike(session: Session, environment: str, context: SyncContext, role: str) 
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
         .where(ModelRow.environment == environment, DatasetRow.role == role, SyncRow.part == FIELDS)
-        .where(SyncRow.error.is_(None), SyncRow.fingerprint.startswith(f"{registered}."))
+        .where(SyncRow.error.is_(None), SyncRow.fingerprint.startswith(f"{registration}."))
         .order_by(SyncRow.key)
     )
     return [
@@ -69,10 +73,10 @@ def _alike(session: Session, environment: str, context: SyncContext, role: str) 
     ]
 
 
-def _synced_to(session: Session, key: int, role: str, position: Position) -> SyncRow | None:
+def _lock_checkpoint(session: Session, key: int, role: str, position: Position) -> SyncRow | None:
     """Return a checkpoint if all of it was computed at the current commit of the table; otherwise None."""
-    known = session.execute(select(SyncRow.position, SyncRow.report).filter_by(key=key)).one_or_none()
-    if known is None or not _is_at(known[0], known[1], role, position):
+    stored = session.execute(select(SyncRow.position, SyncRow.report).filter_by(key=key)).one_or_none()
+    if stored is None or not _is_at(stored[0], stored[1], role, position):
         return None
     # Lock the row, so that the states do not change while they are read. It may have been synced since.
     row = session.scalar(select(SyncRow).filter_by(key=key, error=None).with_for_update(read=True))
@@ -82,32 +86,32 @@ def _synced_to(session: Session, key: int, role: str, position: Position) -> Syn
 def _is_at(
     positions: Mapping[str, Any] | None, report: Mapping[str, Any] | None, role: str, position: Position
 ) -> bool:
-    stored, made_at = (positions or {}).get(role), (report or {}).get("made_at")
-    return stored is not None and Position(**stored) == position and made_at == position.version
+    stored, computed_at = (positions or {}).get(role), (report or {}).get("made_at")
+    return stored is not None and Position(**stored) == position and computed_at == position.version
 
 
-def _is_made_there(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
+def _has_own_bins(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
     """Return whether the states use the version's current bins, and these were made from the dataset."""
-    used = used_grids(context.snapshot, role, baseline.grids)
+    bins = dataset_grids(context.snapshot, role, baseline.grids)
     return row.fingerprint == fields_fingerprint(context.snapshot, role, baseline.grids) and all(
-        baseline.origins[key].role == role for key in used
+        baseline.origins[key].role == role for key in bins
     )
 
 
-def _copied(
+def _copied_result(
     session: Session,
     row: SyncRow,
     context: SyncContext,
     role: str,
     position: Position,
     baseline: Baseline,
-    whose: str,
+    description: str,
 ) -> Result:
-    grids = used_grids(context.snapshot, role, baseline.grids)
+    grids = dataset_grids(context.snapshot, role, baseline.grids)
     report: dict[str, Any] = row.report or {}
     return Result(
         checkpoint=Checkpoint(row.fingerprint, {role: position}),
-        reason=f"copied from {whose}, whose {role} dataset is the same",
+        reason=f"copied from {description}, whose {role} dataset is the same",
         # The performance part belongs to the labels of that version.
         states={
             (bucket, key): state for bucket, key, state in read_profile(session, row.dataset_key, FIELDS)
@@ -117,6 +121,6 @@ def _copied(
         grids=grids,
         types=report.get("types") or {},
         notes=context.table(role).log.notes,
-        made_at=position.version,
+        computed_at_version=position.version,
         copied=True,
     )

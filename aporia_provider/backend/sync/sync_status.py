@@ -29,12 +29,12 @@ def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
         **_part_status(parts.get(FIELDS), dataset.role),
         "rows": int(total or 0),
         "buckets": buckets,
-        "provisional_bins": _provisional(session, dataset, parts.get(FIELDS)),
+        "provisional_bins": _provisional_bins(session, dataset, parts.get(FIELDS)),
         "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,
     }
 
 
-def _provisional(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:
+def _provisional_bins(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:
     """
     Return the fields of a dataset whose bins are provisional, and the number of values they were made from.
     """
@@ -48,13 +48,13 @@ def _provisional(session: Session, dataset: DatasetRow, row: SyncRow | None) -> 
 def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:
     report = (row.report if row else None) or {}
     position = ((row.position if row else None) or {}).get(role) or {}
-    reached, latest = position.get("version"), row.latest_version if row else None
+    version, latest = position.get("version"), row.latest_version if row else None
     return {
         "status": "never_synced" if row is None else "failed" if row.error else "synced",
         "last_sync_at": row.synced_at.isoformat() if row and row.synced_at else None,
-        "table_version": reached,
+        "table_version": version,
         "latest_version": latest,
-        "lag": None if reached is None or latest is None else max(0, latest - reached),
+        "lag": None if version is None or latest is None else max(0, latest - version),
         **{name: report.get(name) for name in MEASURES},
         "notes": report.get("notes") or [],
         "seconds": row.seconds if row else None,

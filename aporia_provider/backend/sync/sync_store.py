@@ -81,7 +81,7 @@ class SyncStore:
         :param error: Error of the sync.
         :param latest_version: Latest version of the table, if its log was read.
         """
-        values: dict[str, Any] = {"started_at": started, "error": _shown(error)}
+        values: dict[str, Any] = {"started_at": started, "error": _display_message(error)}
         if latest_version is not None:
             values["latest_version"] = latest_version
         with self._database.writing() as session:
@@ -102,7 +102,7 @@ class SyncStore:
         """
         values = _values(stored, result) | {"started_at": started, "synced_at": started, "seconds": seconds}
         with self._database.writing() as session:
-            self._lease.confirm(session)
+            self._lease.check_held(session)
             if result.changed:
                 values["report"] = self._report(session, stored.role, result)
             has_changed = _replace_states(session, stored, result)
@@ -112,14 +112,19 @@ class SyncStore:
         return has_changed
 
     def _report(self, session: Session, role: str, result: Result) -> dict[str, Any]:
-        types = _known_types(session, self._version_key)
+        types = _stored_types(session, self._version_key)
         notes = [*result.notes, *type_notes(role, result.types, types)]
         for note in notes:
             log.warning("%s dataset: %s", role, note)
-        return {**_measures(result), "notes": notes, "types": dict(result.types), "made_at": result.made_at}
+        return {
+            **_measures(result),
+            "notes": notes,
+            "types": dict(result.types),
+            "made_at": result.computed_at_version,
+        }
 
 
-def _known_types(session: Session, version_key: int) -> dict[str, dict[str, Any]]:
+def _stored_types(session: Session, version_key: int) -> dict[str, dict[str, Any]]:
     """
     Return column types by role of the dataset, from the last sync of each dataset that changed something.
     """
@@ -150,7 +155,7 @@ def _replace_states(session: Session, stored: StoredPart, result: Result) -> boo
     # Files without a log are read by every sync, even if they are unchanged.
     if result.intervals is None and is_stored(session, key, part, result.states):
         return False
-    replace_profile(session, key, part, result.states, result.intervals, result.untimed)
+    replace_profile(session, key, part, result.states, result.intervals, result.null_timestamps)
     return True
 
 
@@ -161,7 +166,7 @@ def _measures(result: Result) -> dict[str, Any]:
     return dict(zip(MEASURES, (result.reason, rows, len(buckets), files, size), strict=True))
 
 
-def _shown(error: Exception) -> str:
+def _display_message(error: Exception) -> str:
     if isinstance(error, AporiaError):
         return str(error)
     # The message of another library may contain secrets.

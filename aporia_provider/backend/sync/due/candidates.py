@@ -22,7 +22,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.log.changes import Position
 from aporia_provider.schema import VersionSchema
 
-CLOCKS_DIFFER: Final = timedelta(hours=1)
+CLOCK_TOLERANCE: Final = timedelta(hours=1)
 """
 Maximum difference between the clocks of the workers. Bins that may be newer than a sync by this tolerance are
 compared again.
@@ -30,7 +30,7 @@ compared again.
 
 
 @dataclass(frozen=True)
-class KnownPart:
+class StoredCheckpoint:
     """
     Stored checkpoint of a part of a dataset.
 
@@ -51,13 +51,13 @@ class KnownPart:
     failed: bool
 
     @property
-    def good(self) -> bool:
+    def is_current(self) -> bool:
         """Return whether the last sync succeeded."""
         return self.synced_at is not None and not self.failed
 
 
 @dataclass(frozen=True)
-class KnownVersion:
+class StoredVersion:
     """
     A version and its datasets.
 
@@ -66,7 +66,7 @@ class KnownVersion:
     :param period: Aggregation period of the model.
     :param registration: Body that the version was registered with.
     :param datasets: Datasets by role.
-    :param parts: Checkpoints by role and part.
+    :param checkpoints: Checkpoints by role and part.
     :param baseline: Bins of the version, if they may be newer than the last sync of a part; otherwise None.
     """
 
@@ -75,7 +75,7 @@ class KnownVersion:
     period: str
     registration: Mapping[str, Any]
     datasets: dict[str, DatasetConnection] = field(default_factory=dict)
-    parts: dict[tuple[str, str], KnownPart] = field(default_factory=dict)
+    checkpoints: dict[tuple[str, str], StoredCheckpoint] = field(default_factory=dict)
     baseline: Baseline | None = None
 
     @cached_property
@@ -84,68 +84,72 @@ class KnownVersion:
         schema = VersionSchema.from_wire(self.registration)
         return VersionSnapshot(schema, self.period, self.datasets, self.baseline or Baseline())
 
-    def of(self, role: str) -> list[KnownPart]:
+    def checkpoints_of(self, role: str) -> list[StoredCheckpoint]:
         """Return the parts of a dataset for which a sync was started."""
-        return [part for (owner, _), part in self.parts.items() if owner == role]
+        return [checkpoint for (owner, _), checkpoint in self.checkpoints.items() if owner == role]
 
 
-def known_versions(session: Session, environment: str) -> list[KnownVersion]:
+def stored_versions(session: Session, environment: str) -> list[StoredVersion]:
     """Return all versions that have datasets, in the order of their registration."""
-    datasets, parts = _datasets(session, environment), _parts(session, environment)
+    datasets, checkpoints = _datasets(session, environment), _checkpoints(session, environment)
     query = (
         select(VersionRow.key, VersionRow.name, VersionRow.registration, ModelRow.id, ModelRow.registration)
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
         .where(ModelRow.environment == environment, VersionRow.key.in_(select(DatasetRow.version_key)))
         .order_by(VersionRow.key)
     )
-    newer = _newer_grids(session, environment, parts)
+    with_newer_bins = _versions_with_newer_bins(session, environment, checkpoints)
     return [
-        KnownVersion(
+        StoredVersion(
             model_id=model_id,
             name=name,
             period=model.get("aggregation_period") or "daily",
             registration=registration,
             datasets=datasets[key],
-            parts=parts[key],
-            baseline=read_baseline(session, key) if key in newer else None,
+            checkpoints=checkpoints[key],
+            baseline=read_baseline(session, key) if key in with_newer_bins else None,
         )
         for key, name, registration, model_id, model in session.execute(query)
     ]
 
 
-def record_unchanged(session: Session, keys: Iterable[int], at: datetime) -> None:
+def record_unchanged(session: Session, keys: Iterable[int], checked_at: datetime) -> None:
     """
     Record that parts are up to date, like a sync without changes.
 
     :param keys: Keys of the checkpoints' rows.
-    :param at: Start of the check.
+    :param checked_at: Start of the check.
     """
-    wanted = sorted(keys)
-    for start in range(0, len(wanted), _AT_ONCE):
+    sorted_keys = sorted(keys)
+    for start in range(0, len(sorted_keys), _BATCH_SIZE):
         rows = select(SyncRow.key).where(
-            SyncRow.key.in_(wanted[start : start + _AT_ONCE]),
+            SyncRow.key.in_(sorted_keys[start : start + _BATCH_SIZE]),
             SyncRow.error.is_(None),
-            SyncRow.started_at < at,
+            SyncRow.started_at < checked_at,
         )
         # Rows locked by a sync are skipped: the sync records its own result. The fixed order prevents
         # deadlocks.
-        free = session.scalars(rows.order_by(SyncRow.key).with_for_update(skip_locked=True)).all()
-        changed = update(SyncRow).where(SyncRow.key.in_(free)).values(started_at=at, synced_at=at)
+        unlocked = session.scalars(rows.order_by(SyncRow.key).with_for_update(skip_locked=True)).all()
+        changed = (
+            update(SyncRow)
+            .where(SyncRow.key.in_(unlocked))
+            .values(started_at=checked_at, synced_at=checked_at)
+        )
         session.execute(changed.execution_options(synchronize_session=False))
 
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
 def _datasets(session: Session, environment: str) -> dict[int, dict[str, DatasetConnection]]:
     query = select(DatasetRow).join(VersionRow, DatasetRow.version_key == VersionRow.key)
-    found: dict[int, dict[str, DatasetConnection]] = defaultdict(dict)
-    for row in session.scalars(_within(query, environment).order_by(DatasetRow.key)):
-        found[row.version_key][row.role] = connection_of(row)
-    return found
+    datasets: dict[int, dict[str, DatasetConnection]] = defaultdict(dict)
+    for row in session.scalars(_in_environment(query, environment).order_by(DatasetRow.key)):
+        datasets[row.version_key][row.role] = connection_of(row)
+    return datasets
 
 
-def _parts(session: Session, environment: str) -> dict[int, dict[tuple[str, str], KnownPart]]:
+def _checkpoints(session: Session, environment: str) -> dict[int, dict[tuple[str, str], StoredCheckpoint]]:
     # Reports and bins, which are much larger, are not needed.
     columns = (SyncRow.key, SyncRow.fingerprint, SyncRow.position, SyncRow.started_at, SyncRow.synced_at)
     query = (
@@ -153,17 +157,19 @@ def _parts(session: Session, environment: str) -> dict[int, dict[tuple[str, str]
         .join(SyncRow, SyncRow.dataset_key == DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
     )
-    found: dict[int, dict[tuple[str, str], KnownPart]] = defaultdict(dict)
-    for version, role, part, failed, key, seen, position, started, synced in session.execute(
-        _within(query, environment)
+    checkpoints: dict[int, dict[tuple[str, str], StoredCheckpoint]] = defaultdict(dict)
+    for version, role, part, failed, key, fingerprint, position, started, synced in session.execute(
+        _in_environment(query, environment)
     ):
         positions = {owner: Position(**stored) for owner, stored in (position or {}).items()}
-        found[version][role, part] = KnownPart(key, seen or "", positions, started, synced, failed)
-    return found
+        checkpoints[version][role, part] = StoredCheckpoint(
+            key, fingerprint or "", positions, started, synced, failed
+        )
+    return checkpoints
 
 
-def _newer_grids(
-    session: Session, environment: str, parts: Mapping[int, Mapping[tuple[str, str], KnownPart]]
+def _versions_with_newer_bins(
+    session: Session, environment: str, checkpoints: Mapping[int, Mapping[tuple[str, str], StoredCheckpoint]]
 ) -> set[int]:
     """Return the versions whose bins may have been stored after the last sync of one of their parts began."""
     query = select(GridRow.version_key, GridRow.created_at).join(
@@ -171,12 +177,15 @@ def _newer_grids(
     )
     return {
         version
-        for version, stored_at in session.execute(_within(query, environment))
-        if any(part.started_at - CLOCKS_DIFFER < stored_at for part in parts.get(version, {}).values())
+        for version, stored_at in session.execute(_in_environment(query, environment))
+        if any(
+            checkpoint.started_at - CLOCK_TOLERANCE < stored_at
+            for checkpoint in checkpoints.get(version, {}).values()
+        )
     }
 
 
-def _within(query: Any, environment: str) -> Any:
+def _in_environment(query: Any, environment: str) -> Any:
     return query.join(ModelRow, VersionRow.model_key == ModelRow.key).where(
         ModelRow.environment == environment
     )

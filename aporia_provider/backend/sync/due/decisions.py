@@ -9,37 +9,37 @@ from typing import Final
 
 from aporia_provider.backend.registration.profile_plans import performance_plan, with_baseline
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
-from aporia_provider.backend.sync.due.candidates import KnownPart, KnownVersion
+from aporia_provider.backend.sync.due.candidates import StoredCheckpoint, StoredVersion
 from aporia_provider.backend.sync.fingerprints import (
     fields_fingerprint,
-    fields_registered,
+    fields_registration,
     performance_fingerprint,
-    performance_registered,
-    registered_part,
+    performance_registration,
+    registration_hash,
 )
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.log.changes import Position
 from aporia_provider.lake.log.latest_commits import Asked, LogEnd
-from aporia_provider.preflight.inspection import version_wanted
+from aporia_provider.preflight.inspection import requested_version
 
 NEVER_SYNCED: Final = "it was never synced"
 FAILED: Final = "its last sync failed"
-REGISTRATION: Final = "what is profiled, or how, has changed"
-BINS: Final = "the bins of some fields were made anew"
-NO_LOG: Final = "its files have no log that tells whether they have changed"
-NOT_KNOWN: Final = "the last commit that was synced is not known, or is not in the log any more"
+REGISTRATION: Final = "the schema, the dataset or the profiling method has changed"
+BINS: Final = "the bins of some fields were rebuilt"
+NO_LOG: Final = "its files have no log that shows whether they have changed"
+UNKNOWN_COMMIT: Final = "the last commit that was synced is not known, or is not in the log any more"
 COMMITS: Final = "its table has new commits"
-ANOTHER_TABLE: Final = "another table is in its place"
-NOT_READ: Final = "its log could not be looked at"
+ANOTHER_TABLE: Final = "its table was replaced by another table"
+LOG_NOT_READ: Final = "its log could not be read"
 
 UNCHANGED: Final = "its table has no new commit"
 NO_ENGINE: Final = "no engine reads its data source"
-TURNED_OFF: Final = "its syncs are turned off"
-SCHEDULE: Final = "its schedule has not come round"
-NO_ROOM: Final = "more are due than were asked for"
+DISABLED: Final = "its syncs are disabled"
+NOT_SCHEDULED: Final = "its next scheduled sync is in the future"
+LIMIT_REACHED: Final = "the limit of due datasets was reached"
 
-Ends = Mapping[Asked, LogEnd | AporiaError]
+LogEnds = Mapping[Asked, LogEnd | AporiaError]
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,24 @@ class DueVersion:
     """
     Decisions about the datasets of a version.
 
-    :param known: The version.
+    :param stored: The version.
     :param now: The current time.
     """
 
-    known: KnownVersion
+    stored: StoredVersion
     now: datetime
     decisions: dict[str, Decision] = field(default_factory=dict)
     unchanged: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for role in self.known.datasets:
-            if (reason := self._not_eligible(role)) is not None:
+        for role in self.stored.datasets:
+            if (reason := self._exclusion_reason(role)) is not None:
                 self.decisions[role] = Decision(False, reason)
-        self._parts = {role: _fields_of(self.known, role) for role in self.known.datasets if self._open(role)}
-        asked = self._open(SERVING) or self._open(ACTUALS)
-        self._performance = _performance_of(self.known) if asked else None
+        self._parts = {
+            role: _fields_part(self.stored, role) for role in self.stored.datasets if self._is_undecided(role)
+        }
+        needs_performance = self._is_undecided(SERVING) or self._is_undecided(ACTUALS)
+        self._performance = _performance_part(self.stored) if needs_performance else None
 
     def tables(self) -> Iterator[tuple[str, int, bool]]:
         """
@@ -88,7 +90,7 @@ class DueVersion:
                 for table in part.tables.values():
                     yield table.uri, table.position.version, table.pinned
 
-    def decide(self, ends: Ends, latest: Mapping[str, int]) -> None:
+    def decide(self, ends: LogEnds, latest: Mapping[str, int]) -> None:
         """
         Decide on the datasets for which the stored data is not sufficient.
 
@@ -97,42 +99,42 @@ class DueVersion:
         """
         for role, part in self._parts.items():
             self.decisions[role] = part.decision(ends, latest)
-            if not self.decisions[role].due and part.known is not None:
-                self.unchanged.add(part.known.key)
+            if not self.decisions[role].due and part.checkpoint is not None:
+                self.unchanged.add(part.checkpoint.key)
         if self._performance is not None:
             self._decide_on_performance(self._performance, self._performance.decision(ends, latest))
 
     def _decide_on_performance(self, part: _Part, decision: Decision) -> None:
         """Mark one dataset as due if the performance is out of date and no due dataset will update it."""
         if not decision.due:
-            if part.known is not None:
-                self.unchanged.add(part.known.key)
+            if part.checkpoint is not None:
+                self.unchanged.add(part.checkpoint.key)
             return
-        holders = [role for role in (SERVING, ACTUALS) if role in self._parts]
-        if any(self.decisions[role].due and self._parts[role].good for role in holders):
+        roles = [role for role in (SERVING, ACTUALS) if role in self._parts]
+        if any(self.decisions[role].due and self._parts[role].is_current for role in roles):
             return
-        for role in holders:
+        for role in roles:
             if not self.decisions[role].due:
                 self.decisions[role] = Decision(True, f"performance: {decision.reason}", decision.detail)
-                known = self._parts[role].known
-                self.unchanged.discard(known.key if known else -1)
+                checkpoint = self._parts[role].checkpoint
+                self.unchanged.discard(checkpoint.key if checkpoint else -1)
                 return
 
-    def _open(self, role: str) -> bool:
-        return role in self.known.datasets and role not in self.decisions
+    def _is_undecided(self, role: str) -> bool:
+        return role in self.stored.datasets and role not in self.decisions
 
-    def _not_eligible(self, role: str) -> str | None:
-        dataset = self.known.datasets[role]
+    def _exclusion_reason(self, role: str) -> str | None:
+        dataset = self.stored.datasets[role]
         if not dataset.data_source.readable:
             return NO_ENGINE
         if not dataset.enabled:
-            return TURNED_OFF
-        times = [part.synced_at for part in self.known.of(role)]
+            return DISABLED
+        times = [checkpoint.synced_at for checkpoint in self.stored.checkpoints_of(role)]
         synced_at = None if None in times else min((time for time in times if time), default=None)
-        return None if _has_come_round(dataset.schedule, synced_at, self.now) else SCHEDULE
+        return None if _has_occurred(dataset.schedule, synced_at, self.now) else NOT_SCHEDULED
 
 
-def _has_come_round(schedule: str | None, synced_at: datetime | None, now: datetime) -> bool:
+def _has_occurred(schedule: str | None, synced_at: datetime | None, now: datetime) -> bool:
     if schedule is None or synced_at is None:
         return True
     from croniter import croniter
@@ -149,15 +151,15 @@ class _Table:
     position: Position
     pinned: bool
 
-    def reason(self, ends: Ends, latest: Mapping[str, int]) -> tuple[str, str | None] | None:
-        asked = self.position.version if self.pinned else latest[self.uri]
-        end = ends[self.uri, asked]
+    def reason(self, ends: LogEnds, latest: Mapping[str, int]) -> tuple[str, str | None] | None:
+        version = self.position.version if self.pinned else latest[self.uri]
+        end = ends[self.uri, version]
         if isinstance(end, AporiaError):
-            return NOT_READ, end.message
-        if self.position.version < asked or (end.newer and not self.pinned):
+            return LOG_NOT_READ, end.message
+        if self.position.version < version or (end.newer and not self.pinned):
             return COMMITS, None
         if end.commit is None:
-            return NOT_KNOWN, None
+            return UNKNOWN_COMMIT, None
         return None if end.commit == self.position.commit else (ANOTHER_TABLE, None)
 
 
@@ -165,38 +167,38 @@ class _Table:
 class _Part:
     """A part of a dataset: its checkpoint, and either the reason why it is due or the tables to check."""
 
-    known: KnownPart | None
+    checkpoint: StoredCheckpoint | None
     reason: str | None
     detail: str | None = None
     tables: Mapping[str, _Table] = field(default_factory=dict)
 
     @property
-    def good(self) -> bool:
-        return self.known is not None and self.known.good
+    def is_current(self) -> bool:
+        return self.checkpoint is not None and self.checkpoint.is_current
 
-    def decision(self, ends: Ends, latest: Mapping[str, int]) -> Decision:
+    def decision(self, ends: LogEnds, latest: Mapping[str, int]) -> Decision:
         if self.reason is not None:
             return Decision(True, self.reason, self.detail)
         for table in self.tables.values():
-            if found := table.reason(ends, latest):
-                return Decision(True, *found)
+            if reason := table.reason(ends, latest):
+                return Decision(True, *reason)
         return Decision(False, UNCHANGED)
 
 
-def _fields_of(version: KnownVersion, role: str) -> _Part:
+def _fields_part(version: StoredVersion, role: str) -> _Part:
     snapshot = version.snapshot
 
     def fingerprint() -> str:
         return fields_fingerprint(snapshot, role, snapshot.baseline.grids)
 
-    known = version.parts.get((role, FIELDS))
-    return _part(version, (role,), known, fields_registered(snapshot, role), fingerprint)
+    checkpoint = version.checkpoints.get((role, FIELDS))
+    return _part_to_check(version, (role,), checkpoint, fields_registration(snapshot, role), fingerprint)
 
 
-def _performance_of(version: KnownVersion) -> _Part | None:
+def _performance_part(version: StoredVersion) -> _Part | None:
     """Return the performance part of a version; None if there is nothing to compare."""
     snapshot = version.snapshot
-    if not {SERVING, ACTUALS} <= snapshot.readable:
+    if not {SERVING, ACTUALS} <= snapshot.readable_roles:
         return None
     plan, _ = performance_plan(snapshot.datasets[SERVING], snapshot.datasets[ACTUALS], snapshot.schema)
     if not plan.outcomes:
@@ -205,35 +207,39 @@ def _performance_of(version: KnownVersion) -> _Part | None:
     def fingerprint() -> str:
         return performance_fingerprint(snapshot, with_baseline(plan.outcomes, snapshot.baseline.grids))
 
-    known = version.parts.get((SERVING, PERFORMANCE))
-    return _part(version, (SERVING, ACTUALS), known, performance_registered(snapshot), fingerprint)
+    checkpoint = version.checkpoints.get((SERVING, PERFORMANCE))
+    return _part_to_check(
+        version, (SERVING, ACTUALS), checkpoint, performance_registration(snapshot), fingerprint
+    )
 
 
-def _part(
-    version: KnownVersion,
+def _part_to_check(
+    version: StoredVersion,
     roles: tuple[str, ...],
-    known: KnownPart | None,
-    registered: str,
+    checkpoint: StoredCheckpoint | None,
+    registration: str,
     fingerprint: Callable[[], str],
 ) -> _Part:
-    if known is None:
+    if checkpoint is None:
         return _Part(None, NEVER_SYNCED)
-    if not known.good:
-        return _Part(known, FAILED)
-    if registered_part(known.fingerprint) != registered:
-        return _Part(known, REGISTRATION)
-    if version.baseline is not None and known.fingerprint != fingerprint():
-        return _Part(known, BINS)
-    if any(role not in known.positions for role in roles):
-        return _Part(known, NO_LOG)
-    if any(known.positions[role].commit is None for role in roles):
-        return _Part(known, NOT_KNOWN)
+    if not checkpoint.is_current:
+        return _Part(checkpoint, FAILED)
+    if registration_hash(checkpoint.fingerprint) != registration:
+        return _Part(checkpoint, REGISTRATION)
+    if version.baseline is not None and checkpoint.fingerprint != fingerprint():
+        return _Part(checkpoint, BINS)
+    if any(role not in checkpoint.positions for role in roles):
+        return _Part(checkpoint, NO_LOG)
+    if any(checkpoint.positions[role].commit is None for role in roles):
+        return _Part(checkpoint, UNKNOWN_COMMIT)
     try:
-        return _Part(known, None, tables={role: _table(version, role, known) for role in roles})
+        return _Part(checkpoint, None, tables={role: _table(version, role, checkpoint) for role in roles})
     except AporiaError as error:
-        return _Part(known, NOT_READ, error.message)
+        return _Part(checkpoint, LOG_NOT_READ, error.message)
 
 
-def _table(version: KnownVersion, role: str, known: KnownPart) -> _Table:
+def _table(version: StoredVersion, role: str, checkpoint: StoredCheckpoint) -> _Table:
     source = version.datasets[role].data_source
-    return _Table((source.uri or "").rstrip("/"), known.positions[role], version_wanted(source) is not None)
+    return _Table(
+        (source.uri or "").rstrip("/"), checkpoint.positions[role], requested_version(source) is not None
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from aporia_provider.backend.store.buckets import Interval
-from aporia_provider.backend.sync.reading.changed_files import TableFiles, size_of
+from aporia_provider.backend.sync.reading.file_selection import TableFiles, count_and_size
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange
@@ -18,7 +18,7 @@ from aporia_provider.lake.log.changes import Changes, Position, changes_since
 from aporia_provider.lake.log.latest_commits import log_end
 from aporia_provider.lake.log.partition_values import zoneless_times
 from aporia_provider.lake.log.table import DeltaLog
-from aporia_provider.preflight.inspection import version_wanted
+from aporia_provider.preflight.inspection import requested_version
 from aporia_provider.schema import VersionSchema
 
 log = logging.getLogger(__name__)
@@ -46,20 +46,20 @@ class DatasetLog:
 
         This is the version that the data source names, or the current version of the table.
         """
-        version = version_wanted(self._source)
+        version = requested_version(self._source)
         if self._source.delta_uri is None:
             return None
-        opened = DeltaLog(self._source.delta_uri, self._credentials, version=version)
+        delta_log = DeltaLog(self._source.delta_uri, self._credentials, version=version)
         # Identify the commit immediately, so that a later replacement can be detected.
-        self._commit = self._commit_of(opened)
-        return opened
+        self._commit = self._commit_of(delta_log)
+        return delta_log
 
-    def _commit_of(self, opened: DeltaLog) -> str | None:
+    def _commit_of(self, delta_log: DeltaLog) -> str | None:
         """Return an identifier of the last commit; None if the commit cannot be listed."""
         try:
-            return log_end(opened.uri, opened.version, self._credentials).commit
+            return log_end(delta_log.uri, delta_log.version, self._credentials).commit
         except AporiaError as error:
-            log.info("%s: the last commit cannot be listed: %s", opened.uri, error.message)
+            log.info("%s: the last commit cannot be listed: %s", delta_log.uri, error.message)
             return None
 
     @property
@@ -76,22 +76,22 @@ class DatasetLog:
         """
         if self.delta is None:
             return None
-        used = [column for _, _, column in self._dataset.columns(schema)]
-        columns = [self._dataset.id_column, self._dataset.timestamp_column, *used]
-        return Position.of(self.delta.metadata, self.columns_behind(columns), self._commit)
+        field_columns = [column for _, _, column in self._dataset.columns(schema)]
+        columns = [self._dataset.id_column, self._dataset.timestamp_column, *field_columns]
+        return Position.of(self.delta.metadata, self.source_columns(columns), self._commit)
 
-    def columns_behind(self, columns: Iterable[str]) -> list[str]:
+    def source_columns(self, columns: Iterable[str]) -> list[str]:
         """
         Return the columns of the table that columns of the dataset may be computed from.
 
         :param columns: Columns of the dataset, after ``select_expr``.
         """
-        there = self._columns
-        known = sources(self._source.select_expr, there)
-        wanted = frozenset[str]().union(*(known.get(name, there) for name in columns))
-        return [name for name in there if name in wanted]
+        table_columns = self._table_columns
+        inputs = sources(self._source.select_expr, table_columns)
+        needed = frozenset[str]().union(*(inputs.get(name, table_columns) for name in columns))
+        return [name for name in table_columns if name in needed]
 
-    def changes(self, seen: Position | None) -> Changes:
+    def changes(self, position: Position | None) -> Changes:
         """
         Return the changes since a position.
 
@@ -101,7 +101,7 @@ class DatasetLog:
         if self.delta is None:
             reason = f"{self._source.content} have no log, so all of them are read"
             return Changes(reason, whole=True)
-        return changes_since(self.delta, seen, self._time_column)
+        return changes_since(self.delta, position, self._time_column)
 
     def files(self, version: int | None = None) -> TableFiles | None:
         """
@@ -122,7 +122,7 @@ class DatasetLog:
         Return the number and total size of the files with rows of some intervals; None if there is no log.
         """
         files = self.files()
-        return None if files is None else size_of(files.during(intervals))
+        return None if files is None else count_and_size(files.in_intervals(intervals))
 
     def extent_of_ids(self, ids: IdRange | None) -> tuple[int, int] | None:
         """
@@ -131,7 +131,7 @@ class DatasetLog:
         :param ids: The range; None for all rows.
         """
         files = self.files()
-        return None if files is None else size_of(files.with_ids(ids))
+        return None if files is None else count_and_size(files.with_ids(ids))
 
     @property
     def row_count(self) -> int | None:
@@ -144,25 +144,25 @@ class DatasetLog:
         delta = self.delta
         if delta is None:
             return ()
-        columns = set(self._origins.values())
+        columns = set(self._unchanged_columns.values())
         return tuple(
             zoneless_times(delta.metadata, columns, lambda: delta.files([]).paths, delta.partition_texts)
         )
 
     @cached_property
-    def _columns(self) -> list[str]:
+    def _table_columns(self) -> list[str]:
         return [] if self.delta is None else [name for name, _ in self.delta.metadata.columns]
 
     @cached_property
-    def _origins(self) -> Mapping[str, str]:
+    def _unchanged_columns(self) -> Mapping[str, str]:
         """Return the columns that ``select_expr`` does not change, with their names in the table."""
-        return {} if self.delta is None else untouched_columns(self._source.select_expr, self._columns)
+        return {} if self.delta is None else untouched_columns(self._source.select_expr, self._table_columns)
 
     @property
     def _time_column(self) -> str | None:
         """Return the column of the table with the timestamps; None if they are computed by an expression."""
-        return self._origins.get(self._dataset.timestamp_column)
+        return self._unchanged_columns.get(self._dataset.timestamp_column)
 
     @property
     def _id_column(self) -> str | None:
-        return self._origins.get(self._dataset.id_column)
+        return self._unchanged_columns.get(self._dataset.id_column)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.sync.reading.dataset_log import DatasetLog
-from aporia_provider.backend.sync.reading.dataset_rows import Frames
+from aporia_provider.backend.sync.reading.dataset_rows import DatasetRows
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange, id_range
 from aporia_provider.engine.dataframes.profiling import count_rows, grids_of, profile_frame, projected
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aporia_provider.monitoring.profiles.baseline_grids import Made
     from aporia_provider.monitoring.profiles.profile import Profile
 
-_LITTLE = 32 * 1024 * 1024
+_SMALL_SIZE = 32 * 1024 * 1024
 """Size in bytes of Parquet data up to which one core profiles as fast as two."""
 
 
@@ -33,12 +33,12 @@ class ConnectedTable:
     """
     The table of a dataset, at its version when the log is first read.
 
-    Attributes: ``dataset``, ``log``, and ``frames``, which reads the rows.
+    Attributes: ``dataset``, ``log``, and ``rows``, which reads the rows.
 
     :param dataset: The dataset.
     :param credentials: Credentials used to access S3; None for those of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
-    :param values_only: Whether the table is always read without the statistics in its log.
+    :param ignore_statistics: Whether the table is always read without the statistics in its log.
     :raises aporia_provider.errors.ValidationError: if the dataset cannot be read.
     """
 
@@ -47,7 +47,7 @@ class ConnectedTable:
         dataset: DatasetConnection,
         credentials: AwsCredentials | None,
         engine: str,
-        values_only: bool = False,
+        ignore_statistics: bool = False,
     ) -> None:
         source = dataset.data_source
         check_readable(source)
@@ -55,7 +55,9 @@ class ConnectedTable:
             raise ValidationError("Some expressions are not allowed", problems=faults)
         self.dataset = dataset
         self.log = DatasetLog(dataset, source, credentials)
-        self.frames = Frames(dataset, source, self.log, credentials, engine, values_only=values_only)
+        self.rows = DatasetRows(
+            dataset, source, self.log, credentials, engine, ignore_statistics=ignore_statistics
+        )
 
     def check(self, frame: DataFrame, schema: VersionSchema) -> dict[str, Any]:
         """
@@ -64,7 +66,7 @@ class ConnectedTable:
         :return: Types by column, in Spark's JSON form.
         :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
-        with self.frames.reading():
+        with self.rows.read_errors():
             columns = [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
         check(self.dataset, schema, columns).raise_for_problems()
         return dict(columns)
@@ -80,45 +82,47 @@ class ConnectedTable:
         :param plan: States to compute.
         :param extent: Number and total size in bytes of the files with the rows, if known.
         """
-        given, embedded = self._projected(rows, columns), self.frames.embedded
-        if embedded and extent is not None and extent[1] <= _LITTLE:
+        frame, embedded = self._select_columns(rows, columns), self.rows.embedded
+        if embedded and extent is not None and extent[1] <= _SMALL_SIZE:
             # Partitions would share one interpreter, and each would return states of all buckets.
-            given = given.coalesce(1)
-        with self.frames.reading():
-            return profile_frame(given, plan, embedded=embedded)
+            frame = frame.coalesce(1)
+        with self.rows.read_errors():
+            return profile_frame(frame, plan, embedded=embedded)
 
     def grids(
         self, rows: DataFrame, columns: Mapping[str, str], fields: Iterable[FieldPlan]
     ) -> dict[str, Made]:
         """Compute the bins of fields from rows. For the parameters see :meth:`profile`."""
-        with self.frames.reading():
-            return grids_of(self._projected(rows, columns), fields, embedded=self.frames.embedded)
+        with self.rows.read_errors():
+            return grids_of(self._select_columns(rows, columns), fields, embedded=self.rows.embedded)
 
-    def ids(self, spark: SparkSession, intervals: Sequence[Interval] | None, untimed: bool) -> IdRange | None:
+    def id_range(
+        self, spark: SparkSession, intervals: Sequence[Interval] | None, null_timestamps: bool
+    ) -> IdRange | None:
         """
         Return the range of the ids of rows of some time intervals.
 
         :param spark: Spark session.
-        :param intervals: See :meth:`Frames.during <.dataset_rows.Frames.during>`.
-        :param untimed: See :meth:`Frames.during <.dataset_rows.Frames.during>`.
+        :param intervals: See :meth:`.DatasetRows.in_intervals`.
+        :param null_timestamps: See :meth:`.DatasetRows.in_intervals`.
         :return: None if the type of the ids has no reliable order.
         """
         files = self.log.files()
         # Rows whose timestamp is null may be in any file.
-        known = files.ids_during(intervals) if files and not untimed else None
-        if known is not None:
-            return known
-        rows = self.frames.during(spark, (), intervals, untimed)
-        with self.frames.reading():
+        log_range = files.ids_in_intervals(intervals) if files and not null_timestamps else None
+        if log_range is not None:
+            return log_range
+        rows = self.rows.in_intervals(spark, (), intervals, null_timestamps)
+        with self.rows.read_errors():
             return id_range(rows, self.dataset.id_column)
 
     def row_count(self, spark: SparkSession) -> int:
         """Return the number of rows, from the log if possible."""
-        known = self.log.row_count
-        if known is not None:
-            return known
-        with self.frames.reading():
-            return count_rows(self.frames.all(spark), self.dataset.timestamp_column)
+        log_count = self.log.row_count
+        if log_count is not None:
+            return log_count
+        with self.rows.read_errors():
+            return count_rows(self.rows.all(spark), self.dataset.timestamp_column)
 
-    def _projected(self, rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
+    def _select_columns(self, rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
         return projected(rows, self.dataset.id_column, self.dataset.timestamp_column, columns)

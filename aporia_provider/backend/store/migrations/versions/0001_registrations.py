@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from aporia_provider.backend.store.migrations.migration_helpers import create, parent
+from aporia_provider.backend.store.migrations.table_creation import create_table, parent_key
 
 revision = "0001"
 down_revision = None
@@ -14,7 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
-    create(
+    create_table(
         "aporia_model",
         sa.Column("environment", sa.String(255), nullable=False),
         sa.Column("id", sa.String(255), nullable=False),
@@ -22,9 +22,9 @@ def upgrade() -> None:
         sa.Column("registration", sa.JSON(), nullable=False),
         sa.UniqueConstraint("environment", "id", name="uq_aporia_model_environment_id"),
     )
-    create(
+    create_table(
         "aporia_tag",
-        parent("aporia_tag", "model"),
+        parent_key("aporia_tag", "model"),
         sa.Column("name", sa.String(15), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.UniqueConstraint("model_key", "name", name="uq_aporia_tag_model_key_name"),
@@ -34,25 +34,25 @@ def upgrade() -> None:
 
 
 def _create_version_tables() -> None:
-    create(
+    create_table(
         "aporia_version",
-        parent("aporia_version", "model"),
+        parent_key("aporia_version", "model"),
         sa.Column("id", sa.String(36), nullable=False),
         sa.UniqueConstraint("id", name="uq_aporia_version_id"),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("registration", sa.JSON(), nullable=False),
         sa.UniqueConstraint("model_key", "name", name="uq_aporia_version_model_key_name"),
     )
-    create(
+    create_table(
         "aporia_attachment",
-        parent("aporia_attachment", "version"),
+        parent_key("aporia_attachment", "version"),
         sa.Column("kind", sa.String(40), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.UniqueConstraint("version_key", "kind", name="uq_aporia_attachment_version_key_kind"),
     )
-    create(
+    create_table(
         "aporia_dataset",
-        parent("aporia_dataset", "version"),
+        parent_key("aporia_dataset", "version"),
         sa.Column("id", sa.String(36), nullable=False),
         sa.UniqueConstraint("id", name="uq_aporia_dataset_id"),
         sa.Column("role", sa.String(20), nullable=False),
@@ -63,7 +63,7 @@ def _create_version_tables() -> None:
 
 
 def _create_environment_tables() -> None:
-    create(
+    create_table(
         "aporia_monitor",
         sa.Column("environment", sa.String(255), nullable=False),
         sa.Column("subject", sa.String(255), nullable=False),
@@ -75,7 +75,7 @@ def _create_environment_tables() -> None:
             "environment", "subject", "name", name="uq_aporia_monitor_environment_subject_name"
         ),
     )
-    create(
+    create_table(
         "aporia_token",
         sa.Column("environment", sa.String(255), nullable=False),
         sa.Column("name", sa.String(255), nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from aporia_provider.backend.store.migrations.migration_helpers import create, parent
+from aporia_provider.backend.store.migrations.table_creation import create_table, parent_key
 
 revision = "0002"
 down_revision = "0001"
@@ -15,9 +15,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
-    create(
+    create_table(
         "aporia_sync",
-        parent("aporia_sync", "dataset"),
+        parent_key("aporia_sync", "dataset"),
         sa.Column("part", sa.String(20), nullable=False),
         sa.Column("fingerprint", sa.String(40)),
         sa.Column("position", sa.JSON()),
@@ -30,9 +30,9 @@ def upgrade() -> None:
         sa.Column("grids", sa.JSON()),
         sa.UniqueConstraint("dataset_key", "part", name="uq_aporia_sync_dataset_key_part"),
     )
-    create(
+    create_table(
         "aporia_profile",
-        parent("aporia_profile", "dataset"),
+        parent_key("aporia_profile", "dataset"),
         sa.Column("part", sa.String(20), nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
         sa.Column("bucket", sa.BigInteger()),
@@ -46,16 +46,16 @@ def upgrade() -> None:
 
 
 def _create_version_tables() -> None:
-    create(
+    create_table(
         "aporia_grid",
-        parent("aporia_grid", "version"),
+        parent_key("aporia_grid", "version"),
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("grids", sa.JSON(), nullable=False),
         sa.UniqueConstraint("version_key", name="uq_aporia_grid_version_key"),
     )
-    create(
+    create_table(
         "aporia_lease",
-        parent("aporia_lease", "version"),
+        parent_key("aporia_lease", "version"),
         sa.Column("holder", sa.String(36), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),

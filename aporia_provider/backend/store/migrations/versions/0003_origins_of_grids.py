@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from aporia_provider.backend.store.migrations.migration_helpers import create, parent
+from aporia_provider.backend.store.migrations.table_creation import create_table, parent_key
 
 revision = "0003"
 down_revision = "0002"
@@ -24,9 +24,9 @@ def upgrade() -> None:
         op.execute(sa.delete(sa.table(table)))
     # SQLite cannot add a column that is not nullable and has no default.
     op.drop_table("aporia_grid")
-    create(
+    create_table(
         "aporia_grid",
-        parent("aporia_grid", "version"),
+        parent_key("aporia_grid", "version"),
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("grids", sa.JSON(), nullable=False),
         sa.Column("origins", sa.JSON(), nullable=False),

@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 Bounds = tuple[Any, Any] | None
 
 _SECOND = 1_000_000
-_ROWS = ("path", "num_records", "deleted")
+_COUNT_COLUMNS = ("path", "num_records", "deleted")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RowSelection:
     """
     A selection of rows of a table.
 
     :param log: Log of the table.
     :param files: Files that may hold such rows, with statistics of ``columns``.
     :param columns: Columns that will be read.
-    :param place: Column of the table that the rows are selected by; None for all rows.
-    :param chosen: Function that filters a data frame with this column.
+    :param filter_column: Column of the table that the rows are selected by; None for all rows.
+    :param filter_rows: Function that filters a data frame with this column.
     """
 
     log: DeltaLog
     files: FileStatistics
     columns: Sequence[str]
-    place: str | None = None
-    chosen: Callable[[DataFrame], DataFrame] = lambda rows: rows
+    filter_column: str | None = None
+    filter_rows: Callable[[DataFrame], DataFrame] = lambda rows: rows
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class TableFiles:
     time_column: str | None
     id_column: str | None
 
-    def during(self, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()) -> FileStatistics:
+    def in_intervals(
+        self, intervals: Sequence[Interval] | None, columns: Sequence[str] = ()
+    ) -> FileStatistics:
         """
         Return the files that may hold rows of some time intervals.
 
@@ -68,7 +70,7 @@ class TableFiles:
         if intervals is None or self.time_column is None:
             return self.log.files(columns)
         files = self.log.files([*columns, self.time_column])
-        return _overlapping(files, self._times(files), _microseconds(intervals))
+        return _overlapping(files, self._time_bounds(files), _microseconds(intervals))
 
     def with_ids(self, ids: IdRange | None, columns: Sequence[str] = ()) -> FileStatistics:
         """
@@ -77,28 +79,30 @@ class TableFiles:
         :param ids: The range; None for all rows.
         :param columns: Further columns whose statistics are required.
         """
-        if ids is None or not self.tells(ids):
+        if ids is None or not self.has_comparable_ids(ids):
             return self.log.files(columns)
         assert self.id_column is not None  # noqa: S101
         files = self.log.files([*columns, self.id_column])
         spans = [] if ids.least is None else [(ids.least, ids.greatest)]
         return _overlapping(files, files.file_bounds(self.id_column), spans)
 
-    def rows_during(self, intervals: Sequence[Interval] | None, columns: Sequence[str]) -> Wanted:
-        """Return the selection of rows of some time intervals. For the parameters see :meth:`during`."""
-        found, time = self.during(intervals, columns), self.time_column
+    def rows_in_intervals(self, intervals: Sequence[Interval] | None, columns: Sequence[str]) -> RowSelection:
+        """Return the selection of rows of some time intervals. Parameters: see :meth:`in_intervals`."""
+        files, time = self.in_intervals(intervals, columns), self.time_column
         if intervals is None or time is None:
-            return Wanted(self.log, found, columns)
-        return Wanted(self.log, found, columns, time, lambda rows: between(rows, time, intervals, False))
+            return RowSelection(self.log, files, columns)
+        return RowSelection(
+            self.log, files, columns, time, lambda rows: between(rows, time, intervals, False)
+        )
 
-    def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> Wanted:
+    def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> RowSelection:
         """Return the selection of rows whose ids are in a range. For the parameters see :meth:`with_ids`."""
-        found, column = self.with_ids(ids, columns), self.id_column
-        if ids is None or column is None or not self.tells(ids):
-            return Wanted(self.log, found, columns)
-        return Wanted(self.log, found, columns, column, lambda rows: within(rows, column, ids))
+        files, column = self.with_ids(ids, columns), self.id_column
+        if ids is None or column is None or not self.has_comparable_ids(ids):
+            return RowSelection(self.log, files, columns)
+        return RowSelection(self.log, files, columns, column, lambda rows: within(rows, column, ids))
 
-    def ids_during(self, intervals: Sequence[Interval] | None) -> IdRange | None:
+    def ids_in_intervals(self, intervals: Sequence[Interval] | None) -> IdRange | None:
         """
         Return the range of the ids of rows of some time intervals.
 
@@ -106,29 +110,29 @@ class TableFiles:
         """
         if intervals is None or self.time_column is None or self.id_column is None:
             return None
-        if self._kind_of_ids != "integral":
+        if self._id_kind != "integral":
             return None  # Bounds of text are truncated.
-        files = self.during(intervals, [self.id_column])
-        known = files.bounds(self.id_column)
-        if known is None or not _inside(self._times(files), _microseconds(intervals)):
+        files = self.in_intervals(intervals, [self.id_column])
+        bounds = files.bounds(self.id_column)
+        if bounds is None or not _all_within(self._time_bounds(files), _microseconds(intervals)):
             return None
-        return IdRange("integral", *known)
+        return IdRange("integral", *bounds)
 
-    def _times(self, files: FileStatistics) -> Bounds:
+    def _time_bounds(self, files: FileStatistics) -> Bounds:
         """Return the smallest and largest timestamp of each file, in microseconds since 1970."""
-        found = files.file_bounds(self.time_column or "")
-        return None if found is None else (as_microseconds(found[0]), as_microseconds(found[1]))
+        bounds = files.file_bounds(self.time_column or "")
+        return None if bounds is None else (as_microseconds(bounds[0]), as_microseconds(bounds[1]))
 
-    def tells(self, ids: IdRange) -> bool:
+    def has_comparable_ids(self, ids: IdRange) -> bool:
         """Return whether the ids of the table are comparable with a range."""
-        return self.id_column is not None and self._kind_of_ids == ids.kind
+        return self.id_column is not None and self._id_kind == ids.kind
 
     @property
-    def _kind_of_ids(self) -> str:
+    def _id_kind(self) -> str:
         return kind(dict(self.log.metadata.columns)[self.id_column or ""])
 
 
-def size_of(files: FileStatistics) -> tuple[int, int]:
+def count_and_size(files: FileStatistics) -> tuple[int, int]:
     """Return the number of files and their total size in bytes."""
     sizes = files.table["size_bytes"].to_pylist()
     return len(sizes), sum(sizes)
@@ -142,18 +146,20 @@ def columns_in_files(log: DeltaLog, names: Iterable[str]) -> Mapping[str, str]:
     :param names: Columns of the table.
     :return: Logical names by physical names, without partition columns.
     """
-    called = {logical: name for name, logical in log.metadata.physical_names.items()}
-    return {called.get(name, name): name for name in names if name not in log.metadata.partition_columns}
+    physical_names = {logical: name for name, logical in log.metadata.physical_names.items()}
+    return {
+        physical_names.get(name, name): name for name in names if name not in log.metadata.partition_columns
+    }
 
 
-def rows_of(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
+def row_counts(log: DeltaLog, files: FileStatistics) -> Mapping[str, int]:
     """Return the number of rows, including deleted ones, by location of the file."""
     root = log.uri if log.uri.startswith("s3://") else local_path(log.uri)
-    found = {}
-    for path, rows, deleted in zip(*(files.table[name].to_pylist() for name in _ROWS), strict=True):
-        place = path if "://" in path else f"{root}/{unquote(path)}"
-        found[place] = (rows or 0) + deleted
-    return found
+    counts = {}
+    for path, rows, deleted in zip(*(files.table[name].to_pylist() for name in _COUNT_COLUMNS), strict=True):
+        location = path if "://" in path else f"{root}/{unquote(path)}"
+        counts[location] = (rows or 0) + deleted
+    return counts
 
 
 def _microseconds(intervals: Iterable[Interval]) -> list[tuple[int, int]]:
@@ -169,14 +175,14 @@ def _overlapping(files: FileStatistics, bounds: Bounds, spans: Iterable[tuple[An
     if bounds is None:
         return files
     least, greatest = bounds
-    found = pa.chunked_array([pa.repeat(pa.scalar(False), files.file_count)])
+    overlaps = pa.chunked_array([pa.repeat(pa.scalar(False), files.file_count)])
     for start, end in spans:
-        found = pc.or_(found, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
+        overlaps = pc.or_(overlaps, pc.and_(pc.less_equal(least, end), pc.greater_equal(greatest, start)))
     # Files without statistics may hold any value.
-    return files.filter(pc.fill_null(found, True))
+    return files.filter(pc.fill_null(overlaps, True))
 
 
-def _inside(bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> bool:
+def _all_within(bounds: Bounds, spans: Iterable[tuple[Any, Any]]) -> bool:
     """Return whether the values of each file lie within one of the closed intervals."""
     if bounds is None:
         return False

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.schema import SchemaItem
 
 
-def create(table: str, *parts: SchemaItem) -> None:
+def create_table(table: str, *parts: SchemaItem) -> None:
     """Create a table with the common columns ``key`` and ``created_at``."""
     op.create_table(
         table,
@@ -18,7 +18,7 @@ def create(table: str, *parts: SchemaItem) -> None:
     )
 
 
-def parent(table: str, name: str) -> sa.Column[int]:
+def parent_key(table: str, name: str) -> sa.Column[int]:
     """Return a foreign key column of ``table`` that references ``aporia_<name>``, with cascading deletes."""
     column = f"{name}_key"
     reference = sa.ForeignKey(f"aporia_{name}.key", name=f"fk_{table}_{column}", ondelete="CASCADE")
