@@ -7,7 +7,8 @@ import re
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from aporia_provider.datasets import ROLES
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from aporia_provider.metric_results import RangeResults
     from aporia_provider.metrics import MetricsQuery
 
 _PARAMETERS = (
@@ -101,23 +103,23 @@ def _add_parameters(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> int:
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
-    from aporia_provider.metrics import failures
+    from aporia_provider.metric_results import failed_results
     from aporia_provider.report import as_table
 
     query = _query(options)
     environment = options.environment or settings.environment()
     with EmbeddedRegistry(options.database_url or settings.database_url(), environment) as registry:
-        answers = registry.query_metrics(query)
+        results = registry.query_metrics(query)
     if options.version is None:
-        for version in dict.fromkeys(_versions(answers)):
+        for version in dict.fromkeys(_versions(results)):
             print(f"Latest version: {version}", file=sys.stderr)
-    errors = dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in failures(answers))
+    errors = dict.fromkeys(f"{result.id}: {result.error}" for _, result in failed_results(results))
     if options.json or not errors:
         width = shutil.get_terminal_size().columns if options.answers.isatty() else None
         answer = (
-            json.dumps(answers, indent=2)
+            json.dumps([item.to_json() for item in results], indent=2)
             if options.json
-            else as_table(query, _in_words_of_options(answers), width)
+            else as_table(query, map(_with_options, results), width)
         )
         print(answer, file=options.answers)
     for error in errors:
@@ -125,22 +127,25 @@ def _run(options: Namespace) -> int:
     return 1 if errors else 0
 
 
-def _in_words_of_options(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _with_options(item: RangeResults) -> RangeResults:
     """Return results whose reasons name options of this command instead of parameters."""
-    return [{**item, "metrics": [_with_options(each) for each in item["metrics"]]} for item in answers]
+    return replace(
+        item, metrics=[replace(result, reason=_in_options(result.reason)) for result in item.metrics]
+    )
 
 
-def _with_options(answer: Mapping[str, Any]) -> dict[str, Any]:
-    reason = answer["reason"] or ""
+def _in_options(reason: str | None) -> str | None:
+    if reason is None:
+        return None
     reason = _MINIMUM.sub(lambda match: f"give --{match[1].replace('_', '-')} {match[2]}", reason)
     for word, period in _PERIODS.items():
         reason = reason.replace(f'aggregation_period="{period}"', f"--by {word}")
-    return {**answer, "reason": reason.replace("an aggregation_period", "--by") or None}
+    return reason.replace("an aggregation_period", "--by")
 
 
-def _versions(answers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for item in answers:
-        yield from (each["model_version"] for each in item["metrics"] if each["model_version"] is not None)
+def _versions(results: Iterable[RangeResults]) -> Iterator[str]:
+    for item in results:
+        yield from (result.model_version for result in item.metrics if result.model_version is not None)
 
 
 def _query(options: Namespace) -> MetricsQuery:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import SCORE, Side, drift
 from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS, NUMERIC_METRICS
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.profiles.plan import Grid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.vector_state import VectorGrid, norms
 from tests.monitoring.columns import KEY, states_of
 
@@ -99,7 +99,7 @@ def test_every_distance_of_numbers_comes_with_noise_and_excess(metric: str) -> N
     assert answer.excess == pytest.approx(answer.value - answer.bound - answer.noise)
 
 
-def small_day(metric: str, minimum: Minimum | None = None) -> Answer:
+def small_day(metric: str, minimum: Minimum | None = None) -> MetricResult:
     rng = np.random.default_rng(24)
     one, other = rng.normal(size=3000), rng.normal(1, 1, 165)
     grid = NumericGrid.of(one)

@@ -21,13 +21,13 @@ from aporia_provider.backend.metrics.stored_states import (
 )
 from aporia_provider.backend.metrics.value_texts import counted_as
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import DISTANCES, Side, drift
 from aporia_provider.monitoring.performance.catalogue import state_class
-from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
-from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.result import insufficient
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
 
@@ -36,6 +36,7 @@ Read = tuple[VersionSource, str, str, Range]
 
 _PERFORMANCE = ("threshold", "k", "class_name", "average", "gain", "minimum")
 _NO_ROWS = "there are no rows in the range"
+_NOT_COMPARED = "no prediction has been compared with a label yet"
 _UNLABELLED = (
     "no actuals are connected: connect them with ConnectActualsOperator or version.connect_actuals of "
     "aporia_provider.sdk, or name the columns of the labels when the dataset is connected"
@@ -102,7 +103,7 @@ class Asked:
     def _role(self) -> str:
         return self.metric.datasets.data.dataset_type
 
-    def answer(self, within: Range) -> Answer:
+    def answer(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
@@ -113,8 +114,7 @@ class Asked:
         if self.subject.type is None:
             return row_metric(name, states)
         if self.subject.performance:
-            minimum = self._parameters.minimum or Parameters.minimum
-            return advised(self._judging.answer(state), minimum, self._advice(within))
+            return advised(self._judging.answer(state), self._advice(within))
         given = self._parameters
         grid = self.version.grid(self._role, self.subject.key)
         question = Question(grid, given.quantile, self._value)
@@ -125,7 +125,7 @@ class Asked:
         value = self._parameters.value
         return None if value is None else counted_as(value, total(state for _, state in self.series.states))
 
-    def _without_rows(self) -> Answer:
+    def _without_rows(self) -> MetricResult:
         """Return the result for a range without rows: counts are 0 if the dataset has been synced."""
         name, type_ = self.metric.metric, self.subject.type
         if not self.version.is_synced(self._role):
@@ -135,21 +135,21 @@ class Asked:
         if self.subject.performance:
             return self._without_predictions()
         if not type_:
-            return _no_data(_NO_ROWS)
+            return insufficient(_NO_ROWS)
         find_statistic(name, type_)
-        return Answer(0) if name == "count" or name.endswith("_count") else _no_data(_NO_ROWS)
+        return MetricResult(0) if name == "count" or name.endswith("_count") else insufficient(_NO_ROWS)
 
-    def _without_predictions(self) -> Answer:
+    def _without_predictions(self) -> MetricResult:
         name, labelled = self.subject.key.removeprefix(f"{PERFORMANCE}."), self.version.labelled(self._role)
         if labelled and name not in labelled:
             others = ", ".join(map(repr, labelled))
-            return _no_data(
+            return insufficient(
                 f"prediction {name!r} has no labels in the {self._role} dataset; those that have are {others}"
             )
         if not any(self._judged()):
-            return _no_data("no prediction has been compared with a label yet" if labelled else _UNLABELLED)
+            return insufficient(_NOT_COMPARED if labelled else _UNLABELLED)
         answer = self._judging.answer(state_class(self.version.schema.model_type)())
-        return _no_data(_NO_ROWS) if answer.status == "insufficient_data" else answer
+        return insufficient(_NO_ROWS) if answer.status == "insufficient_data" else answer
 
     @cached_property
     def _judging(self) -> Judging:
@@ -166,7 +166,7 @@ class Asked:
         given = {name: getattr(self._parameters, name) for name in _PERFORMANCE}
         return {name: value for name, value in given.items() if value is not None}
 
-    def _drift(self, within: Range, state: State | None) -> Answer:
+    def _drift(self, within: Range, state: State | None) -> MetricResult:
         key, role = self.subject.key, self._compared.dataset_type
         before = self._baseline(within)
         sides = ((self.version, self._role, state), (self._compared_version, role, before))
@@ -222,13 +222,9 @@ class Asked:
         return self.ranges.starts if isinstance(self.ranges, Split) else (self.within[0], self.within[0])
 
 
-def _never_synced(version: VersionSource, role: str) -> Answer:
-    return _no_data(
+def _never_synced(version: VersionSource, role: str) -> MetricResult:
+    return insufficient(
         f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
         f"SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync({role!r}) of "
         "aporia_provider.sdk"
     )
-
-
-def _no_data(reason: str) -> Answer:
-    return Answer(None, "insufficient_data", reason=reason)

@@ -11,11 +11,11 @@ from aporia_provider.backend.metrics.stored_states import States, VersionSource
 from aporia_provider.backend.registration.profile_plans import is_judged
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import Metric
 from aporia_provider.monitoring.drift.field_drift import DISTANCES
 from aporia_provider.monitoring.performance import ALIASES, METRICS
 from aporia_provider.monitoring.profiles.plan import ROWS
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
@@ -101,7 +101,7 @@ def subject_of(metric: Metric, version: VersionSource) -> Subject:
     return _field(column, schema)
 
 
-def row_metric(name: str, states: States) -> Answer:
+def row_metric(name: str, states: States) -> MetricResult:
     """
     Compute a metric of rows.
 
@@ -111,7 +111,7 @@ def row_metric(name: str, states: States) -> Answer:
     rows = cast("Rows", states)
     if name == "duplicate_ids":
         return duplicate_ids([state for _, state in rows])
-    return Answer(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows))
+    return MetricResult(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows))
 
 
 def _prediction(column: str | None, schema: VersionSchema) -> str:

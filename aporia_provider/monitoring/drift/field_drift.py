@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.bin_distances import Zeros, euclidean_distance
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
 from aporia_provider.monitoring.drift.category_comparison import Comparison
@@ -31,8 +32,10 @@ from aporia_provider.monitoring.result import (
     INFINITE,
     NO_BOOLEANS,
     UNUSABLE_VECTORS,
-    Answer,
+    insufficient,
+    joined,
     undefined,
+    unreliable,
     without,
 )
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -65,7 +68,7 @@ class Side:
 
 def drift(
     metric: str, baseline: Side, current: Side, *, zeros: Zeros = "floor", minimum: Minimum = SUGGESTED
-) -> Answer:
+) -> MetricResult:
     """
     Compare a field with its baseline.
 
@@ -79,13 +82,13 @@ def drift(
     """
     if baseline.state is None or current.state is None:
         side = "the baseline" if baseline.state is None else "the range"
-        return Answer(None, "insufficient_data", reason=f"there are no rows in {side}")
+        return insufficient(f"there are no rows in {side}")
     found = _compared(metric, baseline, current, zeros, minimum)
     count, what, kept = _left_out(baseline.state)
     return without(without(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept)
 
 
-def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> MetricResult:
     """Return the answer from the usable values, without the number of the others."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
@@ -110,11 +113,11 @@ def _left_out(state: State) -> tuple[int, str, int]:
     return 0, "", 0
 
 
-def _noted(answer: Answer, note: str) -> Answer:
-    return replace(answer, reason="; ".join(filter(None, (answer.reason, note))))
+def _noted(answer: MetricResult, note: str) -> MetricResult:
+    return replace(answer, reason=joined(answer.reason, note))
 
 
-def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> MetricResult:
     name = NUMERIC_SCORE if metric == SCORE else _known(metric, NUMERIC_METRICS, "numbers")
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
@@ -148,17 +151,15 @@ def _categories(side: Side) -> CategoryHistogram:
     return CategoryHistogram(counts, values.tail, example)
 
 
-def _of_comparison(found: Comparison) -> Answer:
+def _of_comparison(found: Comparison) -> MetricResult:
     answer = of_distance(found.outcome)
-    reasons = [reason for reason in (answer.reason, found.reason) if reason]
-    answer = replace(answer, reason="; ".join(reasons) or None)
+    answer = replace(answer, reason=joined(answer.reason, found.reason))
     if found.shown is None:
         return answer
-    shown = of_distance(found.shown)
-    return replace(shown, value=None, status=answer.status, shown=found.shown.value, reason=answer.reason)
+    return replace(unreliable(of_distance(found.shown)), reason=answer.reason)
 
 
-def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Answer:
+def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> MetricResult:
     _known(metric, frozenset({SCORE, "euclidean_distance"}), "vectors")
     before, now = _same(VectorState, baseline.state), _same(VectorState, current.state)
     if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):

@@ -49,7 +49,7 @@ SUGGESTED: Final = Minimum()
 NUMERIC_METRICS: Final = frozenset((*_BINNED, _KS, _AREA, NORMALISED))
 """Metrics of :func:`numeric_drift`."""
 CATEGORY_METRICS: Final = frozenset((*_BINNED, *_TESTS))
-"""Metrics of :func:`category_drift`."""
+"""Metrics of :func:`compare_categories`."""
 NUMERIC_SCORE: Final = "js_distance"
 """Metric that the Aporia platform uses as the drift score of numeric fields."""
 CATEGORY_SCORE: Final = "hellinger_distance"
@@ -89,28 +89,6 @@ def numeric_drift(
     return _enough(_binned(metric, zeros)(*sides), minimum, per_bin=True)
 
 
-def category_drift(
-    metric: str,
-    baseline: CategoryHistogram,
-    current: CategoryHistogram,
-    *,
-    zeros: Zeros = "floor",
-    minimum: Minimum = SUGGESTED,
-) -> Distance | NotEnough:
-    """
-    Compare the distribution of a categorical field with its baseline.
-
-    :param metric: One of :data:`CATEGORY_METRICS`; ``chi_squared`` returns a
-        :class:`~aporia_provider.monitoring.drift.chi_squared.ChiSquared`.
-    :param baseline: Histogram of the baseline.
-    :param current: Histogram of the current data.
-    :param zeros: Treatment of empty categories in the population stability index.
-    :param minimum: Minimum data for a reliable distance.
-    :raises ValueError: if the metric does not exist.
-    """
-    return compare_categories(metric, baseline, current, zeros=zeros, minimum=minimum).outcome
-
-
 def compare_categories(
     metric: str,
     baseline: CategoryHistogram,
@@ -119,7 +97,17 @@ def compare_categories(
     zeros: Zeros = "floor",
     minimum: Minimum = SUGGESTED,
 ) -> Comparison:
-    """Return the result of :func:`category_drift` with its note."""
+    """
+    Compare the distribution of a categorical field with its baseline.
+
+    :param metric: One of :data:`CATEGORY_METRICS`; the outcome of ``chi_squared`` is a
+        :class:`~aporia_provider.monitoring.drift.chi_squared.ChiSquared`.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data.
+    :param zeros: Treatment of empty categories in the population stability index.
+    :param minimum: Minimum data for a reliable distance.
+    :raises ValueError: if the metric does not exist.
+    """
     if metric not in CATEGORY_METRICS:
         raise ValueError(f"{metric!r} is no distance of categorical fields")
     measure = _TESTS[metric] if metric in _TESTS else _binned(metric, zeros)

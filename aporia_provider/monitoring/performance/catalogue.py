@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.metric_value import Value, fact
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance.metric_value import fact
 from aporia_provider.monitoring.performance.metrics import (
     binary_metrics,
     multiclass_metrics,
@@ -21,9 +22,10 @@ from aporia_provider.monitoring.performance.states.multiclass_state import Multi
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
 from aporia_provider.monitoring.performance.states.regression_state import Regression
+from aporia_provider.monitoring.result import undefined
 from aporia_provider.nearest import nearest
 
-Metric = Callable[[Any, Parameters], Value]
+Metric = Callable[[Any, Parameters], MetricResult]
 
 STATES: Mapping[str, type[Labelled]] = {
     "regression": Regression,
@@ -35,18 +37,18 @@ STATES: Mapping[str, type[Labelled]] = {
 """States by model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
 
 
-def _label_coverage(state: Labelled, _: Parameters) -> Value:
+def _label_coverage(state: Labelled, _: Parameters) -> MetricResult:
     """Return the proportion of the predictions that have a label they can be compared with."""
     if not state.rows:
-        return Value(None, 0, reason="there are no predictions")
+        return undefined("there are no predictions")
     return fact(state.labelled / state.rows, state.rows, state)
 
 
-def _prediction_count(state: Labelled, _: Parameters) -> Value:
+def _prediction_count(state: Labelled, _: Parameters) -> MetricResult:
     return fact(float(state.rows), state.rows)
 
 
-def _actuals_count(state: Labelled, _: Parameters) -> Value:
+def _actuals_count(state: Labelled, _: Parameters) -> MetricResult:
     return fact(float(state.labelled), state.rows, state)
 
 
@@ -87,9 +89,11 @@ def state_class(model_type: str) -> type[Labelled]:
     return STATES[model_type]
 
 
-def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None) -> Value:
+def compute(
+    name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None
+) -> MetricResult:
     """
-    Return the value of a metric.
+    Return the result of a metric.
 
     Without labelled rows, all metrics except counts of rows are undefined. The reason mentions rows that
     cannot be compared, even if the value is valid.
@@ -111,5 +115,5 @@ def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, An
         return metric(state, given)
     if not state.labelled:
         reason = state.explanation or "no row is labelled"
-        return Value(None, 0, enough=False, reason=reason, left_out=state.left_out)
+        return MetricResult(None, "insufficient_data", left_out=state.left_out, reason=reason)
     return metric(state, given)

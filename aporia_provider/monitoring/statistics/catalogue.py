@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.result import Answer
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.category_statistics import CATEGORIES
 from aporia_provider.monitoring.statistics.number_statistics import DATETIME, NUMERIC, TEXT
@@ -15,7 +15,7 @@ from aporia_provider.monitoring.statistics.vector_statistics import VECTORS
 __all__ = ["STATISTICS", "Question", "find_statistic", "statistic", "statistics_of"]
 
 
-def statistic(name: str, type_: str, state: State, question: Question) -> Answer:
+def statistic(name: str, type_: str, state: State, question: Question) -> MetricResult:
     """
     Return the answer of a statistic.
 

@@ -6,15 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.result import (
-    INFINITE,
-    Answer,
-    in_time,
-    of_number,
-    undefined,
-    without,
-)
+from aporia_provider.monitoring.result import INFINITE, in_time, of_number, undefined, without
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     is_cut,
@@ -40,7 +34,7 @@ from aporia_provider.monitoring.statistics.row_statistics import COUNTS, Questio
 
 
 def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
-    def number(state: NumericState, question: Question) -> Answer:
+    def number(state: NumericState, question: Question) -> MetricResult:
         if not state.finite:
             return undefined("there are no values")
         made = make(state, question.grid)
@@ -54,7 +48,7 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
 def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
     made = _number(make)
 
-    def of_squares(state: NumericState, question: Question) -> Answer:
+    def of_squares(state: NumericState, question: Question) -> MetricResult:
         if state.finite and is_cut(state, question.grid):
             reason = "squared distances from the baseline's mean are beyond the largest float"
             return undefined(reason, state.finite)
@@ -63,14 +57,14 @@ def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Stat
     return of_squares
 
 
-def _quantile(state: NumericState, question: Question) -> Answer:
+def _quantile(state: NumericState, question: Question) -> MetricResult:
     share = question.quantile
     if share is None or not 0 <= share <= 1:
         raise ValidationError(f"quantile has to be from 0 to 1, not {share!r}")
     return quantile(state, question.grid, share)
 
 
-def _histogram(state: NumericState, question: Question) -> Answer:
+def _histogram(state: NumericState, question: Question) -> MetricResult:
     """
     Return the counts of the coarse bins; the outer ones are unbounded. A bin of a single value has equal
     edges.
@@ -79,7 +73,7 @@ def _histogram(state: NumericState, question: Question) -> Answer:
     if grid is None:
         return undefined("the field has no bins yet", state.finite)
     bins = {"edges": list(grid.shown_boundaries), "counts": list(grid.coarsen(state.counts))}
-    return Answer(bins, samples=state.finite)
+    return MetricResult(bins, samples=state.finite)
 
 
 def _finite(made: Statistic) -> Statistic:

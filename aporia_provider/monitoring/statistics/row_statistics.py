@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aporia_provider.monitoring.result import Answer, undefined
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.result import undefined
 from aporia_provider.monitoring.states.number_state import NumericState
 
 
@@ -25,22 +26,22 @@ class Question:
     value: str | None = None
 
 
-Statistic = Callable[[Any, Question], Answer]
+Statistic = Callable[[Any, Question], MetricResult]
 """Function that computes an answer from the state of a field."""
 
 
 def of_rows(part: Callable[[Any], int]) -> Statistic:
     """Return the statistic of a number of rows."""
-    return lambda state, _: Answer(part(state), samples=state.rows)
+    return lambda state, _: MetricResult(part(state), samples=state.rows)
 
 
 def share(part: Callable[[Any], int]) -> Statistic:
     """Return the statistic of a proportion of rows."""
 
-    def of_state(state: Any, _: Question) -> Answer:
+    def of_state(state: Any, _: Question) -> MetricResult:
         if not state.rows:
             return undefined("there are no rows")
-        return Answer(part(state) / state.rows, samples=state.rows)
+        return MetricResult(part(state) / state.rows, samples=state.rows)
 
     return of_state
 

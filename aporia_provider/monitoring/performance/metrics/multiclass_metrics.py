@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Rate, averaged, pick
-from aporia_provider.monitoring.performance.metric_value import Value, conclude, unless
+from aporia_provider.monitoring.performance.metric_value import conclude, unless
 from aporia_provider.monitoring.performance.metrics.class_curves import NO_SCORES, roc_area
 from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
@@ -15,10 +16,10 @@ MOST_SHOWN = 100
 """Maximum number of classes in a confusion matrix."""
 
 
-def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
     """Return the metric of a rate averaged over classes (:attr:`Parameters.average`), or of one class."""
 
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
+    def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
             return of_class(rate)(state, parameters)
         answer = averaged(rate, state.cuts(), parameters.average or "macro")
@@ -27,31 +28,31 @@ def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
     return metric
 
 
-def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
     """Return the metric of a rate of one class against all others."""
 
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
+    def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
         return conclude(state, parameters, number, reason=None if number is not None else rate.undefined)
 
     return metric
 
 
-def _cell(name: str) -> Callable[[Multiclass, Parameters], Value]:
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
+def _cell(name: str) -> Callable[[Multiclass, Parameters], MetricResult]:
+    def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         counts = pick(parameters.class_name, state.cuts(), "class").counts
         return conclude(state, parameters, getattr(counts, name))
 
     return metric
 
 
-def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
+def _accuracy(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the proportion of the labelled rows whose class was predicted."""
     hits = sum(row.get(name, 0) for name, row in (state.confusion or {}).items())
     return conclude(state, parameters, hits / state.labelled)
 
 
-def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
+def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the mean recall of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
     cuts = state.cuts()
     labels = [name for name, cut in cuts.items() if cut.counts.tp + cut.counts.fn]
@@ -61,7 +62,7 @@ def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
     return conclude(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
 
 
-def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
+def _confusion_matrix(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the confusion matrix: labels by row, predicted classes by column, sorted by name."""
     matrix, names = state.confusion or {}, sorted(state.cuts())
     if len(names) > MOST_SHOWN:
@@ -71,7 +72,7 @@ def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
     return matrix_answer(conclude(state, parameters, state.labelled), names, counts)
 
 
-def _log_loss(state: Multiclass, parameters: Parameters) -> Value:
+def _log_loss(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the mean of -ln(score of the label)."""
     if not state.scored:
         return conclude(state, parameters, None, reason=state.too_many or NO_SCORES)
@@ -81,7 +82,7 @@ def _log_loss(state: Multiclass, parameters: Parameters) -> Value:
     return conclude(state, parameters, state.log_loss / state.labelled)
 
 
-_METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
+_METRICS: Mapping[str, Callable[[Multiclass, Parameters], MetricResult]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "confusion_matrix": _confusion_matrix,
@@ -90,7 +91,7 @@ _METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
     **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
     **{f"{cell}_count": _cell(cell) for cell in CELLS},
 }
-METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
+METRICS: Mapping[str, Callable[[Multiclass, Parameters], MetricResult]] = {
     **{name: unless(lambda state: state.too_many, metric) for name, metric in _METRICS.items()},
     "auc_roc": roc_area,
     "logloss": _log_loss,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Averaged, Cut, Rate, averaged, pick
-from aporia_provider.monitoring.performance.metric_value import Value, conclude, unless
+from aporia_provider.monitoring.performance.metric_value import conclude, unless
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
 
-Metric = Callable[[MultiLabel, Parameters], Value]
+Metric = Callable[[MultiLabel, Parameters], MetricResult]
 
 
 def _cuts(state: MultiLabel, parameters: Parameters) -> dict[str, Cut]:
@@ -30,7 +31,7 @@ def _together(*reasons: str | None) -> str | None:
 
 
 def _averaged(rate: Rate) -> Metric:
-    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+    def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
             return _of_label(rate)(state, parameters)
         answer = averaged(rate, _cuts(state, parameters), parameters.average or "macro")
@@ -39,7 +40,7 @@ def _averaged(rate: Rate) -> Metric:
     return metric
 
 
-def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Value:
+def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> MetricResult:
     """Return the value of a metric over all labels, whose samples are the rows."""
     skipped = sum((state.skipped or {}).values())
     known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
@@ -62,7 +63,7 @@ def _of_skipped(skipped: int) -> str | None:
 
 
 def _of_label(rate: Rate) -> Metric:
-    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+    def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         found = pick(parameters.class_name, _cuts(state, parameters), "label")
         number, bound = rate.bounded(found)
         undefined = None if number is not None else rate.undefined
@@ -78,7 +79,7 @@ def _of_one(
     bounded: tuple[float | None, float],
     undefined: str | None = None,
     scale: float = 1.0,
-) -> Value:
+) -> MetricResult:
     """Return the value of a metric of one label, whose samples are the rows in which it is not skipped."""
     skipped, (number, bound) = state.labelled - found.counts.total, bounded
     return conclude(
@@ -94,7 +95,7 @@ def _of_one(
 
 
 def _cell(name: str) -> Metric:
-    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+    def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         found = pick(parameters.class_name, _cuts(state, parameters), "label")
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
@@ -103,7 +104,7 @@ def _cell(name: str) -> Metric:
     return metric
 
 
-def _hamming(state: MultiLabel, parameters: Parameters) -> Value:
+def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """
     Return the Hamming loss: the proportion of pairs of row and label whose prediction and truth differ.
 
@@ -122,13 +123,13 @@ def _by_row(state: MultiLabel, parameters: Parameters) -> None:
         )
 
 
-def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> Value:
+def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """Return the proportion of rows whose predicted labels equal the true ones (scikit-learn's accuracy)."""
     _by_row(state, parameters)
     return conclude(state, parameters, state.matched / state.labelled)
 
 
-def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
+def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """
     Return the mean over rows of ``2 · |true and predicted| / (|true| + |predicted|)``.
 

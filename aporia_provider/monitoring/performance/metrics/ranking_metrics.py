@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
 
-Metric = Callable[[Ranking, Parameters], Value]
+Metric = Callable[[Ranking, Parameters], MetricResult]
 
 
-def _mean(state: Ranking, parameters: Parameters, sums: Sequence[Any], empty: int, divisor: int = 1) -> Value:
+def _mean(
+    state: Ranking, parameters: Parameters, sums: Sequence[Any], empty: int, divisor: int = 1
+) -> MetricResult:
     """Return the mean over queries, of which ``empty`` have no relevant items."""
     k = parameters.needed_k()
     every = parameters.queries == "all"
@@ -24,20 +27,20 @@ def _mean(state: Ranking, parameters: Parameters, sums: Sequence[Any], empty: in
     return conclude(state, parameters, mean, samples=count, reason=what if empty else None)
 
 
-def _ndcg(state: Ranking, parameters: Parameters) -> Value:
+def _ndcg(state: Ranking, parameters: Parameters) -> MetricResult:
     """Return the mean nDCG at k, with the gain :attr:`Parameters.gain`."""
     sums = state.ndcg_linear if parameters.gain == "linear" else state.ndcg_exponential
     return _mean(state, parameters, sums, state.without_gain)
 
 
-def _map(state: Ranking, parameters: Parameters) -> Value:
+def _map(state: Ranking, parameters: Parameters) -> MetricResult:
     """Return the mean average precision at k, normalized by :attr:`Parameters.normaliser`."""
     relevant = parameters.normaliser == "relevant"
     sums = state.precision_relevant if relevant else state.precision_reachable
     return _mean(state, parameters, sums, state.without_relevant)
 
 
-def _precision(state: Ranking, parameters: Parameters) -> Value:
+def _precision(state: Ranking, parameters: Parameters) -> MetricResult:
     """
     Return the mean proportion of the first k places with relevant items.
 
@@ -49,7 +52,7 @@ def _precision(state: Ranking, parameters: Parameters) -> Value:
     return _mean(state, parameters, state.hits, state.without_relevant, divisor=parameters.needed_k())
 
 
-def _accuracy(state: Ranking, parameters: Parameters) -> Value:
+def _accuracy(state: Ranking, parameters: Parameters) -> MetricResult:
     """
     Return the proportion of queries with a relevant item in the first k places: the hit rate.
 

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.inputs.invalid_pairs import TOO_GREAT, Fault
 from aporia_provider.monitoring.performance.inputs.readings import Numbers, numbers
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.labelled_state import (
@@ -132,15 +133,15 @@ def _logs(p: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
 
 def _mean(
     total: Callable[[Regression], Fraction], root: bool = False
-) -> Callable[[Regression, Parameters], Value]:
-    def metric(state: Regression, parameters: Parameters) -> Value:
+) -> Callable[[Regression, Parameters], MetricResult]:
+    def metric(state: Regression, parameters: Parameters) -> MetricResult:
         mean = total(state) / state.labelled
         return conclude(state, parameters, math.sqrt(mean) if root else mean)
 
     return metric
 
 
-def _mape(state: Regression, parameters: Parameters) -> Value:
+def _mape(state: Regression, parameters: Parameters) -> MetricResult:
     """Return the mean of ``|error / label|``, a ratio and not percent, over rows where it is defined."""
     used, left_out = state.labelled - state.without_ratio, state.without_ratio
     reason = f"left out {left_out} rows whose label is 0" if left_out else None
@@ -148,7 +149,7 @@ def _mape(state: Regression, parameters: Parameters) -> Value:
     return conclude(state, parameters, mean, samples=used, reason=reason, skipped=left_out)
 
 
-def _rmsle(state: Regression, parameters: Parameters) -> Value:
+def _rmsle(state: Regression, parameters: Parameters) -> MetricResult:
     """Return the root of the mean squared error of ln(1 + x)."""
     used, left_out = state.labelled - state.negative, state.negative
     reason = f"left out {left_out} rows with a negative label or prediction" if left_out else None
@@ -156,7 +157,7 @@ def _rmsle(state: Regression, parameters: Parameters) -> Value:
     return conclude(state, parameters, root, samples=used, reason=reason, skipped=left_out)
 
 
-def _wape(state: Regression, parameters: Parameters) -> Value:
+def _wape(state: Regression, parameters: Parameters) -> MetricResult:
     """
     Return ``Σ|error| / Σ|label|``.
 
@@ -171,14 +172,14 @@ def _wape(state: Regression, parameters: Parameters) -> Value:
     )
 
 
-def _r2(state: Regression, parameters: Parameters) -> Value:
+def _r2(state: Regression, parameters: Parameters) -> MetricResult:
     """Return 1 - Σerror² / Σ(label - mean label)²."""
     spread = state.squared_labels - state.labels**2 / state.labelled
     share = 1 - state.squared_errors / spread if spread else None
     return conclude(state, parameters, share, reason=None if spread else "all labels are equal")
 
 
-METRICS: Mapping[str, Callable[[Regression, Parameters], Value]] = {
+METRICS: Mapping[str, Callable[[Regression, Parameters], MetricResult]] = {
     "mse": _mean(lambda state: state.squared_errors),
     "rmse": _mean(lambda state: state.squared_errors, root=True),
     "mae": _mean(lambda state: state.absolute_errors),
