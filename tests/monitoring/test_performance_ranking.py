@@ -146,7 +146,7 @@ def test_queries_without_relevant_items_are_counted_and_may_be_left_out():
     nothing = served([[0, 0]] * 200)
     for name in METRICS:
         assert shown(name, nothing, 2) == 0
-        assert compute(f"{name}_at_k", nothing, {"k": 2, "queries": "relevant"}).status == "undefined"
+        assert compute(f"{name}_at_k", nothing, {"k": 2, "queries": "relevant"}).status == "insufficient_data"
 
 
 def test_what_is_relevant_can_be_asked_for():

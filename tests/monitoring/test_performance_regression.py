@@ -87,7 +87,7 @@ def test_labels_of_zero_are_left_out_of_mape_and_counted():
     assert (few.value, few.left_out, few.reason) == (0.5, 5, "left out 5 rows whose label is 0")
     assert compute("mape", state, {"minimum": 3}).status == "insufficient_data"
     nothing = compute("mape", made([1.0] * 200, [0.0] * 200))
-    assert (nothing.number, nothing.status) == (None, "undefined")
+    assert (nothing.number, nothing.status) == (None, "insufficient_data")
     assert compute("wape", made([1.0] * 200, [0.0] * 200)).reason == "all labels are 0"
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from aporia_provider.backend.metrics.performance_questions import Judging
 from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split, before, whole
-from aporia_provider.backend.metrics.question_states import Subject, row_metric, subject_of
+from aporia_provider.backend.metrics.question_states import Subject, subject_of
 from aporia_provider.backend.metrics.stored_states import (
     Outline,
     Range,
@@ -23,18 +23,20 @@ from aporia_provider.backend.metrics.value_texts import counted_as
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
+from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import DISTANCES, Side, drift
+from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.performance.catalogue import state_class
+from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 from aporia_provider.monitoring.result import insufficient
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
+from aporia_provider.monitoring.statistics.row_metrics import Rows, row_metric
 
 Read = tuple[VersionSource, str, str, Range]
 """Identification of states to read: version, role, key and range."""
 
-_PERFORMANCE = ("threshold", "k", "class_name", "average", "gain", "minimum")
 _NO_ROWS = "there are no rows in the range"
 _NOT_COMPARED = "no prediction has been compared with a label yet"
 _UNLABELLED = (
@@ -77,7 +79,7 @@ class Asked:
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
         yield self._read(self.version, self._role, self.within)
-        if self.metric.metric in DISTANCES and self.ranges:
+        if self._is_distance and self.ranges:
             baseline = self._compared
             yield self._read(self._compared_version, baseline.dataset_type, self._compared_range)
 
@@ -100,6 +102,10 @@ class Asked:
         return self.metric.parameters
 
     @property
+    def _is_distance(self) -> bool:
+        return "distance" in metric_kinds(self.metric.metric, self.version.schema.model_type)
+
+    @property
     def _role(self) -> str:
         return self.metric.datasets.data.dataset_type
 
@@ -107,12 +113,12 @@ class Asked:
         """Compute the metric for one range."""
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
-        if name in DISTANCES:
+        if self._is_distance:
             return self._drift(within, state)
         if state is None:
             return self._without_rows()
         if self.subject.type is None:
-            return row_metric(name, states)
+            return row_metric(name, cast("Rows", states))
         if self.subject.performance:
             return advised(self._judging.answer(state), self._advice(within))
         given = self._parameters
@@ -163,8 +169,8 @@ class Asked:
         yield self.version.merged(self._role, self.subject.key, (None, None))
 
     def _performance(self) -> dict[str, Any]:
-        given = {name: getattr(self._parameters, name) for name in _PERFORMANCE}
-        return {name: value for name, value in given.items() if value is not None}
+        names = {field.name for field in fields(Parameters)}
+        return self._parameters.model_dump(include=names, exclude_none=True)
 
     def _drift(self, within: Range, state: State | None) -> MetricResult:
         key, role = self.subject.key, self._compared.dataset_type

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES, FieldStatistic
 from aporia_provider.monitoring.result import NO_BOOLEANS, undefined, unreliable, without
 from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
-from aporia_provider.monitoring.statistics.row_statistics import COUNTS, Question, Statistic
+from aporia_provider.monitoring.statistics.row_statistics import Question, Statistic
 from aporia_provider.monitoring.statistics.value_counts import counts_of, most_of_others
 
 _SAMPLED = "buckets with many distinct values count only some of them one by one"
+_LENGTHS = "length in characters; of arrays and dicts, of their elements and keys"
 
 
 def _values(state: ValueState, _: Question) -> MetricResult:
@@ -69,12 +71,15 @@ def _of_fitting(made: Statistic) -> Statistic:
     return lambda state, question: without(made(state, question), state.misfits, NO_BOOLEANS, state.count)
 
 
-_OF_VALUES: dict[str, Statistic] = {
-    "unique_values": _unique,
-    "value_count": _value_count,
-    "histogram": _values,
-    "min_length": _length(lambda state: state.shortest),
-    "max_length": _length(lambda state: state.longest),
-    "mean_length": _length(lambda state: state.length / state.count),
-}
-CATEGORIES = {**COUNTS, **{name: _of_fitting(made) for name, made in _OF_VALUES.items()}}
+def _categorical(name: str, statistic: Statistic, description: str, *parameters: str) -> FieldStatistic:
+    return FieldStatistic(name, CATEGORY_TYPES, _of_fitting(statistic), description, parameters)
+
+
+CATEGORIES = (
+    _categorical("unique_values", _unique, "distinct values; of arrays and dicts, distinct elements or keys"),
+    _categorical("value_count", _value_count, "rows with `value`", "value"),
+    _categorical("histogram", _values, "counts of the values"),
+    _categorical("min_length", _length(lambda state: state.shortest), f"minimum {_LENGTHS}"),
+    _categorical("max_length", _length(lambda state: state.longest), f"maximum {_LENGTHS}"),
+    _categorical("mean_length", _length(lambda state: state.length / state.count), f"mean {_LENGTHS}"),
+)

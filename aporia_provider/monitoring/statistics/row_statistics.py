@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import FieldStatistic
 from aporia_provider.monitoring.result import undefined
 from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.schema import FIELD_TYPES
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,14 @@ def missing(state: Any) -> int:
     return nulls + state.nans if isinstance(state, NumericState) else nulls
 
 
-COUNTS: dict[str, Statistic] = {
-    "count": of_rows(lambda state: state.rows),
-    "column_count": of_rows(lambda state: state.rows - missing(state)),
-    "missing_count": of_rows(missing),
-    "missing_ratio": share(missing),
-}
+COUNTS = (
+    FieldStatistic("count", FIELD_TYPES, of_rows(lambda state: state.rows), "rows"),
+    FieldStatistic(
+        "column_count", FIELD_TYPES, of_rows(lambda state: state.rows - missing(state)), "rows with a value"
+    ),
+    FieldStatistic("missing_count", FIELD_TYPES, of_rows(missing), "rows whose value is null or NaN"),
+    FieldStatistic(
+        "missing_ratio", FIELD_TYPES, share(missing), "proportion of rows whose value is null or NaN"
+    ),
+)
+"""Statistics of fields of all types."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, cut
 from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.metrics.calibration import calibration_bias, calibration_error
@@ -114,16 +115,24 @@ def _mean(total: Callable[[Binary], Fraction]) -> Metric:
     return metric
 
 
-METRICS: Mapping[str, Metric] = {
-    **{name: _rate(rate) for name, rate in RATES.items()},
-    **{f"{cell}_count": _cell(cell) for cell in CELLS},
-    "balanced_accuracy": _balanced_accuracy,
-    "confusion_matrix": _confusion_matrix,
-    "auc_roc": roc_area,
-    "average_precision": average_precision,
-    "logloss": _mean(lambda state: state.log_loss),
-    "brier": _mean(lambda state: state.brier),
-    "calibration_error": calibration_error,
-    "calibration_bias": calibration_bias,
-}
-"""Metrics of binary classification by name."""
+def _binary(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    return PerformanceMetric(name, ("binary",), metric, description, parameters)
+
+
+METRICS = (
+    *(_binary(name, _rate(rate), rate.description, "threshold") for name, rate in RATES.items()),
+    *(_binary(f"{cell}_count", _cell(cell), what, "threshold") for cell, what in CELLS.items()),
+    _binary("balanced_accuracy", _balanced_accuracy, "mean of recall and specificity", "threshold"),
+    _binary("confusion_matrix", _confusion_matrix, "counts by label and prediction", "threshold"),
+    _binary("auc_roc", roc_area, "area under the ROC curve"),
+    _binary("average_precision", average_precision, "area under the precision-recall curve"),
+    _binary("logloss", _mean(lambda state: state.log_loss), "mean of −ln(probability of the label)"),
+    _binary("brier", _mean(lambda state: state.brier), "mean squared error of the probabilities"),
+    _binary(
+        "calibration_error",
+        calibration_error,
+        "mean difference of score and proportion of positive labels, in groups of scores",
+    ),
+    _binary("calibration_bias", calibration_bias, "mean score minus the proportion of positive labels"),
+)
+"""Metrics of binary classification."""

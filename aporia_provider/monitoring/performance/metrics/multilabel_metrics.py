@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Averaged, Cut, Rate, averaged, pick
 from aporia_provider.monitoring.performance.metric_value import conclude, unless
 from aporia_provider.monitoring.performance.parameters import Parameters
@@ -104,6 +105,14 @@ def _cell(name: str) -> Metric:
     return metric
 
 
+_WRONG = Rate(
+    lambda c: c.fp + c.fn,
+    lambda c: c.total,
+    "no row names a label",
+    "proportion of pairs of row and label that are predicted wrong",
+)
+
+
 def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """
     Return the Hamming loss: the proportion of pairs of row and label whose prediction and truth differ.
@@ -111,8 +120,7 @@ def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
     Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all those that occur in the
     state.
     """
-    wrong = Rate(lambda c: c.fp + c.fn, lambda c: c.total, "no row names a label")
-    return _of_all(state, parameters, averaged(wrong, _cuts(state, parameters), "micro"))
+    return _of_all(state, parameters, averaged(_WRONG, _cuts(state, parameters), "micro"))
 
 
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
@@ -144,17 +152,36 @@ def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
     return conclude(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
 
 
-_BY_LABEL: Mapping[str, Metric] = {
-    **{name: _averaged(rate) for name, rate in RATES.items() if name != "accuracy"},
-    **{f"{name}_per_class": _of_label(rate) for name, rate in RATES.items()},
-    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
-    **{f"{cell}_count": _cell(cell) for cell in CELLS},
-    "hamming": _hamming,
-}
-METRICS: Mapping[str, Metric] = {
-    **{name: unless(lambda state: state.too_many, metric) for name, metric in _BY_LABEL.items()},
-    "accuracy": _subset_accuracy,
-    "subset_accuracy": _subset_accuracy,
-    "example_f1": _example_f1,
-}
-"""Metrics of multi-label classification by name."""
+def _multilabel(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    return PerformanceMetric(name, ("multi-label",), metric, description, parameters)
+
+
+def _of_labels(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    """Return a metric that is undefined if there are too many labels to count."""
+    checked = unless(lambda state: state.too_many, metric)
+    return _multilabel(name, checked, description, "threshold", *parameters)
+
+
+METRICS = (
+    *(
+        _of_labels(name, _averaged(rate), rate.description, "average", "class_name")
+        for name, rate in RATES.items()
+        if name != "accuracy"
+    ),
+    *(
+        _of_labels(f"{name}_per_class", _of_label(rate), f"{rate.description}, of one label", "class_name")
+        for name, rate in RATES.items()
+    ),
+    *(
+        _of_labels(name.format(cell), _cell(cell), f"{what}, of one label", "class_name")
+        for name in ("{}_count_per_class", "{}_count")
+        for cell, what in CELLS.items()
+    ),
+    _of_labels("hamming", _hamming, _WRONG.description),
+    *(
+        _multilabel(name, _subset_accuracy, "proportion of rows whose labels are all predicted right")
+        for name in ("accuracy", "subset_accuracy")
+    ),
+    _multilabel("example_f1", _example_f1, "mean F1 of the labels of a row"),
+)
+"""Metrics of multi-label classification."""

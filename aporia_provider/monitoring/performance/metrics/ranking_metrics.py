@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
@@ -62,12 +63,26 @@ def _accuracy(state: Ranking, parameters: Parameters) -> MetricResult:
     return _mean(state, parameters, state.found, state.without_relevant)
 
 
-METRICS: Mapping[str, Metric] = {
-    "accuracy_at_k": _accuracy,
-    "precision_at_k": _precision,
-    "recall_at_k": lambda state, given: _mean(state, given, state.recall, state.without_relevant),
-    "map_at_k": _map,
-    "mrr_at_k": lambda state, given: _mean(state, given, state.reciprocal, state.without_relevant),
-    "ndcg_at_k": _ndcg,
-}
-"""Metrics of ranking by name. All require ``k``."""
+def _recall(state: Ranking, parameters: Parameters) -> MetricResult:
+    """Return the mean proportion of the relevant items that are in the first k places."""
+    return _mean(state, parameters, state.recall, state.without_relevant)
+
+
+def _mrr(state: Ranking, parameters: Parameters) -> MetricResult:
+    """Return the mean reciprocal place of the first relevant item, 0 beyond k."""
+    return _mean(state, parameters, state.reciprocal, state.without_relevant)
+
+
+def _ranking(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    return PerformanceMetric(name, ("ranking",), metric, description, ("k", *parameters))
+
+
+METRICS = (
+    _ranking("accuracy_at_k", _accuracy, "proportion of queries with a relevant item in `k` places"),
+    _ranking("precision_at_k", _precision, "mean proportion of the first `k` places with relevant items"),
+    _ranking("recall_at_k", _recall, "mean proportion of the relevant items in the first `k` places"),
+    _ranking("map_at_k", _map, "mean average precision of the first `k` places"),
+    _ranking("mrr_at_k", _mrr, "mean reciprocal of the first place with a relevant item"),
+    _ranking("ndcg_at_k", _ndcg, "normalised discounted cumulative gain of the first `k` places", "gain"),
+)
+"""Metrics of ranking."""
