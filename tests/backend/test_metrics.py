@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +95,8 @@ class Model:
         return self.serving.take([place for place in range(len(self.serving)) if place % 4])
 
     def ask(self, metric: str, column: str | None = None, **more: Any) -> list[dict[str, Any]]:
-        return flat(self.registry.query_metrics(question(metric, column, **more)))
+        results = self.registry.query_metrics(question(metric, column, **more))
+        return flat(item.to_json() for item in results)
 
     def value(self, metric: str, column: str | None = None, **more: Any) -> Any:
         (answer,) = self.ask(metric, column, **more)
@@ -125,8 +126,7 @@ def question(
     return MetricsQuery.from_wire({"model_id": "m", "metrics": [asked], "aggregation_period": by})
 
 
-def flat(results: list[RangeResults]) -> list[dict[str, Any]]:
-    items = [item.to_json() for item in results]
+def flat(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"time_range": item["time_range"], **item["metrics"][0]} for item in items]
 
 
