@@ -8,6 +8,7 @@ from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack, cast,
 from aporia_provider.choices import choice
 from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
+from aporia_provider.metric_results import RangeResults
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import AggregationPeriod
 from aporia_provider.nearest import nearest
@@ -116,15 +117,11 @@ class AporiaApi(Protocol):
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
         """Return the status of the last sync of a dataset."""
 
-    def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:
+    def query_metrics(self, query: MetricsQuery) -> list[RangeResults]:
         """
         Compute metrics; see :class:`~aporia_provider.metrics.MetricsQuery`.
 
-        :return: One item for each time range, in order: its ``time_range`` (``start`` and ``end``, aligned to
-            buckets; None for all rows) and its ``metrics``, each with the ``id`` of the metric in the query,
-            its ``model_version`` (the latest if the query names none; None if there is none), the ``error``
-            if it cannot be computed, ``segment``, and the fields of
-            :class:`~aporia_provider.monitoring.result.Answer`.
+        :return: One item for each time range, in chronological order.
         """
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:

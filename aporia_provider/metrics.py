@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -179,17 +179,3 @@ class MetricsQuery(Vocabulary):
         if not isinstance(body, Mapping):
             raise ValidationError(f"A query is a dict with model_id and metrics, not {type(body).__name__}")
         return cls(**body)
-
-
-def failures(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """
-    Return the answers with an error if no other answer was computed from any data, else an empty list.
-
-    :param answers: Result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
-    :return: The answers, each with its ``time_range``.
-    """
-    given = [{"time_range": item["time_range"], **answer} for item in answers for answer in item["metrics"]]
-    failed = [answer for answer in given if answer["error"] is not None]
-    if any(answer["error"] is None and answer["samples"] for answer in given):
-        return []
-    return failed

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aporia_provider.metric_results import MetricResult, RangeResults
     from aporia_provider.metrics import Metric, MetricsQuery
 
 _HEADERS = (
@@ -21,7 +22,7 @@ _NARROWEST = 30
 _SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: int | None = None) -> str:
+def as_table(query: MetricsQuery, results: Iterable[RangeResults], width: int | None = None) -> str:
     """
     Return the results of a query as a table with one row for each. Empty columns are left out.
 
@@ -29,14 +30,14 @@ def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: i
     printed once below the table, with a number.
 
     :param query: The query.
-    :param answers: Result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
+    :param results: Result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
     :param width: Width in characters to which notes are wrapped where possible; None for one line for each
         result.
     """
     from tabulate import tabulate
 
     asked = {metric.id: metric for metric in query.metrics}
-    items = list(answers)
+    items = list(results)
     numbers = _shared_reasons(items)
     lines = [line for item in items for line in _lines(asked, item, numbers)]
     kept = [place for place in range(len(_HEADERS)) if any(line[place] for line in lines)]
@@ -47,9 +48,9 @@ def as_table(query: MetricsQuery, answers: Iterable[Mapping[str, Any]], width: i
     return "\n".join([table, *_footnotes(numbers, width)])
 
 
-def _shared_reasons(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def _shared_reasons(items: Iterable[RangeResults]) -> dict[str, int]:
     """Return the reasons that several results share, each with a number."""
-    counts = Counter(answer["reason"] for item in items for answer in item["metrics"] if answer["reason"])
+    counts = Counter(result.reason for item in items for result in item.metrics if result.reason)
     shared = [reason for reason, count in counts.items() if count > 1]
     return {reason: number for number, reason in enumerate(shared, 1)}
 
@@ -97,39 +98,39 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _lines(
-    asked: Mapping[str, Metric], item: Mapping[str, Any], numbers: Mapping[str, int]
+    asked: Mapping[str, Metric], item: RangeResults, numbers: Mapping[str, int]
 ) -> Iterator[tuple[str, ...]]:
-    time_range = item["time_range"] or {"start": "", "end": ""}
-    for answer in item["metrics"]:
-        metric = asked[answer["id"]]
+    start, end = (item.time_range.start, item.time_range.end) if item.time_range else ("", "")
+    for result in item.metrics:
+        metric = asked[result.id]
         yield (
-            _time(time_range["start"]),
-            _time(time_range["end"]),
+            _time(start),
+            _time(end),
             metric.metric,
             metric.parameters.column or "",
-            _shown(answer),
-            _number(answer["noise"]),
-            _number(answer["excess"]),
-            _number(answer["bound"] or None),
-            _number(answer["p_value"]),
-            str(answer["samples"]),
-            _number(answer["baseline_samples"]),
-            _number(answer["left_out"] or None),
-            answer["error"] or _note(answer, numbers),
+            _value(result),
+            _number(result.noise),
+            _number(result.excess),
+            _number(result.bound or None),
+            _number(result.p_value),
+            str(result.samples),
+            _number(result.baseline_samples),
+            _number(result.left_out or None),
+            result.error or _note(result, numbers),
         )
 
 
-def _note(answer: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
-    status, reason = _STATUS[answer["status"]], answer["reason"]
-    if reason in numbers:
+def _note(result: MetricResult, numbers: Mapping[str, int]) -> str:
+    status, reason = _STATUS[result.status], result.reason
+    if reason is not None and reason in numbers:
         return f"{status} [{numbers[reason]}]".strip()
     return ": ".join(filter(None, (status, reason)))
 
 
-def _shown(answer: Mapping[str, Any]) -> str:
-    if answer["value"] is None and answer["shown"] is not None:
-        return f"({_number(answer['shown'])})"
-    return _number(answer["value"])
+def _value(result: MetricResult) -> str:
+    if result.value is None and result.shown is not None:
+        return f"({_number(result.shown)})"
+    return _number(result.value)
 
 
 def _number(value: Any) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from aporia_provider.metric_results import QueryResult
 from aporia_provider.metrics import MetricsQuery
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _year(registry: EmbeddedRegistry, version: Any) -> dict[str, str]:
     schema = version["registration"]["version_schema"]
     columns = [f"{kind}.{name}" for kind in KINDS for name in schema[kind] or ()]
     scores = _ask(registry, version["name"], [("drift_score", column) for column in columns])
-    drifted = sorted(scores, key=lambda answer: -(answer["value"] or 0))[:SHOWN]
+    drifted = sorted(scores, key=lambda result: -(result.value or 0))[:SHOWN]
     wanted = ("accuracy", "auc_roc", "label_coverage")
     told = _ask(registry, version["name"], [(metric, "predictions.probability") for metric in wanted])
     return {
@@ -52,15 +53,15 @@ def _year(registry: EmbeddedRegistry, version: Any) -> dict[str, str]:
         "most drifted fields (score, and what chance alone would make of it)": "\n".join(
             map(_score, drifted)
         ),
-        **{metric: f"{answer['value']:.4f}" for metric, answer in zip(wanted, told, strict=True)},
+        **{metric: f"{result.value:.4f}" for metric, result in zip(wanted, told, strict=True)},
     }
 
 
-def _score(answer: dict[str, Any]) -> str:
-    return f"{answer['id'].split()[-1]}: {answer['value']:.3f} ({answer['noise']:.3f})"
+def _score(result: QueryResult) -> str:
+    return f"{result.id.split()[-1]}: {result.value:.3f} ({result.noise:.3f})"
 
 
-def _ask(registry: EmbeddedRegistry, version: str, questions: list[tuple[str, str]]) -> list[dict[str, Any]]:
+def _ask(registry: EmbeddedRegistry, version: str, questions: list[tuple[str, str]]) -> list[QueryResult]:
     data = {"dataset_type": "serving", "model_version": version}
     metrics = [
         {
@@ -72,5 +73,4 @@ def _ask(registry: EmbeddedRegistry, version: str, questions: list[tuple[str, st
         for metric, column in questions
     ]
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": metrics})
-    answers: list[dict[str, Any]] = registry.query_metrics(query)[0]["metrics"]
-    return answers
+    return registry.query_metrics(query)[0].metrics

@@ -6,6 +6,7 @@ import atexit
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,12 +16,15 @@ _home = tempfile.mkdtemp(prefix="aporia-docs-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _home
 
+# The directory has an extension, and the package may not be installed.
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
 project = "airflow-provider-aporia"
 author = "The airflow-provider-aporia authors"
 release = re.findall(r'__version__ = "(.*)"', (ROOT / "aporia_provider" / "__init__.py").read_text())[0]
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "metric_tables"]
 exclude_patterns = ["_build", "examples"]
 html_theme = "furo"
 html_title = f"{project} {release}"

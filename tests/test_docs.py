@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
-from aporia_provider.backend.metrics.question_states import ROW_METRICS
 from aporia_provider.cli.main import main
-from aporia_provider.monitoring.drift.field_drift import DISTANCES
-from aporia_provider.monitoring.performance.catalogue import ALIASES, METRICS
-from aporia_provider.monitoring.statistics.catalogue import statistics_of
-from aporia_provider.schema import FIELD_TYPES, MODEL_TYPES
+from aporia_provider.monitoring.catalogue import CATALOGUE
 from tests.defined_names import PACKAGE, ROOT, exists, messages
 
 DOCS = ROOT / "docs"
@@ -134,25 +131,14 @@ def test_messages_in_the_guides_are_those_of_the_package(page: Path) -> None:
     assert [part for part in parts if len(part) > 8 and part not in messages()] == []
 
 
-def listed(rows: str) -> set[str]:
-    return set(re.findall(r"`([a-z]\w+)`", rows))
-
-
-def test_the_page_on_metrics_names_every_metric() -> None:
+def test_the_page_on_metrics_has_the_whole_catalogue() -> None:
     text = (DOCS / "metrics.md").read_text()
-    _, rows, fields, drift, performance = re.split(r"^## .*$", text, flags=re.MULTILINE)
-    assert listed(rows) - {"column"} == set(ROW_METRICS)
-    of_fields = {name for type_ in FIELD_TYPES for name in statistics_of(type_)}
-    assert listed(fields) - {"column", "value", "parts"} == of_fields
-    assert listed(drift) - {"p_value", "zeros"} == DISTANCES
-    parameters = {"column", "class_name", "k", "threshold", "average"}
-    judging = {name for type_ in MODEL_TYPES for name in METRICS[type_]}
-    assert listed(performance) - parameters == judging | set(ALIASES)
-
-
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_the_page_on_metrics_names_those_of_each_model_type(model_type: str) -> None:
-    text = (DOCS / "metrics.md").read_text()
-    rows = [row for row in text.partition("## Performance")[2].splitlines() if row.startswith("| ")]
-    own = [row for row in rows if re.match(rf"\| (all|.*\b{model_type}\b)", row.partition("`")[0])]
-    assert listed("".join(own)) - {"class_name"} == set(METRICS[model_type])
+    kinds = {metric.kind for metric in CATALOGUE}
+    assert sorted(re.findall(r"{metric-table} (\w+)", text)) == sorted({*kinds, "aliases"})
+    spec = spec_from_file_location("metric_tables", DOCS / "metric_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tables = module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    rows = [line for kind in kinds for line in tables.markdown(kind).splitlines()[2:]]
+    assert len(rows) == len(CATALOGUE)

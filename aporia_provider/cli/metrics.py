@@ -6,31 +6,23 @@ import json
 import re
 import shutil
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from argparse import Action, ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from inspect import cleandoc
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from aporia_provider.datasets import ROLES
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from aporia_provider.metric_results import RangeResults
     from aporia_provider.metrics import MetricsQuery
 
-_PARAMETERS = (
-    "threshold",
-    "k",
-    "class_name",
-    "average",
-    "gain",
-    "quantile",
-    "value",
-    "zeros",
-    "minimum",
-    "minimum_baseline",
-)
 _MINIMUM = re.compile(r"\bset (minimum|minimum_baseline)=(\d+)")
+_PARAMETER = re.compile(r"^:param (\w+): (.*?)(?=^:|\Z)", re.MULTILINE | re.DOTALL)
 _PERIODS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
@@ -51,6 +43,7 @@ def add_metrics(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     _add_data(parser)
     _add_baseline(parser)
     _add_parameters(parser)
+    parser.add_argument("--list", action=_ListMetrics, nargs=0, help="print all metrics and exit")
     parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_run)
@@ -80,44 +73,65 @@ def _add_baseline(parser: ArgumentParser) -> None:
 
 
 def _add_parameters(parser: ArgumentParser) -> None:
-    parser.add_argument("--threshold", type=float, help="score from which on a prediction is positive")
-    parser.add_argument("--k", type=int, help="ranking: how many places count")
-    parser.add_argument("--class-name", help="class of a *_per_class metric, such as fraud or 1")
-    parser.add_argument("--average", choices=("micro", "macro", "weighted"))
-    parser.add_argument("--gain", choices=("exponential", "linear"), help="of the metric ndcg_at_k")
-    parser.add_argument("--quantile", type=float, help="of the metric quantile, from 0 to 1")
-    parser.add_argument("--value", help="of the metric value_count, such as Rome, True or 3")
-    parser.add_argument(
-        "--zeros",
-        choices=("floor", "jeffreys", "laplace"),
-        help="psi: how bins that one side lacks are counted",
-    )
-    parser.add_argument("--minimum", type=int, metavar="COUNT", help="values below which there is no verdict")
-    parser.add_argument(
-        "--minimum-baseline", type=int, metavar="COUNT", help="the same for the baseline of a distance"
-    )
+    """Add an option for each parameter of metrics except the column."""
+    from aporia_provider.metrics import MetricParameters
+
+    descriptions = dict(_PARAMETER.findall(cleandoc(MetricParameters.__doc__ or "")))
+    for name, field in MetricParameters.model_fields.items():
+        if name != "column":
+            text = " ".join(descriptions.get(name, "").split()).replace("`", "").replace("%", "%%")
+            parser.add_argument(_option(name), choices=_choices(field.annotation), help=text)
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
+
+
+def _choices(annotation: Any) -> tuple[str, ...] | None:
+    """Return the strings that an annotation allows; None if it is not a ``Literal``, optional or not."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next(filter(None, map(_choices, get_args(annotation))), None)
+
+
+class _ListMetrics(Action):
+    """Action of an option that prints the catalogue of metrics and exits."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        from tabulate import tabulate
+
+        from aporia_provider.monitoring.catalogue import CATALOGUE
+
+        rows = [
+            (each.name, each.kind, ", ".join(each.types), ", ".join(each.parameters), each.description)
+            for each in CATALOGUE
+        ]
+        print(tabulate(rows, headers=("metric", "kind", "types", "parameters", "meaning")))
+        parser.exit()
 
 
 def _run(options: Namespace) -> int:
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
-    from aporia_provider.metrics import failures
+    from aporia_provider.metric_results import failed_results
     from aporia_provider.report import as_table
 
     query = _query(options)
     environment = options.environment or settings.environment()
     with EmbeddedRegistry(options.database_url or settings.database_url(), environment) as registry:
-        answers = registry.query_metrics(query)
+        results = registry.query_metrics(query)
     if options.version is None:
-        for version in dict.fromkeys(_versions(answers)):
+        for version in dict.fromkeys(_versions(results)):
             print(f"Latest version: {version}", file=sys.stderr)
-    errors = dict.fromkeys(f"{answer['id']}: {answer['error']}" for answer in failures(answers))
+    errors = dict.fromkeys(f"{result.id}: {result.error}" for _, result in failed_results(results))
     if options.json or not errors:
         width = shutil.get_terminal_size().columns if options.answers.isatty() else None
         answer = (
-            json.dumps(answers, indent=2)
+            json.dumps([item.to_json() for item in results], indent=2)
             if options.json
-            else as_table(query, _in_words_of_options(answers), width)
+            else as_table(query, map(_with_options, results), width)
         )
         print(answer, file=options.answers)
     for error in errors:
@@ -125,28 +139,31 @@ def _run(options: Namespace) -> int:
     return 1 if errors else 0
 
 
-def _in_words_of_options(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _with_options(item: RangeResults) -> RangeResults:
     """Return results whose reasons name options of this command instead of parameters."""
-    return [{**item, "metrics": [_with_options(each) for each in item["metrics"]]} for item in answers]
+    return replace(
+        item, metrics=[replace(result, reason=_in_options(result.reason)) for result in item.metrics]
+    )
 
 
-def _with_options(answer: Mapping[str, Any]) -> dict[str, Any]:
-    reason = answer["reason"] or ""
-    reason = _MINIMUM.sub(lambda match: f"give --{match[1].replace('_', '-')} {match[2]}", reason)
+def _in_options(reason: str | None) -> str | None:
+    if reason is None:
+        return None
+    reason = _MINIMUM.sub(lambda match: f"give {_option(match[1])} {match[2]}", reason)
     for word, period in _PERIODS.items():
         reason = reason.replace(f'aggregation_period="{period}"', f"--by {word}")
-    return {**answer, "reason": reason.replace("an aggregation_period", "--by") or None}
+    return reason.replace("an aggregation_period", "--by")
 
 
-def _versions(answers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for item in answers:
-        yield from (each["model_version"] for each in item["metrics"] if each["model_version"] is not None)
+def _versions(results: Iterable[RangeResults]) -> Iterator[str]:
+    for item in results:
+        yield from (result.model_version for result in item.metrics if result.model_version is not None)
 
 
 def _query(options: Namespace) -> MetricsQuery:
-    from aporia_provider.metrics import MetricsQuery
+    from aporia_provider.metrics import MetricParameters, MetricsQuery
 
-    values = {name: getattr(options, name) for name in _PARAMETERS}
+    values = {name: getattr(options, name) for name in MetricParameters.model_fields if name != "column"}
     given = {name: value for name, value in values.items() if value is not None}
     questions = [
         {

@@ -21,6 +21,7 @@ from aporia_provider.client.registration import (
 )
 from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.metric_results import RangeResults, parse_results
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import AggregationPeriod, Model, ModelTags, Monitor
 from aporia_provider.schema import VersionSchema
@@ -192,14 +193,16 @@ class Calls:
         )
         return dict((yield Request(doing, "GET", path)).mapping())
 
-    def query_metrics(self, query: MetricsQuery) -> Call[list[dict[str, Any]]]:
+    def query_metrics(self, query: MetricsQuery) -> Call[list[RangeResults]]:
         """Compute metrics."""
         doing = f"Querying metrics of model {query.model_id!r}"
         reply = yield Request(doing, "POST", "/v1beta/metrics/query", query.to_wire())
-        found = reply.accepted()
-        if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
-            raise AporiaError(reply.says("the reply is not a list of answers"), status=reply.status)
-        return [dict(item) for item in found]
+        body = reply.accepted()
+        try:
+            return parse_results(body)
+        except ValidationError:
+            message = reply.says("the reply is not a list of metric results")
+            raise AporiaError(message, status=reply.status) from None
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:
         """Set tags of a model and keep its other tags."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
-from aporia_provider.metrics import MetricsQuery, failures
+from aporia_provider.metric_results import QueryResult, RangeResults, ResultRange, failed_results
+from aporia_provider.metrics import MetricsQuery
 
 
 class MetricsHook(AporiaHook):
@@ -24,11 +26,15 @@ class MetricsHook(AporiaHook):
 
         :param query: The query, or a dict with the parameters of
             :class:`~aporia_provider.metrics.MetricsQuery`.
-        :return: See :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
+        :return: JSON form of the result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`, which a task
+            can return: dicts with the attributes of :class:`~aporia_provider.metric_results.RangeResults`.
         """
         asked = query if isinstance(query, MetricsQuery) else MetricsQuery.from_wire(query)
+        return [item.to_json() for item in self._query(asked)]
+
+    def _query(self, query: MetricsQuery) -> list[RangeResults]:
         with self.get_conn() as api:
-            return api.query_metrics(asked)
+            return api.query_metrics(query)
 
     def get_metric(
         self,
@@ -59,8 +65,8 @@ class MetricsHook(AporiaHook):
             period, including periods without rows. None returns one result for the whole range.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``k`` …
-        :return: For each time range its ``start`` and ``end``, the ``model_version``, the attributes of
-            :class:`~aporia_provider.monitoring.result.Answer`, and ``error``: the reason why the metric could
+        :return: For each time range a dict with its ``start`` and ``end`` and the attributes of
+            :class:`~aporia_provider.metric_results.QueryResult`. ``error`` is the reason why the metric could
             not be computed for this range, although it could for others; otherwise None.
         :raises aporia_provider.errors.ValidationError: if the metric can be computed for none of the ranges
             with rows.
@@ -74,9 +80,9 @@ class MetricsHook(AporiaHook):
         query = MetricsQuery.from_wire(
             {"model_id": model_id, "metrics": [question], "aggregation_period": aggregation_period}
         )
-        answers = self.query(query)
-        _raise(failures(answers))
-        return [_flat(item) for item in answers]
+        results = self._query(query)
+        _raise(failed_results(results))
+        return [_flat(item) for item in results]
 
 
 def dataset(
@@ -87,10 +93,11 @@ def dataset(
     return {"dataset_type": dataset_type, "model_version": model_version, "time_range": given}
 
 
-def _raise(failed: Iterable[Mapping[str, Any]]) -> None:
+def _raise(failed: Iterable[tuple[ResultRange | None, QueryResult]]) -> None:
     ranges: dict[str, list[str]] = {}
-    for answer in failed:
-        ranges.setdefault(answer["error"], []).append((answer["time_range"] or {}).get("start", "all rows"))
+    for time_range, result in failed:
+        start = time_range.start if time_range else "all rows"
+        ranges.setdefault(result.error or "", []).append(start)
     if len(ranges) == 1:
         raise ValidationError(next(iter(ranges)))
     if ranges:
@@ -102,5 +109,6 @@ def _listed(starts: Sequence[str]) -> str:
     return starts[0] if len(starts) == 1 else f"{starts[0]} and {len(starts) - 1} more"
 
 
-def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {**(item["time_range"] or {"start": None, "end": None}), **item["metrics"][0]}
+def _flat(item: RangeResults) -> dict[str, Any]:
+    time_range = asdict(item.time_range) if item.time_range else {"start": None, "end": None}
+    return {**time_range, **item.metrics[0].to_json()}

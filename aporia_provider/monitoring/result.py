@@ -1,16 +1,15 @@
-"""Answers of metrics."""
+"""Construction of the results of metrics."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Final
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
-
-Status = Literal["ok", "undefined", "insufficient_data"]
 
 INFINITE: Final = "infinite values"
 UNUSABLE_VECTORS: Final = "vectors of another dimension, or with a number that is missing or infinite,"
@@ -22,102 +21,71 @@ _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _WHOLE = 2.0**53  # Beyond this, the spacing of floats is greater than one.
 
 
-@dataclass(frozen=True)
-class Answer:
+def undefined(reason: str, samples: int = 0) -> MetricResult:
+    """Return the result of an undefined number."""
+    return MetricResult(None, "undefined", samples, reason=reason)
+
+
+def insufficient(reason: str) -> MetricResult:
+    """Return the result of a metric for which there is no data."""
+    return MetricResult(None, "insufficient_data", reason=reason)
+
+
+def unreliable(result: MetricResult, *reasons: str | None) -> MetricResult:
     """
-    Answer of a metric.
+    Return a result as not reliable: its value is only in ``shown``.
 
-    :param value: Value for decisions; None if it is undefined or there is insufficient data.
-    :param status: ``ok``; ``undefined`` if there is no such number, such as the mean of no values; or
-        ``insufficient_data`` if it is not reliable.
-    :param samples: Number of values from which it was computed.
-    :param baseline_samples: Number of values in the baseline.
-    :param noise: Expected value without drift, given both numbers of samples.
-    :param excess: Lower bound of the value minus the noise, at least 0. The measure of drift.
-    :param bound: Maximum difference between ``value`` and the exact value.
-    :param p_value: Probability of a value at least this great without drift, if there is a test.
-    :param shown: Value that is not reliable, because of too little data or too wide a bound.
-    :param left_out: Number of rows of the data and of the baseline with a value that cannot be used, such as
-        an infinite number or an undeclared class. Missing values are not counted.
-    :param reason: Why there is no value, or notes on it: values that were left out, estimates.
+    :param result: A result with a value, reliable or not.
+    :param reasons: Reasons to add to those of the result.
     """
-
-    value: Any
-    status: Status = "ok"
-    samples: int = 0
-    baseline_samples: int | None = None
-    noise: float | None = None
-    excess: float | None = None
-    bound: float = 0.0
-    p_value: float | None = None
-    shown: Any = None
-    left_out: int = 0
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
+    reason = joined(result.reason, *reasons)
+    return replace(result, value=None, status="insufficient_data", shown=result.number, reason=reason)
 
 
-@dataclass(frozen=True)
-class ScarceAnswer(Answer):
+def joined(*reasons: str | None) -> str | None:
+    """Return reasons as one text; None if there are none."""
+    return "; ".join(filter(None, reasons)) or None
+
+
+def without(result: MetricResult, count: int, what: str, kept: int | None = None) -> MetricResult:
     """
-    An answer for which a resource other than samples is insufficient, for use in advice.
+    Return a result with the number of values that were left out because they cannot be used.
 
-    :param scarce: Available and required amount of the resource. Not part of the JSON form.
-    """
-
-    scarce: tuple[int, int] = (0, 0)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {name: value for name, value in asdict(self).items() if name != "scarce"}
-
-
-def undefined(reason: str, samples: int = 0) -> Answer:
-    """Return the answer of an undefined number."""
-    return Answer(None, "undefined", samples, reason=reason)
-
-
-def without(found: Answer, count: int, what: str, kept: int | None = None) -> Answer:
-    """
-    Return an answer with the number of values that were left out because they cannot be used.
-
-    :param found: The answer.
+    :param result: The result.
     :param count: Number of values that were left out.
     :param what: Plural noun for these values.
-    :param kept: Number of remaining values. Default: ``samples`` of the answer.
-    :return: The answer with the count and a reason. If more than :data:`~.result_limits.MOST_LEFT_OUT` of the
+    :param kept: Number of remaining values. Default: ``samples`` of the result.
+    :return: The result with the count and a reason. If more than :data:`~.result_limits.MOST_LEFT_OUT` of the
         values were left out, its value is only in ``shown``.
     """
     if not count:
-        return found
-    reason = "; ".join(filter(None, (found.reason, f"{what} are left out: {count}")))
-    answer = replace(found, left_out=found.left_out + count, reason=reason)
-    rows = count + (found.samples if kept is None else kept)
-    if found.value is None or count <= MOST_LEFT_OUT * rows:
-        return answer
-    return replace(answer, value=None, status="insufficient_data", shown=found.value)
+        return result
+    reason = joined(result.reason, f"{what} are left out: {count}")
+    counted = replace(result, left_out=result.left_out + count, reason=reason)
+    rows = count + (result.samples if kept is None else kept)
+    if result.value is None or count <= MOST_LEFT_OUT * rows:
+        return counted
+    return unreliable(counted)
 
 
-def of_number(number: Fraction | float, samples: int) -> Answer:
-    """Return the answer of a number, which is undefined if it is too great for a float."""
+def of_number(number: Fraction | float, samples: int) -> MetricResult:
+    """Return the result of a number, which is undefined if it is too great for a float."""
     try:
-        return Answer(float(number), samples=samples)
+        return MetricResult(float(number), samples=samples)
     except OverflowError:
         return undefined("the number is too great for a float", samples)
 
 
-def in_time(found: Answer) -> Answer:
-    """Convert an answer in microseconds since 1970 to a time, and its bound to seconds."""
-    if found.value is None:
-        return found
+def in_time(result: MetricResult) -> MetricResult:
+    """Convert a result in microseconds since 1970 to a time, and its bound to seconds."""
+    if result.value is None:
+        return result
     # The nearest float to the last microsecond of the year 9999 is the start of the next year.
-    micros = _LAST if found.value == float(_LAST) else round(found.value)
+    micros = _LAST if result.value == float(_LAST) else round(result.value)
     try:
         moment = _EPOCH + timedelta(microseconds=micros)
     except OverflowError:
         reason = "the time is not in the years 1 to 9999: check the unit of the column, and odd values in it"
-        return undefined(reason, found.samples)
-    rounding = math.ulp(found.value) if abs(found.value) > _WHOLE else 0.0
-    return replace(found, value=moment.isoformat(), bound=(found.bound + rounding) / 1_000_000)
+        return undefined(reason, result.samples)
+    rounding = math.ulp(result.value) if abs(result.value) > _WHOLE else 0.0
+    return replace(result, value=moment.isoformat(), bound=(result.bound + rounding) / 1_000_000)

@@ -46,15 +46,15 @@ class Versions:
         metric = {"metric": "count", "datasets": {"data": {"dataset_type": "serving"}}}
         query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [metric]})
         (answered,) = self.registry.query_metrics(query)
-        answer = answered["metrics"][0]
-        if answer["error"] is not None:
-            return answer["error"]
-        named = metric["datasets"]["data"] | {"model_version": answer["model_version"]}
+        (answer,) = answered.metrics
+        if answer.error is not None:
+            return answer.error
+        named = metric["datasets"]["data"] | {"model_version": answer.model_version}
         query = MetricsQuery.from_wire(
             {"model_id": MODEL, "metrics": [metric | {"datasets": {"data": named}}]}
         )
         assert self.registry.query_metrics(query) == [answered], "the version that it names answers the same"
-        return answer["value"]
+        return answer.value
 
 
 @pytest.fixture

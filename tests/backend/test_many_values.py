@@ -51,7 +51,7 @@ def ask(house: House, metric: str, column: str | None, role: str) -> dict[str, A
     }
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
     (found,) = house.registry.query_metrics(query)
-    answer: dict[str, Any] = found["metrics"][0]
+    answer: dict[str, Any] = found.metrics[0].to_json()
     assert answer["error"] is None
     return answer
 

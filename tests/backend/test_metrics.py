@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,8 @@ from aporia_provider.cli.main import main
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.metric_results import MetricResult, QueryResult, RangeResults, ResultRange
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.report import as_table
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import run_cli, serving, token_for
@@ -95,7 +95,8 @@ class Model:
         return self.serving.take([place for place in range(len(self.serving)) if place % 4])
 
     def ask(self, metric: str, column: str | None = None, **more: Any) -> list[dict[str, Any]]:
-        return flat(self.registry.query_metrics(question(metric, column, **more)))
+        results = self.registry.query_metrics(question(metric, column, **more))
+        return flat(item.to_json() for item in results)
 
     def value(self, metric: str, column: str | None = None, **more: Any) -> Any:
         (answer,) = self.ask(metric, column, **more)
@@ -125,8 +126,8 @@ def question(
     return MetricsQuery.from_wire({"model_id": "m", "metrics": [asked], "aggregation_period": by})
 
 
-def flat(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"time_range": item["time_range"], **item["metrics"][0]} for item in answers]
+def flat(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"time_range": item["time_range"], **item["metrics"][0]} for item in items]
 
 
 @pytest.fixture(scope="module")
@@ -396,9 +397,9 @@ def test_other_questions_are_answered_beside_one_that_cannot_be(model: Model) ->
         "metrics": [{**asked, "id": "good"}, {**asked, "id": "bad", "metric": "moon_phase"}],
     }
     (item,) = model.registry.query_metrics(MetricsQuery.from_wire(query))
-    answers = {answer["id"]: answer for answer in item["metrics"]}
-    assert answers["good"]["value"] == DAYS * PER_DAY
-    assert "moon_phase" in answers["bad"]["error"]
+    answers = {answer.id: answer for answer in item.metrics}
+    assert answers["good"].value == DAYS * PER_DAY
+    assert "moon_phase" in answers["bad"].error
 
 
 def test_a_server_answers_the_same(model: Model) -> None:
@@ -414,7 +415,7 @@ def test_a_server_answers_the_same(model: Model) -> None:
         question(metric, column, **more)
         for metric, column, more in zip(asked[::3], asked[1::3], asked[2::3], strict=True)
     ]
-    expected = {field.name for field in fields(Answer)} | {"id", "model_version", "segment", "error"}
+    expected = {field.name for field in fields(QueryResult)} - {"shortage"}
     with serving(model.url) as served:
         token = token_for(model.url, "prod")
         with AporiaClient(served.url, token, environment="prod") as client:
@@ -423,9 +424,9 @@ def test_a_server_answers_the_same(model: Model) -> None:
             with pytest.raises(NotFoundError):
                 client.query_metrics(queries[0].model_copy(update={"model_id": "n"}))
         wrong = served.ask("POST", "/v1beta/metrics/query", token, json={"model_id": "m", "metrics": []})
-        document = served.ask("GET", "/openapi.json").json()["components"]["schemas"]["AnswerReply"]
+        document = served.ask("GET", "/openapi.json").json()["components"]["schemas"]["QueryResult"]
     assert wrong.status_code == 422
-    answers = [answer for items in given for item in items for answer in item["metrics"]]
+    answers = [answer.to_json() for items in given for item in items for answer in item.metrics]
     assert {frozenset(answer) for answer in answers} == {frozenset(expected)}
     # Each field has something else than its default in one of them, except those that are always the same.
     told = {name for answer in answers for name, value in answer.items() if value not in (None, 0)}
@@ -498,18 +499,18 @@ def test_the_command_takes_what_a_query_takes(sqlite_url: str, monkeypatch: pyte
 
 
 def test_a_table_shows_what_an_answer_says() -> None:
-    few = Answer(None, "insufficient_data", 60, shown=0.25, left_out=3, reason=" ".join(["of a reason"] * 9))
+    reason = " ".join(["of a reason"] * 9)
+    few = MetricResult(None, "insufficient_data", 60, shown=0.25, left_out=3, reason=reason)
     answers = {
-        1: Answer(0.5, "ok", 200, 1000, noise=0.125, excess=0.375, bound=0.01, p_value=0.02),
+        1: MetricResult(0.5, "ok", 200, 1000, noise=0.125, excess=0.375, bound=0.01, p_value=0.02),
         2: few,
-        3: Answer({str(n): n for n in range(100)}, samples=9),
+        3: MetricResult({str(n): n for n in range(100)}, samples=9),
     }
     days = {day: f"2024-01-0{day}T00:00:00+00:00" for day in range(1, 5)}
     items = [
-        {
-            "time_range": {"start": days[day], "end": days[day + 1]},
-            "metrics": [{"id": "0", "segment": None, "error": None, **answer.to_json()}],
-        }
+        RangeResults(
+            ResultRange(days[day], days[day + 1]), [QueryResult.of(answer, id="0", model_version="v1")]
+        )
         for day, answer in answers.items()
     ]
     header, _, *lines = as_table(question("psi", "age"), items).splitlines()

@@ -52,7 +52,8 @@ def query(*metrics: tuple[str, str | None], by: str | None = None, **more: Any) 
 def ask(house: House, metric: str, column: str | None = None, **more: Any) -> list[dict[str, Any]]:
     """Answers to one question, each with its range."""
     answers = house.registry.query_metrics(query((metric, column), **more))
-    return [{**(item["time_range"] or {}), **item["metrics"][0]} for item in answers]
+    items = [item.to_json() for item in answers]
+    return [{**(item["time_range"] or {}), **item["metrics"][0]} for item in items]
 
 
 def values(house: House, metric: str, column: str | None = None, **more: Any) -> list[Any]:
@@ -290,7 +291,7 @@ class TestLimits:
         names = ("sum", "absolute_sum", "squared_sum", "variance", "std", "squared_deviation_sum", "mean")
         asked = query(*((name, "age") for name in names), ("count", None), ("median", "age"), by="daily")
         (item,) = house.registry.query_metrics(asked)
-        found = {answer["id"]: answer for answer in item["metrics"]}
+        found = {answer.id: answer.to_json() for answer in item.metrics}
         assert found["count"]["value"] == 2
         assert found["mean"]["value"] == -1.797e308
         for name in ("sum", "absolute_sum", "squared_sum", "variance", "std", "squared_deviation_sum"):

@@ -18,9 +18,9 @@ from aporia_provider.backend.metrics.periods import PERIODS, Split, before
 from aporia_provider.backend.metrics.stored_states import Range, Series
 from aporia_provider.backend.metrics.value_texts import counted_as, texts_of
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import MetricDataset, MetricsQuery
 from aporia_provider.monitoring.arrow import as_texts
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.value_state import ValueState
 
 DAY = 86_400
@@ -209,9 +209,9 @@ def test_values_that_json_cannot_say_are_refused() -> None:
 def test_no_advice_where_more_samples_are_of_no_use() -> None:
     advice = Advice("daily", (0, DAY), (0, 7 * DAY), (0, 30 * DAY))
     for answer in (
-        Answer(0.5, samples=60),
-        Answer(None, "undefined", 60, reason="all labels are true"),
-        Answer(None, "insufficient_data", 0, reason="no row is labelled"),
-        Answer(None, "insufficient_data", 100, reason="the bound 0.2 is too wide to decide by"),
+        MetricResult(0.5, samples=60),
+        MetricResult(None, "undefined", 60, reason="all labels are true"),
+        MetricResult(None, "insufficient_data", 0, reason="no row is labelled"),
+        MetricResult(None, "insufficient_data", 100, reason="the bound 0.2 is too wide to decide by"),
     ):
-        assert advised(answer, 100, advice) == answer
+        assert advised(answer, advice) == answer

@@ -248,7 +248,7 @@ def test_what_is_stored_of_a_retired_version_stays_a_baseline(house: House) -> N
             },
         }
         (answer,) = house.registry.query_metrics(MetricsQuery(model_id=MODEL, metrics=[metric]))
-        assert answer["metrics"][0]["error"] is None
+        assert answer.metrics[0].error is None
         return answer
 
     answer = drift()

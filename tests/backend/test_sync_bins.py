@@ -25,8 +25,8 @@ def ask(house: House, metric: str, **more: Any) -> dict[str, Any]:
         "datasets": {"data": {"time_range": None}, "baseline": {"dataset_type": "training"}},
     }
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
-    ((answer,),) = [item["metrics"] for item in house.registry.query_metrics(query)]
-    return dict(answer)
+    ((answer,),) = [item.metrics for item in house.registry.query_metrics(query)]
+    return answer.to_json()
 
 
 def rows_of(count: int, seed: int) -> pa.Table:

@@ -156,8 +156,8 @@ class TestLabels:
                 {"model_id": MODEL, "metrics": [{"metric": "recall", "datasets": {"data": {}}}]}
             )
         )
-        (answer,) = asked["metrics"]
-        assert (answer["error"], answer["status"], answer["shown"]) == (None, "insufficient_data", 0.0)
+        (answer,) = asked.metrics
+        assert (answer.error, answer.status, answer.shown) == (None, "insufficient_data", 0.0)
         assert "2 rows have labels that differ at the same time, of which the greatest" in answer["reason"]
         assert "give corrections a later timestamp" in answer["reason"]
         pair.delta("actuals").optimize.compact()
@@ -494,9 +494,9 @@ def assert_answers(house: House) -> None:
         for name in wanted
     ]
     (answer,) = house.registry.query_metrics(MetricsQuery(model_id=MODEL, metrics=questions))
-    for found in answer["metrics"]:
-        assert found["error"] is None, found
-        assert found["value"] == pytest.approx(wanted[found["id"]], rel=0, abs=found["bound"] + 1e-9)
+    for found in answer.metrics:
+        assert found.error is None, found
+        assert found.value == pytest.approx(wanted[found.id], rel=0, abs=found.bound + 1e-9)
 
 
 def ages_of(house: House, place: int | None) -> list[float]:

@@ -76,7 +76,7 @@ def together(house: House, made: VersionSchema, predictions: pa.Table, labels: A
 def ask(house: House, metric: str, **parameters: Any) -> dict[str, Any]:
     asked = {"metric": metric, "parameters": parameters, "datasets": {"data": {"dataset_type": "serving"}}}
     (item,) = house.registry.query_metrics(MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]}))
-    answer: dict[str, Any] = item["metrics"][0]
+    answer: dict[str, Any] = item.metrics[0].to_json()
     assert answer["error"] is None
     return answer
 

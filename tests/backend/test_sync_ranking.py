@@ -42,7 +42,7 @@ def ndcg(house: House, **more: Any) -> dict[str, Any]:
         "datasets": {"data": data},
     }
     (item,) = house.registry.query_metrics(MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]}))
-    answer: dict[str, Any] = item["metrics"][0]
+    answer: dict[str, Any] = item.metrics[0].to_json()
     return answer
 
 

@@ -79,7 +79,7 @@ def ask(house: House, metric: str, column: str | None, **parameters: Any) -> Map
     asked["datasets"] = {"data": {"dataset_type": "serving"}}
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
     (found,) = house.registry.query_metrics(query)
-    answer: Mapping[str, Any] = found["metrics"][0]
+    answer: Mapping[str, Any] = found.metrics[0].to_json()
     assert answer["error"] is None
     return answer
 

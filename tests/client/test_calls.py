@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from aporia_provider.api import AporiaApi
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
 from aporia_provider.errors import (
+    AporiaError,
     ValidationError,
 )
+from aporia_provider.metric_results import ResultRange
+from aporia_provider.metrics import MetricsQuery
 from tests.client.given import (
     CALLS,
     QUICK,
@@ -146,3 +149,20 @@ def test_both_clients_have_every_call_of_the_protocol_with_its_parameters() -> N
             assert list(inspect.signature(getattr(client, name)).parameters.values())[1:] == theirs
             assert getattr(client, name).__doc__
             assert inspect.iscoroutinefunction(getattr(client, name)) == (client is AsyncAporiaClient)
+
+
+def test_results_of_metrics_are_typed(ask: Ask, server: RecordingServer) -> None:
+    query = MetricsQuery.from_wire(
+        {"model_id": "m", "metrics": [{"metric": "psi", "datasets": {"data": {}}}]}
+    )
+    result = {"id": "0", "model_version": "v1", "segment": None, "error": None, "value": 0.5, "noise": 0.1}
+    item = {"time_range": {"start": "2024-01-01", "end": "2024-01-02"}, "metrics": [result | {"new": 1}]}
+    server.answer(Answer(200, [item]))
+    (found,) = ask("query_metrics", query)
+    assert found.time_range == ResultRange("2024-01-01", "2024-01-02")
+    assert (found.metrics[0].value, found.metrics[0].noise, found.metrics[0].status) == (0.5, 0.1, "ok")
+    assert found.to_json()["metrics"][0].items() >= result.items()
+    for body in ({}, [1], [{"time_range": None}], [item | {"metrics": [result | {"status": "good"}]}]):
+        server.answer(Answer(200, body))
+        with pytest.raises(AporiaError, match="is not a list of metric results"):
+            ask("query_metrics", query)

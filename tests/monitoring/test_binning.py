@@ -13,9 +13,9 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, ks_2samp
 from scipy.stats import wasserstein_distance as exact_wasserstein
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.number_state import NumericState
 from tests.monitoring.histograms import grid_of, histogram
 
@@ -27,7 +27,7 @@ def side(values: np.ndarray, grid: NumericGrid) -> Side:
     return Side(NumericState.of(values, 0, grid), grid)
 
 
-def answers(baseline: np.ndarray, current: np.ndarray, *metrics: str) -> dict[str, Answer]:
+def answers(baseline: np.ndarray, current: np.ndarray, *metrics: str) -> dict[str, MetricResult]:
     grid = grid_of(baseline)
     return {metric: drift(metric, side(baseline, grid), side(current, grid)) for metric in metrics}
 

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED
-from aporia_provider.monitoring.drift.field_drift import SCORE, Side, drift
+from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
-from aporia_provider.monitoring.result import Answer
 from tests.monitoring.columns import KEY, grids_of, states_of
 
 FIELD = FieldPlan(KEY, "categorical", "c")
@@ -27,10 +27,10 @@ SPELLINGS: list[list[Any]] = [
 ]
 
 
-def between(before: list[Any], now: list[Any]) -> Answer:
+def between(before: list[Any], now: list[Any]) -> MetricResult:
     grids = grids_of(pa.array(before), FIELD)
     sides = (Side(states_of(pa.array(rows), FIELD, grids)[KEY], grids[KEY]) for rows in (before, now))
-    return drift(SCORE, *sides)
+    return drift("drift_score", *sides)
 
 
 @pytest.mark.parametrize("one", SPELLINGS)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import SCORE, Side, drift
+from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS, NUMERIC_METRICS
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.profiles.plan import Grid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.vector_state import VectorGrid, norms
 from tests.monitoring.columns import KEY, states_of
 
@@ -46,7 +46,7 @@ def test_noise_of_vectors_is_the_root_of_what_two_samples_have_on_average() -> N
     for _ in range(400):
         one, other = samples(rng, 300), samples(rng, 100)
         grid = NumericGrid.of(norms(one))
-        answer = drift(SCORE, of_vectors(one, grid), of_vectors(other, grid), minimum=ANY)
+        answer = drift("drift_score", of_vectors(one, grid), of_vectors(other, grid), minimum=ANY)
         squares.append(answer.value**2)
         noises.append(answer.noise)
     assert np.mean(noises) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.1)
@@ -70,13 +70,14 @@ def test_noise_of_vectors_is_that_of_all_of_them_whatever_their_grids(gridded: t
 
 def test_noise_of_vectors_that_are_all_the_same_is_none_at_all() -> None:
     same = of_vectors(np.full((5, 3), 1 / 3))
-    answer = drift(SCORE, same, same, minimum=ANY)
+    answer = drift("drift_score", same, same, minimum=ANY)
     assert answer.value == 0
     assert answer.noise == pytest.approx(0, abs=1e-7)
 
 
 def test_noise_of_vectors_near_the_limit_of_floats_is_finite() -> None:
-    answer = drift(SCORE, *(of_vectors(np.array([[number]])) for number in (1.3e154, -1.3e154)), minimum=ANY)
+    sides = (of_vectors(np.array([[number]])) for number in (1.3e154, -1.3e154))
+    answer = drift("drift_score", *sides, minimum=ANY)
     assert answer.value == pytest.approx(2.6e154)
     assert 1e154 < (answer.noise or 0) < np.inf
 
@@ -84,7 +85,7 @@ def test_noise_of_vectors_near_the_limit_of_floats_is_finite() -> None:
 def test_vectors_longer_than_a_float_can_say_have_no_distance() -> None:
     usual, long = of_vectors(np.array([[3.0, 4.0]])), of_vectors(np.array([[1e200, 1e200], [3.0, 4.0]]))
     for pair in ((usual, long), (long, usual)):
-        answer = drift(SCORE, *pair, minimum=ANY)
+        answer = drift("drift_score", *pair, minimum=ANY)
         assert (answer.value, answer.status) == (None, "undefined")
         assert "length" in (answer.reason or "")
 
@@ -99,7 +100,7 @@ def test_every_distance_of_numbers_comes_with_noise_and_excess(metric: str) -> N
     assert answer.excess == pytest.approx(answer.value - answer.bound - answer.noise)
 
 
-def small_day(metric: str, minimum: Minimum | None = None) -> Answer:
+def small_day(metric: str, minimum: Minimum | None = None) -> MetricResult:
     rng = np.random.default_rng(24)
     one, other = rng.normal(size=3000), rng.normal(1, 1, 165)
     grid = NumericGrid.of(one)
@@ -122,7 +123,7 @@ def test_a_small_day_shows_its_distance_and_says_what_to_ask(metric: str) -> Non
 def test_few_vectors_show_their_distance() -> None:
     rng = np.random.default_rng(25)
     sides = of_vectors(samples(rng, 2000)), of_vectors(samples(rng, 165) + 1)
-    answer, enough = drift(SCORE, *sides), drift(SCORE, *sides, minimum=ANY)
+    answer, enough = drift("drift_score", *sides), drift("drift_score", *sides, minimum=ANY)
     assert (answer.value, answer.status) == (None, "insufficient_data")
     assert (answer.shown, answer.noise, answer.excess) == (enough.value, enough.noise, enough.excess)
     assert "minimum=165" in (answer.reason or "")

@@ -179,10 +179,6 @@ def test_most_frequent_categories_are_kept_and_ties_are_broken_by_text() -> None
     assert CategoryGrid.of(many).values == ("often", *(f"{number:03}" for number in range(255)))
 
 
-def test_all_other_categories_are_counted_together() -> None:
-    assert CategoryGrid(("a", "b")).counts({"b": 2, "x": 3, "y": 4}) == (0, 2, 7)
-
-
 def test_categories_survive_the_database() -> None:
     grid = CategoryGrid.of({"ü": 1, "": 2})
     assert CategoryGrid.from_json(json.loads(json.dumps(grid.to_json()))) == grid

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
 from aporia_provider.monitoring.statistics.catalogue import Question, statistic
 from tests.monitoring.columns import KEY, grids_of, states_of
@@ -37,7 +37,7 @@ OF_FINITE = (
 )
 
 
-def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> Answer:
+def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
     grids = grids_of(array, field)
     return statistic(name, type_, states_of(array, field, grids)[KEY], Question(grids.get(KEY), **more))
@@ -138,7 +138,7 @@ def exact_statistics(values: list[int]) -> dict[str, Fraction | float]:
     }
 
 
-def allowed(found: Answer, values: list[int]) -> float:
+def allowed(found: MetricResult, values: list[int]) -> float:
     """The bound; where the values that it is made of are below 2**53, the usual rounding of doubles."""
     great = max(abs(found.value), *map(abs, values)) >= 2**53
     return found.bound if great else 4 * math.ulp(found.value)
@@ -227,7 +227,7 @@ class TestBooleans:
             )
 
 
-def compared(before: pa.Array, now: pa.Array, type_: str, metric: str) -> Answer:
+def compared(before: pa.Array, now: pa.Array, type_: str, metric: str) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
     grids = grids_of(before, field)
     sides = (Side(states_of(array, field, grids)[KEY], grids[KEY]) for array in (before, now))

@@ -104,7 +104,7 @@ def test_areas_are_within_their_bounds(data):
 def test_the_bound_of_auc_is_half_the_pairs_that_share_a_bin():
     state = made([0.1001, 0.1002, 0.1003, 0.7], [True, False, False, True])
     found = compute("auc_roc", state)
-    assert found.shown == 3 / 4
+    assert found.number == 3 / 4
     assert found.bound == 1 / 4
 
 
@@ -114,9 +114,9 @@ def test_average_precision_stays_in_its_bound_however_a_bin_is_ordered(seed):
     scores = random.integers(1, 4, 30) / 1000 + random.random(30) * 0.0009
     labels = random.random(30) < 0.5
     found = compute("average_precision", made(scores, labels))
-    assert abs(found.shown - metrics.average_precision_score(labels, scores)) <= found.bound + 1e-12
+    assert abs(found.number - metrics.average_precision_score(labels, scores)) <= found.bound + 1e-12
     tight = compute("auc_roc", made(scores, labels))
-    assert abs(tight.shown - metrics.roc_auc_score(labels, scores)) <= tight.bound + 1e-12
+    assert abs(tight.number - metrics.roc_auc_score(labels, scores)) <= tight.bound + 1e-12
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
@@ -127,12 +127,12 @@ def test_the_bound_of_average_precision_is_reached(share):
     worst, best = (metrics.average_precision_score(labels, sign * scores) for sign in (1, -1))
     assert best == 1
     # A bound that is never reached would make verdicts insufficient for nothing.
-    assert found.bound == pytest.approx(max(best - found.shown, found.shown - worst), rel=0.01)
+    assert found.bound == pytest.approx(max(best - found.number, found.number - worst), rel=0.01)
 
 
 def test_scores_of_one_are_equal_and_no_doubt():
     state = made([1.0, 1.0, 0.3, 0.2], [True, False, True, False])
-    assert compute("auc_roc", state).shown == (0.5 + 1 + 1) / 4
+    assert compute("auc_roc", state).number == (0.5 + 1 + 1) / 4
     assert compute("auc_roc", state).bound == 0
     assert compute("average_precision", state).bound < 0.002
     assert compute("average_precision", made([1.0, 1.0], [True, False])).bound == 0
@@ -141,8 +141,8 @@ def test_scores_of_one_are_equal_and_no_doubt():
 def test_the_log_loss_of_a_certain_mistake_is_clipped():
     scores, labels = [1.0, 0.0, 1.0, 0.0], [False, True, True, False]
     found = compute("logloss", made(scores, labels))
-    assert found.shown == pytest.approx(metrics.log_loss(labels, scores), rel=1e-9)
-    assert found.shown == pytest.approx(-math.log(2**-52) / 2, rel=1e-9)
+    assert found.number == pytest.approx(metrics.log_loss(labels, scores), rel=1e-9)
+    assert found.number == pytest.approx(-math.log(2**-52) / 2, rel=1e-9)
 
 
 def test_the_log_loss_of_a_month_with_scores_at_and_near_0_and_1():
@@ -200,13 +200,13 @@ def test_scores_that_are_no_probabilities_need_a_threshold(scores, edges, words)
         with pytest.raises(ValidationError, match=f"no probabilities.*{words}"):
             compute(name, state)
         given = compute(name, state, {"threshold": edges[1]})
-        assert given.shown is not None
+        assert given.number is not None
 
 
 def test_a_default_between_edges_is_answered_with_a_bound():
     state = made([0.2, 0.45, 0.7], [False, True, True], edges=(0.0, 0.4, 1.0))
     found = compute("tp_count", state)
-    assert (found.shown, found.bound) == (2, 2)
+    assert (found.number, found.bound) == (2, 2)
     assert "answered at 0.4, the bin edge nearest to the threshold 0.5: the bin" in found.reason
     assert "around it has 2 labelled rows" in found.reason
     assert compute("tp_count", made([0.0, 1.0], [True, True], edges=(0.0, 0.4, 1.0))).bound == 0
@@ -246,9 +246,9 @@ def test_a_threshold_between_edges_is_answered_with_a_bound(threshold):
 def test_the_bound_of_a_threshold_is_the_rows_of_its_bin():
     state = made([0.1231, 0.1238, 0.1239, 0.5], [True, True, False, True])
     found = compute("tp_count", state, {"threshold": 0.1232})
-    assert (found.shown, found.bound) == (3, 2)
+    assert (found.number, found.bound) == (3, 2)
     assert "has 3 labelled rows" in found.reason
-    assert compute("fp_count", state, {"threshold": 0.1237}).shown == 0
+    assert compute("fp_count", state, {"threshold": 0.1237}).number == 0
     assert compute("fp_count", state, {"threshold": 0.1237}).bound == 1
     # An empty bin leaves nothing to doubt.
     assert compute("tp_count", state, {"threshold": 0.2001}).bound == 0
@@ -257,16 +257,15 @@ def test_the_bound_of_a_threshold_is_the_rows_of_its_bin():
 def test_a_precision_that_may_be_undefined_is_bounded_as_a_share():
     state = made([0.1236, 0.05], [True, False])
     found = compute("precision", state, {"threshold": 0.1232})
-    assert (found.shown, found.bound) == (1.0, 1.0)
+    assert (found.number, found.bound) == (1.0, 1.0)
 
 
 def test_zero_denominators_have_a_reason_and_no_number():
     state = made([0.2] * 200, [False] * 200)
     for name in ("precision", "recall", "f1", "miss_rate"):
         found = compute(name, state, {"threshold": 0.5})
-        assert (found.value, found.shown, found.status, found.bound) == (None, None, "undefined", 0)
+        assert (found.value, found.number, found.status, found.bound) == (None, None, "undefined", 0)
         assert found.reason
-        assert found.verdict(most=1.0) == "insufficient"
     assert compute("specificity", state, {"threshold": 0.5}).value == 1
     for name in ("auc_roc", "average_precision"):
         assert compute(name, state).reason == "all labels are false"
@@ -277,19 +276,19 @@ def test_auc_needs_ten_of_each_class():
     random = np.random.default_rng(5)
     scores = random.random(1000)
     few = compute("auc_roc", made(scores, np.arange(1000) < 9))
-    assert few.shown is not None
-    assert (few.value, few.status, few.verdict(least=0.0)) == (None, "insufficient", "insufficient")
+    assert few.number is not None
+    assert (few.value, few.status) == (None, "insufficient_data")
     assert "only 9 labels of one class; 10 are needed" in few.reason
     assert compute("auc_roc", made(scores, np.arange(1000) < 10)).status == "ok"
     assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum_each": 9}).status == "ok"
     assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 9}).status == "ok"
-    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 10}).status == "insufficient"
-    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 500}).scarce == (9, 10)
-    assert compute("average_precision", made(scores, np.arange(1000) >= 9)).status == "insufficient"
+    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 10}).value is None
+    assert compute("auc_roc", made(scores, np.arange(1000) < 9), {"minimum": 500}).shortage == (9, 10)
+    assert compute("average_precision", made(scores, np.arange(1000) >= 9)).status == "insufficient_data"
     both = compute("auc_roc", made(scores[:50], np.arange(50) < 9))
     assert both.reason == "only 50 samples; 100 are needed; only 9 labels of one class; 10 are needed"
     # With twice as many rows there would be 100 samples and 18 labels.
-    assert both.scarce == (9, 18)
+    assert both.shortage == (9, 18)
 
 
 def test_scores_beyond_the_range_are_no_probabilities():
@@ -317,8 +316,8 @@ def test_other_edges_are_for_other_scores(edges):
     scores += labels
     state = made(scores, labels, edges=edges)
     found = compute("auc_roc", state)
-    assert abs(found.shown - metrics.roc_auc_score(labels, scores)) <= found.bound + 1e-12
-    assert found.status == ("insufficient" if len(edges) == 4 else "ok")
+    assert abs(found.number - metrics.roc_auc_score(labels, scores)) <= found.bound + 1e-12
+    assert found.status == ("insufficient_data" if len(edges) == 4 else "ok")
     threshold = edges[1] if len(edges) == 4 else edges[0]
     exact = metrics.recall_score(labels, scores >= threshold)
     assert compute("recall", state, {"threshold": threshold}).value == exact
@@ -343,7 +342,7 @@ def test_every_edge_is_exact_whatever_the_range():
 def test_a_narrow_range_is_cut_by_its_edges_alone():
     state = made([1.0, 1.0 + 1e-15], [False, True], edges=(1.0, 1.0 + 1e-15))
     assert len(state.grid.edges) == 2
-    assert compute("tp_count", state, {"threshold": 1.0 + 1e-15}).shown == 1
+    assert compute("tp_count", state, {"threshold": 1.0 + 1e-15}).number == 1
 
 
 def test_calibration_is_a_table():
@@ -372,7 +371,7 @@ def test_the_last_group_of_the_calibration_includes_one():
 def test_classes_have_a_positive_one():
     predictions, labels = ["fraud", "ok", "fraud", "other", None], ["fraud", "fraud", "ok", "ok", "ok"]
     state = made(predictions, labels, positive="fraud")
-    assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 1]
+    assert [compute(name, state).number for name in COUNTS] == [1, 1, 1, 1]
     assert (state.rows, state.labelled, state.unusable) == (5, 4, 0)
     # Without it nothing can be read as true or false.
     state = made(predictions, labels)
@@ -390,7 +389,7 @@ def test_classes_have_a_positive_one():
 def test_beside_a_negative_class_all_others_are_unusable():
     predictions, labels = ["fraud", "ok", "fraud", "Fraud", "ok"], ["fraud", "fraud", "ok", "ok", None]
     state = made(predictions, labels, positive="fraud", negative="ok")
-    assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 0]
+    assert [compute(name, state).number for name in COUNTS] == [1, 1, 1, 0]
     assert (state.labelled, state.faults) == (3, {"undeclared": 1})
     assert "1 with a class that is none of the two declared" in compute("recall", state).reason
     for truth in ([True, True, False, False, None], [1, 1, 0, 0, None], [1.0, 1.0, 0.0, 0.0, None]):
@@ -401,7 +400,7 @@ def test_beside_a_negative_class_all_others_are_unusable():
 def test_words_of_truth_are_read_without_a_positive_class():
     words = ["Yes", "NO", "positive", "Negative", "TRUE", "False", "1", "0", "maybe"]
     state = made(words, words)
-    assert [compute(name, state).shown for name in COUNTS] == [4, 0, 0, 4]
+    assert [compute(name, state).number for name in COUNTS] == [4, 0, 0, 4]
     assert state.faults == {"no_truth": 1}
     scored = made([0.9, 0.2], ["yes", "no"])
     assert (scored.true, scored.false) == (1, 1)
@@ -410,7 +409,7 @@ def test_words_of_truth_are_read_without_a_positive_class():
 def test_numbers_may_be_classes():
     codes, labels = [2, 1, 2, 3], [2, 2, 1, 1]
     state = made(codes, labels, positive="2", negative="1", scored=False)
-    assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 0]
+    assert [compute(name, state).number for name in COUNTS] == [1, 1, 1, 0]
     assert state.faults == {"undeclared": 1}
     assert made(codes, labels, positive="2", negative="1").outside == 3
     with pytest.raises(ValidationError, match="scored: False and True"):
@@ -424,7 +423,7 @@ def test_truths_go_with_classes(labels):
         # Text is compared with the class.
         assert state.true == 0
     else:
-        assert [compute(name, state).shown for name in COUNTS] == [1, 1, 1, 1]
+        assert [compute(name, state).number for name in COUNTS] == [1, 1, 1, 1]
 
 
 def test_a_positive_class_may_be_a_number_or_a_truth():
@@ -451,9 +450,8 @@ def test_what_is_not_a_number_is_not_labelled():
 def test_without_labels_there_is_no_metric():
     state = Binary.of(pa.array([0.5] * 300), pa.nulls(300))
     found = compute("recall", state, {"threshold": 0.5})
-    assert (found.value, found.shown, found.samples, found.enough) == (None, None, 0, False)
+    assert (found.value, found.number, found.samples, found.status) == (None, None, 0, "insufficient_data")
     assert found.reason == "no row is labelled"
-    assert compute("recall", state).verdict(least=0.0) == "insufficient"
     assert compute("label_coverage", state).value == 0
     assert compute("label_coverage", Binary()).status == "undefined"
     assert calibration(state) == []

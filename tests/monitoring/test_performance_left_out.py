@@ -10,7 +10,6 @@ import pytest
 from sklearn import metrics
 
 from aporia_provider.monitoring.performance import METRICS, STATES, Options, compute
-from aporia_provider.monitoring.performance.value_answers import of_value
 from aporia_provider.monitoring.profiles.plan import OutcomePlan, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import profile
 
@@ -56,7 +55,7 @@ MADE = [binary, binary_labels, multiclass, multiclass_labels, regression, rankin
 
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.parametrize(
-    ("bad", "status"), [(0, "ok"), (10, "ok"), (11, "insufficient"), (150, "insufficient")]
+    ("bad", "status"), [(0, "ok"), (10, "ok"), (11, "insufficient_data"), (150, "insufficient_data")]
 )
 def test_every_answer_counts_them(made, bad, status):
     state = made(bad)
@@ -68,11 +67,10 @@ def test_every_answer_counts_them(made, bad, status):
         found = compute(name, state, GIVEN)
         assert found.left_out == bad, name
         assert (f"{bad} " in (found.reason or "")) == (bad > 0), name
-        if found.shown is not None:
+        if found.number is not None:
             assert found.status == status, (name, found)
-            answer = of_value(found)
-            expected = (found.shown, None) if status == "ok" else (None, found.shown)
-            assert (answer.value, answer.shown, answer.left_out) == (*expected, bad)
+            expected = (found.number, None) if status == "ok" else (None, found.number)
+            assert (found.value, found.shown) == expected
 
 
 def test_rows_without_a_label_or_a_prediction_are_not_among_them():
@@ -103,7 +101,7 @@ def test_predictions_that_are_not_numbers_are_not_right():
     """They gave accuracy 1.0."""
     codes = [1.0] * 120 + [math.nan] * 80
     found = compute("accuracy", STATES["multiclass"].of(pa.array(codes), pa.array([1] * 200)))
-    assert (found.value, found.shown, found.left_out, found.samples) == (None, 1.0, 80, 120)
+    assert (found.value, found.number, found.left_out, found.samples) == (None, 1.0, 80, 120)
     assert found.reason == (
         "80 of 200 rows with a prediction and a label are left out; 80 rows have a prediction or label that "
         "cannot be compared: 80 with NaN or an infinite number"
@@ -130,7 +128,7 @@ def test_skipped_labels_count(name):
     of_b = compute(name, state, {"class_name": "b"})
     left_out = 30 if name == "hamming" else 60
     assert (of_b.left_out, of_b.value) == (left_out, None)
-    assert f"{left_out} of 200 rows" in (of_b.reason or "") or of_b.shown is None
+    assert f"{left_out} of 200 rows" in (of_b.reason or "") or of_b.number is None
     if name != "hamming":
         of_a = compute(name, state, {"class_name": "a"})
         assert (of_a.left_out, of_a.status) == (0, "ok")
@@ -139,7 +137,7 @@ def test_skipped_labels_count(name):
 def test_rows_that_the_f1_of_examples_is_not_defined_for_count():
     labels = pa.array([["a"]] * 150 + [[]] * 50, pa.list_(pa.string()))
     found = compute("example_f1", STATES["multi-label"].of(labels, labels))
-    assert (found.value, found.shown, found.left_out) == (None, 1.0, 50)
+    assert (found.value, found.number, found.left_out) == (None, 1.0, 50)
     assert compute("accuracy", STATES["multi-label"].of(labels, labels)).value == 1
 
 
@@ -148,19 +146,19 @@ def test_a_useless_bound_is_no_answer():
     state = STATES["binary"].of(pa.array(np.linspace(0.5001, 0.5009, 1000)), pa.array(labels))
     for name in ("auc_roc", "average_precision", "recall", "tp_count"):
         found = compute(name, state, {"threshold": 0.5004})
-        assert (found.value, found.status) == (None, "insufficient"), name
-        assert found.shown is not None
+        assert (found.value, found.status) == (None, "insufficient_data"), name
+        assert found.number is not None
         assert "many scores lie in one bin" in (found.reason or "")
     assert compute("recall", state, {"threshold": 0.5}).value == 1
     multi = STATES["multi-label"].of(
         pa.array([[("a", 0.5004)]] * 200, pa.map_(pa.string(), pa.float64())),
         pa.array([["a"], []] * 100, pa.list_(pa.string())),
     )
-    assert compute("recall", multi, {"threshold": 0.5003}).status == "insufficient"
+    assert compute("recall", multi, {"threshold": 0.5003}).status == "insufficient_data"
     assert compute("recall", multi, {"threshold": 0.5}).status == "ok"
 
 
-@pytest.mark.parametrize(("ties", "status"), [(0, "ok"), (9, "ok"), (10, "insufficient")])
+@pytest.mark.parametrize(("ties", "status"), [(0, "ok"), (9, "ok"), (10, "insufficient_data")])
 def test_labels_that_differ_at_the_same_time_are_told(ties, status):
     times = [0] * ROWS
     columns = {
@@ -178,6 +176,6 @@ def test_labels_that_differ_at_the_same_time_are_told(ties, status):
     ]
     assert state.ties == ties
     found = compute("recall", state)
-    assert (found.status, found.shown, found.left_out) == (status, 1.0, 0)
+    assert (found.status, found.number, found.left_out) == (status, 1.0, 0)
     told = f"{ties} rows have labels that differ at the same time, of which the greatest is taken"
     assert (told in (found.reason or "")) == (ties > 0)

@@ -67,7 +67,7 @@ def test_metrics_equal_those_of_scikit_learn(data, threshold):
             assert found.value == (None if math.isnan(expected) else pytest.approx(expected, **EXACT))
             assert found.bound == 0
     expected = metrics.f1_score(truth, predicted, average="samples", zero_division=np.nan)
-    assert compute("example_f1", state, {"minimum": 1}).shown == pytest.approx(expected, **EXACT)
+    assert compute("example_f1", state, {"minimum": 1}).number == pytest.approx(expected, **EXACT)
     subset = metrics.accuracy_score(truth, predicted)
     assert compute("subset_accuracy", state).value == pytest.approx(subset, **EXACT)
     assert compute("accuracy", state) == compute("subset_accuracy", state)
@@ -145,37 +145,37 @@ def test_arrays_of_names_and_dicts_say_the_same(data):
 def test_dicts_of_text_are_truths():
     rows = [[("a", "true"), ("b", "False")], [("a", "0"), ("b", "1")]]
     state = MultiLabel.of(pa.array([["a"], ["a"]]), pa.array(rows, pa.map_(pa.string(), pa.string())))
-    assert [compute(f"{cell}_count", state, {"class_name": "a"}).shown for cell in ("tp", "fp")] == [1, 1]
-    assert [compute(f"{cell}_count", state, {"class_name": "b"}).shown for cell in ("fn", "tn")] == [1, 1]
+    assert [compute(f"{cell}_count", state, {"class_name": "a"}).number for cell in ("tp", "fp")] == [1, 1]
+    assert [compute(f"{cell}_count", state, {"class_name": "b"}).number for cell in ("fn", "tn")] == [1, 1]
 
 
 def test_a_label_that_is_not_named_is_neither_predicted_nor_true():
     state = made([["a"], ["b"], []], [["a", "c"], ["a"], []])
     cells = {
         name: tuple(
-            compute(f"{cell}_count", state, {"class_name": name}).shown for cell in ("tp", "fp", "fn", "tn")
+            compute(f"{cell}_count", state, {"class_name": name}).number for cell in ("tp", "fp", "fn", "tn")
         )
         for name in "abc"
     }
     assert cells == {"a": (1, 0, 1, 1), "b": (0, 1, 0, 2), "c": (0, 0, 1, 2)}
-    assert compute("hamming", state).shown == 3 / 9
-    assert compute("subset_accuracy", state).shown == 1 / 3
+    assert compute("hamming", state).number == 3 / 9
+    assert compute("subset_accuracy", state).number == 1 / 3
     found = compute("example_f1", state)
-    assert found.shown == pytest.approx((2 / 3 + 0) / 2)
+    assert found.number == pytest.approx((2 / 3 + 0) / 2)
     assert (found.samples, "left out 1 rows without a label" in found.reason) == (2, True)
 
 
 def test_a_label_that_is_not_named_is_below_every_threshold():
     state = made([["a"]], [["b"]], threshold=0.0)
     for name, cell in {"a": "fp", "b": "fn"}.items():
-        assert compute(f"{cell}_count", state, {"class_name": name}).shown == 1
+        assert compute(f"{cell}_count", state, {"class_name": name}).number == 1
 
 
 def test_rows_that_do_not_name_a_label_count_in_its_bound():
     scores = pa.array([[("a", 0.123)], [("b", 0.9)], [("b", 0.1)], []], pa.map_(pa.string(), pa.float64()))
     state = MultiLabel.of(scores, pa.array([["a"], [], [], []], pa.list_(pa.string())))
     found = compute("accuracy_per_class", state, {"class_name": "a", "threshold": 0.124})
-    assert (found.shown, found.bound) == (1, 1 / 4)
+    assert (found.number, found.bound) == (1, 1 / 4)
     assert compute("tn_count", state, {"class_name": "a", "threshold": 0.124}).bound == 0
 
 
@@ -186,9 +186,9 @@ def test_scores_and_truths_that_are_unknown_are_skipped():
     assert state.skipped == {"a": 2, "b": 1}
     assert (state.labelled, state.unusable) == (3, 0)
     found = compute("tp_count", state, {"class_name": "a"})
-    assert (found.shown, found.samples) == (1, 1)
-    assert compute("recall", state, {"class_name": "b"}).shown == 0.5
-    assert compute("subset_accuracy", state).shown == 2 / 3
+    assert (found.number, found.samples) == (1, 1)
+    assert compute("recall", state, {"class_name": "b"}).number == 0.5
+    assert compute("subset_accuracy", state).number == 2 / 3
 
 
 def test_rows_without_prediction_or_label_are_not_labelled():
@@ -202,7 +202,7 @@ def test_rows_without_prediction_or_label_are_not_labelled():
 def test_the_last_of_equal_names_counts():
     predicted = pa.array([[("a", 0.1), ("b", 0.5), ("a", 0.9)]], pa.map_(pa.string(), pa.float64()))
     assert (
-        compute("tp_count", MultiLabel.of(predicted, pa.array([["a", "a"]])), {"class_name": "a"}).shown == 1
+        compute("tp_count", MultiLabel.of(predicted, pa.array([["a", "a"]])), {"class_name": "a"}).number == 1
     )
     assert made([["a", "a", None], ["b"]], [["a"], ["b"]]).matched == 2
 
@@ -236,7 +236,7 @@ def test_too_many_labels_are_not_told_apart_but_rows_are_counted(side):
     assert MultiLabel.from_json(state.to_json()) == state == state + MultiLabel()
     for name in ("f1", "recall_per_class", "tp_count", "hamming"):
         found = compute(name, state, {"class_name": "1", "minimum": 1})
-        assert (found.shown, found.status) == (None, "undefined")
+        assert (found.number, found.status) == (None, "undefined")
         assert found.reason == "there are more than 1000 labels, too many to compare each"
     # What is counted by row needs no labels.
     right = {"positives": 1, "negatives": 0, "skipped": 1}[side]

@@ -10,7 +10,8 @@ import pytest
 from sklearn import metrics
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance import Options, Value, compute, state_class
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance import Options, compute, state_class
 
 Ranking = state_class("ranking")
 EXACT = dict.fromkeys(("rel", "abs"), 1e-9)
@@ -27,7 +28,7 @@ def served(relevances: list[list[float]], **options: object):
 
 
 def shown(name: str, state, k: int, **given: object) -> float | None:
-    return compute(f"{name}_at_k", state, {"k": k, **given}).shown
+    return compute(f"{name}_at_k", state, {"k": k, **given}).number
 
 
 def test_ndcg_of_known_relevances():
@@ -145,7 +146,7 @@ def test_queries_without_relevant_items_are_counted_and_may_be_left_out():
     nothing = served([[0, 0]] * 200)
     for name in METRICS:
         assert shown(name, nothing, 2) == 0
-        assert compute(f"{name}_at_k", nothing, {"k": 2, "queries": "relevant"}).status == "undefined"
+        assert compute(f"{name}_at_k", nothing, {"k": 2, "queries": "relevant"}).status == "insufficient_data"
 
 
 def test_what_is_relevant_can_be_asked_for():
@@ -219,7 +220,7 @@ def test_queries_some_of_whose_candidates_have_no_label_say_so():
     assert found.reason == (
         "2 queries have a prediction or label that cannot be compared: 2 with candidates that have no label"
     )
-    assert compute("label_coverage", state) == Value(0.0, 4, reason=found.reason)
+    assert compute("label_coverage", state) == MetricResult(0.0, samples=4, reason=found.reason)
     assert compute("ndcg_at_k", made(scores[:1], [[None, None]]), {"k": 3}).reason == "no row is labelled"
     state = made([[0.5], [0.5, None]], [[1.0, 2.0], [1.0, 0.0]])
     assert compute("ndcg_at_k", state, {"k": 3}).reason.endswith(

@@ -59,9 +59,9 @@ def test_metrics_equal_those_of_scikit_learn(data):
 
 def test_negative_labels_count_with_their_size():
     state = made([1.0, 1.0], [-1.0, 2.0])
-    assert compute("wape", state).shown == 1.0
-    assert compute("mape", state).shown == 1.25
-    assert compute("mean_error", state).shown == 0.5
+    assert compute("wape", state).number == 1.0
+    assert compute("mape", state).number == 1.25
+    assert compute("mean_error", state).number == 0.5
 
 
 def test_r2_is_exact_far_from_zero():
@@ -79,26 +79,26 @@ def test_r2_is_exact_far_from_zero():
 def test_labels_of_zero_are_left_out_of_mape_and_counted():
     state = made([1.0, 2.0, 3.0, 1.0, 0.0], [0.0, 1.0, 2.0, 5e-324, -0.0])
     found = compute("mape", state, {"minimum": 2})
-    assert (found.value, found.shown, found.samples, found.left_out) == (None, 0.75, 2, 3)
+    assert (found.value, found.number, found.samples, found.left_out) == (None, 0.75, 2, 3)
     assert found.reason == (
         "3 of 5 rows with a prediction and a label are left out; left out 3 rows whose label is 0"
     )
     few = compute("mape", made([1.0] * 100, [0.0] * 5 + [2.0] * 95), {"minimum": 95})
     assert (few.value, few.left_out, few.reason) == (0.5, 5, "left out 5 rows whose label is 0")
-    assert compute("mape", state, {"minimum": 3}).status == "insufficient"
+    assert compute("mape", state, {"minimum": 3}).status == "insufficient_data"
     nothing = compute("mape", made([1.0] * 200, [0.0] * 200))
-    assert (nothing.shown, nothing.status) == (None, "undefined")
+    assert (nothing.number, nothing.status) == (None, "insufficient_data")
     assert compute("wape", made([1.0] * 200, [0.0] * 200)).reason == "all labels are 0"
 
 
 def test_rmsle_leaves_out_negative_numbers():
     state = made([1.0, -1.0, 3.0, -0.0], [1.0, 1.0, -2.0, 1.0])
     found = compute("rmsle", state, {"minimum": 2})
-    assert found.shown == pytest.approx(math.log(2) / math.sqrt(2), **EXACT)
-    assert (found.status, found.samples, found.left_out) == ("insufficient", 2, 2)
+    assert found.number == pytest.approx(math.log(2) / math.sqrt(2), **EXACT)
+    assert (found.status, found.samples, found.left_out) == ("insufficient_data", 2, 2)
     assert found.reason is not None
     assert found.reason.endswith("; left out 2 rows with a negative label or prediction")
-    assert compute("rmsle", made([-1.0], [1.0])).shown is None
+    assert compute("rmsle", made([-1.0], [1.0])).number is None
 
 
 def test_equal_labels_have_no_r2():
@@ -112,13 +112,13 @@ def test_what_is_not_a_number_is_not_labelled():
     state = made(predictions, labels)
     assert (state.rows, state.labelled, state.unusable) == (9, 2, 5)
     assert state.faults == {"too_great": 2, "not_finite": 3}
-    assert compute("mse", state).shown == pytest.approx(2e300)
-    assert compute("r2", state).shown is not None
+    assert compute("mse", state).number == pytest.approx(2e300)
+    assert compute("r2", state).number is not None
 
 
 def test_a_number_beyond_floats_is_no_number():
     found = compute("r2", made([1e150, 1e150], [0.0, 5e-324]))
-    assert (found.shown, found.bound) == (None, 0)
+    assert (found.number, found.bound) == (None, 0)
     assert found.reason == "only 2 samples; 100 are needed; the number is too great for a float"
 
 

@@ -1,4 +1,4 @@
-"""Answers, and what may be decided by them."""
+"""Results of performance metrics, and when they have a value."""
 
 from __future__ import annotations
 
@@ -7,41 +7,19 @@ import pyarrow as pa
 import pytest
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance import METRICS, STATES, Parameters, Value, compute, state_class
+from aporia_provider.monitoring.performance import METRICS, STATES, Parameters, compute, state_class
 from aporia_provider.schema import MODEL_TYPES
 
 
-@pytest.mark.parametrize(
-    ("number", "bound", "least", "most", "verdict"),
-    [
-        (0.9, 0.0, 0.9, None, "pass"),
-        (0.9, 0.0, None, 0.9, "pass"),
-        (0.89, 0.0, 0.9, None, "fail"),
-        (0.91, 0.0, None, 0.9, "fail"),
-        (0.9, 0.01, 0.9, None, "insufficient"),
-        (0.9, 0.01, None, 0.9, "insufficient"),
-        (0.895, 0.01, 0.9, None, "insufficient"),
-        (0.905, 0.01, None, 0.9, "insufficient"),
-        (0.92, 0.01, 0.9, 0.95, "pass"),
-        (0.88, 0.01, 0.9, 0.95, "fail"),
-        (0.97, 0.01, 0.9, 0.95, "fail"),
-        (0.5, 1.0, 0.4, 0.6, "insufficient"),
-        (0.5, 0.0, None, None, "pass"),
-    ],
-)
-def test_a_verdict_takes_the_bound_into_account(number, bound, least, most, verdict):
-    assert Value(number, 1000, bound).verdict(least, most) == verdict
-
-
-def test_too_few_samples_pass_no_gate_but_are_shown():
+def test_a_number_from_too_few_samples_is_only_shown():
     state = state_class("regression").of(pa.array([1.0] * 99), pa.array([1.5] * 99))
     found = compute("mae", state)
-    assert (found.shown, found.value, found.samples, found.status) == (0.5, None, 99, "insufficient")
+    assert (found.shown, found.value, found.samples, found.status) == (0.5, None, 99, "insufficient_data")
+    assert found.shortage == (99, 100)
     assert found.reason == "only 99 samples; 100 are needed"
-    assert found.verdict(least=0.0, most=1.0) == found.verdict(least=2.0) == "insufficient"
     with pytest.raises(TypeError):
         assert found.value < 1.0
-    assert compute("mae", state, {"minimum": 99}).verdict(most=1.0) == "pass"
+    assert compute("mae", state, {"minimum": 99}).status == "ok"
     assert compute("mae", state, Parameters(minimum=0)).value == 0.5
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.catalogue import Question, statistic
 from aporia_provider.monitoring.statistics.quantiles import quantile
@@ -27,7 +27,9 @@ columns = (
 )
 
 
-def asked(values: list[float] | np.ndarray, share: float, baseline: list[float] | None = None) -> Answer:
+def asked(
+    values: list[float] | np.ndarray, share: float, baseline: list[float] | None = None
+) -> MetricResult:
     grid = grid_of(values if baseline is None else baseline)
     return quantile(NumericState.of(np.asarray(values, dtype=np.float64), 0, grid), grid, share)
 

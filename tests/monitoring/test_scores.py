@@ -37,7 +37,7 @@ def check_areas(scores: np.ndarray, labels: np.ndarray, baseline: np.ndarray, wi
     made = state(scores, labels, baseline)
     for name, oracle in AREAS.items():
         found = compute(name, made)
-        assert abs(found.shown - oracle(labels, scores)) <= found.bound + 1e-9, name
+        assert abs(found.number - oracle(labels, scores)) <= found.bound + 1e-9, name
         assert found.bound < widest, name
 
 
@@ -48,7 +48,7 @@ def test_scores_below_the_first_thousandth_are_resolved():
     labels = random.random(40_000) < scores * 3
     baseline = random.beta(0.5, 500, 20_000)
     even = compute("auc_roc", Binary.of(pa.array(scores), pa.array(labels)))
-    assert (even.status, even.value) == ("insufficient", None)
+    assert (even.status, even.value) == ("insufficient_data", None)
     found = compute("auc_roc", state(scores, labels, baseline))
     assert found.status == "ok"
     assert found.value == pytest.approx(metrics.roc_auc_score(labels, scores), abs=0.002)
@@ -168,5 +168,5 @@ def test_odd_baselines_have_rising_edges(scores):
     edges = np.array(ScoreGrid.of(np.array(scores)).edges)
     assert len(edges) >= 3
     assert (np.diff(edges) > 0).all()
-    assert compute("tp_count", made, {"threshold": min(scores)}).shown == len(scores)
+    assert compute("tp_count", made, {"threshold": min(scores)}).number == len(scores)
     assert ScoreGrid.of(np.array([np.nan, np.inf])) is None

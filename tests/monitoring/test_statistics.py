@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.arrow import as_floats
 from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
 from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
@@ -24,18 +24,18 @@ FIRST = -62_135_596_800_000_000  # To the first of the year 1.
 SQUARES = ("squared_sum", "squared_deviation_sum", "variance", "std")
 
 
-def asked(name: str, values: list[float], grid: NumericGrid | None = None, **more: Any) -> Answer:
+def asked(name: str, values: list[float], grid: NumericGrid | None = None, **more: Any) -> MetricResult:
     state = NumericState.of(np.array(values, dtype=np.float64), 0, grid)
     return statistic(name, "numeric", state, Question(grid, **more))
 
 
-def asked_of_times(name: str, *micros: int, **more: Any) -> Answer:
+def asked_of_times(name: str, *micros: int, **more: Any) -> MetricResult:
     numbers, nulls = as_floats(pa.array(micros, pa.timestamp("us", "UTC")))
     grid = NumericGrid.of(numbers)
     return statistic(name, "datetime", NumericState.of(numbers, nulls, grid), Question(grid, **more))
 
 
-def assert_undefined(answer: Answer, samples: int, *words: str) -> None:
+def assert_undefined(answer: MetricResult, samples: int, *words: str) -> None:
     assert (answer.value, answer.status, answer.samples) == (None, "undefined", samples)
     assert all(word in (answer.reason or "") for word in words), answer.reason
 
@@ -172,7 +172,7 @@ class TestTimes:
 
 
 class TestValueCounts:
-    def count(self, value: str, texts: dict[str, int], *known: str) -> Answer:
+    def count(self, value: str, texts: dict[str, int], *known: str) -> MetricResult:
         state = ValueState.of(texts, sum(texts.values()), 0, CategoryGrid(known))
         return statistic("value_count", "categorical", state, Question(value=value))
 

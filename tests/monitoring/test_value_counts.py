@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import CategoryGrid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.monitoring.statistics.catalogue import Question, statistic
 from tests.monitoring.vocabularies import draw, zipf
@@ -29,15 +29,15 @@ def state_of(buckets: Buckets, grid: CategoryGrid | None = None) -> ValueState:
     return reduce(add, (ValueState.from_json(part.to_json()) for part in parts))
 
 
-def count(state: ValueState, value: str) -> Answer:
+def count(state: ValueState, value: str) -> MetricResult:
     return statistic("value_count", "categorical", state, Question(value=value))
 
 
-def histogram(state: ValueState) -> Answer:
+def histogram(state: ValueState) -> MetricResult:
     return statistic("histogram", "categorical", state, Question())
 
 
-def number(answer: Answer) -> int:
+def number(answer: MetricResult) -> int:
     found: int = answer.shown if answer.value is None else answer.value
     return found
 

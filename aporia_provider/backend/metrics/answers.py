@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from aporia_provider.backend.deadlines import OverdueError, check_deadline
-from aporia_provider.backend.metrics.periods import Split, shown, whole
+from aporia_provider.backend.metrics.periods import Split, result_range, time_of, whole
 from aporia_provider.backend.metrics.question import Asked, Read
 from aporia_provider.backend.metrics.stored_states import Range, Sources
 from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.metric_results import MetricResult, QueryResult, RangeResults
 from aporia_provider.metrics import Metric, MetricsQuery
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
-from aporia_provider.monitoring.result import Answer
 
 MOST_ANSWERS = 50_000
 """Maximum number of results of a query, which are all held in memory."""
@@ -23,7 +22,7 @@ MOST_STATES = 200_000
 _ASK_LESS = "Give start and end of a shorter time range, a longer aggregation period, or fewer metrics"
 
 
-def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
+def answer_all(sources: Sources, query: MetricsQuery) -> list[RangeResults]:
     """
     Execute a query.
 
@@ -44,15 +43,15 @@ def answer_all(sources: Sources, query: MetricsQuery) -> list[dict[str, Any]]:
     except OverdueError as error:
         raise ValidationError(f"{error}, which is the limit of this server. {_ASK_LESS}") from None
     ordered = sorted(answers, key=lambda within: (within[0] is not None, within))
-    return [{"time_range": shown(within), "metrics": list(answers[within].values())} for within in ordered]
+    return [RangeResults(result_range(within), list(answers[within].values())) for within in ordered]
 
 
-def _answered(sources: Sources, query: MetricsQuery) -> dict[Range, dict[int, dict[str, Any]]]:
+def _answered(sources: Sources, query: MetricsQuery) -> dict[Range, dict[int, QueryResult]]:
     """Return results by range and position of their metric in the query."""
     plans = [_Plan(sources, metric, query) for metric in query.metrics]
     _check_number(plans)
     _check_states(plans)
-    answers: dict[Range, dict[int, dict[str, Any]]] = {}
+    answers: dict[Range, dict[int, QueryResult]] = {}
     places: dict[str, list[int]] = {}
     for place, plan in enumerate(plans):
         places.setdefault(plan.key, []).append(place)
@@ -60,7 +59,7 @@ def _answered(sources: Sources, query: MetricsQuery) -> dict[Range, dict[int, di
         for place in together:
             plan = plans[place]
             for within, answer in plan.answers():
-                answers.setdefault(within, {})[place] = {**plan.question(), **answer}
+                answers.setdefault(within, {})[place] = answer
             plan.forget()
         # Only the states of one field are held in memory at a time.
         sources.forget()
@@ -73,9 +72,9 @@ def _check_number(plans: Sequence[_Plan]) -> None:
         return
     asked = [plan.within if plan.within[0] is not None else plan.extent for plan in plans]
     ends = [second for within in asked for second in within if second is not None]
-    times = shown((min(ends), max(ends) - 1)) or {}
+    start, end = time_of(min(ends)), time_of(max(ends) - 1)
     raise ValidationError(
-        f"The query asks for {count:,} answers, from {times['start']} to {times['end']}; {MOST_ANSWERS:,} is "
+        f"The query asks for {count:,} answers, from {start} to {end}; {MOST_ANSWERS:,} is "
         f"the limit. {_ASK_LESS}"
     )
 
@@ -137,28 +136,24 @@ class _Plan:
         if isinstance(self._asked, Asked):
             self._asked = replace(self._asked)
 
-    def question(self) -> dict[str, Any]:
-        """
-        Return the parts of the request that a result repeats. An omitted version is replaced by the latest.
-        """
-        asked = self.metric.datasets.data.model_version
-        version = asked if isinstance(self._asked, AporiaError) else self._asked.version.name
-        return {"id": self.metric.id, "model_version": version, "segment": None}
-
-    def answers(self) -> Iterator[tuple[Range, dict[str, Any]]]:
+    def answers(self) -> Iterator[tuple[Range, QueryResult]]:
         """Yield a result for each range; an error in one range does not affect the others."""
         for part in self.ranges:
             check_deadline()
-            yield part, self._answer(part)
+            result, error = self._answer(part)
+            yield part, QueryResult.of(result, id=self.metric.id, model_version=self._version, error=error)
 
-    def _answer(self, part: Range) -> dict[str, Any]:
-        if isinstance(self._asked, AporiaError):
-            return _error(self._asked)
+    @property
+    def _version(self) -> str | None:
+        """Return the name of the version: the latest if the query names none, None if there is none."""
+        asked = self.metric.datasets.data.model_version
+        return asked if isinstance(self._asked, AporiaError) else self._asked.version.name
+
+    def _answer(self, part: Range) -> tuple[MetricResult, str | None]:
+        """Return the result for a range, and the error if there is none."""
         try:
-            return {**self._asked.answer(part).to_json(), "error": None}
+            if isinstance(self._asked, AporiaError):
+                raise self._asked
+            return self._asked.answer(part), None
         except AporiaError as error:
-            return _error(error)
-
-
-def _error(error: AporiaError) -> dict[str, Any]:
-    return {**Answer(None, "undefined").to_json(), "error": error.message}
+            return MetricResult(None, "undefined"), error.message

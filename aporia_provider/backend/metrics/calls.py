@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.scope import Scope
 from aporia_provider.metrics import MetricsQuery
+
+if TYPE_CHECKING:
+    from aporia_provider.metric_results import RangeResults
 
 
 class Metrics(Scope):
     """Registry methods for metrics."""
 
-    def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:
+    def query_metrics(self, query: MetricsQuery) -> list[RangeResults]:
         """
         Compute metrics from the stored states; no data is read.
 
         :param query: The query.
-        :return: One item for each time range, in chronological order: its ``time_range`` (``start`` and
-            ``end``, aligned to buckets; None for all rows) and its ``metrics``. Each metric has the ``id`` of
-            the request, the ``error`` if it could not be computed, ``segment``, and the attributes of
-            :class:`~aporia_provider.monitoring.result.Answer`.
+        :return: One item for each time range, in chronological order.
         :raises aporia_provider.errors.NotFoundError: if there is no such model.
         """
         from aporia_provider.backend.metrics.answers import answer_all

@@ -9,12 +9,12 @@ from typing import Any
 
 from aporia_provider.backend.metrics.value_texts import texts_of
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance import Parameters, Value, compute
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance import Parameters, compute
 from aporia_provider.monitoring.performance.confusion import CELLS
 from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.states.labelled_state import Labelled
-from aporia_provider.monitoring.performance.value_answers import of_value
-from aporia_provider.monitoring.result import Answer, undefined
+from aporia_provider.monitoring.result import undefined
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Judging:
     given: Mapping[str, Any]
     states: Callable[[], Iterator[Labelled | None]]
 
-    def answer(self, state: Labelled) -> Answer:
+    def answer(self, state: Labelled) -> MetricResult:
         """
         Compute the metric for a state.
 
@@ -40,15 +40,15 @@ class Judging:
         """
         given = self.given.get("class_name")
         if given is None:
-            return of_value(compute(self.metric, state, self.given))
+            return compute(self.metric, state, self.given)
         if self._class is None:
-            return of_value(self._of_class(str(given), state))
+            return self._of_class(str(given), state)
         try:
-            return of_value(self._of_class(self._class, state))
+            return self._of_class(self._class, state)
         except ValidationError:
             return self._without_class(state)
 
-    def _without_class(self, state: Labelled) -> Answer:
+    def _without_class(self, state: Labelled) -> MetricResult:
         """
         Return the result for rows without the class: all rows are true negatives, and rates are undefined.
         """
@@ -57,9 +57,8 @@ class Judging:
         count = counts.get(self.metric.removesuffix("_per_class"))
         if count is None:
             return undefined(missing, state.labelled)
-        return of_value(
-            conclude(state, Parameters.read({**self.given, "class_name": self._class}), count, reason=missing)
-        )
+        given = Parameters.read({**self.given, "class_name": self._class})
+        return conclude(state, given, count, reason=missing)
 
     @cached_property
     def _class(self) -> str | None:
@@ -75,5 +74,5 @@ class Judging:
             return False
         return True
 
-    def _of_class(self, text: str, state: Labelled) -> Value:
+    def _of_class(self, text: str, state: Labelled) -> MetricResult:
         return compute(self.metric, state, {**self.given, "class_name": text})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from aporia_provider.backend.metrics.stored_states import Range
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod
-from aporia_provider.monitoring.result import Answer, ScarceAnswer
+from aporia_provider.monitoring.result import joined
 
 _DAY = 86_400
 _SECONDS: dict[AnswerPeriod, int] = {
@@ -83,16 +84,13 @@ def _length(within: Range) -> int:
     return 0 if start is None or end is None else end - start
 
 
-def advised(answer: Answer, minimum: int, advice: Advice) -> Answer:
+def advised(result: MetricResult, advice: Advice) -> MetricResult:
     """
     Return the result, with advice appended to its reason if there are too few samples.
 
-    :param answer: Result of the metric.
-    :param minimum: Number of samples required.
+    :param result: Result of the metric.
     :param advice: Advice for the range of the result.
     """
-    there, needed = answer.scarce if isinstance(answer, ScarceAnswer) else (answer.samples, minimum)
-    if answer.status != "insufficient_data" or not 0 < there < needed:
-        return answer
-    reasons = answer.reason, advice(there, needed)
-    return replace(answer, reason="; ".join(filter(None, reasons)))
+    if result.shortage is None or not result.shortage[0]:
+        return result
+    return replace(result, reason=joined(result.reason, advice(*result.shortage)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from aporia_provider.backend.metrics.stored_states import Range
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricDataset, TimeRange
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 
@@ -129,17 +130,18 @@ def before(moment: int | None, window: MetricDataset, seconds: int) -> tuple[int
     return moment - skipped - length, moment - skipped
 
 
-def shown(within: Range) -> dict[str, str] | None:
-    """
-    Return a range in JSON form, with times that :class:`datetime` does not support clipped to its limits.
-    """
+def result_range(within: Range) -> ResultRange | None:
+    """Return a range as part of a result; None if it is unbounded."""
     start, end = within
-    if start is None or end is None:
-        return None
-    return {"start": _text(start), "end": _text(end)}
+    return None if start is None or end is None else ResultRange(time_of(start), time_of(end))
 
 
-def _text(second: int) -> str:
+def time_of(second: int) -> str:
+    """
+    Return a time in ISO format, clipped to the years that :class:`datetime` supports.
+
+    :param second: Seconds since 1970.
+    """
     try:
         return (_EPOCH + timedelta(seconds=second)).isoformat()
     except OverflowError:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from aporia_provider.backend.metrics.performance_questions import Judging
 from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split, before, whole
-from aporia_provider.backend.metrics.question_states import Subject, row_metric, subject_of
+from aporia_provider.backend.metrics.question_states import Subject, subject_of
 from aporia_provider.backend.metrics.stored_states import (
     Outline,
     Range,
@@ -21,21 +21,24 @@ from aporia_provider.backend.metrics.stored_states import (
 )
 from aporia_provider.backend.metrics.value_texts import counted_as
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
+from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import DISTANCES, Side, drift
+from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.performance.catalogue import state_class
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
-from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.result import insufficient
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
+from aporia_provider.monitoring.statistics.row_metrics import Rows, row_metric
 
 Read = tuple[VersionSource, str, str, Range]
 """Identification of states to read: version, role, key and range."""
 
-_PERFORMANCE = ("threshold", "k", "class_name", "average", "gain", "minimum")
 _NO_ROWS = "there are no rows in the range"
+_NOT_COMPARED = "no prediction has been compared with a label yet"
 _UNLABELLED = (
     "no actuals are connected: connect them with ConnectActualsOperator or version.connect_actuals of "
     "aporia_provider.sdk, or name the columns of the labels when the dataset is connected"
@@ -76,7 +79,7 @@ class Asked:
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
         yield self._read(self.version, self._role, self.within)
-        if self.metric.metric in DISTANCES and self.ranges:
+        if self._is_distance and self.ranges:
             baseline = self._compared
             yield self._read(self._compared_version, baseline.dataset_type, self._compared_range)
 
@@ -99,22 +102,25 @@ class Asked:
         return self.metric.parameters
 
     @property
+    def _is_distance(self) -> bool:
+        return "distance" in metric_kinds(self.metric.metric, self.version.schema.model_type)
+
+    @property
     def _role(self) -> str:
         return self.metric.datasets.data.dataset_type
 
-    def answer(self, within: Range) -> Answer:
+    def answer(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
-        if name in DISTANCES:
+        if self._is_distance:
             return self._drift(within, state)
         if state is None:
             return self._without_rows()
         if self.subject.type is None:
-            return row_metric(name, states)
+            return row_metric(name, cast("Rows", states))
         if self.subject.performance:
-            minimum = self._parameters.minimum or Parameters.minimum
-            return advised(self._judging.answer(state), minimum, self._advice(within))
+            return advised(self._judging.answer(state), self._advice(within))
         given = self._parameters
         grid = self.version.grid(self._role, self.subject.key)
         question = Question(grid, given.quantile, self._value)
@@ -125,7 +131,7 @@ class Asked:
         value = self._parameters.value
         return None if value is None else counted_as(value, total(state for _, state in self.series.states))
 
-    def _without_rows(self) -> Answer:
+    def _without_rows(self) -> MetricResult:
         """Return the result for a range without rows: counts are 0 if the dataset has been synced."""
         name, type_ = self.metric.metric, self.subject.type
         if not self.version.is_synced(self._role):
@@ -135,21 +141,21 @@ class Asked:
         if self.subject.performance:
             return self._without_predictions()
         if not type_:
-            return _no_data(_NO_ROWS)
+            return insufficient(_NO_ROWS)
         find_statistic(name, type_)
-        return Answer(0) if name == "count" or name.endswith("_count") else _no_data(_NO_ROWS)
+        return MetricResult(0) if name == "count" or name.endswith("_count") else insufficient(_NO_ROWS)
 
-    def _without_predictions(self) -> Answer:
+    def _without_predictions(self) -> MetricResult:
         name, labelled = self.subject.key.removeprefix(f"{PERFORMANCE}."), self.version.labelled(self._role)
         if labelled and name not in labelled:
             others = ", ".join(map(repr, labelled))
-            return _no_data(
+            return insufficient(
                 f"prediction {name!r} has no labels in the {self._role} dataset; those that have are {others}"
             )
         if not any(self._judged()):
-            return _no_data("no prediction has been compared with a label yet" if labelled else _UNLABELLED)
+            return insufficient(_NOT_COMPARED if labelled else _UNLABELLED)
         answer = self._judging.answer(state_class(self.version.schema.model_type)())
-        return _no_data(_NO_ROWS) if answer.status == "insufficient_data" else answer
+        return insufficient(_NO_ROWS) if answer.status == "insufficient_data" else answer
 
     @cached_property
     def _judging(self) -> Judging:
@@ -163,10 +169,10 @@ class Asked:
         yield self.version.merged(self._role, self.subject.key, (None, None))
 
     def _performance(self) -> dict[str, Any]:
-        given = {name: getattr(self._parameters, name) for name in _PERFORMANCE}
-        return {name: value for name, value in given.items() if value is not None}
+        names = {field.name for field in fields(Parameters)}
+        return self._parameters.model_dump(include=names, exclude_none=True)
 
-    def _drift(self, within: Range, state: State | None) -> Answer:
+    def _drift(self, within: Range, state: State | None) -> MetricResult:
         key, role = self.subject.key, self._compared.dataset_type
         before = self._baseline(within)
         sides = ((self.version, self._role, state), (self._compared_version, role, before))
@@ -222,13 +228,9 @@ class Asked:
         return self.ranges.starts if isinstance(self.ranges, Split) else (self.within[0], self.within[0])
 
 
-def _never_synced(version: VersionSource, role: str) -> Answer:
-    return _no_data(
+def _never_synced(version: VersionSource, role: str) -> MetricResult:
+    return insufficient(
         f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
         f"SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync({role!r}) of "
         "aporia_provider.sdk"
     )
-
-
-def _no_data(reason: str) -> Answer:
-    return Answer(None, "insufficient_data", reason=reason)

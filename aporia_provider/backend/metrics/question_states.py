@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import cast
 
-from aporia_provider.backend.metrics.stored_states import States, VersionSource
+from aporia_provider.backend.metrics.stored_states import VersionSource
 from aporia_provider.backend.registration.profile_plans import is_judged
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
-from aporia_provider.monitoring.drift.field_drift import DISTANCES
-from aporia_provider.monitoring.performance import ALIASES, METRICS
+from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.profiles.plan import ROWS
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.number_state import NumericState
-from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import shortened
-from aporia_provider.monitoring.statistics.catalogue import STATISTICS
-from aporia_provider.monitoring.statistics.duplicate_ids import duplicate_ids
+from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import CATEGORIES, VersionSchema
-
-Rows = list[tuple[int | None, RowState]]
-
-ROW_METRICS: dict[str, Callable[[Rows], int]] = {
-    "count": lambda rows: sum(state.rows for _, state in rows),
-    "null_ids": lambda rows: sum(state.null_ids for _, state in rows),
-    "duplicate_ids": lambda rows: duplicate_ids([state for _, state in rows]).value,
-    "null_timestamps": lambda rows: sum(state.rows for bucket, state in rows if bucket is None),
-    "future_timestamps": lambda rows: _later_than(datetime.now(UTC).timestamp(), rows),
-}
-"""Metrics of rows, which take no column."""
-
-
-def _later_than(moment: float, rows: Rows) -> int:
-    return sum(state.rows for bucket, state in rows if bucket is not None and bucket > moment)
 
 
 @dataclass(frozen=True)
@@ -60,27 +39,6 @@ class Subject:
         return self.type or ("numeric" if isinstance(state, NumericState) else "categorical")
 
 
-def _check_name(name: str, model_type: str) -> None:
-    """
-    Check that the metric exists for a model type.
-
-    :raises aporia_provider.errors.ValidationError: if the metric does not exist, or only for other model
-        types.
-    """
-    judging = {type_: {*METRICS[type_], *_aliases(METRICS[type_])} for type_ in METRICS}
-    known = {*ROW_METRICS, *STATISTICS, *DISTANCES, *judging[model_type]}
-    if name in known:
-        return
-    others = [type_ for type_, names in judging.items() if name in names]
-    if others:
-        raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
-    raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted(known))}")
-
-
-def _aliases(metrics: Container[str]) -> Iterator[str]:
-    return (alias for alias, name in ALIASES.items() if name in metrics)
-
-
 def subject_of(metric: Metric, version: VersionSource) -> Subject:
     """
     Return the states that a metric is computed from.
@@ -89,29 +47,15 @@ def subject_of(metric: Metric, version: VersionSource) -> Subject:
         unknown or ambiguous.
     """
     name, column, schema = metric.metric, metric.parameters.column, version.schema
-    _check_name(name, schema.model_type)
-    if ALIASES.get(name, name) in METRICS[schema.model_type]:
+    kinds = metric_kinds(name, schema.model_type)
+    if "performance" in kinds:
         return Subject(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
     if column is None:
-        if name not in ROW_METRICS:
-            raise ValidationError(
-                f"Metric {name!r} takes a column; without one, there are {', '.join(ROW_METRICS)}"
-            )
+        if "rows" not in kinds:
+            names = ", ".join(each.name for each in ROW_METRICS)
+            raise ValidationError(f"Metric {name!r} takes a column; without one, there are {names}")
         return Subject(ROWS, None)
     return _field(column, schema)
-
-
-def row_metric(name: str, states: States) -> Answer:
-    """
-    Compute a metric of rows.
-
-    :param name: One of :data:`ROW_METRICS`.
-    :param states: Row states by bucket.
-    """
-    rows = cast("Rows", states)
-    if name == "duplicate_ids":
-        return duplicate_ids([state for _, state in rows])
-    return Answer(ROW_METRICS[name](rows), samples=ROW_METRICS["count"](rows))
 
 
 def _prediction(column: str | None, schema: VersionSchema) -> str:

@@ -21,6 +21,7 @@ from aporia_provider.models import (
     MAX_TAGS,
     MONITOR_TYPES,
 )
+from aporia_provider.monitoring.catalogue import metric_names
 from aporia_provider.schema import FIELD_TYPES, MODEL_DATA_TYPES, MODEL_TYPES
 
 Schema = dict[str, Any]
@@ -94,6 +95,13 @@ def inlined(model: type[BaseModel]) -> Schema:
 
 def _or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _metrics_query() -> Schema:
+    """Return the schema of a query, with the names of the metrics."""
+    schema = inlined(MetricsQuery)
+    schema["properties"]["metrics"]["items"]["properties"]["metric"]["enum"] = metric_names()
+    return schema
 
 
 _TENSOR = keys(
@@ -196,5 +204,5 @@ INDEX_TO_WORD_MAPPING = keys(
     {"index_to_word_mapping": mapping({"type": "string"}, propertyNames={"pattern": "^[0-9]+$"})}
 )
 TRAINING_SAMPLE = keys({"features": _ROWS}, {"labels": _or_null(_ROWS), "raw_inputs": _or_null(_ROWS)})
-METRICS = inlined(MetricsQuery)
+METRICS = _metrics_query()
 EMPTY: Schema = {"type": "object"}

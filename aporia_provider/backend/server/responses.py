@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel, RootModel
 
-from aporia_provider.monitoring.result import Answer
+from aporia_provider.metric_results import RangeResults
 
 
 class Done(BaseModel):
@@ -112,34 +111,8 @@ class SyncReply(PartReply):
     performance: PartReply | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerReply(Answer):
-    """The result of a metric query."""
-
-    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
-
-    id: str
-    model_version: str | None
-    segment: None
-    error: str | None
-
-
-class TimeRangeReply(BaseModel):
-    """A half-open time range, aligned to buckets."""
-
-    start: str
-    end: str
-
-
-class RangeReply(BaseModel):
-    """The results for one time range, or for all rows if it is null."""
-
-    time_range: TimeRangeReply | None
-    metrics: list[AnswerReply]
-
-
-class MetricsReply(RootModel[list[RangeReply]]):
-    """Results of metric queries, in chronological order."""
+class MetricsReply(RootModel[list[RangeResults]]):
+    """Results of a metric query, in chronological order."""
 
 
 class HealthReply(BaseModel):

@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from aporia_provider.metrics import Zeros
 from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough, empty, rate
 from aporia_provider.monitoring.drift.rebinning import Bounded, Floats
 from aporia_provider.monitoring.drift.sampling_noise import expected_sum
@@ -22,8 +23,6 @@ from aporia_provider.monitoring.result_limits import WIDEST_BOUND, WIDEST_UNBOUN
 
 Counts: TypeAlias = Sequence[int] | Sequence[float] | Floats | Bounded
 """One count for each bin; empty if nothing was counted."""
-Zeros: TypeAlias = Literal["floor", "jeffreys", "laplace"]
-"""Treatment of empty bins in the population stability index."""
 
 _Shares: TypeAlias = Callable[[Floats, float, int], Floats]
 """Function that returns proportions from bin counts, the number of values and the number of bins in use."""

@@ -1,27 +1,26 @@
-"""Conversion of distances to answers of drift metrics."""
+"""Conversion of distances to results of drift metrics."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.chi_squared import ChiSquared
 from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
-from aporia_provider.monitoring.result import Answer
+from aporia_provider.monitoring.result import unreliable
 
 
-def of_distance(outcome: Distance | NotEnough) -> Answer:
-    """Return the answer of a drift metric. If the distance is not reliable, it is only in ``shown``."""
+def of_distance(outcome: Distance | NotEnough) -> MetricResult:
+    """Return the result of a drift metric. If the distance is not reliable, it is only in ``shown``."""
     if isinstance(outcome, Distance):
         found = _measured(outcome)
-        return _only_shown(found, _VAGUE.format(outcome.bound)) if outcome.vague else found
+        return unreliable(found, _VAGUE.format(outcome.bound)) if outcome.vague else found
     if outcome.distance is not None:
-        return _only_shown(_measured(outcome.distance), outcome.reason)
+        return unreliable(_measured(outcome.distance), outcome.reason)
     samples, baseline = outcome.samples, outcome.baseline_samples
-    return Answer(None, "insufficient_data", samples, baseline, reason=outcome.reason)
+    return MetricResult(None, "insufficient_data", samples, baseline, reason=outcome.reason)
 
 
-def _measured(distance: Distance) -> Answer:
-    return Answer(
+def _measured(distance: Distance) -> MetricResult:
+    return MetricResult(
         distance.value,
         samples=distance.samples,
         baseline_samples=distance.baseline_samples,
@@ -30,10 +29,6 @@ def _measured(distance: Distance) -> Answer:
         bound=distance.bound,
         p_value=distance.p_value if isinstance(distance, ChiSquared) else None,
     )
-
-
-def _only_shown(found: Answer, reason: str) -> Answer:
-    return replace(found, value=None, status="insufficient_data", shown=found.value, reason=reason)
 
 
 _VAGUE = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.drift.bin_distances import Zeros, euclidean_distance
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.metrics import Zeros
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
 from aporia_provider.monitoring.drift.category_comparison import Comparison
 from aporia_provider.monitoring.drift.category_histograms import MOST_LISTED, CategoryHistogram
@@ -16,11 +18,10 @@ from aporia_provider.monitoring.drift.distance_answers import of_distance
 from aporia_provider.monitoring.drift.distance_result import Minimum, NotEnough
 from aporia_provider.monitoring.drift.measures import (
     CATEGORY_METRICS,
-    CATEGORY_SCORE,
     NORMALISED,
     NUMERIC_METRICS,
-    NUMERIC_SCORE,
     SUGGESTED,
+    VECTOR_METRICS,
     compare_categories,
     numeric_drift,
 )
@@ -31,8 +32,10 @@ from aporia_provider.monitoring.result import (
     INFINITE,
     NO_BOOLEANS,
     UNUSABLE_VECTORS,
-    Answer,
+    insufficient,
+    joined,
     undefined,
+    unreliable,
     without,
 )
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -44,10 +47,6 @@ from aporia_provider.monitoring.statistics.moments import known_deviation, varia
 S = TypeVar("S", bound=State)
 
 _LARGEST = Fraction(sys.float_info.max)
-
-SCORE = "drift_score"
-DISTANCES = frozenset({*NUMERIC_METRICS, *CATEGORY_METRICS, "euclidean_distance", SCORE})
-"""Metrics that compare a field with a baseline."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,11 @@ class Side:
 
 def drift(
     metric: str, baseline: Side, current: Side, *, zeros: Zeros = "floor", minimum: Minimum = SUGGESTED
-) -> Answer:
+) -> MetricResult:
     """
     Compare a field with its baseline.
 
-    :param metric: One of :data:`DISTANCES`. ``drift_score`` is the Jensen-Shannon distance for numbers, the
-        Hellinger distance for categories and the Euclidean distance for vectors, as on the Aporia platform.
+    :param metric: Name of one of :data:`~.measures.DISTANCES`.
     :param baseline: The baseline.
     :param current: The current data.
     :param zeros: Treatment of empty bins in the population stability index.
@@ -79,21 +77,21 @@ def drift(
     """
     if baseline.state is None or current.state is None:
         side = "the baseline" if baseline.state is None else "the range"
-        return Answer(None, "insufficient_data", reason=f"there are no rows in {side}")
+        return insufficient(f"there are no rows in {side}")
     found = _compared(metric, baseline, current, zeros, minimum)
     count, what, kept = _left_out(baseline.state)
     return without(without(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept)
 
 
-def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
+def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> MetricResult:
     """Return the answer from the usable values, without the number of the others."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
-        name = CATEGORY_SCORE if metric == SCORE else _known(metric, CATEGORY_METRICS, "categories")
+        _check(metric, CATEGORY_METRICS, "categories")
         sides = _categories(baseline), _categories(current)
         alike = in_one_spelling(*sides)
-        found = compare_categories(name, *(alike or sides), zeros=zeros, minimum=minimum)
+        found = compare_categories(metric, *(alike or sides), zeros=zeros, minimum=minimum)
         answer = _of_comparison(found)
         return answer if alike is None else _noted(answer, COMPARED)
     return _vectors(metric, baseline, current, minimum)
@@ -110,22 +108,22 @@ def _left_out(state: State) -> tuple[int, str, int]:
     return 0, "", 0
 
 
-def _noted(answer: Answer, note: str) -> Answer:
-    return replace(answer, reason="; ".join(filter(None, (answer.reason, note))))
+def _noted(answer: MetricResult, note: str) -> MetricResult:
+    return replace(answer, reason=joined(answer.reason, note))
 
 
-def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> Answer:
-    name = NUMERIC_SCORE if metric == SCORE else _known(metric, NUMERIC_METRICS, "numbers")
+def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> MetricResult:
+    _check(metric, NUMERIC_METRICS, "numbers")
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
         return undefined("the field has no bins yet: no values of it have been seen")
     spread = known_deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
-    if spread is None and name == NORMALISED:
+    if spread is None and metric == NORMALISED:
         return undefined(
             "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples
         )
     return of_distance(
-        numeric_drift(name, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
+        numeric_drift(metric, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
     )
 
 
@@ -148,18 +146,16 @@ def _categories(side: Side) -> CategoryHistogram:
     return CategoryHistogram(counts, values.tail, example)
 
 
-def _of_comparison(found: Comparison) -> Answer:
+def _of_comparison(found: Comparison) -> MetricResult:
     answer = of_distance(found.outcome)
-    reasons = [reason for reason in (answer.reason, found.reason) if reason]
-    answer = replace(answer, reason="; ".join(reasons) or None)
+    answer = replace(answer, reason=joined(answer.reason, found.reason))
     if found.shown is None:
         return answer
-    shown = of_distance(found.shown)
-    return replace(shown, value=None, status=answer.status, shown=found.shown.value, reason=answer.reason)
+    return replace(unreliable(of_distance(found.shown)), reason=answer.reason)
 
 
-def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Answer:
-    _known(metric, frozenset({SCORE, "euclidean_distance"}), "vectors")
+def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> MetricResult:
+    _check(metric, VECTOR_METRICS, "vectors")
     before, now = _same(VectorState, baseline.state), _same(VectorState, current.state)
     if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):
         return undefined("there are no vectors of the same dimension on both sides", now.vectors)
@@ -167,7 +163,7 @@ def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> An
         return undefined("there are vectors whose length no float can hold", now.vectors)
     sides = ((before, _norm_grid(baseline)), (now, _norm_grid(current)))
     means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
-    distance = euclidean_distance(
+    distance = VECTOR_METRICS[metric].compute(
         *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
     )
     return of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
@@ -195,10 +191,9 @@ def _squared_lengths(norms: NumericState, grid: NumericGrid | None) -> Fraction:
     return norms.finite * spread + norms.total * norms.total / norms.finite
 
 
-def _known(metric: str, known: frozenset[str], what: str) -> str:
-    if metric not in known:
-        raise ValidationError(f"{metric!r} does not compare {what}; there are {', '.join(sorted(known))}")
-    return metric
+def _check(metric: str, distances: Iterable[str], what: str) -> None:
+    if metric not in distances:
+        raise ValidationError(f"{metric!r} does not compare {what}; there are {', '.join(sorted(distances))}")
 
 
 def _same(kind: type[S], state: State | None) -> S:

@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+from aporia_provider.metrics import Zeros
 from aporia_provider.monitoring.drift.bin_distances import (
     Counts,
-    Zeros,
+    euclidean_distance,
     hellinger_distance,
     js_distance,
     linf_distance,
@@ -26,34 +27,114 @@ from aporia_provider.monitoring.drift.category_histograms import CategoryHistogr
 from aporia_provider.monitoring.drift.chi_squared import chi_squared, cramers_v
 from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
 from aporia_provider.monitoring.drift.distribution_distances import ks_distance, scale, wasserstein_distance
-from aporia_provider.monitoring.drift.rebinning import Floats, NumericHistogram, counts_between
+from aporia_provider.monitoring.drift.rebinning import NumericHistogram, counts_between
+from aporia_provider.monitoring.metric_definition import (
+    CATEGORY_TYPES,
+    NUMBER_TYPES,
+    VECTOR_TYPES,
+    DriftDistance,
+)
 from aporia_provider.monitoring.result_limits import WIDEST_UNBOUNDED
 
-_BINNED: dict[str, Callable[[Counts, Counts], Distance | NotEnough]] = {
-    "js_distance": js_distance,
-    "hellinger_distance": hellinger_distance,
-    "total_variation": total_variation,
-    "linf_distance": linf_distance,
-    "psi": psi,
-}
-_TESTS: dict[str, Callable[[Floats, Floats], Distance | NotEnough]] = {
-    "chi_squared": chi_squared,
-    "cramers_v": cramers_v,
-}
-_KS, _AREA = "ks_distance", "wasserstein_distance"
 NORMALISED: Final = "normalised_wasserstein_distance"
 """Distance that requires the baseline's standard deviation."""
-
 SUGGESTED: Final = Minimum()
 """Recommended minimum data for a verdict."""
-NUMERIC_METRICS: Final = frozenset((*_BINNED, _KS, _AREA, NORMALISED))
-"""Metrics of :func:`numeric_drift`."""
-CATEGORY_METRICS: Final = frozenset((*_BINNED, *_TESTS))
-"""Metrics of :func:`category_drift`."""
-NUMERIC_SCORE: Final = "js_distance"
-"""Metric that the Aporia platform uses as the drift score of numeric fields."""
-CATEGORY_SCORE: Final = "hellinger_distance"
-"""Metric that the Aporia platform uses as the drift score of categorical fields."""
+
+
+def _of_histograms(distance: Callable[[NumericHistogram, NumericHistogram], Distance | NotEnough]) -> Any:
+    """Return a distance of histograms that ignores the standard deviation of the baseline."""
+    return lambda baseline, current, deviation: distance(baseline, current)
+
+
+def _area(
+    baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
+) -> Distance | NotEnough:
+    unit = math.inf if deviation is None else scale(baseline, deviation)
+    distance = wasserstein_distance(baseline, current)
+    return distance if isinstance(distance, NotEnough) else replace(distance, widest=WIDEST_UNBOUNDED * unit)
+
+
+def _normalised_area(
+    baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
+) -> Distance | NotEnough:
+    if deviation is None:
+        raise ValueError(f"{NORMALISED!r} takes the baseline's standard deviation")
+    unit = scale(baseline, deviation)
+    distance = wasserstein_distance(baseline, current, margin=unit)
+    if isinstance(distance, NotEnough):
+        return distance
+    return replace(distance, widest=WIDEST_UNBOUNDED * unit).divided_by(unit)
+
+
+_BINNED_TYPES = (*NUMBER_TYPES, *CATEGORY_TYPES)
+_SCORE = "distance that the Aporia platform uses as the drift score: the {}"
+DISTANCES: tuple[DriftDistance, ...] = (
+    DriftDistance("drift_score", NUMBER_TYPES, js_distance, _SCORE.format("Jensen-Shannon distance")),
+    DriftDistance("drift_score", CATEGORY_TYPES, hellinger_distance, _SCORE.format("Hellinger distance")),
+    DriftDistance(
+        "drift_score",
+        VECTOR_TYPES,
+        euclidean_distance,
+        _SCORE.format("Euclidean distance"),
+        compared="vectors",
+    ),
+    DriftDistance("js_distance", _BINNED_TYPES, js_distance, "Jensen-Shannon distance, from 0 to 1"),
+    DriftDistance("hellinger_distance", _BINNED_TYPES, hellinger_distance, "Hellinger distance, from 0 to 1"),
+    DriftDistance(
+        "total_variation",
+        _BINNED_TYPES,
+        total_variation,
+        "half the sum of the differences of the proportions of the bins, from 0 to 1",
+    ),
+    DriftDistance(
+        "linf_distance",
+        _BINNED_TYPES,
+        linf_distance,
+        "greatest difference of the proportions of a bin, from 0 to 1",
+    ),
+    DriftDistance("psi", _BINNED_TYPES, psi, "population stability index", ("zeros",)),
+    DriftDistance(
+        "ks_distance",
+        NUMBER_TYPES,
+        _of_histograms(ks_distance),
+        "greatest difference of the cumulative distributions, from 0 to 1",
+        compared="histograms",
+    ),
+    DriftDistance(
+        "wasserstein_distance",
+        NUMBER_TYPES,
+        _area,
+        "area between the cumulative distributions, in the unit of the field",
+        compared="histograms",
+    ),
+    DriftDistance(
+        NORMALISED,
+        NUMBER_TYPES,
+        _normalised_area,
+        "area between the cumulative distributions, in standard deviations of the baseline",
+        compared="histograms",
+    ),
+    DriftDistance(
+        "chi_squared",
+        CATEGORY_TYPES,
+        chi_squared,
+        "statistic of the test of equal distributions, with `p_value`",
+        compared="categories",
+    ),
+    DriftDistance("cramers_v", CATEGORY_TYPES, cramers_v, "effect size of that test, from 0 to 1"),
+    DriftDistance(
+        "euclidean_distance", VECTOR_TYPES, euclidean_distance, "distance of the means", compared="vectors"
+    ),
+)
+"""Distances of fields to their baselines."""
+
+NUMERIC_METRICS: Final = {each.name: each for each in DISTANCES if "numeric" in each.types}
+"""Distances of :func:`numeric_drift`, by name."""
+CATEGORY_METRICS: Final = {each.name: each for each in DISTANCES if "categorical" in each.types}
+"""Distances of :func:`compare_categories`, by name."""
+VECTOR_METRICS: Final = {each.name: each for each in DISTANCES if "vector" in each.types}
+"""Distances of vectors, by name."""
 
 
 def numeric_drift(
@@ -83,32 +164,11 @@ def numeric_drift(
     """
     if metric not in NUMERIC_METRICS:
         raise ValueError(f"{metric!r} is no distance of numeric fields")
-    if metric not in _BINNED:
-        return _enough(_cumulative(metric, baseline, current, deviation), minimum, per_bin=False)
+    distance = NUMERIC_METRICS[metric]
+    if distance.compared == "histograms":
+        return _enough(distance.compute(baseline, current, deviation), minimum, per_bin=False)
     sides = (counts_between(side, baseline.grid.boundaries) for side in (baseline, current))
-    return _enough(_binned(metric, zeros)(*sides), minimum, per_bin=True)
-
-
-def category_drift(
-    metric: str,
-    baseline: CategoryHistogram,
-    current: CategoryHistogram,
-    *,
-    zeros: Zeros = "floor",
-    minimum: Minimum = SUGGESTED,
-) -> Distance | NotEnough:
-    """
-    Compare the distribution of a categorical field with its baseline.
-
-    :param metric: One of :data:`CATEGORY_METRICS`; ``chi_squared`` returns a
-        :class:`~aporia_provider.monitoring.drift.chi_squared.ChiSquared`.
-    :param baseline: Histogram of the baseline.
-    :param current: Histogram of the current data.
-    :param zeros: Treatment of empty categories in the population stability index.
-    :param minimum: Minimum data for a reliable distance.
-    :raises ValueError: if the metric does not exist.
-    """
-    return compare_categories(metric, baseline, current, zeros=zeros, minimum=minimum).outcome
+    return _enough(_of_bins(distance, zeros)(*sides), minimum, per_bin=True)
 
 
 def compare_categories(
@@ -119,31 +179,27 @@ def compare_categories(
     zeros: Zeros = "floor",
     minimum: Minimum = SUGGESTED,
 ) -> Comparison:
-    """Return the result of :func:`category_drift` with its note."""
+    """
+    Compare the distribution of a categorical field with its baseline.
+
+    :param metric: One of :data:`CATEGORY_METRICS`; the outcome of ``chi_squared`` is a
+        :class:`~aporia_provider.monitoring.drift.chi_squared.ChiSquared`.
+    :param baseline: Histogram of the baseline.
+    :param current: Histogram of the current data.
+    :param zeros: Treatment of empty categories in the population stability index.
+    :param minimum: Minimum data for a reliable distance.
+    :raises ValueError: if the metric does not exist.
+    """
     if metric not in CATEGORY_METRICS:
         raise ValueError(f"{metric!r} is no distance of categorical fields")
-    measure = _TESTS[metric] if metric in _TESTS else _binned(metric, zeros)
-    found = compare(measure, baseline, current, new_values=metric != "chi_squared")
+    distance = CATEGORY_METRICS[metric]
+    new_values = distance.compared != "categories"
+    found = compare(_of_bins(distance, zeros), baseline, current, new_values=new_values)
     return replace(found, outcome=_enough(found.outcome, minimum, per_bin=True))
 
 
-def _binned(metric: str, zeros: Zeros) -> Callable[[Counts, Counts], Distance | NotEnough]:
-    return partial(psi, zeros=zeros) if metric == "psi" else _BINNED[metric]
-
-
-def _cumulative(
-    metric: str, baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
-) -> Distance | NotEnough:
-    if metric == _KS:
-        return ks_distance(baseline, current)
-    if metric == NORMALISED and deviation is None:
-        raise ValueError(f"{NORMALISED!r} takes the baseline's standard deviation")
-    unit = math.inf if deviation is None else scale(baseline, deviation)
-    distance = wasserstein_distance(baseline, current, margin=unit if metric == NORMALISED else None)
-    if isinstance(distance, NotEnough):
-        return distance
-    measured = replace(distance, widest=WIDEST_UNBOUNDED * unit)
-    return measured.divided_by(unit) if metric == NORMALISED else measured
+def _of_bins(distance: DriftDistance, zeros: Zeros) -> Callable[[Counts, Counts], Distance | NotEnough]:
+    return partial(distance.compute, zeros=zeros) if "zeros" in distance.parameters else distance.compute
 
 
 def _enough(outcome: Distance | NotEnough, minimum: Minimum, *, per_bin: bool) -> Distance | NotEnough:

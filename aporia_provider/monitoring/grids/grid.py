@@ -128,15 +128,6 @@ class CategoryGrid:
         present = [category for category, count in tally.items() if count > 0]
         return cls(tuple(sorted(present, key=lambda text: (-tally[text], text))[:_MOST_CATEGORIES]))
 
-    def counts(self, tally: Mapping[str, int]) -> tuple[int, ...]:
-        """
-        Return the count of each listed category, followed by that of all others.
-
-        :param tally: Count of each category.
-        """
-        known = tuple(tally.get(value, 0) for value in self.values)
-        return (*known, sum(tally.values()) - sum(known))
-
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form for the database."""
         return {"values": list(self.values)}

@@ -4,7 +4,7 @@ Performance of predictions: additive states of predictions and labels, and metri
 ::
 
     state = state_class("binary").of(scores, labels, Options())
-    compute("recall", state + other, {"threshold": 0.5}).verdict(least=0.9)
+    compute("recall", state + other, {"threshold": 0.5}).value
 
 A state is computed from rows once; metrics are computed from sums of states, never from rows. States of the
 same rows are equal, independent of the order of the rows, the batches and the Arrow types.
@@ -17,7 +17,6 @@ from aporia_provider.monitoring.performance.catalogue import (
     compute,
     state_class,
 )
-from aporia_provider.monitoring.performance.metric_value import Value, Verdict
 from aporia_provider.monitoring.performance.metrics.calibration import Group, calibration
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
@@ -31,8 +30,6 @@ __all__ = [
     "Labelled",
     "Options",
     "Parameters",
-    "Value",
-    "Verdict",
     "calibration",
     "compute",
     "state_class",

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.metric_value import Value, fact
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
+from aporia_provider.monitoring.performance.metric_value import fact
 from aporia_provider.monitoring.performance.metrics import (
     binary_metrics,
     multiclass_metrics,
     multilabel_metrics,
     ranking_metrics,
+    regression_metrics,
 )
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.states import regression_state
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 from aporia_provider.monitoring.performance.states.labelled_state import Labelled
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
 from aporia_provider.monitoring.performance.states.regression_state import Regression
+from aporia_provider.monitoring.result import undefined
 from aporia_provider.nearest import nearest
-
-Metric = Callable[[Any, Parameters], Value]
+from aporia_provider.schema import MODEL_TYPES
 
 STATES: Mapping[str, type[Labelled]] = {
     "regression": Regression,
@@ -35,26 +37,28 @@ STATES: Mapping[str, type[Labelled]] = {
 """States by model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
 
 
-def _label_coverage(state: Labelled, _: Parameters) -> Value:
+def _label_coverage(state: Labelled, _: Parameters) -> MetricResult:
     """Return the proportion of the predictions that have a label they can be compared with."""
     if not state.rows:
-        return Value(None, 0, reason="there are no predictions")
+        return undefined("there are no predictions")
     return fact(state.labelled / state.rows, state.rows, state)
 
 
-def _prediction_count(state: Labelled, _: Parameters) -> Value:
+def _prediction_count(state: Labelled, _: Parameters) -> MetricResult:
     return fact(float(state.rows), state.rows)
 
 
-def _actuals_count(state: Labelled, _: Parameters) -> Value:
+def _actuals_count(state: Labelled, _: Parameters) -> MetricResult:
     return fact(float(state.labelled), state.rows, state)
 
 
-_OF_ALL: Mapping[str, Metric] = {
-    "label_coverage": _label_coverage,
-    "prediction_count": _prediction_count,
-    "actuals_count": _actuals_count,
-}
+_OF_ALL_TYPES = (
+    PerformanceMetric(
+        "label_coverage", MODEL_TYPES, _label_coverage, "proportion of the predictions that have a label"
+    ),
+    PerformanceMetric("prediction_count", MODEL_TYPES, _prediction_count, "predictions"),
+    PerformanceMetric("actuals_count", MODEL_TYPES, _actuals_count, "predictions that have a label"),
+)
 ALIASES: Mapping[str, str] = {
     "precision_score": "precision",
     "recall_score": "recall",
@@ -66,14 +70,20 @@ ALIASES: Mapping[str, str] = {
 }
 """Other names of metrics. Those that end in ``_score``, ``actuals_ratio`` and ``ndcg`` are the protocol's."""
 
-METRICS: Mapping[str, Mapping[str, Metric]] = {
-    "regression": {**_OF_ALL, **regression_state.METRICS},
-    "binary": {**_OF_ALL, **binary_metrics.METRICS},
-    "multiclass": {**_OF_ALL, **multiclass_metrics.METRICS},
-    "multi-label": {**_OF_ALL, **multilabel_metrics.METRICS},
-    "ranking": {**_OF_ALL, **ranking_metrics.METRICS},
+PERFORMANCE_METRICS = (
+    *_OF_ALL_TYPES,
+    *binary_metrics.METRICS,
+    *multiclass_metrics.METRICS,
+    *multilabel_metrics.METRICS,
+    *regression_metrics.METRICS,
+    *ranking_metrics.METRICS,
+)
+"""Metrics of performance."""
+METRICS: Mapping[str, Mapping[str, PerformanceMetric]] = {
+    model_type: {each.name: each for each in PERFORMANCE_METRICS if model_type in each.types}
+    for model_type in MODEL_TYPES
 }
-"""Metrics by model type and name."""
+"""Metrics of performance by model type and name."""
 
 
 def state_class(model_type: str) -> type[Labelled]:
@@ -87,9 +97,11 @@ def state_class(model_type: str) -> type[Labelled]:
     return STATES[model_type]
 
 
-def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None) -> Value:
+def compute(
+    name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None
+) -> MetricResult:
     """
-    Return the value of a metric.
+    Return the result of a metric.
 
     Without labelled rows, all metrics except counts of rows are undefined. The reason mentions rows that
     cannot be compared, even if the value is valid.
@@ -107,9 +119,9 @@ def compute(name: str, state: Labelled, parameters: Parameters | Mapping[str, An
         names = ", ".join(sorted(metrics))
         raise ValidationError(f"There is no metric {name!r} of {model_type} models; there are {names}")
     given = parameters if isinstance(parameters, Parameters) else Parameters.read(parameters or {})
-    if metric in _OF_ALL.values():
-        return metric(state, given)
-    if not state.labelled:
-        reason = state.explanation or "no row is labelled"
-        return Value(None, 0, enough=False, reason=reason, left_out=state.left_out)
-    return metric(state, given)
+    result: MetricResult
+    if metric in _OF_ALL_TYPES or state.labelled:
+        result = metric.compute(state, given)
+        return result
+    reason = state.explanation or "no row is labelled"
+    return MetricResult(None, "insufficient_data", left_out=state.left_out, reason=reason)

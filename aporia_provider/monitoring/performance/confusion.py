@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Literal, TypeVar
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metrics import Average
 from aporia_provider.monitoring.performance.states.score_bins import Grid
 from aporia_provider.nearest import nearest
 
@@ -67,11 +68,13 @@ class Rate:
     :param top: Numerator.
     :param bottom: Denominator.
     :param undefined: Reason given if the denominator is zero.
+    :param description: See :attr:`~.metric_definition.MetricDefinition.description`.
     """
 
     top: Callable[[Confusion], int]
     bottom: Callable[[Confusion], int]
     undefined: str
+    description: str
 
     def of(self, counts: Confusion) -> float | None:
         """Return the rate, or None if its denominator is zero."""
@@ -91,23 +94,58 @@ class Rate:
 
 
 RATES: Mapping[str, Rate] = {
-    "accuracy": Rate(lambda c: c.tp + c.tn, lambda c: c.total, "there are no rows"),
-    "precision": Rate(lambda c: c.tp, lambda c: c.tp + c.fp, "nothing is predicted positive"),
-    "recall": Rate(lambda c: c.tp, lambda c: c.tp + c.fn, "no label is positive"),
-    "f1": Rate(
-        lambda c: 2 * c.tp, lambda c: 2 * c.tp + c.fp + c.fn, "nothing is positive, by label or prediction"
+    "accuracy": Rate(
+        lambda c: c.tp + c.tn, lambda c: c.total, "there are no rows", "proportion of right predictions"
     ),
-    "fp_rate": Rate(lambda c: c.fp, lambda c: c.fp + c.tn, "no label is negative"),
-    "miss_rate": Rate(lambda c: c.fn, lambda c: c.fn + c.tp, "no label is positive"),
-    "specificity": Rate(lambda c: c.tn, lambda c: c.tn + c.fp, "no label is negative"),
+    "precision": Rate(
+        lambda c: c.tp,
+        lambda c: c.tp + c.fp,
+        "nothing is predicted positive",
+        "proportion of the rows predicted positive whose label is positive",
+    ),
+    "recall": Rate(
+        lambda c: c.tp,
+        lambda c: c.tp + c.fn,
+        "no label is positive",
+        "proportion of the positive labels that are predicted positive",
+    ),
+    "f1": Rate(
+        lambda c: 2 * c.tp,
+        lambda c: 2 * c.tp + c.fp + c.fn,
+        "nothing is positive, by label or prediction",
+        "harmonic mean of precision and recall",
+    ),
+    "fp_rate": Rate(
+        lambda c: c.fp,
+        lambda c: c.fp + c.tn,
+        "no label is negative",
+        "proportion of the negative labels that are predicted positive",
+    ),
+    "miss_rate": Rate(
+        lambda c: c.fn,
+        lambda c: c.fn + c.tp,
+        "no label is positive",
+        "proportion of the positive labels that are predicted negative",
+    ),
+    "specificity": Rate(
+        lambda c: c.tn,
+        lambda c: c.tn + c.fp,
+        "no label is negative",
+        "proportion of the negative labels that are predicted negative",
+    ),
 }
 """
 Rates as defined by ISO/IEC TS 4213:2022 and scikit-learn. F1, the harmonic mean of precision and recall, is
 computed from counts (van Rijsbergen, *Information Retrieval*, 1979), so it does not require either to be
 defined.
 """
-CELLS = ("tp", "tn", "fp", "fn")
-"""Names of the counts."""
+CELLS: Mapping[str, str] = {
+    "tp": "true positives",
+    "tn": "true negatives",
+    "fp": "false positives",
+    "fn": "false negatives",
+}
+"""Names of the counts, with descriptions."""
 
 
 def cut(positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshold: float) -> Cut:
@@ -152,7 +190,7 @@ class Averaged:
     reason: str | None = None
 
 
-def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Literal["micro", "macro", "weighted"]) -> Averaged:
+def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Average) -> Averaged:
     """
     Return the average of a rate over classes, as scikit-learn with ``zero_division=nan``.
 

@@ -1,93 +1,17 @@
-"""Value of a performance metric: a number with its error and reliability, or the reason why there is none."""
+"""Construction of the results of performance metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.result import joined, unreliable
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT, WIDEST_BOUND
-
-Verdict = Literal["pass", "fail", "insufficient"]
-
-
-@dataclass(frozen=True)
-class Value:
-    """
-    Value of a performance metric.
-
-    :param shown: The number or other JSON value for display; None if it is undefined. Not for decisions.
-    :param samples: Number of labelled rows, or queries, from which it was computed.
-    :param bound: Maximum difference between ``shown`` and the exact number.
-    :param enough: Whether the number is reliable, see :func:`conclude`.
-    :param left_out: Number of rows that have both a prediction and a label, of which at least one cannot be
-        used.
-    :param reason: Why there is no number, or a note about it.
-    :param scarce: Number of labels of a class that is too rare, and the required number.
-    """
-
-    shown: Any
-    samples: int
-    bound: float = 0.0
-    enough: bool = True
-    reason: str | None = None
-    left_out: int = 0
-    scarce: tuple[int, int] | None = None
-
-    @property
-    def value(self) -> Any:
-        """The number for decisions; None if it is undefined or not reliable."""
-        return self.shown if self.enough else None
-
-    @property
-    def status(self) -> Literal["ok", "undefined", "insufficient"]:
-        """``ok`` if there is a number for decisions, else ``undefined`` or ``insufficient``."""
-        if self.shown is None:
-            return "undefined"
-        return "ok" if self.enough else "insufficient"
-
-    def objected(self, objection: str) -> Value:
-        """Return the same value as not reliable, for an additional reason."""
-        return replace(self, enough=False, reason="; ".join(filter(None, (self.reason, objection))))
-
-    def from_classes(self, rarer: int, parameters: Parameters) -> Value:
-        """
-        Return the same value, not reliable if there are too few labels of a class.
-
-        :param rarer: Number of labels of the rarer class, at least 1.
-        :param parameters: Parameters with the required number of labels.
-        """
-        least = parameters.labels_of_each
-        if rarer >= least:
-            return self
-        # If there are too few samples as well, collecting these may take even longer.
-        needed = max(least, -(-rarer * parameters.minimum // self.samples))
-        objected = self.objected(f"only {rarer} labels of one class; {least} are needed")
-        return replace(objected, scarce=(rarer, needed))
-
-    def verdict(self, least: float | None = None, most: float | None = None) -> Verdict:
-        """
-        Return the verdict on whether the number lies in a range, inclusive.
-
-        The verdict is ``pass`` if all numbers within the bound lie in the range, ``fail`` if none does, and
-        otherwise ``insufficient``, also if there is no number for decisions.
-        """
-        number = self.value
-        if not isinstance(number, int | float):
-            return "insufficient"
-        low, high = number - self.bound, number + self.bound
-        above = _decide(least is None or low >= least, least is not None and high < least)
-        below = _decide(most is None or high <= most, most is not None and low > most)
-        if "fail" in (above, below):
-            return "fail"
-        return "pass" if above == below == "pass" else "insufficient"
-
-
-def _decide(passes: bool, fails: bool) -> Verdict:
-    return "pass" if passes else "fail" if fails else "insufficient"
 
 
 def conclude(
@@ -100,9 +24,9 @@ def conclude(
     reason: str | None = None,
     samples: int | None = None,
     skipped: int = 0,
-) -> Value:
+) -> MetricResult:
     """
-    Return the value of a metric from its number.
+    Return the result of a metric from its number.
 
     It is not reliable if the number was computed from too few samples; if its bound is above
     :data:`~.result_limits.WIDEST_BOUND`; if more than :data:`~.result_limits.MOST_LEFT_OUT` of the rows with
@@ -121,10 +45,10 @@ def conclude(
     used = state.labelled if samples is None else samples
     left_out = state.left_out + skipped
     try:
-        shown = None if number is None else float(number)
+        value = None if number is None else float(number)
     except OverflowError:
-        shown, reason = None, "the number is too great for a float"
-    bound = 0.0 if shown is None else bound
+        value, reason = None, "the number is too great for a float"
+    bound = 0.0 if value is None else bound
     objections = [
         f"only {used} samples; {parameters.minimum} are needed" if used < parameters.minimum else None,
         _too_many_left_out(left_out, state.labelled + state.left_out),
@@ -132,8 +56,43 @@ def conclude(
         _too_many_ties(state.ties, state.labelled + state.left_out),
         state.doubt,
     ]
-    reasons = "; ".join(filter(None, (*objections, reason, state.explanation))) or None
-    return Value(shown, used, bound, not any(objections), reasons, left_out)
+    result = MetricResult(
+        value,
+        "undefined" if value is None else "ok",
+        used,
+        bound=bound,
+        left_out=left_out,
+        reason=joined(*objections, reason, state.explanation),
+        shortage=(used, parameters.minimum) if used < parameters.minimum else None,
+    )
+    return unreliable(result) if any(objections) else result
+
+
+def from_classes(result: MetricResult, rarer: int, parameters: Parameters) -> MetricResult:
+    """
+    Return the result of a metric of two classes, not reliable if there are too few labels of one.
+
+    :param result: The result.
+    :param rarer: Number of labels of the rarer class, at least 1.
+    :param parameters: Parameters with the required number of labels.
+    """
+    least = parameters.labels_of_each
+    if rarer >= least:
+        return result
+    # If there are too few samples as well, collecting these may take even longer.
+    needed = max(least, -(-rarer * parameters.minimum // result.samples))
+    objected = unreliable(result, f"only {rarer} labels of one class; {least} are needed")
+    return replace(objected, shortage=(rarer, needed))
+
+
+def with_value(result: MetricResult, value: Any) -> MetricResult:
+    """
+    Return a result with another value, reliable or not as before.
+
+    :param result: A result with a value, which may be only in ``shown``.
+    :param value: The value.
+    """
+    return replace(result, **{"shown" if result.value is None else "value": value})
 
 
 def _too_many_left_out(left_out: int, rows: int) -> str | None:
@@ -158,8 +117,8 @@ def _too_wide(bound: float, scale: float) -> str | None:
 
 
 def unless(
-    hindered: Callable[[Any], str | None], metric: Callable[[Any, Parameters], Value]
-) -> Callable[[Any, Parameters], Value]:
+    hindered: Callable[[Any], str | None], metric: Callable[[Any, Parameters], MetricResult]
+) -> Callable[[Any, Parameters], MetricResult]:
     """
     Return a metric that is undefined for some states.
 
@@ -167,23 +126,23 @@ def unless(
     :param metric: The metric for all other states.
     """
 
-    def answer(state: Labelled, parameters: Parameters) -> Value:
+    def with_check(state: Labelled, parameters: Parameters) -> MetricResult:
         reason = hindered(state)
         if reason is not None:
             return conclude(state, parameters, None, reason=reason)
         return metric(state, parameters)
 
-    return answer
+    return with_check
 
 
-def fact(number: float | None, samples: int, state: Labelled | None = None) -> Value:
+def fact(number: float | None, samples: int, state: Labelled | None = None) -> MetricResult:
     """
-    Return the value of a count of rows, which requires no minimum number of samples.
+    Return the result of a count of rows, which requires no minimum number of samples.
 
     :param number: The count.
     :param samples: Number of rows.
     :param state: State with the faults, if the count depends on which rows can be compared.
     """
     if state is None:
-        return Value(number, samples)
-    return Value(number, samples, reason=state.explanation, left_out=state.left_out)
+        return MetricResult(number, samples=samples)
+    return MetricResult(number, samples=samples, left_out=state.left_out, reason=state.explanation)

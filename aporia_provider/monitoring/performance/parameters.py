@@ -6,9 +6,10 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metrics import Average, Gain
 from aporia_provider.nearest import nearest
 
 CLIP = 2.0**-52
@@ -18,8 +19,8 @@ GREATEST_K = 12
 _LEAST_OF_EACH = 10
 
 _CHOICES = {
-    "average": (None, "micro", "macro", "weighted"),
-    "gain": ("exponential", "linear"),
+    "average": (None, *get_args(Average)),
+    "gain": get_args(Gain),
     "normaliser": ("relevant", "reachable"),
     "denominator": ("k", "served"),
     "queries": ("all", "relevant"),
@@ -54,8 +55,8 @@ class Parameters:
     threshold: float | None = None
     k: int | None = None
     class_name: str | None = None
-    average: Literal["micro", "macro", "weighted"] | None = None
-    gain: Literal["exponential", "linear"] = "exponential"
+    average: Average | None = None
+    gain: Gain = "exponential"
     normaliser: Literal["relevant", "reachable"] = "relevant"
     denominator: Literal["k", "served"] = "k"
     queries: Literal["all", "relevant"] = "all"

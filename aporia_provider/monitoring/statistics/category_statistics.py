@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.result import NO_BOOLEANS, Answer, undefined, without
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES, FieldStatistic
+from aporia_provider.monitoring.result import NO_BOOLEANS, undefined, unreliable, without
 from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
-from aporia_provider.monitoring.statistics.row_statistics import COUNTS, Question, Statistic
+from aporia_provider.monitoring.statistics.row_statistics import Question, Statistic
 from aporia_provider.monitoring.statistics.value_counts import counts_of, most_of_others
 
 _SAMPLED = "buckets with many distinct values count only some of them one by one"
+_LENGTHS = "length in characters; of arrays and dicts, of their elements and keys"
 
 
-def _values(state: ValueState, _: Question) -> Answer:
+def _values(state: ValueState, _: Question) -> MetricResult:
     found = counts_of(state, state.counts)
     ordered = sorted(((text, count.least) for text, count in found.items()), key=lambda it: (-it[1], it[0]))
     rest = state.count - sum(count for _, count in ordered)
     bins = {"counts": dict(ordered), "unlisted": rest}
     bound = max((count.spread for count in found.values()), default=0)
     reason = _of_listed(sum(count.spread > 0 for count in found.values()), most_of_others(state, found))
-    answer = Answer(bins, samples=state.count, bound=bound, reason=reason)
-    return _only_shown(answer) if bound > WIDEST_BOUND * state.count else answer
+    answer = MetricResult(bins, samples=state.count, bound=bound, reason=reason)
+    return unreliable(answer) if bound > WIDEST_BOUND * state.count else answer
 
 
 def _of_listed(unsure: int, others: int) -> str | None:
@@ -35,36 +37,31 @@ def _of_listed(unsure: int, others: int) -> str | None:
     return f"{' and '.join(filter(None, facts))}: {_SAMPLED}" if any(facts) else None
 
 
-def _value_count(state: ValueState, question: Question) -> Answer:
+def _value_count(state: ValueState, question: Question) -> MetricResult:
     if question.value is None:
         raise ValidationError("value_count takes the value to count")
     # A histogram shows long values shortened, so the shortened text is accepted as well.
     name = question.value if question.value in state.counts else shortened(question.value)
     found = counts_of(state, [name])[name]
     if not found.spread:
-        return Answer(found.least, samples=state.count)
+        return MetricResult(found.least, samples=state.count)
     reason = f"the value occurs from {found.least} to {found.most} times: {_SAMPLED}"
-    answer = Answer(found.least, samples=state.count, bound=found.spread, reason=reason)
-    return _only_shown(answer) if 2 * found.spread > found.least else answer
+    answer = MetricResult(found.least, samples=state.count, bound=found.spread, reason=reason)
+    return unreliable(answer) if 2 * found.spread > found.least else answer
 
 
-def _only_shown(answer: Answer) -> Answer:
-    """Return an answer whose bound is too wide as not reliable."""
-    return replace(answer, value=None, status="insufficient_data", shown=answer.value)
-
-
-def _unique(state: ValueState, _: Question) -> Answer:
+def _unique(state: ValueState, _: Question) -> MetricResult:
     sample = state.tail.sample
     if not sample.level:
-        return Answer(state.distinct, samples=state.count)
+        return MetricResult(state.distinct, samples=state.count)
     reason = "an estimate from a sample of the values, with three standard errors as bound"
-    return Answer(state.distinct, samples=state.count, bound=3 * sample.distinct_error, reason=reason)
+    return MetricResult(state.distinct, samples=state.count, bound=3 * sample.distinct_error, reason=reason)
 
 
 def _length(make: Callable[[ValueState], float | None]) -> Statistic:
-    def length(state: ValueState, _: Question) -> Answer:
+    def length(state: ValueState, _: Question) -> MetricResult:
         made = make(state) if state.count else None
-        return undefined("there are no values") if made is None else Answer(made, samples=state.count)
+        return undefined("there are no values") if made is None else MetricResult(made, samples=state.count)
 
     return length
 
@@ -74,12 +71,15 @@ def _of_fitting(made: Statistic) -> Statistic:
     return lambda state, question: without(made(state, question), state.misfits, NO_BOOLEANS, state.count)
 
 
-_OF_VALUES: dict[str, Statistic] = {
-    "unique_values": _unique,
-    "value_count": _value_count,
-    "histogram": _values,
-    "min_length": _length(lambda state: state.shortest),
-    "max_length": _length(lambda state: state.longest),
-    "mean_length": _length(lambda state: state.length / state.count),
-}
-CATEGORIES = {**COUNTS, **{name: _of_fitting(made) for name, made in _OF_VALUES.items()}}
+def _categorical(name: str, statistic: Statistic, description: str, *parameters: str) -> FieldStatistic:
+    return FieldStatistic(name, CATEGORY_TYPES, _of_fitting(statistic), description, parameters)
+
+
+CATEGORIES = (
+    _categorical("unique_values", _unique, "distinct values; of arrays and dicts, distinct elements or keys"),
+    _categorical("value_count", _value_count, "rows with `value`", "value"),
+    _categorical("histogram", _values, "counts of the values"),
+    _categorical("min_length", _length(lambda state: state.shortest), f"minimum {_LENGTHS}"),
+    _categorical("max_length", _length(lambda state: state.longest), f"maximum {_LENGTHS}"),
+    _categorical("mean_length", _length(lambda state: state.length / state.count), f"mean {_LENGTHS}"),
+)

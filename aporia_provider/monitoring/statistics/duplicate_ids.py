@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import add
 
-from aporia_provider.monitoring.result import Answer
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.states.row_state import RowState
 
 _STANDARD_ERRORS = 3
 
 
-def duplicate_ids(buckets: Sequence[RowState]) -> Answer:
+def duplicate_ids(buckets: Sequence[RowState]) -> MetricResult:
     """
     Return the number of rows whose id occurs in an earlier row, in the same bucket or in another one.
 
@@ -21,15 +21,15 @@ def duplicate_ids(buckets: Sequence[RowState]) -> Answer:
     :return: The number; if it is an estimate, its bound is three standard errors.
     """
     if not buckets:
-        return Answer(0)
+        return MetricResult(0)
     rows = reduce(add, buckets)
     levels = (rows.id_level or 0, rows.ids.level if len(buckets) > 1 else 0)
     reason = "ids that occur in several buckets are included" if len(buckets) > 1 else None
     if not any(levels):
-        return Answer(rows.duplicates, samples=rows.rows, reason=reason)
+        return MetricResult(rows.duplicates, samples=rows.rows, reason=reason)
     found = "an estimate from samples of the ids, with three standard errors as bound"
     reason = f"{found}; {reason}" if reason else found
-    return Answer(rows.duplicates, samples=rows.rows, bound=_bound(rows, levels), reason=reason)
+    return MetricResult(rows.duplicates, samples=rows.rows, bound=_bound(rows, levels), reason=reason)
 
 
 def _bound(rows: RowState, levels: tuple[int, int]) -> float:

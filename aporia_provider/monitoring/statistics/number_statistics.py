@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.result import (
-    INFINITE,
-    Answer,
-    in_time,
-    of_number,
-    undefined,
-    without,
-)
+from aporia_provider.monitoring.metric_definition import FieldStatistic
+from aporia_provider.monitoring.result import INFINITE, in_time, of_number, undefined, without
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     is_cut,
@@ -36,11 +31,11 @@ from aporia_provider.monitoring.statistics.rounding_bounds import (
     of_variance,
     rounded,
 )
-from aporia_provider.monitoring.statistics.row_statistics import COUNTS, Question, Statistic, of_rows, share
+from aporia_provider.monitoring.statistics.row_statistics import Question, Statistic, of_rows, share
 
 
 def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
-    def number(state: NumericState, question: Question) -> Answer:
+    def number(state: NumericState, question: Question) -> MetricResult:
         if not state.finite:
             return undefined("there are no values")
         made = make(state, question.grid)
@@ -54,7 +49,7 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
 def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
     made = _number(make)
 
-    def of_squares(state: NumericState, question: Question) -> Answer:
+    def of_squares(state: NumericState, question: Question) -> MetricResult:
         if state.finite and is_cut(state, question.grid):
             reason = "squared distances from the baseline's mean are beyond the largest float"
             return undefined(reason, state.finite)
@@ -63,14 +58,14 @@ def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Stat
     return of_squares
 
 
-def _quantile(state: NumericState, question: Question) -> Answer:
+def _quantile(state: NumericState, question: Question) -> MetricResult:
     share = question.quantile
     if share is None or not 0 <= share <= 1:
         raise ValidationError(f"quantile has to be from 0 to 1, not {share!r}")
     return quantile(state, question.grid, share)
 
 
-def _histogram(state: NumericState, question: Question) -> Answer:
+def _histogram(state: NumericState, question: Question) -> MetricResult:
     """
     Return the counts of the coarse bins; the outer ones are unbounded. A bin of a single value has equal
     edges.
@@ -79,7 +74,7 @@ def _histogram(state: NumericState, question: Question) -> Answer:
     if grid is None:
         return undefined("the field has no bins yet", state.finite)
     bins = {"edges": list(grid.shown_boundaries), "counts": list(grid.coarsen(state.counts))}
-    return Answer(bins, samples=state.finite)
+    return MetricResult(bins, samples=state.finite)
 
 
 def _finite(made: Statistic) -> Statistic:
@@ -103,34 +98,85 @@ NUMBERS: dict[str, Statistic] = {
     "median": _finite(lambda state, question: quantile(state, question.grid, 0.5)),
     "quantile": _finite(_quantile),
 }
-_MOMENTS: dict[str, Statistic] = {
-    "sum": _finite(_number(lambda state, _: state.total)),
-    "absolute_sum": _finite(_number(lambda state, _: state.positive_sum - state.negative_sum)),
-    "squared_sum": _finite(_of_squares(squared_sum)),
-    "squared_deviation_sum": _finite(_of_squares(squared_deviations)),
-    "variance": _finite(_of_squares(lambda state, grid: variance(state, grid, less=1))),
-    "std": _finite(_of_squares(standard_deviation)),
-    "zero_count": of_rows(lambda state: state.zeros),
-    "zero_ratio": share(lambda state: state.zeros),
-    "nan_count": of_rows(lambda state: state.nans),
-    "infinite_count": of_rows(lambda state: state.infinite),
-    "histogram": _finite(_histogram),
+"""Statistics of anything that is profiled as numbers."""
+_DESCRIPTIONS = {
+    "mean": "mean of the {}",
+    "min": "minimum of the {}",
+    "max": "maximum of the {}",
+    "median": "median of the {}",
+    "quantile": "quantile of the {}",
 }
 # Quantiles have their own bounds.
-_ROUNDED: dict[str, Statistic] = {
-    "min": _rounded(NUMBERS["min"], of_least),
-    "max": _rounded(NUMBERS["max"], of_greatest),
-    "mean": _rounded(NUMBERS["mean"], of_mean),
-    **{name: _rounded(_MOMENTS[name], of_sum) for name in ("sum", "absolute_sum")},
-    "squared_sum": _rounded(_MOMENTS["squared_sum"], of_squared_sum),
-    "squared_deviation_sum": _rounded(_MOMENTS["squared_deviation_sum"], of_squared_deviations),
-    "variance": _rounded(_MOMENTS["variance"], of_variance),
-    "std": _rounded(_MOMENTS["std"], of_deviation),
-}
-NUMERIC = {**COUNTS, **NUMBERS, **_MOMENTS, **_ROUNDED}
-DATETIME = {**COUNTS, **{name: _in_time(made) for name, made in NUMBERS.items()}}
-TEXT = {
-    **COUNTS,
-    **{f"{name}_length": NUMBERS[name] for name in ("min", "max", "mean", "median")},
-    "histogram": _histogram,
-}
+_BOUNDS: dict[str, Bound] = {"mean": of_mean, "min": of_least, "max": of_greatest}
+
+
+def summaries(
+    name: str,
+    types: tuple[str, ...],
+    what: str,
+    wrap: Callable[[str], Statistic],
+    of: Iterable[str] = NUMBERS,
+) -> Iterator[FieldStatistic]:
+    """
+    Yield definitions of statistics in :data:`NUMBERS`.
+
+    :param name: Format of the names.
+    :param types: Field types.
+    :param what: Plural noun for the numbers.
+    :param wrap: Function that returns the statistic of these types by its name in :data:`NUMBERS`.
+    :param of: Names of the statistics in :data:`NUMBERS`.
+    """
+    for each in of:
+        parameters = ("quantile",) if each == "quantile" else ()
+        yield FieldStatistic(
+            name.format(each), types, wrap(each), _DESCRIPTIONS[each].format(what), parameters
+        )
+
+
+def _numeric(name: str, statistic: Statistic, description: str, bound: Bound | None = None) -> FieldStatistic:
+    compute = statistic if bound is None else _rounded(statistic, bound)
+    return FieldStatistic(name, ("numeric",), compute, description)
+
+
+def _summary(name: str) -> Statistic:
+    return _rounded(NUMBERS[name], _BOUNDS[name]) if name in _BOUNDS else NUMBERS[name]
+
+
+NUMERIC = (
+    *summaries("{}", ("numeric",), "finite values", _summary),
+    _numeric("sum", _finite(_number(lambda state, _: state.total)), "sum of the finite values", of_sum),
+    _numeric(
+        "absolute_sum",
+        _finite(_number(lambda state, _: state.positive_sum - state.negative_sum)),
+        "sum of the absolute values",
+        of_sum,
+    ),
+    _numeric("squared_sum", _finite(_of_squares(squared_sum)), "sum of the squares", of_squared_sum),
+    _numeric(
+        "squared_deviation_sum",
+        _finite(_of_squares(squared_deviations)),
+        "sum of the squared distances to the mean",
+        of_squared_deviations,
+    ),
+    _numeric(
+        "variance",
+        _finite(_of_squares(lambda state, grid: variance(state, grid, less=1))),
+        "variance, with n − 1 as divisor",
+        of_variance,
+    ),
+    _numeric(
+        "std", _finite(_of_squares(standard_deviation)), "standard deviation, with n as divisor", of_deviation
+    ),
+    _numeric("zero_count", of_rows(lambda state: state.zeros), "rows whose value is 0"),
+    _numeric("zero_ratio", share(lambda state: state.zeros), "proportion of rows whose value is 0"),
+    _numeric("nan_count", of_rows(lambda state: state.nans), "rows whose value is NaN"),
+    _numeric("infinite_count", of_rows(lambda state: state.infinite), "rows whose value is infinite"),
+    _numeric("histogram", _finite(_histogram), "counts of the finite values on the bins"),
+)
+DATETIME = tuple(summaries("{}", ("datetime",), "times", lambda name: _in_time(NUMBERS[name])))
+TEXT = (
+    *summaries(
+        "{}_length", ("text",), "lengths in characters", NUMBERS.__getitem__, ("mean", "min", "max", "median")
+    ),
+    FieldStatistic("histogram", ("text",), _histogram, "counts of the lengths on the bins"),
+)

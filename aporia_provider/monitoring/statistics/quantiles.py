@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.result import Answer, undefined
+from aporia_provider.monitoring.result import undefined
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.rounding_bounds import rounding_of
 
 
-def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Answer:
+def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> MetricResult:
     """
     Return a quantile by numpy's default definition.
 
@@ -38,7 +39,7 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Ans
     if math.isinf(found.high - found.low):
         return undefined("the bin of the quantile is wider than the largest float", state.finite)
     rounding = 4 * rounding_of(max(one.size, other.size)) if place > before else rounding_of(one.size)
-    return Answer(found.value, samples=state.finite, bound=found.bound + rounding)
+    return MetricResult(found.value, samples=state.finite, bound=found.bound + rounding)
 
 
 class _Estimate(NamedTuple):

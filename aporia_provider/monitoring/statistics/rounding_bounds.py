@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.result import Answer
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     squared_deviations,
@@ -42,7 +42,7 @@ def rounding_of(size: float) -> float:
     return math.ulp(size) / 2 if _WHOLE <= abs(size) <= _GREATEST else 0.0
 
 
-def rounded(found: Answer, state: NumericState, grid: NumericGrid | None, bound: Bound) -> Answer:
+def rounded(found: MetricResult, state: NumericState, grid: NumericGrid | None, bound: Bound) -> MetricResult:
     """
     Add to the bound of an answer the rounding of values, and of the answer itself, to doubles.
 
@@ -51,7 +51,7 @@ def rounded(found: Answer, state: NumericState, grid: NumericGrid | None, bound:
     :param grid: Bins of the state.
     :param bound: Function that returns the maximum difference from the exact answer.
     """
-    number = found.shown if found.value is None else found.value
+    number = found.number
     size = _size(state)
     if number is None or size > _GREATEST or not rounding_of(max(size, abs(number))):
         return found

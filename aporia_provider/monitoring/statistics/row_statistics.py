@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aporia_provider.monitoring.result import Answer, undefined
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import FieldStatistic
+from aporia_provider.monitoring.result import undefined
 from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.schema import FIELD_TYPES
 
 
 @dataclass(frozen=True)
@@ -25,22 +28,22 @@ class Question:
     value: str | None = None
 
 
-Statistic = Callable[[Any, Question], Answer]
+Statistic = Callable[[Any, Question], MetricResult]
 """Function that computes an answer from the state of a field."""
 
 
 def of_rows(part: Callable[[Any], int]) -> Statistic:
     """Return the statistic of a number of rows."""
-    return lambda state, _: Answer(part(state), samples=state.rows)
+    return lambda state, _: MetricResult(part(state), samples=state.rows)
 
 
 def share(part: Callable[[Any], int]) -> Statistic:
     """Return the statistic of a proportion of rows."""
 
-    def of_state(state: Any, _: Question) -> Answer:
+    def of_state(state: Any, _: Question) -> MetricResult:
         if not state.rows:
             return undefined("there are no rows")
-        return Answer(part(state) / state.rows, samples=state.rows)
+        return MetricResult(part(state) / state.rows, samples=state.rows)
 
     return of_state
 
@@ -51,9 +54,14 @@ def missing(state: Any) -> int:
     return nulls + state.nans if isinstance(state, NumericState) else nulls
 
 
-COUNTS: dict[str, Statistic] = {
-    "count": of_rows(lambda state: state.rows),
-    "column_count": of_rows(lambda state: state.rows - missing(state)),
-    "missing_count": of_rows(missing),
-    "missing_ratio": share(missing),
-}
+COUNTS = (
+    FieldStatistic("count", FIELD_TYPES, of_rows(lambda state: state.rows), "rows"),
+    FieldStatistic(
+        "column_count", FIELD_TYPES, of_rows(lambda state: state.rows - missing(state)), "rows with a value"
+    ),
+    FieldStatistic("missing_count", FIELD_TYPES, of_rows(missing), "rows whose value is null or NaN"),
+    FieldStatistic(
+        "missing_ratio", FIELD_TYPES, share(missing), "proportion of rows whose value is null or NaN"
+    ),
+)
+"""Statistics of fields of all types."""

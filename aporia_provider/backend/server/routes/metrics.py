@@ -21,9 +21,9 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
 @router.post("/query", responses=replies(MetricsReply), openapi_extra=openapi.body(openapi.METRICS))
 async def query_metrics(request: Request, registry: Here, body: MediumBody) -> Any:
     """Return metrics of a model, computed from the stored states."""
-    return await run_sync(_answers, registry, body, limiter=request.app.state.queries)
+    return await run_sync(_results, registry, body, limiter=request.app.state.queries)
 
 
-def _answers(registry: Registry, body: dict[str, Any]) -> Any:
+def _results(registry: Registry, body: dict[str, Any]) -> list[dict[str, Any]]:
     check_deadline()
-    return registry.query_metrics(MetricsQuery.from_wire(body))
+    return [item.to_json() for item in registry.query_metrics(MetricsQuery.from_wire(body))]

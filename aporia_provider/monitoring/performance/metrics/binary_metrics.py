@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, cut
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.metrics.calibration import calibration_bias, calibration_error
 from aporia_provider.monitoring.performance.metrics.curves import average_precision, roc_area
 from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 
-Metric = Callable[[Binary, Parameters], Value]
+Metric = Callable[[Binary, Parameters], MetricResult]
 
 _USUAL = 0.5
 
@@ -58,7 +60,7 @@ def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
 
 
 def _rate(rate: Rate) -> Metric:
-    def metric(state: Binary, parameters: Parameters) -> Value:
+    def metric(state: Binary, parameters: Parameters) -> MetricResult:
         found = cut_at(state, parameters)
         number, bound = rate.bounded(found)
         note = _note(state, parameters, found) if number is not None else rate.undefined
@@ -68,7 +70,7 @@ def _rate(rate: Rate) -> Metric:
 
 
 def _cell(name: str) -> Metric:
-    def metric(state: Binary, parameters: Parameters) -> Value:
+    def metric(state: Binary, parameters: Parameters) -> MetricResult:
         found = cut_at(state, parameters)
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
@@ -78,7 +80,7 @@ def _cell(name: str) -> Metric:
     return metric
 
 
-def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
+def _balanced_accuracy(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the mean of recall and specificity; one of them for labels of one class (scikit-learn)."""
     found = cut_at(state, parameters)
     rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
@@ -90,7 +92,7 @@ def _balanced_accuracy(state: Binary, parameters: Parameters) -> Value:
     return conclude(state, parameters, mean, bound=bound, reason=reason)
 
 
-def _confusion_matrix(state: Binary, parameters: Parameters) -> Value:
+def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the confusion matrix: labels by row, predictions by column, false before true."""
     found, note = cut_at(state, parameters), _note(state, parameters, cut_at(state, parameters))
     cells = (getattr(corner, cell) for corner in found.corners for cell in CELLS)
@@ -104,7 +106,7 @@ def _confusion_matrix(state: Binary, parameters: Parameters) -> Value:
 
 
 def _mean(total: Callable[[Binary], Fraction]) -> Metric:
-    def metric(state: Binary, parameters: Parameters) -> Value:
+    def metric(state: Binary, parameters: Parameters) -> MetricResult:
         if state.outside:
             reason = f"{state.outside} scores are no probabilities from 0 to 1"
             return conclude(state, parameters, None, reason=reason)
@@ -113,16 +115,24 @@ def _mean(total: Callable[[Binary], Fraction]) -> Metric:
     return metric
 
 
-METRICS: Mapping[str, Metric] = {
-    **{name: _rate(rate) for name, rate in RATES.items()},
-    **{f"{cell}_count": _cell(cell) for cell in CELLS},
-    "balanced_accuracy": _balanced_accuracy,
-    "confusion_matrix": _confusion_matrix,
-    "auc_roc": roc_area,
-    "average_precision": average_precision,
-    "logloss": _mean(lambda state: state.log_loss),
-    "brier": _mean(lambda state: state.brier),
-    "calibration_error": calibration_error,
-    "calibration_bias": calibration_bias,
-}
-"""Metrics of binary classification by name."""
+def _binary(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    return PerformanceMetric(name, ("binary",), metric, description, parameters)
+
+
+METRICS = (
+    *(_binary(name, _rate(rate), rate.description, "threshold") for name, rate in RATES.items()),
+    *(_binary(f"{cell}_count", _cell(cell), what, "threshold") for cell, what in CELLS.items()),
+    _binary("balanced_accuracy", _balanced_accuracy, "mean of recall and specificity", "threshold"),
+    _binary("confusion_matrix", _confusion_matrix, "counts by label and prediction", "threshold"),
+    _binary("auc_roc", roc_area, "area under the ROC curve"),
+    _binary("average_precision", average_precision, "area under the precision-recall curve"),
+    _binary("logloss", _mean(lambda state: state.log_loss), "mean of −ln(probability of the label)"),
+    _binary("brier", _mean(lambda state: state.brier), "mean squared error of the probabilities"),
+    _binary(
+        "calibration_error",
+        calibration_error,
+        "mean difference of score and proportion of positive labels, in groups of scores",
+    ),
+    _binary("calibration_bias", calibration_bias, "mean score minus the proportion of positive labels"),
+)
+"""Metrics of binary classification."""

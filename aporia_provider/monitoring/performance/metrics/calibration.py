@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.binary_state import Binary, Histograms
@@ -66,7 +67,7 @@ def _counts(found: Histograms) -> tuple[Sequence[int], Sequence[int]]:
     return found.positives, list(map(operator.add, found.positives, found.negatives))
 
 
-def calibration_error(state: Binary, parameters: Parameters) -> Value:
+def calibration_error(state: Binary, parameters: Parameters) -> MetricResult:
     """
     Return the expected calibration error.
 
@@ -82,7 +83,7 @@ def calibration_error(state: Binary, parameters: Parameters) -> Value:
     return conclude(state, parameters, total / state.labelled, bound=bound / state.labelled)
 
 
-def calibration_bias(state: Binary, parameters: Parameters) -> Value:
+def calibration_bias(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the mean score minus the proportion of true labels: by how much the model overestimates."""
     if state.outside:
         return conclude(state, parameters, None, reason=_reason(state))

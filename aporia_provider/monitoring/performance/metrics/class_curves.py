@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
+from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.confusion import listed, pick
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.monitoring.performance.metric_value import conclude, from_classes
 from aporia_provider.monitoring.performance.metrics.curves import Area, area_under_roc
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.class_scores import BINS, MOST_SCORED, Counts, bins_of
@@ -15,7 +16,7 @@ from aporia_provider.monitoring.performance.states.multiclass_state import Multi
 NO_SCORES = "the predictions are classes without scores"
 
 
-def roc_area(state: Multiclass, parameters: Parameters) -> Value:
+def roc_area(state: Multiclass, parameters: Parameters) -> MetricResult:
     """
     Return the area under the ROC curve of a class against the rest, or its average over classes.
 
@@ -67,7 +68,7 @@ def _added(counts: Counts | None) -> dict[int, int]:
     return reduce(BINS.add, (counts or {}).values(), none)
 
 
-def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> Value:
+def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> MetricResult:
     defined = {name: area for name, area in areas.items() if area.number is not None}
     if not defined:
         return conclude(
@@ -82,4 +83,4 @@ def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]
     answer = conclude(state, parameters, number, bound=bound, reason=note)
     if parameters.average == "weighted":
         return answer
-    return answer.from_classes(min(min(area.true, area.false) for area in defined.values()), parameters)
+    return from_classes(answer, min(min(area.true, area.false) for area in defined.values()), parameters)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance.metric_value import conclude, from_classes
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 
@@ -50,7 +51,7 @@ def area_under_roc(bins: Bins) -> Area:
     return Area(ordered / pairs, tied / pairs, positives, below)
 
 
-def roc_area(state: Binary, parameters: Parameters) -> Value:
+def roc_area(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the area under the ROC curve."""
     area = area_under_roc(_bins(state))
     if area.number is None:
@@ -58,7 +59,7 @@ def roc_area(state: Binary, parameters: Parameters) -> Value:
     return _both_classes(state, parameters, area.number, area.bound)
 
 
-def average_precision(state: Binary, parameters: Parameters) -> Value:
+def average_precision(state: Binary, parameters: Parameters) -> MetricResult:
     """
     Return the area under the precision-recall curve: Σ (increase of recall) · precision (scikit-learn).
 
@@ -95,10 +96,10 @@ def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
         yield true, false, decisions or single
 
 
-def _one_class(state: Binary, parameters: Parameters) -> Value:
+def _one_class(state: Binary, parameters: Parameters) -> MetricResult:
     return conclude(state, parameters, None, reason=f"all labels are {'true' if state.true else 'false'}")
 
 
-def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> Value:
+def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> MetricResult:
     answer = conclude(state, parameters, number, bound=bound)
-    return answer.from_classes(min(state.true, state.false), parameters)
+    return from_classes(answer, min(state.true, state.false), parameters)

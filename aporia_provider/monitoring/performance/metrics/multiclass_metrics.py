@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Rate, averaged, pick
-from aporia_provider.monitoring.performance.metric_value import Value, conclude, unless
+from aporia_provider.monitoring.performance.metric_value import conclude, unless
 from aporia_provider.monitoring.performance.metrics.class_curves import NO_SCORES, roc_area
 from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 
+Metric = Callable[[Multiclass, Parameters], MetricResult]
+
 MOST_SHOWN = 100
 """Maximum number of classes in a confusion matrix."""
 
 
-def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
     """Return the metric of a rate averaged over classes (:attr:`Parameters.average`), or of one class."""
 
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
+    def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
             return of_class(rate)(state, parameters)
         answer = averaged(rate, state.cuts(), parameters.average or "macro")
@@ -27,31 +31,31 @@ def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
     return metric
 
 
-def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], Value]:
+def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
     """Return the metric of a rate of one class against all others."""
 
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
+    def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
         return conclude(state, parameters, number, reason=None if number is not None else rate.undefined)
 
     return metric
 
 
-def _cell(name: str) -> Callable[[Multiclass, Parameters], Value]:
-    def metric(state: Multiclass, parameters: Parameters) -> Value:
+def _cell(name: str) -> Callable[[Multiclass, Parameters], MetricResult]:
+    def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         counts = pick(parameters.class_name, state.cuts(), "class").counts
         return conclude(state, parameters, getattr(counts, name))
 
     return metric
 
 
-def _accuracy(state: Multiclass, parameters: Parameters) -> Value:
+def _accuracy(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the proportion of the labelled rows whose class was predicted."""
     hits = sum(row.get(name, 0) for name, row in (state.confusion or {}).items())
     return conclude(state, parameters, hits / state.labelled)
 
 
-def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
+def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the mean recall of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
     cuts = state.cuts()
     labels = [name for name, cut in cuts.items() if cut.counts.tp + cut.counts.fn]
@@ -61,7 +65,7 @@ def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> Value:
     return conclude(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
 
 
-def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
+def _confusion_matrix(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the confusion matrix: labels by row, predicted classes by column, sorted by name."""
     matrix, names = state.confusion or {}, sorted(state.cuts())
     if len(names) > MOST_SHOWN:
@@ -71,7 +75,7 @@ def _confusion_matrix(state: Multiclass, parameters: Parameters) -> Value:
     return matrix_answer(conclude(state, parameters, state.labelled), names, counts)
 
 
-def _log_loss(state: Multiclass, parameters: Parameters) -> Value:
+def _log_loss(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the mean of -ln(score of the label)."""
     if not state.scored:
         return conclude(state, parameters, None, reason=state.too_many or NO_SCORES)
@@ -81,18 +85,36 @@ def _log_loss(state: Multiclass, parameters: Parameters) -> Value:
     return conclude(state, parameters, state.log_loss / state.labelled)
 
 
-_METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "confusion_matrix": _confusion_matrix,
-    **{name: averaged_metric(rate) for name, rate in RATES.items() if name != "accuracy"},
-    **{f"{name}_per_class": of_class(rate) for name, rate in RATES.items()},
-    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
-    **{f"{cell}_count": _cell(cell) for cell in CELLS},
-}
-METRICS: Mapping[str, Callable[[Multiclass, Parameters], Value]] = {
-    **{name: unless(lambda state: state.too_many, metric) for name, metric in _METRICS.items()},
-    "auc_roc": roc_area,
-    "logloss": _log_loss,
-}
-"""Metrics of multiclass classification by name."""
+def _multiclass(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    return PerformanceMetric(name, ("multiclass",), metric, description, parameters)
+
+
+def _of_classes(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    """Return a metric that is undefined if there are too many classes to count."""
+    return _multiclass(name, unless(lambda state: state.too_many, metric), description, *parameters)
+
+
+METRICS = (
+    _of_classes("accuracy", _accuracy, RATES["accuracy"].description),
+    _of_classes("balanced_accuracy", _balanced_accuracy, "mean recall of the classes"),
+    _of_classes("confusion_matrix", _confusion_matrix, "counts by label and prediction"),
+    *(
+        _of_classes(name, averaged_metric(rate), rate.description, "average", "class_name")
+        for name, rate in RATES.items()
+        if name != "accuracy"
+    ),
+    *(
+        _of_classes(f"{name}_per_class", of_class(rate), f"{rate.description}, of one class", "class_name")
+        for name, rate in RATES.items()
+    ),
+    *(
+        _of_classes(name.format(cell), _cell(cell), f"{what}, of one class", "class_name")
+        for name in ("{}_count_per_class", "{}_count")
+        for cell, what in CELLS.items()
+    ),
+    _multiclass(
+        "auc_roc", roc_area, "area under the ROC curve of a class against the rest", "average", "class_name"
+    ),
+    _multiclass("logloss", _log_loss, "mean of −ln(score of the label)"),
+)
+"""Metrics of multiclass classification."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Averaged, Cut, Rate, averaged, pick
-from aporia_provider.monitoring.performance.metric_value import Value, conclude, unless
+from aporia_provider.monitoring.performance.metric_value import conclude, unless
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
 
-Metric = Callable[[MultiLabel, Parameters], Value]
+Metric = Callable[[MultiLabel, Parameters], MetricResult]
 
 
 def _cuts(state: MultiLabel, parameters: Parameters) -> dict[str, Cut]:
@@ -30,7 +32,7 @@ def _together(*reasons: str | None) -> str | None:
 
 
 def _averaged(rate: Rate) -> Metric:
-    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+    def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
             return _of_label(rate)(state, parameters)
         answer = averaged(rate, _cuts(state, parameters), parameters.average or "macro")
@@ -39,7 +41,7 @@ def _averaged(rate: Rate) -> Metric:
     return metric
 
 
-def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Value:
+def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> MetricResult:
     """Return the value of a metric over all labels, whose samples are the rows."""
     skipped = sum((state.skipped or {}).values())
     known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
@@ -62,7 +64,7 @@ def _of_skipped(skipped: int) -> str | None:
 
 
 def _of_label(rate: Rate) -> Metric:
-    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+    def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         found = pick(parameters.class_name, _cuts(state, parameters), "label")
         number, bound = rate.bounded(found)
         undefined = None if number is not None else rate.undefined
@@ -78,7 +80,7 @@ def _of_one(
     bounded: tuple[float | None, float],
     undefined: str | None = None,
     scale: float = 1.0,
-) -> Value:
+) -> MetricResult:
     """Return the value of a metric of one label, whose samples are the rows in which it is not skipped."""
     skipped, (number, bound) = state.labelled - found.counts.total, bounded
     return conclude(
@@ -94,7 +96,7 @@ def _of_one(
 
 
 def _cell(name: str) -> Metric:
-    def metric(state: MultiLabel, parameters: Parameters) -> Value:
+    def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         found = pick(parameters.class_name, _cuts(state, parameters), "label")
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
@@ -103,15 +105,22 @@ def _cell(name: str) -> Metric:
     return metric
 
 
-def _hamming(state: MultiLabel, parameters: Parameters) -> Value:
+_WRONG = Rate(
+    lambda c: c.fp + c.fn,
+    lambda c: c.total,
+    "no row names a label",
+    "proportion of pairs of row and label that are predicted wrong",
+)
+
+
+def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """
     Return the Hamming loss: the proportion of pairs of row and label whose prediction and truth differ.
 
     Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all those that occur in the
     state.
     """
-    wrong = Rate(lambda c: c.fp + c.fn, lambda c: c.total, "no row names a label")
-    return _of_all(state, parameters, averaged(wrong, _cuts(state, parameters), "micro"))
+    return _of_all(state, parameters, averaged(_WRONG, _cuts(state, parameters), "micro"))
 
 
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
@@ -122,13 +131,13 @@ def _by_row(state: MultiLabel, parameters: Parameters) -> None:
         )
 
 
-def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> Value:
+def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """Return the proportion of rows whose predicted labels equal the true ones (scikit-learn's accuracy)."""
     _by_row(state, parameters)
     return conclude(state, parameters, state.matched / state.labelled)
 
 
-def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
+def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """
     Return the mean over rows of ``2 · |true and predicted| / (|true| + |predicted|)``.
 
@@ -143,17 +152,36 @@ def _example_f1(state: MultiLabel, parameters: Parameters) -> Value:
     return conclude(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
 
 
-_BY_LABEL: Mapping[str, Metric] = {
-    **{name: _averaged(rate) for name, rate in RATES.items() if name != "accuracy"},
-    **{f"{name}_per_class": _of_label(rate) for name, rate in RATES.items()},
-    **{f"{cell}_count_per_class": _cell(cell) for cell in CELLS},
-    **{f"{cell}_count": _cell(cell) for cell in CELLS},
-    "hamming": _hamming,
-}
-METRICS: Mapping[str, Metric] = {
-    **{name: unless(lambda state: state.too_many, metric) for name, metric in _BY_LABEL.items()},
-    "accuracy": _subset_accuracy,
-    "subset_accuracy": _subset_accuracy,
-    "example_f1": _example_f1,
-}
-"""Metrics of multi-label classification by name."""
+def _multilabel(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    return PerformanceMetric(name, ("multi-label",), metric, description, parameters)
+
+
+def _of_labels(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+    """Return a metric that is undefined if there are too many labels to count."""
+    checked = unless(lambda state: state.too_many, metric)
+    return _multilabel(name, checked, description, "threshold", *parameters)
+
+
+METRICS = (
+    *(
+        _of_labels(name, _averaged(rate), rate.description, "average", "class_name")
+        for name, rate in RATES.items()
+        if name != "accuracy"
+    ),
+    *(
+        _of_labels(f"{name}_per_class", _of_label(rate), f"{rate.description}, of one label", "class_name")
+        for name, rate in RATES.items()
+    ),
+    *(
+        _of_labels(name.format(cell), _cell(cell), f"{what}, of one label", "class_name")
+        for name in ("{}_count_per_class", "{}_count")
+        for cell, what in CELLS.items()
+    ),
+    _of_labels("hamming", _hamming, _WRONG.description),
+    *(
+        _multilabel(name, _subset_accuracy, "proportion of rows whose labels are all predicted right")
+        for name in ("accuracy", "subset_accuracy")
+    ),
+    _multilabel("example_f1", _example_f1, "mean F1 of the labels of a row"),
+)
+"""Metrics of multi-label classification."""

@@ -1,9 +1,8 @@
-"""State and metrics of regression: exact sums of errors."""
+"""State of regression: exact sums of errors."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -13,9 +12,7 @@ from numpy.typing import NDArray
 
 from aporia_provider.monitoring.performance.inputs.invalid_pairs import TOO_GREAT, Fault
 from aporia_provider.monitoring.performance.inputs.readings import Numbers, numbers
-from aporia_provider.monitoring.performance.metric_value import Value, conclude
 from aporia_provider.monitoring.performance.options import Options
-from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.labelled_state import (
     Labelled,
     judge_readings,
@@ -128,64 +125,3 @@ def _logs(p: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
         "squared_log_errors": exact_sum(errors * errors),
         "negative": len(y) - int(np.count_nonzero(both)),
     }
-
-
-def _mean(
-    total: Callable[[Regression], Fraction], root: bool = False
-) -> Callable[[Regression, Parameters], Value]:
-    def metric(state: Regression, parameters: Parameters) -> Value:
-        mean = total(state) / state.labelled
-        return conclude(state, parameters, math.sqrt(mean) if root else mean)
-
-    return metric
-
-
-def _mape(state: Regression, parameters: Parameters) -> Value:
-    """Return the mean of ``|error / label|``, a ratio and not percent, over rows where it is defined."""
-    used, left_out = state.labelled - state.without_ratio, state.without_ratio
-    reason = f"left out {left_out} rows whose label is 0" if left_out else None
-    mean = state.relative_errors / used if used else None
-    return conclude(state, parameters, mean, samples=used, reason=reason, skipped=left_out)
-
-
-def _rmsle(state: Regression, parameters: Parameters) -> Value:
-    """Return the root of the mean squared error of ln(1 + x)."""
-    used, left_out = state.labelled - state.negative, state.negative
-    reason = f"left out {left_out} rows with a negative label or prediction" if left_out else None
-    root = math.sqrt(state.squared_log_errors / used) if used else None
-    return conclude(state, parameters, root, samples=used, reason=reason, skipped=left_out)
-
-
-def _wape(state: Regression, parameters: Parameters) -> Value:
-    """
-    Return ``Σ|error| / Σ|label|``.
-
-    Kolassa and Schütz, *Advantages of the MAD/mean ratio*, Foresight 6, 2007.
-    """
-    size = state.absolute_labels
-    return conclude(
-        state,
-        parameters,
-        state.absolute_errors / size if size else None,
-        reason=None if size else "all labels are 0",
-    )
-
-
-def _r2(state: Regression, parameters: Parameters) -> Value:
-    """Return 1 - Σerror² / Σ(label - mean label)²."""
-    spread = state.squared_labels - state.labels**2 / state.labelled
-    share = 1 - state.squared_errors / spread if spread else None
-    return conclude(state, parameters, share, reason=None if spread else "all labels are equal")
-
-
-METRICS: Mapping[str, Callable[[Regression, Parameters], Value]] = {
-    "mse": _mean(lambda state: state.squared_errors),
-    "rmse": _mean(lambda state: state.squared_errors, root=True),
-    "mae": _mean(lambda state: state.absolute_errors),
-    "mean_error": _mean(lambda state: state.errors),
-    "mape": _mape,
-    "wape": _wape,
-    "r2": _r2,
-    "rmsle": _rmsle,
-}
-"""Metrics of regression by name, as defined in scikit-learn's user guide, *Regression metrics*."""

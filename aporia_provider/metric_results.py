@@ -1,0 +1,149 @@
+"""Results of metrics, in Python and in the JSON of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic import ValidationError as InvalidJson
+from pydantic.json_schema import SkipJsonSchema
+
+from aporia_provider.errors import ValidationError
+
+Status = Literal["ok", "undefined", "insufficient_data"]
+
+_NOT_IN_JSON = "shortage"
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """
+    Result of a metric.
+
+    :param value: Value for decisions; None if it is undefined or there is insufficient data.
+    :param status: ``ok``; ``undefined`` if there is no such number, such as the mean of no values; or
+        ``insufficient_data`` if it is not reliable.
+    :param samples: Number of values from which it was computed.
+    :param baseline_samples: Number of values in the baseline.
+    :param noise: Expected value without drift, given both numbers of samples.
+    :param excess: Lower bound of the value minus the noise, at least 0. The measure of drift.
+    :param bound: Maximum difference between ``value`` and the exact value.
+    :param p_value: Probability of a value at least this great without drift, if there is a test.
+    :param shown: Value that is not reliable, because of too little data or too wide a bound.
+    :param left_out: Number of rows of the data and of the baseline with a value that cannot be used, such as
+        an infinite number or an undeclared class. Missing values are not counted.
+    :param reason: Why there is no value, or notes on it: values that were left out, estimates.
+    :param shortage: Available and required number of the samples of which there are too few. Not part of the
+        JSON form.
+    """
+
+    value: Any
+    status: Status = "ok"
+    samples: int = 0
+    baseline_samples: int | None = None
+    noise: float | None = None
+    excess: float | None = None
+    bound: float = 0.0
+    p_value: float | None = None
+    shown: Any = None
+    left_out: int = 0
+    reason: str | None = None
+    shortage: Annotated[tuple[int, int] | None, SkipJsonSchema()] = field(default=None, compare=False)
+
+    @property
+    def number(self) -> Any:
+        """The value whether or not it is reliable; None if it is undefined."""
+        return self.shown if self.value is None else self.value
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {name: value for name, value in asdict(self).items() if name != _NOT_IN_JSON}
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryResult(MetricResult):
+    """
+    Result of one metric of a query for one time range.
+
+    :param id: Id of the metric in the query.
+    :param model_version: Name of the version: the latest if the query names none, None if there is none.
+    :param error: Reason why the metric could not be computed.
+    :param segment: None; segments are not supported.
+    """
+
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    id: str
+    model_version: str | None
+    error: str | None
+    segment: None
+
+    @classmethod
+    def of(
+        cls, result: MetricResult, *, id: str, model_version: str | None, error: str | None = None
+    ) -> QueryResult:
+        """Return the result of a metric with the part of the query that it belongs to."""
+        computed = {each.name: getattr(result, each.name) for each in fields(MetricResult)}
+        return cls(**computed, id=id, model_version=model_version, error=error, segment=None)
+
+
+@dataclass(frozen=True)
+class ResultRange:
+    """
+    A half-open time range, aligned to buckets.
+
+    :param start: First moment of the range, in ISO format.
+    :param end: First moment after the range, in ISO format.
+    """
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True)
+class RangeResults:
+    """
+    Results of a query for one time range.
+
+    :param time_range: The range; None for all rows.
+    :param metrics: One result for each metric of the query.
+    """
+
+    time_range: ResultRange | None
+    metrics: list[QueryResult]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        time_range = asdict(self.time_range) if self.time_range else None
+        return {"time_range": time_range, "metrics": [result.to_json() for result in self.metrics]}
+
+
+def parse_results(body: Any) -> list[RangeResults]:
+    """
+    Parse the JSON form of the results of a query.
+
+    :raises aporia_provider.errors.ValidationError: if it is not a list of results.
+    """
+    try:
+        return TypeAdapter(list[RangeResults]).validate_python(body)
+    except InvalidJson as error:
+        problems = [
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}".removeprefix(": ")
+            for problem in error.errors(include_url=False, include_input=False)
+        ]
+        raise ValidationError("The body is not a list of metric results", problems=problems) from None
+
+
+def failed_results(results: Iterable[RangeResults]) -> list[tuple[ResultRange | None, QueryResult]]:
+    """
+    Return the results with an error if no other result was computed from any data, else an empty list.
+
+    :param results: Result of :meth:`~aporia_provider.api.AporiaApi.query_metrics`.
+    :return: The results, each with its time range.
+    """
+    every = [(item.time_range, result) for item in results for result in item.metrics]
+    if any(result.error is None and result.samples for _, result in every):
+        return []
+    return [(time_range, result) for time_range, result in every if result.error is not None]

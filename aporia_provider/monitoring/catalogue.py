@@ -1,0 +1,41 @@
+"""The catalogue of all metrics."""
+
+from __future__ import annotations
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.drift.measures import DISTANCES
+from aporia_provider.monitoring.metric_definition import Kind, MetricDefinition
+from aporia_provider.monitoring.performance.catalogue import ALIASES, PERFORMANCE_METRICS
+from aporia_provider.monitoring.statistics.catalogue import STATISTICS
+from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
+from aporia_provider.nearest import nearest
+
+CATALOGUE: tuple[MetricDefinition, ...] = (*ROW_METRICS, *STATISTICS, *DISTANCES, *PERFORMANCE_METRICS)
+"""All metrics. A metric that differs between types has several definitions."""
+
+
+def metric_names() -> list[str]:
+    """Return the names of all metrics, including other names, in alphabetical order."""
+    return sorted({*(each.name for each in CATALOGUE), *ALIASES})
+
+
+def metric_kinds(name: str, model_type: str) -> set[Kind]:
+    """
+    Return the kinds of metrics of a name that exist for a model type.
+
+    :raises aporia_provider.errors.ValidationError: if there is none, or only for other model types.
+    """
+    definitions = [each for each in CATALOGUE if each.name == ALIASES.get(name, name)]
+    kinds = {each.kind for each in definitions if _applies(each, model_type)}
+    if kinds:
+        return kinds
+    others = list(dict.fromkeys(type_ for each in definitions for type_ in each.types))
+    if others:
+        raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
+    known = {each.name for each in CATALOGUE if _applies(each, model_type)}
+    aliases = (alias for alias, of in ALIASES.items() if of in known)
+    raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted({*known, *aliases}))}")
+
+
+def _applies(metric: MetricDefinition, model_type: str) -> bool:
+    return metric.kind != "performance" or model_type in metric.types

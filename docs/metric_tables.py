@@ -1,0 +1,72 @@
+"""Sphinx extension: the directive ``metric-table``, which writes a table of the metric catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from aporia_provider.monitoring.catalogue import CATALOGUE
+from aporia_provider.monitoring.metric_definition import MetricDefinition
+from aporia_provider.monitoring.performance import ALIASES
+from aporia_provider.schema import FIELD_TYPES, MODEL_TYPES
+
+_COLUMNS: dict[str, tuple[str, Callable[[MetricDefinition], str]]] = {
+    "fields": ("Fields", lambda metric: _types(metric)),
+    "models": ("Model types", lambda metric: _types(metric)),
+    "parameters": ("Parameters", lambda metric: ", ".join(map(_code, metric.parameters))),
+}
+_TABLES: dict[str, tuple[str, ...]] = {
+    "rows": (),
+    "statistic": ("fields", "parameters"),
+    "distance": ("fields", "parameters"),
+    "performance": ("models", "parameters"),
+}
+
+
+def markdown(kind: str) -> str:
+    """
+    Return a table of metrics in Markdown.
+
+    :param kind: Kind of the metrics, or ``aliases`` for a table of other names.
+    """
+    if kind == "aliases":
+        return _table(
+            ["Other name", "Metric"], ((_code(alias), _code(name)) for alias, name in ALIASES.items())
+        )
+    columns = [_COLUMNS[name] for name in _TABLES[kind]]
+    rows = (
+        (_code(metric.name), *(cell(metric) for _, cell in columns), metric.description)
+        for metric in CATALOGUE
+        if metric.kind == kind
+    )
+    return _table(["Metric", *(title for title, _ in columns), "Meaning"], rows)
+
+
+def _table(headers: list[str], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [headers, ["---"] * len(headers), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
+
+
+def _types(metric: MetricDefinition) -> str:
+    return "all" if metric.types in (FIELD_TYPES, MODEL_TYPES) else ", ".join(metric.types)
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Add the directive to Sphinx."""
+    from docutils.nodes import Node
+    from sphinx.util.docutils import SphinxDirective
+
+    class MetricTable(SphinxDirective):
+        """Table of the metrics of a kind."""
+
+        required_arguments = 1
+
+        def run(self) -> list[Node]:
+            return self.parse_text_to_nodes(markdown(self.arguments[0]))
+
+    app.add_directive("metric-table", MetricTable)
+    return {"parallel_read_safe": True}
