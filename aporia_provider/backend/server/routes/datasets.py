@@ -21,16 +21,16 @@ router = APIRouter(prefix=VERSION, tags=["datasets"])
 @router.post("/datasets", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.DATASET))
 def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBody) -> Any:
     """Connect a data source to a version. Its secrets are not stored."""
-    connection = DatasetConnection.from_wire(body)
+    dataset = DatasetConnection.from_wire(body)
     check_environment(registry, (body.get("sync") or {}).get("environment"))
-    registered = registry.register_dataset(model_id, version, connection)
-    if not connection.data_source.readable:
-        subject = f"The {connection.role} dataset of version {version!r} of model {model_id!r}"
+    registered = registry.connect_dataset(model_id, version, dataset)
+    if not dataset.data_source.readable:
+        subject = f"The {dataset.role} dataset of version {version!r} of model {model_id!r}"
         # The protocol's response has no field for this warning.
         log.warning(
             "%s is connected, but will not be monitored. %s",
             subject,
-            connection.data_source.unreadable_reason,
+            dataset.data_source.unreadable_reason,
         )
     return registered
 

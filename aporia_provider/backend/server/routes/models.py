@@ -24,7 +24,7 @@ def create_model(registry: Here, body: SmallBody) -> Any:
     given = {key: value for key, value in body.items() if value is not None}
     if "id" not in given and isinstance(given.get("name"), str):
         given["id"] = _id_from(given["name"])
-    return registry.register_model(Model(**given))
+    return registry.create_model(Model(**given))
 
 
 @router.delete(MODEL, responses=replies(Done))

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/monitors", tags=["monitors"])
 @router.post("", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MONITOR))
 def create_monitor(registry: Here, body: MediumBody) -> Any:
     """Create a monitor."""
-    return registry.register_monitor(Monitor.from_wire(body))
+    return registry.create_monitor(Monitor.from_wire(body))
 
 
 @router.delete("/{monitor_id:segment}", responses=replies(Done))
