@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, Protocol, TypedDict, cast, get_args
+from typing import Any, Literal, NotRequired, Protocol, cast, get_args
+
+# Pydantic refuses typing.TypedDict before Python 3.12.
+from typing_extensions import TypedDict
 
 from aporia_provider.choices import choice
 from aporia_provider.datasets import DatasetConnection, Role

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ from aporia_provider.client.registration import (
 from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import Model, ModelTags, Monitor
+from aporia_provider.models import Model, ModelTags, Monitor, finite_numbers
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
@@ -198,7 +197,10 @@ class Calls:
         """Set the feature importances of a version."""
         path = f"{_model_version(model_id, model_version)}/feature_importance"
         doing = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
-        body = {"feature_importance": _numbers(feature_importance)}
+        numbers, problems = finite_numbers(feature_importance)
+        if problems:
+            raise ValidationError("The feature importance is not valid", problems=problems)
+        body = {"feature_importance": numbers}
         (yield Request(doing, "POST", path, body)).accepted()
 
     def create_monitor(self, monitor: Monitor) -> Call[Registered]:
@@ -230,22 +232,6 @@ def _model_version(model_id: str, model_version: str) -> str:
 def _named(model_version: str) -> str:
     segment(model_version, "model version")
     return model_version
-
-
-def _numbers(feature_importance: Mapping[str, Any]) -> dict[str, float]:
-    # Libraries return importances as their own number types, such as numpy.float32.
-    numbers: dict[str, float] = {}
-    problems = []
-    for name, value in feature_importance.items():
-        try:
-            numbers[name] = value if isinstance(value, int) else float(value)
-        except (TypeError, ValueError):
-            numbers[name] = math.nan
-        if not math.isfinite(numbers[name]):
-            problems.append(f"{name}: {value!r} is not a finite number")
-    if problems:
-        raise ValidationError("The feature importance is not valid", problems=problems)
-    return numbers
 
 
 def _deleted(doing: str, path: str) -> Call[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
@@ -12,27 +12,6 @@ from aporia_provider.monitoring.result import Answer
 
 class Done(BaseModel):
     """An empty response."""
-
-
-class RegisteredReply(BaseModel):
-    """The id of a registered resource, and whether it was created."""
-
-    id: str
-    status: Literal["created", "unchanged", "skipped"]
-
-
-class VersionReply(BaseModel):
-    """A registered version."""
-
-    id: str
-    name: str
-    model_type: str
-    created_at: str
-    registration: dict[str, Any]
-
-
-class VersionsReply(RootModel[list[VersionReply]]):
-    """The versions of a model, oldest first."""
 
 
 class TagsReply(BaseModel):

@@ -7,18 +7,19 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import replies
 from aporia_provider.backend.server.request_paths import VERSION
 from aporia_provider.backend.server.requests import Here, MediumBody, check_environment
-from aporia_provider.backend.server.responses import Done, RegisteredReply, SyncReply
+from aporia_provider.backend.server.responses import Done, SyncReply
 from aporia_provider.datasets import DatasetConnection
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix=VERSION, tags=["datasets"])
 
 
-@router.post("/datasets", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.DATASET))
+@router.post("/datasets", responses=replies(Registered), openapi_extra=openapi.body(openapi.DATASET))
 def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBody) -> Any:
     """Connect a data source to a version. Its secrets are not stored."""
     dataset = DatasetConnection.from_wire(body)

@@ -7,18 +7,19 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import replies
 from aporia_provider.backend.server.request_paths import MODEL
 from aporia_provider.backend.server.requests import Here, SmallBody, take, take_object
-from aporia_provider.backend.server.responses import Done, OwnerReply, RegisteredReply, TagsReply
+from aporia_provider.backend.server.responses import Done, OwnerReply, TagsReply
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Model
 
 router = APIRouter(tags=["models"])
 
 
-@router.post("/models", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MODEL))
+@router.post("/models", responses=replies(Registered), openapi_extra=openapi.body(openapi.MODEL))
 def create_model(registry: Here, body: SmallBody) -> Any:
     """Register a model. If no id is given, it is derived from the name."""
     given = {key: value for key, value in body.items() if value is not None}

@@ -6,16 +6,17 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import replies
 from aporia_provider.backend.server.requests import Here, MediumBody
-from aporia_provider.backend.server.responses import Done, RegisteredReply
+from aporia_provider.backend.server.responses import Done
 from aporia_provider.models import Monitor
 
 router = APIRouter(prefix="/monitors", tags=["monitors"])
 
 
-@router.post("", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MONITOR))
+@router.post("", responses=replies(Registered), openapi_extra=openapi.body(openapi.MONITOR))
 def create_monitor(registry: Here, body: MediumBody) -> Any:
     """Create a monitor."""
     return registry.create_monitor(Monitor.from_wire(body))

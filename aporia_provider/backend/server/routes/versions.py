@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from aporia_provider.api import Registered, Version
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import replies
 from aporia_provider.backend.server.request_paths import MODEL, VERSION
@@ -17,7 +18,7 @@ from aporia_provider.backend.server.requests import (
     take,
     take_object,
 )
-from aporia_provider.backend.server.responses import Done, RegisteredReply, VersionsReply
+from aporia_provider.backend.server.responses import Done
 from aporia_provider.schema import VersionSchema
 
 router = APIRouter(tags=["versions"])
@@ -25,15 +26,13 @@ router = APIRouter(tags=["versions"])
 _OPTIONAL = ("model_data_type", "labels", "feature_importance", "mapping")
 
 
-@router.get(f"{MODEL}/versions", responses=replies(VersionsReply))
+@router.get(f"{MODEL}/versions", responses=replies(list[Version]))
 def get_versions(registry: Here, model_id: str, name: str | None = None) -> Any:
     """Return the versions of a model, oldest first, or only the version with the given name."""
     return registry.get_model_versions(model_id, name)
 
 
-@router.post(
-    f"{MODEL}/versions", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.VERSION)
-)
+@router.post(f"{MODEL}/versions", responses=replies(Registered), openapi_extra=openapi.body(openapi.VERSION))
 def create_version(registry: Here, model_id: str, body: SchemaBody) -> Any:
     """Register a version of a model with its schema."""
     take(body, "name", "model_type", "version_schema", optional=_OPTIONAL)
