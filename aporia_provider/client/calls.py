@@ -114,7 +114,7 @@ class Calls:
         body = reply.accepted()
         found = body.get("versions") if isinstance(body, Mapping) else body
         if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
-            raise AporiaError(reply.says("the reply is not a list of versions"), status=reply.status)
+            raise AporiaError(reply.error_message("the reply is not a list of versions"), status=reply.status)
         versions = [version_in(item) for item in found]
         # A server that does not support the query parameter returns all versions.
         return [version for version in versions if name in (None, version["name"])]
@@ -151,31 +151,31 @@ class Calls:
         """Enable or disable the syncs of all datasets of a version."""
         # In the protocol, the flag is written as in Python: True, False.
         path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={flag('enabled', enabled)}"
-        doing = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
-        (yield Request(doing, "POST", path, {})).accepted()
+        description = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
+        (yield Request(description, "POST", path, {})).accepted()
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> Call[dict[str, Any]]:
         """Return the status of the last sync of a dataset."""
         path = f"{_model_version(model_id, model_version)}/sync_status/{segment(role, 'role')}"
-        doing = (
+        description = (
             f"Getting the sync status of dataset {role} of version {model_version!r} of model {model_id!r}"
         )
-        return dict((yield Request(doing, "GET", path)).mapping())
+        return dict((yield Request(description, "GET", path)).mapping())
 
     def query_metrics(self, query: MetricsQuery) -> Call[list[dict[str, Any]]]:
         """Compute metrics."""
-        doing = f"Querying metrics of model {query.model_id!r}"
-        reply = yield Request(doing, "POST", "/v1beta/metrics/query", query.to_wire())
+        description = f"Querying metrics of model {query.model_id!r}"
+        reply = yield Request(description, "POST", "/v1beta/metrics/query", query.to_wire())
         found = reply.accepted()
         if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
-            raise AporiaError(reply.says("the reply is not a list of answers"), status=reply.status)
+            raise AporiaError(reply.error_message("the reply is not a list of answers"), status=reply.status)
         return [dict(item) for item in found]
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:
         """Set tags of a model and keep its other tags."""
         body = ModelTags(tags=dict(tags)).model_dump()
-        doing = f"Adding tags to model {model_id!r}"
-        (yield Request(doing, "POST", f"{_model(model_id)}/tags", body)).accepted()
+        description = f"Adding tags to model {model_id!r}"
+        (yield Request(description, "POST", f"{_model(model_id)}/tags", body)).accepted()
 
     def get_model_tags(self, model_id: str) -> Call[dict[str, str]]:
         """Return the tags of a model."""
@@ -196,12 +196,12 @@ class Calls:
     ) -> Call[None]:
         """Set the feature importances of a version."""
         path = f"{_model_version(model_id, model_version)}/feature_importance"
-        doing = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
+        description = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
         numbers, problems = finite_numbers(feature_importance)
         if problems:
             raise ValidationError("The feature importance is not valid", problems=problems)
         body = {"feature_importance": numbers}
-        (yield Request(doing, "POST", path, body)).accepted()
+        (yield Request(description, "POST", path, body)).accepted()
 
     def create_monitor(self, monitor: Monitor) -> Call[Registered]:
         """
@@ -209,10 +209,10 @@ class Calls:
 
         Monitor names are not unique, so a request that may have been received is not repeated.
         """
-        doing = f"Creating monitor {monitor.name!r}"
-        reply = yield Request(doing, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
+        description = f"Creating monitor {monitor.name!r}"
+        reply = yield Request(description, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
         if not reply.mapping().get("id"):
-            raise AporiaError(reply.says("the reply has no id"), status=reply.status)
+            raise AporiaError(reply.error_message("the reply has no id"), status=reply.status)
         return registered(reply, f"Monitor {monitor.name!r}", "", "match")
 
     def delete_monitor(self, monitor_id: str) -> Call[None]:
@@ -234,8 +234,8 @@ def _named(model_version: str) -> str:
     return model_version
 
 
-def _deleted(doing: str, path: str) -> Call[None]:
-    reply = yield Request(doing, "DELETE", path)
+def _deleted(description: str, path: str) -> Call[None]:
+    reply = yield Request(description, "DELETE", path)
     # An earlier attempt whose reply was lost has deleted it.
     if not (reply.status == 404 and reply.ambiguous):
         reply.accepted()

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from aporia_provider.backend.registration.attachments import ARTIFACT_TYPES
-from aporia_provider.backend.server.error_handlers import ErrorReply
+from aporia_provider.backend.server.error_handlers import ErrorResponse
 from aporia_provider.backend.store.json_columns import MAX_NAME
 from aporia_provider.data_sources import DATA_SOURCES
 from aporia_provider.datasets import DatasetConnection
@@ -44,27 +44,29 @@ _REASONS = {
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"[^\s\x00]"}
 
 
-def replies(success: Any = None) -> dict[int | str, dict[str, Any]]:
+def documented(response: Any, body: Schema | None = None) -> dict[str, Any]:
     """
-    Return the possible responses of a route.
+    Return the arguments of a route that describe its responses and its body.
 
-    :param success: Type of the body of a successful response; None for an empty one.
+    :param response: Type of the body of a successful response.
+    :param body: Schema of the body of a request, if the route has one.
     """
-    good: dict[str, Any] = {"description": "Done"}
-    if success is not None:
-        good["model"] = success
+    described: dict[str, Any] = {"responses": responses(response)}
+    if body is not None:
+        content = {"application/json": {"schema": body}}
+        described["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
+    return described
+
+
+def responses(response: Any) -> dict[int | str, dict[str, Any]]:
+    """Return the possible responses of a route."""
     errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorReply, "description": reason} for status, reason in _REASONS.items()
+        status: {"model": ErrorResponse, "description": reason} for status, reason in _REASONS.items()
     }
-    return {200: good, **errors}
+    return {200: {"model": response, "description": "Done"}, **errors}
 
 
-def body(schema: Schema) -> dict[str, Any]:
-    """Return the part of a route's OpenAPI description that declares its body."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def keys(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+def object_schema(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
     """Return the schema of an object with these keys and no others."""
     return {
         "type": "object",
@@ -74,7 +76,7 @@ def keys(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None =
     }
 
 
-def mapping(values: Schema, **limits: Any) -> Schema:
+def mapping_schema(values: Schema, **limits: Any) -> Schema:
     """Return the schema of an object with arbitrary keys."""
     return {"type": "object", "additionalProperties": values, **limits}
 
@@ -100,7 +102,7 @@ def _plain(docstring: str) -> str:
     return _ROLE.sub(r"\1", inspect.cleandoc(docstring))
 
 
-def inlined(model: type[BaseModel]) -> Schema:
+def inline_definitions(model: type[BaseModel]) -> Schema:
     """Return the schema of a model without ``$ref``, since routes cannot declare definitions."""
     schema = model.model_json_schema(by_alias=False, schema_generator=_Documented)
     definitions = schema.pop("$defs", {})
@@ -123,22 +125,22 @@ def _or_null(schema: Schema) -> Schema:
 
 
 def _model() -> Schema:
-    properties = inlined(Model)["properties"]
+    properties = inline_definitions(Model)["properties"]
     # The server derives a missing id from the name.
-    return keys({"name": properties.pop("name")}, {**properties, "id": _or_null(_NAME)})
+    return object_schema({"name": properties.pop("name")}, {**properties, "id": _or_null(_NAME)})
 
 
 def _version() -> Schema:
-    properties = inlined(VersionSchema)["properties"]
+    properties = inline_definitions(VersionSchema)["properties"]
     fields = {key: properties.pop(key) for key in WIRE_CATEGORIES}
     required = {key: fields.pop(key) for key in ("features", "predictions")}
-    schema = keys(required, {**fields, "feature_positions": _or_null(_POSITIONS)})
+    schema = object_schema(required, {**fields, "feature_positions": _or_null(_POSITIONS)})
     model_type = properties.pop("model_type")
-    return keys({"name": _NAME, "model_type": model_type, "version_schema": schema}, properties)
+    return object_schema({"name": _NAME, "model_type": model_type, "version_schema": schema}, properties)
 
 
 def _dataset() -> Schema:
-    properties = inlined(DatasetConnection)["properties"]
+    properties = inline_definitions(DatasetConnection)["properties"]
     environment = {"type": ["string", "null"]}
     sync = {key: properties.pop(key) for key in ("enabled", "schedule")} | {"environment": environment}
     required = {
@@ -147,32 +149,34 @@ def _dataset() -> Schema:
         **{key: properties.pop(key) for key in ("id_column", "timestamp_column")},
     }
     del properties["data_source"]
-    return keys(required, {**properties, "sync": _or_null(keys({}, sync))})
+    return object_schema(required, {**properties, "sync": _or_null(object_schema({}, sync))})
 
 
 def _data_source(name: str) -> Schema:
-    return keys({"type": {"const": name}, "config": inlined(DATA_SOURCES[name])})
+    return object_schema({"type": {"const": name}, "config": inline_definitions(DATA_SOURCES[name])})
 
 
-_IMPORTANCE = mapping({"type": "number"})
-_POSITIONS = mapping({"type": "integer"})
+_IMPORTANCE = mapping_schema({"type": "number"})
+_POSITIONS = mapping_schema({"type": "integer"})
 _ROWS: Schema = {"type": "array", "items": {"type": "object"}}
 
 MODEL = _model()
 VERSION = _version()
 DATASET = _dataset()
-MONITOR = inlined(Monitor)
-TAGS = inlined(ModelTags)
-METRICS = inlined(MetricsQuery)
-OWNER = keys({"owner": _NAME})
-ENVIRONMENT = keys({"name": _NAME})
-FEATURE_IMPORTANCE = keys({"feature_importance": _IMPORTANCE})
-FEATURE_POSITIONS = keys({"feature_positions": _POSITIONS})
-MODEL_ARTIFACT = keys(
+MONITOR = inline_definitions(Monitor)
+TAGS = inline_definitions(ModelTags)
+METRICS = inline_definitions(MetricsQuery)
+OWNER = object_schema({"owner": _NAME})
+ENVIRONMENT = object_schema({"name": _NAME})
+FEATURE_IMPORTANCE = object_schema({"feature_importance": _IMPORTANCE})
+FEATURE_POSITIONS = object_schema({"feature_positions": _POSITIONS})
+MODEL_ARTIFACT = object_schema(
     {"artifact_base64": {"type": "string", "minLength": 4}, "artifact_type": {"enum": list(ARTIFACT_TYPES)}}
 )
-INDEX_TO_WORD_MAPPING = keys(
-    {"index_to_word_mapping": mapping({"type": "string"}, propertyNames={"pattern": "^[0-9]+$"})}
+INDEX_TO_WORD_MAPPING = object_schema(
+    {"index_to_word_mapping": mapping_schema({"type": "string"}, propertyNames={"pattern": "^[0-9]+$"})}
 )
-TRAINING_SAMPLE = keys({"features": _ROWS}, {"labels": _or_null(_ROWS), "raw_inputs": _or_null(_ROWS)})
+TRAINING_SAMPLE = object_schema(
+    {"features": _ROWS}, {"labels": _or_null(_ROWS), "raw_inputs": _or_null(_ROWS)}
+)
 EMPTY: Schema = {"type": "object"}

@@ -10,31 +10,31 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from aporia_provider.monitoring.result import Answer
 
 
-class Done(BaseModel):
+class EmptyResponse(BaseModel):
     """An empty response."""
 
 
-class TagsReply(BaseModel):
+class TagsResponse(BaseModel):
     """The tags of a model."""
 
     tags: dict[str, str]
 
 
-class OwnerReply(BaseModel):
+class OwnerResponse(BaseModel):
     """The owner of a model."""
 
     model_id: str
     owner: str
 
 
-class EnvironmentReply(BaseModel):
+class EnvironmentResponse(BaseModel):
     """An environment."""
 
     id: str
     name: str
 
 
-class TokenEnvironmentReply(BaseModel):
+class TokenEnvironmentResponse(BaseModel):
     """The environment that a token is valid for, and the server's product name and version."""
 
     environment: str
@@ -42,26 +42,26 @@ class TokenEnvironmentReply(BaseModel):
     version: str
 
 
-class EnvironmentsReply(BaseModel):
+class EnvironmentsResponse(BaseModel):
     """The environments that a token is valid for."""
 
-    environments: list[EnvironmentReply]
+    environments: list[EnvironmentResponse]
 
 
-class ClusterReply(BaseModel):
+class ClusterResponse(BaseModel):
     """The cluster and the id of an environment."""
 
     cluster_id: str
     environment_id: str
 
 
-class CapabilitiesReply(BaseModel):
+class CapabilitiesResponse(BaseModel):
     """Capabilities of the server."""
 
     is_field_schema_supported: bool
 
 
-class PartReply(BaseModel):
+class PartSyncStatus(BaseModel):
     """Sync status of a part of a dataset."""
 
     status: Literal["never_synced", "synced", "failed"]
@@ -79,7 +79,7 @@ class PartReply(BaseModel):
     last_error: str | None
 
 
-class SyncReply(PartReply):
+class DatasetSyncStatus(PartSyncStatus):
     """Sync status of a dataset."""
 
     dataset: str
@@ -88,7 +88,7 @@ class SyncReply(PartReply):
     rows: int
     buckets: int
     provisional_bins: dict[str, int]
-    performance: PartReply | None
+    performance: PartSyncStatus | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,20 +121,20 @@ class MetricsReply(RootModel[list[RangeReply]]):
     """Results of metric queries, in chronological order."""
 
 
-class HealthReply(BaseModel):
+class HealthResponse(BaseModel):
     """Confirmation that the server and its database respond."""
 
     status: Literal["ok"]
 
 
-class GraphqlFault(BaseModel):
+class GraphqlError(BaseModel):
     """A GraphQL error."""
 
     message: str
     extensions: dict[str, str]
 
 
-class GraphqlReply(BaseModel):
+class GraphqlResponse(BaseModel):
     """GraphQL errors."""
 
-    errors: list[GraphqlFault]
+    errors: list[GraphqlError]

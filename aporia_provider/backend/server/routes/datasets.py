@@ -9,18 +9,18 @@ from fastapi import APIRouter
 
 from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
-from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.request_paths import VERSION
-from aporia_provider.backend.server.requests import Here, MediumBody, check_environment
-from aporia_provider.backend.server.responses import Done, SyncReply
+from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody, check_environment
+from aporia_provider.backend.server.responses import DatasetSyncStatus, EmptyResponse
 from aporia_provider.datasets import DatasetConnection
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix=VERSION, tags=["datasets"])
 
 
-@router.post("/datasets", responses=replies(Registered), openapi_extra=openapi.body(openapi.DATASET))
-def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBody) -> Any:
+@router.post("/datasets", **documented(Registered, openapi.DATASET))
+def connect_dataset(registry: CurrentRegistry, model_id: str, version: str, body: MediumBody) -> Any:
     """Connect a data source to a version. Its secrets are not stored."""
     dataset = DatasetConnection.from_wire(body)
     check_environment(registry, (body.get("sync") or {}).get("environment"))
@@ -38,16 +38,16 @@ def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBod
 
 @router.post(
     "/datasets_sync",
-    responses=replies(Done),
+    responses=openapi.responses(EmptyResponse),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": openapi.EMPTY}}}},
 )
-def set_sync_enabled(registry: Here, model_id: str, version: str, enabled: bool) -> Any:
+def set_sync_enabled(registry: CurrentRegistry, model_id: str, version: str, enabled: bool) -> Any:
     """Enable or disable the syncs of all datasets of a version."""
     registry.set_sync_enabled(model_id, version, enabled)
     return {}
 
 
-@router.get("/sync_status/{name:segment}", responses=replies(SyncReply))
-def get_sync_status(registry: Here, model_id: str, version: str, name: str) -> Any:
+@router.get("/sync_status/{name:segment}", **documented(DatasetSyncStatus))
+def get_sync_status(registry: CurrentRegistry, model_id: str, version: str, name: str) -> Any:
     """Return the sync status of a dataset."""
     return registry.get_dataset_sync_status(model_id, version, name)  # type: ignore[arg-type]
