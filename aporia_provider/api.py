@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack, cast, get_args
+from typing import Any, Literal, NotRequired, Protocol, cast, get_args
+
+# Pydantic refuses typing.TypedDict before Python 3.12.
+from typing_extensions import TypedDict
 
 from aporia_provider.choices import choice
-from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
+from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metric_results import RangeResults
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import AggregationPeriod
+from aporia_provider.models import Model, Monitor
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 
@@ -69,20 +72,8 @@ class AporiaApi(Protocol):
     def environment(self) -> str:
         """Environment that all calls read and write."""
 
-    def create_model(
-        self,
-        model_id: str,
-        name: str,
-        *,
-        description: str | None = None,
-        owner: str | None = None,
-        color: str = "blue",
-        icon: str = "general",
-        tags: Mapping[str, str] | None = None,
-        aggregation_period: AggregationPeriod | None = None,
-        if_exists: IfExists = "match",
-    ) -> Registered:
-        """Register a model; see :class:`~aporia_provider.models.Model`."""
+    def create_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
+        """Register a model."""
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""
@@ -101,15 +92,9 @@ class AporiaApi(Protocol):
         """
 
     def connect_dataset(
-        self,
-        role: Role,
-        model_id: str,
-        model_version: str,
-        *,
-        if_exists: IfExists = "match",
-        **dataset: Unpack[DatasetArguments],
+        self, model_id: str, model_version: str, dataset: DatasetConnection, *, if_exists: IfExists = "match"
     ) -> Registered:
-        """Connect a data source to a version; see :class:`~aporia_provider.datasets.DatasetConnection`."""
+        """Connect a dataset to a version."""
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
         """Enable or disable the syncs of all datasets of a version."""
@@ -138,17 +123,8 @@ class AporiaApi(Protocol):
     ) -> None:
         """Set the feature importances of a version."""
 
-    def create_monitor(
-        self,
-        name: str,
-        monitor_type: str,
-        *,
-        scheduling: str,
-        configuration: Mapping[str, Any],
-        is_active: bool = True,
-        custom_alert_description: str | None = None,
-    ) -> str:
-        """Create a monitor and return its id; see :class:`~aporia_provider.models.Monitor`."""
+    def create_monitor(self, monitor: Monitor) -> Registered:
+        """Create a monitor. Its id in the result identifies it in :meth:`delete_monitor`."""
 
     def delete_monitor(self, monitor_id: str) -> None:
         """Delete a monitor."""

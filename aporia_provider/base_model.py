@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from annotated_types import GroupedMetadata
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from aporia_provider.choices import choice_error
@@ -101,6 +110,16 @@ def is_template(value: object) -> bool:
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
+class _Annotations(GroupedMetadata):
+    """Several annotations of a type as one."""
+
+    def __init__(self, *annotations: Any) -> None:
+        self.annotations = annotations
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.annotations)
+
+
 def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
     """
     Return an annotation for a string that is one of ``allowed``, or a template.
@@ -114,7 +133,7 @@ def one_of(*allowed: str, synonyms: Mapping[str, str] | None = None) -> Any:
             raise ValueError(choice_error(value, allowed, synonyms))
         return value
 
-    return AfterValidator(check)
+    return _Annotations(AfterValidator(check), WithJsonSchema({"enum": list(allowed)}))
 
 
 def exactly(*allowed: str) -> Any:
@@ -134,8 +153,10 @@ def _not_empty(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_not_empty)]
-Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_not_empty)]
+_NOT_EMPTY: Any = {"minLength": 1, "pattern": r"[^\s\x00]"}
+
+Name = Annotated[str, Field(json_schema_extra=_NOT_EMPTY), AfterValidator(_not_empty)]
+Title = Annotated[str, Field(max_length=MAX_TITLE, json_schema_extra=_NOT_EMPTY), AfterValidator(_not_empty)]
 
 
 def _cron(value: str) -> str:
@@ -148,4 +169,4 @@ def _cron(value: str) -> str:
     return value
 
 
-Cron = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_cron)]
+Cron = Annotated[str, Field(max_length=MAX_TITLE, examples=["0 * * * *"]), AfterValidator(_cron)]

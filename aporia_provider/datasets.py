@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Required, TypedDict, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
@@ -19,19 +19,6 @@ SERVING, ACTUALS = "serving", "actuals"
 Role = Literal["training", "testing", "serving", "actuals"]
 ROLES: tuple[Role, ...] = get_args(Role)
 MAPPINGS = ("predictions", "features", "labels", "raw_inputs")
-
-
-class DatasetArguments(TypedDict, total=False):
-    """Attributes of a dataset except its role; see :class:`DatasetConnection`."""
-
-    data_source: Required[DataSource]
-    id_column: Required[str]
-    timestamp_column: Required[str]
-    predictions: Mapping[str, str] | None
-    features: Mapping[str, str] | None
-    labels: Mapping[str, str] | None
-    raw_inputs: Mapping[str, str] | None
-    schedule: str | None
 
 
 class DatasetConnection(Vocabulary):
@@ -129,19 +116,6 @@ class DatasetConnection(Vocabulary):
             for name in unknown:
                 hint = nearest(name, names)
                 yield f"{mapping}: {name!r} is not among the {category} of the version; {hint}"
-
-    def arguments(self) -> DatasetArguments:
-        """Return the keyword arguments of :meth:`~aporia_provider.api.AporiaApi.connect_dataset`."""
-        return {
-            "data_source": self.data_source,
-            "id_column": self.id_column,
-            "timestamp_column": self.timestamp_column,
-            "predictions": self.predictions,
-            "features": self.features,
-            "labels": self.labels,
-            "raw_inputs": self.raw_inputs,
-            "schedule": self.schedule,
-        }
 
     def to_wire(self, environment: str) -> dict[str, Any]:
         """Return the body of the request that connects the dataset (protocol reference, section 1.8)."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from aporia_provider.base_model import MAX_TITLE, Cron, Name, Title, Vocabulary, is_template, one_of
 
@@ -41,9 +42,10 @@ MONITOR_TYPES = (
 AggregationPeriod = Literal["hourly", "daily"]
 AGGREGATION_PERIODS: tuple[AggregationPeriod, ...] = get_args(AggregationPeriod)
 MAX_TAGS = 10
+MAX_TAG_VALUE = 100
 MAX_DESCRIPTION = 10_000
 
-_TAG_KEY = re.compile(r"[\w \-]{1,15}", re.ASCII)
+_TAG_KEY = re.compile(r"[A-Za-z0-9_ \-]{1,15}")
 
 
 def _check_tags(tags: dict[str, str]) -> dict[str, str]:
@@ -51,14 +53,25 @@ def _check_tags(tags: dict[str, str]) -> dict[str, str]:
     for key, value in tags.items():
         if not _TAG_KEY.fullmatch(key):
             faults.append(f"key {key!r} is not 1 to 15 letters, digits, spaces, '-' or '_'")
-        if len(value) > 100 and not is_template(value):
-            faults.append(f"the value of {key!r} is longer than 100 characters")
+        if len(value) > MAX_TAG_VALUE and not is_template(value):
+            faults.append(f"the value of {key!r} is longer than {MAX_TAG_VALUE} characters")
     if faults:
         raise ValueError("; ".join(faults))
     return tags
 
 
-Tags = Annotated[dict[str, str], AfterValidator(_check_tags)]
+Tags = Annotated[
+    dict[str, str],
+    AfterValidator(_check_tags),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MAX_TAGS,
+            "propertyNames": {"pattern": f"^{_TAG_KEY.pattern}$"},
+            "additionalProperties": {"type": "string", "maxLength": MAX_TAG_VALUE},
+        }
+    ),
+]
 
 
 class ModelTags(Vocabulary):
@@ -121,7 +134,7 @@ class Monitor(Vocabulary):
     name: Title
     type: Annotated[str, one_of(*MONITOR_TYPES)]
     scheduling: Cron
-    configuration: dict[str, Any]
+    configuration: Annotated[dict[str, Any], Field(json_schema_extra={"minProperties": 1})]
     is_active: bool = True
     custom_alert_description: Annotated[str, Field(max_length=MAX_DESCRIPTION)] | None = None
 
@@ -144,3 +157,29 @@ class Monitor(Vocabulary):
         :raises aporia_provider.errors.ValidationError: naming every fault.
         """
         return cls(**body)
+
+
+def finite_numbers(values: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """
+    Convert numbers, also those of other libraries such as ``numpy.float32``, to JSON numbers.
+
+    :param values: Numbers by name.
+    :return: The numbers by name, and a problem for each value that is not a finite number.
+    """
+    numbers = {name: _number(value) for name, value in values.items()}
+    problems = [
+        f"{name}: {values[name]!r} is not a finite number"
+        for name, number in numbers.items()
+        if not math.isfinite(number)
+    ]
+    return numbers, problems
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        return math.nan
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return value if isinstance(value, int) else number

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_serializer, model_validator
+from pydantic_core import CoreSchema
 
 from aporia_provider.base_model import Name, Vocabulary, is_template, one_of
 from aporia_provider.errors import ValidationError
@@ -36,12 +37,19 @@ _FIELD_TYPE_SYNONYMS = {
 MODEL_TYPES = ("regression", "binary", "multiclass", "multi-label", "ranking")
 MODEL_DATA_TYPES = ("tabular", "nlp")
 CATEGORIES = ("raw_inputs", "features", "predictions")
+WIRE_CATEGORIES = ("features", "predictions", "raw_inputs", "metrics")
+"""Keys of the fields in a request; metrics are registered, and not read from a dataset."""
 
 _MAPPING_KEYS = {
     "batch_id_column_name": "raw_inputs",
     "relevance_column_name": "predictions",
     "actual_relevance_column_name": None,
 }
+
+
+_RankingColumns = Annotated[
+    dict[str, str], Field(json_schema_extra={"propertyNames": {"enum": list(_MAPPING_KEYS)}})
+]
 
 
 class FieldSchema(Vocabulary):
@@ -78,6 +86,17 @@ class FieldSchema(Vocabulary):
     @model_serializer
     def _to_wire(self) -> str | dict[str, Any]:
         return self.type if self.dimensions is None else {"type": self.type, "dimensions": self.dimensions}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
+        dimensions = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
+        tensor = {
+            "type": "object",
+            "properties": {"type": {"const": "tensor"}, "dimensions": dimensions},
+            "required": ["type", "dimensions"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [{"enum": [name for name in FIELD_TYPES if name != "tensor"]}, tensor]}
 
 
 Fields = dict[Name, FieldSchema]
@@ -122,7 +141,7 @@ class VersionSchema(Vocabulary):
     model_data_type: Annotated[str, one_of(*MODEL_DATA_TYPES)] | None = None
     labels: list[str] | None = None
     feature_importance: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None
-    mapping: dict[str, str] | None = None
+    mapping: _RankingColumns | None = None
 
     @model_validator(mode="after")
     def _check_names(self) -> VersionSchema:
@@ -152,7 +171,7 @@ class VersionSchema(Vocabulary):
     def to_wire(self, name: str) -> dict[str, Any]:
         """Return the body of the request that creates version ``name`` (protocol reference, section 1.6)."""
         values = self.model_dump()
-        fields = {key: values[key] for key in ("features", "predictions", "raw_inputs", "metrics")}
+        fields = {key: values[key] for key in WIRE_CATEGORIES}
         positions = {feature: position for position, feature in enumerate(self.features)}
         other_values = {
             key: values[key] for key in ("model_data_type", "labels", "feature_importance", "mapping")
@@ -170,10 +189,9 @@ class VersionSchema(Vocabulary):
         fields = body.get("version_schema")
         if not isinstance(fields, Mapping):
             raise ValidationError("The version has no version_schema")
-        keys = ("features", "predictions", "raw_inputs", "metrics")
-        unknown = sorted(set(fields) - {*keys, "feature_positions"})
+        unknown = sorted(set(fields) - {*WIRE_CATEGORIES, "feature_positions"})
         if unknown:
             raise ValidationError(f"version_schema has unknown keys: {', '.join(unknown)}")
-        fields_by_key = {key: fields.get(key) for key in keys}
+        fields_by_key = {key: fields.get(key) for key in WIRE_CATEGORIES}
         other_keys = ("model_type", "model_data_type", "labels", "feature_importance", "mapping")
         return cls(**fields_by_key, **{key: body.get(key) for key in other_keys})

@@ -32,7 +32,9 @@ from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
 from aporia_provider.backend.sync.due.candidates import stored_versions
 from aporia_provider.backend.sync.fingerprints import fields_registration, performance_registration
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from benchmarks.measuring import load
 from tests import servers
@@ -104,7 +106,7 @@ class Fleet:
         for version in self.names:
             for key, content in files.items():
                 client.put_object(Bucket=version, Key=key, Body=content)
-        self.registry.create_model(MODEL, MODEL)
+        self.registry.create_model(Model(id=MODEL, name=MODEL))
         for version in self.names:
             self._connect(version)
 
@@ -114,7 +116,11 @@ class Fleet:
             source = S3DataSource(object_path=f"{version}/{role}", object_format="delta")
             more: dict[str, Any] = {"labels": {"score": "label"}} if role == "actuals" else {}
             self.registry.connect_dataset(
-                role, MODEL, version, data_source=source, id_column="id", timestamp_column="at", **more
+                MODEL,
+                version,
+                DatasetConnection(
+                    role=role, data_source=source, id_column="id", timestamp_column="at", **more
+                ),
             )
 
     def sync(self, version: str, role: Any) -> dict[str, Any]:

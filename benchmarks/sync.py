@@ -32,7 +32,9 @@ from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from benchmarks.data import CATEGORIES, ID, NUMBERS, TIME, piece
 from benchmarks.measuring import load
@@ -101,7 +103,9 @@ class Tables:
 def connect(registry: EmbeddedRegistry, tables: Tables, role: str, **more: Any) -> None:
     source = tables.source(role)
     registry.connect_dataset(
-        role, MODEL, VERSION, data_source=source, id_column=ID, timestamp_column=TIME, **more
+        MODEL,
+        VERSION,
+        DatasetConnection(role=role, data_source=source, id_column=ID, timestamp_column=TIME, **more),
     )
 
 
@@ -128,7 +132,7 @@ def measure(registry: EmbeddedRegistry, tables: Tables, role: str, runs: int) ->
 @contextmanager
 def registry_of(folder: Path, tables: Tables) -> Iterator[EmbeddedRegistry]:
     with EmbeddedRegistry(f"sqlite:///{folder}/registry.db", "benchmark") as registry:
-        registry.create_model(MODEL, MODEL)
+        registry.create_model(Model(id=MODEL, name=MODEL))
         registry.create_model_version(MODEL, VERSION, SCHEMA)
         tables.append("training")
         connect(registry, tables, "training")

@@ -24,7 +24,7 @@ BROUGHT = {
         "starlette",
         *("tabulate", "uvicorn"),
     },
-    "pydantic": {"pydantic-core"},
+    "pydantic": {"annotated-types", "pydantic-core", "typing-extensions"},
     "apache-airflow-providers-amazon": {"boto3", "botocore"},
     "starlette": {"anyio"},
     "uvicorn": {"h11"},

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any
 
 from aporia_provider.api import IfExists, Registered, Version, check_if_exists
 from aporia_provider.choices import flag
@@ -19,11 +18,11 @@ from aporia_provider.client.registration import (
     settled,
     version_in,
 )
-from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
+from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import RangeResults, parse_results
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import AggregationPeriod, Model, ModelTags, Monitor
+from aporia_provider.models import Model, ModelTags, Monitor, finite_numbers
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
@@ -62,19 +61,7 @@ class Calls:
         """
         return (yield from self._environment.identified())
 
-    def create_model(
-        self,
-        model_id: str,
-        name: str,
-        *,
-        description: str | None = None,
-        owner: str | None = None,
-        color: str = "blue",
-        icon: str = "general",
-        tags: Mapping[str, str] | None = None,
-        aggregation_period: AggregationPeriod | None = None,
-        if_exists: IfExists = "match",
-    ) -> Call[Registered]:
+    def create_model(self, model: Model, *, if_exists: IfExists = "match") -> Call[Registered]:
         """
         Register a model.
 
@@ -83,21 +70,11 @@ class Calls:
         :raises aporia_provider.errors.ConflictError: if the server lists differences to the registered model.
         """
         check_if_exists(if_exists)
-        model = Model(
-            id=model_id,
-            name=name,
-            description=description,
-            owner=owner,
-            color=color,
-            icon=icon,
-            tags=None if tags is None else dict(tags),
-            aggregation_period=aggregation_period,
-        )
-        subject = f"Model {model_id!r}"
-        reply = yield Request(f"Creating model {model_id!r}", "POST", "/v1beta/models", model.to_wire())
+        subject = f"Model {model.id!r}"
+        reply = yield Request(f"Creating model {model.id!r}", "POST", "/v1beta/models", model.to_wire())
         if reply.status == 409:
-            return settled(reply, subject, model_id, lines(reply.body, "differences"), if_exists)
-        return registered(reply, subject, model_id, if_exists)
+            return settled(reply, subject, model.id, lines(reply.body, "differences"), if_exists)
+        return registered(reply, subject, model.id, if_exists)
 
     def delete_model(self, model_id: str) -> Call[None]:
         """Delete a model with its versions and datasets."""
@@ -138,77 +115,70 @@ class Calls:
         body = reply.accepted()
         found = body.get("versions") if isinstance(body, Mapping) else body
         if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
-            raise AporiaError(reply.says("the reply is not a list of versions"), status=reply.status)
+            raise AporiaError(reply.error_message("the reply is not a list of versions"), status=reply.status)
         versions = [version_in(item) for item in found]
         # A server that does not support the query parameter returns all versions.
         return [version for version in versions if name in (None, version["name"])]
 
     def connect_dataset(
-        self,
-        role: Role,
-        model_id: str,
-        model_version: str,
-        *,
-        if_exists: IfExists = "match",
-        **dataset: Unpack[DatasetArguments],
+        self, model_id: str, model_version: str, dataset: DatasetConnection, *, if_exists: IfExists = "match"
     ) -> Call[Registered]:
         """
-        Connect a data source to a version.
+        Connect a dataset to a version.
 
         :raises aporia_provider.errors.ConflictError: if another dataset is connected in this role, or if the
             server does not state whether it differs.
         """
         check_if_exists(if_exists)
-        connection = DatasetConnection(role=role, **dataset)
-        source = connection.data_source
-        subject = f"Dataset {role} of version {model_version!r} of model {model_id!r}"
+        source = dataset.data_source
+        subject = f"Dataset {dataset.role} of version {model_version!r} of model {model_id!r}"
         reply = yield Request(
-            f"Connecting dataset {role} of version {model_version!r} of model {model_id!r}",
+            f"Connecting dataset {dataset.role} of version {model_version!r} of model {model_id!r}",
             "POST",
             f"{_model_version(model_id, model_version)}/datasets",
-            connection.to_wire(self._environment.assumed),
+            dataset.to_wire(self._environment.assumed),
             timeout=DATASET_TIMEOUT,
             secrets=tuple(secrets_between(source.to_wire(), source.serialize())),
         )
         if reply.status != 409:
-            return registered(reply, subject, role, if_exists)
+            return registered(reply, subject, dataset.role, if_exists)
         found = lines(reply.body, "differences")
         if not found and not reply.ambiguous:
             said = explanation(reply.status, reply.body)
             found = [f"the server does not show the connected dataset, and says: {said}"]
-        return settled(reply, subject, role, found, if_exists)
+        return settled(reply, subject, dataset.role, found, if_exists)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
         """Enable or disable the syncs of all datasets of a version."""
         # In the protocol, the flag is written as in Python: True, False.
         path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={flag('enabled', enabled)}"
-        doing = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
-        (yield Request(doing, "POST", path, {})).accepted()
+        description = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
+        (yield Request(description, "POST", path, {})).accepted()
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> Call[dict[str, Any]]:
         """Return the status of the last sync of a dataset."""
         path = f"{_model_version(model_id, model_version)}/sync_status/{segment(role, 'role')}"
-        doing = (
+        description = (
             f"Getting the sync status of dataset {role} of version {model_version!r} of model {model_id!r}"
         )
-        return dict((yield Request(doing, "GET", path)).mapping())
+        return dict((yield Request(description, "GET", path)).mapping())
 
     def query_metrics(self, query: MetricsQuery) -> Call[list[RangeResults]]:
         """Compute metrics."""
-        doing = f"Querying metrics of model {query.model_id!r}"
-        reply = yield Request(doing, "POST", "/v1beta/metrics/query", query.to_wire())
+        description = f"Querying metrics of model {query.model_id!r}"
+        reply = yield Request(description, "POST", "/v1beta/metrics/query", query.to_wire())
         body = reply.accepted()
         try:
             return parse_results(body)
         except ValidationError:
-            message = reply.says("the reply is not a list of metric results")
+            message = reply.error_message("the reply is not a list of metric results")
             raise AporiaError(message, status=reply.status) from None
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:
         """Set tags of a model and keep its other tags."""
         body = ModelTags(tags=dict(tags)).model_dump()
-        doing = f"Adding tags to model {model_id!r}"
-        (yield Request(doing, "POST", f"{_model(model_id)}/tags", body)).accepted()
+        description = f"Adding tags to model {model_id!r}"
+        (yield Request(description, "POST", f"{_model(model_id)}/tags", body)).accepted()
 
     def get_model_tags(self, model_id: str) -> Call[dict[str, str]]:
         """Return the tags of a model."""
@@ -229,39 +199,24 @@ class Calls:
     ) -> Call[None]:
         """Set the feature importances of a version."""
         path = f"{_model_version(model_id, model_version)}/feature_importance"
-        doing = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
-        body = {"feature_importance": _numbers(feature_importance)}
-        (yield Request(doing, "POST", path, body)).accepted()
+        description = f"Setting the feature importance of version {model_version!r} of model {model_id!r}"
+        numbers, problems = finite_numbers(feature_importance)
+        if problems:
+            raise ValidationError("The feature importance is not valid", problems=problems)
+        body = {"feature_importance": numbers}
+        (yield Request(description, "POST", path, body)).accepted()
 
-    def create_monitor(
-        self,
-        name: str,
-        monitor_type: str,
-        *,
-        scheduling: str,
-        configuration: Mapping[str, Any],
-        is_active: bool = True,
-        custom_alert_description: str | None = None,
-    ) -> Call[str]:
+    def create_monitor(self, monitor: Monitor) -> Call[Registered]:
         """
-        Create a monitor and return its id.
+        Create a monitor.
 
         Monitor names are not unique, so a request that may have been received is not repeated.
         """
-        monitor = Monitor(
-            name=name,
-            type=monitor_type,
-            scheduling=scheduling,
-            configuration=dict(configuration),
-            is_active=is_active,
-            custom_alert_description=custom_alert_description,
-        )
-        doing = f"Creating monitor {name!r}"
-        reply = yield Request(doing, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
-        monitor_id = reply.mapping().get("id")
-        if not monitor_id:
-            raise AporiaError(reply.says("the reply has no id"), status=reply.status)
-        return str(monitor_id)
+        description = f"Creating monitor {monitor.name!r}"
+        reply = yield Request(description, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
+        if not reply.mapping().get("id"):
+            raise AporiaError(reply.error_message("the reply has no id"), status=reply.status)
+        return registered(reply, f"Monitor {monitor.name!r}", "", "match")
 
     def delete_monitor(self, monitor_id: str) -> Call[None]:
         """Delete a monitor."""
@@ -282,24 +237,8 @@ def _named(model_version: str) -> str:
     return model_version
 
 
-def _numbers(feature_importance: Mapping[str, Any]) -> dict[str, float]:
-    # Libraries return importances as their own number types, such as numpy.float32.
-    numbers: dict[str, float] = {}
-    problems = []
-    for name, value in feature_importance.items():
-        try:
-            numbers[name] = value if isinstance(value, int) else float(value)
-        except (TypeError, ValueError):
-            numbers[name] = math.nan
-        if not math.isfinite(numbers[name]):
-            problems.append(f"{name}: {value!r} is not a finite number")
-    if problems:
-        raise ValidationError("The feature importance is not valid", problems=problems)
-    return numbers
-
-
-def _deleted(doing: str, path: str) -> Call[None]:
-    reply = yield Request(doing, "DELETE", path)
+def _deleted(description: str, path: str) -> Call[None]:
+    reply = yield Request(description, "DELETE", path)
     # An earlier attempt whose reply was lost has deleted it.
     if not (reply.status == 404 and reply.ambiguous):
         reply.accepted()

@@ -13,7 +13,7 @@ from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import redacted
 from aporia_provider.client.error_responses import parse, seconds_to_wait
 from aporia_provider.client.messages import Reply, Request
-from aporia_provider.client.retries import Lost, Retries
+from aporia_provider.client.retries import LostRequest, Retries
 from aporia_provider.errors import AporiaError, ValidationError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Connection:
         except RecursionError:
             return None
 
-    def lost(self, request: Request, error: Exception) -> Lost:
+    def lost(self, request: Request, error: Exception) -> LostRequest:
         """
         Convert an error of the transport to a lost request.
 
@@ -122,12 +122,20 @@ class Connection:
             # Not retried, since the result would be the same.
             plain = self.base_url.replace("https:", "http:", 1)
             told = f"{self.base_url} does not answer with TLS. If the server speaks plain HTTP, write {plain}"
-            raise AporiaError(f"{request.doing} failed: {told} ({request.method} {request.path})") from None
+            raise AporiaError(
+                f"{request.description} failed: {told} ({request.method} {request.path})"
+            ) from None
         text = self._without_secrets(request, told)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
-            raise AporiaError(f"{request.doing} failed: {text} ({request.method} {request.path})") from None
+            raise AporiaError(
+                f"{request.description} failed: {text} ({request.method} {request.path})"
+            ) from None
         unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-        return Lost(text, may_have_arrived=not isinstance(error, unsent))
+        return LostRequest(text, may_have_arrived=not isinstance(error, unsent))
+
+
+def _failed(request: Request, reason: str) -> str:
+    return f"{request.description} failed: {reason} ({request.method} {request.path})"
 
 
 def _quieten() -> None:

@@ -17,7 +17,7 @@ _UNKNOWN_PATH = (403, 404, 405, 410, 501)
 
 
 @dataclass(frozen=True)
-class OwnServer:
+class ServerInfo:
     """
     Properties of this project's server.
 
@@ -41,7 +41,7 @@ class Environment:
     """
 
     def __init__(self, base_url: str, named: str | None, default: str) -> None:
-        self.server: OwnServer | None = None
+        self.server: ServerInfo | None = None
         self.is_known = False
         self._base_url = base_url
         self._named = named
@@ -138,12 +138,12 @@ class Environment:
         return f"{said}, and {name!r} is not among the environments it lists: {', '.join(environments)}"
 
 
-def _own_server(reply: Reply) -> OwnServer | None:
+def _own_server(reply: Reply) -> ServerInfo | None:
     body = reply.body
     if not (reply.ok and isinstance(body, Mapping) and body.get("product") == PRODUCT):
         return None
     name, version = body.get("environment"), body.get("version")
-    return OwnServer(name, str(version)) if isinstance(name, str) and name else None
+    return ServerInfo(name, str(version)) if isinstance(name, str) and name else None
 
 
 def _is_capabilities(reply: Reply) -> bool:

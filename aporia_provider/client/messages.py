@@ -29,7 +29,7 @@ class Request:
     """
     One HTTP request.
 
-    :param doing: Description that begins an error message: ``"Deleting model m"``.
+    :param description: Description that begins an error message: ``"Deleting model m"``.
     :param path: Path and query, percent-encoded.
     :param body: JSON value, or None to send no body.
     :param timeout: Timeout in seconds if longer than that of the client.
@@ -37,7 +37,7 @@ class Request:
     :param repeatable: Whether the request may be repeated if the server may have received it.
     """
 
-    doing: str
+    description: str
     method: str
     path: str
     body: Any = field(default=None, repr=False)
@@ -59,8 +59,8 @@ class Request:
         except (TypeError, ValueError, RecursionError) as error:
             kind = type(error).__name__
             raise ValidationError(
-                f"{self.doing} failed: the request cannot be written as JSON ({kind}); it takes text, finite "
-                "numbers, true, false, null, lists and objects with text keys"
+                f"{self.description} failed: the request cannot be written as JSON ({kind}); it requires "
+                "text, finite numbers, true, false, null, lists and objects with text keys"
             ) from None
 
 
@@ -100,7 +100,7 @@ class Reply:
             raise self.failure()
         if self.body is not None and not self.is_json:
             raise AporiaError(
-                self.says("the reply is not JSON, so something else than an Aporia server answered")
+                self.error_message("the reply is not JSON, so something else than an Aporia server answered")
             )
         return self.body
 
@@ -112,12 +112,12 @@ class Reply:
         """
         body = self.accepted()
         if not isinstance(body, Mapping):
-            raise AporiaError(self.says("the reply is not a JSON object"), status=self.status)
+            raise AporiaError(self.error_message("the reply is not a JSON object"), status=self.status)
         return body
 
     def failure(self) -> AporiaError:
         """Return the exception for an error response."""
-        message = self.says(explanation(self.status, self.body))
+        message = self.error_message(explanation(self.status, self.body))
         if self.status in TRANSIENT:
             return TransientError(message, status=self.status, retry_after=self.retry_after)
         if self.status in (401, 403):
@@ -130,10 +130,10 @@ class Reply:
             return ValidationError(message, problems=lines(self.body, "problems"), status=self.status)
         return AporiaError(message, status=self.status)
 
-    def says(self, fault: str) -> str:
+    def error_message(self, fault: str) -> str:
         """Return an error message with the fault, the description of the request, its method and its path."""
-        place = self.request.path.partition("?")[0]
-        return f"{self.request.doing} failed: {fault} (HTTP {self.status} to {self.request.method} {place})"
+        request, path = self.request, self.request.path.partition("?")[0]
+        return f"{request.description} failed: {fault} (HTTP {self.status} to {request.method} {path})"
 
 
 Call: TypeAlias = Generator[Request, Reply, T]

@@ -51,7 +51,7 @@ class Retries:
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostRequest:
     """
     A request without a reply.
 
@@ -75,7 +75,7 @@ class Pause:
 
 
 Step: TypeAlias = Request | Pause
-Outcome: TypeAlias = Reply | Lost | None
+Outcome: TypeAlias = Reply | LostRequest | None
 """Result of a step; None for a pause."""
 
 
@@ -102,7 +102,7 @@ def _delivered(request: Request, retries: Retries) -> Generator[Step, Outcome, R
     attempt = 0
     while True:
         attempt += 1
-        outcome = cast("Reply | Lost", (yield request))
+        outcome = cast("Reply | LostRequest", (yield request))
         if isinstance(outcome, Reply) and outcome.status not in TRANSIENT:
             return replace(outcome, ambiguous=ambiguous)
         ambiguous = ambiguous or _may_have_arrived(outcome)
@@ -116,19 +116,21 @@ def _delivered(request: Request, retries: Retries) -> Generator[Step, Outcome, R
         yield Pause(retries.wait(attempt, outcome.retry_after if isinstance(outcome, Reply) else None))
 
 
-def _may_have_arrived(outcome: Reply | Lost) -> bool:
+def _may_have_arrived(outcome: Reply | LostRequest) -> bool:
     # A gateway returns 502 to 504 even if only the reply of the server behind it was lost.
     return outcome.status != 429 if isinstance(outcome, Reply) else outcome.may_have_arrived
 
 
-def _told(request: Request, outcome: Reply | Lost) -> str:
+def _told(request: Request, outcome: Reply | LostRequest) -> str:
     if isinstance(outcome, Reply):
         return f"{outcome.failure()}."
     place = request.path.partition("?")[0]
-    return f"{request.doing} failed: {outcome.reason} ({request.method} {place})."
+    return f"{request.description} failed: {outcome.reason} ({request.method} {place})."
 
 
-def _given_up(request: Request, outcome: Reply | Lost, attempts: int, hint: str = "") -> TransientError:
+def _given_up(
+    request: Request, outcome: Reply | LostRequest, attempts: int, hint: str = ""
+) -> TransientError:
     times = "once" if attempts == 1 else f"{attempts} times"
     message = f"{_told(request, outcome)} Tried {times}. {hint}".rstrip()
     if isinstance(outcome, Reply):

@@ -57,13 +57,7 @@ class Connector:
         source = dataset.data_source
         if preflight and source.readable:
             checked = self._check(dataset, check_rows)
-        registered = self.api.connect_dataset(
-            dataset.role,  # type: ignore[arg-type]
-            self.model_id,
-            self.model_version,
-            if_exists=if_exists,
-            **dataset.arguments(),
-        )
+        registered = self.api.connect_dataset(self.model_id, self.model_version, dataset, if_exists=if_exists)
         status = registered["status"]
         log.info("%s data of %s %s: %s", dataset.role, self.model_id, self.model_version, status)
         if not source.readable:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.api import IF_EXISTS
 from aporia_provider.errors import NotFoundError
-from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS
+from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, Model
 from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
 from aporia_provider.operators.parameters import Choice, Flag
 
@@ -83,19 +83,21 @@ class CreateModelOperator(AporiaOperator):
     def execute(self, context: Context) -> dict[str, str]:
         """Register the model."""
         with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
-            registered = api.create_model(
-                self.model_id,
-                self.name or self.model_id,
-                description=self.description,
-                owner=self.model_owner,
-                color=self.color,
-                icon=self.icon,
-                tags=self.tags,
-                aggregation_period=self.aggregation_period,
-                if_exists=self.if_exists,
-            )
+            registered = api.create_model(self._model(), if_exists=self.if_exists)
         self.log.info("Model %r: %s", self.model_id, registered["status"])
         return {"model_id": registered["id"], "status": registered["status"]}
+
+    def _model(self) -> Model:
+        return Model(
+            id=self.model_id,
+            name=self.name or self.model_id,
+            description=self.description,
+            owner=self.model_owner,
+            color=self.color,
+            icon=self.icon,
+            tags=self.tags,
+            aggregation_period=self.aggregation_period,
+        )
 
 
 class DeleteModelOperator(AporiaOperator):

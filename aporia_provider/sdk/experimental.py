@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
 from aporia_provider.errors import AporiaError
-from aporia_provider.models import MONITOR_TYPES
+from aporia_provider.models import MONITOR_TYPES, Monitor
 from aporia_provider.sdk.core.types.words import enumerate_words, word_of
 from aporia_provider.sdk.session import current_session
 
@@ -64,15 +64,16 @@ def create_monitor(
     :param monitor_type: A :class:`MonitorType` or its value.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
+    monitor = Monitor(
+        name=name,
+        type=word_of(monitor_type),
+        scheduling=scheduling,
+        configuration=configuration,
+        is_active=is_active,
+        custom_alert_description=custom_alert_description,
+    )
     with current_session().open() as api:
-        return api.create_monitor(
-            name,
-            word_of(monitor_type),
-            scheduling=scheduling,
-            configuration=configuration,
-            is_active=is_active,
-            custom_alert_description=custom_alert_description,
-        )
+        return api.create_monitor(monitor)["id"]
 
 
 def delete_monitor(monitor_id: str) -> None:

@@ -14,6 +14,7 @@ from deltalake import write_deltalake
 
 from aporia_provider.assets import data_changed, model_alias, registered, version_completed
 from aporia_provider.data_sources import GlueDataSource, S3DataSource
+from aporia_provider.models import Model
 from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
@@ -224,7 +225,7 @@ def consumed(dag_id: str) -> list[str]:
 def test_a_version_is_complete_only_with_all_that_its_dag_connects(
     registry: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    registry.create_model("m", "m")
+    registry.create_model(Model(id="m", name="m"))
     version = {"model_id": "m", "model_version": "{{ params.version }}"}
     nowhere = {"model_id": "m", "model_version": "nowhere"}
     source = {"data_source": GlueDataSource(query="select 1"), **COLUMNS}

@@ -26,6 +26,7 @@ from aporia_provider.data_sources import (
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError
 from aporia_provider.lineage import table_dataset
+from aporia_provider.models import Model
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
 from aporia_provider.operators.dataset import ConnectServingOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
@@ -53,7 +54,7 @@ class Backend:
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     folder = tmp_path_factory.mktemp("home")
     with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
-        registry.create_model("m", "M")
+        registry.create_model(Model(id="m", name="M"))
         token = create_token(registry.database, "prod", "test")
         server = TestClient(create_app(registry.database))
         yield Backend(registry, folder, server, {"Authorization": f"Bearer {token}"})
@@ -124,7 +125,7 @@ def in_a_dag(texts: Texts, name: str, given: Any, version: dict[str, str]) -> An
 def in_the_backend(texts: Texts, backend: Backend, source: DataSource, version: str) -> None:
     """What the registry and the server answer, and what they store."""
     registry, path = backend.registry, f"/v1beta/models/m/versions/{version}/datasets"
-    registry.connect_dataset("training", "m", version, data_source=source, **COLUMNS)
+    registry.connect_dataset("m", version, DatasetConnection(role="training", data_source=source, **COLUMNS))
     texts.add("registered datasets", repr(registry.get_datasets("m", version)))
     other = data_source_from_wire({"type": "glue", "config": {"query": "SELECT 2"}})
     for name, changed in (
@@ -132,7 +133,7 @@ def in_the_backend(texts: Texts, backend: Backend, source: DataSource, version: 
         ("source", {"data_source": other, **COLUMNS}),
     ):
         with pytest.raises(AporiaError) as conflict:
-            registry.connect_dataset("training", "m", version, **changed)
+            registry.connect_dataset("m", version, DatasetConnection(role="training", **changed))
         texts.add(f"conflict of the {name}", str(conflict.value))
     connection = DatasetConnection(role="testing", data_source=source, **COLUMNS)
     bodies: list[tuple[str, dict[str, Any]]] = [

@@ -23,6 +23,7 @@ from deltalake import write_deltalake
 from aporia_provider import __version__
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -34,6 +35,7 @@ from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
 from aporia_provider.hooks.metrics import MetricsHook
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import Model
 from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
@@ -58,7 +60,7 @@ def serving(url: str) -> Iterator[tuple[str, str]]:
 def test_without_a_connection_the_embedded_backend_answers(registry: Any) -> None:
     with AporiaHook().get_conn() as api:
         assert api.environment == "prod"
-        assert api.create_model("m", "Model")["status"] == "created"
+        assert api.create_model(Model(id="m", name="Model"))["status"] == "created"
     assert registry.get_model_tags("m") == {}
     assert AporiaHook().server_url() is None
     assert AporiaHook().test_connection() == (True, "Reached the embedded backend, environment 'prod'")
@@ -90,7 +92,7 @@ def test_a_connection_with_a_host_reaches_that_server(
     told = f"Reached {url}: airflow-provider-aporia {__version__}, environment 'prod', which the token is for"
     assert hook.test_connection() == (True, told)
     with hook.get_conn() as api:
-        api.create_model("reached", "Model")
+        api.create_model(Model(id="reached", name="Model"))
         assert api.create_model_version("reached", "v1", SCHEMA)["status"] == "created"
     with pytest.raises(NotFoundError):
         registry.get_model_versions("reached")
@@ -134,7 +136,7 @@ async def test_the_environment_is_that_of_the_token(
     with AporiaHook().get_conn() as api:
         assert api.environment == "prod"
     async with await AporiaHook().get_async_conn() as other:
-        await other.create_model("m", "M")
+        await other.create_model(Model(id="m", name="M"))
         assert other.environment == "prod"
 
 
@@ -142,10 +144,10 @@ async def test_a_connection_of_another_environment_writes_nothing(connect: Calla
     url = connect(environment="default")
     says = f"Environment 'default' is named, but the token is for environment 'prod' of {re.escape(url)}"
     with AporiaHook().get_conn() as api, pytest.raises(AuthenticationError, match=says):
-        api.create_model("unwritten", "M")
+        api.create_model(Model(id="unwritten", name="M"))
     async with await AporiaHook().get_async_conn() as other:
         with pytest.raises(AuthenticationError, match=says):
-            await other.create_model("unwritten", "M")
+            await other.create_model(Model(id="unwritten", name="M"))
     reached, told = AporiaHook().test_connection()
     assert not reached
     assert re.match(says, told)
@@ -220,7 +222,7 @@ def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
     fields = {"host": f"{host}:{port}"} if with_port else {"host": host, "port": int(port)}
     set_connection("aporia_default", conn_type="aporia", password=token, **fields)
     with AporiaHook().get_conn() as api, pytest.raises(AporiaError) as failure:
-        api.create_model("m", "M")
+        api.create_model(Model(id="m", name="M"))
     assert not isinstance(failure.value, TransientError)
     told = f"https://{host}:{port} does not answer with TLS. If the server speaks plain HTTP, write {url}"
     assert told in failure.value.message
@@ -259,7 +261,7 @@ def test_the_path_of_a_host_stays_behind_its_port(set_connection: Callable[..., 
 
 async def test_the_async_twin_of_the_embedded_backend(registry: Any) -> None:
     async with await AporiaHook().get_async_conn() as api:
-        await api.create_model("m", "Model")
+        await api.create_model(Model(id="m", name="Model"))
         both = await asyncio.gather(*(api.create_model_version("m", "v1", SCHEMA) for _ in range(2)))
     assert sorted(result["status"] for result in both) == ["created", "unchanged"]
     assert [version["name"] for version in registry.get_model_versions("m")] == ["v1"]
@@ -273,7 +275,7 @@ async def test_the_async_twin_of_the_client(
         "aporia_default", conn_type="aporia", host=url, password=token, extra={"environment": "prod"}
     )
     async with await AporiaHook().get_async_conn() as api:
-        await api.create_model("twin", "Model")
+        await api.create_model(Model(id="twin", name="Model"))
         assert await api.get_model_tags("twin") == {}
 
 
@@ -451,12 +453,12 @@ def sync(folder: Path, engine: str, **tables: pa.Table) -> str:
     url = f"sqlite:///{folder}/aporia.db"
     columns = {"id_column": "id", "timestamp_column": "at", "labels": {"score": "churned"}}
     with EmbeddedRegistry(url, "prod") as registry:
-        registry.create_model("m", "M")
+        registry.create_model(Model(id="m", name="M"))
         registry.create_model_version("m", "v1", schema)
         for role, rows in tables.items():
             write_deltalake(folder / role, rows)
             source = S3DataSource(object_path=f"file://{folder}/{role}", object_format="delta")
-            registry.connect_dataset(role, "m", "v1", data_source=source, **columns)
+            registry.connect_dataset("m", "v1", DatasetConnection(role=role, data_source=source, **columns))
             registry.sync_dataset("m", "v1", role, engine=engine)
     return url
 

@@ -14,6 +14,7 @@ from deltalake import write_deltalake
 
 from aporia_provider.data_sources import GlueDataSource, PostgresJDBCDataSource, S3DataSource
 from aporia_provider.errors import TransientError, ValidationError
+from aporia_provider.models import Model
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
@@ -213,7 +214,7 @@ def test_granting_access_is_idempotent(aws: S3) -> None:
 
 @pytest.fixture
 def registered(registry: Any) -> Any:
-    registry.create_model("m", "m")
+    registry.create_model(Model(id="m", name="m"))
     registry.create_model_version("m", "v1", SCHEMA)
     return registry
 

@@ -12,6 +12,8 @@ from deltalake import write_deltalake
 
 from aporia_provider.api import registered_schema
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.models import Model
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
 from aporia_provider.operators.dataset import ConnectServingOperator, SetSyncEnabledOperator
 from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
@@ -43,9 +45,9 @@ def source(aws: S3) -> S3DataSource:
 @pytest.fixture
 def connected(source: S3DataSource, registry: Any) -> S3DataSource:
     """The source, as the serving dataset of version ``v1`` of model ``m``."""
-    registry.create_model("m", "m")
+    registry.create_model(Model(id="m", name="m"))
     registry.create_model_version("m", "v1", SCHEMA)
-    registry.connect_dataset("serving", "m", "v1", data_source=source, **COLUMNS)
+    registry.connect_dataset("m", "v1", DatasetConnection(role="serving", data_source=source, **COLUMNS))
     return source
 
 
@@ -91,7 +93,7 @@ def test_entries_of_return_values_are_given_to_tasks_downstream(source: S3DataSo
 
 
 def test_a_version_of_thousands_of_columns_is_a_small_xcom(registry: Any) -> None:
-    registry.create_model("m", "m")
+    registry.create_model(Model(id="m", name="m"))
     features = {f"a feature with quite a long name {n}": "numeric" for n in range(3000)}
     wide = VersionSchema(model_type="binary", features=features, predictions={"proba": "numeric"})
     returned = execute(CreateModelVersionOperator(task_id="t", schema=wide, **VERSION))

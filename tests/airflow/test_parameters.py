@@ -12,8 +12,10 @@ from deltalake import write_deltalake
 
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
+from aporia_provider.models import Model
 from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
@@ -174,14 +176,14 @@ def test_what_is_neither_true_nor_false_is_refused(value: Any) -> None:
 
 @pytest.fixture
 def registered(registry: Any) -> Any:
-    registry.create_model("m", "m")
+    registry.create_model(Model(id="m", name="m"))
     registry.create_model_version("m", "v1", SCHEMA)
     return registry
 
 
 @pytest.mark.parametrize("value", [False, "false", "False", " FALSE "])
 def test_false_in_words_is_false(registered: Any, value: Any) -> None:
-    registered.connect_dataset("serving", "m", "v1", **COLUMNS)
+    registered.connect_dataset("m", "v1", DatasetConnection(role="serving", **COLUMNS))
     result = SetSyncEnabledOperator(task_id="t", enabled=value, **VERSION).execute({})
     assert result["enabled"] is False
     assert registered.get_dataset_sync_status("m", "v1", "serving")["enabled"] is False
@@ -239,7 +241,7 @@ def test_every_operator_works_without_a_context(aws: S3, registry: Any) -> None:
 
 @pytest.mark.usefixtures("airflow_database")
 def test_parameters_of_a_run_are_rendered_and_checked(registered: Any) -> None:
-    registered.connect_dataset("serving", "m", "v1", **COLUMNS)
+    registered.connect_dataset("m", "v1", DatasetConnection(role="serving", **COLUMNS))
     with new_dag("rendered", enabled=False) as dag:
         SetSyncEnabledOperator(task_id="pause", enabled="{{ params.enabled }}", **VERSION)
     assert run(dag)["pause"]["enabled"] is False

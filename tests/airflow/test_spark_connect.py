@@ -13,9 +13,11 @@ from deltalake import write_deltalake
 
 import aporia_provider.sdk as aporia
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AuthenticationError, NotFoundError, ValidationError
 from aporia_provider.hooks.spark_connect import engine_for
 from aporia_provider.hooks.sync import SyncHook
+from aporia_provider.models import Model
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
     ConnectServingOperator,
@@ -60,7 +62,7 @@ def source(aws: S3, registry: Any) -> S3DataSource:
     """Predictions in a table whose columns only an engine can tell, and a version to connect them to."""
     rows = {"id": ["a"], "at": pa.array([0], pa.timestamp("us", "UTC")), "amount": [1.0], "proba": [0.5]}
     write_deltalake(aws.uri("t"), pa.table(rows), storage_options=aws.delta_options)
-    registry.create_model("m", "m")
+    registry.create_model(Model(id="m", name="m"))
     registry.create_model_version("m", "v1", SCHEMA)
     return S3DataSource(
         object_path=aws.uri("t"), object_format="delta", select_expr=["*", "amount + 1 AS more"]
@@ -191,7 +193,7 @@ def test_without_a_connection_the_configuration_says(monkeypatch: pytest.MonkeyP
 
 
 def test_an_engine_and_a_connection(registry: Any, source: S3DataSource) -> None:
-    registry.connect_dataset("serving", "m", "v1", data_source=source, **COLUMNS)
+    registry.connect_dataset("m", "v1", DatasetConnection(role="serving", data_source=source, **COLUMNS))
     hook = SyncHook(spark_conn_id="cluster")
     with pytest.raises(ValidationError, match="either engine or spark_conn_id"):
         hook.sync_dataset("m", "v1", "serving", engine="embedded")
@@ -217,7 +219,7 @@ def test_every_operator_reads_with_the_cluster_and_tells_nothing_secret(
     if operator is CreateModelVersionOperator:
         given = {"infer_from": source, "model_type": "binary", "predictions": ["proba"]}
     elif operator is SyncDatasetOperator:
-        registry.connect_dataset("serving", "m", "v1", data_source=source, **COLUMNS)
+        registry.connect_dataset("m", "v1", DatasetConnection(role="serving", data_source=source, **COLUMNS))
         given = {"role": "serving"}
     task = operator(task_id="t", model_id="m", model_version="v1", spark_conn_id="cluster", **given)
     assert "spark_conn_id" in task.template_fields

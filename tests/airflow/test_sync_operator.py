@@ -17,8 +17,10 @@ from deltalake import write_deltalake
 
 from aporia_provider.assets import data_changed
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import TransientError
 from aporia_provider.hooks.sync import SyncHook
+from aporia_provider.models import Model
 from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.retirement import RetireModelVersionsOperator
 from aporia_provider.operators.sync import MAP_INDEX_TEMPLATE, SyncDatasetOperator
@@ -59,10 +61,12 @@ class Lake:
     def connect(self, role: str, name: str, model: str = "m", source: Any = None, **more: Any) -> None:
         source = source or S3DataSource(object_path=self.s3.uri(name), object_format="delta")
         columns = {"id_column": "id", "timestamp_column": "at"}
-        self.registry.connect_dataset(role, model, "v1", data_source=source, **columns, **more)
+        self.registry.connect_dataset(
+            model, "v1", DatasetConnection(role=role, data_source=source, **columns, **more)
+        )
 
     def register(self, model: str = "m", **more: Any) -> None:
-        self.registry.create_model(model, model, **more)
+        self.registry.create_model(Model(id=model, name=model, **more))
         self.registry.create_model_version(model, "v1", SCHEMA)
 
 
@@ -195,14 +199,16 @@ def test_the_dag_that_users_copy(lake: Lake) -> None:
     assert dag.get_task("sync").max_active_tis_per_dagrun == 2
 
     lake.registry.connect_dataset(
-        "actuals",
         "m",
         "v1",
-        data_source=S3DataSource(object_path=lake.s3.uri("serving"), object_format="delta"),
-        id_column="id",
-        timestamp_column="at",
-        labels={"proba": "proba"},
-        schedule="0 0 29 2 *",
+        DatasetConnection(
+            role="actuals",
+            data_source=S3DataSource(object_path=lake.s3.uri("serving"), object_format="delta"),
+            id_column="id",
+            timestamp_column="at",
+            labels={"proba": "proba"},
+            schedule="0 0 29 2 *",
+        ),
     )
     finished = finish(dag)
     assert {ti.rendered_map_index for ti in finished.get_task_instances() if ti.task_id == "sync"} == {
@@ -348,7 +354,9 @@ def test_versions_retire_in_a_dag(lake: Lake) -> None:
     lake.registry.create_model_version("m", "v2", SCHEMA)
     source = S3DataSource(object_path=lake.s3.uri("later"), object_format="delta")
     lake.registry.connect_dataset(
-        "serving", "m", "v2", data_source=source, id_column="id", timestamp_column="at"
+        "m",
+        "v2",
+        DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at"),
     )
     lake.write("later", rows(range(48, 50)))
     execute(SyncDatasetOperator(task_id="t", **{**SERVING, "model_version": "v2"}))

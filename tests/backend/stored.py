@@ -12,6 +12,8 @@ from aporia_provider.backend.store.profiles import replace_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, utc_now
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.models import Model
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.profiles.plan import dump_grids
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -45,10 +47,12 @@ def store(url: str, environment: str, fields: list[str], days: int, made: Callab
     source = S3DataSource(object_path="b/k", object_format="delta")
     states = {(FIRST + day * DAY, f"features.{name}"): made() for day in range(days) for name in fields}
     with EmbeddedRegistry(url, environment) as registry:
-        registry.create_model("m", "M")
+        registry.create_model(Model(id="m", name="M"))
         registry.create_model_version("m", "v1", schema)
         registry.connect_dataset(
-            "serving", "m", "v1", data_source=source, id_column="i", timestamp_column="t"
+            "m",
+            "v1",
+            DatasetConnection(role="serving", data_source=source, id_column="i", timestamp_column="t"),
         )
         with registry.database.writing() as session:
             key = session.scalars(select(DatasetRow.key)).one()

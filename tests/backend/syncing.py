@@ -23,8 +23,9 @@ from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.models import AggregationPeriod
+from aporia_provider.models import AggregationPeriod, Model
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
@@ -113,7 +114,7 @@ class House:
     options: dict[str, str] = field(default_factory=dict)
 
     def register(self, schema: VersionSchema = SCHEMA, period: AggregationPeriod | None = None) -> House:
-        self.registry.create_model(MODEL, "Churn", aggregation_period=period)
+        self.registry.create_model(Model(id=MODEL, name="Churn", aggregation_period=period))
         self.registry.create_model_version(MODEL, VERSION, schema)
         return self
 
@@ -140,7 +141,9 @@ class House:
         columns: dict[str, Any] = {"id_column": "id", "timestamp_column": "at"}
         if role == "actuals":
             columns = {"id_column": "id", "timestamp_column": "known", "labels": {"score": "churned"}}
-        self.registry.connect_dataset(role, MODEL, VERSION, data_source=source, **{**columns, **more})
+        self.registry.connect_dataset(
+            MODEL, VERSION, DatasetConnection(role=role, data_source=source, **{**columns, **more})
+        )
 
     def sync(self, role: Any = "serving", **more: Any) -> dict[str, Any]:
         given = {"engine": self.engine, "credentials": self.credentials, **more}

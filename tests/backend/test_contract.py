@@ -13,11 +13,13 @@ from typing import Any
 import numpy
 import pytest
 
-from aporia_provider.api import AporiaApi
+from aporia_provider.api import AporiaApi, IfExists
 from aporia_provider.backend.registry import Registry
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
+from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, token_for
 from tests.processes import starts_process
@@ -97,19 +99,19 @@ def api(open_api: Open, environment: str) -> AporiaApi:
 
 @pytest.fixture
 def version(api: AporiaApi) -> tuple[str, str]:
-    api.create_model("churn", "Churn")
+    api.create_model(Model(id="churn", name="Churn"))
     api.create_model_version("churn", "v1", SCHEMA)
     return "churn", "v1"
 
 
-def connect(api: AporiaApi, role: Any = "serving", **changes: Any) -> Any:
+def connect(api: AporiaApi, role: Any = "serving", *, if_exists: IfExists = "match", **changes: Any) -> Any:
     given = {
         "data_source": S3DataSource(object_path="lake/serving", object_format="delta"),
         "id_column": "id",
         "timestamp_column": "at",
         **changes,
     }
-    return api.connect_dataset(role, "churn", "v1", **given)
+    return api.connect_dataset("churn", "v1", DatasetConnection(role=role, **given), if_exists=if_exists)
 
 
 def test_it_tells_its_environment(api: AporiaApi, environment: str) -> None:
@@ -124,59 +126,59 @@ def test_a_model_is_created_once(api: AporiaApi) -> None:
         "icon": "anomaly",
         "tags": {"Team": "x"},
     }
-    assert api.create_model("m", "M", **given) == {"id": "m", "status": "created"}  # type: ignore[arg-type]
-    assert api.create_model("m", "M", **given) == {"id": "m", "status": "unchanged"}  # type: ignore[arg-type]
+    assert api.create_model(Model(id="m", name="M", **given)) == {"id": "m", "status": "created"}
+    assert api.create_model(Model(id="m", name="M", **given)) == {"id": "m", "status": "unchanged"}
     assert api.get_model_tags("m") == {"team": "x"}
 
 
 def test_tags_and_their_case_are_no_conflict_when_a_model_is_registered_again(api: AporiaApi) -> None:
-    api.create_model("m", "M", tags={"TEAM": "x"})
+    api.create_model(Model(id="m", name="M", tags={"TEAM": "x"}))
     api.add_model_tags("m", {"team": "y", "more": "z"})
-    assert api.create_model("m", "M", tags={"team": "x"})["status"] == "unchanged"
+    assert api.create_model(Model(id="m", name="M", tags={"team": "x"}))["status"] == "unchanged"
     assert api.get_model_tags("m") == {"team": "y", "more": "z"}
 
 
 def test_a_different_model_is_a_conflict_that_says_what_differs(api: AporiaApi) -> None:
-    api.create_model("m", "M", color="red")
+    api.create_model(Model(id="m", name="M", color="red"))
     with pytest.raises(ConflictError) as conflict:
-        api.create_model("m", "Other", color="red")
+        api.create_model(Model(id="m", name="Other", color="red"))
     assert conflict.value.differences == ["name: 'M' is registered, 'Other' was given"]
     assert conflict.value.status == 409
 
 
 def test_if_exists_chooses_for_models(api: AporiaApi) -> None:
-    api.create_model("m", "M")
-    assert api.create_model("m", "M", if_exists="skip")["status"] == "unchanged"
-    assert api.create_model("m", "Other", if_exists="skip") == {"id": "m", "status": "skipped"}
+    api.create_model(Model(id="m", name="M"))
+    assert api.create_model(Model(id="m", name="M"), if_exists="skip")["status"] == "unchanged"
+    assert api.create_model(Model(id="m", name="Other"), if_exists="skip") == {"id": "m", "status": "skipped"}
     with pytest.raises(ConflictError):
-        api.create_model("m", "M", if_exists="fail")
-    assert api.create_model("m", "M")["status"] == "unchanged"
+        api.create_model(Model(id="m", name="M"), if_exists="fail")
+    assert api.create_model(Model(id="m", name="M"))["status"] == "unchanged"
 
 
 def test_the_aggregation_period_is_part_of_a_model(api: AporiaApi) -> None:
-    assert api.create_model("m", "M", aggregation_period="hourly")["status"] == "created"
-    assert api.create_model("m", "M", aggregation_period="hourly")["status"] == "unchanged"
+    assert api.create_model(Model(id="m", name="M", aggregation_period="hourly"))["status"] == "created"
+    assert api.create_model(Model(id="m", name="M", aggregation_period="hourly"))["status"] == "unchanged"
     for other in (None, "daily"):
         with pytest.raises(ConflictError) as conflict:
-            api.create_model("m", "M", aggregation_period=other)  # type: ignore[arg-type]
+            api.create_model(Model(id="m", name="M", aggregation_period=other))
         assert conflict.value.differences == ["aggregation_period: 'hourly' is registered, 'daily' was given"]
-    api.create_model("n", "N")
-    assert api.create_model("n", "N", aggregation_period="daily")["status"] == "unchanged"
+    api.create_model(Model(id="n", name="N"))
+    assert api.create_model(Model(id="n", name="N", aggregation_period="daily"))["status"] == "unchanged"
     with pytest.raises(ValidationError) as fault:
-        api.create_model("o", "O", aggregation_period="weekly")  # type: ignore[arg-type]
+        api.create_model(Model(id="o", name="O", aggregation_period="weekly"))
     assert fault.value.problems == ["aggregation_period: 'weekly' is not one of hourly, daily"]
 
 
 def test_all_faults_of_a_model_are_told_at_once(api: AporiaApi) -> None:
     with pytest.raises(ValidationError) as fault:
-        api.create_model("m", "M", color="mauve", tags={"k" * 16: "x"})
+        api.create_model(Model(id="m", name="M", color="mauve", tags={"k" * 16: "x"}))
     assert len(fault.value.problems) == 2
     with pytest.raises(NotFoundError):
         api.get_model_tags("m")
 
 
 def test_a_version_is_created_once_and_shown_with_its_schema_in_order(api: AporiaApi) -> None:
-    api.create_model("m", "M")
+    api.create_model(Model(id="m", name="M"))
     first = api.create_model_version("m", "v1", SCHEMA)
     assert first["status"] == "created"
     uuid.UUID(first["id"])
@@ -332,16 +334,19 @@ def test_a_model_has_ten_tags_and_no_more(api: AporiaApi, version: Any) -> None:
 
 def test_monitors_are_created_once_and_deleted(api: AporiaApi) -> None:
     given = {"scheduling": CRON, "configuration": {"identification": {"models": {"id": "churn"}}}}
-    first = api.create_monitor("Drift", "data_drift", **given)  # type: ignore[arg-type]
-    assert api.create_monitor("Drift", "data_drift", **given) == first  # type: ignore[arg-type]
+    first = api.create_monitor(Monitor(name="Drift", type="data_drift", **given))
+    assert first["status"] == "created"
+    again = api.create_monitor(Monitor(name="Drift", type="data_drift", **given))
+    assert again == {"id": first["id"], "status": "unchanged"}
     other = {"scheduling": CRON, "configuration": {"identification": {"models": {"id": "fraud"}}}}
-    assert api.create_monitor("Drift", "data_drift", **other) != first  # type: ignore[arg-type]
+    another = api.create_monitor(Monitor(name="Drift", type="data_drift", **other))
+    assert (another["id"] != first["id"], another["status"]) == (True, "created")  # type: ignore[arg-type]
     with pytest.raises(ConflictError) as conflict:
-        api.create_monitor("Drift", "data_drift", is_active=False, **given)  # type: ignore[arg-type]
+        api.create_monitor(Monitor(name="Drift", type="data_drift", is_active=False, **given))
     assert conflict.value.differences == ["is_active: True is registered, False was given"]
-    api.delete_monitor(first)
+    api.delete_monitor(first["id"])
     with pytest.raises(NotFoundError):
-        api.delete_monitor(first)
+        api.delete_monitor(first["id"])
 
 
 def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version: Any) -> None:
@@ -352,7 +357,7 @@ def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version:
         api.get_model_versions("churn")
     with pytest.raises(NotFoundError):
         api.delete_model("churn")
-    api.create_model("churn", "Again")
+    api.create_model(Model(id="churn", name="Again"))
     assert api.get_model_versions("churn") == []
     assert api.get_model_tags("churn") == {}
 
@@ -376,10 +381,12 @@ def test_what_is_unknown_is_named_with_the_nearest_name_there_is(api: AporiaApi,
 
 @pytest.mark.parametrize("odd", ODD_IDS)
 def test_ids_may_be_any_text(api: AporiaApi, odd: str) -> None:
-    assert api.create_model(odd, odd) == {"id": odd, "status": "created"}
+    assert api.create_model(Model(id=odd, name=odd)) == {"id": odd, "status": "created"}
     api.create_model_version(odd, odd, SCHEMA)
     source = S3DataSource(object_path="b/k", object_format="delta")
-    api.connect_dataset("serving", odd, odd, data_source=source, id_column=odd, timestamp_column=odd)
+    api.connect_dataset(
+        odd, odd, DatasetConnection(role="serving", data_source=source, id_column=odd, timestamp_column=odd)
+    )
     assert api.get_dataset_sync_status(odd, odd, "serving")["enabled"] is True
     assert [found["name"] for found in api.get_model_versions(odd)] == [odd]
     assert [found["name"] for found in api.get_model_versions(odd, odd)] == [odd]
@@ -391,7 +398,7 @@ def test_ids_may_be_any_text(api: AporiaApi, odd: str) -> None:
 @pytest.mark.parametrize("bad", ["a\x00b", "\ud800", "x" * 256])
 def test_ids_that_cannot_be_stored_are_refused(api: AporiaApi, version: Any, bad: str) -> None:
     for call in (
-        lambda: api.create_model(bad, "M"),
+        lambda: api.create_model(Model(id=bad, name="M")),
         lambda: api.create_model_version("churn", bad, SCHEMA),
         lambda: api.get_model_versions(bad),
         lambda: api.set_sync_enabled("churn", bad, True),
@@ -403,16 +410,18 @@ def test_ids_that_cannot_be_stored_are_refused(api: AporiaApi, version: Any, bad
 
 def test_environments_are_kept_apart(open_api: Open, environment: str) -> None:
     here, there = open_api(environment), open_api(f"{environment}-other")
-    here.create_model("churn", "Churn", tags={"a": "b"})
+    here.create_model(Model(id="churn", name="Churn", tags={"a": "b"}))
     here.create_model_version("churn", "v1", SCHEMA)
-    monitor = here.create_monitor("Drift", "data_drift", scheduling=CRON, configuration={"a": 1})
+    monitor = here.create_monitor(
+        Monitor(name="Drift", type="data_drift", scheduling=CRON, configuration={"a": 1})
+    )
     with pytest.raises(NotFoundError, match="there are none"):
         there.get_model_versions("churn")
     with pytest.raises(NotFoundError):
-        there.delete_monitor(monitor)
+        there.delete_monitor(monitor["id"])
     with pytest.raises(NotFoundError):
         there.delete_model("churn")
-    assert there.create_model("churn", "Another")["status"] == "created"
+    assert there.create_model(Model(id="churn", name="Another"))["status"] == "created"
     assert there.get_model_versions("churn") == []
     assert here.get_model_tags("churn") == {"a": "b"}
     assert len(here.get_model_versions("churn")) == 1

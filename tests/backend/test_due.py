@@ -20,6 +20,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
 from aporia_provider.backend.sync.due import decisions as reasons
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log import latest_commits
@@ -314,7 +315,9 @@ class TestS3:
             for role, name in (("training", "shared"), ("serving", f"own-{version}")):
                 source = S3DataSource(object_path=remote.path(name), object_format="delta")
                 remote.registry.connect_dataset(
-                    role, MODEL, version, data_source=source, id_column="id", timestamp_column="at"
+                    MODEL,
+                    version,
+                    DatasetConnection(role=role, data_source=source, id_column="id", timestamp_column="at"),
                 )
                 remote.registry.sync_dataset(MODEL, version, role, credentials=remote.credentials)
         with looked_at(remote, s3) as (found, prefixes):

@@ -18,6 +18,7 @@ import pytest
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.models import Model
 from tests.backend.running import run_cli, serving
 from tests.processes import starts_process
 
@@ -44,7 +45,7 @@ def modes(folder: Path) -> dict[str, int]:
 def write(url: str) -> dict[str, int]:
     """Write to a database; the modes of its files meanwhile."""
     with EmbeddedRegistry(url, "prod") as registry:
-        registry.create_model("m", "M")
+        registry.create_model(Model(id="m", name="M"))
         with registry.database.writing() as session:
             session.connection().exec_driver_sql("UPDATE aporia_model SET environment = environment")
             return modes(Path(str(registry.database.url.database).removeprefix("file:")).parent)

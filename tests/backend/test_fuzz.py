@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import create_app
 from aporia_provider.backend.store.database import Database, migrate
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, empty_postgres, serving, token_for
 from tests.processes import starts_process
@@ -51,7 +52,7 @@ class Target:
         fields: dict[str, Any] = {"features": {"a": "numeric"}, "predictions": {"p": "boolean"}}
         with Database(self.url) as database:
             registry = Registry(database, "fuzz")
-            registry.create_model("m", "M", if_exists="skip")
+            registry.create_model(Model(id="m", name="M"), if_exists="skip")
             registry.create_model_version("m", "v1", VersionSchema(model_type="binary", **fields))
 
 

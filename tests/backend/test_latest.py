@@ -13,7 +13,9 @@ from deltalake import write_deltalake
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import Model
 from tests.backend.syncing import MODEL, SCHEMA, served
 
 CENTURY = (datetime(2100, 1, 1, tzinfo=UTC) - datetime(2023, 12, 31, tzinfo=UTC)).days
@@ -38,7 +40,9 @@ class Versions:
         write_deltalake(path, served(*days))
         source = S3DataSource(object_path=path, object_format="delta")
         columns = {"id_column": "id", "timestamp_column": "at"}
-        self.registry.connect_dataset("serving", MODEL, name, data_source=source, **columns)
+        self.registry.connect_dataset(
+            MODEL, name, DatasetConnection(role="serving", data_source=source, **columns)
+        )
         self.registry.sync_dataset(MODEL, name, "serving", credentials=None, engine=self.engine)
 
     def answer(self) -> Any:
@@ -60,7 +64,7 @@ class Versions:
 @pytest.fixture
 def versions(ready_url: str, tmp_path: Path, engine: str) -> Iterator[Versions]:
     with EmbeddedRegistry(ready_url, "prod") as registry:
-        registry.create_model(MODEL, "Churn")
+        registry.create_model(Model(id=MODEL, name="Churn"))
         yield Versions(tmp_path, registry, engine)
 
 

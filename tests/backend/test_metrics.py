@@ -18,10 +18,12 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
 from sklearn import metrics as oracle
 
+from aporia_provider import models
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.cli.main import main
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metric_results import MetricResult, QueryResult, RangeResults, ResultRange
 from aporia_provider.metrics import MetricsQuery
@@ -136,7 +138,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Mod
     url = f"sqlite:///{folder}/aporia.db"
     with EmbeddedRegistry(url, "prod") as registry:
         made = Model(url, registry, rows(1, 3000, days=30), rows(2, DAYS * PER_DAY, shift=2.0))
-        registry.create_model("m", "M")
+        registry.create_model(models.Model(id="m", name="M"))
         registry.create_model_version("m", "v0", OTHER)
         registry.create_model_version("m", "v1", SCHEMA)
         actuals = made.labelled.select(["id", "at", "label"])
@@ -153,13 +155,15 @@ def connect(registry: EmbeddedRegistry, folder: Path, version: str, tables: Mapp
     for role, table in tables.items():
         write_deltalake(f"{folder}/{role}", table)
         registry.connect_dataset(
-            role,  # type: ignore[arg-type]
             "m",
             version,
-            data_source=S3DataSource(object_path=f"file://{folder}/{role}", object_format="delta"),
-            id_column="id",
-            timestamp_column="at",
-            labels={"score": "label"} if role == "actuals" else None,
+            DatasetConnection(
+                role=role,
+                data_source=S3DataSource(object_path=f"file://{folder}/{role}", object_format="delta"),
+                id_column="id",
+                timestamp_column="at",
+                labels={"score": "label"} if role == "actuals" else None,
+            ),
         )
 
 

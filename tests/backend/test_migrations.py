@@ -25,6 +25,7 @@ from aporia_provider.backend.store.database import Database, make_engine, migrat
 from aporia_provider.backend.store.database_urls import is_sqlite, read_url
 from aporia_provider.backend.store.tables import VERSION_TABLE, Base
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
+from aporia_provider.models import Model
 from tests.processes import starts_process
 
 
@@ -56,7 +57,7 @@ def test_a_migrated_database_has_exactly_the_tables_of_the_code(empty_url: str) 
 def test_migrating_again_keeps_what_is_there(empty_url: str) -> None:
     migrate(empty_url)
     with Database(empty_url) as database:
-        Registry(database, "prod").create_model("m", "M", tags={"a": "b"})
+        Registry(database, "prod").create_model(Model(id="m", name="M", tags={"a": "b"}))
     migrate(empty_url)
     with Database(empty_url) as database:
         assert Registry(database, "prod").get_model_tags("m") == {"a": "b"}
@@ -132,7 +133,7 @@ def test_postgresql_is_taken_under_its_plain_name(postgres_database_url: str) ->
     assert plain.startswith("postgresql://")
     migrate(plain)
     with Database(plain) as database:
-        assert Registry(database, "prod").create_model("m", "M")["status"] == "created"
+        assert Registry(database, "prod").create_model(Model(id="m", name="M"))["status"] == "created"
 
 
 def test_a_newer_database_is_left_alone(empty_url: str) -> None:

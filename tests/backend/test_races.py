@@ -14,7 +14,9 @@ import pytest
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
+from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
 from tests.backend.dying import poll
 
@@ -76,12 +78,12 @@ def schema(feature: str) -> VersionSchema:
 
 
 def register_the_same(registry: Registry, number: int) -> str:
-    registry.create_model("churn", "Churn", tags={"a": "b"})
+    registry.create_model(Model(id="churn", name="Churn", tags={"a": "b"}))
     return registry.create_model_version("churn", "v1", schema("age"))["status"]
 
 
 def register_another(registry: Registry, number: int) -> str:
-    registry.create_model("churn", "Churn")
+    registry.create_model(Model(id="churn", name="Churn"))
     registry.create_model_version("churn", "v1", schema(f"feature{number}"))
     return f"created {number}"
 
@@ -90,14 +92,17 @@ def everything(registry: Registry, number: int) -> str:
     register_the_same(registry, number)
     source = S3DataSource(object_path="b/k", object_format="delta")
     registry.connect_dataset(
-        "serving", "churn", "v1", data_source=source, id_column="id", timestamp_column="at"
+        "churn",
+        "v1",
+        DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at"),
     )
     registry.set_feature_importance("churn", "v1", {"age": number})
-    return registry.create_monitor("m", "data_drift", scheduling="0 * * * *", configuration={"a": 1})
+    monitor = Monitor(name="m", type="data_drift", scheduling="0 * * * *", configuration={"a": 1})
+    return registry.create_monitor(monitor)["id"]
 
 
 def tag(registry: Registry, number: int) -> str:
-    registry.create_model("churn", "Churn")
+    registry.create_model(Model(id="churn", name="Churn"))
     registry.add_model_tags("churn", {f"tag{number}": "x"})
     return "tagged"
 
@@ -151,7 +156,7 @@ def test_the_limit_of_tags_holds(ready_url: str) -> None:
 
 def delete_it(registry: Registry, number: int) -> str:
     for attempt in range(5):
-        registry.create_model(f"model{attempt}", "Name", if_exists="skip")
+        registry.create_model(Model(id=f"model{attempt}", name="Name"), if_exists="skip")
         # Another one may have deleted it between the two calls.
         with suppress(NotFoundError):
             registry.delete_model(f"model{attempt}")
@@ -179,13 +184,14 @@ def test_postgresql_is_migrated_once(postgres_database_url: str) -> None:
 def test_a_fork_leaves_the_connections_of_its_parent_alone(ready_url: str) -> None:
     with Database(ready_url) as database:
         registry = Registry(database, "prod")
-        registry.create_model("churn", "Churn")
+        registry.create_model(Model(id="churn", name="Churn"))
         backend = _connection_of(database)
         assert (
-            run_at_once(lambda _: registry.create_model("churn", "Churn")["status"], 5) == ["unchanged"] * 5
+            run_at_once(lambda _: registry.create_model(Model(id="churn", name="Churn"))["status"], 5)
+            == ["unchanged"] * 5
         )
         children = run_at_once(lambda _: _connection_of(database), 5)
-        assert registry.create_model("churn", "Churn")["status"] == "unchanged"
+        assert registry.create_model(Model(id="churn", name="Churn"))["status"] == "unchanged"
         assert _connection_of(database) == backend
     if backend != "file":
         assert len({backend, *children}) == 6

@@ -18,8 +18,10 @@ from aporia_provider.backend.store.sync_tables import ProfileRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.cli.main import main
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import Model
 from tests.backend.syncing import DAY, MODEL, SCHEMA, House, spread
 
 NOW = datetime.now(UTC)
@@ -28,7 +30,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture
 def registry(ready_url: str) -> Iterator[EmbeddedRegistry]:
     with EmbeddedRegistry(ready_url, "prod") as opened:
-        opened.create_model(MODEL, "Churn")
+        opened.create_model(Model(id=MODEL, name="Churn"))
         yield opened
 
 
@@ -41,7 +43,7 @@ def add(registry: EmbeddedRegistry, name: str, until: datetime | None = None, **
     registry.create_model_version(MODEL, name, SCHEMA)
     source = S3DataSource(object_path=f"bucket/{name}", object_format="delta")
     columns = {"id_column": "id", "timestamp_column": "at"}
-    registry.connect_dataset("serving", MODEL, name, data_source=source, **columns)  # type: ignore[arg-type]
+    registry.connect_dataset(MODEL, name, DatasetConnection(role="serving", data_source=source, **columns))
     if until is not None:
         plant(registry, name, until, **more)
 
@@ -150,7 +152,7 @@ class TestKeep:
             add(registry, name, days_ago(days))
         with pytest.raises(NotFoundError, match="'churns'"):
             registry.retire_versions("churns", keep=1)
-        registry.create_model("other", "Other")
+        registry.create_model(Model(id="other", name="Other"))
         assert registry.retire_versions("other", keep=1)["kept"] == []
         assert registry.retire_versions(MODEL, keep=1)["kept"] == ["v2"]
 
@@ -205,7 +207,7 @@ def test_of_any_versions_the_newest_stay(migrated: Path, tmp_path: Path) -> None
         path = tmp_path / "copy.db"
         path.write_bytes(migrated.read_bytes())
         with EmbeddedRegistry(f"sqlite:///{path}", "prod") as registry:
-            registry.create_model(MODEL, "Churn")
+            registry.create_model(Model(id=MODEL, name="Churn"))
             for place, age in enumerate(ages):
                 add(registry, f"v{place}", None if age is None else days_ago(age))
             result = registry.retire_versions(MODEL, keep=keep)
@@ -235,7 +237,9 @@ def test_what_is_stored_of_a_retired_version_stays_a_baseline(house: House) -> N
     house.write("second", spread(5, 6, 40, seed=1))
     source = S3DataSource(object_path=house.path("second"), object_format="delta")
     columns = {"id_column": "id", "timestamp_column": "at"}
-    house.registry.connect_dataset("serving", MODEL, "v2", data_source=source, **columns)  # type: ignore[arg-type]
+    house.registry.connect_dataset(
+        MODEL, "v2", DatasetConnection(role="serving", data_source=source, **columns)
+    )
     house.registry.sync_dataset(MODEL, "v2", "serving", engine=house.engine)
 
     def drift() -> Any:
@@ -268,7 +272,7 @@ def test_what_is_stored_of_a_retired_version_stays_a_baseline(house: House) -> N
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path}/aporia.db"
     with EmbeddedRegistry(url, "prod") as registry:
-        registry.create_model(MODEL, "Churn")
+        registry.create_model(Model(id=MODEL, name="Churn"))
         for name, days in (("v1", 50), ("v2", 40), ("v3", 1)):
             add(registry, name, days_ago(days))
         registry.create_model_version(MODEL, "bare", SCHEMA)

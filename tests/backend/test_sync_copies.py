@@ -13,7 +13,9 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, labelled, spread
 
@@ -35,7 +37,9 @@ def add(registry: Any, house: House, version: str, schema: VersionSchema = SCHEM
     kept = {name: more.pop(name) for name in ("select_expr", "sample_size") if name in more}
     source = S3DataSource(object_path=house.path("training"), object_format="delta", **kept)
     columns = {"id_column": "id", "timestamp_column": "at"}
-    registry.connect_dataset("training", MODEL, version, data_source=source, **{**columns, **more})
+    registry.connect_dataset(
+        MODEL, version, DatasetConnection(role="training", data_source=source, **{**columns, **more})
+    )
 
 
 def sync(house: House, version: str, **more: Any) -> dict[str, Any]:
@@ -75,7 +79,7 @@ def test_the_copy_is_what_reading_comes_to(shared: House, tmp_path: Path) -> Non
     copied = kept(shared.registry, "v2")
     assert copied == kept(shared.registry, VERSION)
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/other.db", "prod") as alone:
-        alone.create_model(MODEL, "Churn")
+        alone.create_model(Model(id=MODEL, name="Churn"))
         add(alone, shared, "v2")
         read = alone.sync_dataset(MODEL, "v2", "training", engine=shared.engine)
         assert read["rows_read"] == 120
@@ -159,7 +163,7 @@ def test_a_table_that_was_made_anew_is_read(shared: House) -> None:
 def test_another_environment_shares_nothing(shared: House) -> None:
     url = shared.registry.database.url.render_as_string(hide_password=False)
     with EmbeddedRegistry(url, "staging") as staging:
-        staging.create_model(MODEL, "Churn")
+        staging.create_model(Model(id=MODEL, name="Churn"))
         add(staging, shared, "v2")
         with pytest.raises(AporiaError, match="is not an engine"):
             staging.sync_dataset(MODEL, "v2", "training", engine=NOWHERE)
@@ -173,10 +177,14 @@ def test_bins_that_were_made_from_predictions_give_way(house: House) -> None:
     house.write("serving", spread(1, 1, 40, seed=1))
     source = S3DataSource(object_path=house.path("serving"), object_format="delta")
     columns = {"id_column": "id", "timestamp_column": "at"}
-    house.registry.connect_dataset("serving", MODEL, "v2", data_source=source, **columns)  # type: ignore[arg-type]
+    house.registry.connect_dataset(
+        MODEL, "v2", DatasetConnection(role="serving", data_source=source, **columns)
+    )
     house.registry.sync_dataset(MODEL, "v2", "serving", engine=house.engine)
     source = S3DataSource(object_path=house.path("training"), object_format="delta")
-    house.registry.connect_dataset("training", MODEL, "v2", data_source=source, **columns)  # type: ignore[arg-type]
+    house.registry.connect_dataset(
+        MODEL, "v2", DatasetConnection(role="training", data_source=source, **columns)
+    )
     sync(house, "v2", engine=NOWHERE)
     assert kept(house.registry, "v2") == kept(house.registry, VERSION)
     due = house.registry.explain_due_datasets()
@@ -206,17 +214,21 @@ def serve(registry: Any, house: House, version: str, *, labels: bool) -> None:
     registry.create_model_version(MODEL, version, SCHEMA)
     source = S3DataSource(object_path=house.path("serving"), object_format="delta")
     registry.connect_dataset(
-        "serving", MODEL, version, data_source=source, id_column="id", timestamp_column="at"
+        MODEL,
+        version,
+        DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at"),
     )
     if labels:
         source = S3DataSource(object_path=house.path("actuals"), object_format="delta")
         columns = {"id_column": "id", "timestamp_column": "known", "labels": {"score": "churned"}}
-        registry.connect_dataset("actuals", MODEL, version, data_source=source, **columns)
+        registry.connect_dataset(
+            MODEL, version, DatasetConnection(role="actuals", data_source=source, **columns)
+        )
 
 
 def test_the_labels_of_a_version_are_not_copied(served_alike: House, tmp_path: Path) -> None:
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/other.db", "prod") as alone:
-        alone.create_model(MODEL, "Churn")
+        alone.create_model(Model(id=MODEL, name="Churn"))
         for version, parts in (("v2", ["fields"]), ("v3", ["fields", "performance"])):
             for registry in (served_alike.registry, alone):
                 serve(registry, served_alike, version, labels="performance" in parts)

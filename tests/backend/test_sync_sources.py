@@ -15,6 +15,7 @@ from sqlalchemy import select
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.preflight.checks import preflight
@@ -213,7 +214,9 @@ class TestSourcesThatNoEngineReads:
         if role == "actuals":
             columns["labels"] = {"score": "churned"}
         source = JDBCDataSource(url="jdbc:postgresql://db/churn", query="select 1", user="u", password="p")
-        house.registry.connect_dataset(role, MODEL, VERSION, data_source=source, **columns)
+        house.registry.connect_dataset(
+            MODEL, VERSION, DatasetConnection(role=role, data_source=source, **columns)
+        )
 
     def test_the_baseline(self, house: House) -> None:
         self.connect(house, "training")

@@ -18,6 +18,7 @@ from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.backend.sync.leases import LEASE_SECONDS, MAX_LEASE_SECONDS, Lease
 from aporia_provider.backend.sync.processes import this_process
 from aporia_provider.errors import TransientError
+from aporia_provider.models import Model
 from tests.backend.dying import poll, syncing
 from tests.backend.syncing import MODEL, SCHEMA, VERSION, House, labelled, spread
 
@@ -200,7 +201,7 @@ class TestTurns:
         migrate(postgres_database_url)
         with EmbeddedRegistry(postgres_database_url, "prod") as registry:
             database = registry.database
-            registry.create_model(MODEL, "Churn")
+            registry.create_model(Model(id=MODEL, name="Churn"))
             registry.create_model_version(MODEL, VERSION, SCHEMA)
             with database.writing() as session:
                 version = session.scalars(select(VersionRow.key)).one()

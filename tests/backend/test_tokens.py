@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from aporia_provider.backend.server.auth.failed_attempts import MOST_WAITING, MOST_WRONG, Attempts
+from aporia_provider.backend.server.auth.failed_attempts import (
+    MAX_FAILURES,
+    MOST_WAITING,
+    AuthenticationThrottle,
+)
 from aporia_provider.backend.server.auth.tokens import create_token, list_tokens
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.backend.store.tables import TokenRow
@@ -171,8 +175,8 @@ def test_an_address_that_guesses_is_slowed_down_and_its_good_tokens_are_not(read
     with serving(ready_url) as server:
         good = token_for(ready_url, "prod")
         assert status(server, good) == 200
-        assert [status(server, f"guess-{number}") for number in range(MOST_WRONG + 1)] == [401] * (
-            MOST_WRONG + 1
+        assert [status(server, f"guess-{number}") for number in range(MAX_FAILURES + 1)] == [401] * (
+            MAX_FAILURES + 1
         )
         assert status(server, good) == 200
         # One that was not seen before is looked up in its turn.
@@ -180,15 +184,15 @@ def test_an_address_that_guesses_is_slowed_down_and_its_good_tokens_are_not(read
 
 
 async def test_of_many_guesses_at_once_few_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aporia_provider.backend.server.auth.failed_attempts.PAUSE", 0)
-    attempts, at_work, most = Attempts(), 0, 0
+    monkeypatch.setattr("aporia_provider.backend.server.auth.failed_attempts.DELAY_SECONDS", 0)
+    attempts, at_work, most = AuthenticationThrottle(), 0, 0
     refused: list[tuple[int | None, float | None]] = []
     attempts.note("good", "accepted", accepted=True)
 
     async def guess(address: str, digest: str) -> None:
         nonlocal at_work, most
         try:
-            async with attempts.paced(address, digest):
+            async with attempts.throttled(address, digest):
                 at_work += 1
                 most = max(most, at_work)
                 await asyncio.sleep(0)
@@ -197,8 +201,8 @@ async def test_of_many_guesses_at_once_few_are_looked_up(monkeypatch: pytest.Mon
         except TransientError as error:
             refused.append((error.status, error.retry_after))
 
-    await asyncio.gather(*(guess("bad", f"{number}") for number in range(MOST_WRONG)))
-    assert most == MOST_WRONG
+    await asyncio.gather(*(guess("bad", f"{number}") for number in range(MAX_FAILURES)))
+    assert most == MAX_FAILURES
     most = 0
     await asyncio.gather(*(guess("bad", f"more {number}") for number in range(MOST_WAITING + 5)))
     assert (most, refused) == (1, [(429, 60.0)] * 5)

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from aporia_provider.lake.log.metadata import TableMetadata
 from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.models import Model
 from aporia_provider.preflight.checks import preflight
 from tests.backend.agreement import assert_reads, changed, rewrite
 from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, House, served
@@ -86,9 +87,9 @@ def test_the_advice_gives_the_time_that_was_meant(house: House) -> None:
     house.write("serving", served(1.5), partition_by=["at"])
     columns = ["id", "age", "city", "vip", "score", "to_utc_timestamp(at, 'America/New_York') AS at"]
     house.connect("serving", select_expr=columns)
-    house.registry.create_model("hourly", "Hourly", aggregation_period="hourly")
+    house.registry.create_model(Model(id="hourly", name="Hourly", aggregation_period="hourly"))
     house.registry.create_model_version("hourly", VERSION, SCHEMA)
     (dataset,) = house.registry.get_datasets(MODEL, VERSION)
-    house.registry.register_dataset("hourly", VERSION, dataset)
+    house.registry.connect_dataset("hourly", VERSION, dataset)
     house.registry.sync_dataset("hourly", VERSION, "serving", engine=house.engine)
     assert set(house.states("rows")) == {JANUARY + 17 * 3600}

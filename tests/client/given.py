@@ -8,6 +8,8 @@ from typing import Any
 
 from aporia_provider.client import AporiaClient, AsyncAporiaClient, Retries
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from tests.recording import Answer
 
@@ -20,7 +22,9 @@ TENSORS = VersionSchema(
     predictions={"p": "boolean"},
 )
 SOURCE = S3DataSource(object_path="bucket/key", object_format="delta")
-CONNECT = {"data_source": SOURCE, "id_column": "id", "timestamp_column": "ts"}
+COLUMNS = {"id_column": "id", "timestamp_column": "ts"}
+MODEL = Model(id="m", name="M")
+DATASET = DatasetConnection(role="serving", data_source=SOURCE, **COLUMNS)
 VERSIONS = "/v1beta/models/m/versions"
 CONFLICT = Answer(409, {"error": {"message": "exists", "detail": "it exists"}})
 
@@ -41,10 +45,10 @@ def ask_async(url: str, method: str, *args: Any, client: dict[str, Any], **kwarg
 
 
 CALLS = [
-    ("create_model", ("m", "M"), {}, "POST", "/v1beta/models"),
+    ("create_model", (MODEL,), {}, "POST", "/v1beta/models"),
     ("delete_model", ("m",), {}, "DELETE", "/v1beta/models/m"),
     ("create_model_version", ("m", "v", SCHEMA), {}, "POST", VERSIONS),
-    ("connect_dataset", ("serving", "m", "v"), CONNECT, "POST", f"{VERSIONS}/v/datasets"),
+    ("connect_dataset", ("m", "v", DATASET), {}, "POST", f"{VERSIONS}/v/datasets"),
     ("set_sync_enabled", ("m", "v", True), {}, "POST", f"{VERSIONS}/v/datasets_sync?enabled=True"),
     ("set_sync_enabled", ("m", "v", False), {}, "POST", f"{VERSIONS}/v/datasets_sync?enabled=False"),
     ("get_dataset_sync_status", ("m", "v", "serving"), {}, "GET", f"{VERSIONS}/v/sync_status/serving"),

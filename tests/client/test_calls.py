@@ -18,6 +18,7 @@ from aporia_provider.errors import (
 )
 from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import Monitor
 from tests.client.given import (
     CALLS,
     QUICK,
@@ -126,8 +127,9 @@ def test_an_id_that_cannot_be_sent_is_refused(ask: Ask, server: RecordingServer,
 
 def test_what_json_cannot_say_is_refused(ask: Ask, server: RecordingServer) -> None:
     for value in ({"x": float("nan")}, {"x": {1, 2}}, {"x": "\ud800"}):
+        monitor = Monitor(name="n", type="data_drift", scheduling="0 * * * *", configuration=value)
         with pytest.raises(ValidationError, match="JSON"):
-            ask("create_monitor", "n", "data_drift", scheduling="0 * * * *", configuration=value)
+            ask("create_monitor", monitor)
     with pytest.raises(ValidationError, match=r"b: inf.*\n.*c: 'x'"):
         ask("set_feature_importance", "m", "v", {"a": 1, "b": float("inf"), "c": "x"})
     assert server.asked == []

@@ -12,13 +12,14 @@ import pytest
 
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
 from aporia_provider.data_sources import JDBCDataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import (
     AporiaError,
     TransientError,
     ValidationError,
 )
 from tests.client.given import (
-    CONNECT,
+    COLUMNS,
     TOKEN,
     Ask,
 )
@@ -96,9 +97,9 @@ def test_secrets_never_leave(
         "embedded": {"error": json.dumps({"you sent": config, "refused shown": echo})},
     }
     server.answer(*[Answer(status, bodies[shape])] * 4)
-    kwargs = {**CONNECT, "data_source": secret_source()}
+    dataset = DatasetConnection(role="serving", data_source=secret_source(), **COLUMNS)
     with pytest.raises(AporiaError, match="shown") as caught:
-        ask("connect_dataset", "serving", "m", "v", **kwargs)
+        ask("connect_dataset", "m", "v", dataset)
     assert server.recorded[0].body["data_source"]["config"]["password"] == PASSWORD
     seen = f"{caught.value} {caught.value!r} {vars(caught.value)} {caught.value.__cause__!r} {caplog.text}"
     for secret in (TOKEN, PASSWORD, json.dumps(PASSWORD)[1:-1], "hush"):

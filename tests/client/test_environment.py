@@ -10,7 +10,7 @@ import pytest
 from aporia_provider.api import PRODUCT
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
-from tests.client.given import CONNECT, QUICK, TOKEN, VERSIONS
+from tests.client.given import DATASET, QUICK, TOKEN, VERSIONS
 from tests.recording import NOT_THERE, Answer, RecordingServer
 
 OURS = Answer(200, {"environment": "prod", "product": PRODUCT, "version": "9.9"})
@@ -49,7 +49,7 @@ def client(request: pytest.FixtureRequest, server: RecordingServer) -> Client:
     return Client(server, is_async=request.param)
 
 
-CONNECTING = ("connect_dataset", ("serving", "m", "v"), CONNECT)
+CONNECTING = ("connect_dataset", ("m", "v", DATASET), {})
 
 
 def test_a_wrong_token_is_refused_by_the_first_call_whichever_it_is(client: Client) -> None:

@@ -15,6 +15,7 @@ from aporia_provider.errors import (
 )
 from tests.client.given import (
     CALLS,
+    MODEL,
     QUICK,
     VERSIONS,
     Ask,
@@ -100,11 +101,11 @@ def test_every_shape_of_error_is_understood(server: RecordingServer, body: Any, 
 def test_problems_and_differences_are_passed_on(ask: Ask, server: RecordingServer) -> None:
     server.answer(Answer(422, {"error": {"message": "no", "problems": ["p1", "p2"]}}))
     with pytest.raises(ValidationError) as invalid:
-        ask("create_model", "m", "M")
+        ask("create_model", MODEL)
     assert invalid.value.problems == ["p1", "p2"]
     server.answer(Answer(409, {"error": {"message": "no", "differences": ["name: x"]}}))
     with pytest.raises(ConflictError) as conflict:
-        ask("create_model", "m", "M")
+        ask("create_model", MODEL)
     assert conflict.value.differences == ["name: x"]
 
 

@@ -14,7 +14,8 @@ from aporia_provider.errors import (
 from tests.client.given import (
     CALLS,
     CONFLICT,
-    CONNECT,
+    DATASET,
+    MODEL,
     SCHEMA,
     TENSORS,
     VERSIONS,
@@ -25,19 +26,19 @@ from tests.recording import DROP, HANG, Answer, RecordingServer
 
 def test_a_created_model_says_so(ask: Ask, server: RecordingServer) -> None:
     server.answer(Answer(200, {"id": "other", "status": "created"}))
-    assert ask("create_model", "m", "M") == {"id": "other", "status": "created"}
+    assert ask("create_model", MODEL) == {"id": "other", "status": "created"}
     server.answer(Answer(201, {}))
-    assert ask("create_model", "m", "M", if_exists="fail") == {"id": "m", "status": "created"}
+    assert ask("create_model", MODEL, if_exists="fail") == {"id": "m", "status": "created"}
 
 
 @pytest.mark.parametrize("answer", [CONFLICT, Answer(200, {"id": "m", "status": "unchanged"})])
 def test_an_existing_model_is_unchanged_or_refused(ask: Ask, server: RecordingServer, answer: Answer) -> None:
     for if_exists in ("match", "skip"):
         server.answer(answer)
-        assert ask("create_model", "m", "M", if_exists=if_exists) == {"id": "m", "status": "unchanged"}
+        assert ask("create_model", MODEL, if_exists=if_exists) == {"id": "m", "status": "unchanged"}
     server.answer(answer)
     with pytest.raises(ConflictError, match="exists already"):
-        ask("create_model", "m", "M", if_exists="fail")
+        ask("create_model", MODEL, if_exists="fail")
 
 
 @pytest.mark.parametrize("answer", [CONFLICT, Answer(200, {"id": "m", "status": "unchanged"})])
@@ -46,14 +47,14 @@ def test_our_own_lost_creation_is_no_conflict(
     ask: Ask, server: RecordingServer, first: Answer, answer: Answer
 ) -> None:
     for method, args, kwargs in (
-        ("create_model", ("m", "M"), {}),
-        ("connect_dataset", ("serving", "m", "v"), CONNECT),
+        ("create_model", (MODEL,), {}),
+        ("connect_dataset", ("m", "v", DATASET), {}),
     ):
         server.answer(first, answer)
         assert ask(method, *args, if_exists="fail", **kwargs)["status"] == "unchanged"
     server.answer(Answer(429, {}), answer)
     with pytest.raises(ConflictError):
-        ask("create_model", "m", "M", if_exists="fail")
+        ask("create_model", MODEL, if_exists="fail")
 
 
 @pytest.mark.parametrize("call", [CALLS[0], CALLS[2], CALLS[3]], ids=lambda call: call[0])
@@ -141,9 +142,9 @@ def test_a_conflict_about_no_version_we_can_see_stays_one(ask: Ask, server: Reco
 def test_a_dataset_the_server_does_not_show_is_a_conflict(ask: Ask, server: RecordingServer) -> None:
     server.answer(CONFLICT)
     with pytest.raises(ConflictError, match="does not show the connected dataset"):
-        ask("connect_dataset", "serving", "m", "v", **CONNECT)
+        ask("connect_dataset", "m", "v", DATASET)
     server.answer(CONFLICT)
-    assert ask("connect_dataset", "serving", "m", "v", if_exists="skip", **CONNECT) == {
+    assert ask("connect_dataset", "m", "v", DATASET, if_exists="skip") == {
         "id": "serving",
         "status": "skipped",
     }

@@ -15,11 +15,12 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
-from tests.client.given import CONNECT, Ask, ask_sync
+from aporia_provider.models import Monitor
+from tests.client.given import DATASET, Ask, ask_sync
 from tests.recording import DROP, HANG, Answer, RecordingServer
 from tests.servers import free_port
 
-MONITOR = {"scheduling": "0 * * * *", "configuration": {"a": 1}}
+MONITOR = Monitor(name="n", type="data_drift", scheduling="0 * * * *", configuration={"a": 1})
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -62,9 +63,7 @@ def test_timeouts_end_in_a_transient_error(ask: Ask, server: RecordingServer) ->
 
 def test_connecting_a_dataset_may_take_longer_than_other_calls(ask: Ask, server: RecordingServer) -> None:
     server.answer(Answer(act="slow"))
-    assert (
-        ask("connect_dataset", "serving", "m", "v", client={"timeout": 1.0}, **CONNECT)["status"] == "created"
-    )
+    assert ask("connect_dataset", "m", "v", DATASET, client={"timeout": 1.0})["status"] == "created"
     assert len(server.asked) == 1
 
 
@@ -72,7 +71,7 @@ def test_nobody_listening_is_transient(ask: Ask) -> None:
     with pytest.raises(TransientError, match=r"ConnectError.*Tried 4 times"):
         ask("get_model_tags", "m", url=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(TransientError, match=r"Tried 4 times\.$"):
-        ask("create_monitor", "n", "data_drift", url=f"http://127.0.0.1:{free_port()}", **MONITOR)
+        ask("create_monitor", MONITOR, url=f"http://127.0.0.1:{free_port()}")
 
 
 @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"first_wait": -1.0}, {"longest_wait": -0.1}])
@@ -143,12 +142,12 @@ def test_a_monitor_that_may_have_been_created_is_not_created_twice(
 ) -> None:
     server.answer(lost)
     with pytest.raises(TransientError, match=r"Tried once\. It may have been carried out"):
-        ask("create_monitor", "n", "data_drift", **MONITOR)
+        ask("create_monitor", MONITOR)
     assert len(server.asked) == 1
     server.answer(Answer(429, {}), Answer(200, {"id": "mon"}))
-    assert ask("create_monitor", "n", "data_drift", **MONITOR) == "mon"
+    assert ask("create_monitor", MONITOR) == {"id": "mon", "status": "created"}
 
 
 def test_a_monitor_without_an_id_is_an_error(ask: Ask, server: RecordingServer) -> None:
     with pytest.raises(AporiaError, match=r"no id.*/v1beta/monitors"):
-        ask("create_monitor", "n", "data_drift", **MONITOR)
+        ask("create_monitor", MONITOR)

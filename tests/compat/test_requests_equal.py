@@ -7,6 +7,8 @@ from typing import Any
 
 from aporia_provider import data_sources
 from aporia_provider.client import AporiaClient
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
 from tests.compat.conftest import DriveSdk
 from tests.compat.scenario import EVERYTHING, MODEL, SDK_ONLY, SHARED, Step
@@ -29,10 +31,15 @@ def make(client: AporiaClient, step: Step) -> None:
     if role != step.call:
         given = arguments.pop("data_source")
         source = getattr(data_sources, given["class"])(**given["arguments"])
-        client.connect_dataset(role, data_source=source, **arguments)
+        ids = {key: arguments.pop(key) for key in ("model_id", "model_version")}
+        client.connect_dataset(**ids, dataset=DatasetConnection(role=role, data_source=source, **arguments))
     elif step.call == "create_model_version":
         ids = {key: arguments.pop(key) for key in ("model_id", "model_version")}
         client.create_model_version(**ids, schema=VersionSchema(**arguments))
+    elif step.call == "create_model":
+        client.create_model(Model(id=arguments.pop("model_id"), **arguments))
+    elif step.call == "create_monitor":
+        client.create_monitor(Monitor(type=arguments.pop("monitor_type"), **arguments))
     elif step.call == "delete_monitor":
         client.delete_monitor(MADE["id"])
     else:

@@ -14,6 +14,7 @@ import sqlalchemy
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from tests.compat.conftest import DriveSdk
 from tests.compat.scenario import (
     COLUMNS,
@@ -137,7 +138,9 @@ def test_options_of_any_type_are_one_dataset(
     with AporiaClient(url, token, "prod") as client:
         for options in (OPTIONS, AS_TEXT):
             source = S3DataSource(object_path="bucket/key", object_format="delta", read_options=options)
-            made = client.connect_dataset("serving", "m", "v1", data_source=source, **COLUMNS)
+            made = client.connect_dataset(
+                "m", "v1", DatasetConnection(role="serving", data_source=source, **COLUMNS)
+            )
             assert made["status"] == "unchanged"
 
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
 from aporia_provider.errors import ValidationError
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 
 NAMES = [
@@ -229,14 +231,18 @@ def test_an_expression_of_321_characters_does_not_stop_other_writers(tmp_path: P
     assert len(expression) == 321
     source = S3DataSource(object_path="b/k", object_format="delta", select_expr=["a AS b", expression])
     with EmbeddedRegistry(url, "prod") as registry:
-        registry.create_model("m", "M")
+        registry.create_model(Model(id="m", name="M"))
         schema = VersionSchema(model_type="binary", features={"a": "numeric"}, predictions={"p": "boolean"})
         registry.create_model_version("m", "v1", schema)
         sys.setprofile(write_meanwhile)
         try:
             with pytest.raises(ValidationError, match=r"takes too long|nested too deeply"):
                 registry.connect_dataset(
-                    "serving", "m", "v1", data_source=source, id_column="id", timestamp_column="at"
+                    "m",
+                    "v1",
+                    DatasetConnection(
+                        role="serving", data_source=source, id_column="id", timestamp_column="at"
+                    ),
                 )
         finally:
             sys.setprofile(None)

@@ -19,7 +19,9 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError
+from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import serving, token_for
 from tests.backend.test_races import run_at_once
@@ -51,13 +53,15 @@ def register(api: AporiaApi, kind: str, round_: int, which: str) -> dict[str, An
     """Register one of two definitions of a name."""
     name = f"model{round_}"
     if kind == "model":
-        return dict(api.create_model(name, f"Name {which}"))
+        return dict(api.create_model(Model(id=name, name=f"Name {which}")))
     if kind == "version":
         schema = VersionSchema(model_type="binary", features={which: "numeric"}, predictions={"p": "boolean"})
         return dict(api.create_model_version(name, "v1", schema))
     source = S3DataSource(object_path=f"bucket/{which}", object_format="delta")
     columns = {"id_column": "id", "timestamp_column": "at"}
-    return dict(api.connect_dataset("serving", name, "v1", data_source=source, **columns))
+    return dict(
+        api.connect_dataset(name, "v1", DatasetConnection(role="serving", data_source=source, **columns))
+    )
 
 
 Answers = dict[tuple[int, str], list[tuple[str, str, str]]]

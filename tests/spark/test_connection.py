@@ -14,6 +14,7 @@ from sqlalchemy import select
 from aporia_provider.backend.store.sync_tables import ProfileRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.models import Model
 from aporia_provider.operators.dataset import ConnectServingOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.schema import VersionSchema
@@ -73,7 +74,7 @@ def test_one_model_on_a_cluster_and_the_others_embedded(
     sources = {}
     for model, key in keys.items():
         write_deltalake(aws.uri(key), table(), storage_options=aws.delta_options)
-        registry.create_model(model, model)
+        registry.create_model(Model(id=model, name=model))
         registry.create_model_version(model, "v1", SCHEMA)
         sources[model] = S3DataSource(object_path=aws.uri(key), object_format="delta", select_expr=["*"])
 

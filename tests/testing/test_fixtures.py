@@ -22,6 +22,7 @@ from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
+from aporia_provider.models import Model
 from aporia_provider.operators.dataset import ConnectServingOperator
 from aporia_provider.operators.model import CreateModelOperator, DeleteModelOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
@@ -51,7 +52,7 @@ class TestRunning:
     def test_a_task_is_rendered_executed_and_its_events_are_shown(
         self, aporia_run: TaskRunner, aporia_registry: Registry
     ) -> None:
-        aporia_registry.create_model("m", "m")
+        aporia_registry.create_model(Model(id="m", name="m"))
         operator = CreateModelVersionOperator(task_id="version", schema=SCHEMA, **VERSION)
         done = aporia_run(operator, run_id="2026-01-01")
         assert (done.state, done.result["status"]) == ("success", "created")
@@ -143,7 +144,7 @@ def test_a_task_writes_a_table_and_hands_its_data_source_on(
     with DAG("d"):
         table = retrain()
         connect = ConnectServingOperator(task_id="connect", data_source=table, **COLUMNS, **VERSION)
-    aporia_registry.create_model("m", "m")
+    aporia_registry.create_model(Model(id="m", name="m"))
     aporia_registry.create_model_version("m", "test", SCHEMA)
     aporia_run(table)
     assert aporia_run(connect).result["rows"] == 2
@@ -251,7 +252,7 @@ class TestIsolation:
             DeltaLakeHook("other").get_credentials()
         assert AporiaHook().server_url() is None
         with AporiaHook().get_conn() as api:
-            api.create_model("m", "m")
+            api.create_model(Model(id="m", name="m"))
         assert registry.get_model_tags("m") == {}
 
     def test_the_secrets_backend_of_the_deployment_is_not_asked(

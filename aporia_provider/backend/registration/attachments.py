@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from aporia_provider.backend.store.json_columns import check_json
 from aporia_provider.backend.store.lookups import find_version, upsert
 from aporia_provider.backend.store.tables import AttachmentRow, utc_now
 from aporia_provider.errors import ValidationError
+from aporia_provider.models import finite_numbers
 from aporia_provider.nearest import nearest
 
 Kind = Literal[
@@ -31,13 +31,8 @@ class Attachments(Scope):
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
     ) -> None:
         """Set the importance of features."""
-        numbers = {name: _number(value) for name, value in feature_importance.items()}
-        faults = [
-            f"{name}: {feature_importance[name]!r} is not a finite number"
-            for name, number in numbers.items()
-            if not math.isfinite(number)
-        ]
-        self._attach_to_features(model_id, model_version, "feature_importance", numbers, faults)
+        numbers, problems = finite_numbers(feature_importance)
+        self._attach_to_features(model_id, model_version, "feature_importance", numbers, problems)
 
     def set_feature_positions(
         self, model_id: str, model_version: str, feature_positions: Mapping[str, int]
@@ -129,17 +124,6 @@ class Attachments(Scope):
 def _unknown(name: Any, features: Collection[str]) -> str:
     check_deadline()
     return f"{name!r} is not a feature; {nearest(str(name), features)}"
-
-
-def _number(value: Any) -> float:
-    """Return any library's number as a JSON number; NaN for other values."""
-    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
-        return math.nan
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-    return value if isinstance(value, int) else number
 
 
 def _is_base64(text: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Unpack
 
 from sqlalchemy import select, update
 
@@ -16,7 +15,7 @@ from aporia_provider.backend.store.lookups import find_version, insert_or_find
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.choices import flag
 from aporia_provider.data_sources import stored_data_source
-from aporia_provider.datasets import DatasetArguments, DatasetConnection, Role
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
 
@@ -25,59 +24,39 @@ class Datasets(Scope):
     """Registry methods for datasets."""
 
     def connect_dataset(
-        self,
-        role: Role,
-        model_id: str,
-        model_version: str,
-        *,
-        if_exists: IfExists = "match",
-        **dataset: Unpack[DatasetArguments],
+        self, model_id: str, model_version: str, dataset: DatasetConnection, *, if_exists: IfExists = "match"
     ) -> Registered:
-        """Connect a data source to a version."""
-        connection = DatasetConnection(role=role, **dataset)
-        return self.register_dataset(model_id, model_version, connection, if_exists=if_exists)
-
-    def register_dataset(
-        self,
-        model_id: str,
-        model_version: str,
-        connection: DatasetConnection,
-        *,
-        if_exists: IfExists = "match",
-    ) -> Registered:
-        """
-        Connect a data source to a version. Secrets are not stored, so changed secrets cause no conflict.
-        """
+        """Connect a dataset to a version. Secrets are not stored, so changed secrets cause no conflict."""
         check_if_exists(if_exists)
-        check_rendered(role=connection.role, schedule=connection.schedule)
-        body = connection.serialize()
+        check_rendered(role=dataset.role, schedule=dataset.schedule)
+        body = dataset.serialize()
         check_json(body)
         # Parsing happens outside of the writing transaction, which blocks all other writers.
         with self.database.reading() as session:
             registered = find_version(session, self.environment, model_id, model_version).registration
-        faults = list(self._faults(connection, VersionSchema.from_wire(registered)))
+        faults = list(self._faults(dataset, VersionSchema.from_wire(registered)))
         if faults:
-            raise ValidationError(f"The {connection.role} dataset cannot be connected", problems=faults)
+            raise ValidationError(f"The {dataset.role} dataset cannot be connected", problems=faults)
         with self.database.writing() as session:
             version = find_version(session, self.environment, model_id, model_version)
-            key = {"version_key": version.key, "role": connection.role}
-            values = {"enabled": connection.enabled, "registration": body}
+            key = {"version_key": version.key, "role": dataset.role}
+            values = {"enabled": dataset.enabled, "registration": body}
             row, is_new = insert_or_find(session, DatasetRow, key, values)
             if is_new:
                 return {"id": row.id, "status": "created"}
-            subject = f"The {connection.role} dataset of version {model_version!r} of model {model_id!r}"
+            subject = f"The {dataset.role} dataset of version {model_version!r} of model {model_id!r}"
             return settle(subject, row.id, differences(row.registration, body), if_exists)
 
-    def _faults(self, connection: DatasetConnection, schema: VersionSchema) -> Iterator[str]:
+    def _faults(self, dataset: DatasetConnection, schema: VersionSchema) -> Iterator[str]:
         """Yield the problems that can be detected without reading the data."""
         from aporia_provider.engine.sql.expressions import check_select_expr
 
-        for fault in connection.mapping_faults(schema):
+        for fault in dataset.mapping_faults(schema):
             # Each problem searches all names for the most similar one.
             check_deadline()
             yield fault
-        yield from check_select_expr(connection.data_source.select_expr or [])
-        yield from local_path_faults(connection.data_source, self.allowed_local_folders)
+        yield from check_select_expr(dataset.data_source.select_expr or [])
+        yield from local_path_faults(dataset.data_source, self.allowed_local_folders)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
         """Enable or disable the syncs of all datasets of a version."""

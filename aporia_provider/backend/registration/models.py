@@ -12,7 +12,7 @@ from aporia_provider.backend.store.json_columns import check_json, check_names, 
 from aporia_provider.backend.store.lookups import find_model, insert_or_find, upsert
 from aporia_provider.backend.store.tables import ModelRow, TagRow
 from aporia_provider.errors import ValidationError
-from aporia_provider.models import MAX_TAGS, AggregationPeriod, Model, ModelTags
+from aporia_provider.models import MAX_TAGS, Model, ModelTags
 
 # Defaults of omitted values, so that a stated default is not a difference.
 _DEFAULTS = {"aggregation_period": "daily"}
@@ -21,33 +21,7 @@ _DEFAULTS = {"aggregation_period": "daily"}
 class Models(Scope):
     """Registry methods for models and their tags."""
 
-    def create_model(
-        self,
-        model_id: str,
-        name: str,
-        *,
-        description: str | None = None,
-        owner: str | None = None,
-        color: str = "blue",
-        icon: str = "general",
-        tags: Mapping[str, str] | None = None,
-        aggregation_period: AggregationPeriod | None = None,
-        if_exists: IfExists = "match",
-    ) -> Registered:
-        """Register a model."""
-        model = Model(
-            id=model_id,
-            name=name,
-            description=description,
-            owner=owner,
-            color=color,
-            icon=icon,
-            tags=None if tags is None else dict(tags),
-            aggregation_period=aggregation_period,
-        )
-        return self.register_model(model, if_exists=if_exists)
-
-    def register_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
+    def create_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
         """Register a model."""
         check_if_exists(if_exists)
         check_names(id=model.id)

@@ -19,28 +19,7 @@ from aporia_provider.models import Monitor
 class Monitors(Scope):
     """Registry methods for monitors."""
 
-    def create_monitor(
-        self,
-        name: str,
-        monitor_type: str,
-        *,
-        scheduling: str,
-        configuration: Mapping[str, Any],
-        is_active: bool = True,
-        custom_alert_description: str | None = None,
-    ) -> str:
-        """Create a monitor and return its id."""
-        monitor = Monitor(
-            name=name,
-            type=monitor_type,
-            scheduling=scheduling,
-            configuration=dict(configuration),
-            is_active=is_active,
-            custom_alert_description=custom_alert_description,
-        )
-        return self.register_monitor(monitor)["id"]
-
-    def register_monitor(self, monitor: Monitor) -> Registered:
+    def create_monitor(self, monitor: Monitor) -> Registered:
         """
         Create a monitor, or return the existing one that is identical.
 

@@ -10,7 +10,7 @@ from aporia_provider.backend.store.json_columns import MAX_NAME, check_json, che
 from aporia_provider.backend.store.lookups import find_model, find_version, insert_or_find
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import ValidationError
-from aporia_provider.schema import CATEGORIES, VersionSchema
+from aporia_provider.schema import WIRE_CATEGORIES, VersionSchema
 
 
 class Versions(Scope):
@@ -70,7 +70,7 @@ def _check_length_of_names(schema: VersionSchema) -> None:
     """Raise an error for field names that are too long for the index of the states."""
     problems = [
         f"{category}.{name[:40]}… is longer than {MAX_NAME} characters"
-        for category in (*CATEGORIES, "metrics")
+        for category in WIRE_CATEGORIES
         for name in schema.fields(category)
         if len(name) > MAX_NAME
     ]
@@ -81,7 +81,7 @@ def _check_length_of_names(schema: VersionSchema) -> None:
 def _check_schema_rendered(schema: VersionSchema) -> None:
     types = {
         f"{category}.{name}": field.type
-        for category in (*CATEGORIES, "metrics")
+        for category in WIRE_CATEGORIES
         for name, field in schema.fields(category).items()
     }
     words = {"model_type": schema.model_type, "model_data_type": schema.model_data_type}

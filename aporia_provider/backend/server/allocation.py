@@ -13,7 +13,7 @@ _LARGE = 256 * 1024
 _ENVIRONMENT = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 
-def give_back_memory() -> None:
+def configure_malloc() -> None:
     """
     Configure glibc to return large blocks of memory to the system as soon as they are freed.
 

@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 import aporia_provider
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.error_handlers import add_error_handlers
-from aporia_provider.backend.server.middleware import Gate
+from aporia_provider.backend.server.middleware import AuthenticationMiddleware
 from aporia_provider.backend.server.routes import datasets, metrics, models, monitors, system, versions
 from aporia_provider.backend.store.database import Database
 
@@ -55,7 +55,7 @@ def create_app(
     app.state.allowed_local_folders = tuple(allowed_local_folders)
     app.state.queries = CapacityLimiter(QUERIES_AT_ONCE)
     app.add_middleware(
-        Gate,
+        AuthenticationMiddleware,
         database=database,
         token_file=token_file,
         max_body=max_body,

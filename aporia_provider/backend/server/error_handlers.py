@@ -48,7 +48,7 @@ class ErrorText(BaseModel):
     differences: list[str] | None = None
 
 
-class ErrorReply(BaseModel):
+class ErrorResponse(BaseModel):
     """An error response."""
 
     error: ErrorText
@@ -58,7 +58,7 @@ class BodyTooLargeError(AporiaError):
     """The request body exceeds a limit of the server."""
 
 
-def answer(error: AporiaError) -> JSONResponse:
+def error_response(error: AporiaError) -> JSONResponse:
     """Return the response for an error."""
     status = error.status or next((s for kind, s in _STATUSES.items() if isinstance(error, kind)), 500)
     text: dict[str, Any] = {"message": error.message, "detail": error.message}
@@ -91,28 +91,30 @@ async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AporiaError)  # noqa: S101
     if isinstance(error, TransientError):
         log.error("%s", error.message)
-        return answer(TransientError("The database does not answer; try again", status=503))
-    return answer(error)
+        return error_response(TransientError("The database does not answer; try again", status=503))
+    return error_response(error)
 
 
 async def _on_overdue(_: Request, error: Exception) -> JSONResponse:
-    return answer(AporiaError(f"{error}; try again, or ask for less at once", status=503))
+    return error_response(AporiaError(f"{error}; try again, or ask for less at once", status=503))
 
 
 async def _on_stopping(_: Request, error: Exception) -> JSONResponse:
-    return answer(AporiaError(str(error), status=503))
+    return error_response(AporiaError(str(error), status=503))
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-    return answer(ValidationError("The request is not valid", problems=faults))
+    return error_response(ValidationError("The request is not valid", problems=faults))
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     phrase = HTTPStatus(error.status_code).phrase
-    reply = answer(AporiaError(f"{phrase}: {request.method} {request.url.path}", status=error.status_code))
+    reply = error_response(
+        AporiaError(f"{phrase}: {request.method} {request.url.path}", status=error.status_code)
+    )
     if error.status_code == 405:
         reply.headers["Allow"] = ", ".join(_allowed_methods(request))
     return reply
@@ -120,11 +122,11 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_disconnect(_: Request, __: Exception) -> JSONResponse:
     # The client does not receive it, but the access log records its status.
-    return answer(AporiaError("The connection ended before the body was complete", status=400))
+    return error_response(AporiaError("The connection ended before the body was complete", status=400))
 
 
 async def _on_fault(_: Request, __: Exception) -> JSONResponse:
-    return answer(AporiaError("The server failed; its log says why", status=500))
+    return error_response(AporiaError("The server failed; its log says why", status=500))
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -11,10 +11,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aporia_provider.backend.deadlines import Deadline, within
-from aporia_provider.backend.server.auth.failed_attempts import Attempts
+from aporia_provider.backend.server.auth.failed_attempts import AuthenticationThrottle
 from aporia_provider.backend.server.auth.token_files import TokenFile
-from aporia_provider.backend.server.auth.tokens import Grant, digest, find_grant
-from aporia_provider.backend.server.error_handlers import BodyTooLargeError, answer
+from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest, find_permissions
+from aporia_provider.backend.server.error_handlers import BodyTooLargeError, error_response
 from aporia_provider.backend.server.request_paths import normalise
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
@@ -25,7 +25,7 @@ OPEN_PATHS = frozenset({"/health", "/openapi.json", "/docs"})
 log = logging.getLogger("aporia_provider.access")
 
 
-class Gate:
+class AuthenticationMiddleware:
     """
     ASGI middleware that authenticates each request before routing, and before its body is read.
 
@@ -52,7 +52,7 @@ class Gate:
         self.app = app
         self.database = database
         self.token_file = token_file
-        self.attempts = Attempts()
+        self.throttle = AuthenticationThrottle()
         self.max_body = max_body
         self.seconds = seconds
         self.stopping = stopping
@@ -64,16 +64,16 @@ class Gate:
             return
         reply = _Reply(scope, send)
         try:
-            inner = await self._admitted(scope, reply)
+            inner = await self._authenticate(scope, reply)
         except AporiaError as error:
-            await answer(error)(scope, receive, reply.send)
+            await error_response(error)(scope, receive, reply.send)
         else:
             with within(Deadline(self.seconds, self.stopping)):
                 await self.app(inner, self._limited(scope, receive), reply.send)
         finally:
             reply.log()
 
-    async def _admitted(self, scope: Scope, reply: _Reply) -> Scope:
+    async def _authenticate(self, scope: Scope, reply: _Reply) -> Scope:
         path = normalise(scope)
         headers = Headers(scope=scope)
         if _length(headers) > self.max_body:
@@ -81,38 +81,38 @@ class Gate:
         state = dict(scope.get("state") or {})
         route = path.removeprefix(scope.get("root_path", ""))
         if route not in OPEN_PATHS:
-            grant = reply.grant = await self._grant(headers, reply.address)
-            if grant.read_only and not _reads(scope["method"], route):
-                raise AuthenticationError(f"The token {grant.name!r} permits reading only", status=403)
-            state["environment"] = grant.environment
+            permissions = reply.permissions = await self._permissions(headers, reply.address)
+            if permissions.read_only and not _reads(scope["method"], route):
+                raise AuthenticationError(f"The token {permissions.name!r} permits reading only", status=403)
+            state["environment"] = permissions.environment
         # HEAD is handled like GET; the body is removed when the response is sent.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         return {**scope, "path": path, "method": method, "state": state}
 
-    async def _grant(self, headers: Headers, address: str) -> Grant:
+    async def _permissions(self, headers: Headers, address: str) -> TokenPermissions:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise AuthenticationError("Authorization: Bearer <token> is missing", status=401)
         presented = digest(token.strip())
-        async with self.attempts.paced(address, presented):
+        async with self.throttle.throttled(address, presented):
             found = await self._found(presented)
-            self.attempts.note(address, presented, accepted=found is not None)
+            self.throttle.note(address, presented, accepted=found is not None)
         if found is None:
             raise AuthenticationError(
                 "The token is not accepted: it is wrong, was revoked or has expired", status=401
             )
         return found
 
-    async def _found(self, presented: str) -> Grant | None:
+    async def _found(self, presented: str) -> TokenPermissions | None:
         try:
             return await run_in_threadpool(self._find, presented)
         except TransientError as error:
             log.error("%s", error.message)
             raise TransientError("The database does not answer; try again", status=503) from None
 
-    def _find(self, presented: str) -> Grant | None:
-        from_file = {} if self.token_file is None else self.token_file.grants()
-        return find_grant(self.database, presented, from_file)
+    def _find(self, presented: str) -> TokenPermissions | None:
+        from_file = {} if self.token_file is None else self.token_file.permissions()
+        return find_permissions(self.database, presented, from_file)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         received = 0
@@ -139,7 +139,7 @@ class _Reply:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
         self.status = 500
-        self.grant: Grant | None = None
+        self.permissions: TokenPermissions | None = None
         client = scope.get("client")
         self.address = str(client[0]) if client else "-"
         self._send = send
@@ -156,7 +156,7 @@ class _Reply:
         # The query string is omitted, because it may contain a token.
         path = (self.scope.get("raw_path") or b"").decode("latin-1")
         milliseconds = (time.monotonic() - self._began) * 1000
-        who = "-" if self.grant is None else f"{self.grant.environment}/{self.grant.name}"
+        who = "-" if self.permissions is None else f"{self.permissions.environment}/{self.permissions.name}"
         told = (self.address, who, self.scope["method"], path, self.status, milliseconds)
         log.info("%s %r %s %r %d %.0f ms", *told)
 

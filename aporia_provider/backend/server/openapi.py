@@ -1,30 +1,34 @@
-"""JSON schemas of request bodies for the OpenAPI document."""
+"""
+JSON schemas of request bodies for the OpenAPI document.
+
+They are generated from the public types. What is written here is what differs in a request.
+"""
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from aporia_provider.backend.registration.attachments import ARTIFACT_TYPES
-from aporia_provider.backend.server.error_handlers import ErrorReply
+from aporia_provider.backend.server.error_handlers import ErrorResponse
 from aporia_provider.backend.store.json_columns import MAX_NAME
 from aporia_provider.data_sources import DATA_SOURCES
-from aporia_provider.datasets import MAPPINGS, ROLES
+from aporia_provider.datasets import DatasetConnection
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import (
-    AGGREGATION_PERIODS,
-    COLORS,
-    ICONS,
-    MAX_DESCRIPTION,
-    MAX_TAGS,
-    MONITOR_TYPES,
-)
+from aporia_provider.models import Model, ModelTags, Monitor
 from aporia_provider.monitoring.catalogue import metric_names
-from aporia_provider.schema import FIELD_TYPES, MODEL_DATA_TYPES, MODEL_TYPES
+from aporia_provider.schema import WIRE_CATEGORIES, VersionSchema
 
 Schema = dict[str, Any]
+
+_PARAMETER = re.compile(r"^:param (\w+): (.*?)(?=^:|\Z)", re.MULTILINE | re.DOTALL)
+_ROLE = re.compile(r":\w+:`~?([^`]+)`")
+_ONLY_REFERENCE = re.compile(r"(One of|See) [\w.]+\.")
 
 _REASONS = {
     400: "The path or the body cannot be read",
@@ -38,29 +42,32 @@ _REASONS = {
     429: "Too many wrong tokens have come from the client's address",
     503: "The database does not answer",
 }
-_OPTIONAL_TEXT: Schema = {"type": ["string", "null"]}
-_DESCRIPTION: Schema = {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"[^\s\x00]"}
-_COLUMN: Schema = {"type": "string", "minLength": 1, "pattern": r"[^\s\x00]"}
 
 
-def replies(success: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
+def documented(response: Any, body: Schema | None = None) -> dict[str, Any]:
+    """
+    Return the arguments of a route that describe its responses and its body.
+
+    :param response: Type of the body of a successful response.
+    :param body: Schema of the body of a request, if the route has one.
+    """
+    described: dict[str, Any] = {"responses": responses(response)}
+    if body is not None:
+        content = {"application/json": {"schema": body}}
+        described["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
+    return described
+
+
+def responses(response: Any) -> dict[int | str, dict[str, Any]]:
     """Return the possible responses of a route."""
-    good: dict[str, Any] = {"description": "Done"}
-    if success is not None:
-        good["model"] = success
     errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorReply, "description": reason} for status, reason in _REASONS.items()
+        status: {"model": ErrorResponse, "description": reason} for status, reason in _REASONS.items()
     }
-    return {200: good, **errors}
+    return {200: {"model": response, "description": "Done"}, **errors}
 
 
-def body(schema: Schema) -> dict[str, Any]:
-    """Return the part of a route's OpenAPI description that declares its body."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def keys(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+def object_schema(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
     """Return the schema of an object with these keys and no others."""
     return {
         "type": "object",
@@ -70,14 +77,35 @@ def keys(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None =
     }
 
 
-def mapping(values: Schema, **limits: Any) -> Schema:
+def mapping_schema(values: Schema, **limits: Any) -> Schema:
     """Return the schema of an object with arbitrary keys."""
     return {"type": "object", "additionalProperties": values, **limits}
 
 
-def inlined(model: type[BaseModel]) -> Schema:
+class _Documented(GenerateJsonSchema):
+    """Schemas without titles, whose properties have the descriptions of the parameters in the docstring."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def model_schema(self, schema: Any) -> Schema:
+        described = super().model_schema(schema)
+        described.pop("title", None)
+        docstrings = [_plain(base.__doc__ or "") for base in schema["cls"].__mro__]
+        for name, text in (item for docstring in docstrings for item in _PARAMETER.findall(docstring)):
+            if name in described["properties"] and not _ONLY_REFERENCE.fullmatch(text.strip()):
+                described["properties"][name].setdefault("description", " ".join(text.split()))
+        described["description"] = docstrings[0].partition("\n:")[0].strip()
+        return described
+
+
+def _plain(docstring: str) -> str:
+    return _ROLE.sub(r"\1", inspect.cleandoc(docstring))
+
+
+def inline_definitions(model: type[BaseModel]) -> Schema:
     """Return the schema of a model without ``$ref``, since routes cannot declare definitions."""
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(by_alias=False, schema_generator=_Documented)
     definitions = schema.pop("$defs", {})
 
     def resolved(part: Any) -> Any:
@@ -86,8 +114,8 @@ def inlined(model: type[BaseModel]) -> Schema:
         if not isinstance(part, dict):
             return part
         if "$ref" in part:
-            return resolved(definitions[part["$ref"].rpartition("/")[2]])
-        return {key: resolved(value) for key, value in part.items()}
+            part = {**definitions[part["$ref"].rpartition("/")[2]], **part}
+        return {key: resolved(value) for key, value in part.items() if key != "$ref"}
 
     whole: Schema = resolved(schema)
     return whole
@@ -99,110 +127,64 @@ def _or_null(schema: Schema) -> Schema:
 
 def _metrics_query() -> Schema:
     """Return the schema of a query, with the names of the metrics."""
-    schema = inlined(MetricsQuery)
+    schema = inline_definitions(MetricsQuery)
     schema["properties"]["metrics"]["items"]["properties"]["metric"]["enum"] = metric_names()
     return schema
 
 
-_TENSOR = keys(
-    {
-        "type": {"const": "tensor"},
-        "dimensions": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
+def _model() -> Schema:
+    properties = inline_definitions(Model)["properties"]
+    # The server derives a missing id from the name.
+    return object_schema({"name": properties.pop("name")}, {**properties, "id": _or_null(_NAME)})
+
+
+def _version() -> Schema:
+    properties = inline_definitions(VersionSchema)["properties"]
+    fields = {key: properties.pop(key) for key in WIRE_CATEGORIES}
+    required = {key: fields.pop(key) for key in ("features", "predictions")}
+    schema = object_schema(required, {**fields, "feature_positions": _or_null(_POSITIONS)})
+    model_type = properties.pop("model_type")
+    return object_schema({"name": _NAME, "model_type": model_type, "version_schema": schema}, properties)
+
+
+def _dataset() -> Schema:
+    properties = inline_definitions(DatasetConnection)["properties"]
+    environment = {"type": ["string", "null"]}
+    sync = {key: properties.pop(key) for key in ("enabled", "schedule")} | {"environment": environment}
+    required = {
+        "name": properties.pop("role"),
+        "data_source": {"anyOf": [_data_source(name) for name in DATA_SOURCES]},
+        **{key: properties.pop(key) for key in ("id_column", "timestamp_column")},
     }
-)
-_FIELD: Schema = {"anyOf": [{"enum": [name for name in FIELD_TYPES if name != "tensor"]}, _TENSOR]}
-_FIELDS = mapping(_FIELD, propertyNames=_COLUMN)
-_MAPPING = keys(
-    {},
-    {
-        name: {"type": "string"}
-        for name in ("batch_id_column_name", "relevance_column_name", "actual_relevance_column_name")
-    },
-)
-_IMPORTANCE = mapping({"type": "number"})
-_POSITIONS = mapping({"type": "integer"})
-_VERSION_SCHEMA = keys(
-    {"features": _FIELDS, "predictions": _FIELDS},
-    {
-        "raw_inputs": _or_null(_FIELDS),
-        "metrics": _or_null(_FIELDS),
-        "feature_positions": _or_null(_POSITIONS),
-    },
-)
-_TAGS = mapping(
-    {"type": "string", "maxLength": 100},
-    maxProperties=MAX_TAGS,
-    propertyNames={"pattern": r"^[A-Za-z0-9_ \-]{1,15}$"},
-)
+    del properties["data_source"]
+    return object_schema(required, {**properties, "sync": _or_null(object_schema({}, sync))})
+
+
+def _data_source(name: str) -> Schema:
+    return object_schema({"type": {"const": name}, "config": inline_definitions(DATA_SOURCES[name])})
+
+
+_IMPORTANCE = mapping_schema({"type": "number"})
+_POSITIONS = mapping_schema({"type": "integer"})
 _ROWS: Schema = {"type": "array", "items": {"type": "object"}}
 
-MODEL = keys(
-    {"name": _NAME},
-    {
-        "id": _or_null(_NAME),
-        "description": _DESCRIPTION,
-        "owner": _or_null({"type": "string", "maxLength": MAX_NAME}),
-        "color": {"enum": list(COLORS)},
-        "icon": {"enum": list(ICONS)},
-        "tags": _or_null(_TAGS),
-        "aggregation_period": {"enum": [*AGGREGATION_PERIODS, None]},
-    },
-)
-VERSION = keys(
-    {"name": _NAME, "model_type": {"enum": list(MODEL_TYPES)}, "version_schema": _VERSION_SCHEMA},
-    {
-        "model_data_type": {"enum": [*MODEL_DATA_TYPES, None]},
-        "labels": _or_null({"type": "array", "items": {"type": "string"}}),
-        "feature_importance": _or_null(_IMPORTANCE),
-        "mapping": _or_null(_MAPPING),
-    },
-)
-_SOURCE: Schema = {
-    "anyOf": [
-        keys({"type": {"const": name}, "config": source.model_json_schema(by_alias=False)})
-        for name, source in DATA_SOURCES.items()
-    ]
-}
-DATASET = keys(
-    {
-        "name": {"enum": list(ROLES)},
-        "data_source": _SOURCE,
-        "id_column": _COLUMN,
-        "timestamp_column": _COLUMN,
-    },
-    {
-        "sync": _or_null(
-            keys(
-                {},
-                {"enabled": {"type": "boolean"}, "environment": _OPTIONAL_TEXT, "schedule": _OPTIONAL_TEXT},
-            )
-        ),
-        **{name: _or_null(mapping(_COLUMN)) for name in MAPPINGS},
-    },
-)
-MONITOR = keys(
-    {
-        "name": _NAME,
-        "type": {"enum": list(MONITOR_TYPES)},
-        "scheduling": {"type": "string", "examples": ["0 * * * *"]},
-        "configuration": {"type": "object", "minProperties": 1},
-    },
-    {
-        "is_active": {"type": "boolean"},
-        "custom_alert_description": _DESCRIPTION,
-    },
-)
-TAGS = keys({"tags": _TAGS})
-OWNER = keys({"owner": _NAME})
-ENVIRONMENT = keys({"name": _NAME})
-FEATURE_IMPORTANCE = keys({"feature_importance": _IMPORTANCE})
-FEATURE_POSITIONS = keys({"feature_positions": _POSITIONS})
-MODEL_ARTIFACT = keys(
+MODEL = _model()
+VERSION = _version()
+DATASET = _dataset()
+MONITOR = inline_definitions(Monitor)
+TAGS = inline_definitions(ModelTags)
+METRICS = _metrics_query()
+OWNER = object_schema({"owner": _NAME})
+ENVIRONMENT = object_schema({"name": _NAME})
+FEATURE_IMPORTANCE = object_schema({"feature_importance": _IMPORTANCE})
+FEATURE_POSITIONS = object_schema({"feature_positions": _POSITIONS})
+MODEL_ARTIFACT = object_schema(
     {"artifact_base64": {"type": "string", "minLength": 4}, "artifact_type": {"enum": list(ARTIFACT_TYPES)}}
 )
-INDEX_TO_WORD_MAPPING = keys(
-    {"index_to_word_mapping": mapping({"type": "string"}, propertyNames={"pattern": "^[0-9]+$"})}
+INDEX_TO_WORD_MAPPING = object_schema(
+    {"index_to_word_mapping": mapping_schema({"type": "string"}, propertyNames={"pattern": "^[0-9]+$"})}
 )
-TRAINING_SAMPLE = keys({"features": _ROWS}, {"labels": _or_null(_ROWS), "raw_inputs": _or_null(_ROWS)})
-METRICS = _metrics_query()
+TRAINING_SAMPLE = object_schema(
+    {"features": _ROWS}, {"labels": _or_null(_ROWS), "raw_inputs": _or_null(_ROWS)}
+)
 EMPTY: Schema = {"type": "object"}

@@ -33,7 +33,7 @@ def _reader(limit: BodyLimit) -> Any:
     return Depends(read)
 
 
-Here = Annotated[Registry, Depends(_registry)]
+CurrentRegistry = Annotated[Registry, Depends(_registry)]
 SmallBody = Annotated[dict[str, Any], _reader(request_bodies.SMALL)]
 MediumBody = Annotated[dict[str, Any], _reader(request_bodies.MEDIUM)]
 SchemaBody = Annotated[dict[str, Any], _reader(request_bodies.SCHEMA)]
@@ -65,7 +65,7 @@ def read_object(content: bytes, limit: BodyLimit) -> dict[str, Any]:
     return value
 
 
-def take(body: dict[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def checked_keys(body: dict[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     Return the body if it has all required keys and no unknown ones.
 
@@ -78,13 +78,13 @@ def take(body: dict[str, Any], *required: str, optional: tuple[str, ...] = ()) -
     return body
 
 
-def take_object(body: dict[str, Any], key: str) -> dict[str, Any]:
+def single_object(body: dict[str, Any], key: str) -> dict[str, Any]:
     """
     Return the object under the body's only key.
 
     :raises aporia_provider.errors.ValidationError: if there are other keys, or the value is not an object.
     """
-    value = take(body, key)[key]
+    value = checked_keys(body, key)[key]
     if not isinstance(value, dict):
         raise ValidationError("The body is not valid", problems=[f"{key}: has to be an object"])
     return value

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, RootModel
 
 from aporia_provider.metric_results import RangeResults
 
 
-class Done(BaseModel):
+class EmptyResponse(BaseModel):
     """An empty response."""
 
 
-class RegisteredReply(BaseModel):
-    """The id of a registered resource, and whether it was created."""
-
-    id: str
-    status: Literal["created", "unchanged", "skipped"]
-
-
-class VersionReply(BaseModel):
-    """A registered version."""
-
-    id: str
-    name: str
-    model_type: str
-    created_at: str
-    registration: dict[str, Any]
-
-
-class VersionsReply(RootModel[list[VersionReply]]):
-    """The versions of a model, oldest first."""
-
-
-class TagsReply(BaseModel):
+class TagsResponse(BaseModel):
     """The tags of a model."""
 
     tags: dict[str, str]
 
 
-class OwnerReply(BaseModel):
+class OwnerResponse(BaseModel):
     """The owner of a model."""
 
     model_id: str
     owner: str
 
 
-class EnvironmentReply(BaseModel):
+class EnvironmentResponse(BaseModel):
     """An environment."""
 
     id: str
     name: str
 
 
-class TokenEnvironmentReply(BaseModel):
+class TokenEnvironmentResponse(BaseModel):
     """The environment that a token is valid for, and the server's product name and version."""
 
     environment: str
@@ -62,26 +41,26 @@ class TokenEnvironmentReply(BaseModel):
     version: str
 
 
-class EnvironmentsReply(BaseModel):
+class EnvironmentsResponse(BaseModel):
     """The environments that a token is valid for."""
 
-    environments: list[EnvironmentReply]
+    environments: list[EnvironmentResponse]
 
 
-class ClusterReply(BaseModel):
+class ClusterResponse(BaseModel):
     """The cluster and the id of an environment."""
 
     cluster_id: str
     environment_id: str
 
 
-class CapabilitiesReply(BaseModel):
+class CapabilitiesResponse(BaseModel):
     """Capabilities of the server."""
 
     is_field_schema_supported: bool
 
 
-class PartReply(BaseModel):
+class PartSyncStatus(BaseModel):
     """Sync status of a part of a dataset."""
 
     status: Literal["never_synced", "synced", "failed"]
@@ -99,7 +78,7 @@ class PartReply(BaseModel):
     last_error: str | None
 
 
-class SyncReply(PartReply):
+class DatasetSyncStatus(PartSyncStatus):
     """Sync status of a dataset."""
 
     dataset: str
@@ -108,27 +87,27 @@ class SyncReply(PartReply):
     rows: int
     buckets: int
     provisional_bins: dict[str, int]
-    performance: PartReply | None
+    performance: PartSyncStatus | None
 
 
 class MetricsReply(RootModel[list[RangeResults]]):
     """Results of a metric query, in chronological order."""
 
 
-class HealthReply(BaseModel):
+class HealthResponse(BaseModel):
     """Confirmation that the server and its database respond."""
 
     status: Literal["ok"]
 
 
-class GraphqlFault(BaseModel):
+class GraphqlError(BaseModel):
     """A GraphQL error."""
 
     message: str
     extensions: dict[str, str]
 
 
-class GraphqlReply(BaseModel):
+class GraphqlResponse(BaseModel):
     """GraphQL errors."""
 
-    errors: list[GraphqlFault]
+    errors: list[GraphqlError]

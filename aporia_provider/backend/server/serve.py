@@ -15,7 +15,7 @@ from typing import Any, cast
 import uvicorn
 
 from aporia_provider.backend.server import create_app
-from aporia_provider.backend.server.allocation import give_back_memory
+from aporia_provider.backend.server.allocation import configure_malloc
 from aporia_provider.backend.server.app import REQUEST_SECONDS
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.auth.tokens import list_tokens
@@ -95,7 +95,7 @@ def serve(
     :param request_seconds: Time limit of a response in seconds.
     :raises aporia_provider.errors.AporiaError: if the port is not available or the token file is not valid.
     """
-    give_back_memory()
+    configure_malloc()
     tokens = TokenFile(token_file) if token_file else None
     _warn_without_tokens(database, tokens)
     stopping = threading.Event()
@@ -128,7 +128,7 @@ def _end() -> None:
 
 
 def _warn_without_tokens(database: Database, file: TokenFile | None) -> None:
-    if not (file and file.grants()) and not list_tokens(database):
+    if not (file and file.permissions()) and not list_tokens(database):
         _tell(
             "aporia-provider: there is no token yet, so nobody can call. Make one: "
             "aporia-provider token create --environment ENVIRONMENT --name NAME"

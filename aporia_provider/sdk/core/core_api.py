@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aporia_provider import models
 from aporia_provider.api import IfExists
 from aporia_provider.errors import ConflictError
 from aporia_provider.models import AggregationPeriod
@@ -117,19 +118,19 @@ def create_model(
     :return: Id of the model.
     :raises aporia_provider.errors.AporiaError: see :class:`~aporia_provider.api.AporiaApi`.
     """
-    looks = {"color": word_of(color), "icon": word_of(icon)}
+    appearance = {"color": word_of(color), "icon": word_of(icon)}
+    model = models.Model(
+        id=model_id,
+        name=name,
+        description=description,
+        owner=owner,
+        tags=tags,
+        aggregation_period=aggregation_period,
+        **{key: value for key, value in appearance.items() if value is not None},
+    )
     with current_session().open() as api:
         try:
-            registered = api.create_model(
-                model_id,
-                name,
-                description=description,
-                owner=owner,
-                tags=tags,
-                aggregation_period=aggregation_period,
-                if_exists="match" if if_exists == "skip" else if_exists,
-                **{key: value for key, value in looks.items() if value is not None},
-            )
+            registered = api.create_model(model, if_exists="match" if if_exists == "skip" else if_exists)
         except ConflictError as error:
             if if_exists != "skip":
                 raise

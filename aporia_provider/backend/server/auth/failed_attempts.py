@@ -14,11 +14,11 @@ from aporia_provider.errors import TransientError
 
 T = TypeVar("T")
 
-MOST_WRONG = 10
+MAX_FAILURES = 10
 """Number of invalid tokens from an address within :data:`WINDOW` after which it is throttled."""
 WINDOW = 60.0
 """Length of the window in seconds."""
-PAUSE = 0.5
+DELAY_SECONDS = 0.5
 """Delay in seconds before a token from a throttled address is checked. Tokens are checked sequentially."""
 MOST_WAITING = 20
 _MOST_REMEMBERED = 10_000
@@ -26,16 +26,16 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass
 class _Address:
-    wrong: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_WRONG))
+    wrong: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_FAILURES))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
 
     @property
     def is_slowed(self) -> bool:
-        return len(self.wrong) == MOST_WRONG and time.monotonic() - self.wrong[0] < WINDOW
+        return len(self.wrong) == MAX_FAILURES and time.monotonic() - self.wrong[0] < WINDOW
 
 
-class Attempts:
+class AuthenticationThrottle:
     """
     Recent invalid tokens by address.
 
@@ -49,7 +49,7 @@ class Attempts:
         self._accepted: OrderedDict[str, None] = OrderedDict()
 
     @asynccontextmanager
-    async def paced(self, address: str, digest: str) -> AsyncIterator[None]:
+    async def throttled(self, address: str, digest: str) -> AsyncIterator[None]:
         """
         Enter the block at once; if the address is throttled, after a delay and one request at a time.
 
@@ -71,7 +71,7 @@ class Attempts:
         known.waiting += 1
         try:
             async with known.turn:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(DELAY_SECONDS)
                 yield
         finally:
             known.waiting -= 1

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from aporia_provider.backend.server.auth.tokens import Grant, digest
+from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest
 from aporia_provider.errors import ValidationError
 
 SHORTEST = 16
@@ -37,18 +37,18 @@ class TokenFile:
         self._lock = threading.Lock()
         self._looked_at = time.monotonic()
         self._identity = _identity(path)
-        self._grants = _read(path)
+        self._permissions = _read(path)
 
-    def grants(self) -> Mapping[str, Grant]:
+    def permissions(self) -> Mapping[str, TokenPermissions]:
         """
-        Return the grants by digest of the token.
+        Return the permissions by digest of the token.
 
         If the file has become unreadable or invalid, log an error and keep the previous tokens.
         """
         with self._lock:
             if time.monotonic() - self._looked_at >= _LOOK_AGAIN:
                 self._look_again()
-            return self._grants
+            return self._permissions
 
     def _look_again(self) -> None:
         self._looked_at = time.monotonic()
@@ -57,11 +57,11 @@ class TokenFile:
             if identity == self._identity:
                 return
             self._identity = identity
-            self._grants = _read(self.path)
+            self._permissions = _read(self.path)
         except ValidationError as error:
             log.error("The tokens stay what they were: %s", error.message)
         else:
-            log.info("Read %d tokens from %s", len(self._grants), self.path)
+            log.info("Read %d tokens from %s", len(self._permissions), self.path)
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
@@ -75,7 +75,7 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     return told.st_ino, told.st_size, told.st_mtime_ns, told.st_mode
 
 
-def _read(path: Path) -> dict[str, Grant]:
+def _read(path: Path) -> dict[str, TokenPermissions]:
     try:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
@@ -87,11 +87,11 @@ def _read(path: Path) -> dict[str, Grant]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ValidationError(f"The token file {path} cannot be read: {reason}") from None
-    return _grants(path, lines)
+    return _parse(path, lines)
 
 
-def _grants(path: Path, lines: list[str]) -> dict[str, Grant]:
-    grants: dict[str, Grant] = {}
+def _parse(path: Path, lines: list[str]) -> dict[str, TokenPermissions]:
+    permissions: dict[str, TokenPermissions] = {}
     first_lines: dict[str, int] = {}
     problems = []
     for number, line in enumerate(lines, 1):
@@ -105,11 +105,12 @@ def _grants(path: Path, lines: list[str]) -> dict[str, Grant]:
             )
             continue
         known = digest(words[1])
-        if known in grants:
+        if known in permissions:
             problems.append(f"line {number} has the same token as line {first_lines[known]}")
             continue
         first_lines[known] = number
-        grants[known] = Grant(words[0], f"line {number} of {path.name}", words[2:] == [_READ_ONLY])
+        name = f"line {number} of {path.name}"
+        permissions[known] = TokenPermissions(words[0], name, words[2:] == [_READ_ONLY])
     if problems:
         raise ValidationError(f"The token file {path} is not valid", problems=problems)
-    return grants
+    return permissions

@@ -45,7 +45,7 @@ class TokenInfo(TypedDict):
 
 
 @dataclass(frozen=True)
-class Grant:
+class TokenPermissions:
     """
     Permissions of a token.
 
@@ -140,7 +140,9 @@ def revoke_token(database: Database, environment: str, name: str) -> None:
         raise NotFoundError(f"Environment {environment} has no token named {name}")
 
 
-def find_grant(database: Database, presented: str, from_file: Mapping[str, Grant]) -> Grant | None:
+def find_permissions(
+    database: Database, presented: str, from_file: Mapping[str, TokenPermissions]
+) -> TokenPermissions | None:
     """
     Return the permissions of a token, and record the use of a stored token.
 
@@ -149,9 +151,9 @@ def find_grant(database: Database, presented: str, from_file: Mapping[str, Grant
     :return: The permissions; None if the token is unknown, revoked or expired.
     """
     found = None
-    for known, grant in from_file.items():
+    for known, permissions in from_file.items():
         if hmac.compare_digest(known, presented):
-            found = grant
+            found = permissions
     if found is not None:
         return found
     now = utc_now()
@@ -159,10 +161,11 @@ def find_grant(database: Database, presented: str, from_file: Mapping[str, Grant
         row = _valid(session, presented, now)
         if row is None:
             return None
-        grant, key, used_at = Grant(row.environment, row.name, row.read_only), row.key, row.last_used_at
+        permissions = TokenPermissions(row.environment, row.name, row.read_only)
+        key, used_at = row.key, row.last_used_at
     if used_at is None or used_at < now - _USE_NOTED:
         _note_use(database, key, now)
-    return grant
+    return permissions
 
 
 def _valid(session: Session, presented: str, now: datetime) -> TokenRow | None:

@@ -7,46 +7,47 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
-from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.request_paths import VERSION
-from aporia_provider.backend.server.requests import Here, MediumBody, check_environment
-from aporia_provider.backend.server.responses import Done, RegisteredReply, SyncReply
+from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody, check_environment
+from aporia_provider.backend.server.responses import DatasetSyncStatus, EmptyResponse
 from aporia_provider.datasets import DatasetConnection
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix=VERSION, tags=["datasets"])
 
 
-@router.post("/datasets", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.DATASET))
-def connect_dataset(registry: Here, model_id: str, version: str, body: MediumBody) -> Any:
+@router.post("/datasets", **documented(Registered, openapi.DATASET))
+def connect_dataset(registry: CurrentRegistry, model_id: str, version: str, body: MediumBody) -> Any:
     """Connect a data source to a version. Its secrets are not stored."""
-    connection = DatasetConnection.from_wire(body)
+    dataset = DatasetConnection.from_wire(body)
     check_environment(registry, (body.get("sync") or {}).get("environment"))
-    registered = registry.register_dataset(model_id, version, connection)
-    if not connection.data_source.readable:
-        subject = f"The {connection.role} dataset of version {version!r} of model {model_id!r}"
+    registered = registry.connect_dataset(model_id, version, dataset)
+    if not dataset.data_source.readable:
+        subject = f"The {dataset.role} dataset of version {version!r} of model {model_id!r}"
         # The protocol's response has no field for this warning.
         log.warning(
             "%s is connected, but will not be monitored. %s",
             subject,
-            connection.data_source.unreadable_reason,
+            dataset.data_source.unreadable_reason,
         )
     return registered
 
 
 @router.post(
     "/datasets_sync",
-    responses=replies(Done),
+    responses=openapi.responses(EmptyResponse),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": openapi.EMPTY}}}},
 )
-def set_sync_enabled(registry: Here, model_id: str, version: str, enabled: bool) -> Any:
+def set_sync_enabled(registry: CurrentRegistry, model_id: str, version: str, enabled: bool) -> Any:
     """Enable or disable the syncs of all datasets of a version."""
     registry.set_sync_enabled(model_id, version, enabled)
     return {}
 
 
-@router.get("/sync_status/{name:segment}", responses=replies(SyncReply))
-def get_sync_status(registry: Here, model_id: str, version: str, name: str) -> Any:
+@router.get("/sync_status/{name:segment}", **documented(DatasetSyncStatus))
+def get_sync_status(registry: CurrentRegistry, model_id: str, version: str, name: str) -> Any:
     """Return the sync status of a dataset."""
     return registry.get_dataset_sync_status(model_id, version, name)  # type: ignore[arg-type]

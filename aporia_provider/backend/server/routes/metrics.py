@@ -10,16 +10,16 @@ from fastapi import APIRouter, Request
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import openapi
-from aporia_provider.backend.server.openapi import replies
-from aporia_provider.backend.server.requests import Here, MediumBody
+from aporia_provider.backend.server.openapi import documented
+from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody
 from aporia_provider.backend.server.responses import MetricsReply
 from aporia_provider.metrics import MetricsQuery
 
 router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 
-@router.post("/query", responses=replies(MetricsReply), openapi_extra=openapi.body(openapi.METRICS))
-async def query_metrics(request: Request, registry: Here, body: MediumBody) -> Any:
+@router.post("/query", **documented(MetricsReply, openapi.METRICS))
+async def query_metrics(request: Request, registry: CurrentRegistry, body: MediumBody) -> Any:
     """Return metrics of a model, computed from the stored states."""
     return await run_sync(_results, registry, body, limiter=request.app.state.queries)
 

@@ -7,56 +7,57 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
-from aporia_provider.backend.server.openapi import replies
+from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.request_paths import MODEL
-from aporia_provider.backend.server.requests import Here, SmallBody, take, take_object
-from aporia_provider.backend.server.responses import Done, OwnerReply, RegisteredReply, TagsReply
+from aporia_provider.backend.server.requests import CurrentRegistry, SmallBody, checked_keys, single_object
+from aporia_provider.backend.server.responses import EmptyResponse, OwnerResponse, TagsResponse
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Model
 
 router = APIRouter(tags=["models"])
 
 
-@router.post("/models", responses=replies(RegisteredReply), openapi_extra=openapi.body(openapi.MODEL))
-def create_model(registry: Here, body: SmallBody) -> Any:
+@router.post("/models", **documented(Registered, openapi.MODEL))
+def create_model(registry: CurrentRegistry, body: SmallBody) -> Any:
     """Register a model. If no id is given, it is derived from the name."""
     given = {key: value for key, value in body.items() if value is not None}
     if "id" not in given and isinstance(given.get("name"), str):
         given["id"] = _id_from(given["name"])
-    return registry.register_model(Model(**given))
+    return registry.create_model(Model(**given))
 
 
-@router.delete(MODEL, responses=replies(Done))
-def delete_model(registry: Here, model_id: str) -> Any:
+@router.delete(MODEL, **documented(EmptyResponse))
+def delete_model(registry: CurrentRegistry, model_id: str) -> Any:
     """Delete a model with its versions and datasets."""
     registry.delete_model(model_id)
     return {}
 
 
-@router.post(f"{MODEL}/owner", responses=replies(OwnerReply), openapi_extra=openapi.body(openapi.OWNER))
-def set_owner(registry: Here, model_id: str, body: SmallBody) -> Any:
+@router.post(f"{MODEL}/owner", **documented(OwnerResponse, openapi.OWNER))
+def set_owner(registry: CurrentRegistry, model_id: str, body: SmallBody) -> Any:
     """Set the owner of a model."""
-    owner = take(body, "owner")["owner"]
+    owner = checked_keys(body, "owner")["owner"]
     registry.set_model_owner(model_id, owner)
     return {"model_id": model_id, "owner": owner}
 
 
-@router.get(f"{MODEL}/tags", responses=replies(TagsReply))
-def get_tags(registry: Here, model_id: str) -> Any:
+@router.get(f"{MODEL}/tags", **documented(TagsResponse))
+def get_tags(registry: CurrentRegistry, model_id: str) -> Any:
     """Return the tags of a model."""
     return {"tags": registry.get_model_tags(model_id)}
 
 
-@router.post(f"{MODEL}/tags", responses=replies(Done), openapi_extra=openapi.body(openapi.TAGS))
-def add_tags(registry: Here, model_id: str, body: SmallBody) -> Any:
+@router.post(f"{MODEL}/tags", **documented(EmptyResponse, openapi.TAGS))
+def add_tags(registry: CurrentRegistry, model_id: str, body: SmallBody) -> Any:
     """Set the given tags; other tags remain."""
-    registry.add_model_tags(model_id, take_object(body, "tags"))
+    registry.add_model_tags(model_id, single_object(body, "tags"))
     return {}
 
 
-@router.delete(f"{MODEL}/tags/{{key:segment}}", responses=replies(Done))
-def delete_tag(registry: Here, model_id: str, key: str) -> Any:
+@router.delete(f"{MODEL}/tags/{{key:segment}}", **documented(EmptyResponse))
+def delete_tag(registry: CurrentRegistry, model_id: str, key: str) -> Any:
     """Remove a tag. Do nothing if the model does not have it."""
     registry.delete_model_tag(model_id, key)
     return {}

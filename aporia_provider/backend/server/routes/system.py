@@ -12,16 +12,21 @@ from sqlalchemy import text
 import aporia_provider
 from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
 from aporia_provider.backend.server import openapi
-from aporia_provider.backend.server.error_handlers import ErrorReply
-from aporia_provider.backend.server.openapi import replies
-from aporia_provider.backend.server.requests import Here, SmallBody, check_environment, take
+from aporia_provider.backend.server.error_handlers import ErrorResponse
+from aporia_provider.backend.server.openapi import documented
+from aporia_provider.backend.server.requests import (
+    CurrentRegistry,
+    SmallBody,
+    check_environment,
+    checked_keys,
+)
 from aporia_provider.backend.server.responses import (
-    CapabilitiesReply,
-    ClusterReply,
-    EnvironmentsReply,
-    GraphqlReply,
-    HealthReply,
-    TokenEnvironmentReply,
+    CapabilitiesResponse,
+    ClusterResponse,
+    EnvironmentsResponse,
+    GraphqlResponse,
+    HealthResponse,
+    TokenEnvironmentResponse,
 )
 
 rest = APIRouter(tags=["about"])
@@ -36,14 +41,14 @@ _INSTEAD = (
 )
 
 
-@rest.get("/capabilities", responses=replies(CapabilitiesReply))
+@rest.get("/capabilities", **documented(CapabilitiesResponse))
 def get_capabilities() -> Any:
     """Return the capabilities of the server."""
     return {"is_field_schema_supported": True}
 
 
-@own.get(ENVIRONMENT_PATH, responses=replies(TokenEnvironmentReply))
-def get_token_environment(registry: Here) -> Any:
+@own.get(ENVIRONMENT_PATH, **documented(TokenEnvironmentResponse))
+def get_token_environment(registry: CurrentRegistry) -> Any:
     """Return the environment of the token, and the server's product and version. Not part of the protocol."""
     return {
         "environment": registry.environment,
@@ -52,26 +57,28 @@ def get_token_environment(registry: Here) -> Any:
     }
 
 
-@rest.get("/environments", responses=replies(EnvironmentsReply))
-def get_environments(registry: Here) -> Any:
+@rest.get("/environments", **documented(EnvironmentsResponse))
+def get_environments(registry: CurrentRegistry) -> Any:
     """Return the environments that the token is valid for: always exactly one."""
     name = registry.environment
     return {"environments": [{"id": _id("environment", name), "name": name}]}
 
 
-@rest.post("/environments", responses=replies(ClusterReply), openapi_extra=openapi.body(openapi.ENVIRONMENT))
-def create_environment(registry: Here, body: SmallBody) -> Any:
+@rest.post("/environments", **documented(ClusterResponse, openapi.ENVIRONMENT))
+def create_environment(registry: CurrentRegistry, body: SmallBody) -> Any:
     """Return the ids of the token's environment. Other environments cannot be created."""
-    check_environment(registry, take(body, "name")["name"])
+    check_environment(registry, checked_keys(body, "name")["name"])
     return {
         "cluster_id": _id("cluster", "embedded"),
         "environment_id": _id("environment", registry.environment),
     }
 
 
-@graphql.post("/v1/controller/graphql", responses={400: {"model": GraphqlReply}, 401: {"model": ErrorReply}})
 @graphql.post(
-    "/v1/tenant-hasura/v1/graphql", responses={400: {"model": GraphqlReply}, 401: {"model": ErrorReply}}
+    "/v1/controller/graphql", responses={400: {"model": GraphqlResponse}, 401: {"model": ErrorResponse}}
+)
+@graphql.post(
+    "/v1/tenant-hasura/v1/graphql", responses={400: {"model": GraphqlResponse}, 401: {"model": ErrorResponse}}
 )
 def refuse_graphql() -> Any:
     """Return an error that names the supported alternative."""
@@ -79,7 +86,7 @@ def refuse_graphql() -> Any:
     return JSONResponse({"errors": [fault]}, 400)
 
 
-@health.get("/health", responses={200: {"model": HealthReply}, 503: {"model": ErrorReply}})
+@health.get("/health", responses={200: {"model": HealthResponse}, 503: {"model": ErrorResponse}})
 def get_health(request: Request) -> Any:
     """Return whether the server and its database respond."""
     with request.app.state.database.reading() as session:
