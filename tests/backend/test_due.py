@@ -75,10 +75,10 @@ def test_options_that_are_wrong(house: House, options: dict[str, Any], faults: l
 def test_options_of_a_sync_that_are_wrong(house: House) -> None:
     house.connect("serving")
     with pytest.raises(ValidationError) as refused:
-        house.sync(full="no", patience="x", lease_seconds=0)
+        house.sync(full="no", wait_seconds="x", lease_seconds=0)
     assert refused.value.problems == [
         "full: 'no' is neither true nor false",
-        "patience: 'x' is not a number from 0",
+        "wait_seconds: 'x' is not a number from 0",
         "lease_seconds: 0 is not a number from 1 to 600",
     ]
 

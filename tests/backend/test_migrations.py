@@ -120,7 +120,7 @@ def test_the_code_knows_the_revisions_there_are() -> None:
 
 def test_an_unmigrated_postgresql_says_what_to_run(postgres_database_url: str) -> None:
     url = sqlalchemy.make_url(postgres_database_url).set(password="planted-password")
-    told = r"'aporia-provider migrate', .*AIRFLOW__APORIA__DATABASE_URL"
+    told = r"'aporia-provider migrate' once; .*AIRFLOW__APORIA__DATABASE_URL"
     with pytest.raises(AporiaError, match=told) as error:
         Database(url.render_as_string(hide_password=False))
     assert "planted-password" not in str(error.value)
@@ -175,7 +175,7 @@ def test_other_databases_are_refused_without_showing_passwords(url: str) -> None
 def test_an_unreachable_database_is_worth_a_retry_and_shows_no_password(options: str) -> None:
     with pytest.raises(TransientError) as error:
         Database(f"postgresql://u:planted@127.0.0.1:1/d{options}")
-    assert "does not answer" in str(error.value)
+    assert "does not respond" in str(error.value)
     assert "planted" not in str(error.value)
 
 

@@ -85,7 +85,7 @@ def kill(process: Syncing) -> None:
 def finish(large: House, database: Path) -> Stored:
     """Sync what is left, in another process's place; what is stored in the end."""
     with EmbeddedRegistry(url(database), "prod") as registry:
-        House(large.folder, registry, large.engine).sync("serving", patience=20)
+        House(large.folder, registry, large.engine).sync("serving", wait_seconds=20)
         return stored(registry.database)
 
 

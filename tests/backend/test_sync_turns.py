@@ -58,8 +58,8 @@ def stolen(house: House) -> Iterator[None]:
     hold = Lease.hold
 
     @contextmanager
-    def robbed(lease: Lease, what: str, patience: float) -> Iterator[None]:
-        with hold(lease, what, patience):
+    def robbed(lease: Lease, what: str, wait_seconds: float) -> Iterator[None]:
+        with hold(lease, what, wait_seconds):
             with house.registry.database.writing() as session:
                 later = datetime.now(UTC) + timedelta(seconds=30)
                 values = {"holder": "a thief", "process": None, "what": "theft", "expires_at": later}
@@ -93,9 +93,9 @@ class TestTurns:
                 TransientError, match="Another sync of this version is running: serving since noon"
             ),
         ):
-            shared.sync(patience=0)
+            shared.sync(wait_seconds=0)
         assert shared.status()["status"] == "never_synced"
-        assert shared.sync(patience=0)["rows"] == 60
+        assert shared.sync(wait_seconds=0)["rows"] == 60
 
     def test_a_lease_lasts_as_long_as_its_holder_lives(self, shared: House) -> None:
         # SQLite's clock has whole seconds.
@@ -114,7 +114,7 @@ class TestTurns:
             victim.go()
             poll(lambda: holder(shared.registry.database) is not None)
             victim.kill()
-            assert shared.sync(patience=0)["rows"] == 60, "before anybody has waited for the process"
+            assert shared.sync(wait_seconds=0)["rows"] == 60, "before anybody has waited for the process"
         assert holder(shared.registry.database) is None
 
     @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ class TestTurns:
                 process = process.format(2**22 + 1, place=place, mine=mine, started=started)
                 session.execute(update(LeaseRow).values(process=process))
             with pytest.raises(TransientError, match="Another sync of this version"):
-                shared.sync(patience=0)
+                shared.sync(wait_seconds=0)
 
     @pytest.mark.parametrize("process", ["{place} {mine} 1", "{place} 4194305 {started}"])
     def test_an_id_that_another_process_has_got_is_no_sign_of_life(self, shared: House, process: str) -> None:
@@ -140,21 +140,21 @@ class TestTurns:
             with shared.registry.database.writing() as session:
                 process = process.format(place=place, mine=mine, started=started)
                 session.execute(update(LeaseRow).values(process=process))
-            assert shared.sync(patience=0)["rows"] == 60
+            assert shared.sync(wait_seconds=0)["rows"] == 60
 
     def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: House) -> None:
         with lease_of(shared, 60).hold("a sync of next year", 0):
             with shared.registry.database.writing() as session:
                 later = datetime.now(UTC) + timedelta(days=365)
                 session.execute(update(LeaseRow).values(expires_at=later))
-            assert shared.sync(patience=0)["rows"] == 60
+            assert shared.sync(wait_seconds=0)["rows"] == 60
 
     def test_a_lease_may_be_longer_than_that_of_those_who_wait(self, shared: House) -> None:
         with (
             lease_of(shared, MAX_LEASE_SECONDS).hold("a long sync", 0),
             pytest.raises(TransientError, match="a long sync"),
         ):
-            shared.sync(patience=0)
+            shared.sync(wait_seconds=0)
 
     def test_a_dead_holder_of_another_machine_gives_way_when_its_time_is_up(self, shared: House) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
@@ -165,8 +165,8 @@ class TestTurns:
         with shared.registry.database.writing() as session:
             session.execute(update(LeaseRow).values(process="another-boot/pid:[1] 7 1"))
         with pytest.raises(TransientError, match="Another sync of this version"):
-            shared.sync(patience=0)
-        assert shared.sync(patience=60)["rows"] == 60
+            shared.sync(wait_seconds=0)
+        assert shared.sync(wait_seconds=60)["rows"] == 60
         assert holder(shared.registry.database) is None
 
     def test_of_many_who_want_an_expired_lease_one_gets_it(self, shared: House) -> None:

@@ -58,10 +58,10 @@ class Case:
     after: Stored
 
 
-def sync(url: str, engine: str, patience: float) -> bool:
+def sync(url: str, engine: str, wait_seconds: float) -> bool:
     """Sync the predictions; whether anything has changed."""
     with EmbeddedRegistry(url, "prod") as registry:
-        told = registry.sync_dataset(MODEL, VERSION, "serving", engine=engine, patience=patience)
+        told = registry.sync_dataset(MODEL, VERSION, "serving", engine=engine, wait_seconds=wait_seconds)
         return bool(told["changed"])
 
 

@@ -18,7 +18,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 if TYPE_CHECKING:
     from aporia_provider.backend.sync.due.calls import DatasetTurn, FindCredentials
 
-PATIENCE = 600.0
+WAIT_SECONDS = 600.0
 """Maximum time in seconds to wait for another sync of the same version."""
 
 
@@ -35,7 +35,7 @@ class Syncs(Scope):
         engine: str = EMBEDDED,
         limits: EngineLimits = UNLIMITED,
         full: bool = False,
-        patience: float = PATIENCE,
+        wait_seconds: float = WAIT_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
     ) -> dict[str, Any]:
         """
@@ -55,7 +55,7 @@ class Syncs(Scope):
             this dataset. This corrects values that were computed from bytes corrupted in transit. Corruption
             is not detected over plain HTTP in files without page checksums (delta-rs writes none), in CSV and
             in JSON, and other syncs do not read the files again. Use an endpoint with https.
-        :param patience: Maximum time in seconds to wait for another sync of the same version.
+        :param wait_seconds: Maximum time in seconds to wait for another sync of the same version.
         :param lease_seconds: Duration of the version's lease in seconds after each renewal; at most 600.
         :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
             has changed) and ``changed_parts`` (``fields`` or ``performance``).
@@ -65,10 +65,10 @@ class Syncs(Scope):
         """
         from aporia_provider.backend.sync.runner import SyncRunner
 
-        full = checked_options(full, patience=patience, lease_seconds=lease_seconds)
+        full = checked_options(full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
         self._check(model_id, model_version, role)
         run = SyncRunner(self, model_id, model_version, credentials=credentials, engine=engine, limits=limits)
-        parts = run.sync(role, full=full, patience=patience, lease_seconds=lease_seconds)
+        parts = run.sync(role, full=full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
         status = self.get_dataset_sync_status(model_id, model_version, role)
         return {**status, "changed": bool(parts), "changed_parts": parts}
 

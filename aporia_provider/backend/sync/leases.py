@@ -50,16 +50,16 @@ class Lease:
         self._process = this_process()
 
     @contextmanager
-    def hold(self, description: str, patience: float) -> Iterator[None]:
+    def hold(self, description: str, wait_seconds: float) -> Iterator[None]:
         """
         Hold the lease during the block, and renew it in the background.
 
         :param what: Description of the holder, shown to syncs that wait for the lease.
-        :param patience: Maximum time in seconds to wait for another holder.
+        :param wait_seconds: Maximum time in seconds to wait for another holder.
         :raises aporia_provider.errors.TransientError: if another sync still holds the lease after that time;
             the message names the holder.
         """
-        self._acquire(description, patience)
+        self._acquire(description, wait_seconds)
         stop = threading.Event()
         renewal = threading.Thread(target=self._renew_periodically, args=(stop,), daemon=True)
         renewal.start()
@@ -85,8 +85,8 @@ class Lease:
         renewed = session.execute(own_row.values(expires_at=self._new_expiry(session)))
         return bool(renewed.rowcount)  # type: ignore[attr-defined]
 
-    def _acquire(self, description: str, patience: float) -> None:
-        deadline = time.monotonic() + patience
+    def _acquire(self, description: str, wait_seconds: float) -> None:
+        deadline = time.monotonic() + wait_seconds
         while (holder := self._try_to_acquire(description)) is not None:
             if time.monotonic() >= deadline:
                 raise TransientError(f"Another sync of this version is running: {holder}")

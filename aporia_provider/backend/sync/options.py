@@ -12,7 +12,7 @@ from aporia_provider.choices import flag
 from aporia_provider.errors import ValidationError
 
 
-def checked_options(full: Any, *, patience: Any, lease_seconds: Any) -> bool:
+def checked_options(full: Any, *, wait_seconds: Any, lease_seconds: Any) -> bool:
     """
     Validate the options of a sync.
 
@@ -20,7 +20,7 @@ def checked_options(full: Any, *, patience: Any, lease_seconds: Any) -> bool:
     :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
     """
     problems = [
-        *_number_problems("patience", patience, 0),
+        *_number_problems("wait_seconds", wait_seconds, 0),
         *_number_problems("lease_seconds", lease_seconds, 1, MAX_LEASE_SECONDS),
     ]
     try:

@@ -56,7 +56,7 @@ class SyncRunner:
         self._scope, self._model_id, self._model_version = scope, model_id, model_version
         self._credentials, self._engine, self._limits = credentials, engine, limits
 
-    def sync(self, role: str, *, full: bool, patience: float, lease_seconds: float) -> list[str]:
+    def sync(self, role: str, *, full: bool, wait_seconds: float, lease_seconds: float) -> list[str]:
         """
         Sync a dataset while holding the version's lease.
 
@@ -67,7 +67,7 @@ class SyncRunner:
         key, _ = self._snapshot()
         lease = Lease(self._scope.database, key, lease_seconds)
         dataset = f"{role} of version {self._model_version!r} of model {self._model_id!r}"
-        with lease.hold(f"{dataset} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", patience):
+        with lease.hold(f"{dataset} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", wait_seconds):
             # Read again: another sync may have computed the bins while this one waited for the lease.
             _, snapshot = self._snapshot()
             with SyncContext(snapshot, self._credentials, self._engine, self._limits) as context:

@@ -51,7 +51,7 @@ class StoredCheckpoint:
     failed: bool
 
     @property
-    def is_current(self) -> bool:
+    def succeeded(self) -> bool:
         """Return whether the last sync succeeded."""
         return self.synced_at is not None and not self.failed
 

@@ -111,7 +111,7 @@ class DueVersion:
                 self.unchanged.add(part.checkpoint.key)
             return
         roles = [role for role in (SERVING, ACTUALS) if role in self._parts]
-        if any(self.decisions[role].due and self._parts[role].is_current for role in roles):
+        if any(self.decisions[role].due and self._parts[role].succeeded for role in roles):
             return
         for role in roles:
             if not self.decisions[role].due:
@@ -173,8 +173,8 @@ class _Part:
     tables: Mapping[str, _Table] = field(default_factory=dict)
 
     @property
-    def is_current(self) -> bool:
-        return self.checkpoint is not None and self.checkpoint.is_current
+    def succeeded(self) -> bool:
+        return self.checkpoint is not None and self.checkpoint.succeeded
 
     def decision(self, ends: LogEnds, latest: Mapping[str, int]) -> Decision:
         if self.reason is not None:
@@ -222,7 +222,7 @@ def _part_to_check(
 ) -> _Part:
     if checkpoint is None:
         return _Part(None, NEVER_SYNCED)
-    if not checkpoint.is_current:
+    if not checkpoint.succeeded:
         return _Part(checkpoint, FAILED)
     if registration_hash(checkpoint.fingerprint) != registration:
         return _Part(checkpoint, REGISTRATION)
