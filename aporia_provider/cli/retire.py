@@ -52,7 +52,7 @@ def _run(options: Namespace) -> None:
         line = version["model_version"], version["data_until"] or "-", version["reason"]
         print(*line, sep="\t", file=options.answers)
     verb = "would be retired" if options.dry_run else "retired"
-    kept, off, none = (len(result[name]) for name in ("kept", "already_off", "without_datasets"))
+    kept, off, none = (len(result[name]) for name in ("kept", "already_disabled", "without_datasets"))
     print(
         f"{len(result['retired'])} {verb}, {kept} kept, {off} were off before, {none} without datasets.",
         file=sys.stderr,

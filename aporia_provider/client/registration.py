@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from aporia_provider.api import IfExists, Registered, Version, differences, settle
+from aporia_provider.api import IfExists, Registered, Version, differences, existing_registration
 from aporia_provider.client.messages import Call, Reply, Request
 from aporia_provider.errors import ValidationError
 
@@ -49,8 +49,8 @@ def settled(
 ) -> Registered:
     if reply.ambiguous and not found:
         log.warning("%s exists: an earlier attempt, whose reply was lost, is taken to have made it.", subject)
-        return settle(subject, registered_id, found, "match")
-    return settle(subject, registered_id, found, if_exists)
+        return existing_registration(subject, registered_id, found, "match")
+    return existing_registration(subject, registered_id, found, if_exists)
 
 
 def compared(there: Version, body: Mapping[str, Any], subject: str) -> list[str]:

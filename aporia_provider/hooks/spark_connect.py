@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.errors import NotFoundError, ValidationError
-from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -48,8 +48,8 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
         connection = BaseHook.get_connection(spark_conn_id)
     except AirflowNotFoundException:
         raise NotFoundError(
-            f"{there_is_no(spark_conn_id)}. Create it with the type {CONNECTION_TYPE!r} "
-            f"({ways_to_create(spark_conn_id, CONNECTION_TYPE)}), or leave spark_conn_id out to read with "
+            f"{missing_connection_message(spark_conn_id)}. Create it with the type {CONNECTION_TYPE!r} "
+            f"({creation_advice(spark_conn_id, CONNECTION_TYPE)}), or leave spark_conn_id out to read with "
             "[aporia] engine"
         ) from None
     _mask(connection.password)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.metrics import MetricsQuery
 
 
-class Metrics(Scope):
+class Metrics(RegistryBase):
     """Registry methods for metrics."""
 
     def query_metrics(self, query: MetricsQuery) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline, read_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
@@ -19,7 +19,9 @@ from aporia_provider.datasets import ROLES
 from aporia_provider.lake.log.changes import Position
 
 
-def copied_fields(scope: Scope, context: SyncContext, role: str, checkpoint: Checkpoint) -> Result | None:
+def copied_fields(
+    scope: RegistryBase, context: SyncContext, role: str, checkpoint: Checkpoint
+) -> Result | None:
     """
     Return the first sync of a baseline dataset, copied from another version with an identical dataset.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.sdk.unsupported import refused
+from aporia_provider.sdk.unsupported import unsupported_call
 
 if TYPE_CHECKING:
     import pyarrow
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MOST_NAMES = 50
 _MOST_SHARE = 0.25
 
-pandas_to_dict = refused("pandas_to_dict", "serving")
+pandas_to_dict = unsupported_call("pandas_to_dict", "serving")
 
 
 def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
