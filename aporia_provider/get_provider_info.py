@@ -8,7 +8,7 @@ _CONNECTION_FIELDS = {
     "environment": {
         "label": "Environment",
         "description": (
-            "Leave it empty: our server tells which environment the token is for, and the embedded backend "
+            "Leave it empty: our server returns the environment of the token, and the embedded backend "
             "takes [aporia] environment. Other servers do not tell it, so name it for them."
         ),
         "schema": {"type": ["string", "null"], "default": None},

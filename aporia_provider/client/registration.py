@@ -31,7 +31,7 @@ def field_schemas_supported(subject: str, body: Mapping[str, Any]) -> Call[None]
     answer = reply.body if reply.ok and isinstance(reply.body, Mapping) else {}
     if answer.get("is_field_schema_supported") is not True:
         raise ValidationError(
-            f"{subject} cannot be created: this server takes no tensors",
+            f"{subject} cannot be created: this server does not support tensors",
             problems=[f"{name}: is a tensor" for name in objects],
         )
 

@@ -103,8 +103,8 @@ def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
         faults.append(f"the host begins with {scheme}://: write the name of the host alone")
     if rest or semicolon:
         faults.append(
-            "the host is followed by a path or by parameters: the token belongs into the password, other "
-            "parameters into the object 'parameters' of the extra"
+            "the host is followed by a path or by parameters: the token must be set in the password, "
+            "other parameters in the object 'parameters' of the extra"
         )
     if connection.schema:
         faults.append("it has a schema, which is not used: leave it empty")
@@ -138,7 +138,7 @@ def _parameters(given: Any) -> tuple[dict[str, str], list[str]]:
     if not isinstance(given, dict):
         return {}, ["parameters in the extra is not a JSON object"]
     faults = [
-        f"parameters in the extra has {name!r}, which belongs into the {_OWN_FIELDS[name.lower()]}"
+        f"parameters in the extra has {name!r}, which must be set in the {_OWN_FIELDS[name.lower()]}"
         for name in given
         if name.lower() in _OWN_FIELDS
     ]

@@ -135,7 +135,7 @@ def _unsuccessful(context: Context, results: Mapping[str, Sequence[Any]]) -> Ite
     for name, state in states.get(ti.run_id, {}).items():
         if state == "success" and not results.get(name, ["of a mapped task"]):
             yield (
-                f"task {name!r} left no result that tells what it connected. Remove do_xcom_push=False "
+                f"task {name!r} left no result that says what it connected. Remove do_xcom_push=False "
                 "there, or name the roles that have to be connected in datasets"
             )
         elif state not in ("success", "skipped"):

@@ -271,6 +271,6 @@ class SetSyncEnabledOperator(AporiaOperator):
         """Enable or disable the syncs."""
         with fail_without_retry(), self.aporia_hook.get_conn() as api:
             api.set_sync_enabled(self.model_id, self.model_version, self.enabled)
-        state = "on" if self.enabled else "off"
-        self.log.info("Syncs of version %r of model %r: turned %s", self.model_version, self.model_id, state)
+        state = "enabled" if self.enabled else "disabled"
+        self.log.info("Syncs of version %r of model %r: %s", self.model_version, self.model_id, state)
         return {"model_id": self.model_id, "model_version": self.model_version, "enabled": self.enabled}

@@ -106,7 +106,7 @@ class SyncDatasetOperator(VersionOperator):
             )
             environment = self.environment = self.aporia_hook.environment()
         if not result["enabled"]:
-            raise AirflowSkipException(f"The syncs of the {subject} are turned off")
+            raise AirflowSkipException(f"The syncs of the {subject} are disabled")
         for line in sync_lines(result):
             self.log.info("%s", line)
         if result["changed"]:

@@ -233,7 +233,7 @@ def test_a_dataset_that_is_turned_off_is_skipped_and_left_alone(lake: Lake) -> N
     assert outcome(finish(dag)) == [("skipped", None)]
     assert lake.registry.get_dataset_sync_status("m", "v1", "serving")["status"] == "never_synced"
     with pytest.raises(
-        AirflowSkipException, match="serving dataset of version 'v1' of model 'm' are turned off"
+        AirflowSkipException, match="serving dataset of version 'v1' of model 'm' are disabled"
     ):
         execute(SyncDatasetOperator(task_id="sync", **SERVING))
 

@@ -36,7 +36,7 @@ def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
         column = pyarrow.array(data[name], from_pandas=True)
         found = _field(column)
         if found is None:
-            problems.append(f"{name}: {column.type} is no field type; convert the column, or leave it out")
+            problems.append(f"{name}: {column.type} is not a field type; convert the column, or leave it out")
         else:
             fields[str(name)] = found
     if problems:
