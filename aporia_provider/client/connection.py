@@ -121,12 +121,8 @@ class Connection:
         if isinstance(error, httpx2.ConnectError) and _ssl_reason(error) in _PLAIN:
             # Not retried, since the result would be the same.
             plain = self.base_url.replace("https:", "http:", 1)
-            told = (
-                f"{self.base_url} does not respond with TLS. If the server speaks plain HTTP, write {plain}"
-            )
-            raise AporiaError(
-                f"{request.description} failed: {told} ({request.method} {request.path})"
-            ) from None
+            advice = f"If the server speaks plain HTTP, write {plain}"
+            raise _permanent(request, f"{self.base_url} does not respond with TLS. {advice}") from None
         text = self._without_secrets(request, told)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
             raise _permanent(request, text) from None
