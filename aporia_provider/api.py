@@ -198,7 +198,9 @@ def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: s
     return lines
 
 
-def settle(subject: str, registered_id: str, found: Sequence[str] | None, if_exists: IfExists) -> Registered:
+def existing_registration(
+    subject: str, registered_id: str, found: Sequence[str] | None, if_exists: IfExists
+) -> Registered:
     """
     Return the result of registering something that is registered already.
 

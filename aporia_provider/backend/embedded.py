@@ -21,7 +21,7 @@ class EmbeddedRegistry(Registry):
 
     :param database_url: SQLAlchemy URL of SQLite or PostgreSQL.
     :param environment: The only environment that is read and written.
-    :param allowed_local_folders: See :class:`~aporia_provider.backend.registration.scope.Scope`.
+    :param allowed_local_folders: See :class:`~aporia_provider.backend.registration.scope.RegistryBase`.
     :raises aporia_provider.errors.AporiaError: if the database cannot be opened, see
         :class:`~aporia_provider.backend.store.database.Database`.
     """

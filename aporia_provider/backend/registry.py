@@ -16,5 +16,5 @@ class Registry(Models, Versions, Attachments, Datasets, Monitors, Syncs, Retirem
     """
     Implementation of :class:`~aporia_provider.api.AporiaApi` for one environment of a database.
 
-    Parameters: see :class:`~aporia_provider.backend.registration.scope.Scope`.
+    Parameters: see :class:`~aporia_provider.backend.registration.scope.RegistryBase`.
     """

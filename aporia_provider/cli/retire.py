@@ -54,6 +54,6 @@ def _run(options: Namespace) -> None:
         line = version["model_version"], version["data_until"] or "-", version["reason"]
         print(*line, sep="\t", file=options.answers)
     verb = "would be retired" if options.dry_run else "retired"
-    kept, disabled, empty = (len(result[name]) for name in ("kept", "already_off", "without_datasets"))
+    kept, disabled, empty = (len(result[name]) for name in ("kept", "already_disabled", "without_datasets"))
     counts = f"{kept} kept, {disabled} already disabled, {empty} without datasets"
     print(f"{len(result['retired'])} {verb}, {counts}.", file=sys.stderr)

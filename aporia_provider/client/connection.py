@@ -121,21 +121,17 @@ class Connection:
         if isinstance(error, httpx2.ConnectError) and _ssl_reason(error) in _PLAIN:
             # Not retried, since the result would be the same.
             plain = self.base_url.replace("https:", "http:", 1)
-            told = f"{self.base_url} does not answer with TLS. If the server speaks plain HTTP, write {plain}"
-            raise AporiaError(
-                f"{request.description} failed: {told} ({request.method} {request.path})"
-            ) from None
+            advice = f"If the server speaks plain HTTP, write {plain}"
+            raise _permanent(request, f"{self.base_url} does not respond with TLS. {advice}") from None
         text = self._without_secrets(request, told)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
-            raise AporiaError(
-                f"{request.description} failed: {text} ({request.method} {request.path})"
-            ) from None
+            raise _permanent(request, text) from None
         unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
         return LostRequest(text, may_have_arrived=not isinstance(error, unsent))
 
 
-def _failed(request: Request, reason: str) -> str:
-    return f"{request.description} failed: {reason} ({request.method} {request.path})"
+def _permanent(request: Request, reason: str) -> AporiaError:
+    return AporiaError(f"{request.description} failed: {reason} ({request.method} {request.path})")
 
 
 def _quieten() -> None:

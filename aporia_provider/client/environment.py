@@ -116,7 +116,7 @@ class Environment:
         tags = yield Request("Checking the token", "GET", "/v1beta/models/connection-test/tags")
         if tags.status in (401, 403):
             raise tags.failure()
-        return f"a server of the protocol, environment {name!r}{self._untold(name, environments)}"
+        return f"a server of the protocol, environment {name!r}{self._environment_source(name, environments)}"
 
     def _stranger(self, *replies: Reply) -> AporiaError:
         refused = next((reply for reply in replies if reply.status in (401, 403) and reply.is_json), None)
@@ -130,9 +130,9 @@ class Environment:
             status=answer.status,
         )
 
-    def _untold(self, name: str, environments: list[str] | None) -> str:
+    def _environment_source(self, name: str, environments: list[str] | None) -> str:
         said = "as the connection says" if self._named else "by default, since the connection names none"
-        said = f", {said}; this server does not tell which environment the token is for"
+        said = f", {said}; this server does not report the environment of the token"
         if environments is None or name in environments:
             return said
         return f"{said}, and {name!r} is not among the environments it lists: {', '.join(environments)}"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from aporia_provider.api import IfExists, Registered, Version, differences, settle
+from aporia_provider.api import IfExists, Registered, Version, differences, existing_registration
 from aporia_provider.client.messages import Call, Reply, Request
 from aporia_provider.errors import ValidationError
 
@@ -31,7 +31,7 @@ def field_schemas_supported(subject: str, body: Mapping[str, Any]) -> Call[None]
     answer = reply.body if reply.ok and isinstance(reply.body, Mapping) else {}
     if answer.get("is_field_schema_supported") is not True:
         raise ValidationError(
-            f"{subject} cannot be created: this server takes no tensors",
+            f"{subject} cannot be created: this server does not support tensors",
             problems=[f"{name}: is a tensor" for name in objects],
         )
 
@@ -49,8 +49,8 @@ def settled(
 ) -> Registered:
     if reply.ambiguous and not found:
         log.warning("%s exists: an earlier attempt, whose reply was lost, is taken to have made it.", subject)
-        return settle(subject, registered_id, found, "match")
-    return settle(subject, registered_id, found, if_exists)
+        return existing_registration(subject, registered_id, found, "match")
+    return existing_registration(subject, registered_id, found, if_exists)
 
 
 def compared(there: Version, body: Mapping[str, Any], subject: str) -> list[str]:

@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 from aporia_provider import settings
 from aporia_provider.choices import check_keys, flag
 from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
-from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -112,8 +112,8 @@ class AporiaHook(BaseHook):
     def _without_connection(self) -> _Server:
         if self.aporia_conn_id != self.default_conn_name:
             raise NotFoundError(
-                f"{there_is_no(self.aporia_conn_id)}. Create it "
-                f"({ways_to_create(self.aporia_conn_id, self.conn_type)}), or leave aporia_conn_id out to "
+                f"{missing_connection_message(self.aporia_conn_id)}. Create it "
+                f"({creation_advice(self.aporia_conn_id, self.conn_type)}), or leave aporia_conn_id out to "
                 "use the embedded backend"
             ) from None
         return _Server(None, "", settings.environment())

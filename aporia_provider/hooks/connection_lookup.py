@@ -22,33 +22,35 @@ def sees_stored_connections() -> bool:
     return supervisor is not None or os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server"
 
 
-def variable_of(conn_id: str) -> str:
+def environment_variable(conn_id: str) -> str:
     """Return the name of the environment variable that defines a connection."""
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
-def what_scripts_see(conn_id: str) -> str:
+def script_connections(conn_id: str) -> str:
     """Return which connections are available outside of tasks, with the variable that defines this one."""
     return (
         "outside a task Airflow sees only connections of environment variables "
-        f"({variable_of(conn_id)}) and secrets backends"
+        f"({environment_variable(conn_id)}) and secrets backends"
     )
 
 
-def there_is_no(conn_id: str) -> str:
+def missing_connection_message(conn_id: str) -> str:
     """
     Return a message that a connection is missing; outside of tasks, it names the places that were searched.
     """
     if sees_stored_connections():
         return f"There is no Airflow connection {conn_id!r}"
     return (
-        f"There is no Airflow connection {conn_id!r} that this process can see: {what_scripts_see(conn_id)}"
+        f"There is no Airflow connection {conn_id!r} that this process can see: {script_connections(conn_id)}"
     )
 
 
-def ways_to_create(conn_id: str, conn_type: str) -> str:
+def creation_advice(conn_id: str, conn_type: str) -> str:
     """Return the ways to create a connection that is available in this process."""
-    variable = f"""the environment variable {variable_of(conn_id)}='{{"conn_type": "{conn_type}", …}}'"""
+    variable = (
+        f"""the environment variable {environment_variable(conn_id)}='{{"conn_type": "{conn_type}", …}}'"""
+    )
     if sees_stored_connections():
         return f"airflow connections add {conn_id} --conn-type {conn_type} …, or {variable}"
     return variable

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Connector:
+class DatasetConnector:
     """
     Connects datasets to one model version.
 

@@ -15,7 +15,7 @@ from airflow.sdk import BaseHook
 from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
 from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
-from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 from aporia_provider.hooks.spark_connect import engine_for
 
 if TYPE_CHECKING:
@@ -211,9 +211,9 @@ class DeltaLakeHook(BaseHook):
     def _refuse_unless_default(self) -> None:
         if self.aws_conn_id != self.default_conn_name:
             raise NotFoundError(
-                f"{there_is_no(str(self.aws_conn_id))}. Create it "
-                f"({ways_to_create(str(self.aws_conn_id), self.conn_type)}), or pass aws_conn_id=None to use "
-                "the worker's own credentials"
+                f"{missing_connection_message(str(self.aws_conn_id))}. Create it "
+                f"({creation_advice(str(self.aws_conn_id), self.conn_type)}), or pass aws_conn_id=None to "
+                "use the worker's own credentials"
             ) from None
 
     def _aws_hook(self, connection: Any) -> AwsBaseHook:
@@ -266,8 +266,8 @@ def _no_credentials(hook: AwsBaseHook) -> str:
         return f"There are no AWS credentials: boto3 found none. Set {ambient}, or name an aws_conn_id"
     if not hook.conn_config:
         return (
-            f"{there_is_no(conn_id)}; and boto3 found no credentials either. Create it "
-            f"({ways_to_create(conn_id, 'aws')}), or pass aws_conn_id=None and give boto3 {ambient}"
+            f"{missing_connection_message(conn_id)}; and boto3 found no credentials either. Create it "
+            f"({creation_advice(conn_id, 'aws')}), or pass aws_conn_id=None and give boto3 {ambient}"
         )
     return (
         f"Connection {conn_id!r} has no login, and boto3 found no credentials either. Put the access key id "

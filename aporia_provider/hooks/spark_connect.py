@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.errors import NotFoundError, ValidationError
-from aporia_provider.hooks.connection_lookup import there_is_no, ways_to_create
+from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -48,8 +48,8 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
         connection = BaseHook.get_connection(spark_conn_id)
     except AirflowNotFoundException:
         raise NotFoundError(
-            f"{there_is_no(spark_conn_id)}. Create it with the type {CONNECTION_TYPE!r} "
-            f"({ways_to_create(spark_conn_id, CONNECTION_TYPE)}), or leave spark_conn_id out to read with "
+            f"{missing_connection_message(spark_conn_id)}. Create it with the type {CONNECTION_TYPE!r} "
+            f"({creation_advice(spark_conn_id, CONNECTION_TYPE)}), or leave spark_conn_id out to read with "
             "[aporia] engine"
         ) from None
     _mask(connection.password)
@@ -103,8 +103,8 @@ def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
         faults.append(f"the host begins with {scheme}://: write the name of the host alone")
     if rest or semicolon:
         faults.append(
-            "the host is followed by a path or by parameters: the token belongs into the password, other "
-            "parameters into the object 'parameters' of the extra"
+            "the host is followed by a path or by parameters: the token must be set in the password, "
+            "other parameters in the object 'parameters' of the extra"
         )
     if connection.schema:
         faults.append("it has a schema, which is not used: leave it empty")
@@ -138,7 +138,7 @@ def _parameters(given: Any) -> tuple[dict[str, str], list[str]]:
     if not isinstance(given, dict):
         return {}, ["parameters in the extra is not a JSON object"]
     faults = [
-        f"parameters in the extra has {name!r}, which belongs into the {_OWN_FIELDS[name.lower()]}"
+        f"parameters in the extra has {name!r}, which must be set in the {_OWN_FIELDS[name.lower()]}"
         for name in given
         if name.lower() in _OWN_FIELDS
     ]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
-from aporia_provider.operators.base import VocabularyRendering, permanent_errors_fail_at_once
-from aporia_provider.operators.protocol_parameters import Source
+from aporia_provider.operators.base import NestedRenderingMixin, fail_without_retry
+from aporia_provider.operators.protocol_parameters import DataSourceParameter
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class GrantS3ReadAccessOperator(VocabularyRendering):
+class GrantS3ReadAccessOperator(NestedRenderingMixin):
     """
     Create or update an IAM role that can read data sources on S3.
 
@@ -46,7 +46,7 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
     template_fields_renderers: ClassVar[dict[str, str]] = {"data_sources": "json", "trust_policy": "json"}
     ui_color = "#fff0c9"
 
-    data_sources = Source["Sequence[DataSource | Mapping[str, Any]]"]()
+    data_sources = DataSourceParameter["Sequence[DataSource | Mapping[str, Any]]"]()
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class GrantS3ReadAccessOperator(VocabularyRendering):
         """Create or update the role."""
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
-        with permanent_errors_fail_at_once():
+        with fail_without_retry():
             uris = self._uris()
             role = DeltaLakeHook(self.aws_conn_id).grant_read_access(
                 self.role_name, uris, self._trust(), policy_name=self.policy_name

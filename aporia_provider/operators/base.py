@@ -15,7 +15,7 @@ from aporia_provider.base_model import Vocabulary
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.operators.parameters import check_parameters
-from aporia_provider.operators.protocol_parameters import Source, in_vocabulary
+from aporia_provider.operators.protocol_parameters import DataSourceParameter, with_data_sources
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aporia_provider.hooks.aporia import AporiaHook
 
 
-class VocabularyRendering(BaseOperator):
+class NestedRenderingMixin(BaseOperator):
     """
     Operator that renders templates inside data sources and schemas.
 
@@ -36,9 +36,9 @@ class VocabularyRendering(BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
         """Set parameters that all mapped tasks have in common. Data sources are stored without secrets."""
-        sources = {name for name in kwargs if isinstance(getattr(cls, name, None), Source)}
+        sources = {name for name in kwargs if isinstance(getattr(cls, name, None), DataSourceParameter)}
         return super().partial(
-            **{name: in_vocabulary(value) if name in sources else value for name, value in kwargs.items()}
+            **{name: with_data_sources(value) if name in sources else value for name, value in kwargs.items()}
         )
 
     def render_template(
@@ -60,11 +60,11 @@ class VocabularyRendering(BaseOperator):
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         # Airflow calls this method for all tasks, and render_template_fields for unmapped tasks only.
-        with permanent_errors_fail_at_once():
+        with fail_without_retry():
             super()._do_render_template_fields(*args, **kwargs)
 
 
-class AporiaOperator(VocabularyRendering):
+class AporiaOperator(NestedRenderingMixin):
     """
     Base class of operators that call the API.
 
@@ -127,7 +127,7 @@ class VersionOperator(AporiaOperator):
 
         :param source: Data source of the task, if there is one.
         """
-        with permanent_errors_fail_at_once():
+        with fail_without_retry():
             if source is not None:
                 self.table_uri = getattr(as_data_source(source), "uri", None)
             self.server_url = self.aporia_hook.server_url()
@@ -156,7 +156,7 @@ class VersionOperator(AporiaOperator):
 
 
 @contextmanager
-def permanent_errors_fail_at_once() -> Iterator[None]:
+def fail_without_retry() -> Iterator[None]:
     """
     Fail the task without retries on errors of the provider that are not transient.
 

@@ -11,7 +11,7 @@ from aporia_provider.api import check_connected
 from aporia_provider.assets import EventKind
 from aporia_provider.errors import ValidationError
 from aporia_provider.links import ModelVersionLink
-from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.dataset import ConnectDatasetOperator
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class CompleteModelVersionOperator(VersionOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the version and emit the event."""
         self.find_links(None)
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             datasets = sorted(self._wanted(context))
             check_connected(api, self.model_id, self.model_version, datasets)
             environment = api.environment
@@ -135,7 +135,7 @@ def _unsuccessful(context: Context, results: Mapping[str, Sequence[Any]]) -> Ite
     for name, state in states.get(ti.run_id, {}).items():
         if state == "success" and not results.get(name, ["of a mapped task"]):
             yield (
-                f"task {name!r} left no result that tells what it connected. Remove do_xcom_push=False "
+                f"task {name!r} left no result that says what it connected. Remove do_xcom_push=False "
                 "there, or name the roles that have to be connected in datasets"
             )
         elif state not in ("success", "skipped"):

@@ -12,9 +12,9 @@ from aporia_provider.data_sources import DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
-from aporia_provider.operators.base import AporiaOperator, VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.base import AporiaOperator, VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
-from aporia_provider.operators.protocol_parameters import SchemaParameter, Source
+from aporia_provider.operators.protocol_parameters import DataSourceParameter, SchemaParameter
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class ConnectDatasetOperator(VersionOperator):
     operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
     ui_color = "#d9f2dd"
 
-    data_source = Source["DataSource | Mapping[str, Any]"]()
+    data_source = DataSourceParameter["DataSource | Mapping[str, Any]"]()
     schema = SchemaParameter["VersionSchema | None"](mapping=False)
     preflight = Flag()
     check_rows = Flag()
@@ -129,12 +129,12 @@ class ConnectDatasetOperator(VersionOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate the data, connect it, and emit the asset event."""
-        from aporia_provider.hooks.connector import Connector
+        from aporia_provider.hooks.connector import DatasetConnector
 
         self.find_links(self.data_source)
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             version = (self.model_id, self.model_version)
-            connector = Connector(api, *version, self.delta_lake_hook, self.schema)
+            connector = DatasetConnector(api, *version, self.delta_lake_hook, self.schema)
             result = connector.connect(
                 self._dataset(),
                 preflight=self.preflight,
@@ -269,8 +269,8 @@ class SetSyncEnabledOperator(AporiaOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Enable or disable the syncs."""
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             api.set_sync_enabled(self.model_id, self.model_version, self.enabled)
-        state = "on" if self.enabled else "off"
-        self.log.info("Syncs of version %r of model %r: turned %s", self.model_version, self.model_id, state)
+        state = "enabled" if self.enabled else "disabled"
+        self.log.info("Syncs of version %r of model %r: %s", self.model_version, self.model_id, state)
         return {"model_id": self.model_id, "model_version": self.model_version, "enabled": self.enabled}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aporia_provider.api import IF_EXISTS
 from aporia_provider.errors import NotFoundError
 from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, Model
-from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class CreateModelOperator(AporiaOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Register the model."""
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             registered = api.create_model(self._model(), if_exists=self.if_exists)
         self.log.info("Model %r: %s", self.model_id, registered["status"])
         return {"model_id": registered["id"], "status": registered["status"]}
@@ -121,7 +121,7 @@ class DeleteModelOperator(AporiaOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Delete the model."""
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             try:
                 api.delete_model(self.model_id)
             except NotFoundError:
@@ -159,7 +159,7 @@ class AddModelTagsOperator(AporiaOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Set the tags."""
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             api.add_model_tags(self.model_id, self.tags)
             tags = api.get_model_tags(self.model_id)
         self.log.info("Model %r: set the tags %s; it has %s", self.model_id, dict(self.tags), tags)

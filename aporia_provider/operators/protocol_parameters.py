@@ -32,7 +32,7 @@ class SchemaParameter(CheckedParameter[T]):
         return _valid(self.name, value, lambda: VersionSchema(**dict(value)))
 
 
-class Source(CheckedParameter[T]):
+class DataSourceParameter(CheckedParameter[T]):
     """
     A parameter that is a data source, a list of data sources, or None. Data sources may be given as dicts.
 
@@ -45,13 +45,13 @@ class Source(CheckedParameter[T]):
             if not isinstance(item, DataSource | Mapping | None) and not _is_pending(item):
                 raise _other(self.name, item, "S3DataSource(object_path=…, object_format=…)")
         try:
-            return in_vocabulary(value)
+            return with_data_sources(value)
         except ValidationError as error:
             raise ValidationError(f"{self.name}: {error.message}") from None
 
 
-def in_vocabulary(value: Any) -> Any:
-    """Return the value of a :class:`Source` with dicts converted to data sources."""
+def with_data_sources(value: Any) -> Any:
+    """Return the value of a :class:`DataSourceParameter` with dicts converted to data sources."""
     if isinstance(value, Mapping):
         return _as_source(value)
     if isinstance(value, list | tuple):

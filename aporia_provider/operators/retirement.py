@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.choices import flag
-from aporia_provider.operators.base import AporiaOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import parameter_errors
 from aporia_provider.retention import check_retention
 
@@ -31,7 +31,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         check of the table. If ``keep`` is given as well, both conditions have to hold.
     :param dry_run: Only report the versions that would be retired.
     :param aporia_conn_id: See :class:`~aporia_provider.hooks.sync.SyncHook`.
-    :return: ``model_id``, ``retired``, ``already_off``, ``kept`` and ``without_datasets``; see
+    :return: ``model_id``, ``retired``, ``already_disabled``, ``kept`` and ``without_datasets``; see
         :meth:`~aporia_provider.backend.registration.retirement.Retirements.retire_versions`.
     """
 
@@ -77,7 +77,7 @@ class RetireModelVersionsOperator(AporiaOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Retire the versions and log them."""
-        with permanent_errors_fail_at_once():
+        with fail_without_retry():
             result = self.aporia_hook.retire_versions(
                 self.model_id, keep=self.keep, ended_for=self.ended_for, dry_run=self.dry_run_only
             )
@@ -86,6 +86,6 @@ class RetireModelVersionsOperator(AporiaOperator):
             self.log.info("Version %r %s: %s", version["model_version"], verb, version["reason"])
         self.log.info(
             "%s retired, %s kept, %s were off before, %s without datasets",
-            *(len(result[name]) for name in ("retired", "kept", "already_off", "without_datasets")),
+            *(len(result[name]) for name in ("retired", "kept", "already_disabled", "without_datasets")),
         )
         return {**result}

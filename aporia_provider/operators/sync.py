@@ -12,7 +12,7 @@ from aporia_provider.assets import EventKind
 from aporia_provider.datasets import ROLES
 from aporia_provider.lineage import location_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink
-from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.report import sync_lines
 
@@ -99,14 +99,14 @@ class SyncDatasetOperator(VersionOperator):
         """Sync the dataset, and emit the asset event if stored states have changed."""
         subject = f"{self.role} dataset of version {self.model_version!r} of model {self.model_id!r}"
         self.log.info("Syncing the %s", subject)
-        with permanent_errors_fail_at_once():
+        with fail_without_retry():
             self.table_uri = self.aporia_hook.get_table_uri(self.model_id, self.model_version, self.role)
             result = self.aporia_hook.sync_dataset(
                 self.model_id, self.model_version, self.role, engine=self.engine, full=self.full
             )
             environment = self.environment = self.aporia_hook.environment()
         if not result["enabled"]:
-            raise AirflowSkipException(f"The syncs of the {subject} are turned off")
+            raise AirflowSkipException(f"The syncs of the {subject} are disabled")
         for line in sync_lines(result):
             self.log.info("%s", line)
         if result["changed"]:

@@ -12,9 +12,9 @@ from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.lineage import table_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink, ModelVersionLink
-from aporia_provider.operators.base import VersionOperator, permanent_errors_fail_at_once
+from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, ParameterError, parameter_errors
-from aporia_provider.operators.protocol_parameters import NamesParameter, SchemaParameter, Source
+from aporia_provider.operators.protocol_parameters import DataSourceParameter, NamesParameter, SchemaParameter
 from aporia_provider.schema import CATEGORIES, MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class CreateModelVersionOperator(VersionOperator):
     ui_color = "#d7e8ff"
 
     schema = SchemaParameter["VersionSchema | Mapping[str, Any] | None"](mapping=True)
-    infer_from = Source["DataSource | Mapping[str, Any] | None"]()
+    infer_from = DataSourceParameter["DataSource | Mapping[str, Any] | None"]()
     model_type = Choice["str | None"](MODEL_TYPES, optional=True)
     predictions = NamesParameter()
     raw_inputs = NamesParameter()
@@ -142,7 +142,7 @@ class CreateModelVersionOperator(VersionOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the version and emit its asset event."""
         self.find_links(self.infer_from)
-        with permanent_errors_fail_at_once(), self.aporia_hook.get_conn() as api:
+        with fail_without_retry(), self.aporia_hook.get_conn() as api:
             schema, table_version = self._schema()
             registered = api.create_model_version(
                 self.model_id, self.model_version, schema, if_exists=self.if_exists

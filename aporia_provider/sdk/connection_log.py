@@ -49,7 +49,11 @@ def _described(api: AporiaClient | EmbeddedRegistry) -> str:
 
 def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
     from aporia_provider import settings
-    from aporia_provider.hooks.connection_lookup import sees_stored_connections, variable_of, what_scripts_see
+    from aporia_provider.hooks.connection_lookup import (
+        environment_variable,
+        script_connections,
+        sees_stored_connections,
+    )
 
     if hook is None or settings.names_database() or sees_stored_connections():
         return
@@ -60,6 +64,6 @@ def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
         "environment to init; if the embedded backend is meant, set [aporia] database_url",
         conn_id,
         where,
-        what_scripts_see(conn_id),
-        variable_of(conn_id),
+        script_connections(conn_id),
+        environment_variable(conn_id),
     )

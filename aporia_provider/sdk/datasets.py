@@ -11,7 +11,7 @@ from aporia_provider.api import IfExists
 from aporia_provider.base_model import Vocabulary
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection, Role
-from aporia_provider.sdk.session import Session, made
+from aporia_provider.sdk.session import Session, create_all
 
 Columns = Mapping[str, str] | None
 
@@ -137,10 +137,10 @@ class Datasets:
     def _connect(
         self, dataset: Mapping[str, Any], http_timeout_seconds: float | None, options: Options
     ) -> dict[str, Any]:
-        from aporia_provider.hooks.connector import Connector
+        from aporia_provider.hooks.connector import DatasetConnector
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
-        connection, wait = made(
+        connection, wait = create_all(
             f"The {dataset['role']} data of {self.model_id} {self.model_version} cannot be connected",
             lambda: DatasetConnection(**dataset),
             lambda: _Wait(http_timeout_seconds=http_timeout_seconds),
@@ -149,7 +149,7 @@ class Datasets:
         preflight = session.preflight if options["preflight"] is None else options["preflight"]
         hook = DeltaLakeHook(session.aws_conn_id, spark_conn_id=session.spark_conn_id)
         with session.open(timeout=wait.http_timeout_seconds) as api:
-            return Connector(api, self.model_id, self.model_version, hook).connect(
+            return DatasetConnector(api, self.model_id, self.model_version, hook).connect(
                 connection,
                 preflight=preflight,
                 check_rows=options["check_rows"],

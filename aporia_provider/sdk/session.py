@@ -100,11 +100,11 @@ def create_session(**given: Any) -> Session:
     if "aporia_conn_id" not in values:
         values = {**_from_environment(), **values}
     faults = list(_faults(values))
-    (session,) = made("aporia.init cannot use its settings", lambda: Session(**values), faults=faults)
+    (session,) = create_all("aporia.init cannot use its settings", lambda: Session(**values), faults=faults)
     return session  # type: ignore[no-any-return]
 
 
-def made(subject: str, *makers: Callable[[], Any], faults: list[str] | None = None) -> list[Any]:
+def create_all(subject: str, *makers: Callable[[], Any], faults: list[str] | None = None) -> list[Any]:
     """
     Create several objects, and raise one error that lists the problems of all of them.
 

@@ -10,7 +10,7 @@ from aporia_provider.errors import AporiaError
 _TABLES = {"serving": "predictions", "actuals": "labels", "training": "training set", "testing": "test set"}
 
 
-def refused(name: str, role: str) -> Callable[..., NoReturn]:
+def unsupported_call(name: str, role: str) -> Callable[..., NoReturn]:
     """
     Return a function that raises an error that names the supported alternative.
 
@@ -34,19 +34,19 @@ def refused(name: str, role: str) -> Callable[..., NoReturn]:
 class RowLogging:
     """Unsupported methods that log rows. Each raises an error that names the supported alternative."""
 
-    log_prediction = refused("log_prediction", "serving")
-    log_batch_prediction = refused("log_batch_prediction", "serving")
-    log_raw_inputs = refused("log_raw_inputs", "serving")
-    log_batch_raw_inputs = refused("log_batch_raw_inputs", "serving")
-    log_json = refused("log_json", "serving")
-    log_batch_pyspark_prediction = refused("log_batch_pyspark_prediction", "serving")
-    log_streaming_pyspark_prediction = refused("log_streaming_pyspark_prediction", "serving")
-    log_batch_pyspark_raw_inputs = refused("log_batch_pyspark_raw_inputs", "serving")
-    log_actuals = refused("log_actuals", "actuals")
-    log_batch_actuals = refused("log_batch_actuals", "actuals")
-    log_batch_pyspark_actuals = refused("log_batch_pyspark_actuals", "actuals")
-    log_training_set = refused("log_training_set", "training")
-    log_training_sample = refused("log_training_sample", "training")
-    log_pyspark_training_set = refused("log_pyspark_training_set", "training")
-    log_test_set = refused("log_test_set", "testing")
-    log_pyspark_test_set = refused("log_pyspark_test_set", "testing")
+    log_prediction = unsupported_call("log_prediction", "serving")
+    log_batch_prediction = unsupported_call("log_batch_prediction", "serving")
+    log_raw_inputs = unsupported_call("log_raw_inputs", "serving")
+    log_batch_raw_inputs = unsupported_call("log_batch_raw_inputs", "serving")
+    log_json = unsupported_call("log_json", "serving")
+    log_batch_pyspark_prediction = unsupported_call("log_batch_pyspark_prediction", "serving")
+    log_streaming_pyspark_prediction = unsupported_call("log_streaming_pyspark_prediction", "serving")
+    log_batch_pyspark_raw_inputs = unsupported_call("log_batch_pyspark_raw_inputs", "serving")
+    log_actuals = unsupported_call("log_actuals", "actuals")
+    log_batch_actuals = unsupported_call("log_batch_actuals", "actuals")
+    log_batch_pyspark_actuals = unsupported_call("log_batch_pyspark_actuals", "actuals")
+    log_training_set = unsupported_call("log_training_set", "training")
+    log_training_sample = unsupported_call("log_training_sample", "training")
+    log_pyspark_training_set = unsupported_call("log_pyspark_training_set", "training")
+    log_test_set = unsupported_call("log_test_set", "testing")
+    log_pyspark_test_set = unsupported_call("log_pyspark_test_set", "testing")

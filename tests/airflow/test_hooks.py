@@ -224,7 +224,7 @@ def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
     with AporiaHook().get_conn() as api, pytest.raises(AporiaError) as failure:
         api.create_model(Model(id="m", name="M"))
     assert not isinstance(failure.value, TransientError)
-    told = f"https://{host}:{port} does not answer with TLS. If the server speaks plain HTTP, write {url}"
+    told = f"https://{host}:{port} does not respond with TLS. If the server speaks plain HTTP, write {url}"
     assert told in failure.value.message
 
 

@@ -133,7 +133,7 @@ def test_what_changes_the_registry_is_logged(
     logged = capsys.readouterr().out
     for line in (
         "Model 'm': set the tags {'tier': '1'}; it has {'team': 'red', 'tier': '1'}",
-        "Syncs of version 'v1' of model 'm': turned off",
+        "Syncs of version 'v1' of model 'm': disabled",
         "Model 'm': deleted",
         "Model 'm': missing",
     ):

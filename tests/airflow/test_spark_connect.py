@@ -134,16 +134,16 @@ def test_a_connection_that_is_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
             },
             [
                 "the host has a user or a password before an '@'",
-                "the host is followed by a path or by parameters: the token belongs into the password, other "
-                "parameters into the object 'parameters' of the extra",
+                "the host is followed by a path or by parameters: the token must be set in the password, "
+                "other parameters in the object 'parameters' of the extra",
                 "it has a schema, which is not used: leave it empty",
                 "the port 70000 is not from 1 to 65535",
                 "its type is 'databricks' instead of 'spark_connect'",
                 "the extra has 'x-databricks-cluster-id', which is not read: it takes use_ssl and an object "
                 "'parameters', whose entries are sent as headers",
                 "use_ssl is neither true nor false",
-                "parameters in the extra has 'token', which belongs into the password",
-                "parameters in the extra has 'Use_SSL', which belongs into the field use_ssl of the extra",
+                "parameters in the extra has 'token', which must be set in the password",
+                "parameters in the extra has 'Use_SSL', which must be set in the field use_ssl of the extra",
                 "the parameter 'x-z' is neither a text nor a number",
                 "the parameter 'x y' cannot be set as a header by a client",
                 "the parameter 'token' has a space or a line break at its start or end, or a character other "

@@ -233,7 +233,7 @@ def test_a_dataset_that_is_turned_off_is_skipped_and_left_alone(lake: Lake) -> N
     assert outcome(finish(dag)) == [("skipped", None)]
     assert lake.registry.get_dataset_sync_status("m", "v1", "serving")["status"] == "never_synced"
     with pytest.raises(
-        AirflowSkipException, match="serving dataset of version 'v1' of model 'm' are turned off"
+        AirflowSkipException, match="serving dataset of version 'v1' of model 'm' are disabled"
     ):
         execute(SyncDatasetOperator(task_id="sync", **SERVING))
 
@@ -370,7 +370,7 @@ def test_versions_retire_in_a_dag(lake: Lake) -> None:
     assert (state, outcome(finished, "would")) == ("success", [("success", result)])
     assert ([one["model_version"] for one in result["retired"]], result["kept"]) == (["v1"], ["v2"])
     ((_, again),) = outcome(finish(dag), "retire")
-    assert (again["retired"], again["already_off"]) == ([], ["v1"])
+    assert (again["retired"], again["already_disabled"]) == ([], ["v1"])
     with pytest.raises(AirflowFailException, match="Give keep, ended_for or both"):
         execute(RetireModelVersionsOperator(task_id="t", model_id="m"))
     with pytest.raises(AirflowFailException, match="'n'"):

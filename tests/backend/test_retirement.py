@@ -81,7 +81,7 @@ class TestKeep:
             add(registry, name, days_ago(days))
         result = registry.retire_versions(MODEL, keep=2)
         assert retired(result) == ["old", "oldest"]
-        assert (result["kept"], result["already_off"]) == (["newest", "new"], [])
+        assert (result["kept"], result["already_disabled"]) == (["newest", "new"], [])
         assert result["retired"][0]["reason"] == "2 newer versions are kept"
         midnight = datetime.fromtimestamp((int(days_ago(20).timestamp()) // DAY + 1) * DAY, UTC)
         assert result["retired"][0]["data_until"] == midnight.isoformat()
@@ -92,7 +92,7 @@ class TestKeep:
         assert enabled == {"new": True, "old": False}
 
         again = registry.retire_versions(MODEL, keep=2)
-        assert (retired(again), again["already_off"]) == ([], ["old", "oldest"]), "it can be repeated"
+        assert (retired(again), again["already_disabled"]) == ([], ["old", "oldest"]), "it can be repeated"
         assert retired(registry.retire_versions(MODEL, keep=1)) == ["new"]
 
     def test_versions_that_are_off_do_not_count(self, registry: EmbeddedRegistry) -> None:
@@ -102,7 +102,7 @@ class TestKeep:
         for name in ("v3", "v4"):
             registry.set_sync_enabled(MODEL, name, False)
         result = registry.retire_versions(MODEL, keep=1)
-        assert (retired(result), result["kept"], result["already_off"]) == (["v1"], ["v2"], ["v4", "v3"])
+        assert (retired(result), result["kept"], result["already_disabled"]) == (["v1"], ["v2"], ["v4", "v3"])
 
     def test_a_version_that_waits_for_its_first_predictions_stays(self, registry: EmbeddedRegistry) -> None:
         add(registry, "never used")
@@ -135,7 +135,7 @@ class TestKeep:
         assert result == {
             "model_id": MODEL,
             "retired": [],
-            "already_off": [],
+            "already_disabled": [],
             "kept": ["v1"],
             "without_datasets": ["bare"],
         }

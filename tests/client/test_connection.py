@@ -153,7 +153,7 @@ def test_a_server_of_plain_http_is_not_tried_again_with_tls(ask: Ask, server: Re
         ask("get_model_tags", "m", url=server.url.replace("http:", "https:"))
     assert not isinstance(caught.value, TransientError)
     assert "Tried" not in caught.value.message
-    told = f"does not answer with TLS. If the server speaks plain HTTP, write {server.url} ("
+    told = f"does not respond with TLS. If the server speaks plain HTTP, write {server.url} ("
     assert told in caught.value.message
 
 

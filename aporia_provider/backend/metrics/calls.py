@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.metrics import MetricsQuery
 
 if TYPE_CHECKING:
     from aporia_provider.metric_results import RangeResults
 
 
-class Metrics(Scope):
+class Metrics(RegistryBase):
     """Registry methods for metrics."""
 
     def query_metrics(self, query: MetricsQuery) -> list[RangeResults]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aporia_provider.backend.metrics.stored_states import VersionSource
-from aporia_provider.backend.registration.profile_plans import is_judged
+from aporia_provider.backend.registration.profile_plans import has_performance_metrics
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
@@ -59,7 +59,7 @@ def subject_of(metric: Metric, version: VersionSource) -> Subject:
 
 
 def _prediction(column: str | None, schema: VersionSchema) -> str:
-    names = [name for name in schema.predictions if is_judged(schema, name)]
+    names = [name for name in schema.predictions if has_performance_metrics(schema, name)]
     if not names:
         raise ValidationError(f"No prediction is of a type that {schema.model_type} models can be judged by")
     if column is None and len(names) > 1:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from aporia_provider.backend.deadlines import check_deadline
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json
 from aporia_provider.backend.store.lookups import find_version, upsert
 from aporia_provider.backend.store.tables import AttachmentRow, utc_now
@@ -24,7 +24,7 @@ Kind = Literal[
 ARTIFACT_TYPES = ("onnx", "h5")
 
 
-class Attachments(Scope):
+class Attachments(RegistryBase):
     """Registry methods that add data to a version."""
 
     def set_feature_importance(

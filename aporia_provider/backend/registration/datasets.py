@@ -6,10 +6,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import select, update
 
-from aporia_provider.api import IfExists, Registered, check_if_exists, differences, settle
+from aporia_provider.api import (
+    IfExists,
+    Registered,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.registration.local_access import local_path_faults
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_rendered
 from aporia_provider.backend.store.lookups import find_version, insert_or_find
 from aporia_provider.backend.store.tables import DatasetRow
@@ -20,7 +26,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
 
 
-class Datasets(Scope):
+class Datasets(RegistryBase):
     """Registry methods for datasets."""
 
     def connect_dataset(
@@ -45,7 +51,7 @@ class Datasets(Scope):
             if is_new:
                 return {"id": row.id, "status": "created"}
             subject = f"The {dataset.role} dataset of version {model_version!r} of model {model_id!r}"
-            return settle(subject, row.id, differences(row.registration, body), if_exists)
+            return existing_registration(subject, row.id, differences(row.registration, body), if_exists)
 
     def _faults(self, dataset: DatasetConnection, schema: VersionSchema) -> Iterator[str]:
         """Yield the problems that can be detected without reading the data."""

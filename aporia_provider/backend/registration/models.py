@@ -6,8 +6,14 @@ from collections.abc import Mapping
 
 from sqlalchemy import delete, func, select
 
-from aporia_provider.api import IfExists, Registered, check_if_exists, differences, settle
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.api import (
+    IfExists,
+    Registered,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_names, check_rendered
 from aporia_provider.backend.store.lookups import find_model, insert_or_find, upsert
 from aporia_provider.backend.store.tables import ModelRow, TagRow
@@ -18,7 +24,7 @@ from aporia_provider.models import MAX_TAGS, Model, ModelTags
 _DEFAULTS = {"aggregation_period": "daily"}
 
 
-class Models(Scope):
+class Models(RegistryBase):
     """Registry methods for models and their tags."""
 
     def create_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
@@ -37,7 +43,7 @@ class Models(Scope):
                 session.add_all(TagRow(model_key=row.key, name=tag, value=tags[tag]) for tag in tags)
                 return {"id": row.id, "status": "created"}
             found = differences({**_DEFAULTS, **row.registration}, {**_DEFAULTS, **body})
-            return settle(f"Model {model.id!r}", row.id, found, if_exists)
+            return existing_registration(f"Model {model.id!r}", row.id, found, if_exists)
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import delete
 
-from aporia_provider.api import Registered, differences, settle
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.api import Registered, differences, existing_registration
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_names, check_rendered
 from aporia_provider.backend.store.lookups import insert_or_find
 from aporia_provider.backend.store.tables import MonitorRow
@@ -16,7 +16,7 @@ from aporia_provider.errors import NotFoundError
 from aporia_provider.models import Monitor
 
 
-class Monitors(Scope):
+class Monitors(RegistryBase):
     """Registry methods for monitors."""
 
     def create_monitor(self, monitor: Monitor) -> Registered:
@@ -34,7 +34,9 @@ class Monitors(Scope):
             row, is_new = insert_or_find(session, MonitorRow, key, {"registration": body})
             if is_new:
                 return {"id": row.id, "status": "created"}
-            return settle(f"Monitor {monitor.name!r}", row.id, differences(row.registration, body), "match")
+            return existing_registration(
+                f"Monitor {monitor.name!r}", row.id, differences(row.registration, body), "match"
+            )
 
     def delete_monitor(self, monitor_id: str) -> None:
         """Delete a monitor."""

@@ -60,7 +60,7 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
     outcomes = tuple(
         _outcome(schema, name, (names["predictions", name], label), query)
         for (category, name), label in names.items()
-        if category == "labels" and ("predictions", name) in names and is_judged(schema, name)
+        if category == "labels" and ("predictions", name) in names and has_performance_metrics(schema, name)
     )
     return DatasetPlan(fields, outcomes, {names[item[:2]]: item[2] for item in found})
 
@@ -81,7 +81,7 @@ def performance_plan(
     labels = [
         (name, column)
         for _, name, column in actuals.columns(schema)
-        if name not in own and is_judged(schema, name)
+        if name not in own and has_performance_metrics(schema, name)
     ]
     columns = {f"p{place}": known["predictions", name] for place, (name, _) in enumerate(labels)}
     query = known.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
@@ -99,7 +99,7 @@ def performance_plan(
     }
 
 
-def is_judged(schema: VersionSchema, name: str) -> bool:
+def has_performance_metrics(schema: VersionSchema, name: str) -> bool:
     """Return whether performance metrics exist for a prediction of this type in a model of this type."""
     declared = schema.fields("predictions")[name]
     if schema.model_type == "ranking" and declared.type == "numeric":

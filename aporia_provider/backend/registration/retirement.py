@@ -10,7 +10,7 @@ from typing import TypedDict
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_model
 from aporia_provider.backend.store.sync_tables import FIELDS, ProfileRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
@@ -35,13 +35,13 @@ class Retirement(TypedDict):
     """
     Result of a retirement.
 
-    ``retired`` and ``kept`` are the versions that were retired or kept, ``already_off`` those whose syncs
-    were already disabled, and ``without_datasets`` those without datasets.
+    ``retired`` and ``kept`` are the versions that were retired or kept, ``already_disabled`` those whose
+    syncs were disabled before, and ``without_datasets`` those without datasets.
     """
 
     model_id: str
     retired: list[RetiredVersion]
-    already_off: list[str]
+    already_disabled: list[str]
     kept: list[str]
     without_datasets: list[str]
 
@@ -54,24 +54,25 @@ class VersionReach:
     :param key: Key of the version; greater for versions that were registered later.
     :param name: Name of the version.
     :param enabled: Whether the syncs of any of its datasets are enabled.
-    :param reach: Starts, in seconds since 1970, of the last bucket not in the future, of the last bucket, and
-        of the first bucket; -1 for none.
-    :param known_at: Time at which the stored serving data was last up to date; None if the last sync failed.
+    :param bucket_range: Starts, in seconds since 1970, of the last bucket not in the future, of the last
+        bucket, and of the first bucket; -1 for none.
+    :param checked_at: Time at which the stored serving data was last up to date; None if the last sync
+        failed.
     """
 
     key: int
     name: str
     enabled: bool
-    reach: tuple[int, int, int]
-    known_at: datetime | None
+    bucket_range: tuple[int, int, int]
+    checked_at: datetime | None
 
     @property
     def last(self) -> int | None:
         """Return the start of the last bucket; of a bucket in the future only if there are no others."""
-        return next((second for second in self.reach[:2] if second >= 0), None)
+        return next((second for second in self.bucket_range[:2] if second >= 0), None)
 
 
-class Retirements(Scope):
+class Retirements(RegistryBase):
     """Registry methods that retire versions."""
 
     def retire_versions(
@@ -123,7 +124,7 @@ class Retirements(Scope):
         return {
             "model_id": model_id,
             "retired": [_retired(version, seconds, reasons[version.key]) for version in retired],
-            "already_off": [version.name for version in versions if not version.enabled],
+            "already_disabled": [version.name for version in versions if not version.enabled],
             "kept": [version.name for version in going_on if version.key not in reasons],
             "without_datasets": without_datasets,
         }
@@ -146,7 +147,7 @@ def newest_first(versions: Iterable[VersionReach]) -> list[VersionReach]:
 
     They are ordered by the end of their serving data, its beginning, and their registration.
     """
-    return sorted(versions, key=lambda version: (*version.reach, version.key), reverse=True)
+    return sorted(versions, key=lambda version: (*version.bucket_range, version.key), reverse=True)
 
 
 def _versions(session: Session, model_key: int) -> list[VersionReach]:
@@ -159,10 +160,10 @@ def _versions(session: Session, model_key: int) -> list[VersionReach]:
     enabled: dict[int, bool] = {}
     for version, on in session.execute(datasets):
         enabled[version] = enabled.get(version, False) or on
-    reaches, known_at = _reaches(session, model_key), _known_at(session, model_key)
+    bucket_ranges, checked_at = _bucket_ranges(session, model_key), _checked_at(session, model_key)
     query = select(VersionRow.key, VersionRow.name).filter_by(model_key=model_key)
     return [
-        VersionReach(key, name, enabled[key], reaches.get(key, _NOWHERE), known_at.get(key))
+        VersionReach(key, name, enabled[key], bucket_ranges.get(key, _NOWHERE), checked_at.get(key))
         for key, name in session.execute(query)
         if key in enabled
     ]
@@ -179,7 +180,7 @@ def _without_datasets(session: Session, model_key: int) -> list[str]:
     return list(session.scalars(query))
 
 
-def _reaches(session: Session, model_key: int) -> dict[int, tuple[int, int, int]]:
+def _bucket_ranges(session: Session, model_key: int) -> dict[int, tuple[int, int, int]]:
     bucket = ProfileRow.bucket
     last = func.max(bucket)
     query = (
@@ -195,7 +196,7 @@ def _reaches(session: Session, model_key: int) -> dict[int, tuple[int, int, int]
     }
 
 
-def _known_at(session: Session, model_key: int) -> dict[int, datetime]:
+def _checked_at(session: Session, model_key: int) -> dict[int, datetime]:
     query = (
         select(DatasetRow.version_key, SyncRow.synced_at)
         .join(SyncRow, SyncRow.dataset_key == DatasetRow.key)
@@ -222,8 +223,8 @@ def _ended(versions: Iterable[VersionReach], seconds: int, ended_for: timedelta)
         version.key: f"its serving data ended more than {ended_for} ago"
         for version in versions
         if version.last is not None
-        and version.known_at is not None
-        and version.known_at - _end(version.last, seconds) > ended_for
+        and version.checked_at is not None
+        and version.checked_at - _end(version.last, seconds) > ended_for
     }
 
 

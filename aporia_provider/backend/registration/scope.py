@@ -8,7 +8,7 @@ from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.json_columns import check_names
 
 
-class Scope:
+class RegistryBase:
     """
     One environment of a database.
 

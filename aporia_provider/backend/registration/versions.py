@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from aporia_provider.api import IfExists, Registered, Version, check_if_exists, differences, settle
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.api import (
+    IfExists,
+    Registered,
+    Version,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import MAX_NAME, check_json, check_names, check_rendered
 from aporia_provider.backend.store.lookups import find_model, find_version, insert_or_find
 from aporia_provider.backend.store.tables import VersionRow
@@ -13,7 +20,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.schema import WIRE_CATEGORIES, VersionSchema
 
 
-class Versions(Scope):
+class Versions(RegistryBase):
     """Registry methods for versions."""
 
     def create_model_version(
@@ -33,7 +40,9 @@ class Versions(Scope):
             if is_new:
                 return {"id": row.id, "status": "created"}
             found = differences(row.registration, body)
-            return settle(f"Version {model_version!r} of model {model_id!r}", row.id, found, if_exists)
+            return existing_registration(
+                f"Version {model_version!r} of model {model_id!r}", row.id, found, if_exists
+            )
 
     def get_model_versions(self, model_id: str, name: str | None = None) -> list[Version]:
         """

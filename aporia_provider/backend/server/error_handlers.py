@@ -91,7 +91,7 @@ async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AporiaError)  # noqa: S101
     if isinstance(error, TransientError):
         log.error("%s", error.message)
-        return error_response(TransientError("The database does not answer; try again", status=503))
+        return error_response(TransientError("The database does not respond; try again", status=503))
     return error_response(error)
 
 

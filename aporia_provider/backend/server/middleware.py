@@ -108,7 +108,7 @@ class AuthenticationMiddleware:
             return await run_in_threadpool(self._find, presented)
         except TransientError as error:
             log.error("%s", error.message)
-            raise TransientError("The database does not answer; try again", status=503) from None
+            raise TransientError("The database does not respond; try again", status=503) from None
 
     def _find(self, presented: str) -> TokenPermissions | None:
         from_file = {} if self.token_file is None else self.token_file.permissions()

@@ -40,7 +40,7 @@ _REASONS = {
     413: "The body is too large",
     422: "The request is not valid",
     429: "Too many wrong tokens have come from the client's address",
-    503: "The database does not answer",
+    503: "The database does not respond",
 }
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"[^\s\x00]"}
 

@@ -130,7 +130,7 @@ def _end() -> None:
 def _warn_without_tokens(database: Database, file: TokenFile | None) -> None:
     if not (file and file.permissions()) and not list_tokens(database):
         _tell(
-            "aporia-provider: there is no token yet, so nobody can call. Make one: "
+            "aporia-provider: there is no token yet, so no request is accepted. Create one: "
             "aporia-provider token create --environment ENVIRONMENT --name NAME"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_dataset, find_version
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
 from aporia_provider.backend.sync.options import check_due_options, checked_options
@@ -22,7 +22,7 @@ WAIT_SECONDS = 600.0
 """Maximum time in seconds to wait for another sync of the same version."""
 
 
-class Syncs(Scope):
+class Syncs(RegistryBase):
     """Registry methods that sync datasets and return their status."""
 
     def sync_dataset(

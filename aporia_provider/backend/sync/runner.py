@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.local_access import link_faults
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_version
 from aporia_provider.backend.store.profiles import read_baseline
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
@@ -45,7 +45,7 @@ class SyncRunner:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: RegistryBase,
         model_id: str,
         model_version: str,
         *,

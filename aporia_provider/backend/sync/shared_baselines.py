@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.registration.scope import Scope
+from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline, read_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
@@ -20,7 +20,7 @@ from aporia_provider.lake.log.changes import Position
 
 
 def copy_field_profiles(
-    scope: Scope, context: SyncContext, role: str, checkpoint: Checkpoint
+    scope: RegistryBase, context: SyncContext, role: str, checkpoint: Checkpoint
 ) -> Result | None:
     """
     Return the first sync of a baseline dataset, copied from another version with an identical dataset.

@@ -13,7 +13,7 @@ from aporia_provider.models import AggregationPeriod
 from aporia_provider.schema import VersionSchema
 from aporia_provider.sdk.core.types.words import word_of
 from aporia_provider.sdk.model import Model
-from aporia_provider.sdk.session import create_session, current_session, made, set_session
+from aporia_provider.sdk.session import create_all, create_session, current_session, set_session
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def create_model_version(
     :raises aporia_provider.errors.ConflictError: if the existing version differs; the differences are listed.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
-    version, schema = made(
+    version, schema = create_all(
         f"Version {model_version!r} of model {model_id!r} is not valid",
         lambda: Model(model_id, model_version),
         lambda: VersionSchema(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.sdk.unsupported import refused
+from aporia_provider.sdk.unsupported import unsupported_call
 
 if TYPE_CHECKING:
     import pyarrow
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MOST_NAMES = 50
 _MOST_SHARE = 0.25
 
-pandas_to_dict = refused("pandas_to_dict", "serving")
+pandas_to_dict = unsupported_call("pandas_to_dict", "serving")
 
 
 def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
@@ -36,7 +36,7 @@ def infer_schema_from_dataframe(data: Any) -> dict[str, dict[str, Any]]:
         column = pyarrow.array(data[name], from_pandas=True)
         found = _field(column)
         if found is None:
-            problems.append(f"{name}: {column.type} is no field type; convert the column, or leave it out")
+            problems.append(f"{name}: {column.type} is not a field type; convert the column, or leave it out")
         else:
             fields[str(name)] = found
     if problems:
