@@ -25,7 +25,7 @@ from aporia_provider.monitoring.drift.bin_distances import (
     psi,
     total_variation,
 )
-from aporia_provider.monitoring.drift.distance_answers import of_distance
+from aporia_provider.monitoring.drift.distance_metric_result import of_distance
 from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
 from aporia_provider.monitoring.drift.rebinning import Bounded
 from tests.monitoring.histograms import sure

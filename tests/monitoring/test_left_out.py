@@ -19,7 +19,7 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.field_drift import Side, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import Question, statistic
 from tests.monitoring.columns import KEY, grids_of, states_of
 
 NAN, INF = math.nan, math.inf

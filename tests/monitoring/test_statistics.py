@@ -16,7 +16,7 @@ from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
 from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import Question, statistic
 
 LARGEST = 1.7976931348623157e308
 LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.states.value_state import ValueState
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import Question, statistic
 from tests.monitoring.vocabularies import draw, zipf
 
 Buckets = list[Mapping[str, int]]

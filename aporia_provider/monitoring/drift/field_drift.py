@@ -14,7 +14,7 @@ from aporia_provider.metrics import Zeros
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
 from aporia_provider.monitoring.drift.category_comparison import Comparison
 from aporia_provider.monitoring.drift.category_histograms import MOST_LISTED, CategoryHistogram
-from aporia_provider.monitoring.drift.distance_answers import of_distance
+from aporia_provider.monitoring.drift.distance_metric_result import of_distance
 from aporia_provider.monitoring.drift.distance_result import Minimum, NotEnough
 from aporia_provider.monitoring.drift.measures import (
     CATEGORY_METRICS,

@@ -10,7 +10,7 @@ A state is computed from rows once; metrics are computed from sums of states, ne
 same rows are equal, independent of the order of the rows, the batches and the Arrow types.
 """
 
-from aporia_provider.monitoring.performance.catalogue import (
+from aporia_provider.monitoring.performance.computation import (
     ALIASES,
     METRICS,
     STATES,

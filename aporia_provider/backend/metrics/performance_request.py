@@ -18,7 +18,7 @@ from aporia_provider.monitoring.result import undefined
 
 
 @dataclass(frozen=True)
-class Judging:
+class PerformanceRequest:
     """
     A requested performance metric.
 
@@ -31,7 +31,7 @@ class Judging:
     given: Mapping[str, Any]
     states: Callable[[], Iterator[Labelled | None]]
 
-    def answer(self, state: Labelled) -> MetricResult:
+    def result(self, state: Labelled) -> MetricResult:
         """
         Compute the metric for a state.
 
