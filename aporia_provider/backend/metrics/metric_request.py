@@ -25,13 +25,17 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.performance.computation import state_class
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 from aporia_provider.monitoring.result import insufficient
 from aporia_provider.monitoring.states.state import State
-from aporia_provider.monitoring.statistics.field_statistics import Question, find_statistic, statistic
+from aporia_provider.monitoring.statistics.field_statistics import (
+    StatisticParameters,
+    find_statistic,
+    statistic,
+)
 from aporia_provider.monitoring.statistics.row_metrics import Rows, row_metric
 
 Read = tuple[VersionStates, str, str, Range]
@@ -123,7 +127,7 @@ class MetricRequest:
             return advised(self._performance_request.result(state), self._advice(within))
         given = self._parameters
         grid = self.version.grid(self._role, self.selector.key)
-        question = Question(grid, given.quantile, self._value)
+        question = StatisticParameters(grid, given.quantile, self._value)
         return statistic(name, self.selector.type_of(state), state, question)
 
     @cached_property
@@ -180,7 +184,7 @@ class MetricRequest:
             if found is None and not version.is_synced(of):
                 return _never_synced(version, of)
         grid = self.version.grid(self._role, key)
-        compared = Side(before, self._baseline_version.grid(role, key)), Side(state, grid)
+        compared = ComparedState(before, self._baseline_version.grid(role, key)), ComparedState(state, grid)
         return drift(
             self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within)
         )
@@ -190,9 +194,9 @@ class MetricRequest:
 
     def _minimum(self, part: Range) -> Minimum:
         given, usual = self._parameters, Minimum()
-        focal = (usual.focal, usual.per_bin) if given.minimum is None else (given.minimum, 0)
+        current = (usual.current, usual.per_bin) if given.minimum is None else (given.minimum, 0)
         baseline = given.minimum_baseline or usual.baseline
-        return Minimum(*focal, baseline, advice=self._advice(part))
+        return Minimum(*current, baseline, advice=self._advice(part))
 
     @property
     def _baseline_dataset(self) -> MetricDataset:

@@ -20,16 +20,16 @@ from aporia_provider.monitoring.performance.computation import (
 from aporia_provider.monitoring.performance.metrics.calibration import Group, calibration
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 
 __all__ = [
     "ALIASES",
     "METRICS",
     "STATES",
     "Group",
-    "Labelled",
     "Options",
     "Parameters",
+    "PerformanceState",
     "calibration",
     "compute",
     "state_class",
