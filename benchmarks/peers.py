@@ -34,7 +34,7 @@ from deltalake import write_deltalake
 
 from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile, add
 from benchmarks.data import CATEGORIES, COLUMNS, NUMBERS, piece
@@ -94,7 +94,9 @@ def profile_and_compare(spark: Any, folder: Path) -> int:
         if key == ROWS:
             continue
         for metric in _DISTANCES[key]:
-            answer = drift(metric, Side(baseline[0, key], grids[key]), Side(state, grids[key]))
+            answer = drift(
+                metric, ComparedState(baseline[0, key], grids[key]), ComparedState(state, grids[key])
+            )
             assert answer.value is not None
             distances += 1
     return distances

@@ -104,7 +104,7 @@ def _print(name: str, bare: Cost, whole: Cost, rows: int) -> None:
     )
 
 
-def judge(warm: Cost, rows: int) -> bool:
+def usable_rows(warm: Cost, rows: int) -> bool:
     """Print whether a profile was fast enough and small enough; whether it was."""
     fast = rows * len(COLUMNS) / warm.seconds >= WANTED_RATE
     small = warm.memory <= WANTED_MEMORY
@@ -128,7 +128,7 @@ def main() -> None:
             columns = f"{len(NUMBERS)} numeric and {len(CATEGORIES)} categorical columns"
             print(f"{chosen.rows:,} rows, {columns}, {order}; {load()}", flush=True)
             warm = measure(path, chosen.rows)
-            fine &= not in_order or judge(warm, chosen.rows)
+            fine &= not in_order or usable_rows(warm, chosen.rows)
     raise SystemExit(not fine)
 
 

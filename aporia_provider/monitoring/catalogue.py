@@ -5,8 +5,8 @@ from __future__ import annotations
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.drift.measures import DISTANCES
 from aporia_provider.monitoring.metric_definition import Kind, MetricDefinition
-from aporia_provider.monitoring.performance.catalogue import ALIASES, PERFORMANCE_METRICS
-from aporia_provider.monitoring.statistics.catalogue import STATISTICS
+from aporia_provider.monitoring.performance.computation import ALIASES, PERFORMANCE_METRICS
+from aporia_provider.monitoring.statistics.field_statistics import STATISTICS
 from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
 from aporia_provider.nearest import nearest
 

@@ -46,7 +46,7 @@ class RowMetric(MetricDefinition):
 
 
 class FieldStatistic(MetricDefinition):
-    """A statistic of a field, computed from its state and a :class:`~.row_statistics.Question`."""
+    """A statistic of a field, computed from its state and a :class:`~.row_statistics.StatisticParameters`."""
 
     kind = "statistic"
     shared_parameters = ("column",)

@@ -14,7 +14,7 @@ from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
 INFINITE: Final = "infinite values"
 UNUSABLE_VECTORS: Final = "vectors of another dimension, or with a number that is missing or infinite,"
 NO_BOOLEANS: Final = "integers other than 0 and 1 in a boolean field"
-"""Names of the values in the reason that :func:`without` adds."""
+"""Names of the values in the reason that :func:`with_left_out` adds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -47,7 +47,7 @@ def joined(*reasons: str | None) -> str | None:
     return "; ".join(filter(None, reasons)) or None
 
 
-def without(result: MetricResult, count: int, what: str, kept: int | None = None) -> MetricResult:
+def with_left_out(result: MetricResult, count: int, what: str, kept: int | None = None) -> MetricResult:
     """
     Return a result with the number of values that were left out because they cannot be used.
 
@@ -68,7 +68,7 @@ def without(result: MetricResult, count: int, what: str, kept: int | None = None
     return unreliable(counted)
 
 
-def of_number(number: Fraction | float, samples: int) -> MetricResult:
+def number_result(number: Fraction | float, samples: int) -> MetricResult:
     """Return the result of a number, which is undefined if it is too great for a float."""
     try:
         return MetricResult(float(number), samples=samples)
@@ -76,7 +76,7 @@ def of_number(number: Fraction | float, samples: int) -> MetricResult:
         return undefined("the number is too great for a float", samples)
 
 
-def in_time(result: MetricResult) -> MetricResult:
+def as_time(result: MetricResult) -> MetricResult:
     """Convert a result in microseconds since 1970 to a time, and its bound to seconds."""
     if result.value is None:
         return result

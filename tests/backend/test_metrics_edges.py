@@ -15,11 +15,12 @@ import pytest
 from sklearn import metrics as oracle
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.metrics.periods import PERIODS, Split, shown, whole
-from aporia_provider.backend.metrics.question_states import subject_of
-from aporia_provider.backend.metrics.stored_states import VersionSource
+from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.periods import PERIODS, Split, align_to_buckets, result_range
+from aporia_provider.backend.metrics.state_selection import select_states
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricsQuery, TimeRange
 from aporia_provider.monitoring.states.value_state import shortened
 from aporia_provider.schema import VersionSchema
@@ -271,11 +272,11 @@ class TestLimits:
         ],
     )
     def test_what_no_calendar_shows(self, second: int, text: str) -> None:
-        assert shown((second, second)) == {"start": text, "end": text}
+        assert result_range((second, second)) == ResultRange(text, text)
 
     def test_ranges_of_late_years_are_exact(self) -> None:
         late = TimeRange(start="9999-12-29T23:59:59.999999", end="9999-12-31T00:00:00.000001")  # type: ignore[arg-type]
-        days = [second // DAY for second in whole(late, DAY) if second is not None]
+        days = [second // DAY for second in align_to_buckets(late, DAY) if second is not None]
         assert days == [date_number("9999-12-29"), date_number("9999-12-31") + 1]
 
     @pytest.mark.parametrize("end", ["9999-12-31T23:30:00-01:00", "9999-12-31T23:59:59.999999-14:00"])
@@ -322,7 +323,7 @@ class TestNames:
     )
     def test_brackets_are_of_names_or_of_keys(self, column: str, key: str, type_: str) -> None:
         features = {"emb[0]": "numeric", "emb": "dict", "parts[x]": "dict"}
-        found = subject_of(asked_about(column), version(features))
+        found = select_states(asked_about(column), version(features))
         assert (found.key, found.type, found.performance) == (key, type_, False)
 
     @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ class TestNames:
     def test_names_that_are_not_there(self, column: str, words: str) -> None:
         known = version({"emb[0]": "numeric", "emb": "dict", "twice": "dict"}, raw_inputs={"twice": "dict"})
         with pytest.raises(ValidationError) as caught:
-            subject_of(asked_about(column), known)
+            select_states(asked_about(column), known)
         assert words in caught.value.message
 
     def test_long_values_are_counted(self, house: House) -> None:
@@ -348,14 +349,14 @@ class TestNames:
         assert [values(house, "value_count", "city", value=text) for text in asked] == [[2], [1], [0], [1]]
 
 
-def version(features: Mapping[str, str], **more: Any) -> VersionSource:
+def version(features: Mapping[str, str], **more: Any) -> VersionStates:
     schema = VersionSchema(
         model_type="binary",
         features=cast("Any", features),
         predictions=cast("Any", {"score": "numeric"}),
         **more,
     )
-    return VersionSource(cast("Any", None), VersionRow(name="v1", registration=schema.to_wire("v1")))
+    return VersionStates(cast("Any", None), VersionRow(name="v1", registration=schema.to_wire("v1")))
 
 
 def asked_about(column: str) -> Any:

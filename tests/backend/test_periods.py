@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aporia_provider.backend.metrics.model_states import Range, Series
 from aporia_provider.backend.metrics.period_advice import Advice, advised
-from aporia_provider.backend.metrics.periods import PERIODS, Split, before
-from aporia_provider.backend.metrics.stored_states import Range, Series
+from aporia_provider.backend.metrics.periods import PERIODS, Split, moving_window
 from aporia_provider.backend.metrics.value_texts import counted_as, texts_of
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
@@ -124,7 +124,7 @@ def test_rows_without_a_time_are_in_no_period() -> None:
 
 def test_the_window_of_a_baseline_before_a_month() -> None:
     march, window = number("2024-03-01"), {"time_period": "2w", "skip_period": "1d"}
-    found = before(march * DAY, MetricDataset(**window), DAY)  # type: ignore[arg-type]
+    found = moving_window(march * DAY, MetricDataset(**window), DAY)  # type: ignore[arg-type]
     assert found == (number("2024-02-15") * DAY, number("2024-02-29") * DAY)
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.deadlines import Deadline, OverdueError, StoppingError, within
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.metrics.moving_sums import MovingTotal
-from aporia_provider.backend.metrics.stored_states import Series, total
+from aporia_provider.backend.metrics.model_states import Series, total
+from aporia_provider.backend.metrics.moving_sums import MovingSum
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
@@ -67,7 +67,7 @@ def test_sums_are_those_of_the_states_to_the_last_bit(
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=40))
 def test_windows_of_any_lengths_that_do_not_move_back(moves: list[tuple[int, int]]) -> None:
     timed = [(place, numeric(place)) for place in range(30)]
-    moving, series = MovingTotal(timed), Series(list(timed))
+    moving, series = MovingSum(timed), Series(list(timed))
     start = end = 0
     for first, last in moves:
         start, end = start + first, max(end + last, start + first)
@@ -91,7 +91,7 @@ class Additions:
 
 @pytest.mark.parametrize("length", [1, 7, 150, 299, 1000])
 def test_a_state_takes_part_in_a_bounded_number_of_additions(length: int) -> None:
-    moving = MovingTotal([(place, numeric(place % 5)) for place in range(300)])
+    moving = MovingSum([(place, numeric(place % 5)) for place in range(300)])
     with Additions() as additions:
         for start in range(-length, 300):
             moving.within(start, start + length)

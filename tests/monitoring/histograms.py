@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
 from aporia_provider.monitoring.grids.grid import NumericGrid
 
@@ -52,6 +52,6 @@ def histogram(values: ArrayLike, grid: NumericGrid | None = None) -> NumericHist
     return NumericHistogram(grid, tuple(counts.tolist()), *sums, *ends)
 
 
-def sure(outcome: Distance | NotEnough) -> Distance:
+def sure(outcome: Distance | InsufficientData) -> Distance:
     assert isinstance(outcome, Distance)
     return outcome

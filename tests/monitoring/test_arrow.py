@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aporia_provider.monitoring.arrow import as_texts, doubles, items, plain, text_counts, vectors
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.performance import STATES
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from tests.monitoring.columns import KEY, grids_of, states_of
@@ -158,12 +158,14 @@ def test_equal_numbers_have_equal_states_and_no_drift(arrays: list[pa.Array]) ->
     for type_ in ("numeric", "categorical"):
         field = FieldPlan(KEY, type_, "c")
         grids, states = grids_of(arrays[0], field), states_of(arrays[0], field)
-        before = Side(states[KEY], grids.get(KEY))
+        before = ComparedState(states[KEY], grids.get(KEY))
         for array in arrays[1:]:
             assert (array.type, grids_of(array, field)) == (array.type, grids)
             found = states_of(array, field)
             assert (array.type, found) == (array.type, states)
-            answer = drift("drift_score", before, Side(found[KEY], grids.get(KEY)), minimum=Minimum(1, 0, 1))
+            answer = drift(
+                "drift_score", before, ComparedState(found[KEY], grids.get(KEY)), minimum=Minimum(1, 0, 1)
+            )
             assert not answer.value
 
 

@@ -14,7 +14,7 @@ from scipy.stats import entropy, ks_2samp
 from scipy.stats import wasserstein_distance as exact_wasserstein
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
 from tests.monitoring.histograms import grid_of, histogram
@@ -23,8 +23,8 @@ BASELINE, FOCAL = 20_000, 5_000
 BINNED = ("js_distance", "hellinger_distance", "total_variation", "psi")
 
 
-def side(values: np.ndarray, grid: NumericGrid) -> Side:
-    return Side(NumericState.of(values, 0, grid), grid)
+def side(values: np.ndarray, grid: NumericGrid) -> ComparedState:
+    return ComparedState(NumericState.of(values, 0, grid), grid)
 
 
 def answers(baseline: np.ndarray, current: np.ndarray, *metrics: str) -> dict[str, MetricResult]:

@@ -11,7 +11,7 @@ import pytest
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from tests.monitoring.columns import KEY, grids_of, states_of
 
@@ -29,7 +29,9 @@ SPELLINGS: list[list[Any]] = [
 
 def between(before: list[Any], now: list[Any]) -> MetricResult:
     grids = grids_of(pa.array(before), FIELD)
-    sides = (Side(states_of(pa.array(rows), FIELD, grids)[KEY], grids[KEY]) for rows in (before, now))
+    sides = (
+        ComparedState(states_of(pa.array(rows), FIELD, grids)[KEY], grids[KEY]) for rows in (before, now)
+    )
     return drift("drift_score", *sides)
 
 

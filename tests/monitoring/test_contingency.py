@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
 from aporia_provider.monitoring.drift.chi_squared import ChiSquared, chi_squared, chi_squared_tail
-from aporia_provider.monitoring.drift.distance_result import NotEnough
+from aporia_provider.monitoring.drift.distance_result import InsufficientData
 
 
 def chi(baseline: list[int], current: list[int]) -> ChiSquared:
@@ -64,7 +64,7 @@ def test_rare_category_alone_is_pooled_with_the_next() -> None:
 def test_two_categories_need_ten_each() -> None:
     assert chi([90, 10], [90, 10]).degrees == 1
     outcome = chi_squared([90, 10], [90, 9])
-    assert outcome == NotEnough("the expected counts are too small for a test", 99, 100)
+    assert outcome == InsufficientData("the expected counts are too small for a test", 99, 100)
 
 
 def test_new_and_vanished_categories() -> None:
@@ -90,7 +90,7 @@ def test_one_category_is_no_difference() -> None:
 @pytest.mark.parametrize(("baseline", "current"), [([1, 2], [0, 0]), ([], [1]), ([], []), ([1], [])])
 def test_no_values_is_no_test(baseline: list[int], current: list[int]) -> None:
     outcome = chi_squared(baseline, current)
-    assert isinstance(outcome, NotEnough)
+    assert isinstance(outcome, InsufficientData)
     assert (outcome.samples, outcome.baseline_samples) == (sum(current), sum(baseline))
 
 

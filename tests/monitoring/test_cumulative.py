@@ -12,7 +12,7 @@ from scipy.stats import ks_2samp, kstwobign, norm
 from scipy.stats import wasserstein_distance as exact_wasserstein
 from sklearn.datasets import load_breast_cancer
 
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.drift.distribution_distances import ks_distance, scale, wasserstein_distance
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
 from aporia_provider.monitoring.grids.grid import NumericGrid
@@ -303,7 +303,7 @@ def test_no_values_is_no_distance(function: object) -> None:
     for none in (NumericHistogram(some.grid, (), 0, 0), NumericHistogram(some.grid, (0,) * 5, 0, 0)):
         for pair in ((some, none), (none, some), (none, none)):
             outcome = function(*pair)  # type: ignore[operator]
-            assert isinstance(outcome, NotEnough)
+            assert isinstance(outcome, InsufficientData)
             assert (outcome.baseline_samples, outcome.samples) == (pair[0].samples, pair[1].samples)
 
 

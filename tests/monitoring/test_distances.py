@@ -25,12 +25,12 @@ from aporia_provider.monitoring.drift.bin_distances import (
     psi,
     total_variation,
 )
-from aporia_provider.monitoring.drift.distance_answers import of_distance
-from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
+from aporia_provider.monitoring.drift.distance_metric_result import distance_metric_result
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, Minimum
 from aporia_provider.monitoring.drift.rebinning import Bounded
 from tests.monitoring.histograms import sure
 
-Function = Callable[[Counts, Counts], Distance | NotEnough]
+Function = Callable[[Counts, Counts], Distance | InsufficientData]
 
 BASELINE, CURRENT = [50, 30, 20, 0], [30, 30, 30, 10]
 IN_UNIT = [js_distance, hellinger_distance, total_variation, linf_distance]
@@ -176,7 +176,7 @@ def test_no_values_is_no_distance(
     function: Function, baseline: list[int], current: list[int], reason: str
 ) -> None:
     outcome = function(baseline, current)
-    assert isinstance(outcome, NotEnough)
+    assert isinstance(outcome, InsufficientData)
     assert reason in outcome.reason
     assert (outcome.samples, outcome.baseline_samples) == (sum(current), sum(baseline))
 
@@ -265,8 +265,8 @@ def test_excess_is_what_is_above_the_noise_within_the_bound() -> None:
 
 
 def test_distance_in_another_unit() -> None:
-    distance = Distance(6, 2, 1, 50, 200, 3, widest=0.4)
-    assert distance.divided_by(2) == Distance(3, 1, 0.5, 50, 200, 3, widest=0.2)
+    distance = Distance(6, 2, 1, 50, 200, 3, max_reliable_bound=0.4)
+    assert distance.divided_by(2) == Distance(3, 1, 0.5, 50, 200, 3, max_reliable_bound=0.2)
 
 
 @pytest.mark.parametrize(
@@ -289,14 +289,14 @@ def test_minimum(samples: int, baseline_samples: int, bins: int, words: list[str
 
 def test_a_distance_of_too_little_data_is_kept_beside_the_verdict() -> None:
     distance = Distance(0.5, 0.2, 0.01, samples=165, baseline_samples=2000, bins=30)
-    assert Minimum(per_bin=0).judged(distance, 30) == NotEnough(
+    assert Minimum(per_bin=0).checked(distance, 30) == InsufficientData(
         Minimum().shortage(165, 2000).reason,
         165,
         2000,
         distance,  # type: ignore[union-attr]
     )
-    assert Minimum(focal=165, per_bin=0).judged(distance, 30) is distance
-    assert isinstance(Minimum(focal=100).judged(distance, 34), NotEnough)
+    assert Minimum(current=165, per_bin=0).checked(distance, 30) is distance
+    assert isinstance(Minimum(current=100).checked(distance, 34), InsufficientData)
 
 
 @pytest.mark.parametrize(
@@ -314,22 +314,25 @@ def test_a_wide_bound_makes_a_value_useless_unless_it_changes_nothing(
     value: float, noise: float, bound: float, vague: bool
 ) -> None:
     distance = Distance(value, noise, bound, samples=500, baseline_samples=2000, bins=10)
-    assert distance.vague is vague
-    answer = of_distance(distance)
+    assert distance.is_unreliable is vague
+    answer = distance_metric_result(distance)
     assert answer.status == ("insufficient_data" if vague else "ok")
     assert (answer.value, answer.shown) == ((None, value) if vague else (value, None))
     assert (answer.bound, answer.noise, answer.excess) == (bound, noise, distance.excess)
     assert ("full=True" in (answer.reason or "")) is vague
-    assert not dataclasses.replace(distance, widest=1.0).vague
+    assert not dataclasses.replace(distance, max_reliable_bound=1.0).is_unreliable
 
 
 def test_distances_without_an_upper_end_have_twice_the_room() -> None:
     known, other = Bounded.exactly([80.0, 20.0]), Bounded.exactly([70.0, 30.0])
-    assert (sure(psi(known, other)).widest, sure(js_distance(known, other)).widest) == (0.1, 0.05)
+    assert (
+        sure(psi(known, other)).max_reliable_bound,
+        sure(js_distance(known, other)).max_reliable_bound,
+    ) == (0.1, 0.05)
 
 
 def test_minimum_can_be_less() -> None:
-    assert Minimum(focal=1, per_bin=1, baseline=1).shortage(1, 1) is None
+    assert Minimum(current=1, per_bin=1, baseline=1).shortage(1, 1) is None
 
 
 def test_euclidean_distance_of_means() -> None:
@@ -358,7 +361,9 @@ def test_euclidean_noise_is_what_two_samples_have() -> None:
 
 
 def test_euclidean_distance_needs_values_of_one_dimension() -> None:
-    assert isinstance(euclidean_distance([1], [1], samples=0, baseline_samples=9, variance=1), NotEnough)
+    assert isinstance(
+        euclidean_distance([1], [1], samples=0, baseline_samples=9, variance=1), InsufficientData
+    )
     with pytest.raises(ValueError):
         euclidean_distance([1, 2], [1], samples=1, baseline_samples=1, variance=1)
 

@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer
 from aporia_provider.monitoring.drift.bin_distances import hellinger_distance, js_distance, psi
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 from aporia_provider.monitoring.drift.chi_squared import ChiSquared
-from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, Minimum
 from aporia_provider.monitoring.drift.measures import (
     CATEGORY_METRICS,
     NUMERIC_METRICS,
@@ -33,7 +33,7 @@ CURRENT = CategoryHistogram({"a": 30, "b": 30, "c": 30, "d": 10})
 
 def categories(
     metric: str, baseline: CategoryHistogram, current: CategoryHistogram, **more: Any
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     return compare_categories(metric, baseline, current, **more).outcome
 
 
@@ -189,24 +189,24 @@ def test_too_little_numeric_data_is_a_verdict(metric: str) -> None:
     values = np.random.default_rng(20).normal(size=2000)
     baseline = histogram(values)
 
-    def outcome(samples: int, least: Minimum | None = None) -> Distance | NotEnough:
+    def outcome(samples: int, least: Minimum | None = None) -> Distance | InsufficientData:
         current = histogram(values[:samples], baseline.grid)
         options = {"minimum": least} if least else {}
         return numeric_drift(metric, baseline, current, deviation=1.0, **options)
 
     short = outcome(199)
-    assert isinstance(short, NotEnough)
+    assert isinstance(short, InsufficientData)
     assert short.reason.startswith("there are 199 values, a verdict takes 200")
     assert (short.samples, short.baseline_samples) == (199, 2000)
-    assert short.distance == outcome(199, Minimum(focal=199))
+    assert short.distance == outcome(199, Minimum(current=199))
     assert isinstance(outcome(200), Distance)
-    assert isinstance(outcome(2000, Minimum(baseline=2001)), NotEnough)
+    assert isinstance(outcome(2000, Minimum(baseline=2001)), InsufficientData)
     crowded = outcome(500, Minimum(per_bin=60))
     cumulative = metric in ("ks_distance", "wasserstein_distance", "normalised_wasserstein_distance")
     assert isinstance(crowded, Distance) is cumulative
     nothing = NumericHistogram(baseline.grid, (), 0, 0)
-    assert isinstance(numeric_drift(metric, baseline, nothing, deviation=1.0, minimum=ANY), NotEnough)
-    assert isinstance(numeric_drift(metric, nothing, baseline, deviation=1.0, minimum=ANY), NotEnough)
+    assert isinstance(numeric_drift(metric, baseline, nothing, deviation=1.0, minimum=ANY), InsufficientData)
+    assert isinstance(numeric_drift(metric, nothing, baseline, deviation=1.0, minimum=ANY), InsufficientData)
 
 
 @pytest.mark.parametrize("metric", sorted(CATEGORY_METRICS))
@@ -217,11 +217,11 @@ def test_too_little_categorical_data_is_a_verdict(metric: str) -> None:
         assert isinstance(categories(metric, baseline, current), Distance) is enough
     few = categories(metric, baseline, CategoryHistogram({"00": 250}))
     if metric not in ("chi_squared", "cramers_v"):
-        assert isinstance(few, NotEnough)
+        assert isinstance(few, InsufficientData)
         assert few.reason.startswith("there are 250 values, a verdict takes 300")
         assert few.distance == categories(metric, baseline, CategoryHistogram({"00": 250}), minimum=ANY)
     empty = categories(metric, baseline, CategoryHistogram(), minimum=ANY)
-    assert isinstance(empty, NotEnough)
+    assert isinstance(empty, InsufficientData)
 
 
 def test_unknown_metrics_are_refused() -> None:

@@ -12,7 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS, NUMERIC_METRICS
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.profiles.plan import Grid
@@ -24,11 +24,11 @@ ANY = Minimum(1, 0, 1)
 OFFSET = 2.0**53
 
 
-def side(values: pa.Array, type_: str, grid: Grid | None) -> Side:
-    return Side(states_of(values, type_, {KEY: grid} if grid else {})[KEY], grid)
+def side(values: pa.Array, type_: str, grid: Grid | None) -> ComparedState:
+    return ComparedState(states_of(values, type_, {KEY: grid} if grid else {})[KEY], grid)
 
 
-def of_vectors(vectors: Vectors, norm: NumericGrid | None = None) -> Side:
+def of_vectors(vectors: Vectors, norm: NumericGrid | None = None) -> ComparedState:
     return side(pa.array(list(vectors)), "vector", VectorGrid(vectors.shape[1], norm))
 
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from tests.monitoring.columns import KEY, grids_of, states_of
 
 NAN, INF = math.nan, math.inf
@@ -40,7 +40,9 @@ OF_FINITE = (
 def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
     grids = grids_of(array, field)
-    return statistic(name, type_, states_of(array, field, grids)[KEY], Question(grids.get(KEY), **more))
+    return statistic(
+        name, type_, states_of(array, field, grids)[KEY], StatisticParameters(grids.get(KEY), **more)
+    )
 
 
 @settings(max_examples=60)
@@ -230,7 +232,7 @@ class TestBooleans:
 def compared(before: pa.Array, now: pa.Array, type_: str, metric: str) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
     grids = grids_of(before, field)
-    sides = (Side(states_of(array, field, grids)[KEY], grids[KEY]) for array in (before, now))
+    sides = (ComparedState(states_of(array, field, grids)[KEY], grids[KEY]) for array in (before, now))
     return drift(metric, *sides)
 
 
@@ -257,7 +259,9 @@ class TestDistances:
         for name in ("mean_vector", "mean_norm"):
             field = FieldPlan(KEY, "vector", "c")
             grids = grids_of(before, field)
-            found = statistic(name, "vector", states_of(now, field, grids)[KEY], Question(grids[KEY]))
+            found = statistic(
+                name, "vector", states_of(now, field, grids)[KEY], StatisticParameters(grids[KEY])
+            )
             assert (found.left_out, found.samples) == (50, 1_500)
             assert "of another dimension" in (found.reason or "")
 

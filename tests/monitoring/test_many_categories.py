@@ -16,9 +16,9 @@ from scipy.stats import binomtest, chi2, chi2_contingency, kstest, norm
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
-from aporia_provider.monitoring.drift.field_drift import Side, drift
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS
-from aporia_provider.monitoring.drift.unseen_values import vocabulary
+from aporia_provider.monitoring.drift.unseen_values import estimate_new_values
 from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.states.value_tail import Tail
 from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of, zipf
@@ -146,7 +146,7 @@ def test_new_values_without_drift_are_as_many_as_expected_within_the_error(
         drawn = (rng.multinomial(side, shares) for side in rows)
         tails = (Tail.of(hashes[counts > 0], counts[counts > 0]) for counts in drawn)
         baseline, current = (CategoryHistogram({}, tail) for tail in tails)
-        words = vocabulary(baseline, current, [])
+        words = estimate_new_values(baseline, current, [])
         assert words.found.low == words.found.high
         error = words.found.value - words.expected.value
         end = words.expected.high if error > 0 else words.expected.low
@@ -199,7 +199,7 @@ def test_ids_as_categories_are_no_drift() -> None:
     """Each value occurs once, so that all are new on both sides."""
     ids = [{f"{side}{place}": 1 for place in range(30_000)} for side in "ab"]
     grid = CategoryGrid.of(ids[0])
-    answer = drift("drift_score", *(Side(state_of(side, grid), grid) for side in ids))
+    answer = drift("drift_score", *(ComparedState(state_of(side, grid), grid) for side in ids))
     assert answer.status == "ok"
     assert answer.value < 1.3 * answer.noise
     reason = answer.reason or ""
@@ -208,7 +208,7 @@ def test_ids_as_categories_are_no_drift() -> None:
 
 def test_the_same_rows_have_no_distance_however_rare_their_values() -> None:
     ids = {f"a{place}": 1 for place in range(30_000)}
-    side = Side(state_of(ids, grid := CategoryGrid.of(ids)), grid)
+    side = ComparedState(state_of(ids, grid := CategoryGrid.of(ids)), grid)
     assert drift("total_variation", side, side).value == 0
 
 
@@ -249,7 +249,10 @@ def test_versions_whose_grids_differ() -> None:
     """What only one of them counts by itself is counted by hash on both sides."""
     pair = Pair.of(8, 3_000, 1.0, (50_000, 20_000))
     first, second = CategoryGrid.of(pair.baseline), CategoryGrid.of(pair.current)
-    sides = Side(state_of(pair.baseline, first), first), Side(state_of(pair.current, second), second)
+    sides = (
+        ComparedState(state_of(pair.baseline, first), first),
+        ComparedState(state_of(pair.current, second), second),
+    )
     answer = drift("total_variation", *sides)
     assert answer.value == pytest.approx(right("total_variation", by_hash(pair, 256)), abs=1e-9)
 
@@ -262,10 +265,10 @@ def test_values_that_the_bins_were_made_without_are_not_new(lacking: int) -> Non
     names = [f"v{place}" for place in range(200 + lacking)]
     one, other = (dict(zip(names, rng.multinomial(40_000, shares).tolist(), strict=True)) for _ in range(2))
     grid = CategoryGrid(tuple(names[:200]))
-    answer = drift("total_variation", *(Side(state_of(side, grid), grid) for side in (one, other)))
+    answer = drift("total_variation", *(ComparedState(state_of(side, grid), grid) for side in (one, other)))
     assert answer.value < 1.3 * answer.noise
     flooded = other | {f"new{place}": 5 for place in range(4_000)}
-    answer = drift("total_variation", *(Side(state_of(side, grid), grid) for side in (one, flooded)))
+    answer = drift("total_variation", *(ComparedState(state_of(side, grid), grid) for side in (one, flooded)))
     counts = np.array([(one.get(name, 0), flooded[name]) for name in flooded], dtype=float)
     expected = right("total_variation", (counts[:, 0], counts[:, 1]))
     # By hash, where new values and others of the same bin make up for each other in part.
@@ -276,7 +279,7 @@ def test_categories_that_meet_nowhere_are_shown() -> None:
     codes: dict[str, Any] = {"1": 600, "2": 500}
     names: dict[str, Any] = {"one": 200, "two": 300}
     grid = CategoryGrid.of(codes)
-    answer = drift("drift_score", *(Side(state_of(side, grid), grid) for side in (codes, names)))
+    answer = drift("drift_score", *(ComparedState(state_of(side, grid), grid) for side in (codes, names)))
     assert (answer.value, answer.bound, answer.status) == (1.0, 0.0, "ok")
     assert answer.reason == (
         "no value was found on both sides: the baseline has, for example, '1', the range 'two'"

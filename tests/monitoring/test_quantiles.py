@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from aporia_provider.monitoring.statistics.quantiles import quantile
 from tests.monitoring.histograms import grid_of
 
@@ -37,7 +37,7 @@ def asked(
 def histogram_of(values: list[float]) -> dict[str, list[float]]:
     grid = grid_of(values)
     found: dict[str, list[float]] = statistic(
-        "histogram", "numeric", NumericState.of(np.array(values), 0, grid), Question(grid)
+        "histogram", "numeric", NumericState.of(np.array(values), 0, grid), StatisticParameters(grid)
     ).value
     return found
 

@@ -16,7 +16,7 @@ from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
 from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 
 LARGEST = 1.7976931348623157e308
 LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.
@@ -26,13 +26,15 @@ SQUARES = ("squared_sum", "squared_deviation_sum", "variance", "std")
 
 def asked(name: str, values: list[float], grid: NumericGrid | None = None, **more: Any) -> MetricResult:
     state = NumericState.of(np.array(values, dtype=np.float64), 0, grid)
-    return statistic(name, "numeric", state, Question(grid, **more))
+    return statistic(name, "numeric", state, StatisticParameters(grid, **more))
 
 
 def asked_of_times(name: str, *micros: int, **more: Any) -> MetricResult:
     numbers, nulls = as_floats(pa.array(micros, pa.timestamp("us", "UTC")))
     grid = NumericGrid.of(numbers)
-    return statistic(name, "datetime", NumericState.of(numbers, nulls, grid), Question(grid, **more))
+    return statistic(
+        name, "datetime", NumericState.of(numbers, nulls, grid), StatisticParameters(grid, **more)
+    )
 
 
 def assert_undefined(answer: MetricResult, samples: int, *words: str) -> None:
@@ -118,7 +120,7 @@ class TestGreatNumbers:
         grid = VectorGrid(1, None)
         numbers = np.array([LARGEST, LARGEST])
         state = VectorState.of(numbers, np.array([1, 1]), 0, grid)
-        assert statistic("mean_vector", "vector", state, Question(grid)).value == [LARGEST]
+        assert statistic("mean_vector", "vector", state, StatisticParameters(grid)).value == [LARGEST]
 
 
 class TestTimes:
@@ -168,13 +170,13 @@ class TestTimes:
 
     def test_lengths_of_texts_are_no_times(self) -> None:
         state = NumericState.of(np.array([1.0, 4.0]), 0, None)
-        assert statistic("max_length", "text", state, Question()).value == 4.0
+        assert statistic("max_length", "text", state, StatisticParameters()).value == 4.0
 
 
 class TestValueCounts:
     def count(self, value: str, texts: dict[str, int], *known: str) -> MetricResult:
         state = ValueState.of(texts, sum(texts.values()), 0, CategoryGrid(known))
-        return statistic("value_count", "categorical", state, Question(value=value))
+        return statistic("value_count", "categorical", state, StatisticParameters(value=value))
 
     def test_a_long_value_is_known_by_its_hash(self) -> None:
         long, other = "x" * 300, "x" * 299 + "y"
@@ -198,7 +200,7 @@ def test_numbers_of_distinct_values_are_within_their_bounds(distinct: int) -> No
         texts = {f"{seed}-{place}": 1 + place % 3 for place in range(distinct)}
         grid = CategoryGrid(tuple(list(texts)[:256]))
         state = ValueState.of(texts, sum(texts.values()), 0, grid).settled()
-        answer = statistic("unique_values", "categorical", state, Question(grid=grid))
+        answer = statistic("unique_values", "categorical", state, StatisticParameters(grid=grid))
         assert abs(answer.value - distinct) <= answer.bound
         assert ("estimate" in (answer.reason or "")) is (distinct > 2_304)
         found.append(answer.bound)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.states.value_state import ValueState
-from aporia_provider.monitoring.statistics.catalogue import Question, statistic
+from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from tests.monitoring.vocabularies import draw, zipf
 
 Buckets = list[Mapping[str, int]]
@@ -30,11 +30,11 @@ def state_of(buckets: Buckets, grid: CategoryGrid | None = None) -> ValueState:
 
 
 def count(state: ValueState, value: str) -> MetricResult:
-    return statistic("value_count", "categorical", state, Question(value=value))
+    return statistic("value_count", "categorical", state, StatisticParameters(value=value))
 
 
 def histogram(state: ValueState) -> MetricResult:
-    return statistic("histogram", "categorical", state, Question())
+    return statistic("histogram", "categorical", state, StatisticParameters())
 
 
 def number(answer: MetricResult) -> int:

@@ -10,7 +10,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.drift.field_drift import Side
+from aporia_provider.monitoring.drift.field_drift import ComparedState
 from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.states.text_hashes import text_hashes
 from aporia_provider.monitoring.states.value_state import ValueState
@@ -49,10 +49,12 @@ class Pair:
         return CategoryGrid.of(self.baseline)
 
     @property
-    def sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[ComparedState, ComparedState]:
         """Both sides as a sync of three buckets has them."""
         grid = self.grid
-        return Side(state_of(self.baseline, grid), grid), Side(state_of(self.current, grid), grid)
+        return ComparedState(state_of(self.baseline, grid), grid), ComparedState(
+            state_of(self.current, grid), grid
+        )
 
 
 def state_of(counts: Counts, grid: CategoryGrid | None, buckets: int = 3) -> ValueState:

@@ -22,8 +22,8 @@ class Metrics(RegistryBase):
         :return: One item for each time range, in chronological order.
         :raises aporia_provider.errors.NotFoundError: if there is no such model.
         """
-        from aporia_provider.backend.metrics.answers import answer_all
-        from aporia_provider.backend.metrics.stored_states import Sources
+        from aporia_provider.backend.metrics.model_states import ModelStates
+        from aporia_provider.backend.metrics.query_execution import execute_query
 
         with self.database.reading() as session:
-            return answer_all(Sources(session, self.environment, query.model_id), query)
+            return execute_query(ModelStates(session, self.environment, query.model_id), query)

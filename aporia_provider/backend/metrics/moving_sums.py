@@ -10,7 +10,7 @@ from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.monitoring.states.state import State
 
 
-class MovingTotal:
+class MovingSum:
     """
     Sums of states over a moving window.
 
@@ -19,7 +19,7 @@ class MovingTotal:
     precomputed; states after it are added to a running sum. When the window's start passes the position, the
     window is divided again, at its end. Each state takes part in at most four additions, whatever the length
     of the window. (This is a queue made of two stacks.) The sums are identical to those of
-    :func:`~.stored_states.total` to the last bit, since additions of states are exact, commutative and
+    :func:`~.model_states.total` to the last bit, since additions of states are exact, commutative and
     associative.
 
     Of ``n`` precomputed sums, every ``sqrt(n)``-th is stored and the others are computed on demand, so that

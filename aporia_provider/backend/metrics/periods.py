@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from aporia_provider.backend.metrics.stored_states import Range
+from aporia_provider.backend.metrics.model_states import Range
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricDataset, TimeRange
@@ -96,7 +96,7 @@ class Split:
         return begin if first is None else max(begin, first), end if last is None else min(end, last)
 
 
-def whole(time_range: TimeRange | None, seconds: int) -> Range:
+def align_to_buckets(time_range: TimeRange | None, seconds: int) -> Range:
     """
     Return a time range extended to whole buckets.
 
@@ -112,7 +112,7 @@ def whole(time_range: TimeRange | None, seconds: int) -> Range:
     return start // length * seconds, -(-end // length) * seconds
 
 
-def before(moment: int | None, window: MetricDataset, seconds: int) -> tuple[int, int]:
+def moving_window(moment: int | None, window: MetricDataset, seconds: int) -> tuple[int, int]:
     """
     Return the window of a baseline that precedes the data.
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from aporia_provider.metrics import Zeros
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough, empty, rate
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, empty, rate
 from aporia_provider.monitoring.drift.rebinning import Bounded, Floats
 from aporia_provider.monitoring.drift.sampling_noise import expected_sum
 from aporia_provider.monitoring.result_limits import WIDEST_BOUND, WIDEST_UNBOUNDED
@@ -30,7 +30,7 @@ _Shares: TypeAlias = Callable[[Floats, float, int], Floats]
 _PSEUDOCOUNTS = {"jeffreys": 0.5, "laplace": 1.0}
 
 
-def js_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
+def js_distance(baseline: Counts, current: Counts) -> Distance | InsufficientData:
     """
     Return the Jensen-Shannon distance: the square root of the divergence in bits, from 0 to 1.
 
@@ -46,7 +46,7 @@ def js_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
     return measure.between(baseline, current)
 
 
-def hellinger_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
+def hellinger_distance(baseline: Counts, current: Counts) -> Distance | InsufficientData:
     """
     Return the Hellinger distance: the square root of one minus the sum of sqrt(p q), from 0 to 1.
 
@@ -64,7 +64,7 @@ def hellinger_distance(baseline: Counts, current: Counts) -> Distance | NotEnoug
 
 def psi(
     baseline: Counts, current: Counts, *, zeros: Zeros = "floor", floor: float = 1e-4
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     """
     Return the population stability index: the sum of (q - p) ln(q / p).
 
@@ -86,7 +86,7 @@ def psi(
     return measure.between(baseline, current)
 
 
-def total_variation(baseline: Counts, current: Counts) -> Distance | NotEnough:
+def total_variation(baseline: Counts, current: Counts) -> Distance | InsufficientData:
     """
     Return half the sum of the absolute differences of proportions, from 0 to 1: the proportion of the values
     that have moved.
@@ -106,7 +106,7 @@ def total_variation(baseline: Counts, current: Counts) -> Distance | NotEnough:
     return measure.between(baseline, current)
 
 
-def linf_distance(baseline: Counts, current: Counts) -> Distance | NotEnough:
+def linf_distance(baseline: Counts, current: Counts) -> Distance | InsufficientData:
     """
     Return the maximum absolute difference of the proportions of a bin, from 0 to 1.
 
@@ -137,7 +137,7 @@ def euclidean_distance(
     samples: int,
     baseline_samples: int,
     variance: float,
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     """
     Return the length of the difference of two mean vectors, in the unit of their components.
 
@@ -217,18 +217,18 @@ class _Measure:
     total: Callable[[Floats], float]
     noise: Callable[[_Pair], float]
     shares: _Shares = _plain
-    widest: float = WIDEST_BOUND
+    max_reliable_bound: float = WIDEST_BOUND
 
-    def between(self, baseline: Counts, current: Counts) -> Distance | NotEnough:
+    def between(self, baseline: Counts, current: Counts) -> Distance | InsufficientData:
         pair = self._pair(_bounded(baseline), _bounded(current))
-        if isinstance(pair, NotEnough):
+        if isinstance(pair, InsufficientData):
             return pair
         value = self.total(self.term(pair.p.value, pair.q.value))
         bound = 0.0 if pair.p.exact and pair.q.exact else self._bound(pair, value)
         sizes = pair.samples, pair.baseline_samples, len(pair.p.value)
-        return Distance(value, self.noise(pair), bound, *sizes, widest=self.widest)
+        return Distance(value, self.noise(pair), bound, *sizes, max_reliable_bound=self.max_reliable_bound)
 
-    def _pair(self, baseline: Bounded, current: Bounded) -> _Pair | NotEnough:
+    def _pair(self, baseline: Bounded, current: Bounded) -> _Pair | InsufficientData:
         m, n = float(baseline.value.sum()), float(current.value.sum())
         missing = empty(round(n), round(m))
         if missing is not None:

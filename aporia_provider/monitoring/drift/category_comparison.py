@@ -13,13 +13,13 @@ from aporia_provider.monitoring.drift.category_histograms import (
     listed_by_both,
     one_by_one,
 )
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.drift.rebinning import Floats
-from aporia_provider.monitoring.drift.unseen_values import Vocabulary, vocabulary
+from aporia_provider.monitoring.drift.unseen_values import NewValueEstimate, estimate_new_values
 from aporia_provider.monitoring.intervals import Interval
 from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 
-Measure = Callable[[Floats, Floats], Distance | NotEnough]
+Measure = Callable[[Floats, Floats], Distance | InsufficientData]
 
 _WIDEST = 0.5  # Maximum width of the interval for the proportion of new values.
 
@@ -35,7 +35,7 @@ class Comparison:
         expected.
     """
 
-    outcome: Distance | NotEnough
+    outcome: Distance | InsufficientData
     reason: str | None = None
     shown: Distance | None = None
 
@@ -55,8 +55,8 @@ def compare(
     distance is less than that of the values themselves. If significantly more values are new to the baseline
     than expected, and it results in a greater distance above noise and bound, the other values are compared
     in two bins instead: values in the baseline's vocabulary and all others, see
-    :class:`~aporia_provider.monitoring.drift.unseen_values.Vocabulary`. The bound includes the errors of the
-    estimates.
+    :class:`~aporia_provider.monitoring.drift.unseen_values.NewValueEstimate`. The bound includes the errors
+    of the estimates.
 
     :param measure: The distance.
     :param baseline: Histogram of the baseline.
@@ -69,7 +69,7 @@ def compare(
         return Comparison(measure(*each), _apart(each, baseline, current))
     many = _Many.of(baseline, current)
     found = measure(*many.bins)
-    if not new_values or isinstance(found, NotEnough):
+    if not new_values or isinstance(found, InsufficientData):
         return Comparison(found, many.by_hash)
     by_words = _by_vocabulary(measure, many.words)
     if by_words is not None and _clear(by_words) > _clear(found):
@@ -93,13 +93,13 @@ class _Many:
     sides: tuple[CategoryHistogram, CategoryHistogram]
     own: list[str]
     bins: tuple[Floats, Floats]
-    words: Vocabulary
+    words: NewValueEstimate
 
     @classmethod
     def of(cls, baseline: CategoryHistogram, current: CategoryHistogram) -> Self:
         own = [text for text in frequent_ones(baseline) if text in current.counts]
         sides = listed_by_both(baseline, current)
-        return cls(sides, own, hashed(*sides, own), vocabulary(*sides, own))
+        return cls(sides, own, hashed(*sides, own), estimate_new_values(*sides, own))
 
     @property
     def by_hash(self) -> str:
@@ -120,23 +120,23 @@ class _Many:
         return f"{_sizes(*self.sides)}; {_new(self.words)}; {how}"
 
 
-def _by_vocabulary(measure: Measure, words: Vocabulary) -> Distance | None:
+def _by_vocabulary(measure: Measure, words: NewValueEstimate) -> Distance | None:
     """Return the distance by new values, or None if there are not significantly more than expected."""
     if not words.surprising:
         return None
     best, *ends = (measure(*pair) for pair in words.pairs)
-    if isinstance(best, NotEnough):
+    if isinstance(best, InsufficientData):
         return None
-    others = [end.value for end in ends if not isinstance(end, NotEnough)]
+    others = [end.value for end in ends if not isinstance(end, InsufficientData)]
     return replace(best, bound=max((abs(end - best.value) for end in others), default=0.0))
 
 
-def _clear(found: Distance | NotEnough) -> float:
+def _clear(found: Distance | InsufficientData) -> float:
     """Return the distance minus its noise and its bound."""
-    return -1.0 if isinstance(found, NotEnough) else found.value - found.noise - found.bound
+    return -1.0 if isinstance(found, InsufficientData) else found.value - found.noise - found.bound
 
 
-def _width(words: Vocabulary) -> float:
+def _width(words: NewValueEstimate) -> float:
     return (words.found.high - words.found.low) * words.rest_share
 
 
@@ -146,7 +146,7 @@ def _vague(found: Distance) -> bool:
 
 def _unknown(found: Distance, why: str) -> Comparison:
     reason = "it is uncertain whether more values are new than without drift: take a longer period"
-    return Comparison(NotEnough(reason, found.samples, found.baseline_samples), why, found)
+    return Comparison(InsufficientData(reason, found.samples, found.baseline_samples), why, found)
 
 
 def _apart(
@@ -168,7 +168,7 @@ def _sizes(baseline: CategoryHistogram, current: CategoryHistogram) -> str:
     return f"{one} in the baseline, {other} in the range"
 
 
-def _new(words: Vocabulary) -> str:
+def _new(words: NewValueEstimate) -> str:
     found, expected = (_percent(share * words.rest_share) for share in (words.found, words.expected))
     return (
         f"{found} of the range's values are new to the baseline, {expected} are to be expected without drift"

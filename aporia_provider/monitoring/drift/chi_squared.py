@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough, empty
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, empty
 from aporia_provider.monitoring.drift.rebinning import Floats
 
 _RARE = 5
@@ -38,7 +38,7 @@ class ChiSquared(Distance):
 
 def chi_squared(
     baseline: Sequence[float] | Floats, current: Sequence[float] | Floats
-) -> ChiSquared | NotEnough:
+) -> ChiSquared | InsufficientData:
     """
     Perform Pearson's test of the 2 x K table of the counts, without continuity correction.
 
@@ -59,14 +59,16 @@ def chi_squared(
     table = np.array([baseline, current], dtype=np.float64)
     pooled = _pool(table[:, table.sum(axis=0) > 0])
     if pooled is None:
-        return NotEnough("the expected counts are too small for a test", int(n), int(m))
+        return InsufficientData("the expected counts are too small for a test", int(n), int(m))
     expected = _expected(pooled)
     statistic, degrees = float(np.sum((pooled - expected) ** 2 / expected)), pooled.shape[1] - 1
     p_value = chi_squared_tail(statistic, degrees)
     return ChiSquared(statistic, float(degrees), 0.0, int(n), int(m), degrees + 1, degrees, p_value)
 
 
-def cramers_v(baseline: Sequence[float] | Floats, current: Sequence[float] | Floats) -> Distance | NotEnough:
+def cramers_v(
+    baseline: Sequence[float] | Floats, current: Sequence[float] | Floats
+) -> Distance | InsufficientData:
     """
     Return Cramér's V of the counts, see :func:`chi_squared` and :attr:`ChiSquared.cramers_v`.
 

@@ -22,7 +22,7 @@ class Distance:
     :param samples: Number of current values.
     :param baseline_samples: Number of values in the baseline.
     :param bins: Number of bins with values on either side.
-    :param widest: Largest bound that is not wide, see :attr:`vague`.
+    :param max_reliable_bound: Largest bound that is not wide, see :attr:`is_unreliable`.
     """
 
     value: float
@@ -31,7 +31,7 @@ class Distance:
     samples: int
     baseline_samples: int
     bins: int
-    widest: float = field(default=WIDEST_BOUND, kw_only=True)
+    max_reliable_bound: float = field(default=WIDEST_BOUND, kw_only=True)
 
     @property
     def excess(self) -> float:
@@ -39,14 +39,14 @@ class Distance:
         return max(0.0, self.value - self.bound - self.noise)
 
     @property
-    def vague(self) -> bool:
+    def is_unreliable(self) -> bool:
         """
         Whether the bound makes the value unusable.
 
         It does if the bound is wide and more than half of the value, unless value plus bound is at most the
         noise, in which case there is no drift.
         """
-        wide = self.bound > self.widest
+        wide = self.bound > self.max_reliable_bound
         return wide and 2 * self.bound > self.value and self.value + self.bound > self.noise
 
     def divided_by(self, scale: float) -> Self:
@@ -55,12 +55,12 @@ class Distance:
 
         :param scale: The new unit in the old one, positive.
         """
-        parts = ("value", "noise", "bound", "widest")
+        parts = ("value", "noise", "bound", "max_reliable_bound")
         return dataclasses.replace(self, **{name: getattr(self, name) / scale for name in parts})
 
 
 @dataclass(frozen=True)
-class NotEnough:
+class InsufficientData:
     """
     Result of a comparison with insufficient data.
 
@@ -85,19 +85,19 @@ class Minimum:
     """
     Minimum data for a distance to be reliable.
 
-    :param focal: Minimum number of current values.
+    :param current: Minimum number of current values.
     :param per_bin: Minimum number of current values for each bin in use.
     :param baseline: Minimum number of values in the baseline.
     :param advice: Function that returns the advice for too few current values, from their number and the
         minimum.
     """
 
-    focal: int = 200
+    current: int = 200
     per_bin: int = 5
     baseline: int = 1000
     advice: Callable[[int, int], str] = field(default=_usual_advice, kw_only=True)
 
-    def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> NotEnough | None:
+    def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> InsufficientData | None:
         """
         Return which data is missing, with advice; None if there is enough.
 
@@ -105,18 +105,18 @@ class Minimum:
         :param baseline_samples: Number of values in the baseline, at least 1.
         :param bins: Number of bins in use; 1 for a distance whose noise does not increase with it.
         """
-        needed = max(self.focal, self.per_bin * bins)
+        needed = max(self.current, self.per_bin * bins)
         reasons = []
         if samples < needed:
             reasons.append(_FEW_VALUES.format(samples, needed, self.advice(samples, needed)))
         if baseline_samples < self.baseline:
             reasons.append(_SMALL_BASELINE.format(baseline_samples, self.baseline))
         reason = "; ".join(reasons)
-        return NotEnough(reason, samples, baseline_samples) if reason else None
+        return InsufficientData(reason, samples, baseline_samples) if reason else None
 
-    def judged(self, distance: Distance, bins: int = 1) -> Distance | NotEnough:
+    def checked(self, distance: Distance, bins: int = 1) -> Distance | InsufficientData:
         """
-        Return the distance if there is enough data, else :class:`NotEnough`; for ``bins``, see
+        Return the distance if there is enough data, else :class:`InsufficientData`; for ``bins``, see
         :meth:`shortage`.
         """
         short = self.shortage(distance.samples, distance.baseline_samples, bins)
@@ -129,12 +129,14 @@ _SMALL_BASELINE = (
 )
 
 
-def empty(samples: int, baseline_samples: int) -> NotEnough | None:
+def empty(samples: int, baseline_samples: int) -> InsufficientData | None:
     """Return the result of a comparison if one of the sides has no values, else None."""
     sides = [name for name, count in (("range", samples), ("baseline", baseline_samples)) if not count]
     if not sides:
         return None
-    return NotEnough(f"there are no values in the {' and in the '.join(sides)}", samples, baseline_samples)
+    return InsufficientData(
+        f"there are no values in the {' and in the '.join(sides)}", samples, baseline_samples
+    )
 
 
 def rate(samples: int, baseline_samples: int) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough, empty, rate
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, empty, rate
 from aporia_provider.monitoring.drift.rebinning import (
     Bounded,
     Floats,
@@ -25,7 +25,7 @@ _TRIMMED = 0.001
 _LEAST_SCALE = 1e-6
 
 
-def ks_distance(baseline: NumericHistogram, current: NumericHistogram) -> Distance | NotEnough:
+def ks_distance(baseline: NumericHistogram, current: NumericHistogram) -> Distance | InsufficientData:
     """
     Return the Kolmogorov-Smirnov distance: the maximum difference of the distribution functions, from 0 to 1.
 
@@ -52,7 +52,7 @@ def ks_distance(baseline: NumericHistogram, current: NumericHistogram) -> Distan
 
 def wasserstein_distance(
     baseline: NumericHistogram, current: NumericHistogram, *, margin: float | None = None
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     """
     Return the first Wasserstein distance: the area between the distribution functions, in the unit of the
     field.

@@ -14,8 +14,8 @@ from aporia_provider.metrics import Zeros
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
 from aporia_provider.monitoring.drift.category_comparison import Comparison
 from aporia_provider.monitoring.drift.category_histograms import MOST_LISTED, CategoryHistogram
-from aporia_provider.monitoring.drift.distance_answers import of_distance
-from aporia_provider.monitoring.drift.distance_result import Minimum, NotEnough
+from aporia_provider.monitoring.drift.distance_metric_result import distance_metric_result
+from aporia_provider.monitoring.drift.distance_result import InsufficientData, Minimum
 from aporia_provider.monitoring.drift.measures import (
     CATEGORY_METRICS,
     NORMALISED,
@@ -36,7 +36,7 @@ from aporia_provider.monitoring.result import (
     joined,
     undefined,
     unreliable,
-    without,
+    with_left_out,
 )
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import State
@@ -50,7 +50,7 @@ _LARGEST = Fraction(sys.float_info.max)
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedState:
     """
     One side of a comparison.
 
@@ -63,7 +63,12 @@ class Side:
 
 
 def drift(
-    metric: str, baseline: Side, current: Side, *, zeros: Zeros = "floor", minimum: Minimum = SUGGESTED
+    metric: str,
+    baseline: ComparedState,
+    current: ComparedState,
+    *,
+    zeros: Zeros = "floor",
+    minimum: Minimum = SUGGESTED,
 ) -> MetricResult:
     """
     Compare a field with its baseline.
@@ -80,10 +85,14 @@ def drift(
         return insufficient(f"there are no rows in {side}")
     found = _compared(metric, baseline, current, zeros, minimum)
     count, what, kept = _left_out(baseline.state)
-    return without(without(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept)
+    return with_left_out(
+        with_left_out(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept
+    )
 
 
-def _compared(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> MetricResult:
+def _compared(
+    metric: str, baseline: ComparedState, current: ComparedState, zeros: Zeros, minimum: Minimum
+) -> MetricResult:
     """Return the answer from the usable values, without the number of the others."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
@@ -112,7 +121,9 @@ def _noted(answer: MetricResult, note: str) -> MetricResult:
     return replace(answer, reason=joined(answer.reason, note))
 
 
-def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: Minimum) -> MetricResult:
+def _numeric(
+    metric: str, baseline: ComparedState, current: ComparedState, zeros: Zeros, minimum: Minimum
+) -> MetricResult:
     _check(metric, NUMERIC_METRICS, "numbers")
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
@@ -122,12 +133,12 @@ def _numeric(metric: str, baseline: Side, current: Side, zeros: Zeros, minimum: 
         return undefined(
             "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples
         )
-    return of_distance(
+    return distance_metric_result(
         numeric_drift(metric, sides[0], sides[1], deviation=spread, zeros=zeros, minimum=minimum)
     )
 
 
-def _histogram(side: Side) -> NumericHistogram | None:
+def _histogram(side: ComparedState) -> NumericHistogram | None:
     state = _same(NumericState, side.state)
     if not isinstance(side.grid, NumericGrid):
         return None
@@ -135,7 +146,7 @@ def _histogram(side: Side) -> NumericHistogram | None:
     return NumericHistogram(side.grid, state.counts, state.below, state.above, *ends)
 
 
-def _categories(side: Side) -> CategoryHistogram:
+def _categories(side: ComparedState) -> CategoryHistogram:
     values = _same(ValueState, side.state)
     listed = side.grid.values if isinstance(side.grid, CategoryGrid) else ()
     counts = {**dict.fromkeys(listed, 0), **values.known}
@@ -147,14 +158,14 @@ def _categories(side: Side) -> CategoryHistogram:
 
 
 def _of_comparison(found: Comparison) -> MetricResult:
-    answer = of_distance(found.outcome)
+    answer = distance_metric_result(found.outcome)
     answer = replace(answer, reason=joined(answer.reason, found.reason))
     if found.shown is None:
         return answer
-    return replace(unreliable(of_distance(found.shown)), reason=answer.reason)
+    return replace(unreliable(distance_metric_result(found.shown)), reason=answer.reason)
 
 
-def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> MetricResult:
+def _vectors(metric: str, baseline: ComparedState, current: ComparedState, minimum: Minimum) -> MetricResult:
     _check(metric, VECTOR_METRICS, "vectors")
     before, now = _same(VectorState, baseline.state), _same(VectorState, current.state)
     if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):
@@ -166,10 +177,12 @@ def _vectors(metric: str, baseline: Side, current: Side, minimum: Minimum) -> Me
     distance = VECTOR_METRICS[metric].compute(
         *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
     )
-    return of_distance(distance if isinstance(distance, NotEnough) else minimum.judged(distance))
+    return distance_metric_result(
+        distance if isinstance(distance, InsufficientData) else minimum.checked(distance)
+    )
 
 
-def _norm_grid(side: Side) -> NumericGrid | None:
+def _norm_grid(side: ComparedState) -> NumericGrid | None:
     return side.grid.norm if isinstance(side.grid, VectorGrid) else None
 
 

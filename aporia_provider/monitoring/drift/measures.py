@@ -25,7 +25,7 @@ from aporia_provider.monitoring.drift.bin_distances import (
 from aporia_provider.monitoring.drift.category_comparison import Comparison, compare
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 from aporia_provider.monitoring.drift.chi_squared import chi_squared, cramers_v
-from aporia_provider.monitoring.drift.distance_result import Distance, Minimum, NotEnough
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, Minimum
 from aporia_provider.monitoring.drift.distribution_distances import ks_distance, scale, wasserstein_distance
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram, counts_between
 from aporia_provider.monitoring.metric_definition import (
@@ -42,29 +42,35 @@ SUGGESTED: Final = Minimum()
 """Recommended minimum data for a verdict."""
 
 
-def _of_histograms(distance: Callable[[NumericHistogram, NumericHistogram], Distance | NotEnough]) -> Any:
+def _of_histograms(
+    distance: Callable[[NumericHistogram, NumericHistogram], Distance | InsufficientData],
+) -> Any:
     """Return a distance of histograms that ignores the standard deviation of the baseline."""
     return lambda baseline, current, deviation: distance(baseline, current)
 
 
 def _area(
     baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     unit = math.inf if deviation is None else scale(baseline, deviation)
     distance = wasserstein_distance(baseline, current)
-    return distance if isinstance(distance, NotEnough) else replace(distance, widest=WIDEST_UNBOUNDED * unit)
+    return (
+        distance
+        if isinstance(distance, InsufficientData)
+        else replace(distance, max_reliable_bound=WIDEST_UNBOUNDED * unit)
+    )
 
 
 def _normalised_area(
     baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     if deviation is None:
         raise ValueError(f"{NORMALISED!r} takes the baseline's standard deviation")
     unit = scale(baseline, deviation)
     distance = wasserstein_distance(baseline, current, margin=unit)
-    if isinstance(distance, NotEnough):
+    if isinstance(distance, InsufficientData):
         return distance
-    return replace(distance, widest=WIDEST_UNBOUNDED * unit).divided_by(unit)
+    return replace(distance, max_reliable_bound=WIDEST_UNBOUNDED * unit).divided_by(unit)
 
 
 _BINNED_TYPES = (*NUMBER_TYPES, *CATEGORY_TYPES)
@@ -145,7 +151,7 @@ def numeric_drift(
     deviation: float | None = None,
     zeros: Zeros = "floor",
     minimum: Minimum = SUGGESTED,
-) -> Distance | NotEnough:
+) -> Distance | InsufficientData:
     """
     Compare the distribution of a numeric field with its baseline.
 
@@ -198,11 +204,15 @@ def compare_categories(
     return replace(found, outcome=_enough(found.outcome, minimum, per_bin=True))
 
 
-def _of_bins(distance: DriftDistance, zeros: Zeros) -> Callable[[Counts, Counts], Distance | NotEnough]:
+def _of_bins(
+    distance: DriftDistance, zeros: Zeros
+) -> Callable[[Counts, Counts], Distance | InsufficientData]:
     return partial(distance.compute, zeros=zeros) if "zeros" in distance.parameters else distance.compute
 
 
-def _enough(outcome: Distance | NotEnough, minimum: Minimum, *, per_bin: bool) -> Distance | NotEnough:
-    if isinstance(outcome, NotEnough):
+def _enough(
+    outcome: Distance | InsufficientData, minimum: Minimum, *, per_bin: bool
+) -> Distance | InsufficientData:
+    if isinstance(outcome, InsufficientData):
         return outcome
-    return minimum.judged(outcome, outcome.bins if per_bin else 1)
+    return minimum.checked(outcome, outcome.bins if per_bin else 1)

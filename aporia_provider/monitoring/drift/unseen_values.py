@@ -19,7 +19,7 @@ _USUAL = 4.0  # Multiple of the mean count of the cells.
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class NewValueEstimate:
     """
     Estimate of the values that are new to the baseline.
 
@@ -109,7 +109,9 @@ class Vocabulary:
         return np.append(one, [rest, 0.0]), np.append(other, [within, current - within])
 
 
-def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]) -> Vocabulary:
+def estimate_new_values(
+    baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]
+) -> NewValueEstimate:
     """
     Return an estimate of the new values.
 
@@ -124,7 +126,7 @@ def vocabulary(baseline: CategoryHistogram, current: CategoryHistogram, own: lis
         np.array([side.counts[text] for text in own], dtype=np.float64) for side in (baseline, current)
     )
     singles = _singles(baseline)
-    return Vocabulary(
+    return NewValueEstimate(
         (one, other),
         (baseline.samples, current.samples),
         (singles + exactly(once), _lacking(baseline, current, singles.value) + exactly(lacking)),

@@ -10,7 +10,7 @@ A state is computed from rows once; metrics are computed from sums of states, ne
 same rows are equal, independent of the order of the rows, the batches and the Arrow types.
 """
 
-from aporia_provider.monitoring.performance.catalogue import (
+from aporia_provider.monitoring.performance.computation import (
     ALIASES,
     METRICS,
     STATES,
@@ -20,16 +20,16 @@ from aporia_provider.monitoring.performance.catalogue import (
 from aporia_provider.monitoring.performance.metrics.calibration import Group, calibration
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 
 __all__ = [
     "ALIASES",
     "METRICS",
     "STATES",
     "Group",
-    "Labelled",
     "Options",
     "Parameters",
+    "PerformanceState",
     "calibration",
     "compute",
     "state_class",

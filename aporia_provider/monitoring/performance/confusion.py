@@ -43,7 +43,7 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Cut:
+class ThresholdConfusion:
     """
     Confusion counts at a threshold.
 
@@ -54,10 +54,10 @@ class Cut:
     counts: Confusion
     corners: tuple[Confusion, ...] = ()
 
-    def __add__(self, other: Cut) -> Cut:
+    def __add__(self, other: ThresholdConfusion) -> ThresholdConfusion:
         mine, others = self.corners or (self.counts,) * 4, other.corners or (other.counts,) * 4
         corners = tuple(map(operator.add, mine, others)) if self.corners or other.corners else ()
-        return Cut(self.counts + other.counts, corners)
+        return ThresholdConfusion(self.counts + other.counts, corners)
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class Rate:
         bottom = self.bottom(counts)
         return self.top(counts) / bottom if bottom else None
 
-    def bounded(self, cut: Cut) -> tuple[float | None, float]:
+    def bounded(self, confusion: ThresholdConfusion) -> tuple[float | None, float]:
         """Return the rate at a threshold, and the maximum difference from the exact one."""
-        rate = self.of(cut.counts)
+        rate = self.of(confusion.counts)
         if rate is None:
             return None, 0.0
-        others = [self.of(corner) for corner in cut.corners]
+        others = [self.of(corner) for corner in confusion.corners]
         # If the exact rate may be undefined, it may be any number from 0 to 1.
         return rate, max(
             (max(rate, 1 - rate) if it is None else abs(it - rate) for it in others), default=0.0
@@ -148,7 +148,9 @@ CELLS: Mapping[str, str] = {
 """Names of the counts, with descriptions."""
 
 
-def cut(positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshold: float) -> Cut:
+def confusion_at(
+    positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshold: float
+) -> ThresholdConfusion:
     """
     Return the confusion counts of scores at a threshold. Scores at or above it are predicted positive.
 
@@ -159,7 +161,7 @@ def cut(positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshol
     place = grid.place(threshold)
     counts = _split(positives, negatives, place.first)
     if place.split is None:
-        return Cut(counts)
+        return ThresholdConfusion(counts)
     moved = [it[place.split] if it else 0 for it in (positives, negatives)]
     least = _split(positives, negatives, place.split + 1)
     corners = [
@@ -167,7 +169,7 @@ def cut(positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshol
         for tp in (0, moved[0])
         for fp in (0, moved[1])
     ]
-    return Cut(counts, tuple(corners))
+    return ThresholdConfusion(counts, tuple(corners))
 
 
 def _split(positives: Sequence[int], negatives: Sequence[int], first: int) -> Confusion:
@@ -190,7 +192,7 @@ class Averaged:
     reason: str | None = None
 
 
-def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Average) -> Averaged:
+def averaged(rate: Rate, confusions: Mapping[str, ThresholdConfusion], average: Average) -> Averaged:
     """
     Return the average of a rate over classes, as scikit-learn with ``zero_division=nan``.
 
@@ -201,10 +203,12 @@ def averaged(rate: Rate, cuts: Mapping[str, Cut], average: Average) -> Averaged:
         by the number of labels of each class.
     """
     if average == "micro":
-        number, bound = rate.bounded(reduce(operator.add, cuts.values(), Cut(Confusion(0, 0, 0, 0))))
+        number, bound = rate.bounded(
+            reduce(operator.add, confusions.values(), ThresholdConfusion(Confusion(0, 0, 0, 0)))
+        )
         return Averaged(number, bound, None if number is not None else rate.undefined)
-    weights = {name: _weight(cut.counts, average) for name, cut in cuts.items()}
-    rates = {name: rate.bounded(cut) for name, cut in cuts.items()}
+    weights = {name: _weight(confusion.counts, average) for name, confusion in confusions.items()}
+    rates = {name: rate.bounded(confusion) for name, confusion in confusions.items()}
     defined = [
         (number, bound, weights[name]) for name, (number, bound) in rates.items() if number is not None
     ]
@@ -230,17 +234,17 @@ def listed(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def pick(name: str | None, cuts: Mapping[str, T], what: str) -> T:
+def pick(name: str | None, confusions: Mapping[str, T], what: str) -> T:
     """
     Return the value of one class, such as its confusion counts.
 
     :raises aporia_provider.errors.ValidationError: if there is no such class, listing the existing ones.
     """
     if name is None:
-        raise ValidationError(f"The metric needs class_name; {nearest('', cuts)}")
-    if name not in cuts:
-        raise ValidationError(f"There is no {what} {name!r}; {_hint(name, list(cuts))}")
-    return cuts[name]
+        raise ValidationError(f"The metric needs class_name; {nearest('', confusions)}")
+    if name not in confusions:
+        raise ValidationError(f"There is no {what} {name!r}; {_hint(name, list(confusions))}")
+    return confusions[name]
 
 
 def _hint(name: str, names: Sequence[str]) -> str:

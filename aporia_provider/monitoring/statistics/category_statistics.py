@@ -7,17 +7,17 @@ from collections.abc import Callable
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES, FieldStatistic
-from aporia_provider.monitoring.result import NO_BOOLEANS, undefined, unreliable, without
+from aporia_provider.monitoring.result import NO_BOOLEANS, undefined, unreliable, with_left_out
 from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
-from aporia_provider.monitoring.statistics.row_statistics import Question, Statistic
+from aporia_provider.monitoring.statistics.row_statistics import Statistic, StatisticParameters
 from aporia_provider.monitoring.statistics.value_counts import counts_of, most_of_others
 
 _SAMPLED = "buckets with many distinct values count only some of them one by one"
 _LENGTHS = "length in characters; of arrays and dicts, of their elements and keys"
 
 
-def _values(state: ValueState, _: Question) -> MetricResult:
+def _values(state: ValueState, _: StatisticParameters) -> MetricResult:
     found = counts_of(state, state.counts)
     ordered = sorted(((text, count.least) for text, count in found.items()), key=lambda it: (-it[1], it[0]))
     rest = state.count - sum(count for _, count in ordered)
@@ -37,11 +37,11 @@ def _of_listed(unsure: int, others: int) -> str | None:
     return f"{' and '.join(filter(None, facts))}: {_SAMPLED}" if any(facts) else None
 
 
-def _value_count(state: ValueState, question: Question) -> MetricResult:
-    if question.value is None:
+def _value_count(state: ValueState, parameters: StatisticParameters) -> MetricResult:
+    if parameters.value is None:
         raise ValidationError("value_count takes the value to count")
     # A histogram shows long values shortened, so the shortened text is accepted as well.
-    name = question.value if question.value in state.counts else shortened(question.value)
+    name = parameters.value if parameters.value in state.counts else shortened(parameters.value)
     found = counts_of(state, [name])[name]
     if not found.spread:
         return MetricResult(found.least, samples=state.count)
@@ -50,7 +50,7 @@ def _value_count(state: ValueState, question: Question) -> MetricResult:
     return unreliable(answer) if 2 * found.spread > found.least else answer
 
 
-def _unique(state: ValueState, _: Question) -> MetricResult:
+def _unique(state: ValueState, _: StatisticParameters) -> MetricResult:
     sample = state.tail.sample
     if not sample.level:
         return MetricResult(state.distinct, samples=state.count)
@@ -59,7 +59,7 @@ def _unique(state: ValueState, _: Question) -> MetricResult:
 
 
 def _length(make: Callable[[ValueState], float | None]) -> Statistic:
-    def length(state: ValueState, _: Question) -> MetricResult:
+    def length(state: ValueState, _: StatisticParameters) -> MetricResult:
         made = make(state) if state.count else None
         return undefined("there are no values") if made is None else MetricResult(made, samples=state.count)
 
@@ -68,7 +68,9 @@ def _length(make: Callable[[ValueState], float | None]) -> Statistic:
 
 def _of_fitting(made: Statistic) -> Statistic:
     """Return the statistic with the number of misfits it leaves out."""
-    return lambda state, question: without(made(state, question), state.misfits, NO_BOOLEANS, state.count)
+    return lambda state, parameters: with_left_out(
+        made(state, parameters), state.misfits, NO_BOOLEANS, state.count
+    )
 
 
 def _categorical(name: str, statistic: Statistic, description: str, *parameters: str) -> FieldStatistic:

@@ -9,7 +9,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.metric_definition import FieldStatistic
-from aporia_provider.monitoring.result import INFINITE, in_time, of_number, undefined, without
+from aporia_provider.monitoring.result import INFINITE, as_time, number_result, undefined, with_left_out
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     is_cut,
@@ -31,17 +31,22 @@ from aporia_provider.monitoring.statistics.rounding_bounds import (
     of_variance,
     rounded,
 )
-from aporia_provider.monitoring.statistics.row_statistics import Question, Statistic, of_rows, share
+from aporia_provider.monitoring.statistics.row_statistics import (
+    Statistic,
+    StatisticParameters,
+    of_rows,
+    share,
+)
 
 
 def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
-    def number(state: NumericState, question: Question) -> MetricResult:
+    def number(state: NumericState, parameters: StatisticParameters) -> MetricResult:
         if not state.finite:
             return undefined("there are no values")
-        made = make(state, question.grid)
+        made = make(state, parameters.grid)
         if made is None:
             return undefined("there is one value only", state.finite)
-        return of_number(made, state.finite)
+        return number_result(made, state.finite)
 
     return number
 
@@ -49,28 +54,28 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
 def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
     made = _number(make)
 
-    def of_squares(state: NumericState, question: Question) -> MetricResult:
-        if state.finite and is_cut(state, question.grid):
+    def of_squares(state: NumericState, parameters: StatisticParameters) -> MetricResult:
+        if state.finite and is_cut(state, parameters.grid):
             reason = "squared distances from the baseline's mean are beyond the largest float"
             return undefined(reason, state.finite)
-        return made(state, question)
+        return made(state, parameters)
 
     return of_squares
 
 
-def _quantile(state: NumericState, question: Question) -> MetricResult:
-    share = question.quantile
+def _quantile(state: NumericState, parameters: StatisticParameters) -> MetricResult:
+    share = parameters.quantile
     if share is None or not 0 <= share <= 1:
         raise ValidationError(f"quantile has to be from 0 to 1, not {share!r}")
-    return quantile(state, question.grid, share)
+    return quantile(state, parameters.grid, share)
 
 
-def _histogram(state: NumericState, question: Question) -> MetricResult:
+def _histogram(state: NumericState, parameters: StatisticParameters) -> MetricResult:
     """
     Return the counts of the coarse bins; the outer ones are unbounded. A bin of a single value has equal
     edges.
     """
-    grid = question.grid
+    grid = parameters.grid
     if grid is None:
         return undefined("the field has no bins yet", state.finite)
     bins = {"edges": list(grid.shown_boundaries), "counts": list(grid.coarsen(state.counts))}
@@ -79,23 +84,23 @@ def _histogram(state: NumericState, question: Question) -> MetricResult:
 
 def _finite(made: Statistic) -> Statistic:
     """Return the statistic with the number of infinite values it leaves out."""
-    return lambda state, question: without(made(state, question), state.infinite, INFINITE)
+    return lambda state, parameters: with_left_out(made(state, parameters), state.infinite, INFINITE)
 
 
 def _rounded(made: Statistic, bound: Bound) -> Statistic:
-    return lambda state, question: rounded(made(state, question), state, question.grid, bound)
+    return lambda state, parameters: rounded(made(state, parameters), state, parameters.grid, bound)
 
 
 def _in_time(wrapped: Statistic) -> Statistic:
     """Return the statistic converted from microseconds to a time."""
-    return lambda state, question: in_time(wrapped(state, question))
+    return lambda state, parameters: as_time(wrapped(state, parameters))
 
 
 NUMBERS: dict[str, Statistic] = {
     "mean": _finite(_number(lambda state, _: state.total / state.finite)),
     "min": _finite(_number(lambda state, _: state.least)),
     "max": _finite(_number(lambda state, _: state.greatest)),
-    "median": _finite(lambda state, question: quantile(state, question.grid, 0.5)),
+    "median": _finite(lambda state, parameters: quantile(state, parameters.grid, 0.5)),
     "quantile": _finite(_quantile),
 }
 """Statistics of anything that is profiled as numbers."""

@@ -14,7 +14,7 @@ from aporia_provider.schema import FIELD_TYPES
 
 
 @dataclass(frozen=True)
-class Question:
+class StatisticParameters:
     """
     Parameters and bins for a statistic.
 
@@ -28,7 +28,7 @@ class Question:
     value: str | None = None
 
 
-Statistic = Callable[[Any, Question], MetricResult]
+Statistic = Callable[[Any, StatisticParameters], MetricResult]
 """Function that computes an answer from the state of a field."""
 
 
@@ -40,7 +40,7 @@ def of_rows(part: Callable[[Any], int]) -> Statistic:
 def share(part: Callable[[Any], int]) -> Statistic:
     """Return the statistic of a proportion of rows."""
 
-    def of_state(state: Any, _: Question) -> MetricResult:
+    def of_state(state: Any, _: StatisticParameters) -> MetricResult:
         if not state.rows:
             return undefined("there are no rows")
         return MetricResult(part(state) / state.rows, samples=state.rows)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import VECTOR_TYPES, FieldStatistic
-from aporia_provider.monitoring.result import UNUSABLE_VECTORS, undefined, without
+from aporia_provider.monitoring.result import UNUSABLE_VECTORS, undefined, with_left_out
 from aporia_provider.monitoring.states.vector_state import VectorState
 from aporia_provider.monitoring.statistics.number_statistics import NUMBERS, summaries
-from aporia_provider.monitoring.statistics.row_statistics import Question, Statistic, of_rows
+from aporia_provider.monitoring.statistics.row_statistics import Statistic, StatisticParameters, of_rows
 
 
-def _mean_vector(state: VectorState, _: Question) -> MetricResult:
+def _mean_vector(state: VectorState, _: StatisticParameters) -> MetricResult:
     if not state.vectors:
         found = undefined("there are no vectors of the right dimension")
     else:
         mean = [float(total / state.vectors) for total in state.sums]
         found = MetricResult(mean, samples=state.vectors)
-    return without(found, state.dimension_errors, UNUSABLE_VECTORS)
+    return with_left_out(found, state.dimension_errors, UNUSABLE_VECTORS)
 
 
 def _norm(name: str) -> Statistic:
-    def norm(state: VectorState, question: Question) -> MetricResult:
-        grid = question.grid.norm if question.grid else None
-        found = NUMBERS[name](state.norm, Question(grid))
-        return without(found, state.dimension_errors, UNUSABLE_VECTORS)
+    def norm(state: VectorState, parameters: StatisticParameters) -> MetricResult:
+        grid = parameters.grid.norm if parameters.grid else None
+        found = NUMBERS[name](state.norm, StatisticParameters(grid))
+        return with_left_out(found, state.dimension_errors, UNUSABLE_VECTORS)
 
     return norm
 

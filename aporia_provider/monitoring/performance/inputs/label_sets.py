@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from aporia_provider.monitoring.performance.inputs.column_values import (
+    Numbers,
+    classes,
+    numbers,
+    plain,
+    truths,
+)
 from aporia_provider.monitoring.performance.inputs.nested_values import Named, elements, is_dict, named
-from aporia_provider.monitoring.performance.inputs.readings import Numbers, classes, numbers, plain, truths
 
 
 def label_scores(array: Any) -> Named:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.arrow import is_dict, is_list, plain
-from aporia_provider.monitoring.performance.inputs.readings import Numbers, classes, given_rows
+from aporia_provider.monitoring.performance.inputs.column_values import Numbers, classes, given_rows
 
 __all__ = ["Elements", "Named", "elements", "is_dict", "is_list", "named"]
 

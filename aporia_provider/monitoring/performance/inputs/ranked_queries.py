@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.inputs.column_values import (
+    Numbers,
+    is_text,
+    numbers,
+    plain,
+    renumber,
+)
 from aporia_provider.monitoring.performance.inputs.invalid_pairs import (
     NO_RELEVANCE,
     NO_SCORE,
@@ -17,10 +24,13 @@ from aporia_provider.monitoring.performance.inputs.invalid_pairs import (
 )
 from aporia_provider.monitoring.performance.inputs.label_sets import listed
 from aporia_provider.monitoring.performance.inputs.nested_values import Elements, elements
-from aporia_provider.monitoring.performance.inputs.readings import Numbers, is_text, numbers, plain, renumber
 from aporia_provider.monitoring.performance.options import Candidates, Options
 from aporia_provider.monitoring.performance.parameters import GREATEST_K
-from aporia_provider.monitoring.performance.states.labelled_state import Judged, judge, of_one_length
+from aporia_provider.monitoring.performance.states.performance_state import (
+    UsableRows,
+    of_one_length,
+    usable_rows,
+)
 
 Matrix = NDArray[np.float64]
 
@@ -86,7 +96,7 @@ def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None
     )
 
 
-def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Numbers) -> Judged:
+def _judge(prediction: Elements, label: Elements, scores: Numbers | None, relevances: Numbers) -> UsableRows:
     count = len(prediction.given)
     served, named = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
     unknown = np.bincount(label.rows[~relevances.given], minlength=count)
@@ -103,7 +113,7 @@ def _judge(prediction: Elements, label: Elements, scores: Numbers | None, releva
         (UNLABELLED, given & (unknown > 0)),
         (NO_RELEVANCE, given & ~known),
     ]
-    return judge(predicted, known, prediction.given, given, faults, NO_SCORE)
+    return usable_rows(predicted, known, prediction.given, given, faults, NO_SCORE)
 
 
 def _relevances(label: Elements) -> Numbers:
@@ -138,7 +148,7 @@ def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
 
 def _of_items(predictions: Any, labels: Any) -> Queries:
     prediction, label = listed(predictions), listed(labels)
-    judged = judge(prediction.given, label.given, prediction.given, label.given)
+    judged = usable_rows(prediction.given, label.given, prediction.given, label.given)
     table, names = renumber([*prediction.names, *label.names])
     many = max(len(names), 1)
     served = prediction.rows * many + table[prediction.codes]

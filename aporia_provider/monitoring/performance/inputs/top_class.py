@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.performance.inputs.nested_values import (
-    Named,
-    elements,
-    is_dict,
-    is_list,
-    named,
-)
-from aporia_provider.monitoring.performance.inputs.readings import (
+from aporia_provider.monitoring.performance.inputs.column_values import (
     Classes,
     Numbers,
     given_rows,
     numbers,
     plain,
     renumber,
+)
+from aporia_provider.monitoring.performance.inputs.nested_values import (
+    Named,
+    elements,
+    is_dict,
+    is_list,
+    named,
 )
 
 

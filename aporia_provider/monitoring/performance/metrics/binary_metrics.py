@@ -8,12 +8,18 @@ from fractions import Fraction
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
-from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Cut, Rate, cut
-from aporia_provider.monitoring.performance.metric_value import conclude
+from aporia_provider.monitoring.performance.confusion import (
+    CELLS,
+    RATES,
+    Rate,
+    ThresholdConfusion,
+    confusion_at,
+)
 from aporia_provider.monitoring.performance.metrics.calibration import calibration_bias, calibration_error
 from aporia_provider.monitoring.performance.metrics.curves import average_precision, roc_area
 from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import metric_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 
 Metric = Callable[[Binary, Parameters], MetricResult]
@@ -21,7 +27,7 @@ Metric = Callable[[Binary, Parameters], MetricResult]
 _USUAL = 0.5
 
 
-def cut_at(state: Binary, parameters: Parameters) -> Cut:
+def confusion_of(state: Binary, parameters: Parameters) -> ThresholdConfusion:
     """
     Return the confusion counts at :attr:`Parameters.threshold`. Default: 0.5 for probabilities and decisions.
 
@@ -29,7 +35,7 @@ def cut_at(state: Binary, parameters: Parameters) -> Cut:
         outside the bins.
     """
     found = state.histograms
-    return cut(found.positives, found.negatives, found.grid, _threshold(state, parameters))
+    return confusion_at(found.positives, found.negatives, found.grid, _threshold(state, parameters))
 
 
 def _threshold(state: Binary, parameters: Parameters) -> float:
@@ -45,7 +51,7 @@ def _threshold(state: Binary, parameters: Parameters) -> float:
     )
 
 
-def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
+def _note(state: Binary, parameters: Parameters, found: ThresholdConfusion) -> str | None:
     if not found.corners:
         return None
     threshold = _threshold(state, parameters)
@@ -61,44 +67,46 @@ def _note(state: Binary, parameters: Parameters, found: Cut) -> str | None:
 
 def _rate(rate: Rate) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
-        found = cut_at(state, parameters)
+        found = confusion_of(state, parameters)
         number, bound = rate.bounded(found)
         note = _note(state, parameters, found) if number is not None else rate.undefined
-        return conclude(state, parameters, number, bound=bound, reason=note)
+        return metric_result(state, parameters, number, bound=bound, reason=note)
 
     return metric
 
 
 def _cell(name: str) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
-        found = cut_at(state, parameters)
+        found = confusion_of(state, parameters)
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
         note = _note(state, parameters, found)
-        return conclude(state, parameters, count, bound=bound, scale=state.labelled, reason=note)
+        return metric_result(state, parameters, count, bound=bound, scale=state.labelled, reason=note)
 
     return metric
 
 
 def _balanced_accuracy(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the mean of recall and specificity; one of them for labels of one class (scikit-learn)."""
-    found = cut_at(state, parameters)
+    found = confusion_of(state, parameters)
     rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
     known = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}
     mean, bound = (sum(parts) / len(known) for parts in zip(*known.values(), strict=True))
     lacking = [RATES[name].undefined for name in rates if name not in known]
     alone = f"{lacking[0]}, so the value is the {next(iter(known))} alone" if lacking else None
     reason = "; ".join(filter(None, (alone, _note(state, parameters, found)))) or None
-    return conclude(state, parameters, mean, bound=bound, reason=reason)
+    return metric_result(state, parameters, mean, bound=bound, reason=reason)
 
 
 def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the confusion matrix: labels by row, predictions by column, false before true."""
-    found, note = cut_at(state, parameters), _note(state, parameters, cut_at(state, parameters))
+    found, note = confusion_of(state, parameters), _note(state, parameters, confusion_of(state, parameters))
     cells = (getattr(corner, cell) for corner in found.corners for cell in CELLS)
     counts = [getattr(found.counts, cell) for cell in CELLS] * len(found.corners)
     bound = max((abs(one - other) for one, other in zip(cells, counts, strict=True)), default=0)
-    concluded = conclude(state, parameters, state.labelled, bound=bound, scale=state.labelled, reason=note)
+    concluded = metric_result(
+        state, parameters, state.labelled, bound=bound, scale=state.labelled, reason=note
+    )
     settings = state.made_with
     names = [settings.get("negative") or "false", settings.get("positive") or "true"]
     at = found.counts
@@ -109,8 +117,8 @@ def _mean(total: Callable[[Binary], Fraction]) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
         if state.outside:
             reason = f"{state.outside} scores are no probabilities from 0 to 1"
-            return conclude(state, parameters, None, reason=reason)
-        return conclude(state, parameters, total(state) / state.labelled)
+            return metric_result(state, parameters, None, reason=reason)
+        return metric_result(state, parameters, total(state) / state.labelled)
 
     return metric
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import metric_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary, Histograms
 
 GROUPS = 10
@@ -76,18 +76,18 @@ def calibration_error(state: Binary, parameters: Parameters) -> MetricResult:
     """
     reason = _reason(state)
     if reason:
-        return conclude(state, parameters, None, reason=reason)
+        return metric_result(state, parameters, None, reason=reason)
     groups = calibration(state)
     total = sum(group.rows * abs(group.score - group.share) for group in groups)
     bound = sum(group.rows * group.bound for group in groups)
-    return conclude(state, parameters, total / state.labelled, bound=bound / state.labelled)
+    return metric_result(state, parameters, total / state.labelled, bound=bound / state.labelled)
 
 
 def calibration_bias(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the mean score minus the proportion of true labels: by how much the model overestimates."""
     if state.outside:
-        return conclude(state, parameters, None, reason=_reason(state))
-    return conclude(state, parameters, (state.scores - state.true) / state.labelled)
+        return metric_result(state, parameters, None, reason=_reason(state))
+    return metric_result(state, parameters, (state.scores - state.true) / state.labelled)
 
 
 def _reason(state: Binary) -> str | None:

@@ -7,9 +7,9 @@ from functools import reduce
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.confusion import listed, pick
-from aporia_provider.monitoring.performance.metric_value import conclude, from_classes
 from aporia_provider.monitoring.performance.metrics.curves import Area, area_under_roc
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import from_classes, metric_result
 from aporia_provider.monitoring.performance.states.class_scores import BINS, MOST_SCORED, Counts, bins_of
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 
@@ -25,7 +25,7 @@ def roc_area(state: Multiclass, parameters: Parameters) -> MetricResult:
     """
     reason = _hindered(state)
     if reason is not None:
-        return conclude(state, parameters, None, reason=reason)
+        return metric_result(state, parameters, None, reason=reason)
     areas = _areas(state)
     if parameters.class_name is not None and parameters.average is None:
         return _answer(state, parameters, {"": pick(parameters.class_name, areas, "class")})
@@ -71,7 +71,7 @@ def _added(counts: Counts | None) -> dict[int, int]:
 def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> MetricResult:
     defined = {name: area for name, area in areas.items() if area.number is not None}
     if not defined:
-        return conclude(
+        return metric_result(
             state, parameters, None, reason="all labels are of one class, or none is of this class"
         )
     weights = {name: area.true if parameters.average == "weighted" else 1 for name, area in defined.items()}
@@ -80,7 +80,7 @@ def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]
     bound = sum(weights[name] * area.bound for name, area in defined.items()) / total
     left_out = [name for name in areas if name not in defined]
     note = f"left out {listed(left_out)}: no label is of the class" if left_out else None
-    answer = conclude(state, parameters, number, bound=bound, reason=note)
+    answer = metric_result(state, parameters, number, bound=bound, reason=note)
     if parameters.average == "weighted":
         return answer
     return from_classes(answer, min(min(area.true, area.false) for area in defined.values()), parameters)

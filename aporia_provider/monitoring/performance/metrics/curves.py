@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.performance.metric_value import conclude, from_classes
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import from_classes, metric_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 
 Bins = Iterable[tuple[int, int, bool]]
@@ -97,9 +97,11 @@ def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
 
 
 def _one_class(state: Binary, parameters: Parameters) -> MetricResult:
-    return conclude(state, parameters, None, reason=f"all labels are {'true' if state.true else 'false'}")
+    return metric_result(
+        state, parameters, None, reason=f"all labels are {'true' if state.true else 'false'}"
+    )
 
 
 def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> MetricResult:
-    answer = conclude(state, parameters, number, bound=bound)
+    answer = metric_result(state, parameters, number, bound=bound)
     return from_classes(answer, min(state.true, state.false), parameters)

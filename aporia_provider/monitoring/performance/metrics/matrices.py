@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.performance.metric_value import with_value
+from aporia_provider.monitoring.performance.result_construction import with_value
 
 
 def matrix_answer(

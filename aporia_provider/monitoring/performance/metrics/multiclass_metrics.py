@@ -7,10 +7,10 @@ from collections.abc import Callable
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Rate, averaged, pick
-from aporia_provider.monitoring.performance.metric_value import conclude, unless
 from aporia_provider.monitoring.performance.metrics.class_curves import NO_SCORES, roc_area
 from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import metric_result, undefined_if
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 
 Metric = Callable[[Multiclass, Parameters], MetricResult]
@@ -25,8 +25,8 @@ def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResu
     def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
             return of_class(rate)(state, parameters)
-        answer = averaged(rate, state.cuts(), parameters.average or "macro")
-        return conclude(state, parameters, answer.number, bound=answer.bound, reason=answer.reason)
+        answer = averaged(rate, state.confusions(), parameters.average or "macro")
+        return metric_result(state, parameters, answer.number, bound=answer.bound, reason=answer.reason)
 
     return metric
 
@@ -35,16 +35,16 @@ def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
     """Return the metric of a rate of one class against all others."""
 
     def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
-        number = rate.of(pick(parameters.class_name, state.cuts(), "class").counts)
-        return conclude(state, parameters, number, reason=None if number is not None else rate.undefined)
+        number = rate.of(pick(parameters.class_name, state.confusions(), "class").counts)
+        return metric_result(state, parameters, number, reason=None if number is not None else rate.undefined)
 
     return metric
 
 
 def _cell(name: str) -> Callable[[Multiclass, Parameters], MetricResult]:
     def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
-        counts = pick(parameters.class_name, state.cuts(), "class").counts
-        return conclude(state, parameters, getattr(counts, name))
+        counts = pick(parameters.class_name, state.confusions(), "class").counts
+        return metric_result(state, parameters, getattr(counts, name))
 
     return metric
 
@@ -52,37 +52,37 @@ def _cell(name: str) -> Callable[[Multiclass, Parameters], MetricResult]:
 def _accuracy(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the proportion of the labelled rows whose class was predicted."""
     hits = sum(row.get(name, 0) for name, row in (state.confusion or {}).items())
-    return conclude(state, parameters, hits / state.labelled)
+    return metric_result(state, parameters, hits / state.labelled)
 
 
 def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the mean recall of the classes that are labels (scikit-learn's ``balanced_accuracy_score``)."""
-    cuts = state.cuts()
-    labels = [name for name, cut in cuts.items() if cut.counts.tp + cut.counts.fn]
+    confusions = state.confusions()
+    labels = [name for name, confusion in confusions.items() if confusion.counts.tp + confusion.counts.fn]
     alone = "all labels are {!r}, so the value is the recall of that class alone".format
-    found = averaged(RATES["recall"], cuts, "macro")
+    found = averaged(RATES["recall"], confusions, "macro")
     reasons = (alone(*labels) if len(labels) == 1 else None, found.reason)
-    return conclude(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
+    return metric_result(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
 
 
 def _confusion_matrix(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the confusion matrix: labels by row, predicted classes by column, sorted by name."""
-    matrix, names = state.confusion or {}, sorted(state.cuts())
+    matrix, names = state.confusion or {}, sorted(state.confusions())
     if len(names) > MOST_SHOWN:
         reason = f"there are {len(names)} classes; a matrix of at most {MOST_SHOWN} is shown"
-        return conclude(state, parameters, None, reason=reason)
+        return metric_result(state, parameters, None, reason=reason)
     counts = [[matrix.get(true, {}).get(predicted, 0) for predicted in names] for true in names]
-    return matrix_answer(conclude(state, parameters, state.labelled), names, counts)
+    return matrix_answer(metric_result(state, parameters, state.labelled), names, counts)
 
 
 def _log_loss(state: Multiclass, parameters: Parameters) -> MetricResult:
     """Return the mean of -ln(score of the label)."""
     if not state.scored:
-        return conclude(state, parameters, None, reason=state.too_many or NO_SCORES)
+        return metric_result(state, parameters, None, reason=state.too_many or NO_SCORES)
     if state.outside:
         reason = f"{state.outside} rows have scores that are no probabilities from 0 to 1"
-        return conclude(state, parameters, None, reason=reason)
-    return conclude(state, parameters, state.log_loss / state.labelled)
+        return metric_result(state, parameters, None, reason=reason)
+    return metric_result(state, parameters, state.log_loss / state.labelled)
 
 
 def _multiclass(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
@@ -91,7 +91,7 @@ def _multiclass(name: str, metric: Metric, description: str, *parameters: str) -
 
 def _of_classes(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
     """Return a metric that is undefined if there are too many classes to count."""
-    return _multiclass(name, unless(lambda state: state.too_many, metric), description, *parameters)
+    return _multiclass(name, undefined_if(lambda state: state.too_many, metric), description, *parameters)
 
 
 METRICS = (

@@ -7,16 +7,24 @@ from collections.abc import Callable
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
-from aporia_provider.monitoring.performance.confusion import CELLS, RATES, Averaged, Cut, Rate, averaged, pick
-from aporia_provider.monitoring.performance.metric_value import conclude, unless
+from aporia_provider.monitoring.performance.confusion import (
+    CELLS,
+    RATES,
+    Averaged,
+    Rate,
+    ThresholdConfusion,
+    averaged,
+    pick,
+)
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import metric_result, undefined_if
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
 
 Metric = Callable[[MultiLabel, Parameters], MetricResult]
 
 
-def _cuts(state: MultiLabel, parameters: Parameters) -> dict[str, Cut]:
-    return state.cuts(state.threshold if parameters.threshold is None else parameters.threshold)
+def _confusions(state: MultiLabel, parameters: Parameters) -> dict[str, ThresholdConfusion]:
+    return state.confusions(state.threshold if parameters.threshold is None else parameters.threshold)
 
 
 def _note(state: MultiLabel, parameters: Parameters) -> str | None:
@@ -35,7 +43,7 @@ def _averaged(rate: Rate) -> Metric:
     def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
             return _of_label(rate)(state, parameters)
-        answer = averaged(rate, _cuts(state, parameters), parameters.average or "macro")
+        answer = averaged(rate, _confusions(state, parameters), parameters.average or "macro")
         return _of_all(state, parameters, answer)
 
     return metric
@@ -45,7 +53,7 @@ def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Metr
     """Return the value of a metric over all labels, whose samples are the rows."""
     skipped = sum((state.skipped or {}).values())
     known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
-    return conclude(
+    return metric_result(
         state,
         parameters,
         answer.number,
@@ -65,7 +73,7 @@ def _of_skipped(skipped: int) -> str | None:
 
 def _of_label(rate: Rate) -> Metric:
     def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
-        found = pick(parameters.class_name, _cuts(state, parameters), "label")
+        found = pick(parameters.class_name, _confusions(state, parameters), "label")
         number, bound = rate.bounded(found)
         undefined = None if number is not None else rate.undefined
         return _of_one(state, parameters, found, (number, bound), undefined)
@@ -76,14 +84,14 @@ def _of_label(rate: Rate) -> Metric:
 def _of_one(
     state: MultiLabel,
     parameters: Parameters,
-    found: Cut,
+    found: ThresholdConfusion,
     bounded: tuple[float | None, float],
     undefined: str | None = None,
     scale: float = 1.0,
 ) -> MetricResult:
     """Return the value of a metric of one label, whose samples are the rows in which it is not skipped."""
     skipped, (number, bound) = state.labelled - found.counts.total, bounded
-    return conclude(
+    return metric_result(
         state,
         parameters,
         number,
@@ -97,7 +105,7 @@ def _of_one(
 
 def _cell(name: str) -> Metric:
     def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
-        found = pick(parameters.class_name, _cuts(state, parameters), "label")
+        found = pick(parameters.class_name, _confusions(state, parameters), "label")
         count = getattr(found.counts, name)
         bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
         return _of_one(state, parameters, found, (count, bound), scale=found.counts.total)
@@ -120,7 +128,7 @@ def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
     Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all those that occur in the
     state.
     """
-    return _of_all(state, parameters, averaged(_WRONG, _cuts(state, parameters), "micro"))
+    return _of_all(state, parameters, averaged(_WRONG, _confusions(state, parameters), "micro"))
 
 
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
@@ -134,7 +142,7 @@ def _by_row(state: MultiLabel, parameters: Parameters) -> None:
 def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """Return the proportion of rows whose predicted labels equal the true ones (scikit-learn's accuracy)."""
     _by_row(state, parameters)
-    return conclude(state, parameters, state.matched / state.labelled)
+    return metric_result(state, parameters, state.matched / state.labelled)
 
 
 def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
@@ -149,7 +157,7 @@ def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
     left_out = state.labelled - state.named
     reason = f"left out {left_out} rows without a label, true or predicted" if left_out else None
     mean = state.overlap / state.named if state.named else None
-    return conclude(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
+    return metric_result(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
 
 
 def _multilabel(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
@@ -158,7 +166,7 @@ def _multilabel(name: str, metric: Metric, description: str, *parameters: str) -
 
 def _of_labels(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
     """Return a metric that is undefined if there are too many labels to count."""
-    checked = unless(lambda state: state.too_many, metric)
+    checked = undefined_if(lambda state: state.too_many, metric)
     return _multilabel(name, checked, description, "threshold", *parameters)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
-from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import metric_result
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
 
 Metric = Callable[[Ranking, Parameters], MetricResult]
@@ -25,7 +25,7 @@ def _mean(
     what = f"{empty} queries without relevant items {'count as 0' if every else 'are left out'}"
     total = Fraction(sums[k - 1] if sums else 0)
     mean = total / (divisor * count) if count else None
-    return conclude(state, parameters, mean, samples=count, reason=what if empty else None)
+    return metric_result(state, parameters, mean, samples=count, reason=what if empty else None)
 
 
 def _ndcg(state: Ranking, parameters: Parameters) -> MetricResult:

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
-from aporia_provider.monitoring.performance.metric_value import conclude
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import metric_result
 from aporia_provider.monitoring.performance.states.regression_state import Regression
 
 Metric = Callable[[Regression, Parameters], MetricResult]
@@ -18,7 +18,7 @@ Metric = Callable[[Regression, Parameters], MetricResult]
 def _mean(total: Callable[[Regression], Fraction], root: bool = False) -> Metric:
     def metric(state: Regression, parameters: Parameters) -> MetricResult:
         mean = total(state) / state.labelled
-        return conclude(state, parameters, math.sqrt(mean) if root else mean)
+        return metric_result(state, parameters, math.sqrt(mean) if root else mean)
 
     return metric
 
@@ -28,7 +28,7 @@ def _mape(state: Regression, parameters: Parameters) -> MetricResult:
     used, left_out = state.labelled - state.without_ratio, state.without_ratio
     reason = f"left out {left_out} rows whose label is 0" if left_out else None
     mean = state.relative_errors / used if used else None
-    return conclude(state, parameters, mean, samples=used, reason=reason, skipped=left_out)
+    return metric_result(state, parameters, mean, samples=used, reason=reason, skipped=left_out)
 
 
 def _rmsle(state: Regression, parameters: Parameters) -> MetricResult:
@@ -36,7 +36,7 @@ def _rmsle(state: Regression, parameters: Parameters) -> MetricResult:
     used, left_out = state.labelled - state.negative, state.negative
     reason = f"left out {left_out} rows with a negative label or prediction" if left_out else None
     root = math.sqrt(state.squared_log_errors / used) if used else None
-    return conclude(state, parameters, root, samples=used, reason=reason, skipped=left_out)
+    return metric_result(state, parameters, root, samples=used, reason=reason, skipped=left_out)
 
 
 def _wape(state: Regression, parameters: Parameters) -> MetricResult:
@@ -46,7 +46,7 @@ def _wape(state: Regression, parameters: Parameters) -> MetricResult:
     Kolassa and Schütz, *Advantages of the MAD/mean ratio*, Foresight 6, 2007.
     """
     size = state.absolute_labels
-    return conclude(
+    return metric_result(
         state,
         parameters,
         state.absolute_errors / size if size else None,
@@ -58,7 +58,7 @@ def _r2(state: Regression, parameters: Parameters) -> MetricResult:
     """Return 1 - Σerror² / Σ(label - mean label)²."""
     spread = state.squared_labels - state.labels**2 / state.labelled
     share = 1 - state.squared_errors / spread if spread else None
-    return conclude(state, parameters, share, reason=None if spread else "all labels are equal")
+    return metric_result(state, parameters, share, reason=None if spread else "all labels are equal")
 
 
 def _regression(name: str, metric: Metric, description: str) -> PerformanceMetric:

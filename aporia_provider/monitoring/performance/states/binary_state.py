@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_TRUTH, UNDECLARED, Fault
-from aporia_provider.monitoring.performance.inputs.readings import (
+from aporia_provider.monitoring.performance.inputs.column_values import (
     Numbers,
     classes,
     is_number,
@@ -19,12 +18,13 @@ from aporia_provider.monitoring.performance.inputs.readings import (
     plain,
     truths,
 )
+from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_TRUTH, UNDECLARED, Fault
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import CLIP
-from aporia_provider.monitoring.performance.states.labelled_state import (
-    Labelled,
-    judge_readings,
+from aporia_provider.monitoring.performance.states.performance_state import (
+    PerformanceState,
     of_one_length,
+    usable_pairs,
 )
 from aporia_provider.monitoring.performance.states.score_bins import Grid, grid_of, kept
 from aporia_provider.monitoring.performance.states.state_parts import EDGES, HISTOGRAM, nothing_if_zero
@@ -56,7 +56,7 @@ class Histograms:
 
 
 @dataclass(frozen=True)
-class Binary(Labelled):
+class Binary(PerformanceState):
     """
     State of binary classification.
 
@@ -101,7 +101,7 @@ class Binary(Labelled):
         prediction = numbers(predictions) if scored else _truths(predictions, options)
         label = _truths(labels, options)
         sides = [(labels, label), *(() if scored else [(predictions, prediction)])]
-        judged = judge_readings(prediction, label, _unread(sides, options))
+        judged = usable_pairs(prediction, label, _unread(sides, options))
         scores, true = judged.of(prediction.values), judged.of(label.values) == 1
         return cls(
             made_with=_settings(options),

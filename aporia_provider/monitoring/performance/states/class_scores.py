@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.performance.inputs.column_values import Classes
 from aporia_provider.monitoring.performance.inputs.nested_values import Named
-from aporia_provider.monitoring.performance.inputs.readings import Classes
 from aporia_provider.monitoring.performance.parameters import CLIP
 from aporia_provider.monitoring.performance.states.score_bins import Grid
 from aporia_provider.monitoring.performance.states.state_parts import at_most, by_name

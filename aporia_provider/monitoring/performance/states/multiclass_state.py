@@ -12,25 +12,25 @@ import numpy as np
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.performance.confusion import Confusion, Cut
+from aporia_provider.monitoring.performance.confusion import Confusion, ThresholdConfusion
 from aporia_provider.monitoring.performance.inputs.class_names import examples, name_of_number
-from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_SCORE
-from aporia_provider.monitoring.performance.inputs.nested_values import Named
-from aporia_provider.monitoring.performance.inputs.readings import (
+from aporia_provider.monitoring.performance.inputs.column_values import (
     Classes,
     classes,
     is_number,
     plain,
     renumber,
 )
+from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_SCORE
+from aporia_provider.monitoring.performance.inputs.nested_values import Named
 from aporia_provider.monitoring.performance.inputs.top_class import class_scores, has_scores, top_class
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.states.class_scores import SCORED, Counts, counted
-from aporia_provider.monitoring.performance.states.labelled_state import (
-    Judged,
-    Labelled,
-    judge_readings,
+from aporia_provider.monitoring.performance.states.performance_state import (
+    PerformanceState,
+    UsableRows,
     of_one_length,
+    usable_pairs,
 )
 from aporia_provider.monitoring.performance.states.state_parts import at_most, by_name
 from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, part
@@ -56,7 +56,7 @@ CONFUSION: Rule[Matrix | None] = at_most(_MATRIX, _is_small)
 
 
 @dataclass(frozen=True)
-class Multiclass(Labelled):
+class Multiclass(PerformanceState):
     """
     State of multiclass classification.
 
@@ -93,7 +93,7 @@ class Multiclass(Labelled):
         label = _renamed(classes(labels), named_as)
         scores = _scores(predictions, options, named_as)
         prediction = _renamed(classes(predictions), named_as) if scores is None else top_class(scores)
-        judged = judge_readings(
+        judged = usable_pairs(
             prediction, label, () if scores is None else [(NO_SCORE, _unscored(prediction))]
         )
         return cls(
@@ -131,12 +131,12 @@ class Multiclass(Labelled):
         """Whether predictions have scores of classes."""
         return bool(self.made_with.get("scored"))
 
-    def cuts(self) -> dict[str, Cut]:
+    def confusions(self) -> dict[str, ThresholdConfusion]:
         """Return the confusion counts of each class against all others; empty if there are too many."""
         matrix = self.confusion or {}
         predicted: dict[str, int] = reduce(TALLY.add, matrix.values(), {})
         return {
-            name: Cut(self._against(name, matrix.get(name, {}), predicted.get(name, 0)))
+            name: ThresholdConfusion(self._against(name, matrix.get(name, {}), predicted.get(name, 0)))
             for name in _names(matrix)
         }
 
@@ -170,7 +170,7 @@ def _unscored(read: Classes) -> NDArray[np.bool_]:
     return unscored
 
 
-def _confusion(prediction: Classes, label: Classes, judged: Judged) -> Matrix | None:
+def _confusion(prediction: Classes, label: Classes, judged: UsableRows) -> Matrix | None:
     table, names = renumber([*label.names, *prediction.names])
     rows = table[judged.of(label.codes)]
     columns = table[judged.of(prediction.codes) + len(label.names)]

@@ -10,13 +10,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.performance.confusion import Confusion, Cut, cut
+from aporia_provider.monitoring.performance.confusion import Confusion, ThresholdConfusion, confusion_at
 from aporia_provider.monitoring.performance.inputs.class_names import examples
+from aporia_provider.monitoring.performance.inputs.column_values import renumber
 from aporia_provider.monitoring.performance.inputs.label_sets import label_scores, label_truths
 from aporia_provider.monitoring.performance.inputs.nested_values import Named
-from aporia_provider.monitoring.performance.inputs.readings import renumber
 from aporia_provider.monitoring.performance.options import Options
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled, judge, of_one_length
+from aporia_provider.monitoring.performance.states.performance_state import (
+    PerformanceState,
+    of_one_length,
+    usable_rows,
+)
 from aporia_provider.monitoring.performance.states.score_bins import Grid, even_grid
 from aporia_provider.monitoring.performance.states.state_parts import HISTOGRAM, at_most, by_name
 from aporia_provider.monitoring.states.exact_sums import exact_sum
@@ -43,7 +47,7 @@ SKIPPED: Rule[dict[str, int] | None] = at_most(TALLY, _are_few)
 
 
 @dataclass(frozen=True)
-class MultiLabel(Labelled):
+class MultiLabel(PerformanceState):
     """
     State of multi-label classification.
 
@@ -79,7 +83,7 @@ class MultiLabel(Labelled):
         """
         of_one_length(predictions, labels)
         prediction, label = label_scores(predictions), label_truths(labels)
-        judged = judge(prediction.given, label.given, prediction.given, label.given)
+        judged = usable_rows(prediction.given, label.given, prediction.given, label.given)
         pairs = _pairs(prediction, label, judged.usable)
         return cls(
             made_with={"threshold": float(options.threshold)},
@@ -120,7 +124,7 @@ class MultiLabel(Labelled):
     def _true_counts(self) -> Iterable[tuple[int, ...]]:
         return (self.positives or {}).values()
 
-    def cuts(self, threshold: float) -> dict[str, Cut]:
+    def confusions(self, threshold: float) -> dict[str, ThresholdConfusion]:
         """
         Return the confusion counts of each label that was not skipped in all rows.
 
@@ -129,12 +133,12 @@ class MultiLabel(Labelled):
         names = sorted({*(self.positives or ()), *(self.negatives or ())})
         return {name: self._cut(name, threshold) for name in names}
 
-    def _cut(self, name: str, threshold: float) -> Cut:
+    def _cut(self, name: str, threshold: float) -> ThresholdConfusion:
         positives, negatives = ((side or {}).get(name, ()) for side in (self.positives, self.negatives))
-        found = cut(positives, negatives, self.grid, threshold)
+        found = confusion_at(positives, negatives, self.grid, threshold)
         unnamed = self.labelled - (self.skipped or {}).get(name, 0) - found.counts.total
         rest = Confusion(0, 0, 0, unnamed)
-        return Cut(found.counts + rest, tuple(corner + rest for corner in found.corners))
+        return ThresholdConfusion(found.counts + rest, tuple(corner + rest for corner in found.corners))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aporia_provider.monitoring.performance.inputs.ranked_queries import Matrix, Queries, read_queries
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import GREATEST_K
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 from aporia_provider.monitoring.performance.states.state_parts import SUMS, nothing_if_zero
 from aporia_provider.monitoring.portable_math import exp2, exp2m1
 from aporia_provider.monitoring.states.exact_sums import exact_sum
@@ -24,7 +24,7 @@ _PLACES = np.arange(1, GREATEST_K + 1)
 
 
 @dataclass(frozen=True)
-class Ranking(Labelled):
+class Ranking(PerformanceState):
     """
     State of ranking, whose rows are queries.
 

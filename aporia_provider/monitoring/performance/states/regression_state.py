@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.performance.inputs.column_values import Numbers, numbers
 from aporia_provider.monitoring.performance.inputs.invalid_pairs import TOO_GREAT, Fault
-from aporia_provider.monitoring.performance.inputs.readings import Numbers, numbers
 from aporia_provider.monitoring.performance.options import Options
-from aporia_provider.monitoring.performance.states.labelled_state import (
-    Labelled,
-    judge_readings,
+from aporia_provider.monitoring.performance.states.performance_state import (
+    PerformanceState,
     of_one_length,
+    usable_pairs,
 )
 from aporia_provider.monitoring.portable_math import log1p
 from aporia_provider.monitoring.states.exact_sums import exact_sum
@@ -28,7 +28,7 @@ _SPLITTER = 2.0**27 + 1
 
 
 @dataclass(frozen=True)
-class Regression(Labelled):
+class Regression(PerformanceState):
     """
     State of regression: sums over labelled rows, where the error is prediction - label.
 
@@ -70,7 +70,7 @@ class Regression(Labelled):
         of_one_length(predictions, labels)
         found = numbers(predictions), numbers(labels)
         prediction, label = map(_bounded, found)
-        judged = judge_readings(prediction, label, _too_great(*found))
+        judged = usable_pairs(prediction, label, _too_great(*found))
         p, y = judged.of(prediction.values), judged.of(label.values)
         return cls(**judged.counts, **_sums(p - y, y), **_ratios(p - y, y), **_logs(p, y))
 

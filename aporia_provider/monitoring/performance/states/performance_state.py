@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.inputs.column_values import Classes, Numbers
 from aporia_provider.monitoring.performance.inputs.invalid_pairs import (
     AWAITED,
     NOT_FINITE,
@@ -18,14 +19,13 @@ from aporia_provider.monitoring.performance.inputs.invalid_pairs import (
     tally,
     tied,
 )
-from aporia_provider.monitoring.performance.inputs.readings import Classes, Numbers
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.states.state_parts import SETTINGS
 from aporia_provider.monitoring.states.state import TALLY, TOTAL, State, part
 
 
 @dataclass(frozen=True)
-class Labelled(State):
+class PerformanceState(State):
     """
     Base class of the performance states.
 
@@ -87,7 +87,7 @@ class Labelled(State):
 
 
 @dataclass(frozen=True)
-class Judged:
+class UsableRows:
     """
     Usable rows, and counts of all rows.
 
@@ -103,14 +103,14 @@ class Judged:
         return values if self.counts["labelled"] == self.counts["rows"] else values[self.usable]
 
 
-def judge(
+def usable_rows(
     predicted: NDArray[np.bool_],
     known: NDArray[np.bool_],
     predictions_given: NDArray[np.bool_],
     labels_given: NDArray[np.bool_],
     faults: Iterable[Fault] = (),
     otherwise: str = NOT_FINITE,
-) -> Judged:
+) -> UsableRows:
     """
     Determine the rows whose prediction and label can be compared.
 
@@ -126,14 +126,14 @@ def judge(
     unusable = predictions_given & labels_given & ~usable
     labelled = int(np.count_nonzero(usable))
     counted = tally(unusable, faults, otherwise)
-    return Judged(usable, {"rows": len(usable), "labelled": labelled, "faults": counted})
+    return UsableRows(usable, {"rows": len(usable), "labelled": labelled, "faults": counted})
 
 
-def judge_readings(
+def usable_pairs(
     prediction: Numbers | Classes, label: Numbers | Classes, faults: Iterable[Fault] = ()
-) -> Judged:
-    """Call :func:`judge` for one prediction and one label for each row."""
-    return judge(prediction.usable, label.usable, prediction.given, label.given, faults)
+) -> UsableRows:
+    """Call :func:`usable_rows` for one prediction and one label for each row."""
+    return usable_rows(prediction.usable, label.usable, prediction.given, label.given, faults)
 
 
 def of_one_length(predictions: Any, labels: Any) -> None:

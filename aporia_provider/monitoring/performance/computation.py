@@ -8,7 +8,6 @@ from typing import Any
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
-from aporia_provider.monitoring.performance.metric_value import fact
 from aporia_provider.monitoring.performance.metrics import (
     binary_metrics,
     multiclass_metrics,
@@ -17,17 +16,18 @@ from aporia_provider.monitoring.performance.metrics import (
     regression_metrics,
 )
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.result_construction import count_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
+from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
 from aporia_provider.monitoring.performance.states.regression_state import Regression
 from aporia_provider.monitoring.result import undefined
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import MODEL_TYPES
 
-STATES: Mapping[str, type[Labelled]] = {
+STATES: Mapping[str, type[PerformanceState]] = {
     "regression": Regression,
     "binary": Binary,
     "multiclass": Multiclass,
@@ -37,19 +37,19 @@ STATES: Mapping[str, type[Labelled]] = {
 """States by model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
 
 
-def _label_coverage(state: Labelled, _: Parameters) -> MetricResult:
+def _label_coverage(state: PerformanceState, _: Parameters) -> MetricResult:
     """Return the proportion of the predictions that have a label they can be compared with."""
     if not state.rows:
         return undefined("there are no predictions")
-    return fact(state.labelled / state.rows, state.rows, state)
+    return count_result(state.labelled / state.rows, state.rows, state)
 
 
-def _prediction_count(state: Labelled, _: Parameters) -> MetricResult:
-    return fact(float(state.rows), state.rows)
+def _prediction_count(state: PerformanceState, _: Parameters) -> MetricResult:
+    return count_result(float(state.rows), state.rows)
 
 
-def _actuals_count(state: Labelled, _: Parameters) -> MetricResult:
-    return fact(float(state.labelled), state.rows, state)
+def _actuals_count(state: PerformanceState, _: Parameters) -> MetricResult:
+    return count_result(float(state.labelled), state.rows, state)
 
 
 _OF_ALL_TYPES = (
@@ -86,7 +86,7 @@ METRICS: Mapping[str, Mapping[str, PerformanceMetric]] = {
 """Metrics of performance by model type and name."""
 
 
-def state_class(model_type: str) -> type[Labelled]:
+def state_class(model_type: str) -> type[PerformanceState]:
     """
     Return the class of the states of a model type.
 
@@ -98,7 +98,7 @@ def state_class(model_type: str) -> type[Labelled]:
 
 
 def compute(
-    name: str, state: Labelled, parameters: Parameters | Mapping[str, Any] | None = None
+    name: str, state: PerformanceState, parameters: Parameters | Mapping[str, Any] | None = None
 ) -> MetricResult:
     """
     Return the result of a metric.

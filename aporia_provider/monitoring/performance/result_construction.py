@@ -9,13 +9,13 @@ from typing import Any
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance.parameters import Parameters
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 from aporia_provider.monitoring.result import joined, unreliable
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT, WIDEST_BOUND
 
 
-def conclude(
-    state: Labelled,
+def metric_result(
+    state: PerformanceState,
     parameters: Parameters,
     number: Fraction | float | None,
     *,
@@ -31,7 +31,7 @@ def conclude(
     It is not reliable if the number was computed from too few samples; if its bound is above
     :data:`~.result_limits.WIDEST_BOUND`; if more than :data:`~.result_limits.MOST_LEFT_OUT` of the rows with
     a prediction and a label are left out, or have one of several labels of the same time; or if the state is
-    not reliable (:attr:`~.labelled_state.Labelled.doubt`).
+    not reliable (:attr:`~.performance_state.PerformanceState.doubt`).
 
     :param state: State from which it was computed.
     :param parameters: Parameters with the required number of samples.
@@ -116,7 +116,7 @@ def _too_wide(bound: float, scale: float) -> str | None:
     )
 
 
-def unless(
+def undefined_if(
     hindered: Callable[[Any], str | None], metric: Callable[[Any, Parameters], MetricResult]
 ) -> Callable[[Any, Parameters], MetricResult]:
     """
@@ -126,16 +126,16 @@ def unless(
     :param metric: The metric for all other states.
     """
 
-    def with_check(state: Labelled, parameters: Parameters) -> MetricResult:
+    def with_check(state: PerformanceState, parameters: Parameters) -> MetricResult:
         reason = hindered(state)
         if reason is not None:
-            return conclude(state, parameters, None, reason=reason)
+            return metric_result(state, parameters, None, reason=reason)
         return metric(state, parameters)
 
     return with_check
 
 
-def fact(number: float | None, samples: int, state: Labelled | None = None) -> MetricResult:
+def count_result(number: float | None, samples: int, state: PerformanceState | None = None) -> MetricResult:
     """
     Return the result of a count of rows, which requires no minimum number of samples.
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
-from aporia_provider.backend.metrics.moving_sums import MovingTotal
+from aporia_provider.backend.metrics.moving_sums import MovingSum
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
@@ -51,9 +51,9 @@ class Series:
         return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
 
     @cached_property
-    def moving(self) -> MovingTotal:
+    def moving(self) -> MovingSum:
         """Return an object that computes sums over moving windows."""
-        return MovingTotal(self._timed)
+        return MovingSum(self._timed)
 
     def within(self, part: Range) -> States:
         """
@@ -66,7 +66,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Outline:
+class StatesSummary:
     """
     Summary of stored states, known before they are read.
 
@@ -78,7 +78,7 @@ class Outline:
     states: int = 0
 
 
-class VersionSource:
+class VersionStates:
     """
     The stored bins and states of a version.
 
@@ -89,7 +89,7 @@ class VersionSource:
     def __init__(self, session: Session, row: VersionRow) -> None:
         self._session, self._row = session, row
         self._read: dict[tuple[str, str, Range], Series] = {}
-        self._outlines: dict[tuple[str, str, Range], Outline] = {}
+        self._outlines: dict[tuple[str, str, Range], StatesSummary] = {}
         self._merged: dict[tuple[str, str, Range], State | None] = {}
         self._grids: dict[str, dict[str, Grid]] = {}
 
@@ -132,7 +132,7 @@ class VersionSource:
         found = {name for category, name, _ in brought if category == "labels"}
         return [name for name in self.schema.predictions if name in found]
 
-    def outline(self, role: str, key: str, within: Range) -> Outline:
+    def summary(self, role: str, key: str, within: Range) -> StatesSummary:
         """
         Return a summary of the states that :meth:`series` would read.
 
@@ -143,7 +143,7 @@ class VersionSource:
             dataset = find_dataset(self._session, self._row, role)
             first, last, states = outline_of(self._session, dataset.key, key, *within)
             extent = (None, None) if first is None or last is None else (first, last + 1)
-            self._outlines[asked] = Outline(extent, states)
+            self._outlines[asked] = StatesSummary(extent, states)
         return self._outlines[asked]
 
     def series(self, role: str, key: str, within: Range) -> Series:
@@ -182,7 +182,7 @@ class VersionSource:
         return self._merged[asked]
 
 
-class Sources:
+class ModelStates:
     """
     The versions of a model.
 
@@ -195,14 +195,14 @@ class Sources:
     def __init__(self, session: Session, environment: str, model_id: str) -> None:
         self._session, self._environment, self._model_id = session, environment, model_id
         self._model = find_model(session, environment, model_id)
-        self._versions: dict[str | None, VersionSource] = {}
+        self._versions: dict[str | None, VersionStates] = {}
 
     @property
     def period(self) -> str:
         """Return the length of a bucket: ``hourly`` or ``daily``."""
         return self._model.registration.get("aggregation_period") or "daily"
 
-    def version(self, name: str | None) -> VersionSource:
+    def version(self, name: str | None) -> VersionStates:
         """
         Return a version; without a name, the latest one, see :func:`~.latest_version.latest_version`.
 
@@ -210,7 +210,7 @@ class Sources:
         """
         if name not in self._versions:
             row = self._find(name)
-            self._versions[name] = VersionSource(self._session, row)
+            self._versions[name] = VersionStates(self._session, row)
         return self._versions[name]
 
     def forget(self) -> None:

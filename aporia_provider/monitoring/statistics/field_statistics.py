@@ -8,27 +8,27 @@ from aporia_provider.monitoring.metric_definition import FieldStatistic
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.statistics.category_statistics import CATEGORIES
 from aporia_provider.monitoring.statistics.number_statistics import DATETIME, NUMERIC, TEXT
-from aporia_provider.monitoring.statistics.row_statistics import COUNTS, Question
+from aporia_provider.monitoring.statistics.row_statistics import COUNTS, StatisticParameters
 from aporia_provider.monitoring.statistics.vector_statistics import VECTORS
 
-__all__ = ["STATISTICS", "Question", "find_statistic", "statistic"]
+__all__ = ["STATISTICS", "StatisticParameters", "find_statistic", "statistic"]
 
 STATISTICS: tuple[FieldStatistic, ...] = (*COUNTS, *NUMERIC, *DATETIME, *CATEGORIES, *TEXT, *VECTORS)
 """Statistics of fields."""
 
 
-def statistic(name: str, type_: str, state: State, question: Question) -> MetricResult:
+def statistic(name: str, type_: str, state: State, parameters: StatisticParameters) -> MetricResult:
     """
     Return the result of a statistic.
 
     :param name: Name of the statistic.
     :param type_: Field type, see :data:`~aporia_provider.schema.FIELD_TYPES`.
     :param state: State of the field; sums of states are states.
-    :param question: Parameters and bins.
+    :param parameters: Parameters and bins.
     :raises aporia_provider.errors.ValidationError: if the statistic does not exist for the type, listing
         those that do, or a required parameter is missing.
     """
-    result: MetricResult = find_statistic(name, type_).compute(state, question)
+    result: MetricResult = find_statistic(name, type_).compute(state, parameters)
     return result
 
 

@@ -6,154 +6,154 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from aporia_provider.backend.deadlines import OverdueError, check_deadline
-from aporia_provider.backend.metrics.periods import Split, result_range, time_of, whole
-from aporia_provider.backend.metrics.question import Asked, Read
-from aporia_provider.backend.metrics.stored_states import Range, Sources
+from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
+from aporia_provider.backend.metrics.model_states import ModelStates, Range
+from aporia_provider.backend.metrics.periods import Split, align_to_buckets, result_range, time_of
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import MetricResult, QueryResult, RangeResults
 from aporia_provider.metrics import Metric, MetricsQuery
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 
-MOST_ANSWERS = 50_000
+MAX_RESULTS = 50_000
 """Maximum number of results of a query, which are all held in memory."""
-MOST_STATES = 200_000
+MAX_STATES = 200_000
 """Maximum number of states that a query reads: one for each field and bucket."""
 
 _ASK_LESS = "Give start and end of a shorter time range, a longer aggregation period, or fewer metrics"
 
 
-def answer_all(sources: Sources, query: MetricsQuery) -> list[RangeResults]:
+def execute_query(model: ModelStates, query: MetricsQuery) -> list[RangeResults]:
     """
     Execute a query.
 
-    :param sources: The model.
+    :param model: The model.
     :param query: The query.
     :return: See :meth:`~aporia_provider.backend.metrics.calls.Metrics.query_metrics`.
     :raises aporia_provider.errors.ValidationError: if the aggregation period is shorter than the model's
-        buckets, if the query exceeds :data:`MOST_ANSWERS` or :data:`MOST_STATES`, or if it is not complete at
+        buckets, if the query exceeds :data:`MAX_RESULTS` or :data:`MAX_STATES`, or if it is not complete at
         the deadline.
     """
-    if query.aggregation_period == "hourly" and sources.period == "daily":
+    if query.aggregation_period == "hourly" and model.period == "daily":
         raise ValidationError(
             "The buckets of this model are days, so there are no hourly answers; ask for daily, weekly or "
             "monthly ones"
         )
     try:
-        answers = _answered(sources, query)
+        results = _execute(model, query)
     except OverdueError as error:
         raise ValidationError(f"{error}, which is the limit of this server. {_ASK_LESS}") from None
-    ordered = sorted(answers, key=lambda within: (within[0] is not None, within))
-    return [RangeResults(result_range(within), list(answers[within].values())) for within in ordered]
+    ordered = sorted(results, key=lambda within: (within[0] is not None, within))
+    return [RangeResults(result_range(within), list(results[within].values())) for within in ordered]
 
 
-def _answered(sources: Sources, query: MetricsQuery) -> dict[Range, dict[int, QueryResult]]:
+def _execute(model: ModelStates, query: MetricsQuery) -> dict[Range, dict[int, QueryResult]]:
     """Return results by range and position of their metric in the query."""
-    plans = [_Plan(sources, metric, query) for metric in query.metrics]
+    plans = [_MetricPlan(model, metric, query) for metric in query.metrics]
     _check_number(plans)
     _check_states(plans)
-    answers: dict[Range, dict[int, QueryResult]] = {}
+    results: dict[Range, dict[int, QueryResult]] = {}
     places: dict[str, list[int]] = {}
     for place, plan in enumerate(plans):
         places.setdefault(plan.key, []).append(place)
     for together in places.values():
         for place in together:
             plan = plans[place]
-            for within, answer in plan.answers():
-                answers.setdefault(within, {})[place] = answer
+            for within, result in plan.results():
+                results.setdefault(within, {})[place] = result
             plan.forget()
         # Only the states of one field are held in memory at a time.
-        sources.forget()
-    return {within: dict(sorted(found.items())) for within, found in answers.items()}
+        model.forget()
+    return {within: dict(sorted(found.items())) for within, found in results.items()}
 
 
-def _check_number(plans: Sequence[_Plan]) -> None:
+def _check_number(plans: Sequence[_MetricPlan]) -> None:
     count = sum(len(plan.ranges) for plan in plans)
-    if count <= MOST_ANSWERS:
+    if count <= MAX_RESULTS:
         return
     asked = [plan.within if plan.within[0] is not None else plan.extent for plan in plans]
     ends = [second for within in asked for second in within if second is not None]
     start, end = time_of(min(ends)), time_of(max(ends) - 1)
     raise ValidationError(
-        f"The query asks for {count:,} answers, from {start} to {end}; {MOST_ANSWERS:,} is "
+        f"The query asks for {count:,} answers, from {start} to {end}; {MAX_RESULTS:,} is "
         f"the limit. {_ASK_LESS}"
     )
 
 
-def _check_states(plans: Sequence[_Plan]) -> None:
+def _check_states(plans: Sequence[_MetricPlan]) -> None:
     reads = {read: states for plan in plans for read, states in plan.reads()}
-    if (count := sum(reads.values())) > MOST_STATES:
+    if (count := sum(reads.values())) > MAX_STATES:
         raise ValidationError(
             f"The query reads {count:,} states, one for each field and bucket of its data and its baselines; "
-            f"{MOST_STATES:,} is the limit. Give a shorter time range or baseline, or ask for fewer fields"
+            f"{MAX_STATES:,} is the limit. Give a shorter time range or baseline, or ask for fewer fields"
         )
 
 
-class _Plan:
+class _MetricPlan:
     """
     A requested metric and the ranges to compute it for.
 
-    :param sources: The model.
+    :param model: The model.
     :param metric: The requested metric.
     :param query: The query that it belongs to.
     """
 
-    def __init__(self, sources: Sources, metric: Metric, query: MetricsQuery) -> None:
+    def __init__(self, model: ModelStates, metric: Metric, query: MetricsQuery) -> None:
         self.metric = metric
-        self.within = whole(metric.datasets.data.time_range, BUCKET_SECONDS[sources.period])
-        self._asked: Asked | AporiaError
+        self.within = align_to_buckets(metric.datasets.data.time_range, BUCKET_SECONDS[model.period])
+        self._request: MetricRequest | AporiaError
         try:
-            self._asked = Asked.of(sources, metric, query, self.within)
+            self._request = MetricRequest.of(model, metric, query, self.within)
         except AporiaError as error:
-            self._asked = error
+            self._request = error
 
     @property
     def ranges(self) -> Split | list[Range]:
         """Return the ranges in chronological order."""
-        return [self.within] if isinstance(self._asked, AporiaError) else self._asked.ranges
+        return [self.within] if isinstance(self._request, AporiaError) else self._request.ranges
 
     @property
     def extent(self) -> Range:
         """Return the range from the first to the last bucket with rows."""
-        return (None, None) if isinstance(self._asked, AporiaError) else self._asked.outline.extent
+        return (None, None) if isinstance(self._request, AporiaError) else self._request.summary.extent
 
     @property
     def key(self) -> str:
         """Return the key of the states; empty if the metric is invalid."""
-        return "" if isinstance(self._asked, AporiaError) else self._asked.subject.key
+        return "" if isinstance(self._request, AporiaError) else self._request.selector.key
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
-        if isinstance(self._asked, AporiaError):
+        if isinstance(self._request, AporiaError):
             return
         try:
-            yield from self._asked.reads()
+            yield from self._request.reads()
         except AporiaError:
             # The error is part of the result.
             return
 
     def forget(self) -> None:
         """Clear the cached states."""
-        if isinstance(self._asked, Asked):
-            self._asked = replace(self._asked)
+        if isinstance(self._request, MetricRequest):
+            self._request = replace(self._request)
 
-    def answers(self) -> Iterator[tuple[Range, QueryResult]]:
+    def results(self) -> Iterator[tuple[Range, QueryResult]]:
         """Yield a result for each range; an error in one range does not affect the others."""
         for part in self.ranges:
             check_deadline()
-            result, error = self._answer(part)
+            result, error = self._result(part)
             yield part, QueryResult.of(result, id=self.metric.id, model_version=self._version, error=error)
 
     @property
     def _version(self) -> str | None:
         """Return the name of the version: the latest if the query names none, None if there is none."""
         asked = self.metric.datasets.data.model_version
-        return asked if isinstance(self._asked, AporiaError) else self._asked.version.name
+        return asked if isinstance(self._request, AporiaError) else self._request.version.name
 
-    def _answer(self, part: Range) -> tuple[MetricResult, str | None]:
+    def _result(self, part: Range) -> tuple[MetricResult, str | None]:
         """Return the result for a range, and the error if there is none."""
         try:
-            if isinstance(self._asked, AporiaError):
-                raise self._asked
-            return self._asked.answer(part), None
+            if isinstance(self._request, AporiaError):
+                raise self._request
+            return self._request.result(part), None
         except AporiaError as error:
             return MetricResult(None, "undefined"), error.message

@@ -7,34 +7,38 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, cast
 
-from aporia_provider.backend.metrics.performance_questions import Judging
-from aporia_provider.backend.metrics.period_advice import Advice, advised
-from aporia_provider.backend.metrics.periods import PERIODS, Split, before, whole
-from aporia_provider.backend.metrics.question_states import Subject, subject_of
-from aporia_provider.backend.metrics.stored_states import (
-    Outline,
+from aporia_provider.backend.metrics.model_states import (
+    ModelStates,
     Range,
     Series,
-    Sources,
-    VersionSource,
+    StatesSummary,
+    VersionStates,
     total,
 )
+from aporia_provider.backend.metrics.performance_request import PerformanceRequest
+from aporia_provider.backend.metrics.period_advice import Advice, advised
+from aporia_provider.backend.metrics.periods import PERIODS, Split, align_to_buckets, moving_window
+from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.metrics.value_texts import counted_as
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.drift.distance_result import Minimum
-from aporia_provider.monitoring.drift.field_drift import Side, drift
-from aporia_provider.monitoring.performance.catalogue import state_class
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
+from aporia_provider.monitoring.performance.computation import state_class
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
 from aporia_provider.monitoring.result import insufficient
 from aporia_provider.monitoring.states.state import State
-from aporia_provider.monitoring.statistics.catalogue import Question, find_statistic, statistic
+from aporia_provider.monitoring.statistics.field_statistics import (
+    StatisticParameters,
+    find_statistic,
+    statistic,
+)
 from aporia_provider.monitoring.statistics.row_metrics import Rows, row_metric
 
-Read = tuple[VersionSource, str, str, Range]
+Read = tuple[VersionStates, str, str, Range]
 """Identification of states to read: version, role, key and range."""
 
 _NO_ROWS = "there are no rows in the range"
@@ -46,52 +50,52 @@ _UNLABELLED = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class MetricRequest:
     """A requested metric with the version, field and states that it is computed from."""
 
-    sources: Sources
+    model: ModelStates
     metric: Metric
     period: AnswerPeriod | None
     within: Range
-    version: VersionSource
-    subject: Subject
+    version: VersionStates
+    selector: StateSelector
 
     @classmethod
-    def of(cls, sources: Sources, metric: Metric, query: MetricsQuery, within: Range) -> Asked:
+    def of(cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range) -> MetricRequest:
         data = metric.datasets.data
-        version = sources.version(data.model_version)
-        subject = subject_of(metric, version)
-        asked = cls(sources, metric, query.aggregation_period, within, version, subject)
+        version = model.version(data.model_version)
+        selector = select_states(metric, version)
+        asked = cls(model, metric, query.aggregation_period, within, version, selector)
         # Report a missing dataset before states are read.
-        version.outline(data.dataset_type, subject.key, within)
+        version.summary(data.dataset_type, selector.key, within)
         return asked
 
     @property
-    def outline(self) -> Outline:
+    def summary(self) -> StatesSummary:
         """Return a summary of the states, known before they are read."""
-        return self.version.outline(self._role, self.subject.key, self.within)
+        return self.version.summary(self._role, self.selector.key, self.within)
 
     @cached_property
     def series(self) -> Series:
         """Return the states."""
-        return self.version.series(self._role, self.subject.key, self.within)
+        return self.version.series(self._role, self.selector.key, self.within)
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
         yield self._read(self.version, self._role, self.within)
         if self._is_distance and self.ranges:
-            baseline = self._compared
-            yield self._read(self._compared_version, baseline.dataset_type, self._compared_range)
+            baseline = self._baseline_dataset
+            yield self._read(self._baseline_version, baseline.dataset_type, self._baseline_range)
 
-    def _read(self, version: VersionSource, role: str, within: Range) -> tuple[Read, int]:
-        key = self.subject.key
-        return (version, role, key, within), version.outline(role, key, within).states
+    def _read(self, version: VersionStates, role: str, within: Range) -> tuple[Read, int]:
+        key = self.selector.key
+        return (version, role, key, within), version.summary(role, key, within).states
 
     @cached_property
     def ranges(self) -> Split | list[Range]:
         """Return the ranges to compute the metric for, in chronological order."""
         if self.period is not None:
-            periods = Split(PERIODS[self.period], self.within, self.outline.extent)
+            periods = Split(PERIODS[self.period], self.within, self.summary.extent)
             if periods:
                 return periods
         # If no row has a timestamp, there is one result for all rows.
@@ -109,7 +113,7 @@ class Asked:
     def _role(self) -> str:
         return self.metric.datasets.data.dataset_type
 
-    def answer(self, within: Range) -> MetricResult:
+    def result(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
@@ -117,14 +121,14 @@ class Asked:
             return self._drift(within, state)
         if state is None:
             return self._without_rows()
-        if self.subject.type is None:
+        if self.selector.type is None:
             return row_metric(name, cast("Rows", states))
-        if self.subject.performance:
-            return advised(self._judging.answer(state), self._advice(within))
+        if self.selector.performance:
+            return advised(self._performance_request.result(state), self._advice(within))
         given = self._parameters
-        grid = self.version.grid(self._role, self.subject.key)
-        question = Question(grid, given.quantile, self._value)
-        return statistic(name, self.subject.type_of(state), state, question)
+        grid = self.version.grid(self._role, self.selector.key)
+        question = StatisticParameters(grid, given.quantile, self._value)
+        return statistic(name, self.selector.type_of(state), state, question)
 
     @cached_property
     def _value(self) -> str | None:
@@ -133,12 +137,12 @@ class Asked:
 
     def _without_rows(self) -> MetricResult:
         """Return the result for a range without rows: counts are 0 if the dataset has been synced."""
-        name, type_ = self.metric.metric, self.subject.type
+        name, type_ = self.metric.metric, self.selector.type
         if not self.version.is_synced(self._role):
             return _never_synced(self.version, self._role)
         if type_ is None:
             return row_metric(name, [])
-        if self.subject.performance:
+        if self.selector.performance:
             return self._without_predictions()
         if not type_:
             return insufficient(_NO_ROWS)
@@ -146,7 +150,7 @@ class Asked:
         return MetricResult(0) if name == "count" or name.endswith("_count") else insufficient(_NO_ROWS)
 
     def _without_predictions(self) -> MetricResult:
-        name, labelled = self.subject.key.removeprefix(f"{PERFORMANCE}."), self.version.labelled(self._role)
+        name, labelled = self.selector.key.removeprefix(f"{PERFORMANCE}."), self.version.labelled(self._role)
         if labelled and name not in labelled:
             others = ", ".join(map(repr, labelled))
             return insufficient(
@@ -154,73 +158,73 @@ class Asked:
             )
         if not any(self._judged()):
             return insufficient(_NOT_COMPARED if labelled else _UNLABELLED)
-        answer = self._judging.answer(state_class(self.version.schema.model_type)())
-        return insufficient(_NO_ROWS) if answer.status == "insufficient_data" else answer
+        result = self._performance_request.result(state_class(self.version.schema.model_type)())
+        return insufficient(_NO_ROWS) if result.status == "insufficient_data" else result
 
     @cached_property
-    def _judging(self) -> Judging:
-        return Judging(self.metric.metric, self._performance(), self._judged)
+    def _performance_request(self) -> PerformanceRequest:
+        return PerformanceRequest(self.metric.metric, self._performance(), self._judged)
 
     def _judged(self) -> Iterator[Any]:
         """
         Yield the state of the query's range, then the state of all rows. A state is None if it has no rows.
         """
         yield total(state for _, state in self.series.states)
-        yield self.version.merged(self._role, self.subject.key, (None, None))
+        yield self.version.merged(self._role, self.selector.key, (None, None))
 
     def _performance(self) -> dict[str, Any]:
         names = {field.name for field in fields(Parameters)}
         return self._parameters.model_dump(include=names, exclude_none=True)
 
     def _drift(self, within: Range, state: State | None) -> MetricResult:
-        key, role = self.subject.key, self._compared.dataset_type
+        key, role = self.selector.key, self._baseline_dataset.dataset_type
         before = self._baseline(within)
-        sides = ((self.version, self._role, state), (self._compared_version, role, before))
+        sides = ((self.version, self._role, state), (self._baseline_version, role, before))
         for version, of, found in sides:
             if found is None and not version.is_synced(of):
                 return _never_synced(version, of)
         grid = self.version.grid(self._role, key)
-        compared = Side(before, self._compared_version.grid(role, key)), Side(state, grid)
+        compared = ComparedState(before, self._baseline_version.grid(role, key)), ComparedState(state, grid)
         return drift(
             self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within)
         )
 
     def _advice(self, part: Range) -> Advice:
-        return Advice(self.period, part, self.within, self.outline.extent)
+        return Advice(self.period, part, self.within, self.summary.extent)
 
     def _minimum(self, part: Range) -> Minimum:
         given, usual = self._parameters, Minimum()
-        focal = (usual.focal, usual.per_bin) if given.minimum is None else (given.minimum, 0)
+        current = (usual.current, usual.per_bin) if given.minimum is None else (given.minimum, 0)
         baseline = given.minimum_baseline or usual.baseline
-        return Minimum(*focal, baseline, advice=self._advice(part))
+        return Minimum(*current, baseline, advice=self._advice(part))
 
     @property
-    def _compared(self) -> MetricDataset:
+    def _baseline_dataset(self) -> MetricDataset:
         """Return the baseline."""
         return self.metric.datasets.baseline or MetricDataset(dataset_type="training")
 
     @property
-    def _compared_version(self) -> VersionSource:
-        name = self._compared.model_version
-        return self.version if name is None else self.sources.version(name)
+    def _baseline_version(self) -> VersionStates:
+        name = self._baseline_dataset.model_version
+        return self.version if name is None else self.model.version(name)
 
     @property
-    def _compared_range(self) -> Range:
+    def _baseline_range(self) -> Range:
         """Return the range of the baseline; of a moving baseline, from the first window to the last."""
-        baseline, seconds = self._compared, BUCKET_SECONDS[self.sources.period]
+        baseline, seconds = self._baseline_dataset, BUCKET_SECONDS[self.model.period]
         if baseline.time_period is None:
-            return whole(baseline.time_range, seconds)
-        first, last = (before(start, baseline, seconds) for start in self._starts)
+            return align_to_buckets(baseline.time_range, seconds)
+        first, last = (moving_window(start, baseline, seconds) for start in self._starts)
         return first[0], last[1]
 
     def _baseline(self, within: Range) -> State | None:
-        baseline, key = self._compared, self.subject.key
-        version, role = self._compared_version, baseline.dataset_type
+        baseline, key = self._baseline_dataset, self.selector.key
+        version, role = self._baseline_version, baseline.dataset_type
         if baseline.time_period is None:
-            return version.merged(role, key, self._compared_range)
-        start, end = before(within[0], baseline, BUCKET_SECONDS[self.sources.period])
+            return version.merged(role, key, self._baseline_range)
+        start, end = moving_window(within[0], baseline, BUCKET_SECONDS[self.model.period])
         # All windows are read at once, since most of them overlap.
-        return version.series(role, key, self._compared_range).moving.within(start, end)
+        return version.series(role, key, self._baseline_range).moving.within(start, end)
 
     @property
     def _starts(self) -> Range:
@@ -228,7 +232,7 @@ class Asked:
         return self.ranges.starts if isinstance(self.ranges, Split) else (self.within[0], self.within[0])
 
 
-def _never_synced(version: VersionSource, role: str) -> MetricResult:
+def _never_synced(version: VersionStates, role: str) -> MetricResult:
     return insufficient(
         f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
         f"SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync({role!r}) of "

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.chi_squared import ChiSquared
-from aporia_provider.monitoring.drift.distance_result import Distance, NotEnough
+from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.result import unreliable
 
 
-def of_distance(outcome: Distance | NotEnough) -> MetricResult:
+def distance_metric_result(outcome: Distance | InsufficientData) -> MetricResult:
     """Return the result of a drift metric. If the distance is not reliable, it is only in ``shown``."""
     if isinstance(outcome, Distance):
         found = _measured(outcome)
-        return unreliable(found, _VAGUE.format(outcome.bound)) if outcome.vague else found
+        return unreliable(found, _VAGUE.format(outcome.bound)) if outcome.is_unreliable else found
     if outcome.distance is not None:
         return unreliable(_measured(outcome.distance), outcome.reason)
     samples, baseline = outcome.samples, outcome.baseline_samples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aporia_provider.backend.metrics.stored_states import VersionSource
+from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.registration.profile_plans import has_performance_metrics
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.errors import ValidationError
@@ -21,7 +21,7 @@ from aporia_provider.schema import CATEGORIES, VersionSchema
 
 
 @dataclass(frozen=True)
-class Subject:
+class StateSelector:
     """
     The states that a metric is computed from.
 
@@ -39,7 +39,7 @@ class Subject:
         return self.type or ("numeric" if isinstance(state, NumericState) else "categorical")
 
 
-def subject_of(metric: Metric, version: VersionSource) -> Subject:
+def select_states(metric: Metric, version: VersionStates) -> StateSelector:
     """
     Return the states that a metric is computed from.
 
@@ -49,12 +49,12 @@ def subject_of(metric: Metric, version: VersionSource) -> Subject:
     name, column, schema = metric.metric, metric.parameters.column, version.schema
     kinds = metric_kinds(name, schema.model_type)
     if "performance" in kinds:
-        return Subject(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
+        return StateSelector(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
     if column is None:
         if "rows" not in kinds:
             names = ", ".join(each.name for each in ROW_METRICS)
             raise ValidationError(f"Metric {name!r} takes a column; without one, there are {names}")
-        return Subject(ROWS, None)
+        return StateSelector(ROWS, None)
     return _field(column, schema)
 
 
@@ -70,7 +70,7 @@ def _prediction(column: str | None, schema: VersionSchema) -> str:
     return name
 
 
-def _field(column: str, schema: VersionSchema) -> Subject:
+def _field(column: str, schema: VersionSchema) -> StateSelector:
     known = dict(_types(schema))
     for plain, inner in _readings(column):
         declared = _declared(plain, known)
@@ -79,10 +79,10 @@ def _field(column: str, schema: VersionSchema) -> Subject:
         if declared:
             key = declared[0]
             if inner is None:
-                return Subject(key, known[key])
+                return StateSelector(key, known[key])
             if known[key] not in ("dict", ""):
                 raise ValidationError(f"{column!r} names a key of a dict, but {plain!r} is {known[key]}")
-            return Subject(f"{key}[{shortened(inner)}]", "numeric")
+            return StateSelector(f"{key}[{shortened(inner)}]", "numeric")
     names = known if "." in plain else [key.partition(".")[2] for key in known]
     raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
 

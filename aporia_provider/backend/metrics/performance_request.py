@@ -12,13 +12,13 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance import Parameters, compute
 from aporia_provider.monitoring.performance.confusion import CELLS
-from aporia_provider.monitoring.performance.metric_value import conclude
-from aporia_provider.monitoring.performance.states.labelled_state import Labelled
+from aporia_provider.monitoring.performance.result_construction import metric_result
+from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 from aporia_provider.monitoring.result import undefined
 
 
 @dataclass(frozen=True)
-class Judging:
+class PerformanceRequest:
     """
     A requested performance metric.
 
@@ -29,9 +29,9 @@ class Judging:
 
     metric: str
     given: Mapping[str, Any]
-    states: Callable[[], Iterator[Labelled | None]]
+    states: Callable[[], Iterator[PerformanceState | None]]
 
-    def answer(self, state: Labelled) -> MetricResult:
+    def result(self, state: PerformanceState) -> MetricResult:
         """
         Compute the metric for a state.
 
@@ -48,7 +48,7 @@ class Judging:
         except ValidationError:
             return self._without_class(state)
 
-    def _without_class(self, state: Labelled) -> MetricResult:
+    def _without_class(self, state: PerformanceState) -> MetricResult:
         """
         Return the result for rows without the class: all rows are true negatives, and rates are undefined.
         """
@@ -58,7 +58,7 @@ class Judging:
         if count is None:
             return undefined(missing, state.labelled)
         given = Parameters.read({**self.given, "class_name": self._class})
-        return conclude(state, given, count, reason=missing)
+        return metric_result(state, given, count, reason=missing)
 
     @cached_property
     def _class(self) -> str | None:
@@ -67,12 +67,12 @@ class Judging:
         found = (text for state in self.states() if state for text in texts if self._is_class(text, state))
         return next(found, None)
 
-    def _is_class(self, text: str, state: Labelled) -> bool:
+    def _is_class(self, text: str, state: PerformanceState) -> bool:
         try:
             self._of_class(text, state)
         except ValidationError:
             return False
         return True
 
-    def _of_class(self, text: str, state: Labelled) -> MetricResult:
+    def _of_class(self, text: str, state: PerformanceState) -> MetricResult:
         return compute(self.metric, state, {**self.given, "class_name": text})
