@@ -29,7 +29,7 @@ from aporia_provider.monitoring.drift.bin_distances import js_distance
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 from aporia_provider.monitoring.drift.distance_result import Distance, Minimum
 from aporia_provider.monitoring.drift.distribution_distances import ks_distance
-from aporia_provider.monitoring.drift.measures import category_drift
+from aporia_provider.monitoring.drift.measures import compare_categories
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -132,7 +132,8 @@ def compare(case: Case) -> bool:
         baseline = CategoryHistogram(text_counts(pa.array(case.reference[column])))
         for place, chunk in enumerate(chunks):
             current = CategoryHistogram(text_counts(pa.array(chunk[column])))
-            value = of(category_drift("js_distance", baseline, current, minimum=Minimum(1, 0, 1))).value
+            compared = compare_categories("js_distance", baseline, current, minimum=Minimum(1, 0, 1))
+            value = of(compared.outcome).value
             differences["JS, categories"].append(abs(value - theirs[column][JS][place]))
     same = [_shown(name, found) for name, found in differences.items()]
     return fine and all(same)
