@@ -189,11 +189,11 @@ def test_false_in_words_is_false(registered: Any, value: Any) -> None:
     assert registered.get_dataset_sync_status("m", "v1", "serving")["enabled"] is False
 
 
+DATASET = DatasetConnection(role="serving", **COLUMNS)
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
-    ("create_model", ("m", "M"), {"if_exists": "fial"}, "did you mean 'fail'"),
+    ("create_model", (Model(id="m", name="M"),), {"if_exists": "fial"}, "did you mean 'fail'"),
     ("create_model_version", ("m", "v1", SCHEMA), {"if_exists": "fial"}, "did you mean 'fail'"),
-    ("connect_dataset", ("serving", "m", "v1"), {**COLUMNS, "if_exists": "fial"}, "did you mean 'fail'"),
-    ("connect_dataset", ("servng", "m", "v1"), COLUMNS, "did you mean 'serving'"),
+    ("connect_dataset", ("m", "v1", DATASET), {"if_exists": "fial"}, "did you mean 'fail'"),
     ("set_sync_enabled", ("m", "v1", "flase"), {}, "did you mean 'false'"),
 ]
 
@@ -208,6 +208,11 @@ def test_the_calls_of_hooks_refuse_them_as_well(
         with pytest.raises(ValidationError, match=says):
             getattr(client, call)(*arguments, **more)
         assert server.asked == []
+
+
+def test_a_role_that_does_not_exist_is_refused_before_any_call() -> None:
+    with pytest.raises(ValidationError, match="did you mean 'serving'"):
+        DatasetConnection(role="servng", **COLUMNS)
 
 
 def table(s3: S3, **more: Any) -> S3DataSource:
