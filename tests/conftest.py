@@ -118,6 +118,19 @@ def engine() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 @starts_process()
+def s3_engine(s3_endpoint: str) -> Iterator[str]:
+    """An engine that is running already and reads from the S3 of the tests; see ``engine``."""
+    from aporia_provider.lake.credentials import AwsCredentials
+
+    known = AwsCredentials(
+        servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3_endpoint
+    )
+    with servers.sail(known.engine_environment()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+@starts_process()
 def postgres_url() -> Iterator[str]:
     with servers.postgres() as url:
         yield url
