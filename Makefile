@@ -4,6 +4,7 @@ SDK := .venv-sdk
 SPARK := .venv-spark
 PEERS := .venv-peers
 AUDIT := .venv-audit
+MATRIX := .venv-matrix
 LIBRARIES := nannyml whylogs evidently
 BIN := $(VENV)/bin
 HISTORIES ?= 300
@@ -11,10 +12,16 @@ CRASHES ?= 50
 REQUESTS ?= 1000000
 KILLS ?= 1000
 RACES ?= 10000
+# Environments of make test-matrix: the name, the version of Python, and the constraints of each.
+ENVIRONMENTS ?= python3.12=3.12=constraints.txt python3.13=3.13=constraints.txt \
+	airflow3.1=3.11=tests/matrix/constraints-airflow-3.1.txt
 SOAK ?= tests/soak
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: demo check test test-long test-spark soak lint docs audit setup bench clean
+# Bytecode is kept: each process of a test would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo check test test-long test-matrix test-spark soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -40,6 +47,10 @@ soak: setup
 
 test-spark: setup $(SPARK)/.done
 	$(BIN)/python -m pytest tests/spark --timeout 600
+
+# The fast tests and a few DAGs on other versions of Python, and on the oldest Airflow that is supported.
+test-matrix:
+	tests/matrix/run_matrix.sh $(MATRIX) $(ENVIRONMENTS)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -92,4 +103,4 @@ $(AUDIT)/.done:
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(AUDIT) $(SDK) $(SPARK) $(PEERS) .demo docs/_build
+	rm -rf $(VENV) $(MATRIX) $(AUDIT) $(SDK) $(SPARK) $(PEERS) .demo docs/_build

@@ -41,7 +41,11 @@ def use_environment_connections(environment: pytest.MonkeyPatch) -> None:
     """
     Configure Airflow to search for connections in the environment, not in the deployment's secrets backend.
     """
-    from airflow.sdk import configuration
+    try:
+        from airflow.sdk import configuration
+    except ImportError:
+        # Airflow 3.1, which caches no secrets backend of tasks.
+        from airflow import configuration  # type: ignore[no-redef]
 
     environment.setenv("AIRFLOW__SECRETS__BACKEND", "")
     environment.setenv("AIRFLOW__WORKERS__SECRETS_BACKEND", "")

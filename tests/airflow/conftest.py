@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,10 +19,30 @@ from tests.conftest import S3
 
 
 @pytest.fixture(scope="session")
-def airflow_database() -> None:
-    """The metadata database in this test run's AIRFLOW_HOME."""
+def migrated_airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A metadata database of Airflow without data, to be copied; all workers of a run share it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    migrated = folder / "airflow-migrated.db"
+    with (folder / "airflow-migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not migrated.exists():
+            _migrate(folder / "airflow-migrating.db").rename(migrated)
+    return migrated
+
+
+def _migrate(database: Path) -> Path:
     command = [Path(sys.executable).with_name("airflow"), "db", "migrate"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    env = environment(AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{database}")
+    subprocess.run(command, check=True, capture_output=True, timeout=170, env=env)
+    return database
+
+
+@pytest.fixture(scope="session")
+def airflow_database(migrated_airflow: Path) -> None:
+    """The metadata database in this test run's AIRFLOW_HOME."""
+    shutil.copy(migrated_airflow, Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")
 
 
 @pytest.fixture

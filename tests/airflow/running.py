@@ -24,8 +24,13 @@ def store(dag: DAG) -> None:
     """Store the DAG as Airflow's DAG processor does."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.definitions.dag import SerializedDAG
     from airflow.serialization.serialized_objects import LazyDeserializedDAG
+
+    try:
+        from airflow.serialization.definitions.dag import SerializedDAG
+    except ImportError:
+        # Airflow 3.1.
+        from airflow.serialization.serialized_objects import SerializedDAG
 
     DagBundlesManager().sync_bundles_to_db()
     serialized = LazyDeserializedDAG.from_dag(dag)

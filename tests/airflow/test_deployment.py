@@ -117,12 +117,18 @@ def connections(
 
 @pytest.fixture(scope="module")
 def airflow(
-    home: Path, server: tuple[int, str], killer: Killer, stalling: Stalling, s3_endpoint: str, table: str
+    home: Path,
+    server: tuple[int, str],
+    killer: Killer,
+    stalling: Stalling,
+    s3_endpoint: str,
+    table: str,
+    migrated_airflow: Path,
 ) -> Iterator[Deployment]:
     port, token = server
     defined = connections(s3_endpoint, port, token, killer.server_port, stalling.server_port)
     settings = {**SECRETS, "TABLE": table, **defined}
-    with deployed(home, Path(__file__).parent / "dags", **settings) as running:
+    with deployed(home, Path(__file__).parent / "dags", migrated_airflow, **settings) as running:
         yield running
 
 

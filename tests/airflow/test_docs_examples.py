@@ -84,7 +84,9 @@ def stripped(table: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("getting_started")
-def test_the_examples_of_the_how_to_guides_run() -> None:
+def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The page on getting started is followed with the embedded engine.
+    monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", s3_engine)
     storage_options = DeltaLakeHook().delta_options()
     for name, columns in TABLES.items():
         write_deltalake(f"s3://lake/insurance/{name}", pa.table(columns), storage_options=storage_options)

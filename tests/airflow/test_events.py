@@ -140,26 +140,26 @@ def test_a_schedule_takes_no_templates() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_how_often_consumers_run_for_five_versions(tables: Path, engine: str) -> None:
+def test_how_often_consumers_run_for_three_versions(tables: Path, engine: str) -> None:
     schedules = {
-        "of_completed": model_alias("five"),
-        "of_changed": data_changed("five"),
-        "of_registered": registered("five"),
+        "of_completed": model_alias("three"),
+        "of_changed": data_changed("three"),
+        "of_registered": registered("three"),
         "of_all_models": version_completed(),
         "of_another_model": version_completed("other"),
     }
     for dag_id, schedule in schedules.items():
         consume(dag_id, schedule)
 
-    versions = [f"v{number}" for number in range(5)]
+    versions = [f"v{number}" for number in range(3)]
     for version in versions:
-        dag = retrain("five", tables, model_id="five", model_version=version)
+        dag = retrain("three", tables, model_id="three", model_version=version)
         assert finish(prompt(dag)).state == "success"
-    expected = {"of_completed": 5, "of_changed": 0, "of_registered": 20, "of_all_models": 5}
+    expected = {"of_completed": 3, "of_changed": 0, "of_registered": 12, "of_all_models": 3}
     assert runs(schedules) == {**expected, "of_another_model": 0}
 
-    with new_dag("five_syncs") as syncs:
-        given = {"model_id": "five", "engine": engine, "aws_conn_id": None}
+    with new_dag("three_syncs") as syncs:
+        given = {"model_id": "three", "engine": engine, "aws_conn_id": None}
         # Labels last: before the predictions, their sync would compare the new predictions with them.
         chain(
             *(
@@ -171,8 +171,8 @@ def test_how_often_consumers_run_for_five_versions(tables: Path, engine: str) ->
     append(tables / "serving", 1)
     assert finish(prompt(syncs)).state == "success"
     # The first sync of each dataset found something new, and the second one of the predictions did.
-    assert runs(schedules) == {**expected, "of_changed": 5 * 3 + 5, "of_another_model": 0}
-    assert consumed("of_completed") == [f"aporia://prod/five/{version}" for version in versions]
+    assert runs(schedules) == {**expected, "of_changed": 3 * 3 + 3, "of_another_model": 0}
+    assert consumed("of_completed") == [f"aporia://prod/three/{version}" for version in versions]
 
 
 def consume(dag_id: str, schedule: Any) -> None:

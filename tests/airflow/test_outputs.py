@@ -31,7 +31,9 @@ pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
 
 
 @pytest.fixture
-def source(aws: S3) -> S3DataSource:
+def source(aws: S3, s3_engine: str, monkeypatch: pytest.MonkeyPatch) -> S3DataSource:
+    # Starting an engine for each task takes longer than all else here.
+    monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", s3_engine)
     rows = {
         "id": ["a", "b"],
         "at": pa.array([START] * 2, pa.timestamp("us", "UTC")),

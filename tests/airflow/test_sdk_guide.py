@@ -83,7 +83,10 @@ def test_in_a_plain_process_with_the_credentials_of_its_environment(s3: S3, tmp_
 
 
 @pytest.mark.usefixtures("airflow_database", "database_url")
-def test_in_a_task(aws: S3, caplog: pytest.LogCaptureFixture) -> None:
+def test_in_a_task(
+    aws: S3, s3_engine: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", s3_engine)
     code = guide(write_predictions(aws), "insurance") + SYNC + METRICS
     with new_dag("guide") as dag:
 
@@ -100,11 +103,13 @@ def test_in_a_task(aws: S3, caplog: pytest.LogCaptureFixture) -> None:
 
 def test_against_a_server(
     aws: S3,
+    s3_engine: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     set_connection: Callable[..., None],
 ) -> None:
     """The server answers; its datasets are synced where its database is."""
+    monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", s3_engine)
     database = f"sqlite:///{tmp_path / 'server.db'}"
     token = token_for(database, "prod")
     with serving(database) as served:

@@ -70,6 +70,12 @@ class Lake:
         self.registry.create_model_version(model, "v1", SCHEMA)
 
 
+@pytest.fixture(autouse=True)
+def running_engine(s3_engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use an engine that is running already, unless a test names another one."""
+    monkeypatch.setenv("AIRFLOW__APORIA__ENGINE", s3_engine)
+
+
 @pytest.fixture
 def lake(aws: S3, registry: Any) -> Lake:
     """Version ``v1`` of model ``m``, with the predictions of three hours of one day connected."""

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,6 +17,9 @@ import sqlalchemy
 
 from aporia_provider.backend.server.auth.tokens import create_token
 from aporia_provider.backend.store.database import Database
+from tests.backend.forked_commands import ForkedCommand, run_forked
+
+SCRIPT = str(Path(sys.executable).with_name("aporia-provider"))
 
 
 @dataclass
@@ -23,7 +27,7 @@ class Served:
     """A running server."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | ForkedCommand
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -39,12 +43,19 @@ class Served:
 
 
 @contextmanager
-def serving(database_url: str, *arguments: str, **options: Any) -> Iterator[Served]:
-    """Run ``aporia-provider serve`` until the block ends; for ``options`` see :class:`subprocess.Popen`."""
-    command = [sys.executable, "-m", "aporia_provider.cli.main", "serve", "--port", "0"]
-    running = subprocess.Popen(
-        [*command, "--database-url", database_url, *arguments], stderr=subprocess.PIPE, text=True, **options
-    )
+def serving(database_url: str, *arguments: str, script: bool = False, **options: Any) -> Iterator[Served]:
+    """
+    Run ``aporia-provider serve`` until the block ends.
+
+    :param script: Start the installed script instead of a fork of a process that has imported it.
+    :param options: See :class:`subprocess.Popen`, or :class:`ForkedCommand` without ``script``.
+    """
+    command = ["serve", "--port", "0", "--database-url", database_url, *arguments]
+    running: subprocess.Popen[str] | ForkedCommand
+    if script:
+        running = subprocess.Popen([SCRIPT, *command], stderr=subprocess.PIPE, text=True, **options)
+    else:
+        running = ForkedCommand(command, stderr=subprocess.PIPE, **options)
     served = Served("", running)
     ready = threading.Event()
     reader = threading.Thread(target=_read, args=(served, ready))
@@ -59,7 +70,7 @@ def serving(database_url: str, *arguments: str, **options: Any) -> Iterator[Serv
             running.wait(60)
         finally:
             running.kill()
-            running.wait()
+            running.wait(60)
             reader.join()
             assert running.stderr is not None
             running.stderr.close()
@@ -107,7 +118,15 @@ def _administer(admin_url: str, statement: str) -> None:
         engine.dispose()
 
 
-def run_cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run ``aporia-provider`` to its end."""
-    command: Sequence[str] = [sys.executable, "-m", "aporia_provider.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+def run_cli(
+    *arguments: str, env: Mapping[str, str] | None = None, script: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """
+    Run ``aporia-provider`` to its end.
+
+    :param script: See :func:`serving`.
+    """
+    if not script:
+        return run_forked(arguments, env)
+    command = [SCRIPT, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)

@@ -143,7 +143,9 @@ def test_postgresql_is_migrated_on_demand(postgres_database_url: str) -> None:
 
 def test_without_a_url_the_database_lies_in_the_home_of_airflow(tmp_path: Path) -> None:
     home = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
-    assert run_cli("token", "create", "--environment", "e", "--name", "n", env=home).returncode == 0
+    assert (
+        run_cli("token", "create", "--environment", "e", "--name", "n", env=home, script=True).returncode == 0
+    )
     connection = sqlite3.connect(tmp_path / "aporia.db")
     assert connection.execute("SELECT environment, name FROM aporia_token").fetchall() == [("e", "n")]
     connection.close()

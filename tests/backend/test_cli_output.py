@@ -43,7 +43,7 @@ def noisy(tmp_path: Path) -> dict[str, str]:
 def test_the_first_command_prints_its_answer_alone(
     noisy: dict[str, str], arguments: tuple[str, ...], printed: str
 ) -> None:
-    done = run_cli(*arguments, env=noisy)
+    done = run_cli(*arguments, env=noisy, script=True)
     assert re.fullmatch(printed, done.stdout), done.stdout
     if printed == TOKEN:
         # What the others have to keep from standard output as well is really there.
@@ -53,7 +53,7 @@ def test_the_first_command_prints_its_answer_alone(
 
 def test_the_server_prints_nothing(noisy: dict[str, str], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/aporia.db"
-    with serving(url, env=noisy, stdout=subprocess.PIPE) as server:
+    with serving(url, env=noisy, script=True, stdout=subprocess.PIPE) as server:
         assert server.ask("GET", "/v1beta/environments").status_code == 401
     assert server.process.stdout is not None
     with server.process.stdout as printed:
@@ -64,11 +64,12 @@ def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], house: House) 
     house.write("serving", spread(1, 2, 30))
     house.connect("serving")
     house.sync()
-    done = run_cli(*METRICS, "--json", env=noisy)
+    done = run_cli(*METRICS, "--json", env=noisy, script=True)
     assert done.returncode == 0, done.stderr
     (item,) = json.loads(done.stdout)
     assert item["metrics"][0]["value"] == 60
-    _, line, row = run_cli(*METRICS, env=noisy).stdout.splitlines()
+    url = str(house.registry.database.url)
+    _, line, row = run_cli(*METRICS, "--database-url", url).stdout.splitlines()
     assert set(line) == {"-", " "}
     assert row.split() == ["count", "60", "60"]
 

@@ -297,11 +297,11 @@ class TestRecord:
 
 class TestS3:
     @pytest.fixture
-    def remote(self, s3: S3, house: House, engine: str) -> House:
+    def remote(self, s3: S3, house: House, s3_engine: str) -> House:
         """A version, its tables on S3."""
         house.place = f"s3://{s3.bucket}"
         house.options = s3.delta_options
-        house.engine = "embedded"
+        house.engine = s3_engine
         house.credentials = AwsCredentials(
             servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
         )
@@ -319,14 +319,18 @@ class TestS3:
                     version,
                     DatasetConnection(role=role, data_source=source, id_column="id", timestamp_column="at"),
                 )
-                remote.registry.sync_dataset(MODEL, version, role, credentials=remote.credentials)
+                remote.registry.sync_dataset(
+                    MODEL, version, role, credentials=remote.credentials, engine=remote.engine
+                )
         with looked_at(remote, s3) as (found, prefixes):
             assert found == []
             assert sorted(prefixes) == [f"{name}/_delta_log/" for name in ("own-v1", "own-v2", "shared")]
 
         # One version goes ahead; the other is behind it, which takes one request, too.
         remote.write("shared", spread(2, 2, 2))
-        remote.registry.sync_dataset(MODEL, "v2", "training", credentials=remote.credentials)
+        remote.registry.sync_dataset(
+            MODEL, "v2", "training", credentials=remote.credentials, engine=remote.engine
+        )
         with looked_at(remote, s3) as (found, prefixes):
             assert [(one["model_version"], one["role"]) for one in found] == [
                 ("v1", "training"),

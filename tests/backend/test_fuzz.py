@@ -56,24 +56,22 @@ class Target:
             registry.create_model_version("m", "v1", VersionSchema(model_type="binary", **fields))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module")
 @starts_process()
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('fuzz')}/aporia.db"
-        with serving(url) as server:
-            yield Target(server, url)
-        return
-    with empty_postgres(request.getfixturevalue("postgres_url")) as url:
+def targets(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Target]]:
+    """A server on SQLite and one on PostgreSQL: making a request takes longer than answering it twice."""
+    sqlite_url = f"sqlite:///{tmp_path_factory.mktemp('fuzz')}/aporia.db"
+    with empty_postgres(postgres_url) as url:
         migrate(url)
-        with serving(url) as server:
-            yield Target(server, url)
+        with serving(sqlite_url) as first, serving(url) as second:
+            yield [Target(first, sqlite_url), Target(second, url)]
 
 
 @pytest.fixture
-def stocked(target: Target) -> Target:
-    target.restock()
-    return target
+def stocked(targets: list[Target]) -> list[Target]:
+    for target in targets:
+        target.restock()
+    return targets
 
 
 @SCHEMA.parametrize()
@@ -84,15 +82,16 @@ def stocked(target: Target) -> Target:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Target) -> None:
+def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: list[Target]) -> None:
     # Half of the requests are for what is there: they get further than the others.
     for name, value in case.path_parameters.items():
         if len(str(value)) % 2:
             case.path_parameters[name] = KNOWN.get(name, value)
-    case.headers["Authorization"] = f"Bearer {stocked.token}"
-    reply = case.call(base_url=stocked.server.url, timeout=60)
-    assert reply.status_code != 401
-    case.validate_response(reply, checks=CHECKS)
+    for target in stocked:
+        case.headers["Authorization"] = f"Bearer {target.token}"
+        reply = case.call(base_url=target.server.url, timeout=60)
+        assert reply.status_code != 401
+        case.validate_response(reply, checks=CHECKS)
 
 
 @SCHEMA.parametrize()
@@ -103,7 +102,8 @@ def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: Targ
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_nothing_is_answered_without_a_token(case: schemathesis.Case, stocked: Target) -> None:
+def test_nothing_is_answered_without_a_token(case: schemathesis.Case, stocked: list[Target]) -> None:
     case.headers["Authorization"] = "Bearer guessed"
-    reply = case.call(base_url=stocked.server.url, timeout=60)
-    assert reply.status_code == (200 if case.operation.path in OPEN else 401)
+    for target in stocked:
+        reply = case.call(base_url=target.server.url, timeout=60)
+        assert reply.status_code == (200 if case.operation.path in OPEN else 401)

@@ -51,7 +51,7 @@ def small_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 @starts_process()
 def small(small_url: str) -> Iterator[Served]:
     """A server that may open few files."""
-    with serving(small_url, preexec_fn=_few_files) as served:
+    with serving(small_url, script=True, preexec_fn=_few_files) as served:
         yield served
 
 
@@ -301,7 +301,7 @@ def test_a_query_ends_at_its_deadline(many_days: str) -> None:
 
 @pytest.mark.process
 def test_sigterm_ends_queries(many_days: str) -> None:
-    with serving(many_days, "--request-seconds", "600") as server:
+    with serving(many_days, "--request-seconds", "600", script=True) as server:
         token = token_for(many_days, "limits")
         replies: list[Any] = []
 

@@ -158,8 +158,8 @@ def test_files_without_a_log(house: House) -> None:
     assert counted(house) == {bucket(1): (2, 1, 0.5)}
 
 
-def test_on_s3(s3: S3, house: House) -> None:
-    house.place, house.options, house.engine = s3.uri("tables"), s3.delta_options, "embedded"
+def test_on_s3(s3: S3, house: House, s3_engine: str) -> None:
+    house.place, house.options, house.engine = s3.uri("tables"), s3.delta_options, s3_engine
     house.credentials = AwsCredentials(
         servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +10,11 @@ import pytest
 import sqlalchemy
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.store.database import migrate
 from aporia_provider.client import AporiaClient
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
+from tests.backend.running import serving, token_for
 from tests.compat.conftest import DriveSdk
 from tests.compat.scenario import (
     COLUMNS,
@@ -27,15 +27,6 @@ from tests.compat.scenario import (
     Step,
     source,
 )
-from tests.servers import free_port, process
-
-COMMAND = [sys.executable, "-m", "aporia_provider.cli.main"]
-
-
-def run(*arguments: str) -> str:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def administer(url: str, statement: str) -> None:
@@ -62,13 +53,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[str]
 @pytest.fixture
 def served(database_url: str) -> Iterator[tuple[str, str]]:
     """URL of a running server, and a token of its environment ``prod``."""
-    run("migrate", "--database-url", database_url)
-    token = run("token", "create", "--database-url", database_url, "--environment", "prod", "--name", "sdk")
-    url = f"http://127.0.0.1:{free_port()}"
-    port = url.rpartition(":")[2]
-    serve = [*COMMAND, "serve", "--host", "127.0.0.1", "--port", port, "--database-url", database_url]
-    with process(serve, ready=f"{url}/v1beta/capabilities/"):
-        yield url, token
+    migrate(database_url)
+    token = token_for(database_url, "prod")
+    with serving(database_url) as server:
+        yield server.url, token
 
 
 def test_every_call_of_the_sdk_succeeds(served: tuple[str, str], drive_sdk: DriveSdk) -> None:

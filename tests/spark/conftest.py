@@ -13,7 +13,14 @@ from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import EMBEDDED, spark_session
 from aporia_provider.lake.credentials import AwsCredentials
 from tests import servers
-from tests.airflow.conftest import airflow_database, aws, database_url, registry, set_connection  # noqa: F401
+from tests.airflow.conftest import (  # noqa: F401
+    airflow_database,
+    aws,
+    database_url,
+    migrated_airflow,
+    registry,
+    set_connection,
+)
 from tests.spark.server import HERE, VENV, Cluster, processes_of, spark_connect
 
 if TYPE_CHECKING:
