@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, Protocol, cast, get_args
 # Pydantic refuses typing.TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
-from aporia_provider.choices import choice
+from aporia_provider.choices import validated_choice
 from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metric_results import RangeResults
@@ -226,7 +226,7 @@ def check_if_exists(if_exists: str) -> None:
 
     :raises aporia_provider.errors.ValidationError: naming the nearest choice.
     """
-    choice("if_exists", if_exists, IF_EXISTS)
+    validated_choice("if_exists", if_exists, IF_EXISTS)
 
 
 def _shown(value: Any) -> str:

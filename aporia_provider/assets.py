@@ -81,7 +81,7 @@ def model_alias(model_id: str) -> AssetAlias:
     return version_completed(model_id)
 
 
-def aliases_of(kind: EventKind, model_id: str) -> list[AssetAlias]:
+def event_aliases(kind: EventKind, model_id: str) -> list[AssetAlias]:
     """
     Return the aliases through which an operator emits an event.
 

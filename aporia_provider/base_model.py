@@ -49,7 +49,7 @@ class _ErrorConverter(ModelMetaclass):
             raise convert_error(error, cls.__name__) from None
 
 
-class Vocabulary(BaseModel, metaclass=_ErrorConverter):
+class PublicModel(BaseModel, metaclass=_ErrorConverter):
     """
     Base class of the public types.
 

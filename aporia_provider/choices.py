@@ -22,7 +22,7 @@ def choice_error(value: object, allowed: Collection[str], synonyms: Mapping[str,
     return f"{value!r} is not one of {', '.join(allowed)}{_suggestion(value, allowed, synonyms)}"
 
 
-def choice(name: str, value: Any, allowed: Collection[str]) -> str:
+def validated_choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """
     Return a value if it is one of the allowed strings.
 
@@ -34,7 +34,7 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> str:
     raise ValidationError(f"{name}: {choice_error(value, allowed)}")
 
 
-def flag(name: str, value: Any) -> bool:
+def parse_boolean(name: str, value: Any) -> bool:
     """
     Return a value as a boolean. The strings ``true`` and ``false``, which templates render to, are accepted.
 

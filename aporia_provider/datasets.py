@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
-from aporia_provider.base_model import Cron, Name, Vocabulary, one_of
+from aporia_provider.base_model import Cron, Name, PublicModel, one_of
 from aporia_provider.data_sources import DataSource, data_source_from_wire
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
@@ -21,7 +21,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 MAPPINGS = ("predictions", "features", "labels", "raw_inputs")
 
 
-class DatasetConnection(Vocabulary):
+class DatasetConnection(PublicModel):
     """
     Data source of a model version, and the columns of its fields.
 

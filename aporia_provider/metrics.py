@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from aporia_provider.base_model import Name, Vocabulary, exactly, one_of
+from aporia_provider.base_model import Name, PublicModel, exactly, one_of
 from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
 from aporia_provider.query_types import Count, Number, Time, Value, Whole, Window, a_dict, described
@@ -22,7 +22,7 @@ Gain = Literal["exponential", "linear"]
 Zeros = Literal["floor", "jeffreys", "laplace"]
 
 
-class TimeRange(Vocabulary):
+class TimeRange(PublicModel):
     """
     A half-open time range. Times without a time zone are UTC.
 
@@ -49,7 +49,7 @@ class TimeRange(Vocabulary):
         return self
 
 
-class MetricDataset(Vocabulary):
+class MetricDataset(PublicModel):
     """
     Rows from which a metric is computed, or its baseline.
 
@@ -78,7 +78,7 @@ class MetricDataset(Vocabulary):
         return self
 
 
-class MetricParameters(Vocabulary):
+class MetricParameters(PublicModel):
     """
     Parameters of a metric.
 
@@ -113,7 +113,7 @@ class MetricParameters(Vocabulary):
     minimum_baseline: Count | None = None
 
 
-class MetricDatasets(Vocabulary):
+class MetricDatasets(PublicModel):
     """
     Rows from which a metric is computed, and its baseline.
 
@@ -131,7 +131,7 @@ class MetricDatasets(Vocabulary):
         return self
 
 
-class Metric(Vocabulary):
+class Metric(PublicModel):
     """
     One metric of a query.
 
@@ -147,7 +147,7 @@ class Metric(Vocabulary):
     datasets: MetricDatasets
 
 
-class MetricsQuery(Vocabulary):
+class MetricsQuery(PublicModel):
     """
     A query for metrics of a model.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
-from aporia_provider.base_model import MAX_TITLE, Cron, Name, Title, Vocabulary, is_template, one_of
+from aporia_provider.base_model import MAX_TITLE, Cron, Name, PublicModel, Title, is_template, one_of
 
 COLORS = ("blue", "arctic_blue", "green", "turquoise", "pink", "purple", "yellow", "red")
 ICONS = (
@@ -74,7 +74,7 @@ Tags = Annotated[
 ]
 
 
-class ModelTags(Vocabulary):
+class ModelTags(PublicModel):
     """
     Tags of a model. Keys are stored in lower case, as the protocol documents.
 
@@ -85,7 +85,7 @@ class ModelTags(Vocabulary):
     tags: Tags
 
 
-class Model(Vocabulary):
+class Model(PublicModel):
     """
     A model to register.
 
@@ -116,7 +116,7 @@ class Model(Vocabulary):
         return self.model_dump(exclude=None if self.aggregation_period else {"aggregation_period"})
 
 
-class Monitor(Vocabulary):
+class Monitor(PublicModel):
     """
     A rule on metrics.
 

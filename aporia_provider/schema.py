@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, GetJsonSchemaHandler, model_serializer, model_validator
 from pydantic_core import CoreSchema
 
-from aporia_provider.base_model import Name, Vocabulary, is_template, one_of
+from aporia_provider.base_model import Name, PublicModel, is_template, one_of
 from aporia_provider.errors import ValidationError
 
 FIELD_TYPES = (
@@ -52,7 +52,7 @@ _RankingColumns = Annotated[
 ]
 
 
-class FieldSchema(Vocabulary):
+class FieldSchema(PublicModel):
     """
     Type of one field, written ``"numeric"``, or ``{"type": "tensor", "dimensions": [768]}``.
 
@@ -102,7 +102,7 @@ class FieldSchema(Vocabulary):
 Fields = dict[Name, FieldSchema]
 
 
-class VersionSchema(Vocabulary):
+class VersionSchema(PublicModel):
     """
     Inputs and outputs of a model version.
 

@@ -18,7 +18,7 @@ def database_url() -> str:
     return _option("database_url") or f"sqlite:///{_airflow_home() / 'aporia.db'}"
 
 
-def names_database() -> bool:
+def has_database_url() -> bool:
     """Return whether the URL of the embedded backend's database is configured."""
     return bool(_option("database_url"))
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-WORDS: Final[Mapping[str, str]] = {
+TRUTH_WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("true", "1", "yes", "positive"), "true"),
     **dict.fromkeys(("false", "0", "no", "negative"), "false"),
 }
 """Strings in lower case to ``true`` or ``false``."""
 
 
-def meaning(name: str) -> str:
+def truth_value_of(name: str) -> str:
     """
     Return ``true`` for true, yes, positive, 1 in any case; ``false`` for their opposites; else the name.
     """
-    return WORDS.get(name.lower(), name)
+    return TRUTH_WORDS.get(name.lower(), name)
 
 
 def declared_pair(labels: list[str] | None) -> tuple[str, str] | None:
@@ -27,7 +27,7 @@ def declared_pair(labels: list[str] | None) -> tuple[str, str] | None:
         irrelevant.
     """
     classes = labels or []
-    meanings = {meaning(label) for label in classes}
+    meanings = {truth_value_of(label) for label in classes}
     if len(classes) != 2 or len(meanings) < 2 or meanings == {"true", "false"}:
         return None
     negative, positive = classes

@@ -131,7 +131,7 @@ class Fleet:
         first, *others = self.names
         for role in ROLES:
             self.sync(first, role)
-        with self.registry.database.writing() as session:
+        with self.registry.database.write_transaction() as session:
             keys = {row.name: row.key for row in session.scalars(select(VersionRow))}
             datasets = {(row.version_key, row.role): row.key for row in session.scalars(select(DatasetRow))}
             for version in others:

@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import write_deltalake
 
-from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame
+from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_frame
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
@@ -84,7 +84,7 @@ def write_rows(folder: Path, rows: int) -> dict[str, list[pa.Table]]:
 def profile_and_compare(spark: Any, folder: Path) -> int:
     """All that we make of the two tables; the number of distances."""
     reference, analysis = (columns_of(frame_of(spark, folder / name)) for name in ("reference", "analysis"))
-    grids = {key: made.grid for key, made in grids_of(reference, FIELDS).items()}
+    grids = {key: made.grid for key, made in baseline_bins(reference, FIELDS).items()}
     plan = ProfilePlan("daily", FIELDS, (), grids)
     baseline: Profile = {}
     for (_, key), state in profile_frame(reference, plan).items():

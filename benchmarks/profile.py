@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.data_sources import S3DataSource
-from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame, projected
+from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_columns, profile_frame
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.grids.grid import NumericGrid
@@ -47,7 +47,7 @@ def frame_of(spark: SparkSession, path: Path) -> DataFrame:
 
 def columns_of(frame: DataFrame) -> DataFrame:
     """The columns that a profile is made of."""
-    return projected(frame, ID, TIME, {name: name for name in COLUMNS})
+    return profile_columns(frame, ID, TIME, {name: name for name in COLUMNS})
 
 
 def scan(frame: DataFrame) -> None:
@@ -72,7 +72,7 @@ def measure(path: Path, rows: int) -> Cost:
         with measured() as warm_scan:
             scan(frame)
     with measured() as making, spark_session() as spark:
-        made = grids_of(columns_of(frame_of(spark, path)), FIELDS)
+        made = baseline_bins(columns_of(frame_of(spark, path)), FIELDS)
         grids = {key: item.grid for key, item in made.items()}
     forget(path)
     with measured() as cold, spark_session() as spark:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 
-class OverdueError(Exception):
+class DeadlineExceededError(Exception):
     """A response was not complete at its deadline."""
 
     def __init__(self, seconds: float) -> None:
@@ -18,7 +18,7 @@ class OverdueError(Exception):
         self.seconds = seconds
 
 
-class StoppingError(Exception):
+class ShutdownError(Exception):
     """
     The process was stopped before a response was complete.
 
@@ -47,20 +47,20 @@ class Deadline:
         """
         Raise an error if the deadline has passed.
 
-        :raises OverdueError: if the deadline has passed.
-        :raises StoppingError: if the process is being stopped.
+        :raises DeadlineExceededError: if the deadline has passed.
+        :raises ShutdownError: if the process is being stopped.
         """
         if self.stopping.is_set():
-            raise StoppingError
+            raise ShutdownError
         if time.monotonic() - self.began > self.seconds:
-            raise OverdueError(self.seconds)
+            raise DeadlineExceededError(self.seconds)
 
 
 _CURRENT: ContextVar[Deadline | None] = ContextVar("aporia_deadline", default=None)
 
 
 @contextmanager
-def within(deadline: Deadline) -> Iterator[None]:
+def apply_deadline(deadline: Deadline) -> Iterator[None]:
     """Apply a deadline to the block, and to threads that inherit its context."""
     token = _CURRENT.set(deadline)
     try:
@@ -73,7 +73,7 @@ def check_deadline() -> None:
     """
     Raise an error if the current deadline has passed. Long loops call this. Without a deadline, do nothing.
 
-    :raises OverdueError: see :meth:`Deadline.check`, also for ``StoppingError``.
+    :raises DeadlineExceededError: see :meth:`Deadline.check`, also for ``ShutdownError``.
     """
     deadline = _CURRENT.get()
     if deadline is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aporia_provider.api import IfExists, Registered, Version, check_if_exists
-from aporia_provider.choices import flag
+from aporia_provider.choices import parse_boolean
 from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import secrets_between
 from aporia_provider.client.error_responses import explanation, lines
@@ -151,7 +151,8 @@ class Calls:
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
         """Enable or disable the syncs of all datasets of a version."""
         # In the protocol, the flag is written as in Python: True, False.
-        path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={flag('enabled', enabled)}"
+        is_enabled = parse_boolean("enabled", enabled)
+        path = f"{_model_version(model_id, model_version)}/datasets_sync?enabled={is_enabled}"
         description = f"Setting the syncs of version {model_version!r} of model {model_id!r}"
         (yield Request(description, "POST", path, {})).accepted()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from aporia_provider.redaction import HIDDEN, hide_in_text
+from aporia_provider.redaction import HIDDEN, redact_text
 
 _LONGEST = 10_000
 _SHORTEST = 4
@@ -58,7 +58,7 @@ def redacted(value: Any, secrets: Iterable[str]) -> Any:
     for spelling in sorted({way for secret in secrets for way in _spellings(secret)}, key=len, reverse=True):
         value = value.replace(spelling, HIDDEN)
     # Messages are cut to less than this anyway; the limit bounds the time of the search.
-    return hide_in_text(value[:_LONGEST])
+    return redact_text(value[:_LONGEST])
 
 
 def _spellings(secret: str) -> set[str]:

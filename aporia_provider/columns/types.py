@@ -100,12 +100,12 @@ class LabelType:
     """
     Type that the labels of a prediction need for performance metrics.
 
-    :param shown: Description in messages, to follow "has to be".
+    :param description: Description in messages, to follow "has to be".
     :param cast: Spark SQL expression that converts a column, with ``{0}`` for its name.
     :param fits: Function that returns whether a column type is suitable.
     """
 
-    shown: str
+    description: str
     cast: str
     fits: Callable[[Any], bool]
 

@@ -6,13 +6,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, model_serializer
 
-from aporia_provider.base_model import Name, Vocabulary
+from aporia_provider.base_model import Name, PublicModel
 from aporia_provider.data_sources.fields import ReadOptions
 from aporia_provider.data_sources.redacted_fields import redact_field
 from aporia_provider.redaction import redact_option
 
 
-class DataSource(Vocabulary):
+class DataSource(PublicModel):
     """
     Base class of the data sources.
 
@@ -62,7 +62,7 @@ class DataSource(Vocabulary):
         return self.uri or f"the data source of type {self.type!r}"
 
     @property
-    def content(self) -> str:
+    def plural_name(self) -> str:
         """Plural noun for data sources of this type in messages."""
         return f"data sources of type {self.type!r}"
 

@@ -55,7 +55,7 @@ class S3DataSource(DataSource):
         return self.object_format in ("delta", "parquet")
 
     @property
-    def content(self) -> str:
+    def plural_name(self) -> str:
         """Plural noun for data sources of this type in messages."""
         return f"{self.object_format} files"
 

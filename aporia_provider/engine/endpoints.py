@@ -49,7 +49,7 @@ class Endpoint:
         address, _, parameter_text = url.removeprefix(SCHEME).partition("/")
         address, semicolon, misplaced_parameters = address.partition(";")
         path, _, parameter_text = f"{parameter_text};{misplaced_parameters}".partition(";")
-        host, port, faults = read_address(address)
+        host, port, faults = parse_address(address)
         if semicolon:
             faults.append("the parameters begin without a '/': write sc://host:port/;key=value")
         if path:
@@ -80,7 +80,7 @@ class Endpoint:
         return f"{SCHEME}{host}" + ("" if self.port is None else f":{self.port}")
 
 
-def read_address(address: str) -> tuple[str, int | None, list[str]]:
+def parse_address(address: str) -> tuple[str, int | None, list[str]]:
     """
     Parse ``host`` or ``host:port``.
 

@@ -15,7 +15,7 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
-from aporia_provider.redaction import hide_in_text
+from aporia_provider.redaction import redact_text
 
 APACHE_SPARK = "read it with Apache Spark (spark_conn_id, or engine sc://host:port)"
 _MAX_LENGTH = 300
@@ -86,11 +86,11 @@ class PartialFileError(ValidationError):
     """
     Error of an incomplete file: the file is damaged, or S3 sent only a part of it.
 
-    See :func:`aporia_provider.lake.log.file_sizes.why_not_read`, which distinguishes the two.
+    See :func:`aporia_provider.lake.log.file_sizes.incomplete_file_error`, which distinguishes the two.
     """
 
 
-class BehindCheckpointError(ValidationError):
+class BeforeCheckpointError(ValidationError):
     """Error of reading a version of a Delta table before its last checkpoint. A later version can be read."""
 
 
@@ -144,7 +144,7 @@ _KNOWN_ERRORS = (
         r"Missing commit file",
         "the embedded engine reads versions since the checkpoint that _delta_log/_last_checkpoint names. "
         f"Read the latest version, delete that file if it names a missing checkpoint, or {APACHE_SPARK}",
-        BehindCheckpointError,
+        BeforeCheckpointError,
     ),
     _KnownError(
         _INVALID_STATISTICS, "the statistics of a file in its log are not valid JSON", StatisticsError
@@ -166,20 +166,20 @@ _KNOWN_ERRORS = (
 )
 
 
-def refuse_shallow_clone(uri: str, outside: Sequence[str]) -> None:
+def reject_shallow_clone(uri: str, outside: Sequence[str]) -> None:
     """
     Raise an error if the files of a Delta table are outside of its folder.
 
     :param uri: The table.
     :param outside: Paths of these files, see
-        :attr:`aporia_provider.lake.log.file_statistics.FileStatistics.outside`.
+        :attr:`aporia_provider.lake.log.file_statistics.FileStatistics.outside_paths`.
     :raises aporia_provider.errors.ValidationError: if there are any, since the embedded engine cannot read
         them.
     """
     if outside:
         raise ValidationError(
             f"{uri} is a shallow clone: its log names files outside of its folder, such as "
-            f"{hide_in_text(outside[0])}. The embedded engine cannot read them. "
+            f"{redact_text(outside[0])}. The embedded engine cannot read them. "
             f"Make a deep clone, connect the table that it was cloned from, or {APACHE_SPARK}"
         )
 
@@ -190,7 +190,7 @@ def engine_errors(source: DataSource) -> Iterator[None]:
     Convert errors of the engine. Unknown errors keep the engine's message, with secrets removed.
 
     :raises StatisticsError: if the statistics in a log cannot be parsed. The rows can be read without them,
-        see ``values_only`` of :func:`aporia_provider.engine.readers.read`.
+        see ``ignore_statistics`` of :func:`aporia_provider.engine.readers.read`.
     """
     from pyspark.errors import PySparkException
 
@@ -207,7 +207,7 @@ def rpc_failure(error: Exception) -> tuple[str, str]:
     code, details = _CODE.search(text), _DETAILS.search(text)
     status_name = getattr(getattr(error, "_grpc_status_code", None), "name", "")
     reason = details[1].replace('\\"', '"') if details else text.partition("\n")[0]
-    return code[1] if code else status_name, hide_in_text(reason)
+    return code[1] if code else status_name, redact_text(reason)
 
 
 def _explain(error: Exception, source: DataSource) -> AporiaError:
@@ -238,7 +238,7 @@ def _first_line(text: str) -> str:
     # Exceptions of a Python function inside the engine are at the end of its traceback.
     elif "Python worker" in line and (exceptions := _EXCEPTION.findall(text)):
         line = exceptions[-1]
-    line = hide_in_text(line.strip())
+    line = redact_text(line.strip())
     # The parser of the embedded engine lists all expected tokens.
     line = re.sub(r"( expected )(?:'[^']*', )+.*", r"\1something else", line)
     return _shortened(line)

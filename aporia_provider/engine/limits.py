@@ -80,7 +80,7 @@ class EngineWatchdog:
         self._stopped.set()
 
     @contextmanager
-    def explaining(self) -> Iterator[None]:
+    def converted_errors(self) -> Iterator[None]:
         """
         Replace errors in the block by the reason why the engine ended, if it ended.
 

@@ -28,7 +28,7 @@ def read(
     *,
     embedded: bool = True,
     sample_by: str | None = None,
-    values_only: bool = False,
+    ignore_statistics: bool = False,
 ) -> DataFrame:
     """
     Return a data source as a data frame, with its options, expressions and sampling applied.
@@ -38,7 +38,7 @@ def read(
     :param embedded: Whether the engine is the embedded one. Apache Spark supports only ``s3a://`` for S3.
     :param sample_by: Column whose values determine the sample, so that the same ids are sampled from all
         tables and in all reads. Default: all columns.
-    :param values_only: Whether to read all files without using their statistics, see
+    :param ignore_statistics: Whether to read all files without using their statistics, see
         :mod:`aporia_provider.engine.dataframes.nan_statistics`.
     :raises aporia_provider.errors.ValidationError: if the source has no reader, or the engine rejects its
         options or expressions.
@@ -47,12 +47,12 @@ def read(
     check_readable(source)
     with engine_errors(source):
         options = {key: value for key, value in (source.read_options or {}).items() if HIDDEN not in value}
-        if values_only:
+        if ignore_statistics:
             options |= IGNORE_STATISTICS
         frame = READERS[source.type](spark, source, options, embedded)
         if source.select_expr:
             frame = frame.selectExpr(*source.select_expr)
-        if values_only:
+        if ignore_statistics:
             frame = without_pushdown(frame)
         return frame if source.sample_size == 1 else _sample(frame, source.sample_size, sample_by)
 
@@ -103,7 +103,7 @@ def _read_files(
     frame = spark.read.format(source.object_format).options(**options).load(path)
     if not frame.columns:
         hint = _PATTERN_HINT if source.is_on_s3 and re.search(r"[*?[{]", source.uri) else ""
-        raise NotFoundError(f"There are no {source.content} at {source.uri}{hint}")
+        raise NotFoundError(f"There are no {source.plural_name} at {source.uri}{hint}")
     return frame
 
 

@@ -26,11 +26,11 @@ class Session(NamedTuple):
     An open session.
 
     :param spark: The Spark Connect session.
-    :param watch: Watchdog that determines why the embedded engine ended; None for a cluster.
+    :param watchdog: Watchdog that determines why the embedded engine ended; None for a cluster.
     """
 
     spark: SparkSession
-    watch: EngineWatchdog | None
+    watchdog: EngineWatchdog | None
 
 
 @contextmanager
@@ -53,7 +53,8 @@ def open_session(
     :param credentials: Credentials for S3 of the embedded engine. A cluster has its own.
     :param limits: Limits of the embedded engine.
     :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory
-        limit. For the other errors, see :meth:`~aporia_provider.engine.limits.EngineWatchdog.explaining`.
+        limit. Other errors: see
+        :meth:`~aporia_provider.engine.limits.EngineWatchdog.converted_errors`.
     :raises aporia_provider.errors.ValidationError: if ``engine`` is invalid or not installed.
     :raises aporia_provider.errors.TransientError: if the cluster does not respond, or the embedded engine is
         killed while it starts.
@@ -63,10 +64,10 @@ def open_session(
         _require("pysail", "The embedded engine")
         with (
             engine_process(credentials or AwsCredentials(), limits) as process,
-            process.watch.explaining(),
+            process.watchdog.converted_errors(),
             _connected(Endpoint("127.0.0.1", process.port), is_cluster=False) as spark,
         ):
-            yield Session(spark, process.watch)
+            yield Session(spark, process.watchdog)
     elif engine.startswith(SCHEME):
         with _connected(Endpoint.parse(engine), is_cluster=True) as spark:
             yield Session(spark, None)

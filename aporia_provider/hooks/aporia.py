@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from aporia_provider import settings
-from aporia_provider.choices import check_keys, flag
+from aporia_provider.choices import check_keys, parse_boolean
 from aporia_provider.errors import AporiaError, NotFoundError, ValidationError
 from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 
@@ -202,4 +202,4 @@ def _number(conn_id: str, name: str, value: Any) -> float:
 
 def _flag(conn_id: str, name: str, value: Any) -> bool:
     # The connection form omits empty fields, or sends null.
-    return flag(f"{name} of connection {conn_id!r}", True if value in (None, "") else value)
+    return parse_boolean(f"{name} of connection {conn_id!r}", True if value in (None, "") else value)

@@ -254,9 +254,9 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
 
 
 def _told(error: Exception) -> str:
-    from aporia_provider.redaction import hide_in_text
+    from aporia_provider.redaction import redact_text
 
-    return hide_in_text(str(error))
+    return redact_text(str(error))
 
 
 def _no_credentials(hook: AwsBaseHook) -> str:

@@ -93,12 +93,12 @@ def _type(connection: Connection) -> list[str]:
 
 def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
     """Return host, port, whether the host requires TLS, and a list of problems."""
-    from aporia_provider.engine.endpoints import port_faults, read_address
+    from aporia_provider.engine.endpoints import parse_address, port_faults
 
     scheme, _, address = (connection.host or "").strip().rpartition("://")
     address, _, rest = address.partition("/")
     address, semicolon, _ = address.partition(";")
-    host, port, faults = read_address(address)
+    host, port, faults = parse_address(address)
     if scheme not in ("", "sc", "https"):
         faults.append(f"the host begins with {scheme}://: write the name of the host alone")
     if rest or semicolon:

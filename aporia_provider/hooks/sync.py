@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider import settings
-from aporia_provider.choices import flag
+from aporia_provider.choices import parse_boolean
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.spark_connect import engine_for
@@ -15,7 +15,7 @@ from aporia_provider.hooks.spark_connect import engine_for
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.backend.registration.retirement import Retirement
-    from aporia_provider.backend.sync.due.calls import DatasetTurn
+    from aporia_provider.backend.sync.due.calls import DueDataset
     from aporia_provider.data_sources import DataSource
     from aporia_provider.datasets import Role
     from aporia_provider.lake.credentials import AwsCredentials
@@ -85,7 +85,7 @@ class SyncHook(AporiaHook):
                 limit=conf.getint("core", "max_map_length"), find_credentials=self._credentials
             )
 
-    def explain_due_datasets(self) -> list[DatasetTurn]:
+    def explain_due_datasets(self) -> list[DueDataset]:
         """
         Return all datasets, whether they are due, and the reason.
 
@@ -126,7 +126,7 @@ class SyncHook(AporiaHook):
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
             schema.
         """
-        full = flag("full", full)
+        full = parse_boolean("full", full)
         with self.get_conn() as registry:
             before = registry.get_dataset_sync_status(model_id, model_version, role)
             datasets = registry.get_datasets(model_id, model_version)

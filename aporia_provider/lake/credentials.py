@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.redaction import HIDDEN, hide_in_text, redact_url
+from aporia_provider.redaction import HIDDEN, redact_text, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +124,7 @@ class AwsCredentials:
         for name in _SECRETS:
             if secret := getattr(self, name):
                 text = text.replace(secret, HIDDEN)
-        return hide_in_text(text)
+        return redact_text(text)
 
     def _session_arguments(self) -> dict[str, Any]:
         return {

@@ -74,7 +74,7 @@ def delta_error(
             f"{uri} could not be read: {_endpoint_name(credentials)} does not respond "
             f"({credentials.redact(_summary(text))})"
         )
-    denial = diagnose(uri, credentials, folder) if uri.startswith("s3://") else None
+    denial = access_error(uri, credentials, folder) if uri.startswith("s3://") else None
     if denial is not None:
         return denial
     if isinstance(error, PermissionError):
@@ -90,7 +90,7 @@ def delta_error(
     )
 
 
-def diagnose(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaError | None:
+def access_error(uri: str, credentials: AwsCredentials, folder: str = "") -> AporiaError | None:
     """
     Return the exception for a request that S3 denies; None if it allows listing and reading below ``uri``.
 

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
 from aporia_provider import assets
-from aporia_provider.base_model import Vocabulary
+from aporia_provider.base_model import PublicModel
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.operators.parameters import check_parameters
@@ -51,7 +51,7 @@ class NestedRenderingMixin(BaseOperator):
         """
         Render ``content``. Data sources and schemas are rendered on a copy, which is validated afterwards.
         """
-        if not isinstance(content, Vocabulary):
+        if not isinstance(content, PublicModel):
             return super().render_template(content, context, jinja_env, seen_oids)
         copy = content.model_copy()
         # The ids of these short-lived copies may be reused, so they must not enter the caller's set.
@@ -119,7 +119,7 @@ class VersionOperator(AporiaOperator):
         self.environment: str | None = None
         self.server_url: str | None = None
         self.table_uri: str | None = None
-        self.outlets = [*self.outlets, *assets.aliases_of(self.event, str(model_id))]
+        self.outlets = [*self.outlets, *assets.event_aliases(self.event, str(model_id))]
 
     def find_links(self, source: DataSource | Mapping[str, Any] | None) -> None:
         """
@@ -145,7 +145,7 @@ class VersionOperator(AporiaOperator):
         known = {"model_id": self.model_id, "model_version": self.model_version}
         asset = assets.create_asset(environment, self.model_id, self.model_version, role)
         told = {"event": self.event.value, "environment": environment, **known, **extra}
-        aliases = assets.aliases_of(self.event, self.model_id)
+        aliases = assets.event_aliases(self.event, self.model_id)
         # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
         # templated id is not known earlier. Airflow merges the events of several aliases for one asset.
         self.outlets = [*self.outlets, *(alias for alias in aliases if alias not in self.outlets)]

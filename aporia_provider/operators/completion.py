@@ -63,7 +63,8 @@ class CompleteModelVersionOperator(VersionOperator):
             self.model_id,
             ", ".join(datasets) or "none",
         )
-        self.emit(context, environment, datasets=datasets)
+        # Airflow before 3.2 loses events whose extra contains a list.
+        self.emit(context, environment, datasets=",".join(datasets))
         return {"model_id": self.model_id, "model_version": self.model_version, "datasets": datasets}
 
     def _wanted(self, context: Context) -> set[str]:

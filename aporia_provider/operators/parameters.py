@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from aporia_provider.base_model import is_template
-from aporia_provider.choices import choice, flag
+from aporia_provider.choices import parse_boolean, validated_choice
 from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ class Choice(CheckedParameter[T]):
     def _checked(self, value: Any) -> Any:
         if value is None and self.optional:
             return None
-        return choice(self.name, value, self.allowed)
+        return validated_choice(self.name, value, self.allowed)
 
 
 class Flag(CheckedParameter[bool]):
     """A boolean parameter. The strings ``true`` and ``false`` are accepted as well."""
 
     def _checked(self, value: Any) -> bool:
-        return flag(self.name, value)
+        return parse_boolean(self.name, value)
 
 
 def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> None:

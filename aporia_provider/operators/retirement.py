@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.choices import flag
+from aporia_provider.choices import parse_boolean
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import parameter_errors
 from aporia_provider.retention import check_retention
@@ -50,7 +50,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         super().__init__(**kwargs)
         with parameter_errors():
             check_retention(keep, ended_for)
-            self.dry_run_only = flag("dry_run", dry_run)
+            self.dry_run_only = parse_boolean("dry_run", dry_run)
         self.model_id = model_id
         self.keep = keep
         self.ended_for = ended_for
@@ -65,7 +65,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         with parameter_errors():
             if kwargs.keys() & {"keep", "ended_for"}:
                 check_retention(kwargs.get("keep"), kwargs.get("ended_for"))
-            flag("dry_run", kwargs.get("dry_run", False))
+            parse_boolean("dry_run", kwargs.get("dry_run", False))
         return super().partial(**kwargs)
 
     @cached_property

@@ -229,7 +229,7 @@ def _other_members(column_type: Any) -> str:
 def _label_mismatch(description: str, label: LabelType, column: str, column_type: Any) -> str:
     found = describe(column_type)
     suggestion = f"write {_in_select_expr(label.cast, column)}, or choose another column"
-    return f"{description} has to be {label.shown}, but column {column!r} is {found}: {suggestion}"
+    return f"{description} has to be {label.description}, but column {column!r} is {found}: {suggestion}"
 
 
 def _type_text(declared: FieldSchema) -> str:

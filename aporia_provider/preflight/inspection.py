@@ -12,19 +12,19 @@ from aporia_provider.data_sources import DataSource
 from aporia_provider.engine.error_messages import (
     EngineAuthenticationError,
     PartialFileError,
-    refuse_shallow_clone,
+    reject_shallow_clone,
 )
 from aporia_provider.engine.readers import check_readable
 from aporia_provider.engine.readers import columns as engine_columns
 from aporia_provider.engine.session import EMBEDDED, is_embedded, is_sail, spark_session
 from aporia_provider.engine.source_paths import key_fault
-from aporia_provider.engine.sql.expressions import check_select_expr, untouched_columns
+from aporia_provider.engine.sql.expressions import check_select_expr, unchanged_columns
 from aporia_provider.errors import AporiaError, AuthenticationError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import diagnose
-from aporia_provider.lake.log.file_sizes import why_not_read
+from aporia_provider.lake.failures import access_error
+from aporia_provider.lake.log.file_sizes import incomplete_file_error
 from aporia_provider.lake.log.file_statistics import FileStatistics
-from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.lake.log.partition_values import describe_zoneless_times
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.lake.presence import is_delta_table
 
@@ -93,20 +93,22 @@ def inspect(
         if source.uri is not None and is_delta_table(source.uri, credentials):
             raise ValidationError(
                 f"{source.uri} is a Delta table, since it has _delta_log/: write object_format='delta'. Read "
-                f"as {source.content}, it would also have its deleted and replaced rows"
+                f"as {source.plural_name}, it would also have its deleted and replaced rows"
             )
         return SourceProperties(source.uri, _analyse(source, credentials, engine))
     if is_embedded(engine) and (fault := key_fault(source)):
         raise ValidationError(fault)
     log = DeltaLog(source.delta_uri, credentials, version=version)
-    origins = untouched_columns(source.select_expr, [name for name, _ in log.metadata.columns])
+    origins = unchanged_columns(source.select_expr, [name for name, _ in log.metadata.columns])
     null_columns = {name: origins[name] for name in nulls_of if name in origins}
     files = log.files(sorted(set(null_columns.values())))
     columns = _columns(log, files, source, credentials, engine)
     log_counts = {name: files.null_count(origin) for name, origin in null_columns.items()}
     null_counts = {name: nulls for name, nulls in log_counts.items() if nulls is not None}
     warnings = tuple(
-        zoneless_times(log.metadata, set(origins.values()), lambda: files.paths, log.partition_texts)
+        describe_zoneless_times(
+            log.metadata, set(origins.values()), lambda: files.paths, log.partition_values
+        )
     )
     return SourceProperties(log.uri, columns, log.version, files.row_count, null_counts, warnings)
 
@@ -124,10 +126,8 @@ def diagnosed_errors(source: DataSource, credentials: AwsCredentials | None) -> 
         raise _partial_file_error(source, error, credentials or AwsCredentials()) from None
     except AuthenticationError as error:
         used_credentials = credentials or AwsCredentials()
-        access_error = (
-            diagnose(source.uri, used_credentials) if source.uri is not None and source.is_on_s3 else None
-        )
-        raise (access_error or error) from None
+        denied = access_error(source.uri, used_credentials) if source.uri and source.is_on_s3 else None
+        raise (denied or error) from None
 
 
 def _partial_file_error(
@@ -135,7 +135,9 @@ def _partial_file_error(
 ) -> AporiaError:
     is_delta = source.delta_uri is not None
     version = requested_version(source) if is_delta else None
-    return why_not_read(source.uri or "", error.message, credentials, is_delta=is_delta, version=version)
+    return incomplete_file_error(
+        source.uri or "", error.message, credentials, is_delta=is_delta, version=version
+    )
 
 
 def _columns(
@@ -146,7 +148,7 @@ def _columns(
     engine: str,
 ) -> Columns:
     """Return the columns of a Delta table, analysed by the engine only if the log is not sufficient."""
-    external_files, unsupported = files.outside, log.oddities()
+    external_files, unsupported = files.outside_paths, log.unsupported_entries()
     if not (external_files or unsupported or source.select_expr):
         return log.metadata.columns
     try:
@@ -165,7 +167,7 @@ def _analyse(
     embedded = is_embedded(engine)
     with diagnosed_errors(source, credentials), spark_session(engine, credentials) as spark:
         if embedded or is_sail(spark):
-            refuse_shallow_clone(source.label, external_files)
+            reject_shallow_clone(source.label, external_files)
         return tuple(engine_columns(spark, source, embedded=embedded))
 
 
@@ -191,7 +193,7 @@ def _option_faults(source: DataSource, options: Mapping[str, tuple[str, str]]) -
             names = " and ".join(key for key, _ in named)
             yield (
                 f"{names} in read_options is for Delta tables, but {source.label} is read as "
-                f"{source.content}, whose reader would ignore it"
+                f"{source.plural_name}, whose reader would ignore it"
             )
         return
     if "timestampasof" in options:

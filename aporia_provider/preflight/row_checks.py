@@ -44,8 +44,8 @@ def scan(
     key = dataset.id_column if dataset.id_column in dict(columns) else None
     with diagnosed_errors(source, credentials), spark_session(engine, credentials, limits) as spark:
         embedded = is_embedded(engine)
-        values_only = embedded or is_sail(spark)
-        frame = read(spark, source, embedded=embedded, sample_by=key, values_only=values_only)
+        ignore_statistics = embedded or is_sail(spark)
+        frame = read(spark, source, embedded=embedded, sample_by=key, ignore_statistics=ignore_statistics)
         result = count_invalid_rows(frame, source, checks, id_column=key)
     lines = [*_duplicate_ids(dataset, result), *_invalid_rows(checks, result)]
     problems = [line for is_error, line in lines if is_error]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from aporia_provider.columns.types import is_numeric, kind, quoted
-from aporia_provider.truth_values import WORDS, declared_pair, meaning
+from aporia_provider.truth_values import TRUTH_WORDS, declared_pair, truth_value_of
 
 _ADVICE = (
     "declare both classes as labels of the version, the positive one last, such as "
@@ -41,9 +41,9 @@ def unknown_class(column: str, column_type: Any, labels: list[str] | None) -> tu
 
 
 def _is_word(name: str, pair: tuple[str, str] | None) -> str:
-    meanings = {"true", "false"} if pair is None else {meaning(label) for label in pair}
-    words = [word for word, means in WORDS.items() if means in meanings]
-    exact = [label for label in pair or () if label.lower() not in WORDS]
+    meanings = {"true", "false"} if pair is None else {truth_value_of(label) for label in pair}
+    words = [word for word, means in TRUTH_WORDS.items() if means in meanings]
+    exact = [label for label in pair or () if label.lower() not in TRUTH_WORDS]
     terms = [f"lower({name}) IN ({_sql_list(words)})"] if words else []
     return " OR ".join([*terms, *([f"{name} IN ({_sql_list(exact)})"] if exact else [])])
 

@@ -8,7 +8,7 @@ port and path, and the values of reader options that are not on a list.
 from __future__ import annotations
 
 from aporia_provider.redaction.reader_options import redact_option
-from aporia_provider.redaction.text import hide_in_text
+from aporia_provider.redaction.text import redact_text
 from aporia_provider.redaction.urls import HIDDEN, login_fault, redact_url
 
-__all__ = ["HIDDEN", "hide_in_text", "login_fault", "redact_option", "redact_url"]
+__all__ = ["HIDDEN", "login_fault", "redact_option", "redact_text", "redact_url"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aporia_provider.redaction.text import hide_in_text
+from aporia_provider.redaction.text import redact_text
 from aporia_provider.redaction.urls import HIDDEN, redact_url
 
 _FILES = """
@@ -60,7 +60,7 @@ def redact_option(name: str, value: str) -> str:
         return redact_url(value)
     if option in _USERS:
         return redact_user(value)
-    return hide_in_text(value) if option in _HARMLESS else HIDDEN
+    return redact_text(value) if option in _HARMLESS else HIDDEN
 
 
 def is_url_option(name: str) -> bool:
@@ -71,4 +71,4 @@ def is_url_option(name: str) -> bool:
 def redact_user(user: str) -> str:
     """Return the name of a user without the password that some drivers accept after a slash."""
     name, slash, _ = user.partition("/")
-    return f"{hide_in_text(name)}{slash}{HIDDEN if slash else ''}"
+    return f"{redact_text(name)}{slash}{HIDDEN if slash else ''}"

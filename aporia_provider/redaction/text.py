@@ -23,7 +23,7 @@ _HEADER = re.compile(
 _TRAILING_PUNCTUATION = ").,;:]}"
 
 
-def hide_in_text(text: str) -> str:
+def redact_text(text: str) -> str:
     """
     Return a text with ``***`` in place of logins and parameters of URLs, and of secret parameters.
 

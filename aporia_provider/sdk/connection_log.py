@@ -40,10 +40,12 @@ def log_answering(api: AporiaClient | EmbeddedRegistry, hook: AporiaHook | None 
 
 def _described(api: AporiaClient | EmbeddedRegistry) -> str:
     from aporia_provider.backend.embedded import EmbeddedRegistry
-    from aporia_provider.backend.store.database_urls import shown
+    from aporia_provider.backend.store.database_urls import display_url
 
     if isinstance(api, EmbeddedRegistry):
-        return f"the embedded backend, database {shown(api.database.url)}, environment {api.environment!r}"
+        return (
+            f"the embedded backend, database {display_url(api.database.url)}, environment {api.environment!r}"
+        )
     return f"the server {api.base_url}"
 
 
@@ -55,7 +57,7 @@ def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
         sees_stored_connections,
     )
 
-    if hook is None or settings.names_database() or sees_stored_connections():
+    if hook is None or settings.has_database_url() or sees_stored_connections():
         return
     conn_id = hook.aporia_conn_id
     log.warning(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict
 from pydantic import Field
 
 from aporia_provider.api import IfExists
-from aporia_provider.base_model import Vocabulary
+from aporia_provider.base_model import PublicModel
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.sdk.session import Session, create_all
@@ -24,7 +24,7 @@ class Options(TypedDict):
     if_exists: IfExists
 
 
-class _Wait(Vocabulary):
+class _Wait(PublicModel):
     http_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
 
 

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.base_model import Name, Vocabulary
+from aporia_provider.base_model import Name, PublicModel
 from aporia_provider.datasets import ROLES, Role
 from aporia_provider.errors import AporiaError, NotFoundError
 from aporia_provider.sdk.core.types.words import word_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
 
 
-class ModelNames(Vocabulary):
+class ModelNames(PublicModel):
     """
     Names of a version.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from aporia_provider.base_model import Name, Vocabulary
+from aporia_provider.base_model import Name, PublicModel
 from aporia_provider.client.base_url import server_url
 from aporia_provider.errors import ValidationError
 from aporia_provider.sdk.connection_log import forget_logged, log_answering
@@ -24,7 +24,7 @@ PLATFORM = "app.aporia.com"
 _VARIABLES = ("token", "host", "environment", "port", "http_timeout_seconds")
 
 
-class Session(Vocabulary):
+class Session(PublicModel):
     """
     Settings of calls. A connection is opened for each call and closed after it.
 

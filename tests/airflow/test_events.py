@@ -106,7 +106,7 @@ def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables
             "environment": "prod",
             "model_id": "templated",
             "model_version": "20261102T030405",
-            "datasets": sorted(ROLES),
+            "datasets": ",".join(sorted(ROLES)),
         },
         [version_completed().name, version_completed("templated").name],
     )
@@ -257,7 +257,7 @@ def test_a_version_is_complete_only_with_all_that_its_dag_connects(
     assert {name for name, state in states.items() if state == "failed"} == failed
     assert (states["training"], states["complete"]) == ("skipped", "success")
     completed = [(uri, extra["datasets"]) for uri, extra, _ in events("incomplete") if "datasets" in extra]
-    assert completed == [("aporia://prod/m/v1", ["serving"])]
+    assert completed == [("aporia://prod/m/v1", "serving")]
 
     said = capsys.readouterr().out
     for part in (

@@ -34,7 +34,7 @@ def store_days(url: str, environment: str, fields: list[str], days: int) -> None
         return NumericState.of(rng.normal(size=50), 0, grid)
 
     store(url, environment, fields, days, made)
-    with EmbeddedRegistry(url, environment) as registry, registry.database.writing() as session:
+    with EmbeddedRegistry(url, environment) as registry, registry.database.write_transaction() as session:
         row = session.scalars(select(SyncRow)).one()
         row.grids = dump_grids({f"features.{name}": grid for name in fields})
 
@@ -54,7 +54,7 @@ def store(url: str, environment: str, fields: list[str], days: int, made: Callab
             "v1",
             DatasetConnection(role="serving", data_source=source, id_column="i", timestamp_column="t"),
         )
-        with registry.database.writing() as session:
+        with registry.database.write_transaction() as session:
             key = session.scalars(select(DatasetRow.key)).one()
             session.add(SyncRow(dataset_key=key, part=FIELDS, started_at=utc_now(), synced_at=utc_now()))
             replace_profile(session, key, FIELDS, dict(states), None, null_timestamps=True)

@@ -190,7 +190,7 @@ class House:
     def synced(self) -> set[tuple[str, str]]:
         """The roles and parts that have been synced."""
         query = select(DatasetRow.role, SyncRow.part).join(DatasetRow, SyncRow.dataset_key == DatasetRow.key)
-        with self.registry.database.reading() as session:
+        with self.registry.database.read_transaction() as session:
             return {(role, part) for role, part in session.execute(query)}
 
 
@@ -198,7 +198,7 @@ def copied(database: Database, folder: Path) -> str:
     """The URL of a copy of an SQLite database that knows the grids, but was never synced."""
     copy = folder / "copy.db"
     shutil.copyfile(str(database.url.database), copy)
-    with Database(f"sqlite:///{copy}") as empty, empty.writing() as session:
+    with Database(f"sqlite:///{copy}") as empty, empty.write_transaction() as session:
         session.execute(delete(ProfileRow))
         session.execute(delete(SyncRow))
     return f"sqlite:///{copy}"
@@ -210,7 +210,7 @@ def stored(database: Database, *parts: str) -> Stored:
     query = select(
         DatasetRow.role, ProfileRow.part, ProfileRow.field, ProfileRow.bucket, ProfileRow.state
     ).join(DatasetRow, ProfileRow.dataset_key == DatasetRow.key)
-    with database.reading() as session:
+    with database.read_transaction() as session:
         found = [tuple(row) for row in session.execute(query)]
     assert len({row[:4] for row in found}) == len(found), "no state is there twice"
     return {row[:4]: row[4] for row in found if row[1] in wanted}

@@ -236,7 +236,7 @@ class TestReasons:
         house.sync("serving")
         assert due(house) == {}
         # What is known to be up to date need not be compared with old bins again.
-        with house.registry.database.writing() as session:
+        with house.registry.database.write_transaction() as session:
             session.execute(update(GridRow).values(created_at=datetime(2020, 1, 1, tzinfo=UTC)))
         assert due(house) == {}
 
@@ -244,7 +244,7 @@ class TestReasons:
         shared.connect("serving")
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
-        with shared.registry.database.writing() as session:
+        with shared.registry.database.write_transaction() as session:
             row = session.scalars(select(SyncRow)).one()
             row.position = {"serving": {**row.position["serving"], "commit": None}}  # type: ignore[index]
         assert due(shared) == {"serving": reasons.UNKNOWN_COMMIT}
@@ -263,7 +263,7 @@ class TestRecord:
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
         two_days_ago = datetime.now(UTC) - timedelta(days=2)
-        with shared.registry.database.writing() as session:
+        with shared.registry.database.write_transaction() as session:
             session.execute(update(SyncRow).values(synced_at=two_days_ago, started_at=two_days_ago))
         before = datetime.now(UTC)
         assert turns(shared)["serving"] == (False, reasons.UNCHANGED)

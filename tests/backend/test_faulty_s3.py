@@ -117,7 +117,7 @@ def test_a_log(proxy: FaultyS3, table: S3DataSource, credentials: AwsCredentials
     def read() -> Any:
         # Not the history: delta-rs holds Python's lock meanwhile, and the proxy is in this process.
         log = DeltaLog(table.uri, credentials)
-        return log.version, log.metadata, sorted(log.files().paths), log.commits(0), log.oddities()
+        return log.version, log.metadata, sorted(log.files().paths), log.commits(0), log.unsupported_entries()
 
     asked = requests(proxy, read)
     assert len(asked) > 5

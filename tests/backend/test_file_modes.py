@@ -46,7 +46,7 @@ def write(url: str) -> dict[str, int]:
     """Write to a database; the modes of its files meanwhile."""
     with EmbeddedRegistry(url, "prod") as registry:
         registry.create_model(Model(id="m", name="M"))
-        with registry.database.writing() as session:
+        with registry.database.write_transaction() as session:
             session.connection().exec_driver_sql("UPDATE aporia_model SET environment = environment")
             return modes(Path(str(registry.database.url.database).removeprefix("file:")).parent)
 

@@ -99,7 +99,7 @@ def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: 
     for statement in OLD_ROWS:
         execute(empty_url, statement.replace("{true}", true))
     migrate(empty_url)
-    with Database(empty_url) as database, database.reading() as session:
+    with Database(empty_url) as database, database.read_transaction() as session:
         counts = {
             table: session.scalar(sqlalchemy.text(f"SELECT count(*) FROM aporia_{table}"))
             for table in ("model", "version", "dataset", "lease", "sync", "profile", "grid")
@@ -145,7 +145,7 @@ def test_a_newer_database_is_left_alone(empty_url: str) -> None:
 
 
 def test_sqlite_is_made_for_many_processes_and_one_user(sqlite_url: str, tmp_path: Path) -> None:
-    with Database(sqlite_url) as database, database.reading() as session:
+    with Database(sqlite_url) as database, database.read_transaction() as session:
         connection = session.connection()
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -156,7 +156,7 @@ def test_sqlite_is_made_for_many_processes_and_one_user(sqlite_url: str, tmp_pat
 
 
 def test_a_writer_waits_for_another_one_from_the_start(sqlite_url: str, tmp_path: Path) -> None:
-    with Database(sqlite_url) as database, database.writing() as session:
+    with Database(sqlite_url) as database, database.write_transaction() as session:
         assert session.scalar(sqlalchemy.text("SELECT 1")) == 1
         other = sqlite3.connect(tmp_path / "home" / "aporia.db", timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -228,7 +228,7 @@ def test_secrets_that_earlier_versions_stored_are_removed(empty_url: str, tmp_pa
         execute(empty_url, statement.replace("%", "%%"))
     migrate(empty_url)
     with Database(empty_url) as database:
-        with database.reading() as session:
+        with database.read_transaction() as session:
             kept = session.scalar(sqlalchemy.text("SELECT registration FROM aporia_dataset"))
             error = session.scalar(sqlalchemy.text("SELECT error FROM aporia_sync"))
         assert error == "cannot read http://***"

@@ -198,7 +198,7 @@ def test_a_fork_leaves_the_connections_of_its_parent_alone(ready_url: str) -> No
 
 
 def _connection_of(database: Database) -> str:
-    with database.reading() as session:
+    with database.read_transaction() as session:
         if database.engine.dialect.name == "sqlite":
             return "file"
         return str(session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar())

@@ -52,7 +52,7 @@ def plant(
     registry: EmbeddedRegistry, name: str, *days: datetime, synced: datetime = NOW, error: str | None = None
 ) -> None:
     """Store what a sync would have stored of the rows of some days."""
-    with registry.database.writing() as session:
+    with registry.database.write_transaction() as session:
         dataset = select(DatasetRow.key).join(VersionRow, DatasetRow.version_key == VersionRow.key)
         key = session.scalars(dataset.where(VersionRow.name == name)).one()
         for day in days:

@@ -142,7 +142,7 @@ def edges(house: House) -> tuple[float, ...]:
     """The edges of ``age`` that the version has."""
     from aporia_provider.backend.store.profiles import read_baseline
 
-    with house.registry.database.reading() as session:
+    with house.registry.database.read_transaction() as session:
         grid = read_baseline(session, 1).grids["features.age"]
     assert isinstance(grid, NumericGrid)
     return grid.edges

@@ -48,7 +48,7 @@ def sync(house: House, version: str, **more: Any) -> dict[str, Any]:
 
 def kept(registry: Any, version: str, role: str = "training") -> dict[str, Any]:
     """Everything that syncs of a dataset store, besides how they came to it."""
-    with registry.database.reading() as session:
+    with registry.database.read_transaction() as session:
         key = session.scalars(select(VersionRow.key).filter_by(name=version)).one()
         dataset = session.scalars(select(DatasetRow.key).filter_by(version_key=key, role=role)).one()
         grids = session.scalars(select(GridRow).filter_by(version_key=key)).one()
@@ -107,7 +107,7 @@ def test_one_record_is_read_of_the_versions_that_are_alike(shared: House) -> Non
         assert "version 'v1'" in sync(shared, "v4", engine=NOWHERE)["reason"]
     finally:
         event.remove(SyncRow, "load", note)
-    with shared.registry.database.reading() as session:
+    with shared.registry.database.read_transaction() as session:
         first = session.scalars(select(func.min(DatasetRow.key))).one()
         last = session.scalars(select(func.max(DatasetRow.key))).one()
     assert loaded == {first, last}

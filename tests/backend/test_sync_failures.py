@@ -52,7 +52,7 @@ def failing(house: House, error: type[AporiaError], *words: str, role: str = "se
 
 def expressions(house: House, *select_expr: str) -> None:
     """Change expressions behind the registry's back: it refuses those it knows to be wrong."""
-    with house.registry.database.writing() as session:
+    with house.registry.database.write_transaction() as session:
         row = session.scalars(select(DatasetRow)).one()
         source = row.registration["data_source"]
         config = {**source["config"], "select_expr": list(select_expr)}

@@ -280,7 +280,7 @@ class TestPathsOfEarlierReleases:
         """Replaces the path of a connected dataset in the database."""
 
         def store(role: str, path: str) -> None:
-            with house.registry.database.writing() as session:
+            with house.registry.database.write_transaction() as session:
                 row = session.scalars(select(DatasetRow).filter_by(role=role)).one()
                 source = row.registration["data_source"]
                 config = {**source["config"], "object_path": path}

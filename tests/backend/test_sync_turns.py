@@ -34,12 +34,12 @@ def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
 
 
 def lease_of(house: House, seconds: float) -> Lease:
-    with house.registry.database.reading() as session:
+    with house.registry.database.read_transaction() as session:
         return Lease(house.registry.database, session.scalars(select(VersionRow.key)).one(), seconds)
 
 
 def holder(database: Database) -> LeaseRow | None:
-    with database.reading() as session:
+    with database.read_transaction() as session:
         row = session.scalar(select(LeaseRow))
         session.expunge_all()
         return row
@@ -47,7 +47,7 @@ def holder(database: Database) -> LeaseRow | None:
 
 def waiting_for_locks(database: Database) -> int:
     """How many connections to PostgreSQL wait for a lock."""
-    with database.reading() as session:
+    with database.read_transaction() as session:
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         return int(session.scalars(text(query)).one())
 
@@ -60,7 +60,7 @@ def stolen(house: House) -> Iterator[None]:
     @contextmanager
     def robbed(lease: Lease, what: str, wait_seconds: float) -> Iterator[None]:
         with hold(lease, what, wait_seconds):
-            with house.registry.database.writing() as session:
+            with house.registry.database.write_transaction() as session:
                 later = datetime.now(UTC) + timedelta(seconds=30)
                 values = {"holder": "a thief", "process": None, "what": "theft", "expires_at": later}
                 session.execute(update(LeaseRow).values(**values))
@@ -127,7 +127,7 @@ class TestTurns:
     def test_a_holder_that_may_be_alive_does_not(self, shared: House, process: str) -> None:
         place, mine, started = str(this_process()).rsplit(" ", 2)
         with lease_of(shared, 60).hold("a sync", 0):
-            with shared.registry.database.writing() as session:
+            with shared.registry.database.write_transaction() as session:
                 process = process.format(2**22 + 1, place=place, mine=mine, started=started)
                 session.execute(update(LeaseRow).values(process=process))
             with pytest.raises(TransientError, match="Another sync of this version"):
@@ -137,14 +137,14 @@ class TestTurns:
     def test_an_id_that_another_process_has_got_is_no_sign_of_life(self, shared: House, process: str) -> None:
         place, mine, started = str(this_process()).rsplit(" ", 2)
         with lease_of(shared, 60).hold("a sync", 0):
-            with shared.registry.database.writing() as session:
+            with shared.registry.database.write_transaction() as session:
                 process = process.format(place=place, mine=mine, started=started)
                 session.execute(update(LeaseRow).values(process=process))
             assert shared.sync(wait_seconds=0)["rows"] == 60
 
     def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: House) -> None:
         with lease_of(shared, 60).hold("a sync of next year", 0):
-            with shared.registry.database.writing() as session:
+            with shared.registry.database.write_transaction() as session:
                 later = datetime.now(UTC) + timedelta(days=365)
                 session.execute(update(LeaseRow).values(expires_at=later))
             assert shared.sync(wait_seconds=0)["rows"] == 60
@@ -162,7 +162,7 @@ class TestTurns:
             victim.go()
             poll(lambda: holder(shared.registry.database) is not None)
             victim.kill()
-        with shared.registry.database.writing() as session:
+        with shared.registry.database.write_transaction() as session:
             session.execute(update(LeaseRow).values(process="another-boot/pid:[1] 7 1"))
         with pytest.raises(TransientError, match="Another sync of this version"):
             shared.sync(wait_seconds=0)
@@ -171,7 +171,7 @@ class TestTurns:
 
     def test_of_many_who_want_an_expired_lease_one_gets_it(self, shared: House) -> None:
         database, mine = shared.registry.database, lease_of(shared, 60)
-        with database.writing() as session:
+        with database.write_transaction() as session:
             past = datetime.now(UTC) - timedelta(hours=1)
             version = session.scalars(select(VersionRow.key)).one()
             session.add(LeaseRow(version_key=version, holder="dead", what="a dead sync", expires_at=past))
@@ -203,7 +203,7 @@ class TestTurns:
             database = registry.database
             registry.create_model(Model(id=MODEL, name="Churn"))
             registry.create_model_version(MODEL, VERSION, SCHEMA)
-            with database.writing() as session:
+            with database.write_transaction() as session:
                 version = session.scalars(select(VersionRow.key)).one()
                 past = datetime.now(UTC) - timedelta(hours=1)
                 session.add(LeaseRow(version_key=version, holder="dead", what="a dead sync", expires_at=past))
@@ -216,7 +216,7 @@ class TestTurns:
                 except TransientError as error:
                     answers.append(str(error))
 
-            with database.writing() as session:
+            with database.write_transaction() as session:
                 row = session.scalars(select(LeaseRow).with_for_update()).one()
                 late = threading.Thread(target=want)
                 late.start()

@@ -45,7 +45,7 @@ def status(server: Served, token: str) -> int:
 
 
 def change(database: Database, **values: object) -> None:
-    with database.writing() as session:
+    with database.write_transaction() as session:
         session.execute(update(TokenRow).values(**values))
 
 

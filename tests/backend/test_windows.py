@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.backend.deadlines import Deadline, OverdueError, StoppingError, within
+from aporia_provider.backend.deadlines import Deadline, DeadlineExceededError, ShutdownError, apply_deadline
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.metrics.model_states import Series, total
 from aporia_provider.backend.metrics.moving_sums import MovingSum
@@ -167,7 +167,7 @@ def test_the_states_of_a_query_are_limited(sqlite_url: str) -> None:
     store_days(sqlite_url, "prod", fields, 2)
     with EmbeddedRegistry(sqlite_url, "prod") as registry:
         assert len(registry.query_metrics(drifts(fields, "9999d"))) == 2
-        with registry.database.writing() as session:
+        with registry.database.write_transaction() as session:
             # The days from 0 to 6000 but one; the last of them is 2036-06-05. Nothing of them is read.
             session.connection().exec_driver_sql(
                 "WITH RECURSIVE days(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM days WHERE n < 6000) "
@@ -186,12 +186,12 @@ def test_an_answer_that_is_overdue_is_refused_with_what_to_do(sqlite_url: str) -
     store_days(sqlite_url, "prod", ["a"], 3)
     with EmbeddedRegistry(sqlite_url, "prod") as registry:
         with (
-            within(Deadline(0)),
+            apply_deadline(Deadline(0)),
             pytest.raises(ValidationError, match=r"after 0 seconds.*shorter time range"),
         ):
             registry.query_metrics(drifts(["a"], "7d"))
         assert len(registry.query_metrics(drifts(["a"], "7d"))) == 3
-    assert not issubclass(OverdueError, AporiaError)
+    assert not issubclass(DeadlineExceededError, AporiaError)
 
 
 class Stopping(threading.Event):
@@ -211,8 +211,11 @@ def test_a_server_that_is_stopped_gives_no_answer_at_all(sqlite_url: str) -> Non
     store_days(sqlite_url, "prod", ["a"], 3)
     with EmbeddedRegistry(sqlite_url, "prod") as registry:
         never = Stopping(sys.maxsize)
-        with within(Deadline(60, never)):
+        with apply_deadline(Deadline(60, never)):
             assert len(registry.query_metrics(drifts(["a"], "7d"))) == 3
         for looks in range(sys.maxsize - never.left):
-            with within(Deadline(60, Stopping(looks))), pytest.raises(StoppingError, match="try again"):
+            with (
+                apply_deadline(Deadline(60, Stopping(looks))),
+                pytest.raises(ShutdownError, match="try again"),
+            ):
                 registry.query_metrics(drifts(["a"], "7d"))

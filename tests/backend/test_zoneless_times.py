@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from aporia_provider.lake.log.metadata import TableMetadata
-from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.lake.log.partition_values import describe_zoneless_times
 from aporia_provider.models import Model
 from aporia_provider.preflight.checks import preflight
 from tests.backend.agreement import assert_reads, changed, rewrite
@@ -38,8 +38,8 @@ def test_what_is_told(path: str, told: bool) -> None:
         assert paths == ["at=2024-01-01 05:00:00"] or paths[0].startswith("x=2024"), "the paths do not tell"
         return {}
 
-    assert bool(list(zoneless_times(metadata, ["at", "x"], lambda: [path], texts))) is told
-    assert not list(zoneless_times(metadata, ["x"], lambda: [path], texts))
+    assert bool(list(describe_zoneless_times(metadata, ["at", "x"], lambda: [path], texts))) is told
+    assert not list(describe_zoneless_times(metadata, ["x"], lambda: [path], texts))
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
-from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
+from aporia_provider.engine.sql.expressions import check_select_expr, source_columns, unchanged_columns
 from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, rejection_reason
 
 GOOD = """\
@@ -237,7 +237,7 @@ class TestUntouched:
         ],
     )
     def test_only_copies_are_told(self, expressions: list[str] | None, expected: dict[str, str]) -> None:
-        assert untouched_columns(expressions, self.columns) == expected
+        assert unchanged_columns(expressions, self.columns) == expected
 
 
 class TestSources:
@@ -258,7 +258,7 @@ class TestSources:
     def test_all_that_are_named_are_told(
         self, expressions: list[str] | None, expected: dict[str, str]
     ) -> None:
-        found = sources(expressions, self.columns)
+        found = source_columns(expressions, self.columns)
         assert found == {name: frozenset(listed.split()) for name, listed in expected.items()}
 
 

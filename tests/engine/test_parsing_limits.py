@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.sql.expressions import check_select_expr, sources, untouched_columns
+from aporia_provider.engine.sql.expressions import check_select_expr, source_columns, unchanged_columns
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
@@ -208,7 +208,7 @@ def test_limits_say_what_is_exceeded(expressions: list[str], told: str) -> None:
     assert sum("limit" in line or "too deep" in line for line in problems) == 1
 
 
-@pytest.mark.parametrize("trace", [untouched_columns, sources])
+@pytest.mark.parametrize("trace", [unchanged_columns, source_columns])
 def test_expressions_that_were_stored_before_are_limited_as_well(trace: Any) -> None:
     with pytest.raises(ValidationError, match="takes too long"):
         trace([nested(SHAPES[0], 20)], ["a"])

@@ -13,7 +13,7 @@ import pytest
 from deltalake import write_deltalake
 
 from aporia_provider.engine.dataframes import profiling, worker_functions
-from aporia_provider.engine.dataframes.profiling import grids_of, profile_frame, projected
+from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_columns, profile_frame
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
@@ -36,7 +36,7 @@ def spark() -> Iterator[Any]:
 def frame(spark: Any, folder: Path, *parts: pa.Table) -> Any:
     for part in parts:
         write_deltalake(folder, part, mode="append")
-    return projected(spark.read.format("delta").load(f"file://{folder}"), "id", "at", {"c0": "x"})
+    return profile_columns(spark.read.format("delta").load(f"file://{folder}"), "id", "at", {"c0": "x"})
 
 
 def rows(ids: Any, x: Any = None) -> pa.Table:
@@ -92,7 +92,7 @@ class TestBaseline:
         table = rows(pa.array([str(n) for n in range(4_000)]), values)
         shuffled = table.take(pa.array(np.random.default_rng(2).permutation(4_000)))
         grids = [
-            grids_of(frame(spark, tmp_path / str(place), *parts), [FIELD])
+            baseline_bins(frame(spark, tmp_path / str(place), *parts), [FIELD])
             for place, parts in enumerate(([table], [shuffled[:900], shuffled[900:]]))
         ]
         assert grids[0] == grids[1]
@@ -111,7 +111,7 @@ class TestBaseline:
         ids = [str(n % 8) for n in range(8_000)]
         table = rows(pa.array(ids), np.arange(8_000.0) % 8 * 100)
         table = table.set_column(1, "at", pa.array(range(8_000), pa.int64()).cast(TIME))
-        grid = grids_of(frame(spark, tmp_path, table), [FIELD])[FIELD.key].grid
+        grid = baseline_bins(frame(spark, tmp_path, table), [FIELD])[FIELD.key].grid
         assert isinstance(grid, NumericGrid)
         assert set(range(0, 800, 100)) <= set(grid.edges)
 
@@ -122,12 +122,12 @@ class TestBaseline:
         values = np.arange(400.0)
         for place in range(8):
             table = rows(pa.array([f"only {place}"] * 400), values)
-            grid = grids_of(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key].grid
+            grid = baseline_bins(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key].grid
             assert isinstance(grid, NumericGrid)
             assert 2 < len(grid.edges) <= 21
 
     def test_an_empty_one_has_no_grids(self, spark: Any, tmp_path: Path) -> None:
-        assert grids_of(frame(spark, tmp_path, rows(pa.array([], pa.string()))), [FIELD]) == {}
+        assert baseline_bins(frame(spark, tmp_path, rows(pa.array([], pa.string()))), [FIELD]) == {}
 
 
 class TestBreakdown:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from aporia_provider.lake.log.changes import Changes, Position, changes_since
+from aporia_provider.lake.log.changes import Changes, LogPosition, changes_since
 from aporia_provider.lake.log.table import DeltaLog
 
 DAY = 86_400_000_000
@@ -31,17 +31,17 @@ def opened(folder: Path) -> DeltaLog:
     return DeltaLog(f"file://{folder}")
 
 
-def position(folder: Path) -> Position:
-    return Position.of(opened(folder).metadata)
+def position(folder: Path) -> LogPosition:
+    return LogPosition.of(opened(folder).metadata)
 
 
-def since(folder: Path, seen: Position | None, column: str | None = "at") -> Changes:
+def since(folder: Path, seen: LogPosition | None, column: str | None = "at") -> Changes:
     return changes_since(opened(folder), seen, column)
 
 
 def days_of(changes: Changes) -> list[int]:
     """The days that changed, counted from 1 January 2024."""
-    assert not changes.whole, changes.reason
+    assert not changes.entire_table, changes.reason
     first = int(JANUARY.timestamp()) * 1_000_000
     found: set[int] = set()
     for start, end in changes.intervals:

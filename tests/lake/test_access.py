@@ -21,7 +21,7 @@ from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import AuthenticationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import diagnose
+from aporia_provider.lake.failures import access_error
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.lake.s3.iam_policies import ensure_role, read_policy, trust_principal
 from tests.lake.guarded import GuardedS3, guarded_s3
@@ -171,4 +171,4 @@ class TestWhatIsDenied:
     def test_nothing_is_denied_to_who_may_read(self, s3: GuardedS3) -> None:
         reader = s3.user(read_policy([f"s3://{s3.bucket}/team/served"]))
         with s3.enforced():
-            assert diagnose(f"s3://{s3.bucket}/team/served", reader, "_delta_log/") is None
+            assert access_error(f"s3://{s3.bucket}/team/served", reader, "_delta_log/") is None

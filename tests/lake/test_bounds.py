@@ -80,4 +80,4 @@ def test_values_of_partitions_are_not_rounded(tmp_path: Path) -> None:
     write_deltalake(tmp_path, rows, partition_by=["v"])
     found = statistics(tmp_path)
     assert found.bounds("v") == (Decimal(10**30), Decimal(10**30))
-    assert found.doubtful(["v", "n"]) == []
+    assert found.seemingly_constant_columns(["v", "n"]) == []

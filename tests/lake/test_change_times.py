@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from aporia_provider.lake.log.changes import Position
+from aporia_provider.lake.log.changes import LogPosition
 from tests.lake import logs
 from tests.lake.changing import DAY, append, at, days_of, opened, position, rows, since
 
@@ -27,7 +27,7 @@ class TestTimes:
         write(date(2024, 1, 4), None)
         DeltaTable(tmp_path).delete("at = '2024-01-02'")
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == ([1, 2, 4], True)
+        assert (days_of(changes), changes.null_timestamps) == ([1, 2, 4], True)
 
     def test_naive_times(self, tmp_path: Path) -> None:
         def write(time: datetime) -> None:
@@ -77,7 +77,7 @@ class TestTimes:
         }
         logs.commit(tmp_path, 1, [logs.add("b.parquet", stats)])
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == ([3], False)
+        assert (days_of(changes), changes.null_timestamps) == ([3], False)
 
     @pytest.mark.parametrize(
         "stats",
@@ -99,7 +99,7 @@ class TestTimes:
         seen = by_hand(tmp_path)
         logs.commit(tmp_path, 1, [logs.add("b.parquet", stats)])
         changes = since(tmp_path, seen)
-        assert changes.whole
+        assert changes.entire_table
         assert "statistics" in changes.reason
 
     def test_nulls_that_are_not_counted_may_be_there(self, tmp_path: Path) -> None:
@@ -107,14 +107,14 @@ class TestTimes:
         bounds = {"minValues": {"at": "2024-01-03"}, "maxValues": {"at": "2024-01-03"}}
         logs.commit(tmp_path, 1, [logs.add("b.parquet", {"numRecords": 2, **bounds})])
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == ([3], True)
+        assert (days_of(changes), changes.null_timestamps) == ([3], True)
 
     def test_a_removed_file_whose_times_were_never_told(self, tmp_path: Path) -> None:
         seen = by_hand(tmp_path, logs.add("silent.parquet"))
         removed = {"remove": {"path": "silent.parquet", "dataChange": True, "deletionTimestamp": 1}}
         logs.commit(tmp_path, 1, [removed])
         changes = since(tmp_path, seen)
-        assert changes.whole
+        assert changes.entire_table
         assert changes.reason == "the log has no statistics of 'at' for the file silent.parquet"
 
     def test_removed_files_whose_paths_are_encoded(self, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ class TestTimes:
         assert days_of(since(tmp_path, seen)) == [1, 3, 5]
 
 
-def by_hand(folder: Path, *more: dict[str, Any]) -> Position:
+def by_hand(folder: Path, *more: dict[str, Any]) -> LogPosition:
     """A table written by hand, and where it is."""
     begin = [logs.protocol(), *logs.metadata([logs.field("at", "timestamp")])]
     logs.commit(folder, 0, [*begin, *more])
@@ -145,10 +145,10 @@ class TestPartitions:
         assert days_of(since(tmp_path, seen)) == [4]
         DeltaTable(tmp_path).delete("id = '2.25'")
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == ([2, 4], False)
+        assert (days_of(changes), changes.null_timestamps) == ([2, 4], False)
         DeltaTable(tmp_path).delete("at IS NULL")
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == ([2, 4], True)
+        assert (days_of(changes), changes.null_timestamps) == ([2, 4], True)
 
     def test_by_a_date(self, tmp_path: Path) -> None:
         dates = pa.array([date(2024, 1, 1), date(2024, 1, 2), None], pa.date32())
@@ -161,7 +161,7 @@ class TestPartitions:
             predicate="at = '2024-01-01'",
         )
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed, changes.removed) == ([1], False, True)
+        assert (days_of(changes), changes.null_timestamps, changes.removed) == ([1], False, True)
 
     @pytest.mark.parametrize(
         ("value", "days", "untimed"),
@@ -184,7 +184,7 @@ class TestPartitions:
         seen = position(tmp_path)
         logs.commit(tmp_path, 1, [added])
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == (days, untimed)
+        assert (days_of(changes), changes.null_timestamps) == (days, untimed)
 
     def test_a_removed_file_that_does_not_tell_its_partition(self, tmp_path: Path) -> None:
         write_deltalake(tmp_path, rows(1.25, 2.25), partition_by=["at"])
@@ -193,4 +193,4 @@ class TestPartitions:
         removed = {"remove": {"path": path, "dataChange": True, "deletionTimestamp": 1}}
         logs.commit(tmp_path, 1, [removed], "DELETE")
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.untimed) == ([2], False)
+        assert (days_of(changes), changes.null_timestamps) == ([2], False)

@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.log.changes import Changes, Position, changes_since
+from aporia_provider.lake.log.changes import Changes, LogPosition, changes_since
 from aporia_provider.lake.log.table import DeltaLog
 from tests import servers
 from tests.conftest import S3
@@ -32,12 +32,12 @@ def table(tmp_path: Path) -> Path:
 
 class TestNothing:
     def test_a_table_never_seen_is_all_new(self, table: Path) -> None:
-        assert since(table, None) == Changes("first sync", whole=True)
+        assert since(table, None) == Changes("first sync", entire_table=True)
 
     def test_no_commit(self, table: Path) -> None:
         changes = since(table, position(table))
         assert changes == Changes("no commit changed the data")
-        assert not changes.any
+        assert not changes.has_changes
 
     @pytest.mark.parametrize("column", ["at", None])
     def test_compaction_z_order_and_vacuum(self, table: Path, column: str | None) -> None:
@@ -47,7 +47,7 @@ class TestNothing:
         removed = DeltaTable(table).vacuum(0, enforce_retention_duration=False, dry_run=False)
         assert removed, "the files that were compacted are gone"
         assert opened(table).version > seen.version + 2
-        assert not since(table, seen, column).any
+        assert not since(table, seen, column).has_changes
 
     def test_commits_of_nothing(self, table: Path) -> None:
         seen = position(table)
@@ -55,19 +55,19 @@ class TestNothing:
         DeltaTable(table).alter.set_table_properties({"delta.appendOnly": "false"})
         logs.commit(table, opened(table).version + 1, [])
         assert opened(table).version == seen.version + 3
-        assert not since(table, seen).any
+        assert not since(table, seen).has_changes
 
     def test_a_file_of_no_rows(self, table: Path) -> None:
         seen = position(table)
         empty = {"numRecords": 0, "nullCount": {"id": 0, "at": 0}, "minValues": {}, "maxValues": {}}
         logs.commit(table, seen.version + 1, [logs.add("empty.parquet", empty)])
-        assert not since(table, seen).any
+        assert not since(table, seen).has_changes
 
     def test_a_transaction_of_an_application(self, table: Path) -> None:
         seen = position(table)
         mark = CommitProperties(app_transactions=[Transaction("loader", 7)])
         write_deltalake(table, rows(), mode="append", commit_properties=mark)
-        assert not since(table, seen).any
+        assert not since(table, seen).has_changes
 
 
 class TestAdded:
@@ -77,7 +77,7 @@ class TestAdded:
         changes = since(table, seen)
         assert changes.reason == "1 commit changed the data"
         assert days_of(changes) == [9, 10]
-        assert (changes.untimed, changes.removed) == (False, False)
+        assert (changes.null_timestamps, changes.removed) == (False, False)
 
     def test_several_appends_with_a_late_row(self, table: Path) -> None:
         seen = position(table)
@@ -106,15 +106,15 @@ class TestAdded:
         seen = position(table)
         append(table, None, None)
         changes = since(table, seen)
-        assert (changes.any, changes.untimed, changes.intervals) == (True, True, ())
+        assert (changes.has_changes, changes.null_timestamps, changes.intervals) == (True, True, ())
         append(table, None, 3.5)
         changes = since(table, seen)
-        assert (changes.untimed, days_of(changes)) == (True, [3])
+        assert (changes.null_timestamps, days_of(changes)) == (True, [3])
 
     def test_rows_of_a_table_that_was_empty(self, tmp_path: Path) -> None:
         DeltaTable.create(tmp_path, rows().schema)
         seen = position(tmp_path)
-        assert since(tmp_path, None).whole
+        assert since(tmp_path, None).entire_table
         append(tmp_path, 4.5)
         assert days_of(since(tmp_path, seen)) == [4]
 
@@ -135,7 +135,7 @@ class TestAdded:
         )
         write_deltalake(uri, rows(1.5, 2.5), storage_options=options)
         write_deltalake(uri, rows(4.5), storage_options=options, mode="append")
-        seen = Position.of(DeltaLog(uri, known).metadata)
+        seen = LogPosition.of(DeltaLog(uri, known).metadata)
         DeltaTable(uri, storage_options=options).delete("id = '2.5'")
         write_deltalake(uri, rows(6.5), storage_options=options, mode="append")
         changes = changes_since(DeltaLog(uri, known), seen, "at")
@@ -205,7 +205,7 @@ class TestRemoved:
         seen = position(table)
         operation(table)
         changes = since(table, seen)
-        assert (days_of(changes), changes.untimed, changes.removed) == (days, untimed, True)
+        assert (days_of(changes), changes.null_timestamps, changes.removed) == (days, untimed, True)
 
     def test_what_came_since_and_was_compacted(self, table: Path) -> None:
         seen = position(table)
@@ -228,7 +228,7 @@ class TestRemoved:
         seen = position(table)
         DeltaTable(table).restore(0)
         changes = since(table, seen)
-        assert (days_of(changes), changes.untimed, changes.removed) == ([5, 7, 9], True, True)
+        assert (days_of(changes), changes.null_timestamps, changes.removed) == ([5, 7, 9], True, True)
 
     def test_by_a_deletion_vector(self, tmp_path: Path) -> None:
         stats = {
@@ -244,7 +244,7 @@ class TestRemoved:
         marked = logs.add("a.parquet", stats, deletionVector=logs.deletion_vector([2]))
         logs.commit(tmp_path, 1, [removed, marked], "DELETE")
         changes = since(tmp_path, seen)
-        assert (days_of(changes), changes.removed, changes.untimed) == ([3], True, False)
+        assert (days_of(changes), changes.removed, changes.null_timestamps) == ([3], True, False)
         seen = position(tmp_path)
         removed["remove"]["deletionVector"] = logs.deletion_vector([2])
         logs.commit(tmp_path, 2, [removed], "DELETE")
@@ -256,7 +256,7 @@ class TestWhole:
         seen = position(table)
         append(table, 9.5)
         changes = since(table, seen, None)
-        assert (changes.whole, changes.reason) == (
+        assert (changes.entire_table, changes.reason) == (
             True,
             "the times are computed by select_expr and cannot be traced in the log",
         )
@@ -267,7 +267,7 @@ class TestWhole:
         for day in (1.0, 2.0, 3.0, 4.0, 5.0):
             append(table, day)
         changes = since(table, seen)
-        assert (changes.whole, changes.reason) == (True, "the table was dropped and created again")
+        assert (changes.entire_table, changes.reason) == (True, "the table was dropped and created again")
 
     def test_a_log_that_went_back(self, table: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
         backup = tmp_path_factory.mktemp("backup") / "t"
@@ -277,7 +277,7 @@ class TestWhole:
         shutil.rmtree(table)
         shutil.copytree(backup, table)
         changes = since(table, seen)
-        assert (changes.whole, changes.reason) == (True, "the table was reset from version 3 to 2")
+        assert (changes.entire_table, changes.reason) == (True, "the table was reset from version 3 to 2")
 
     def test_commits_that_were_cleaned_up(self, table: Path) -> None:
         seen = position(table)
@@ -286,7 +286,7 @@ class TestWhole:
         DeltaTable(table).create_checkpoint()
         (table / "_delta_log" / f"{seen.version + 1:020}.json").unlink()
         changes = since(table, seen)
-        assert (changes.whole, changes.reason) == (True, "the log since the last sync was cleaned up")
+        assert (changes.entire_table, changes.reason) == (True, "the log since the last sync was cleaned up")
 
     def test_only_the_checkpoint_is_left(self, table: Path) -> None:
         seen = position(table)
@@ -295,7 +295,7 @@ class TestWhole:
         DeltaTable(table).create_checkpoint()
         for commit in (table / "_delta_log").glob("*.json"):
             commit.unlink()
-        assert since(table, seen).whole
+        assert since(table, seen).entire_table
         assert since(table, latest) == Changes("no commit changed the data")
 
     def test_files_removed_from_a_version_that_cannot_be_opened(self, table: Path) -> None:
@@ -305,7 +305,7 @@ class TestWhole:
         for version in range(seen.version + 1):
             (table / "_delta_log" / f"{version:020}.json").unlink()
         changes = since(table, seen)
-        assert changes.whole
+        assert changes.entire_table
         assert changes.reason == "version 2 can no longer be opened, so removed files are unknown"
 
     def test_a_broken_commit(self, table: Path) -> None:
@@ -352,18 +352,18 @@ class TestSchema:
         }
         begin = [logs.protocol("columnMapping"), *metadata(("x", "col-x"), ("y", "col-y"))]
         logs.commit(tmp_path, 0, [*begin, logs.add("a.parquet", stats)])
-        seen = Position.of(opened(tmp_path).metadata, ["at", "y", "nowhere"])
+        seen = LogPosition.of(opened(tmp_path).metadata, ["at", "y", "nowhere"])
         assert set(seen.columns) == {"at", "y"}
         logs.commit(tmp_path, 1, [*metadata(("age", "col-x"), ("y", "col-y")), logs.add("b.parquet", stats)])
         assert days_of(since(tmp_path, seen)) == [3], "nobody reads what was renamed"
         logs.commit(tmp_path, 2, metadata(("age", "col-x"), ("y", "col-new")), "DROP AND ADD")
         changes = since(tmp_path, seen)
         told = "columns that are read were replaced, or their type changed: 'y'"
-        assert (changes.whole, changes.reason) == (True, told)
+        assert (changes.entire_table, changes.reason) == (True, told)
         logs.commit(tmp_path, 3, metadata(("age", "col-x"), ("z", "col-y")), "RENAME COLUMN")
         changes = since(tmp_path, seen)
         told = "columns that are read were dropped or renamed: 'y'"
-        assert (changes.whole, changes.reason) == (True, told)
+        assert (changes.entire_table, changes.reason) == (True, told)
 
     def test_the_column_of_times_was_renamed(self, tmp_path: Path) -> None:
         stats = {"numRecords": 1, "nullCount": {"col-at": 0}}
@@ -376,5 +376,5 @@ class TestSchema:
             actions = [logs.protocol("columnMapping"), *made]
             logs.commit(tmp_path, version, [*actions, logs.add(f"{version}.parquet", {**stats, **bounds})])
             if not version:
-                seen = Position.of(opened(tmp_path).metadata, ())
+                seen = LogPosition.of(opened(tmp_path).metadata, ())
         assert days_of(since(tmp_path, seen)) == [3]

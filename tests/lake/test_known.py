@@ -89,7 +89,7 @@ def test_versions_share_a_copy(table: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     log = DeltaLog(table.as_uri())
     assert [log.at(version).files([]).file_count for version in (0, 1, 2)] == [2, 4, 6]
-    assert log.at(0).partition_texts(log.files([]).paths) == {"day": {"1", "2"}}
+    assert log.at(0).partition_values(log.files([]).paths) == {"day": {"1", "2"}}
     assert len(list(folder.glob("aporia-log-*"))) == 1
     del log
     assert list(folder.iterdir()) == [], "a copy lasts no longer than the log"

@@ -22,7 +22,7 @@ BEGIN = [
 
 
 def oddities(folder: Path) -> list[str]:
-    return DeltaLog(f"file://{folder}").oddities()
+    return DeltaLog(f"file://{folder}").unsupported_entries()
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ class TestCheckpoints:
     def test_one_that_is_not_there(self, tmp_path: Path, version: int) -> None:
         log = self.log(tmp_path, version=version)
         assert (log.version, log.files([]).row_count) == (5, 1)
-        assert "its _last_checkpoint names a checkpoint that does not exist" in log.oddities()
+        assert "its _last_checkpoint names a checkpoint that does not exist" in log.unsupported_entries()
 
     def test_a_version_before_it(self, tmp_path: Path) -> None:
         self.log(tmp_path)
         DeltaTable(tmp_path).create_checkpoint()
-        found = DeltaLog(f"file://{tmp_path}", version=0).oddities()
+        found = DeltaLog(f"file://{tmp_path}", version=0).unsupported_entries()
         assert found == ["its last checkpoint is of version 5, which is later"]
 
     @pytest.mark.parametrize("content", ["", "{oops", "[]", "null", '{"version": "3"}'])
@@ -104,11 +104,11 @@ def test_on_s3(s3: S3) -> None:
     key = f"a b/%20/_delta_log/{0:020}.json"
     s3.client().put_object(Bucket=s3.bucket, Key=key, Body="\n".join(lines).encode())
     log = DeltaLog(s3.uri("a b/%20"), credentials(s3))
-    assert log.oddities() == ["version 0 of its log has the unknown entry 'odd'"]
+    assert log.unsupported_entries() == ["version 0 of its log has the unknown entry 'odd'"]
     key = f"t/_delta_log/{0:020}.json"
     s3.client().put_object(Bucket=s3.bucket, Key=key, Body="\n".join(lines).encode())
     hint = b'{"version":0,"size":1}'
     s3.client().put_object(Bucket=s3.bucket, Key="t/_delta_log/_last_checkpoint", Body=hint)
     log = DeltaLog(s3.uri("t"), credentials(s3))
     assert log.files([]).row_count == 1
-    assert log.oddities() == ["its _last_checkpoint names a checkpoint that does not exist"]
+    assert log.unsupported_entries() == ["its _last_checkpoint names a checkpoint that does not exist"]

@@ -134,7 +134,7 @@ def rows(url: str) -> dict[tuple[str, str], tuple[str, str]]:
         f"JOIN ({versions}) ON v.key = d.version_key",
     }
     found = {}
-    with Database(url) as database, database.reading() as session:
+    with Database(url) as database, database.read_transaction() as session:
         for kind, text in query.items():
             for model, registration, key in session.connection().exec_driver_sql(text):
                 assert (model, kind) not in found, f"{kind} of {model} is there twice"

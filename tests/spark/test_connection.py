@@ -61,7 +61,7 @@ def states(registry: Any, model: str) -> dict[tuple[str, str, int | None], Any]:
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
         .where(ModelRow.id == model)
     )
-    with registry.database.reading() as session:
+    with registry.database.read_transaction() as session:
         return {(part, field, bucket): state for part, field, bucket, state in session.execute(query)}
 
 

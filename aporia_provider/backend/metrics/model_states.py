@@ -16,7 +16,7 @@ from aporia_provider.backend.metrics.moving_sums import MovingSum
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
-from aporia_provider.backend.store.profiles import outline_of, read_profile
+from aporia_provider.backend.store.profiles import read_profile, summarize_states
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.monitoring.profiles.plan import Grid, load_grids
@@ -141,7 +141,7 @@ class VersionStates:
         asked = (role, key, within)
         if asked not in self._outlines:
             dataset = find_dataset(self._session, self._row, role)
-            first, last, states = outline_of(self._session, dataset.key, key, *within)
+            first, last, states = summarize_states(self._session, dataset.key, key, *within)
             extent = (None, None) if first is None or last is None else (first, last + 1)
             self._outlines[asked] = StatesSummary(extent, states)
         return self._outlines[asked]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from aporia_provider.backend.deadlines import OverdueError, check_deadline
+from aporia_provider.backend.deadlines import DeadlineExceededError, check_deadline
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates, Range
 from aporia_provider.backend.metrics.periods import Split, align_to_buckets, result_range, time_of
@@ -40,7 +40,7 @@ def execute_query(model: ModelStates, query: MetricsQuery) -> list[RangeResults]
         )
     try:
         results = _execute(model, query)
-    except OverdueError as error:
+    except DeadlineExceededError as error:
         raise ValidationError(f"{error}, which is the limit of this server. {_ASK_LESS}") from None
     ordered = sorted(results, key=lambda within: (within[0] is not None, within))
     return [RangeResults(result_range(within), list(results[within].values())) for within in ordered]

@@ -94,7 +94,7 @@ class Attachments(RegistryBase):
         """
         Return the data of a kind that was sent last, or the importance that the version was registered with.
         """
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             row = session.scalar(select(AttachmentRow).filter_by(version_key=version.key, kind=kind))
             found: dict[str, Any] | None = row.body if row else version.registration.get(kind)
@@ -103,7 +103,7 @@ class Attachments(RegistryBase):
     def _attach_to_features(
         self, model_id: str, model_version: str, kind: Kind, body: Mapping[str, Any], faults: list[str]
     ) -> None:
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             features: Collection[str] = version.registration["version_schema"]["features"]
         unknown = [_unknown(name, features) for name in body if name not in features]
@@ -115,7 +115,7 @@ class Attachments(RegistryBase):
         if faults:
             raise ValidationError(f"The {kind.replace('_', ' ')} is not valid", problems=faults)
         check_json(body)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             values = {"body": dict(body), "created_at": utc_now()}
             upsert(session, AttachmentRow, {"version_key": version.key, "kind": kind}, values)

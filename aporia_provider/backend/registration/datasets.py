@@ -16,10 +16,10 @@ from aporia_provider.api import (
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.registration.local_access import local_path_faults
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.store.json_columns import check_json, check_rendered
+from aporia_provider.backend.store.json_columns import check_json, reject_templates
 from aporia_provider.backend.store.lookups import find_version, insert_or_find
 from aporia_provider.backend.store.tables import DatasetRow
-from aporia_provider.choices import flag
+from aporia_provider.choices import parse_boolean
 from aporia_provider.data_sources import stored_data_source
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
@@ -34,16 +34,16 @@ class Datasets(RegistryBase):
     ) -> Registered:
         """Connect a dataset to a version. Secrets are not stored, so changed secrets cause no conflict."""
         check_if_exists(if_exists)
-        check_rendered(role=dataset.role, schedule=dataset.schedule)
+        reject_templates(role=dataset.role, schedule=dataset.schedule)
         body = dataset.serialize()
         check_json(body)
         # Parsing happens outside of the writing transaction, which blocks all other writers.
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             registered = find_version(session, self.environment, model_id, model_version).registration
         faults = list(self._faults(dataset, VersionSchema.from_wire(registered)))
         if faults:
             raise ValidationError(f"The {dataset.role} dataset cannot be connected", problems=faults)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             key = {"version_key": version.key, "role": dataset.role}
             values = {"enabled": dataset.enabled, "registration": body}
@@ -66,15 +66,15 @@ class Datasets(RegistryBase):
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> None:
         """Enable or disable the syncs of all datasets of a version."""
-        enabled = flag("enabled", enabled)
-        with self.database.writing() as session:
+        enabled = parse_boolean("enabled", enabled)
+        with self.database.write_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             datasets = update(DatasetRow).where(DatasetRow.version_key == version.key)
             session.execute(datasets.values(enabled=enabled))
 
     def get_datasets(self, model_id: str, model_version: str) -> list[DatasetConnection]:
         """Return the datasets of a version, with secrets replaced by ``***``."""
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             query = select(DatasetRow).filter_by(version_key=version.key).order_by(DatasetRow.key)
             return [connection_of(row) for row in session.scalars(query)]

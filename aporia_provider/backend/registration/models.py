@@ -14,7 +14,7 @@ from aporia_provider.api import (
     existing_registration,
 )
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.store.json_columns import check_json, check_names, check_rendered
+from aporia_provider.backend.store.json_columns import check_json, check_names, reject_templates
 from aporia_provider.backend.store.lookups import find_model, insert_or_find, upsert
 from aporia_provider.backend.store.tables import ModelRow, TagRow
 from aporia_provider.errors import ValidationError
@@ -31,11 +31,11 @@ class Models(RegistryBase):
         """Register a model."""
         check_if_exists(if_exists)
         check_names(id=model.id)
-        check_rendered(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
+        reject_templates(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
         body = {**model.to_wire(), "tags": None if model.tags is None else _lower(model.tags)}
         check_json(body)
         key = {"environment": self.environment, "id": model.id}
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             values = {"owner": model.owner, "registration": body}
             row, is_new = insert_or_find(session, ModelRow, key, values)
             if is_new:
@@ -47,27 +47,27 @@ class Models(RegistryBase):
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             # Two that keep each other from deleting it would wait for each other.
             row = find_model(session, self.environment, model_id, change=True)
             session.execute(delete(ModelRow).where(ModelRow.key == row.key))
 
     def get_model_owner(self, model_id: str) -> str | None:
         """Return the owner of a model."""
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             return find_model(session, self.environment, model_id).owner
 
     def set_model_owner(self, model_id: str, owner: str) -> None:
         """Set the owner of a model."""
         check_names(owner=owner)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             find_model(session, self.environment, model_id, change=True).owner = owner
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Set the given tags; other tags remain."""
         given = _lower(ModelTags(tags=dict(tags)).tags)
         check_json(given)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id, change=True)
             for tag, value in given.items():
                 upsert(session, TagRow, {"model_key": model.key, "name": tag}, {"value": value})
@@ -77,7 +77,7 @@ class Models(RegistryBase):
 
     def get_model_tags(self, model_id: str) -> dict[str, str]:
         """Return the tags of a model."""
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             model = find_model(session, self.environment, model_id)
             query = select(TagRow).filter_by(model_key=model.key).order_by(TagRow.key)
             return {row.name: row.value for row in session.scalars(query)}
@@ -85,7 +85,7 @@ class Models(RegistryBase):
     def delete_model_tag(self, model_id: str, key: str) -> None:
         """Remove a tag. Do nothing if the model does not have it."""
         check_names(tag=key)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id, change=True)
             mine = delete(TagRow).where(TagRow.model_key == model.key)
             session.execute(mine.where(TagRow.name == key.lower()))

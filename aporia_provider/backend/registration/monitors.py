@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from aporia_provider.api import Registered, differences, existing_registration
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.store.json_columns import check_json, check_names, check_rendered
+from aporia_provider.backend.store.json_columns import check_json, check_names, reject_templates
 from aporia_provider.backend.store.lookups import insert_or_find
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import NotFoundError
@@ -26,11 +26,11 @@ class Monitors(RegistryBase):
         Its name has to be unique among the monitors of the model that its configuration names.
         """
         check_names(name=monitor.name)
-        check_rendered(type=monitor.type, scheduling=monitor.scheduling)
+        reject_templates(type=monitor.type, scheduling=monitor.scheduling)
         body = monitor.to_wire()
         check_json(body)
         key = {"environment": self.environment, "subject": _subject(body), "name": monitor.name}
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             row, is_new = insert_or_find(session, MonitorRow, key, {"registration": body})
             if is_new:
                 return {"id": row.id, "status": "created"}
@@ -42,7 +42,7 @@ class Monitors(RegistryBase):
         """Delete a monitor."""
         check_names(monitor=monitor_id)
         mine = delete(MonitorRow).where(MonitorRow.environment == self.environment)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             gone = session.execute(mine.where(MonitorRow.id == monitor_id).returning(MonitorRow.key)).first()
         if gone is None:
             missing = f"There is no monitor {monitor_id!r} in environment {self.environment!r}"

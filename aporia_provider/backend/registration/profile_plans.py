@@ -10,7 +10,7 @@ from typing import Any
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.columns.types import kind, label_type
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.dataframes.labels import tied
+from aporia_provider.engine.dataframes.labels import tie_column
 from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.grids.score_grid import ScoreGrid
 from aporia_provider.monitoring.performance import Options
@@ -90,7 +90,8 @@ def performance_plan(
     by_query = "q" if query is not None else None
     outcomes = (
         replace(
-            _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), by_query), tied=tied(f"{_LABEL}{place}")
+            _outcome(schema, name, (f"p{place}", f"{_LABEL}{place}"), by_query),
+            tied=tie_column(f"{_LABEL}{place}"),
         )
         for place, (name, _) in enumerate(labels)
     )

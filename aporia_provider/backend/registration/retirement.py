@@ -108,7 +108,7 @@ class Retirements(RegistryBase):
             ``keep`` is less than 1, or if ``ended_for`` is negative.
         """
         check_retention(keep, ended_for)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id)
             period = model.registration.get("aggregation_period") or "daily"
             seconds = ProfilePlan(period, ()).seconds

@@ -13,7 +13,7 @@ from aporia_provider.api import (
     existing_registration,
 )
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.store.json_columns import MAX_NAME, check_json, check_names, check_rendered
+from aporia_provider.backend.store.json_columns import MAX_NAME, check_json, check_names, reject_templates
 from aporia_provider.backend.store.lookups import find_model, find_version, insert_or_find
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import ValidationError
@@ -33,7 +33,7 @@ class Versions(RegistryBase):
         _check_length_of_names(schema)
         body = schema.to_wire(model_version)
         check_json(body)
-        with self.database.writing() as session:
+        with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id)
             key = {"model_key": model.key, "name": model_version}
             row, is_new = insert_or_find(session, VersionRow, key, {"registration": body})
@@ -50,7 +50,7 @@ class Versions(RegistryBase):
 
         :param name: Return only the version with this name.
         """
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             model = find_model(session, self.environment, model_id)
             query = select(VersionRow).filter_by(model_key=model.key).order_by(VersionRow.key)
             if name is not None:
@@ -60,7 +60,7 @@ class Versions(RegistryBase):
 
     def get_schema(self, model_id: str, model_version: str) -> VersionSchema:
         """Return the schema that a version was registered with."""
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             return VersionSchema.from_wire(version.registration)
 
@@ -94,4 +94,4 @@ def _check_schema_rendered(schema: VersionSchema) -> None:
         for name, field in schema.fields(category).items()
     }
     words = {"model_type": schema.model_type, "model_data_type": schema.model_data_type}
-    check_rendered(**words, **types, **(schema.mapping or {}))
+    reject_templates(**words, **types, **(schema.mapping or {}))

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from aporia_provider.backend.deadlines import OverdueError, StoppingError
+from aporia_provider.backend.deadlines import DeadlineExceededError, ShutdownError
 from aporia_provider.errors import (
     AporiaError,
     AuthenticationError,
@@ -79,8 +79,8 @@ def _headers(error: AporiaError, status: int) -> Iterator[tuple[str, str]]:
 def add_error_handlers(app: FastAPI) -> None:
     """Register handlers that convert all exceptions to error responses."""
     app.add_exception_handler(AporiaError, _on_aporia_error)
-    app.add_exception_handler(OverdueError, _on_overdue)
-    app.add_exception_handler(StoppingError, _on_stopping)
+    app.add_exception_handler(DeadlineExceededError, _on_overdue)
+    app.add_exception_handler(ShutdownError, _on_stopping)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aporia_provider.backend.deadlines import Deadline, within
+from aporia_provider.backend.deadlines import Deadline, apply_deadline
 from aporia_provider.backend.server.auth.failed_attempts import AuthenticationThrottle
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest, find_permissions
@@ -68,7 +68,7 @@ class AuthenticationMiddleware:
         except AporiaError as error:
             await error_response(error)(scope, receive, reply.send)
         else:
-            with within(Deadline(self.seconds, self.stopping)):
+            with apply_deadline(Deadline(self.seconds, self.stopping)):
                 await self.app(inner, self._limited(scope, receive), reply.send)
         finally:
             reply.log()

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from starlette.convertors import Convertor, register_url_convertor
 
-from aporia_provider.backend.store.json_columns import text_fault
+from aporia_provider.backend.store.json_columns import text_problem
 from aporia_provider.errors import ValidationError
 
 
@@ -48,7 +48,7 @@ def _normal_segment(segment: bytes) -> str:
         text = unquote_to_bytes(segment).decode()
     except UnicodeDecodeError:
         raise ValidationError("The path is not UTF-8", status=400) from None
-    fault = text_fault(text)
+    fault = text_problem(text)
     if fault:
         raise ValidationError(f"The path {fault}", status=400)
     return quote(text, safe="")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store import schema_upgrades
-from aporia_provider.backend.store.database_urls import is_sqlite, read_url, shown, sqlite_folder
+from aporia_provider.backend.store.database_urls import display_url, is_sqlite, read_url, sqlite_folder
 from aporia_provider.backend.store.file_modes import make_private, write_obstacle
 from aporia_provider.errors import AporiaError, TransientError
 
@@ -57,13 +57,13 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def read_transaction(self) -> Iterator[Session]:
         """Run the block in a read-only transaction."""
         with converted_errors(self.url), Session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def write_transaction(self) -> Iterator[Session]:
         """Run the block in a transaction that writes; roll back if the block raises."""
         engine = self.engine.execution_options(**{_WRITES: True})
         with converted_errors(self.url), Session(engine) as session, session.begin():
@@ -99,13 +99,13 @@ def converted_errors(url: URL) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         if is_sqlite(url) and (fault := write_obstacle(url)) is not None:
-            raise AporiaError(f"The database {shown(url)} cannot be written: {fault}") from None
-        raise TransientError(f"The database {shown(url)} does not respond: {_reason(error)}") from None
+            raise AporiaError(f"The database {display_url(url)} cannot be written: {fault}") from None
+        raise TransientError(f"The database {display_url(url)} does not respond: {_reason(error)}") from None
     except DatabaseError as error:
         # SQLite raises the base class itself for a file that is not a database.
         if type(error) is not DatabaseError:
             raise
-        raise AporiaError(f"The database {shown(url)} cannot be used: {_reason(error)}") from None
+        raise AporiaError(f"The database {display_url(url)} cannot be used: {_reason(error)}") from None
 
 
 def _reason(error: SQLAlchemyError) -> str:

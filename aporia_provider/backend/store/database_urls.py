@@ -34,10 +34,10 @@ def read_url(text: str) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if backend == "sqlite" and url.database and ":memory:" not in url.database:
         return url.set(drivername="sqlite+pysqlite")
-    raise ValidationError(f"The database has to be PostgreSQL or an SQLite file, not {shown(url)}")
+    raise ValidationError(f"The database has to be PostgreSQL or an SQLite file, not {display_url(url)}")
 
 
-def shown(url: URL) -> str:
+def display_url(url: URL) -> str:
     """Return the URL for display, without its password and without options that may be secret."""
     hidden = sorted(url.query.keys() - _SHOWN_OPTIONS)
     text = url.difference_update_query(hidden).render_as_string(hide_password=True)

@@ -13,7 +13,7 @@ MAX_NAME = 255
 MAX_DEPTH = 64
 
 
-def text_fault(text: str) -> str | None:
+def text_problem(text: str) -> str | None:
     """Return why a database would refuse the text, or None."""
     if "\x00" in text:
         return "contains a NUL character"
@@ -47,10 +47,10 @@ def _name_fault(value: Any) -> str | None:
         return "must not be empty"
     if len(value) > MAX_NAME:
         return f"is longer than {MAX_NAME} characters"
-    return text_fault(value)
+    return text_problem(value)
 
 
-def check_rendered(**values: str | None) -> None:
+def reject_templates(**values: str | None) -> None:
     """
     Raise an error for unrendered templates, which types accept in place of enumerated values.
 
@@ -88,7 +88,7 @@ def _json_faults(value: Any) -> Iterator[tuple[str, str]]:
         if fault:
             yield path, fault
         for key, inner in _inner(item):
-            key_fault = text_fault(key) if isinstance(key, str) else "is not text"
+            key_fault = text_problem(key) if isinstance(key, str) else "is not text"
             if key_fault:
                 yield f"{path}: a key", key_fault
             else:
@@ -97,7 +97,7 @@ def _json_faults(value: Any) -> Iterator[tuple[str, str]]:
 
 def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, str):
-        return text_fault(value)
+        return text_problem(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f"is {value}, which JSON does not have"
     if value is None or isinstance(value, bool | int | float | Mapping | list | tuple):

@@ -91,7 +91,7 @@ def read_profile(
         yield bucket, field, read_state(stored)
 
 
-def outline_of(
+def summarize_states(
     session: Session, dataset_key: int, field: str, start: int | None, end: int | None
 ) -> tuple[int | None, int | None, int]:
     """Return the first bucket, the last bucket and the number of states of a field within a range."""

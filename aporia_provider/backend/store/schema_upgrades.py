@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, inspect, text
 
-from aporia_provider.backend.store.database_urls import is_sqlite, shown, sqlite_folder
+from aporia_provider.backend.store.database_urls import display_url, is_sqlite, sqlite_folder
 from aporia_provider.backend.store.tables import VERSION_TABLE
 from aporia_provider.errors import AporiaError
 
@@ -33,7 +33,7 @@ def ensure_current(engine: Engine) -> None:
     if is_sqlite(engine.url):
         upgrade(engine)
         return
-    url = shown(engine.url)
+    url = display_url(engine.url)
     raise AporiaError(
         f"The database {url} does not have the schema of this version. Run 'aporia-provider migrate' once; "
         "it reads the URL with its password from [aporia] database_url of Airflow's configuration, or from "
@@ -62,7 +62,7 @@ def _is_current(engine: Engine) -> bool:
         revision = _revision(connection)
     if revision is not None and revision not in REVISIONS:
         raise AporiaError(
-            f"The database {shown(engine.url)} has schema {revision}, newer than the {REVISIONS[-1]} "
+            f"The database {display_url(engine.url)} has schema {revision}, newer than the {REVISIONS[-1]} "
             "that this version knows. Upgrade airflow-provider-aporia"
         )
     return revision == REVISIONS[-1]

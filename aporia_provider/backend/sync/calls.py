@@ -16,7 +16,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 
 if TYPE_CHECKING:
-    from aporia_provider.backend.sync.due.calls import DatasetTurn, FindCredentials
+    from aporia_provider.backend.sync.due.calls import DueDataset, FindCredentials
 
 WAIT_SECONDS = 600.0
 """Maximum time in seconds to wait for another sync of the same version."""
@@ -90,7 +90,7 @@ class Syncs(RegistryBase):
         from aporia_provider.backend.sync.sync_status import status
 
         _check_role(role)
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             return status(session, find_dataset(session, version, role))
 
@@ -125,7 +125,7 @@ class Syncs(RegistryBase):
         *,
         limit: int | None = None,
         find_credentials: FindCredentials = AwsCredentials,
-    ) -> list[DatasetTurn]:
+    ) -> list[DueDataset]:
         """
         Return all datasets, whether their next sync is due, and the reason.
 
@@ -157,7 +157,7 @@ class Syncs(RegistryBase):
 
     def _check(self, model_id: str, model_version: str, role: Role) -> None:
         _check_role(role)
-        with self.database.reading() as session:
+        with self.database.read_transaction() as session:
             find_dataset(session, find_version(session, self.environment, model_id, model_version), role)
 
 

@@ -14,7 +14,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.engine.session import Session, open_session
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.log.changes import Position
+from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.monitoring.profiles.plan import ROWS, Grid, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.schema import VersionSchema
@@ -65,7 +65,7 @@ class Checkpoint:
     """
 
     fingerprint: str | None = None
-    positions: Mapping[str, Position] = field(default_factory=dict)
+    positions: Mapping[str, LogPosition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,13 @@ class SyncContext:
         """
         Replace errors of the block by the reason why the engine has exited, if it has.
 
-        See :meth:`aporia_provider.engine.limits.EngineWatchdog.explaining`.
+        See :meth:`aporia_provider.engine.limits.EngineWatchdog.converted_errors`.
         """
         try:
             yield
         except Exception:
-            watch = self._session.watch if self._session is not None else None
-            with watch.explaining() if watch else nullcontext():
+            watchdog = self._session.watchdog if self._session is not None else None
+            with watchdog.converted_errors() if watchdog else nullcontext():
                 raise
 
     def set_baseline(self, baseline: Baseline) -> None:
@@ -183,7 +183,7 @@ class SyncContext:
             )
         return self._tables[role]
 
-    def positions(self, *roles: str) -> dict[str, Position]:
+    def positions(self, *roles: str) -> dict[str, LogPosition]:
         """Return the log positions of the datasets' tables by role; tables without a log are omitted."""
         positions = {role: self.table(role).log.position(self.snapshot.schema) for role in roles}
         return {role: position for role, position in positions.items() if position is not None}

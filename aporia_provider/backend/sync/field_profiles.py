@@ -40,9 +40,9 @@ def sync_fields(
     table = context.table(role)
     changes = table.log.changes(checkpoint.positions.get(role))
     fingerprint = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.grids)
-    if not changes.whole and checkpoint.fingerprint != fingerprint:
-        changes = Changes(_fingerprint_reason(checkpoint.fingerprint, fingerprint), whole=True)
-    if not changes.any:
+    if not changes.entire_table and checkpoint.fingerprint != fingerprint:
+        changes = Changes(_fingerprint_reason(checkpoint.fingerprint, fingerprint), entire_table=True)
+    if not changes.has_changes:
         return Result(Checkpoint(fingerprint, context.positions(role)), changes.reason)
     return _profile_changes(context, role, changes, rebuild_bins)
 
@@ -54,12 +54,15 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
     rows = _rows(context, role, plan, changes)
     baseline = baseline_for(context, role, plan, rows, rebuild=rebuild_bins)
     if baseline.grids != snapshot.baseline.grids:
-        is_partial = not changes.whole
-        changes = Changes(_bins_reason(changes, snapshot.baseline, baseline), whole=True)
+        is_partial = not changes.entire_table
+        changes = Changes(_bins_reason(changes, snapshot.baseline, baseline), entire_table=True)
         rows = _rows(context, role, plan, changes) if is_partial else rows
     intervals = _intervals(changes, snapshot.bucket_seconds)
     log.info(
-        "%s dataset: %s; reading %s", role, changes.reason, describe_intervals(intervals, changes.untimed)
+        "%s dataset: %s; reading %s",
+        role,
+        changes.reason,
+        describe_intervals(intervals, changes.null_timestamps),
     )
     extent = table.log.extent(intervals)
     result = Result(
@@ -67,7 +70,7 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
         reason=changes.reason,
         states=table.profile(rows, plan.columns, _profile_plan(snapshot, plan, baseline), extent),
         intervals=intervals,
-        null_timestamps=changes.untimed,
+        null_timestamps=changes.null_timestamps,
         extent=extent,
         types=field_types(table.dataset, snapshot.schema, types),
         notes=table.log.notes,
@@ -79,7 +82,7 @@ def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) 
     """Return the rows of the changed buckets."""
     intervals = _intervals(changes, context.snapshot.bucket_seconds)
     return context.table(role).rows.in_intervals(
-        context.spark, plan.columns.values(), intervals, changes.untimed
+        context.spark, plan.columns.values(), intervals, changes.null_timestamps
     )
 
 
@@ -103,14 +106,14 @@ def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baselin
 
 
 def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
-    return None if changes.whole else tuple(whole_buckets(changes.intervals, seconds))
+    return None if changes.entire_table else tuple(whole_buckets(changes.intervals, seconds))
 
 
 def _bins_reason(changes: Changes, previous: Baseline, current: Baseline) -> str:
     """Return the reason why all rows are read after a change of bins."""
     if any(grid != current.grids.get(key) for key, grid in previous.grids.items()):
         return f"{changes.reason}; {_NEW_BINS}"
-    return changes.reason if changes.whole else "the first bins of some fields were built"
+    return changes.reason if changes.entire_table else "the first bins of some fields were built"
 
 
 def _fingerprint_reason(stored: str | None, current: str) -> str:

@@ -94,7 +94,7 @@ class Lease:
 
     def _try_to_acquire(self, description: str) -> str | None:
         """Take the lease and return None, or return a description of the current holder."""
-        with self._database.writing() as session:
+        with self._database.write_transaction() as session:
             values = {"holder": self._holder, "process": self._process, "what": description}
             expiry = {"expires_at": self._new_expiry(session)}
             row, is_new = insert_or_find(
@@ -121,14 +121,14 @@ class Lease:
     def _renew_periodically(self, stop: threading.Event) -> None:
         while not stop.wait(self._seconds / 4):
             try:
-                with self._database.writing() as session:
+                with self._database.write_transaction() as session:
                     self.renew(session)
             except AporiaError:
                 # The next renewal may succeed; otherwise the final transaction is refused.
                 continue
 
     def _release(self) -> None:
-        with self._database.writing() as session:
+        with self._database.write_transaction() as session:
             row = session.scalar(
                 select(LeaseRow).filter_by(version_key=self._version_key, holder=self._holder)
             )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from aporia_provider.backend.sync.leases import MAX_LEASE_SECONDS
-from aporia_provider.choices import flag
+from aporia_provider.choices import parse_boolean
 from aporia_provider.errors import ValidationError
 
 
@@ -24,7 +24,7 @@ def checked_options(full: Any, *, wait_seconds: Any, lease_seconds: Any) -> bool
         *_number_problems("lease_seconds", lease_seconds, 1, MAX_LEASE_SECONDS),
     ]
     try:
-        is_full = flag("full", full)
+        is_full = parse_boolean("full", full)
     except ValidationError as error:
         problems.insert(0, error.message)
     if problems:

@@ -12,8 +12,8 @@ from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import performance_fingerprint
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.datasets import ACTUALS, SERVING
-from aporia_provider.engine.dataframes.labels import IdRange, labelled_buckets, tied, with_latest_labels
-from aporia_provider.engine.error_messages import BehindCheckpointError, StatisticsError
+from aporia_provider.engine.dataframes.labels import IdRange, labelled_buckets, tie_column, with_latest_labels
+from aporia_provider.engine.error_messages import BeforeCheckpointError, StatisticsError
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.log.changes import Changes
 from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
@@ -51,10 +51,10 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
     predicted, labelled = (
         context.table(role).log.changes(checkpoint.positions.get(role)) for role in (SERVING, ACTUALS)
     )
-    if checkpoint.fingerprint != new_checkpoint.fingerprint and not predicted.whole:
-        predicted = Changes("the schema, a dataset or the comparison method has changed", whole=True)
+    if checkpoint.fingerprint != new_checkpoint.fingerprint and not predicted.entire_table:
+        predicted = Changes("the schema, a dataset or the comparison method has changed", entire_table=True)
     reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
-    if not predicted.any and not labelled.any:
+    if not predicted.has_changes and not labelled.has_changes:
         return Result(new_checkpoint, reason)
     intervals, null_timestamps = comparison.changed_buckets(predicted, labelled)
     if comparison.unavailable is not None:
@@ -94,15 +94,15 @@ class _Comparison:
         """
         Return the buckets to recompute (None for all), and whether to recompute rows without a timestamp.
         """
-        if predicted.whole or labelled.whole:
+        if predicted.entire_table or labelled.entire_table:
             return None, True
-        buckets = self._buckets_of_labels(labelled) if labelled.any else []
+        buckets = self._buckets_of_labels(labelled) if labelled.has_changes else []
         if buckets is None:
             return None, True
         seconds = self._context.snapshot.bucket_seconds
         spans = [(bucket * _SECOND, (bucket + seconds) * _SECOND) for bucket in buckets if bucket is not None]
         intervals = whole_buckets([*predicted.intervals, *spans], seconds)
-        return tuple(intervals), predicted.untimed or None in buckets
+        return tuple(intervals), predicted.null_timestamps or None in buckets
 
     def _buckets_of_labels(self, changes: Changes) -> list[int | None] | None:
         """
@@ -118,7 +118,7 @@ class _Comparison:
             raise
         except (NotFoundError, ValidationError) as error:
             # Removed labels are read from the previous version, whose files or log may be deleted.
-            behind_checkpoint = isinstance(error, BehindCheckpointError)
+            behind_checkpoint = isinstance(error, BeforeCheckpointError)
             self.unavailable = _BEFORE_CHECKPOINT if behind_checkpoint else _DELETED
             log.info("removed labels are %s: %s", self.unavailable, error.message)
             return None
@@ -126,7 +126,7 @@ class _Comparison:
     def _buckets_of_labels_at(self, version: int | None, changes: Changes) -> list[int | None]:
         serving, actuals = self._serving.dataset, self._actuals.dataset
         intervals = whole_buckets(changes.intervals, 1)
-        changed = self._rows(self._actuals, (), intervals, changes.untimed, version)
+        changed = self._rows(self._actuals, (), intervals, changes.null_timestamps, version)
         predictions = self._rows(self._serving, ())
         with self._serving.rows.read_errors(), self._actuals.rows.read_errors():
             return labelled_buckets(
@@ -156,7 +156,7 @@ class _Comparison:
             (actuals.id_column, actuals.timestamp_column),
             self._labels,
         )
-        label_columns = {name: name for label in self._labels for name in (label, tied(label))}
+        label_columns = {name: name for label in self._labels for name in (label, tie_column(label))}
         columns = {**self._plan.columns, **label_columns}
         with self._actuals.rows.read_errors():
             plan = ProfilePlan(snapshot.period, (), self.outcomes)

@@ -22,7 +22,7 @@ from aporia_provider.backend.sync.performance_profiles import sync_performance
 from aporia_provider.backend.sync.shared_baselines import copy_field_profiles
 from aporia_provider.backend.sync.sync_store import SyncStore
 from aporia_provider.datasets import ACTUALS, SERVING
-from aporia_provider.engine.error_messages import BehindCheckpointError, StatisticsError
+from aporia_provider.engine.error_messages import BeforeCheckpointError, StatisticsError
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits
 from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -103,7 +103,7 @@ class SyncRunner:
         except StatisticsError as error:
             log.warning("%s: all files are read", error.message)
             context.reopen_tables(ignore_statistics=True)
-        except BehindCheckpointError:
+        except BeforeCheckpointError:
             # A checkpoint was written after the log of the table was read.
             context.reopen_tables()
         try:
@@ -122,7 +122,7 @@ class SyncRunner:
             return copied or sync_fields(context, role, checkpoint, rebuild_bins=full)
 
     def _snapshot(self) -> tuple[int, VersionSnapshot]:
-        with self._scope.database.reading() as session:
+        with self._scope.database.read_transaction() as session:
             version = find_version(session, self._scope.environment, self._model_id, self._model_version)
             model = session.get_one(ModelRow, version.model_key)
             rows = session.scalars(select(DatasetRow).filter_by(version_key=version.key))

@@ -16,7 +16,7 @@ from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRo
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import dataset_grids, fields_fingerprint, fields_registration
 from aporia_provider.datasets import ROLES
-from aporia_provider.lake.log.changes import Position
+from aporia_provider.lake.log.changes import LogPosition
 
 
 def copy_field_profiles(
@@ -42,7 +42,7 @@ def copy_field_profiles(
     position = context.positions(role).get(role)
     if position is None or position.commit is None:
         return None
-    with scope.database.reading() as session:
+    with scope.database.read_transaction() as session:
         for key, version, description in _identical_datasets(session, scope.environment, context, role):
             if (row := _lock_checkpoint(session, key, role, position)) is None:
                 continue
@@ -73,7 +73,7 @@ def _identical_datasets(
     ]
 
 
-def _lock_checkpoint(session: Session, key: int, role: str, position: Position) -> SyncRow | None:
+def _lock_checkpoint(session: Session, key: int, role: str, position: LogPosition) -> SyncRow | None:
     """Return a checkpoint if all of it was computed at the current commit of the table; otherwise None."""
     stored = session.execute(select(SyncRow.position, SyncRow.report).filter_by(key=key)).one_or_none()
     if stored is None or not _is_at(stored[0], stored[1], role, position):
@@ -84,10 +84,10 @@ def _lock_checkpoint(session: Session, key: int, role: str, position: Position) 
 
 
 def _is_at(
-    positions: Mapping[str, Any] | None, report: Mapping[str, Any] | None, role: str, position: Position
+    positions: Mapping[str, Any] | None, report: Mapping[str, Any] | None, role: str, position: LogPosition
 ) -> bool:
     stored, computed_at = (positions or {}).get(role), (report or {}).get("made_at")
-    return stored is not None and Position(**stored) == position and computed_at == position.version
+    return stored is not None and LogPosition(**stored) == position and computed_at == position.version
 
 
 def _has_own_bins(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
@@ -103,7 +103,7 @@ def _copied_result(
     row: SyncRow,
     context: SyncContext,
     role: str,
-    position: Position,
+    position: LogPosition,
     baseline: Baseline,
     description: str,
 ) -> Result:

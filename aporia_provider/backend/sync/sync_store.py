@@ -18,10 +18,10 @@ from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.backend.sync.context import Checkpoint, Result
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.errors import AporiaError
-from aporia_provider.lake.log.changes import Position
+from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.monitoring.profiles.plan import dump_grids
 from aporia_provider.preflight.type_differences import type_notes
-from aporia_provider.redaction import hide_in_text
+from aporia_provider.redaction import redact_text
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +60,13 @@ class SyncStore:
 
     def load(self, role: str, part: str) -> StoredPart:
         """Return a part of a dataset with its checkpoint, which is empty if the part was never synced."""
-        with self._database.reading() as session:
+        with self._database.read_transaction() as session:
             dataset = session.scalars(
                 select(DatasetRow).filter_by(version_key=self._version_key, role=role)
             ).one()
             row = session.scalar(select(SyncRow).filter_by(dataset_key=dataset.key, part=part))
             stored = (row.position if row else None) or {}
-            positions = {role: Position(**position) for role, position in stored.items()}
+            positions = {role: LogPosition(**position) for role, position in stored.items()}
             checkpoint = Checkpoint(row.fingerprint if row else None, positions)
             return StoredPart(dataset.key, role, part, checkpoint)
 
@@ -84,7 +84,7 @@ class SyncStore:
         values: dict[str, Any] = {"started_at": started, "error": _display_message(error)}
         if latest_version is not None:
             values["latest_version"] = latest_version
-        with self._database.writing() as session:
+        with self._database.write_transaction() as session:
             # The current holder of the lease may have succeeded.
             if self._lease.renew(session):
                 upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
@@ -101,7 +101,7 @@ class SyncStore:
         :raises aporia_provider.errors.TransientError: if another sync has taken the lease; nothing is stored.
         """
         values = _values(stored, result) | {"started_at": started, "synced_at": started, "seconds": seconds}
-        with self._database.writing() as session:
+        with self._database.write_transaction() as session:
             self._lease.check_held(session)
             if result.changed:
                 values["report"] = self._report(session, stored.role, result)
@@ -170,4 +170,4 @@ def _display_message(error: Exception) -> str:
     if isinstance(error, AporiaError):
         return str(error)
     # The message of another library may contain secrets.
-    return hide_in_text(f"{type(error).__name__}: {error}")
+    return redact_text(f"{type(error).__name__}: {error}")

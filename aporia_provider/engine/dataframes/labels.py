@@ -56,7 +56,7 @@ def id_range(frame: DataFrame, id_column: str) -> IdRange | None:
     return IdRange(id_kind, extremes["least"], extremes["greatest"])
 
 
-def within(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
+def rows_in_id_range(frame: DataFrame, id_column: str, ids: IdRange | None) -> DataFrame:
     """
     Return the rows whose ids are in a range; all rows if the type of their ids differs from that of the
     range.
@@ -90,19 +90,19 @@ def with_latest_labels(
     :param label_columns: Id column and timestamp column of the labels. Of two labels of the same time the
         greater one is used, so that the result does not depend on the order of the rows.
     :param labels: Names of the columns to add, to label columns. For each, a boolean column named
-        :func:`tied` is added as well: true if labels of the same time differ.
+        :func:`tie_column` is added as well: true if labels of the same time differ.
     """
     latest = _latest_labels(actuals, label_columns, labels)
     joined = predictions.join(latest, on=_expression(f"{_as_text(id_column)} = {_ID}"), how="left")
     prediction_columns = [quoted(name) for name in predictions.columns]
     added_columns = (f"{_LABEL}.{name} AS {name}" for name in labels)
     tie_columns = (
-        f"coalesce({_labels_differ(index)}, false) AS {tied(name)}" for index, name in enumerate(labels)
+        f"coalesce({_labels_differ(index)}, false) AS {tie_column(name)}" for index, name in enumerate(labels)
     )
     return joined.selectExpr(*prediction_columns, *added_columns, *tie_columns)
 
 
-def tied(name: str) -> str:
+def tie_column(name: str) -> str:
     """Return the name of the column that is true if there are several latest labels for column ``name``."""
     return f"{name}_tied"
 
@@ -123,7 +123,7 @@ def labelled_buckets(
     """
     identifier, time = columns
     ids = labels.selectExpr(f"{_as_text(id_column)} AS {_ID}").where(f"{_ID} IS NOT NULL").distinct()
-    candidates = within(predictions, identifier, id_range(labels, id_column))
+    candidates = rows_in_id_range(predictions, identifier, id_range(labels, id_column))
     matched = candidates.join(ids, on=_expression(f"{_as_text(identifier)} = {_ID}"), how="leftsemi")
     buckets = matched.selectExpr(f"{bucket_start(quoted(time), seconds)} AS bucket").distinct().collect()
     return [None if row["bucket"] is None else row["bucket"] // 1_000_000 for row in buckets]

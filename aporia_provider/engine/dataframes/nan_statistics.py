@@ -36,7 +36,7 @@ def without_pushdown(frame: DataFrame) -> DataFrame:
     return frame.selectExpr(*(f"if(rand() < 2, {name}, NULL) AS {name}" for name in names))
 
 
-def stored(
+def read_parquet_files(
     spark: SparkSession, files: Mapping[str, int], schema: StructType, columns: Mapping[str, str]
 ) -> list[DataFrame] | None:
     """
@@ -65,7 +65,7 @@ def stored(
     return frames
 
 
-def hold_the_same(left: Sequence[DataFrame], right: Sequence[DataFrame], columns: Sequence[str]) -> bool:
+def have_equal_rows(left: Sequence[DataFrame], right: Sequence[DataFrame], columns: Sequence[str]) -> bool:
     """Return whether frames have the same rows in the given columns, in any order, by comparing hashes."""
     return _digest(left, columns) == _digest(right, columns)
 

@@ -24,7 +24,7 @@ _SAMPLE_CELLS = 4_000_000
 _SAMPLE_PARTS = 1_000_000
 
 
-def projected(
+def profile_columns(
     frame: DataFrame, id_column: str, timestamp_column: str, columns: Mapping[str, str]
 ) -> DataFrame:
     """
@@ -47,7 +47,7 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True)
     """
     Return the profile of rows, computed by the engine.
 
-    :param frame: Columns, see :func:`projected`.
+    :param frame: Columns, see :func:`profile_columns`.
     :param plan: The states to compute.
     :param embedded: Whether the engine is the embedded one.
     """
@@ -89,7 +89,7 @@ def count_rows(frame: DataFrame, column: str) -> int:
     return int(row["rows"])
 
 
-def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
+def baseline_bins(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
     """
     Return the bins of a baseline, computed from a sample if it is large.
 
@@ -98,7 +98,7 @@ def grids_of(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = 
     for instance if many have the same id and timestamp, or if none are selected, the sample depends on the
     order of reading.
 
-    :param frame: Columns, see :func:`projected`.
+    :param frame: Columns, see :func:`profile_columns`.
     :param fields: The fields. Fields without values have no bins in the result.
     :param embedded: Whether the engine is the embedded one.
     """

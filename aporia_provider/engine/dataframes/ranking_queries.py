@@ -18,7 +18,7 @@ def group_queries(frame: DataFrame, outcome: OutcomePlan, seconds: int) -> DataF
     Candidates of a query that are in different buckets form different queries, so that a bucket does not
     depend on the rows of others.
 
-    :param frame: Columns, see :func:`~aporia_provider.engine.dataframes.profiling.projected`.
+    :param frame: Columns, see :func:`~aporia_provider.engine.dataframes.profiling.profile_columns`.
     :param outcome: Prediction, label and query id columns.
     :param seconds: Length of a bucket in seconds.
     :return: The same columns as arrays, in descending order of score; the id orders candidates of equal

@@ -17,8 +17,8 @@ _LAST_DAY = 253_402_214_400
 _LITERALS = {"timestamp": "timestamp'{}+00:00'", "timestamp_ntz": "timestamp_ntz'{}'", "date": "date'{}'"}
 
 
-def between(
-    frame: DataFrame, timestamp_column: str, intervals: Sequence[tuple[int, int]], untimed: bool
+def rows_in_intervals(
+    frame: DataFrame, timestamp_column: str, intervals: Sequence[tuple[int, int]], null_timestamps: bool
 ) -> DataFrame:
     """
     Return the rows of some time ranges.
@@ -26,12 +26,14 @@ def between(
     :param frame: The rows.
     :param timestamp_column: Timestamp column of type timestamp, timestamp_ntz or date.
     :param intervals: Half-open ranges in seconds since 1970, UTC.
-    :param untimed: Whether to include rows whose timestamp is null.
+    :param null_timestamps: Whether to include rows whose timestamp is null.
     """
     types = {item["name"]: item["type"] for item in frame.schema.jsonValue()["fields"]}
     column, literal = quoted(timestamp_column), _LITERALS[str(types[timestamp_column])]
     conditions = [f"({_range_condition(column, literal, *interval)})" for interval in intervals]
-    return frame.where(" OR ".join([*conditions, *([f"{column} IS NULL"] if untimed else [])]) or "false")
+    return frame.where(
+        " OR ".join([*conditions, *([f"{column} IS NULL"] if null_timestamps else [])]) or "false"
+    )
 
 
 def microseconds(column: str) -> str:

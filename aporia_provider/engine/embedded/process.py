@@ -29,11 +29,11 @@ class EngineProcess(NamedTuple):
     A running engine.
 
     :param port: Port on the loopback interface.
-    :param watch: Watchdog that determines why the engine ended.
+    :param watchdog: Watchdog that determines why the engine ended.
     """
 
     port: int
-    watch: EngineWatchdog
+    watchdog: EngineWatchdog
 
 
 @contextmanager
@@ -47,11 +47,11 @@ def engine_process(credentials: AwsCredentials, limits: EngineLimits = UNLIMITED
     """
     with tempfile.TemporaryFile() as errors, _start(credentials, errors) as child:
         port = _read_port(child, errors, credentials)
-        watch = EngineWatchdog(child, limits)
+        watchdog = EngineWatchdog(child, limits)
         try:
-            yield EngineProcess(port, watch)
+            yield EngineProcess(port, watchdog)
         finally:
-            watch.stop()
+            watchdog.stop()
 
 
 @contextmanager

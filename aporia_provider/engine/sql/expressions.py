@@ -35,7 +35,7 @@ def check_select_expr(expressions: Sequence[str]) -> list[str]:
     return problems
 
 
-def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, str]:
+def unchanged_columns(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, str]:
     """
     Return the columns of the result that are unchanged columns of the source.
 
@@ -61,7 +61,7 @@ def untouched_columns(expressions: Sequence[str] | None, columns: Sequence[str])
     }
 
 
-def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, frozenset[str]]:
+def source_columns(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[str, frozenset[str]]:
     """
     Return the columns of the source from which each column of the result may be computed.
 
@@ -79,8 +79,8 @@ def sources(expressions: Sequence[str] | None, columns: Sequence[str]) -> dict[s
         for name, origin in _output_columns(root, columns):
             # Columns of an asterisk are copies.
             used_names = {origin.lower()} if origin else identifiers
-            source_columns = frozenset(column for column in columns if column.lower() in used_names)
-            origins[name] = origins.get(name, frozenset()) | source_columns
+            used_columns = frozenset(column for column in columns if column.lower() in used_names)
+            origins[name] = origins.get(name, frozenset()) | used_columns
     return origins
 
 

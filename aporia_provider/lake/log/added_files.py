@@ -18,7 +18,7 @@ _PYTHON_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 _Z85_ALPHABET = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 
 
-def partition_texts(table: Path, paths: Sequence[str]) -> dict[str, set[str]]:
+def partition_values(table: Path, paths: Sequence[str]) -> dict[str, set[str]]:
     """
     Return the values of partition columns as written in the log, without nulls.
 

@@ -20,7 +20,7 @@ Interval = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Position:
+class LogPosition:
     """
     Position in the log up to which a table was read.
 
@@ -39,13 +39,13 @@ class Position:
     @classmethod
     def of(
         cls, metadata: TableMetadata, columns: Iterable[str] | None = None, commit: str | None = None
-    ) -> Position:
+    ) -> LogPosition:
         """
         Return the position of a table's metadata.
 
         :param metadata: The table.
         :param columns: The columns that are read. Default: all.
-        :param commit: See :class:`Position`.
+        :param commit: See :class:`LogPosition`.
         """
         identities = metadata.identities
         selected = (
@@ -62,30 +62,30 @@ class Changes:
     Changes of a table between two versions.
 
     :param reason: Description of the reason.
-    :param whole: Whether the whole table must be treated as changed.
+    :param entire_table: Whether the entire table must be treated as changed.
     :param intervals: Half-open time ranges that contain all added and removed rows, in microseconds since
         1970, UTC; they may overlap.
-    :param untimed: Whether rows whose timestamp is null may have been added or removed.
+    :param null_timestamps: Whether rows whose timestamp is null may have been added or removed.
     :param removed: Whether rows may have been removed.
     """
 
     reason: str
-    whole: bool = False
+    entire_table: bool = False
     intervals: tuple[Interval, ...] = ()
-    untimed: bool = False
+    null_timestamps: bool = False
     removed: bool = False
 
     @property
-    def any(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether anything changed."""
-        return self.whole or self.untimed or bool(self.intervals)
+        return self.entire_table or self.null_timestamps or bool(self.intervals)
 
 
 class _UntraceableError(Exception):
     """Error of a commit whose time ranges cannot be determined from the log."""
 
 
-def changes_since(log: DeltaLog, last_position: Position | None, column: str | None) -> Changes:
+def changes_since(log: DeltaLog, last_position: LogPosition | None, column: str | None) -> Changes:
     """
     Return the time ranges of a table that changed, determined from its log.
 
@@ -94,23 +94,25 @@ def changes_since(log: DeltaLog, last_position: Position | None, column: str | N
     :param column: Timestamp column; None if the timestamps are computed and cannot be traced.
     """
     if (reason := _entire_table_reason(log, last_position)) is not None:
-        return Changes(reason, whole=True)
+        return Changes(reason, entire_table=True)
     assert last_position is not None  # noqa: S101
     try:
         commits = log.commits(last_position.version)
     except LogExpiredError:
-        return Changes("the log since the last sync was cleaned up", whole=True)
+        return Changes("the log since the last sync was cleaned up", entire_table=True)
     if not any(commit.data_change for commit in commits):
         return Changes("no commit changed the data")
     if column is None:
-        return Changes("the times are computed by select_expr and cannot be traced in the log", whole=True)
+        return Changes(
+            "the times are computed by select_expr and cannot be traced in the log", entire_table=True
+        )
     try:
         return _changed_intervals(log, last_position, column, commits)
     except _UntraceableError as error:
-        return Changes(str(error), whole=True)
+        return Changes(str(error), entire_table=True)
 
 
-def _entire_table_reason(log: DeltaLog, last_position: Position | None) -> str | None:
+def _entire_table_reason(log: DeltaLog, last_position: LogPosition | None) -> str | None:
     if last_position is None:
         return "first sync"
     metadata = log.metadata
@@ -133,7 +135,7 @@ def _columns_changed(changed: Iterable[str], current_columns: Iterable[str]) -> 
 
 
 def _changed_intervals(
-    log: DeltaLog, last_position: Position, column: str, commits: Iterable[Commit]
+    log: DeltaLog, last_position: LogPosition, column: str, commits: Iterable[Commit]
 ) -> Changes:
     bounds = _FileBounds(log, last_position, column)
     intervals, null_timestamps, removed, commit_count = [], False, False, 0
@@ -149,7 +151,7 @@ def _changed_intervals(
                 intervals += [interval] if interval else []
                 null_timestamps = null_timestamps or includes_null
     reason = f"{commit_count} {'commit' if commit_count == 1 else 'commits'} changed the data"
-    return Changes(reason, intervals=tuple(intervals), untimed=null_timestamps, removed=removed)
+    return Changes(reason, intervals=tuple(intervals), null_timestamps=null_timestamps, removed=removed)
 
 
 Bounds = tuple[Interval | None, bool]
@@ -158,7 +160,7 @@ Bounds = tuple[Interval | None, bool]
 class _FileBounds:
     """Time ranges of the rows in each file, as far as the log contains them."""
 
-    def __init__(self, log: DeltaLog, last_position: Position, column: str) -> None:
+    def __init__(self, log: DeltaLog, last_position: LogPosition, column: str) -> None:
         self._log, self._last_position, self._column = log, last_position, column
         physical = {logical: name for name, logical in log.metadata.physical_names.items()}
         self._physical_name = physical.get(column, column)

@@ -18,7 +18,7 @@ _MAX_CHECKED = 8
 _PATTERN = re.compile(r"[*?\[{]")
 
 
-def why_not_read(
+def incomplete_file_error(
     uri: str, message: str, credentials: AwsCredentials, *, is_delta: bool, version: int | None = None
 ) -> AporiaError:
     """
@@ -65,7 +65,7 @@ def why_not_read(
 def _sizes_in_log(uri: str, credentials: AwsCredentials, version: int | None) -> dict[str, int]:
     files = DeltaLog(uri, credentials, version=version).files([])
     sizes = files.table["size_bytes"].to_pylist()
-    paths_inside = set(files.paths).difference(files.outside)
+    paths_inside = set(files.paths).difference(files.outside_paths)
     return {
         unquote(path): size for path, size in zip(files.paths, sizes, strict=True) if path in paths_inside
     }

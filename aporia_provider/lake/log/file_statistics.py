@@ -81,7 +81,7 @@ class FileStatistics:
         """Return whether the statistics include the given columns (None: all)."""
         return self.columns is None or (columns is not None and set(columns) <= set(self.columns))
 
-    def of(self, columns: Sequence[str] | None) -> FileStatistics:
+    def select(self, columns: Sequence[str] | None) -> FileStatistics:
         """Return the statistics of the given columns (None: all)."""
         if columns is None:
             return self
@@ -101,7 +101,7 @@ class FileStatistics:
         return list(self.table["path"].to_pylist())
 
     @property
-    def outside(self) -> list[str]:
+    def outside_paths(self) -> list[str]:
         """Paths of files with absolute paths in the log, such as those of a shallow clone."""
         return [path for path in self.paths if _ABSOLUTE.match(path)]
 
@@ -153,7 +153,7 @@ class FileStatistics:
             return self.table[low], self.table[high]
         return lower_bounds(self.table[low]), upper_bounds(self.table[high])
 
-    def doubtful(self, columns: Iterable[str]) -> list[str]:
+    def seemingly_constant_columns(self, columns: Iterable[str]) -> list[str]:
         """
         Return the columns that the embedded engine may treat as constant in a file although they are not.
 

@@ -37,13 +37,13 @@ class LogEnd:
     newer: bool
 
 
-Asked = tuple[str, int]
+TableVersion = tuple[str, int]
 """URI of a table, and a version relative to which the end of its log is returned."""
 
 
 def log_ends(
-    tables: Iterable[Asked], find_credentials: Callable[[], AwsCredentials | None]
-) -> Mapping[Asked, LogEnd | AporiaError]:
+    tables: Iterable[TableVersion], find_credentials: Callable[[], AwsCredentials | None]
+) -> Mapping[TableVersion, LogEnd | AporiaError]:
     """
     Return the ends of the logs of tables, read concurrently.
 
@@ -53,7 +53,7 @@ def log_ends(
     """
     distinct_tables, deadline = set(tables), time.monotonic() + TIMEOUT_SECONDS
     s3_tables = [table for table in distinct_tables if table[0].startswith("s3://")]
-    results: dict[Asked, LogEnd | AporiaError] = {
+    results: dict[TableVersion, LogEnd | AporiaError] = {
         table: _end_or_error(_local_end, *table) for table in distinct_tables.difference(s3_tables)
     }
     if not s3_tables:
@@ -64,7 +64,7 @@ def log_ends(
     except AporiaError as error:
         return results | dict.fromkeys(s3_tables, error)
 
-    def read_s3_end(table: Asked) -> LogEnd | AporiaError:
+    def read_s3_end(table: TableVersion) -> LogEnd | AporiaError:
         if time.monotonic() > deadline:
             return TransientError(f"{table[0]} was not checked within {TIMEOUT_SECONDS:.0f} s")
         return _end_or_error(_s3_end, client, credentials, *table)

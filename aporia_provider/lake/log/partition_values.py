@@ -12,7 +12,7 @@ from aporia_provider.lake.log.metadata import TableMetadata
 _WITH_ZONE = re.compile(r".*(?:Z|[+-]\d\d:?\d\d|\.\d{6})|__HIVE_DEFAULT_PARTITION__|")
 
 
-def zoneless_times(
+def describe_zoneless_times(
     metadata: TableMetadata,
     columns: Collection[str],
     find_paths: Callable[[], Sequence[str]],

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.failures import CONNECTION, delta_error, diagnose, local_path
-from aporia_provider.lake.log.added_files import partition_texts
+from aporia_provider.lake.failures import CONNECTION, access_error, delta_error, local_path
+from aporia_provider.lake.log.added_files import partition_values
 from aporia_provider.lake.log.commits import Commit, commits_since, file_reader
 from aporia_provider.lake.log.copies import LogCopy
 from aporia_provider.lake.log.file_statistics import FileStatistics
@@ -112,16 +112,16 @@ class DeltaLog:
                     lambda table: FileStatistics.read(table, self.metadata, columns_to_read, cached)
                 )
         assert self._files is not None  # noqa: S101
-        return self._files.of(columns)
+        return self._files.select(columns)
 
-    def partition_texts(self, paths: Sequence[str]) -> dict[str, set[str]]:
+    def partition_values(self, paths: Sequence[str]) -> dict[str, set[str]]:
         """
         Return the values of the partition columns as written in the log. Reads the whole log.
 
         :param paths: Paths of the files, see :attr:`FileStatistics.paths`.
         """
         with self._errors_converted():
-            values_by_name = partition_texts(Path(self._copy.path), paths)
+            values_by_name = partition_values(Path(self._copy.path), paths)
         names = self.metadata.physical_names
         return {names.get(name, name): values for name, values in values_by_name.items()}
 
@@ -134,7 +134,7 @@ class DeltaLog:
         with self._errors_converted():
             return commits_since(self.uri, self._credentials, since, self.version)
 
-    def oddities(self) -> list[str]:
+    def unsupported_entries(self) -> list[str]:
         """
         Return descriptions of unusual entries of the log, which an engine may not support although delta-rs
         does.
@@ -212,7 +212,7 @@ class DeltaLog:
         is_certain = isinstance(error, TableNotFoundError) or not self.uri.startswith("s3://")
         if is_certain or CONNECTION.search(str(error)) or not may_be_partial(str(error)):
             return False
-        return diagnose(self.uri, self._credentials, "_delta_log/") is None
+        return access_error(self.uri, self._credentials, "_delta_log/") is None
 
     @contextmanager
     def _errors_converted(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ before.
 """
 
 
-def travels_in_clear(uri: str, credentials: AwsCredentials | None) -> bool:
+def uses_plain_http(uri: str, credentials: AwsCredentials | None) -> bool:
     """Return whether the data of a table is read over plain HTTP."""
     endpoint = (credentials.endpoint_url if credentials else None) or ""
     return uri.startswith("s3://") and endpoint.startswith("http://")

@@ -101,7 +101,7 @@ def create_token(
         read_only=read_only,
     )
     try:
-        with database.writing() as session:
+        with database.write_transaction() as session:
             session.add(row)
     except IntegrityError:
         raise ConflictError(f"Environment {environment} has a token named {name}; revoke it first") from None
@@ -113,7 +113,7 @@ def list_tokens(database: Database, environment: str | None = None) -> list[Toke
     query = select(TokenRow).order_by(TokenRow.key)
     if environment is not None:
         query = query.where(TokenRow.environment == environment)
-    with database.reading() as session:
+    with database.read_transaction() as session:
         return [
             {
                 "environment": row.environment,
@@ -134,7 +134,7 @@ def revoke_token(database: Database, environment: str, name: str) -> None:
     :raises aporia_provider.errors.NotFoundError: if there is no token with this name.
     """
     statement = delete(TokenRow).where(TokenRow.environment == environment, TokenRow.name == name)
-    with database.writing() as session:
+    with database.write_transaction() as session:
         revoked = session.execute(statement.returning(TokenRow.key)).first()
     if revoked is None:
         raise NotFoundError(f"Environment {environment} has no token named {name}")
@@ -157,7 +157,7 @@ def find_permissions(
     if found is not None:
         return found
     now = utc_now()
-    with database.reading() as session:
+    with database.read_transaction() as session:
         row = _valid(session, presented, now)
         if row is None:
             return None
@@ -178,7 +178,7 @@ def _valid(session: Session, presented: str, now: datetime) -> TokenRow | None:
 def _note_use(database: Database, key: int, now: datetime) -> None:
     unused = or_(TokenRow.last_used_at.is_(None), TokenRow.last_used_at < now)
     try:
-        with database.writing() as session:
+        with database.write_transaction() as session:
             session.execute(update(TokenRow).where(TokenRow.key == key, unused).values(last_used_at=now))
     except (AporiaError, SQLAlchemyError) as error:
         # The request may succeed nevertheless, for example on a read-only replica.

@@ -89,7 +89,7 @@ def refuse_graphql() -> Any:
 @health.get("/health", responses={200: {"model": HealthResponse}, 503: {"model": ErrorResponse}})
 def get_health(request: Request) -> Any:
     """Return whether the server and its database respond."""
-    with request.app.state.database.reading() as session:
+    with request.app.state.database.read_transaction() as session:
         session.execute(text("SELECT 1"))
     return {"status": "ok"}
 

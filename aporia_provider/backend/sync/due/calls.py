@@ -23,7 +23,7 @@ _MAX_LOGGED = 5
 FindCredentials = Callable[[], AwsCredentials | None]
 
 
-class DatasetTurn(TypedDict):
+class DueDataset(TypedDict):
     """A dataset, whether its next sync is due, and the reason."""
 
     model_id: str
@@ -41,7 +41,7 @@ def find_due_datasets(
     now: datetime | None,
     limit: int | None,
     find_credentials: FindCredentials,
-) -> list[DatasetTurn]:
+) -> list[DueDataset]:
     """
     Return all datasets of an environment and whether they are due.
 
@@ -49,13 +49,13 @@ def find_due_datasets(
     once, even if several datasets share the table. Unchanged datasets are recorded as synced.
     """
     started_at = utc_now()
-    with database.reading() as session:
+    with database.read_transaction() as session:
         versions = [
             DueVersion(stored_version, now or started_at)
             for stored_version in stored_versions(session, environment)
         ]
     _read_logs(versions, find_credentials)
-    with database.writing() as session:
+    with database.write_transaction() as session:
         record_unchanged(session, {key for version in versions for key in version.unchanged}, started_at)
     datasets = _apply_limit(versions, limit)
     _log_summary(datasets)
@@ -75,7 +75,7 @@ def _read_logs(versions: Sequence[DueVersion], find_credentials: FindCredentials
         version.decide(ends, latest)
 
 
-def _apply_limit(versions: Iterable[DueVersion], limit: int | None) -> list[DatasetTurn]:
+def _apply_limit(versions: Iterable[DueVersion], limit: int | None) -> list[DueDataset]:
     started = [
         (_last_started(version.stored, role), _due_dataset(version.stored, role, decision))
         for version in versions
@@ -88,7 +88,7 @@ def _apply_limit(versions: Iterable[DueVersion], limit: int | None) -> list[Data
     return sorted(due, key=lambda dataset: (not dataset["due"], ROLES.index(dataset["role"]))) + others
 
 
-def _due_dataset(version: StoredVersion, role: str, decision: Decision) -> DatasetTurn:
+def _due_dataset(version: StoredVersion, role: str, decision: Decision) -> DueDataset:
     return {
         "model_id": version.model_id,
         "model_version": version.name,
@@ -106,7 +106,7 @@ def _last_started(version: StoredVersion, role: str) -> float:
     )
 
 
-def _log_summary(datasets: Sequence[DatasetTurn]) -> None:
+def _log_summary(datasets: Sequence[DueDataset]) -> None:
     for due in (True, False):
         reasons = Counter(dataset["reason"] for dataset in datasets if dataset["due"] is due)
         summary = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())

@@ -19,7 +19,7 @@ from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import VersionSnapshot
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.lake.log.changes import Position
+from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.schema import VersionSchema
 
 CLOCK_TOLERANCE: Final = timedelta(hours=1)
@@ -45,7 +45,7 @@ class StoredCheckpoint:
 
     key: int
     fingerprint: str
-    positions: Mapping[str, Position]
+    positions: Mapping[str, LogPosition]
     started_at: datetime
     synced_at: datetime | None
     failed: bool
@@ -161,7 +161,7 @@ def _checkpoints(session: Session, environment: str) -> dict[int, dict[tuple[str
     for version, role, part, failed, key, fingerprint, position, started, synced in session.execute(
         _in_environment(query, environment)
     ):
-        positions = {owner: Position(**stored) for owner, stored in (position or {}).items()}
+        positions = {owner: LogPosition(**stored) for owner, stored in (position or {}).items()}
         checkpoints[version][role, part] = StoredCheckpoint(
             key, fingerprint or "", positions, started, synced, failed
         )

@@ -19,8 +19,8 @@ from aporia_provider.backend.sync.fingerprints import (
 )
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.errors import AporiaError
-from aporia_provider.lake.log.changes import Position
-from aporia_provider.lake.log.latest_commits import Asked, LogEnd
+from aporia_provider.lake.log.changes import LogPosition
+from aporia_provider.lake.log.latest_commits import LogEnd, TableVersion
 from aporia_provider.preflight.inspection import requested_version
 
 NEVER_SYNCED: Final = "it was never synced"
@@ -39,7 +39,7 @@ DISABLED: Final = "its syncs are disabled"
 NOT_SCHEDULED: Final = "its next scheduled sync is in the future"
 LIMIT_REACHED: Final = "the limit of due datasets was reached"
 
-LogEnds = Mapping[Asked, LogEnd | AporiaError]
+LogEnds = Mapping[TableVersion, LogEnd | AporiaError]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Table:
     """A Delta table and its position at the last sync of a part."""
 
     uri: str
-    position: Position
+    position: LogPosition
     pinned: bool
 
     def reason(self, ends: LogEnds, latest: Mapping[str, int]) -> tuple[str, str | None] | None:

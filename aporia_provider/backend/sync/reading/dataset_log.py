@@ -11,12 +11,12 @@ from aporia_provider.backend.sync.reading.file_selection import TableFiles, coun
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange
-from aporia_provider.engine.sql.expressions import sources, untouched_columns
+from aporia_provider.engine.sql.expressions import source_columns, unchanged_columns
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.log.changes import Changes, Position, changes_since
+from aporia_provider.lake.log.changes import Changes, LogPosition, changes_since
 from aporia_provider.lake.log.latest_commits import log_end
-from aporia_provider.lake.log.partition_values import zoneless_times
+from aporia_provider.lake.log.partition_values import describe_zoneless_times
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.preflight.inspection import requested_version
 from aporia_provider.schema import VersionSchema
@@ -68,7 +68,7 @@ class DatasetLog:
         delta = self.__dict__.get("delta")
         return delta.version if isinstance(delta, DeltaLog) else None
 
-    def position(self, schema: VersionSchema) -> Position | None:
+    def position(self, schema: VersionSchema) -> LogPosition | None:
         """
         Return the position of a Delta table: its version and the columns that the dataset's states depend on.
 
@@ -78,7 +78,7 @@ class DatasetLog:
             return None
         field_columns = [column for _, _, column in self._dataset.columns(schema)]
         columns = [self._dataset.id_column, self._dataset.timestamp_column, *field_columns]
-        return Position.of(self.delta.metadata, self.source_columns(columns), self._commit)
+        return LogPosition.of(self.delta.metadata, self.source_columns(columns), self._commit)
 
     def source_columns(self, columns: Iterable[str]) -> list[str]:
         """
@@ -87,11 +87,11 @@ class DatasetLog:
         :param columns: Columns of the dataset, after ``select_expr``.
         """
         table_columns = self._table_columns
-        inputs = sources(self._source.select_expr, table_columns)
+        inputs = source_columns(self._source.select_expr, table_columns)
         needed = frozenset[str]().union(*(inputs.get(name, table_columns) for name in columns))
         return [name for name in table_columns if name in needed]
 
-    def changes(self, position: Position | None) -> Changes:
+    def changes(self, position: LogPosition | None) -> Changes:
         """
         Return the changes since a position.
 
@@ -99,8 +99,8 @@ class DatasetLog:
         :raises aporia_provider.errors.AporiaError: if the log cannot be read.
         """
         if self.delta is None:
-            reason = f"{self._source.content} have no log, so all of them are read"
-            return Changes(reason, whole=True)
+            reason = f"{self._source.plural_name} have no log, so all of them are read"
+            return Changes(reason, entire_table=True)
         return changes_since(self.delta, position, self._time_column)
 
     def files(self, version: int | None = None) -> TableFiles | None:
@@ -146,7 +146,9 @@ class DatasetLog:
             return ()
         columns = set(self._unchanged_columns.values())
         return tuple(
-            zoneless_times(delta.metadata, columns, lambda: delta.files([]).paths, delta.partition_texts)
+            describe_zoneless_times(
+                delta.metadata, columns, lambda: delta.files([]).paths, delta.partition_values
+            )
         )
 
     @cached_property
@@ -156,7 +158,7 @@ class DatasetLog:
     @cached_property
     def _unchanged_columns(self) -> Mapping[str, str]:
         """Return the columns that ``select_expr`` does not change, with their names in the table."""
-        return {} if self.delta is None else untouched_columns(self._source.select_expr, self._table_columns)
+        return {} if self.delta is None else unchanged_columns(self._source.select_expr, self._table_columns)
 
     @property
     def _time_column(self) -> str | None:

@@ -13,13 +13,13 @@ from aporia_provider.backend.sync.reading.file_selection import RowSelection, co
 from aporia_provider.backend.sync.reading.unreliable_statistics import are_statistics_unreliable
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.dataframes.labels import IdRange, within
-from aporia_provider.engine.dataframes.times import between
-from aporia_provider.engine.error_messages import engine_errors, refuse_shallow_clone
+from aporia_provider.engine.dataframes.labels import IdRange, rows_in_id_range
+from aporia_provider.engine.dataframes.times import rows_in_intervals
+from aporia_provider.engine.error_messages import engine_errors, reject_shallow_clone
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import is_embedded, is_sail
 from aporia_provider.lake.credentials import AwsCredentials
-from aporia_provider.lake.s3.page_checksums import travels_in_clear, verify_pages
+from aporia_provider.lake.s3.page_checksums import uses_plain_http, verify_pages
 from aporia_provider.preflight.inspection import diagnosed_errors
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class DatasetRows:
         return (
             rows
             if intervals is None
-            else between(rows, self._dataset.timestamp_column, intervals, null_timestamps)
+            else rows_in_intervals(rows, self._dataset.timestamp_column, intervals, null_timestamps)
         )
 
     def with_ids(self, spark: SparkSession, columns: Iterable[str], ids: IdRange | None) -> DataFrame:
@@ -116,7 +116,7 @@ class DatasetRows:
         """
         files = self._log.files()
         selection = files.rows_with_ids(ids, self._source_columns(columns)) if files else None
-        return within(self._rows_with_values(spark, selection), self._dataset.id_column, ids)
+        return rows_in_id_range(self._rows_with_values(spark, selection), self._dataset.id_column, ids)
 
     @contextmanager
     def read_errors(self) -> Iterator[None]:
@@ -142,7 +142,7 @@ class DatasetRows:
     def _verify_checksums(self, selection: RowSelection) -> None:
         """Verify page checksums of files that will be read unencrypted, once per file and column."""
         if self._credentials is None or not (
-            self.embedded and travels_in_clear(selection.log.uri, self._credentials)
+            self.embedded and uses_plain_http(selection.log.uri, self._credentials)
         ):
             return
         file_columns = sorted(
@@ -151,7 +151,7 @@ class DatasetRows:
                 {*selection.columns, *([selection.filter_column] if selection.filter_column else [])},
             )
         )
-        table_files = set(selection.files.paths).difference(selection.files.outside)
+        table_files = set(selection.files.paths).difference(selection.files.outside_paths)
         unverified = {(path, name) for path in table_files for name in file_columns} - self._verified
         verify_pages(selection.log.uri, {path for path, _ in unverified}, file_columns, self._credentials)
         self._verified |= unverified
@@ -169,14 +169,14 @@ class DatasetRows:
         delta = self._log.at(version)
         if delta is not None and (self.embedded or is_sail(spark)):
             # Otherwise the engine reports missing files, and advises to restore them.
-            refuse_shallow_clone(self._source.label, delta.files([]).outside)
+            reject_shallow_clone(self._source.label, delta.files([]).outside_paths)
         with self.read_errors():
             return read(
                 spark,
                 self._source_at(version),
                 embedded=self.embedded,
                 sample_by=self._dataset.id_column,
-                values_only=ignore_statistics,
+                ignore_statistics=ignore_statistics,
             )
 
     def _source_at(self, version: int | None) -> DataSource:

@@ -10,7 +10,12 @@ from aporia_provider.backend.sync.reading.dataset_log import DatasetLog
 from aporia_provider.backend.sync.reading.dataset_rows import DatasetRows
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange, id_range
-from aporia_provider.engine.dataframes.profiling import count_rows, grids_of, profile_frame, projected
+from aporia_provider.engine.dataframes.profiling import (
+    baseline_bins,
+    count_rows,
+    profile_columns,
+    profile_frame,
+)
 from aporia_provider.engine.readers import check_readable
 from aporia_provider.engine.sql.expressions import check_select_expr
 from aporia_provider.errors import ValidationError
@@ -94,7 +99,7 @@ class ConnectedTable:
     ) -> dict[str, Made]:
         """Compute the bins of fields from rows. For the parameters see :meth:`profile`."""
         with self.rows.read_errors():
-            return grids_of(self._select_columns(rows, columns), fields, embedded=self.rows.embedded)
+            return baseline_bins(self._select_columns(rows, columns), fields, embedded=self.rows.embedded)
 
     def id_range(
         self, spark: SparkSession, intervals: Sequence[Interval] | None, null_timestamps: bool
@@ -125,4 +130,4 @@ class ConnectedTable:
             return count_rows(self.rows.all(spark), self.dataset.timestamp_column)
 
     def _select_columns(self, rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
-        return projected(rows, self.dataset.id_column, self.dataset.timestamp_column, columns)
+        return profile_columns(rows, self.dataset.id_column, self.dataset.timestamp_column, columns)

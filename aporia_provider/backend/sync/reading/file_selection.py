@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.columns.types import kind
-from aporia_provider.engine.dataframes.labels import IdRange, within
-from aporia_provider.engine.dataframes.times import between
+from aporia_provider.engine.dataframes.labels import IdRange, rows_in_id_range
+from aporia_provider.engine.dataframes.times import rows_in_intervals
 from aporia_provider.lake.failures import local_path
 from aporia_provider.lake.log.file_statistics import FileStatistics
 from aporia_provider.lake.log.table import DeltaLog
@@ -92,7 +92,7 @@ class TableFiles:
         if intervals is None or time is None:
             return RowSelection(self.log, files, columns)
         return RowSelection(
-            self.log, files, columns, time, lambda rows: between(rows, time, intervals, False)
+            self.log, files, columns, time, lambda rows: rows_in_intervals(rows, time, intervals, False)
         )
 
     def rows_with_ids(self, ids: IdRange | None, columns: Sequence[str]) -> RowSelection:
@@ -100,7 +100,9 @@ class TableFiles:
         files, column = self.with_ids(ids, columns), self.id_column
         if ids is None or column is None or not self.has_comparable_ids(ids):
             return RowSelection(self.log, files, columns)
-        return RowSelection(self.log, files, columns, column, lambda rows: within(rows, column, ids))
+        return RowSelection(
+            self.log, files, columns, column, lambda rows: rows_in_id_range(rows, column, ids)
+        )
 
     def ids_in_intervals(self, intervals: Sequence[Interval] | None) -> IdRange | None:
         """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.sync.reading.file_selection import RowSelection, columns_in_files, row_counts
-from aporia_provider.engine.dataframes.nan_statistics import hold_the_same, stored
+from aporia_provider.engine.dataframes.nan_statistics import have_equal_rows, read_parquet_files
 from aporia_provider.engine.session import is_sail
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def are_statistics_unreliable(
     """
     from pyspark.errors import PySparkException
 
-    doubtful = selection.files.doubtful(selection.columns)
+    doubtful = selection.files.seemingly_constant_columns(selection.columns)
     if not doubtful or not is_sail(spark):
         return False
     if selection.filter_column is None:
@@ -48,9 +48,9 @@ def _match_values(
 ) -> bool:
     """Return whether the engine reads the same values with statistics as without them."""
     file_columns = columns_in_files(selection.log, dict.fromkeys([*doubtful, filter_column]))
-    frames = stored(spark, row_counts(selection.log, selection.files), frame.schema, file_columns)
+    frames = read_parquet_files(spark, row_counts(selection.log, selection.files), frame.schema, file_columns)
     if frames is None:
         return False
     if filter_column in file_columns.values():
         frames = [selection.filter_rows(file_frame) for file_frame in frames]
-    return hold_the_same([selection.filter_rows(frame)], frames, doubtful)
+    return have_equal_rows([selection.filter_rows(frame)], frames, doubtful)

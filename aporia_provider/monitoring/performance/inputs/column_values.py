@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.arrow import as_texts, doubles, is_number, is_text, plain
-from aporia_provider.truth_values import WORDS, meaning
+from aporia_provider.truth_values import TRUTH_WORDS, truth_value_of
 
 __all__ = [
     "Classes",
@@ -128,7 +128,7 @@ def truths(array: Any, positive: str | None = None, negative: str | None = None)
     """
     Return booleans, numbers and text as 1.0 for true and 0.0 for false.
 
-    :param array: ``1`` and ``0``, strings that mean true or false (:func:`~.truth_values.meaning`), or
+    :param array: ``1`` and ``0``, strings that mean true or false (:func:`~.truth_values.truth_value_of`), or
         classes.
     :param positive: The class that is true; all others are false.
     :param negative: The only class that is false; all others but ``positive`` are invalid.
@@ -146,17 +146,17 @@ def truths(array: Any, positive: str | None = None, negative: str | None = None)
 
 def _truth(name: str, positive: str | None, negative: str | None) -> float:
     if positive is None:
-        return {"true": 1.0, "false": 0.0}.get(meaning(name), np.nan)
+        return {"true": 1.0, "false": 0.0}.get(truth_value_of(name), np.nan)
     if negative is None:
-        return float(meaning(name) == meaning(positive))
-    return {meaning(negative): 0.0, meaning(positive): 1.0}.get(meaning(name), np.nan)
+        return float(truth_value_of(name) == truth_value_of(positive))
+    return {truth_value_of(negative): 0.0, truth_value_of(positive): 1.0}.get(truth_value_of(name), np.nan)
 
 
 def _can_be(type_: Any, positive: str | None) -> bool:
     # If the positive class is a name such as "fraud", a boolean label is compared by its own value.
     if positive is None or kinds.is_null(type_):
         return False
-    if positive.lower() in WORDS:
+    if positive.lower() in TRUTH_WORDS:
         return True
     return is_number(type_) and _is_decimal(positive)
 

@@ -34,7 +34,7 @@ from aporia_provider.monitoring.performance.states.performance_state import (
 )
 from aporia_provider.monitoring.performance.states.state_parts import at_most, by_name
 from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, part
-from aporia_provider.truth_values import meaning
+from aporia_provider.truth_values import truth_value_of
 
 MOST_CLASSES = 1000
 """Maximum number of classes, since a larger matrix would be too large to store for each bucket."""
@@ -148,7 +148,7 @@ class Multiclass(PerformanceState):
 def _naming(predictions: Any, labels: Any) -> Callable[[str], str]:
     """Return a function that normalizes class names which columns of the two types write differently."""
     if kinds.is_boolean(predictions) != kinds.is_boolean(labels):
-        return meaning  # Compared with booleans, "True" and 1 are booleans.
+        return truth_value_of  # Compared with booleans, "True" and 1 are booleans.
     if is_number(predictions) != is_number(labels):
         return name_of_number  # Compared with numbers, "1.0" is a number.
     return str

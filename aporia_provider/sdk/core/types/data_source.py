@@ -26,7 +26,7 @@ class _Positional(DataSource):
         cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def checked(self) -> DataSource:
-        """Validate the data source again; see :meth:`aporia_provider.base_model.Vocabulary.checked`."""
+        """Validate the data source again; see :meth:`aporia_provider.base_model.PublicModel.checked`."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return DATA_SOURCES[self.type](**values)
 

@@ -13,7 +13,7 @@ from alembic import op
 
 from aporia_provider.data_sources import stored_data_source
 from aporia_provider.errors import ValidationError
-from aporia_provider.redaction import hide_in_text
+from aporia_provider.redaction import redact_text
 
 revision = "0005"
 down_revision = "0004"
@@ -35,7 +35,7 @@ def upgrade() -> None:
         if hidden != registration:
             connection.execute(_DATASETS.update().where(_DATASETS.c.key == key).values(registration=hidden))
     for key, error in connection.execute(sa.select(_SYNCS).where(_SYNCS.c.error.is_not(None))).all():
-        connection.execute(_SYNCS.update().where(_SYNCS.c.key == key).values(error=hide_in_text(error)))
+        connection.execute(_SYNCS.update().where(_SYNCS.c.key == key).values(error=redact_text(error)))
 
 
 def _hidden(source: Any) -> Any:
