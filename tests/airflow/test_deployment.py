@@ -19,8 +19,8 @@ import pytest
 from deltalake import write_deltalake
 
 from tests import servers
-from tests.airflow.between import Killer, Stalling
 from tests.airflow.deployment import SECONDS, Deployment, deployed
+from tests.airflow.proxies import Killer, Stalling
 
 # Of the first test, it takes in the start of the deployment.
 pytestmark = pytest.mark.timeout(600)

@@ -12,7 +12,7 @@ import pytest
 
 from aporia_provider.errors import AporiaError
 from aporia_provider.preflight.checks import preflight
-from tests.backend.syncing import MODEL, SCHEMA, VERSION, House, assert_equal_rows
+from tests.backend.syncing import MODEL, SCHEMA, VERSION, SyncedVersion, assert_equal_rows
 
 Action = dict[str, Any]
 INTERNAL = (
@@ -29,41 +29,41 @@ INTERNAL = (
 """Words of delta-rs and of the engine that say nothing to a user."""
 
 
-def problems(house: House, **more: Any) -> list[str]:
+def problems(monitored: SyncedVersion, **more: Any) -> list[str]:
     """What preflight says against the connected dataset."""
-    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
-    given = {"engine": house.engine, "credentials": house.credentials, **more}
+    (dataset,) = monitored.registry.get_datasets(MODEL, VERSION)
+    given = {"engine": monitored.engine, "credentials": monitored.credentials, **more}
     return preflight(dataset, SCHEMA, **given).problems
 
 
-def assert_reads(house: House, rows: pa.Table) -> None:
+def assert_reads(monitored: SyncedVersion, rows: pa.Table) -> None:
     """Preflight accepts the dataset, and a sync finds all of its rows and values."""
-    said = problems(house)
+    said = problems(monitored)
     assert said == [], said
-    house.sync()
-    assert_equal_rows(house, rows)
+    monitored.sync()
+    assert_equal_rows(monitored, rows)
 
 
-def assert_refuses(house: House, *told: str) -> None:
+def assert_refuses(monitored: SyncedVersion, *told: str) -> None:
     """Preflight refuses the dataset in words for users, and a sync does not read it either."""
-    said = "\n".join(problems(house))
+    said = "\n".join(problems(monitored))
     for words in told:
         assert words in said
     with pytest.raises(AporiaError) as failed:
-        house.sync()
+        monitored.sync()
     assert type(failed.value).__name__ != "TransientError"
     for words in INTERNAL:
         assert words not in said
         assert words not in failed.value.message
 
 
-def assert_agrees(house: House, rows: pa.Table) -> bool:
+def assert_agrees(monitored: SyncedVersion, rows: pa.Table) -> bool:
     """One of the two; whether it reads."""
-    if found := problems(house):
-        assert_refuses(house, *found)
+    if found := problems(monitored):
+        assert_refuses(monitored, *found)
         return False
-    house.sync()
-    assert_equal_rows(house, rows)
+    monitored.sync()
+    assert_equal_rows(monitored, rows)
     return True
 
 

@@ -17,7 +17,7 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.errors import ValidationError
 from aporia_provider.preflight.checks import preflight
 from tests.backend.commits import DROPPED, Table
-from tests.backend.syncing import MODEL, VERSION, House
+from tests.backend.syncing import MODEL, VERSION, SyncedVersion
 from tests.lake import logs
 
 REFUSAL = "shallow clone"
@@ -74,13 +74,13 @@ def _absolute(folder: Path, path: str) -> str:
 
 
 def _assert_refused(table: Table, clone: Path) -> None:
-    house = table.house
-    schema = house.registry.get_schema(MODEL, VERSION)
-    with EmbeddedRegistry(str(house.registry.database.url), _ENVIRONMENT) as registry:
-        apart = House(house.folder, registry, house.engine).register(schema)
+    monitored = table.monitored
+    schema = monitored.registry.get_schema(MODEL, VERSION)
+    with EmbeddedRegistry(str(monitored.registry.database.url), _ENVIRONMENT) as registry:
+        apart = SyncedVersion(monitored.folder, registry, monitored.engine).register(schema)
         apart.connect(table.role, path=str(clone))
         (dataset,) = (item for item in registry.get_datasets(MODEL, VERSION) if item.role == table.role)
-        (told, *_) = preflight(dataset, schema, engine=house.engine).problems
+        (told, *_) = preflight(dataset, schema, engine=monitored.engine).problems
         assert REFUSAL in told
         other = f"|{DROPPED!r}" if table.misses_a_column else ""
         with pytest.raises(ValidationError, match=f"{REFUSAL}{other}"):

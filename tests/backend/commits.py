@@ -15,7 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from hypothesis import strategies as st
 
-from tests.backend.syncing import DAY, JANUARY, TIME, House
+from tests.backend.syncing import DAY, JANUARY, TIME, SyncedVersion
 from tests.lake import logs
 
 IDS, DAYS = 9, 6
@@ -98,7 +98,7 @@ def _times(rows: Sequence[Row]) -> pa.Array:
 class Table:
     """One of the two tables, and what has been done to it."""
 
-    house: House
+    monitored: SyncedVersion
     role: str
     partitioned: bool = False
     vacuumed: int = 0
@@ -109,23 +109,23 @@ class Table:
 
     @property
     def delta(self) -> DeltaTable:
-        return self.house.delta(self.role)
+        return self.monitored.delta(self.role)
 
     def rows(self, given: Rows) -> pa.Table:
         return labels(given) if self.role == "actuals" else predictions(given)
 
     def create(self, given: Rows) -> None:
         partition = ["city" if self.role == "serving" else "churned"] if self.partitioned else None
-        self.house.write(self.role, self.rows(given), mode="error", partition_by=partition)
+        self.monitored.write(self.role, self.rows(given), mode="error", partition_by=partition)
         self.vacuumed = 0
 
     def write(self, rows: pa.Table, mode: str = "append", **more: Any) -> None:
         merged = {} if mode == "overwrite" and "predicate" in more else {"schema_mode": "merge"}
-        self.house.write(self.role, rows, mode=mode, **merged, **more)
+        self.monitored.write(self.role, rows, mode=mode, **merged, **more)
 
     @property
     def folder(self) -> Path:
-        return Path(self.house.path(self.role))
+        return Path(self.monitored.path(self.role))
 
     @property
     def columns(self) -> list[str]:
@@ -341,7 +341,7 @@ class Recreate:
     rows: Rows
 
     def to(self, table: Table) -> None:
-        shutil.rmtree(table.house.path(table.role))
+        shutil.rmtree(table.monitored.path(table.role))
         table.create(self.rows)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
 from tests.backend.running import Served, copied_postgres, empty_postgres, serving
-from tests.backend.syncing import House
+from tests.backend.syncing import SyncedVersion
 from tests.processes import starts_process
 
 
@@ -80,10 +80,10 @@ def migrated_postgres(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, engine: str, migrated: Path) -> Iterator[House]:
+def monitored(tmp_path: Path, engine: str, migrated: Path) -> Iterator[SyncedVersion]:
     """A registered version, its tables on the disk."""
     with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
-        yield House(tmp_path, registry, engine).register()
+        yield SyncedVersion(tmp_path, registry, engine).register()
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def labelled(known: float | None, labels: Mapping[str | None, bool | None]) -> p
 
 
 @dataclass
-class House:
+class SyncedVersion:
     """A version, its tables, and the registry that syncs them."""
 
     folder: Path
@@ -113,7 +113,9 @@ class House:
     place: str | None = None
     options: dict[str, str] = field(default_factory=dict)
 
-    def register(self, schema: VersionSchema = SCHEMA, period: AggregationPeriod | None = None) -> House:
+    def register(
+        self, schema: VersionSchema = SCHEMA, period: AggregationPeriod | None = None
+    ) -> SyncedVersion:
         self.registry.create_model(Model(id=MODEL, name="Churn", aggregation_period=period))
         self.registry.create_model_version(MODEL, VERSION, schema)
         return self
@@ -179,13 +181,13 @@ class House:
             assert {key: state for key, state in here.items() if state != again[key]} == {}
 
     @contextmanager
-    def scanned(self) -> Iterator[House]:
+    def scanned(self) -> Iterator[SyncedVersion]:
         """A copy that has synced all that is synced here, from the first row to the last."""
         with EmbeddedRegistry(copied(self.registry.database, self.folder), "prod") as registry:
-            house = House(self.folder, registry, self.engine, self.credentials)
+            monitored = SyncedVersion(self.folder, registry, self.engine, self.credentials)
             for role in sorted({role for role, *_ in self.synced()}):
-                house.sync(role)
-            yield house
+                monitored.sync(role)
+            yield monitored
 
     def synced(self) -> set[tuple[str, str]]:
         """The roles and parts that have been synced."""
@@ -221,13 +223,15 @@ def work(status: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(status[name] for name in ("changed", "buckets_recomputed", "rows_read", "files_read"))
 
 
-def assert_synced(house: House) -> None:
+def assert_synced(monitored: SyncedVersion) -> None:
     """What is stored of the predictions is what their rows come to, by hand and by a full scan."""
-    assert_equal_rows(house, house.rows("serving"))
-    house.check()
+    assert_equal_rows(monitored, monitored.rows("serving"))
+    monitored.check()
 
 
-def assert_equal_rows(house: House, rows: pa.Table, role: str = "serving", time: str = "at") -> None:
+def assert_equal_rows(
+    monitored: SyncedVersion, rows: pa.Table, role: str = "serving", time: str = "at"
+) -> None:
     """The states of a dataset are what its rows come to, counted here by hand."""
     listed = rows.set_column(
         rows.column_names.index(time), time, rows[time].cast(TIME).cast(pa.int64())
@@ -236,14 +240,14 @@ def assert_equal_rows(house: House, rows: pa.Table, role: str = "serving", time:
     for row in listed:
         micro = row[time]
         groups.setdefault(None if micro is None else micro // 1_000_000 // DAY * DAY, []).append(row)
-    assert {place: _rows(state) for place, state in house.states("rows", role).items()} == {
+    assert {place: _rows(state) for place, state in monitored.states("rows", role).items()} == {
         place: _counted(group) for place, group in groups.items()
     }
     for column, key in (("age", "features.age"), ("score", "predictions.score")):
-        assert {place: _number(state) for place, state in house.states(key, role).items()} == {
+        assert {place: _number(state) for place, state in monitored.states(key, role).items()} == {
             place: _summed([row[column] for row in group]) for place, group in groups.items()
         }
-    assert {place: _texts(state) for place, state in house.states("features.city", role).items()} == {
+    assert {place: _texts(state) for place, state in monitored.states("features.city", role).items()} == {
         place: Counter(row["city"] for row in group if row["city"] is not None)
         for place, group in groups.items()
     }

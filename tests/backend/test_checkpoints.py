@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from aporia_provider.backend.sync.reading.dataset_rows import DatasetRows
 from aporia_provider.lake.log.table import DeltaLog
 from tests.backend.agreement import assert_reads, assert_refuses, problems
-from tests.backend.syncing import NOWHERE, House, spread
+from tests.backend.syncing import NOWHERE, SyncedVersion, spread
 from tests.lake import logs
 
 ROWS = [spread(1 + version, 2 + version, 3, seed=version) for version in range(6)]
@@ -23,20 +23,20 @@ CHECKPOINT = 3
 UUID = "80a083e8-7026-4e79-81be-64bd76c43a11"
 
 
-def written(house: House) -> Path:
+def written(monitored: SyncedVersion) -> Path:
     """The log of a table of six commits, with a checkpoint after the fourth."""
     for version, rows in enumerate(ROWS):
-        house.write("serving", rows)
+        monitored.write("serving", rows)
         if version == CHECKPOINT:
-            house.delta("serving").create_checkpoint()
-    return Path(house.path("serving"), "_delta_log")
+            monitored.delta("serving").create_checkpoint()
+    return Path(monitored.path("serving"), "_delta_log")
 
 
 @pytest.fixture
-def log(house: House) -> Path:
+def log(monitored: SyncedVersion) -> Path:
     """The log of such a table, which is connected."""
-    house.connect("serving")
-    return written(house)
+    monitored.connect("serving")
+    return written(monitored)
 
 
 def classic(log: Path) -> Path:
@@ -101,97 +101,99 @@ def nullable(type_: Any) -> Any:
 
 
 class TestWholeOnes:
-    def test_of_one_file(self, house: House, log: Path) -> None:
+    def test_of_one_file(self, monitored: SyncedVersion, log: Path) -> None:
         expire(log)
-        assert problems(house, engine=NOWHERE) == [], "the engine is not asked"
-        assert_reads(house, EVERYTHING)
+        assert problems(monitored, engine=NOWHERE) == [], "the engine is not asked"
+        assert_reads(monitored, EVERYTHING)
 
-    def test_that_nothing_names(self, house: House, log: Path) -> None:
+    def test_that_nothing_names(self, monitored: SyncedVersion, log: Path) -> None:
         expire(log)
         (log / "_last_checkpoint").unlink()
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_of_several_parts(self, house: House, log: Path) -> None:
+    def test_of_several_parts(self, monitored: SyncedVersion, log: Path) -> None:
         split(log, 3)
         expire(log)
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
     @pytest.mark.parametrize("suffix", ["json", "parquet"])
-    def test_of_version_2_with_sidecars(self, house: House, log: Path, suffix: str) -> None:
+    def test_of_version_2_with_sidecars(self, monitored: SyncedVersion, log: Path, suffix: str) -> None:
         second_version(log, suffix)
         expire(log)
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_and_compacted_commits(self, house: House, log: Path) -> None:
+    def test_and_compacted_commits(self, monitored: SyncedVersion, log: Path) -> None:
         classic(log).unlink()
         (log / "_last_checkpoint").unlink()
         lines = [(log / f"{version:020}.json").read_text() for version in range(1, 5)]
         kept = [line for text in lines for line in text.splitlines() if "commitInfo" not in line]
         (log / f"{1:020}.{4:020}.compacted.json").write_text("\n".join(kept))
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_older_than_the_latest(self, house: House, log: Path) -> None:
-        house.delta("serving").create_checkpoint()
+    def test_older_than_the_latest(self, monitored: SyncedVersion, log: Path) -> None:
+        monitored.delta("serving").create_checkpoint()
         hint(log, version=CHECKPOINT)
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
 
 class TestMissingOnes:
     """The log is whole without them."""
 
-    def test_of_a_version_that_has_none(self, house: House, log: Path) -> None:
+    def test_of_a_version_that_has_none(self, monitored: SyncedVersion, log: Path) -> None:
         hint(log, version=5)
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_deleted(self, house: House, log: Path) -> None:
+    def test_deleted(self, monitored: SyncedVersion, log: Path) -> None:
         classic(log).unlink()
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_empty(self, house: House, log: Path) -> None:
+    def test_empty(self, monitored: SyncedVersion, log: Path) -> None:
         classic(log).write_bytes(b"")
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_a_part(self, house: House, log: Path) -> None:
+    def test_a_part(self, monitored: SyncedVersion, log: Path) -> None:
         split(log, 3)[1].unlink()
-        assert_reads(house, EVERYTHING)
+        assert_reads(monitored, EVERYTHING)
 
-    def test_of_a_version_that_is_not_there(self, house: House, log: Path) -> None:
+    def test_of_a_version_that_is_not_there(self, monitored: SyncedVersion, log: Path) -> None:
         hint(log, version=50)
         assert DeltaLog(f"file://{log.parent}").files([]).row_count == len(EVERYTHING)
-        assert_refuses(house, "_last_checkpoint names a checkpoint that does not exist", "delete that file")
+        assert_refuses(
+            monitored, "_last_checkpoint names a checkpoint that does not exist", "delete that file"
+        )
 
-    def test_parts_of_one(self, house: House, log: Path) -> None:
+    def test_parts_of_one(self, monitored: SyncedVersion, log: Path) -> None:
         split(log, 1)
         expire(log)
-        assert_refuses(house, "has one part, but is named as one of several")
+        assert_refuses(monitored, "has one part, but is named as one of several")
 
 
 class TestEarlierVersions:
     @pytest.mark.parametrize("version", [2, 4])
-    def test_behind_the_last_checkpoint(self, house: House, version: int) -> None:
-        written(house)
-        house.connect("serving", read_options={"versionAsOf": str(version)})
+    def test_behind_the_last_checkpoint(self, monitored: SyncedVersion, version: int) -> None:
+        written(monitored)
+        monitored.connect("serving", read_options={"versionAsOf": str(version)})
         if version < CHECKPOINT:
             told = f"its last checkpoint is of version {CHECKPOINT}, which is later"
-            assert_refuses(house, told, "Read the latest version")
+            assert_refuses(monitored, told, "Read the latest version")
         else:
-            assert_reads(house, pa.concat_tables(ROWS[: version + 1]))
+            assert_reads(monitored, pa.concat_tables(ROWS[: version + 1]))
 
     def test_a_checkpoint_that_is_written_while_a_sync_begins(
-        self, house: House, log: Path, monkeypatch: pytest.MonkeyPatch
+        self, monitored: SyncedVersion, log: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The sync starts again at the version that the checkpoint is of."""
         read = DatasetRows.all
         more = spread(9, 9, 2, seed=9)
 
         def overtaken(frames: DatasetRows, *given: Any, **options: Any) -> Any:
-            if house.delta("serving").version() < 7:
+            if monitored.delta("serving").version() < 7:
                 for rows in (more, more):
-                    house.write("serving", rows)
-                house.delta("serving").create_checkpoint()
+                    monitored.write("serving", rows)
+                monitored.delta("serving").create_checkpoint()
             return read(frames, *given, **options)
 
         monkeypatch.setattr(DatasetRows, "all", overtaken)
-        assert house.sync()["table_version"] == 7
-        assert house.status()["rows"] == len(EVERYTHING) + 2 * len(more)
+        assert monitored.sync()["table_version"] == 7
+        assert monitored.status()["rows"] == len(EVERYTHING) + 2 * len(more)
         assert DeltaTable(log.parent).version() == 7

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.backend.running import run_cli, serving
-from tests.backend.syncing import House, spread
+from tests.backend.syncing import SyncedVersion, spread
 
 pytestmark = pytest.mark.process
 
@@ -60,15 +60,15 @@ def test_the_server_prints_nothing(noisy: dict[str, str], tmp_path: Path) -> Non
         assert printed.read() == ""
 
 
-def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], house: House) -> None:
-    house.write("serving", spread(1, 2, 30))
-    house.connect("serving")
-    house.sync()
+def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], monitored: SyncedVersion) -> None:
+    monitored.write("serving", spread(1, 2, 30))
+    monitored.connect("serving")
+    monitored.sync()
     done = run_cli(*METRICS, "--json", env=noisy, script=True)
     assert done.returncode == 0, done.stderr
     (item,) = json.loads(done.stdout)
     assert item["metrics"][0]["value"] == 60
-    url = str(house.registry.database.url)
+    url = str(monitored.registry.database.url)
     _, line, row = run_cli(*METRICS, "--database-url", url).stdout.splitlines()
     assert set(line) == {"-", " "}
     assert row.split() == ["count", "60", "60"]

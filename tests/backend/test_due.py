@@ -26,27 +26,27 @@ from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log import latest_commits
 from aporia_provider.lake.s3.iam_policies import read_policy
 from tests import servers
-from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, labelled, served, spread
+from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, SyncedVersion, labelled, served, spread
 from tests.conftest import S3
 from tests.lake.strict_s3 import StrictS3, strict_s3
 
 
 @pytest.fixture
-def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
     """A version on either database."""
     with EmbeddedRegistry(ready_url, "prod") as registry:
-        yield House(tmp_path, registry, engine).register()
+        yield SyncedVersion(tmp_path, registry, engine).register()
 
 
-def connect_all(house: House) -> None:
+def connect_all(monitored: SyncedVersion) -> None:
     for role in ("training", "serving", "actuals"):
-        house.connect(role)
-        house.write(role, labelled(8, {"0/1.25/0": True}) if role == "actuals" else spread(1, 2, 2))
+        monitored.connect(role)
+        monitored.write(role, labelled(8, {"0/1.25/0": True}) if role == "actuals" else spread(1, 2, 2))
 
 
-def sync_all(house: House) -> None:
+def sync_all(monitored: SyncedVersion) -> None:
     for role in ("training", "serving", "actuals"):
-        house.sync(role)
+        monitored.sync(role)
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def sync_all(house: House) -> None:
         ({"now": "today"}, ["now: 'today' is not a datetime"]),
     ],
 )
-def test_options_that_are_wrong(house: House, options: dict[str, Any], faults: list[str]) -> None:
-    house.connect("serving")
-    for call in (house.registry.explain_due_datasets, house.registry.get_due_datasets):
+def test_options_that_are_wrong(monitored: SyncedVersion, options: dict[str, Any], faults: list[str]) -> None:
+    monitored.connect("serving")
+    for call in (monitored.registry.explain_due_datasets, monitored.registry.get_due_datasets):
         with pytest.raises(ValidationError) as refused:
             call(**options)
         assert refused.value.problems == faults
 
 
-def test_options_of_a_sync_that_are_wrong(house: House) -> None:
-    house.connect("serving")
+def test_options_of_a_sync_that_are_wrong(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
     with pytest.raises(ValidationError) as refused:
-        house.sync(full="no", wait_seconds="x", lease_seconds=0)
+        monitored.sync(full="no", wait_seconds="x", lease_seconds=0)
     assert refused.value.problems == [
         "full: 'no' is neither true nor false",
         "wait_seconds: 'x' is not a number from 0",
@@ -83,28 +83,28 @@ def test_options_of_a_sync_that_are_wrong(house: House) -> None:
     ]
 
 
-def test_a_flag_that_is_a_word(house: House) -> None:
-    house.connect("serving")
-    house.write("serving", spread(1, 2, 2))
-    assert house.sync(full="false")["changed"]
-    assert not house.sync(full="false", engine=NOWHERE)["changed"]
+def test_a_flag_that_is_a_word(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", spread(1, 2, 2))
+    assert monitored.sync(full="false")["changed"]
+    assert not monitored.sync(full="false", engine=NOWHERE)["changed"]
 
 
-def turns(house: House, **more: Any) -> dict[str, tuple[bool, str]]:
+def turns(monitored: SyncedVersion, **more: Any) -> dict[str, tuple[bool, str]]:
     """Role to whether it is due, and why."""
-    found = house.registry.explain_due_datasets(**more)
+    found = monitored.registry.explain_due_datasets(**more)
     due = [turn["role"] for turn in found if turn["due"]]
-    assert [one["role"] for one in house.registry.get_due_datasets(**more)] == due
+    assert [one["role"] for one in monitored.registry.get_due_datasets(**more)] == due
     return {turn["role"]: (turn["due"], turn["reason"]) for turn in found}
 
 
-def due(house: House, **more: Any) -> dict[str, str]:
+def due(monitored: SyncedVersion, **more: Any) -> dict[str, str]:
     """The roles that are due, and why."""
-    return {role: reason for role, (is_due, reason) in turns(house, **more).items() if is_due}
+    return {role: reason for role, (is_due, reason) in turns(monitored, **more).items() if is_due}
 
 
 class TestReasons:
-    def test_from_the_first_sync_to_the_next_commit(self, shared: House) -> None:
+    def test_from_the_first_sync_to_the_next_commit(self, shared: SyncedVersion) -> None:
         connect_all(shared)
         never = dict.fromkeys(("training", "serving", "actuals"), reasons.NEVER_SYNCED)
         assert due(shared) == never
@@ -115,39 +115,43 @@ class TestReasons:
         assert shared.sync("serving")["changed"] is True
         assert due(shared) == {}
 
-    def test_labels_make_the_labels_due_and_their_predictions_only_if_need_be(self, house: House) -> None:
-        connect_all(house)
-        sync_all(house)
-        house.write("actuals", labelled(9, {"0/1.25/0": False}))
-        assert due(house) == {"actuals": reasons.COMMITS}, "its sync compares them"
-        assert house.sync("actuals")["changed_parts"] == ["fields", "performance"]
-        assert due(house) == {}
+    def test_labels_make_the_labels_due_and_their_predictions_only_if_need_be(
+        self, monitored: SyncedVersion
+    ) -> None:
+        connect_all(monitored)
+        sync_all(monitored)
+        monitored.write("actuals", labelled(9, {"0/1.25/0": False}))
+        assert due(monitored) == {"actuals": reasons.COMMITS}, "its sync compares them"
+        assert monitored.sync("actuals")["changed_parts"] == ["fields", "performance"]
+        assert due(monitored) == {}
 
-    def test_labels_that_can_only_be_compared_by_the_sync_of_the_predictions(self, house: House) -> None:
-        connect_all(house)
-        sync_all(house)
-        house.write("actuals", labelled(9, {"0/1.25/0": False}))
+    def test_labels_that_can_only_be_compared_by_the_sync_of_the_predictions(
+        self, monitored: SyncedVersion
+    ) -> None:
+        connect_all(monitored)
+        sync_all(monitored)
+        monitored.write("actuals", labelled(9, {"0/1.25/0": False}))
         with pytest.raises(AporiaError):
-            house.sync("actuals", engine=NOWHERE)
-        assert due(house) == {"actuals": reasons.FAILED, "serving": f"performance: {reasons.COMMITS}"}
-        assert house.sync("serving")["changed_parts"] == ["performance"]
-        assert due(house) == {"actuals": reasons.FAILED}
+            monitored.sync("actuals", engine=NOWHERE)
+        assert due(monitored) == {"actuals": reasons.FAILED, "serving": f"performance: {reasons.COMMITS}"}
+        assert monitored.sync("serving")["changed_parts"] == ["performance"]
+        assert due(monitored) == {"actuals": reasons.FAILED}
 
-    def test_an_actuals_table_that_is_connected_later(self, house: House) -> None:
-        house.connect("serving")
-        house.write("serving", spread(1, 2, 2))
-        house.sync()
-        assert due(house) == {}
-        house.connect("actuals")
-        house.write("actuals", labelled(8, {"0/1.25/0": True}))
-        assert due(house) == {
+    def test_an_actuals_table_that_is_connected_later(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 2, 2))
+        monitored.sync()
+        assert due(monitored) == {}
+        monitored.connect("actuals")
+        monitored.write("actuals", labelled(8, {"0/1.25/0": True}))
+        assert due(monitored) == {
             "actuals": reasons.NEVER_SYNCED,
             "serving": f"performance: {reasons.NEVER_SYNCED}",
         }
-        house.sync("actuals")
-        assert due(house) == {}
+        monitored.sync("actuals")
+        assert due(monitored) == {}
 
-    def test_what_failed_is_due_though_its_table_has_not_changed(self, shared: House) -> None:
+    def test_what_failed_is_due_though_its_table_has_not_changed(self, shared: SyncedVersion) -> None:
         shared.connect("serving")
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
@@ -159,88 +163,88 @@ class TestReasons:
         assert due(shared) == {}
 
     @pytest.mark.parametrize("commits", [1, 2, 3])
-    def test_a_table_that_was_made_anew(self, house: House, commits: int) -> None:
+    def test_a_table_that_was_made_anew(self, monitored: SyncedVersion, commits: int) -> None:
         """Also one that has as many commits as the one before it, or fewer."""
-        house.connect("serving")
+        monitored.connect("serving")
         for day in (1, 2):
-            house.write("serving", spread(day, day, 2))
-        house.sync()
-        assert due(house) == {}
-        shutil.rmtree(house.path("serving"))
+            monitored.write("serving", spread(day, day, 2))
+        monitored.sync()
+        assert due(monitored) == {}
+        shutil.rmtree(monitored.path("serving"))
         for day in range(commits):
-            house.write("serving", spread(5 + day, 5 + day, 2))
+            monitored.write("serving", spread(5 + day, 5 + day, 2))
         expected = {1: reasons.UNKNOWN_COMMIT, 2: reasons.ANOTHER_TABLE, 3: reasons.COMMITS}
-        assert due(house) == {"serving": expected[commits]}
-        house.sync()
-        assert house.status()["rows"] == 2 * commits
+        assert due(monitored) == {"serving": expected[commits]}
+        monitored.sync()
+        assert monitored.status()["rows"] == 2 * commits
 
-    def test_a_table_that_is_gone(self, house: House) -> None:
-        house.connect("serving")
-        house.write("serving", spread(1, 2, 2))
-        house.sync()
-        shutil.rmtree(house.path("serving"))
-        assert due(house) == {"serving": reasons.UNKNOWN_COMMIT}
+    def test_a_table_that_is_gone(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 2, 2))
+        monitored.sync()
+        shutil.rmtree(monitored.path("serving"))
+        assert due(monitored) == {"serving": reasons.UNKNOWN_COMMIT}
 
-    def test_a_pinned_version_stays_what_it_is(self, house: House) -> None:
-        house.write("serving", spread(1, 2, 2))
-        house.connect("serving", read_options={"versionAsOf": "0"})
-        house.write("serving", spread(3, 3, 2))
-        assert house.sync()["rows"] == 4
-        assert due(house) == {}
-        shutil.rmtree(house.path("serving"))
-        house.write("serving", spread(1, 1, 2))
-        assert due(house) == {"serving": reasons.ANOTHER_TABLE}
+    def test_a_pinned_version_stays_what_it_is(self, monitored: SyncedVersion) -> None:
+        monitored.write("serving", spread(1, 2, 2))
+        monitored.connect("serving", read_options={"versionAsOf": "0"})
+        monitored.write("serving", spread(3, 3, 2))
+        assert monitored.sync()["rows"] == 4
+        assert due(monitored) == {}
+        shutil.rmtree(monitored.path("serving"))
+        monitored.write("serving", spread(1, 1, 2))
+        assert due(monitored) == {"serving": reasons.ANOTHER_TABLE}
 
-    def test_compaction_is_looked_into_once(self, house: House) -> None:
-        house.connect("serving")
+    def test_compaction_is_looked_into_once(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
         for day in (1, 2):
-            house.write("serving", spread(day, day, 2))
-        house.sync()
-        house.delta("serving").optimize.compact()
-        assert due(house) == {"serving": reasons.COMMITS}
-        assert house.sync()["changed"] is False
-        assert due(house) == {}
+            monitored.write("serving", spread(day, day, 2))
+        monitored.sync()
+        monitored.delta("serving").optimize.compact()
+        assert due(monitored) == {"serving": reasons.COMMITS}
+        assert monitored.sync()["changed"] is False
+        assert due(monitored) == {}
 
-    def test_files_without_a_log(self, house: House) -> None:
+    def test_files_without_a_log(self, monitored: SyncedVersion) -> None:
         import pyarrow.parquet as pq
 
-        pq.write_table(spread(1, 2, 2), house.folder / "plain.parquet")
-        house.connect("serving", path=f"{house.folder}/plain.parquet", format="parquet")
+        pq.write_table(spread(1, 2, 2), monitored.folder / "plain.parquet")
+        monitored.connect("serving", path=f"{monitored.folder}/plain.parquet", format="parquet")
         for _ in range(2):
-            house.sync()
-            assert due(house) == {"serving": reasons.NO_LOG}
+            monitored.sync()
+            assert due(monitored) == {"serving": reasons.NO_LOG}
 
     def test_a_program_that_profiles_in_another_way(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
+        self, monitored: SyncedVersion, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        connect_all(house)
-        sync_all(house)
+        connect_all(monitored)
+        sync_all(monitored)
         monkeypatch.setattr("aporia_provider.backend.sync.fingerprints.STATES_VERSION", 10_000)
-        assert due(house) == dict.fromkeys(("training", "serving", "actuals"), reasons.REGISTRATION)
-        sync_all(house)
-        assert due(house) == {}
+        assert due(monitored) == dict.fromkeys(("training", "serving", "actuals"), reasons.REGISTRATION)
+        sync_all(monitored)
+        assert due(monitored) == {}
 
-    def test_bins_that_another_dataset_has_made_anew(self, house: House) -> None:
-        house.connect("training")
-        house.connect("serving")
-        house.write("training", spread(1, 2, 2))
-        house.write("serving", spread(1, 2, 2, seed=1))
-        house.sync("training")
-        house.sync("serving")
-        assert house.status()["provisional_bins"]["features.age"] == 4
-        assert due(house) == {}, "bins are provisional for as long as their table does not grow"
-        house.write("training", spread(3, 6, 2))
-        assert due(house) == {"training": reasons.COMMITS}
-        house.sync("training")
-        assert due(house) == {"serving": reasons.BINS}
-        house.sync("serving")
-        assert due(house) == {}
+    def test_bins_that_another_dataset_has_made_anew(self, monitored: SyncedVersion) -> None:
+        monitored.connect("training")
+        monitored.connect("serving")
+        monitored.write("training", spread(1, 2, 2))
+        monitored.write("serving", spread(1, 2, 2, seed=1))
+        monitored.sync("training")
+        monitored.sync("serving")
+        assert monitored.status()["provisional_bins"]["features.age"] == 4
+        assert due(monitored) == {}, "bins are provisional for as long as their table does not grow"
+        monitored.write("training", spread(3, 6, 2))
+        assert due(monitored) == {"training": reasons.COMMITS}
+        monitored.sync("training")
+        assert due(monitored) == {"serving": reasons.BINS}
+        monitored.sync("serving")
+        assert due(monitored) == {}
         # What is known to be up to date need not be compared with old bins again.
-        with house.registry.database.write_transaction() as session:
+        with monitored.registry.database.write_transaction() as session:
             session.execute(update(GridRow).values(created_at=datetime(2020, 1, 1, tzinfo=UTC)))
-        assert due(house) == {}
+        assert due(monitored) == {}
 
-    def test_a_sync_of_a_version_before_commits_were_known(self, shared: House) -> None:
+    def test_a_sync_of_a_version_before_commits_were_known(self, shared: SyncedVersion) -> None:
         shared.connect("serving")
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
@@ -251,14 +255,14 @@ class TestReasons:
         assert shared.sync()["changed"] is False
         assert due(shared) == {}
 
-    def test_what_is_turned_off_and_what_no_engine_reads(self, house: House) -> None:
-        connect_all(house)
-        house.registry.set_sync_enabled(MODEL, VERSION, False)
-        assert set(turns(house).values()) == {(False, reasons.DISABLED)}
+    def test_what_is_turned_off_and_what_no_engine_reads(self, monitored: SyncedVersion) -> None:
+        connect_all(monitored)
+        monitored.registry.set_sync_enabled(MODEL, VERSION, False)
+        assert set(turns(monitored).values()) == {(False, reasons.DISABLED)}
 
 
 class TestRecord:
-    def test_a_look_that_finds_nothing_counts_as_a_sync_that_does(self, shared: House) -> None:
+    def test_a_look_that_finds_nothing_counts_as_a_sync_that_does(self, shared: SyncedVersion) -> None:
         shared.connect("serving", schedule="0 2 * * *")
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
@@ -272,7 +276,7 @@ class TestRecord:
         assert datetime.fromisoformat(status["last_sync_at"]) >= before
         assert (status["status"], status["table_version"], status["rows"]) == ("synced", 0, 4)
 
-    def test_what_was_not_looked_at_keeps_its_record(self, shared: House) -> None:
+    def test_what_was_not_looked_at_keeps_its_record(self, shared: SyncedVersion) -> None:
         shared.connect("serving", schedule="0 2 * * *")
         shared.write("serving", spread(1, 2, 2))
         shared.sync()
@@ -283,11 +287,11 @@ class TestRecord:
         assert due(shared, now=later) == {"serving": reasons.COMMITS}
         assert shared.status()["last_sync_at"] == last
 
-    def test_counts_are_logged(self, house: House, caplog: pytest.LogCaptureFixture) -> None:
-        connect_all(house)
-        house.sync("training")
+    def test_counts_are_logged(self, monitored: SyncedVersion, caplog: pytest.LogCaptureFixture) -> None:
+        connect_all(monitored)
+        monitored.sync("training")
         with caplog.at_level("INFO"):
-            house.registry.get_due_datasets(limit=1)
+            monitored.registry.get_due_datasets(limit=1)
         assert "1 of 3 datasets are due: 1 because it was never synced" in caplog.messages
         assert (
             "2 of 3 datasets are not due: 1 because the limit of due datasets was reached; "
@@ -297,17 +301,17 @@ class TestRecord:
 
 class TestS3:
     @pytest.fixture
-    def remote(self, s3: S3, house: House, s3_engine: str) -> House:
+    def remote(self, s3: S3, monitored: SyncedVersion, s3_engine: str) -> SyncedVersion:
         """A version, its tables on S3."""
-        house.place = f"s3://{s3.bucket}"
-        house.options = s3.delta_options
-        house.engine = s3_engine
-        house.credentials = AwsCredentials(
+        monitored.place = f"s3://{s3.bucket}"
+        monitored.options = s3.delta_options
+        monitored.engine = s3_engine
+        monitored.credentials = AwsCredentials(
             servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
         )
-        return house
+        return monitored
 
-    def test_one_request_for_each_table(self, remote: House, s3: S3) -> None:
+    def test_one_request_for_each_table(self, remote: SyncedVersion, s3: S3) -> None:
         remote.registry.create_model_version(MODEL, "v2", SCHEMA)
         remote.write("shared", spread(1, 1, 2))
         for version in (VERSION, "v2"):
@@ -339,7 +343,7 @@ class TestS3:
             assert sorted(prefixes) == ["own-v1/_delta_log/", "shared/_delta_log/"]
 
     def test_the_policy_that_the_project_grants_is_enough_and_less_is_told(
-        self, remote: House, s3: S3
+        self, remote: SyncedVersion, s3: S3
     ) -> None:
         remote.connect("serving")
         remote.write("serving", spread(1, 1, 2))
@@ -354,7 +358,7 @@ class TestS3:
             assert turn["due"] is (expected is not None)
             assert (expected or reasons.UNCHANGED) in f"{turn['reason']} {turn['detail']}"
 
-    def test_no_request_for_what_is_due_in_any_case(self, remote: House) -> None:
+    def test_no_request_for_what_is_due_in_any_case(self, remote: SyncedVersion) -> None:
         remote.connect("serving")
 
         def nobody() -> AwsCredentials:
@@ -364,7 +368,7 @@ class TestS3:
 
     @pytest.mark.parametrize("trouble", ["connection", "endpoint", "bucket", "time"])
     def test_a_table_that_cannot_be_looked_at_is_due(
-        self, remote: House, s3: S3, trouble: str, monkeypatch: pytest.MonkeyPatch, caplog: Any
+        self, remote: SyncedVersion, s3: S3, trouble: str, monkeypatch: pytest.MonkeyPatch, caplog: Any
     ) -> None:
         remote.connect("serving")
         remote.write("serving", spread(1, 1, 2))
@@ -414,7 +418,7 @@ class TestS3:
         ],
     )
     def test_what_a_log_may_hold(
-        self, remote: House, s3: S3, names: list[str], expected: tuple[str | None, bool]
+        self, remote: SyncedVersion, s3: S3, names: list[str], expected: tuple[str | None, bool]
     ) -> None:
         client = s3.client()
         for name in names:
@@ -434,10 +438,10 @@ def seen_through(proxy: StrictS3) -> AwsCredentials:
 
 
 @contextmanager
-def looked_at(house: House, s3: S3) -> Iterator[tuple[list[dict[str, str]], list[str | None]]]:
+def looked_at(monitored: SyncedVersion, s3: S3) -> Iterator[tuple[list[dict[str, str]], list[str | None]]]:
     """What is due, and the prefixes that were listed to find out."""
     with strict_s3(s3.endpoint) as proxy:
-        found = house.registry.get_due_datasets(find_credentials=lambda: seen_through(proxy))
+        found = monitored.registry.get_due_datasets(find_credentials=lambda: seen_through(proxy))
         assert all(request.method == "GET" and not request.key for request in proxy.requests)
         yield found, [request.prefix for request in proxy.requests]
 
@@ -464,11 +468,11 @@ class Histories:
 
     def __init__(self, folder: Path, url: str, engine: str) -> None:
         self.registry = EmbeddedRegistry(url, "prod")
-        self.house = House(folder, self.registry, engine).register()
+        self.monitored = SyncedVersion(folder, self.registry, engine).register()
         self.day = 0
         self.append("serving")
-        self.house.connect("serving")
-        self.house.sync()
+        self.monitored.connect("serving")
+        self.monitored.sync()
 
     def append(self, role: str, mode: str = "append") -> None:
         self.day += 1
@@ -477,7 +481,7 @@ class Histories:
             rows = labelled(self.day, ids)
         else:
             rows = served(*[self.day + 0.5] * 2, ids=[f"{self.day}/{self.day + 0.5}/{n}" for n in range(2)])
-        self.house.write(role, rows, mode)
+        self.monitored.write(role, rows, mode)
 
     def connected(self, role: str) -> bool:
         return role in {found.role for found in self.registry.get_datasets(MODEL, VERSION)}
@@ -488,7 +492,7 @@ class Histories:
             self.registry.get_due_datasets()
         elif verb == "connect" and not self.connected(role):
             self.append(role)
-            self.house.connect(role)
+            self.monitored.connect(role)
         elif self.connected(role):
             self.change(verb, role)
 
@@ -498,22 +502,22 @@ class Histories:
         if verb == "rewrite":
             self.append(role, "overwrite")
         if verb == "compact":
-            self.house.delta(role).optimize.compact()
+            self.monitored.delta(role).optimize.compact()
         if verb == "make":
-            shutil.rmtree(self.house.path(role))
+            shutil.rmtree(self.monitored.path(role))
             self.append(role)
         if verb in ("sync", "fail"):
             with suppress(AporiaError):
-                self.house.sync(role, **({"engine": NOWHERE} if verb == "fail" else {}))
+                self.monitored.sync(role, **({"engine": NOWHERE} if verb == "fail" else {}))
 
     def check(self) -> None:
         """No dataset is left out whose sync would find anything to do."""
         known = {turn["role"]: turn for turn in self.registry.explain_due_datasets()}
         for role, turn in known.items():
             if not turn["due"]:
-                before = self.house.stored()
-                assert self.house.sync(role)["changed"] is False, (role, turn, known)
-                assert self.house.stored() == before
+                before = self.monitored.stored()
+                assert self.monitored.sync(role)["changed"] is False, (role, turn, known)
+                assert self.monitored.stored() == before
 
     def settle(self) -> None:
         """Syncing what is due, run by run, comes to an end, and then all is as a full scan has it."""
@@ -521,10 +525,10 @@ class Histories:
             if not (due := self.registry.get_due_datasets()):
                 break
             for one in due:
-                self.house.sync(one["role"])
+                self.monitored.sync(one["role"])
         else:
             raise AssertionError(due)
-        self.house.check()
+        self.monitored.check()
 
 
 @pytest.mark.timeout(900)

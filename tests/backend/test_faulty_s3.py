@@ -18,7 +18,7 @@ from aporia_provider.lake.log.latest_commits import log_end
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.preflight.checks import preflight
 from tests import servers
-from tests.backend.syncing import SCHEMA, House, spread
+from tests.backend.syncing import SCHEMA, SyncedVersion, spread
 from tests.conftest import S3
 from tests.lake.faulty_s3 import Asked, Fault, FaultyS3, faulty_s3
 
@@ -52,10 +52,10 @@ def engine(proxy: FaultyS3) -> Iterator[str]:
 def table(s3: S3, tmp_path: Path) -> S3DataSource:
     """A table with a checkpoint, and a commit after it."""
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/writer.db", "prod") as registry:
-        house = House(tmp_path, registry, place=s3.uri("lake"), options=s3.delta_options)
-        house.write("serving", spread(1, 3, 20))
-        house.delta("serving").create_checkpoint()
-        house.write("serving", spread(4, 4, 20, seed=1))
+        monitored = SyncedVersion(tmp_path, registry, place=s3.uri("lake"), options=s3.delta_options)
+        monitored.write("serving", spread(1, 3, 20))
+        monitored.delta("serving").create_checkpoint()
+        monitored.write("serving", spread(4, 4, 20, seed=1))
     return S3DataSource(object_path=s3.uri("lake/serving"), object_format="delta")
 
 
@@ -68,10 +68,10 @@ def sync(
     def first_sync() -> dict[Any, Any]:
         """Everything that the first sync of the table stores."""
         with EmbeddedRegistry(f"sqlite:///{tmp_path}/{next(numbers)}.db", "prod") as registry:
-            house = House(tmp_path, registry, engine, credentials).register()
-            house.connect("serving", path=table.object_path)
-            house.sync()
-            return house.stored()
+            monitored = SyncedVersion(tmp_path, registry, engine, credentials).register()
+            monitored.connect("serving", path=table.object_path)
+            monitored.sync()
+            return monitored.stored()
 
     return first_sync
 

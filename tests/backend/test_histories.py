@@ -24,7 +24,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
 from tests.backend.clones import Clone, DeepClone, ShallowClone, clones
 from tests.backend.commits import Append, Commit, Hide, Reshape, Rows, Table, Tidy, bare, commits, rows
-from tests.backend.syncing import House
+from tests.backend.syncing import SyncedVersion
 
 log = logging.getLogger(__name__)
 
@@ -97,52 +97,52 @@ histories = st.builds(
 
 
 @contextmanager
-def house_of(migrated: Path, engine: str, period: str) -> Iterator[House]:
+def empty_version(migrated: Path, engine: str, period: str) -> Iterator[SyncedVersion]:
     """A version with nothing connected to it."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copyfile(migrated, folder / "aporia.db")
         with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
-            yield House(folder, registry, engine).register(SCHEMA, period)
+            yield SyncedVersion(folder, registry, engine).register(SCHEMA, period)
 
 
-def live(house: House, history: History) -> None:
+def live(monitored: SyncedVersion, history: History) -> None:
     """Let all of it happen."""
     if history.baseline:
-        Table(house, "training").create(history.baseline)
-        house.connect("training")
-    tables = {role: Table(house, role, history.partitioned) for role in ("serving", "actuals")}
+        Table(monitored, "training").create(history.baseline)
+        monitored.connect("training")
+    tables = {role: Table(monitored, role, history.partitioned) for role in ("serving", "actuals")}
     for role, first in (("serving", history.first), ("actuals", history.labels)):
         tables[role].create(first)
-        house.connect(role)
-        house.sync(role)
+        monitored.connect(role)
+        monitored.sync(role)
     waiting: set[str] = set()
     for step in history.steps:
         same = step.keeps_rows and step.role not in waiting
-        before = house.stored("fields")
+        before = monitored.stored("fields")
         step.commit.to(tables[step.role])
         waiting.add(step.role)
-        if step.synced and synced(house, step.role, tables["serving"]):
+        if step.synced and synced(monitored, step.role, tables["serving"]):
             waiting.discard(step.role)
-            assert not same or house.stored("fields") == before
+            assert not same or monitored.stored("fields") == before
     if tables["serving"].misses_a_column:
         Reshape().to(tables["serving"])
         waiting.add("serving")
     # No more than that: a sync too many would hide what an earlier one left out.
     for role in sorted(waiting):
-        house.sync(role)
+        monitored.sync(role)
 
 
-def synced(house: House, role: str, predictions: Table) -> bool:
+def synced(monitored: SyncedVersion, role: str, predictions: Table) -> bool:
     """Sync a dataset; False if it fails, as it has to if the predictions lack a column that is connected."""
     if not predictions.misses_a_column:
-        house.sync(role)
+        monitored.sync(role)
         return True
-    before = house.stored("fields")
+    before = monitored.stored("fields")
     with pytest.raises(ValidationError, match="'size'") if role == "serving" else suppress(ValidationError):
-        house.sync(role)
+        monitored.sync(role)
     if role == "serving":
-        assert house.stored("fields") == before
+        assert monitored.stored("fields") == before
     return False
 
 
@@ -150,10 +150,10 @@ def test_a_label_of_a_prediction_without_a_time(migrated: Path, engine: str) -> 
     """Chance seldom leaves this as the last word: a later commit of predictions would make good for it."""
     last = Step("actuals", Append(((1, 5, 3),)))
     history = History("daily", False, ((3, 3, 1),), ((1, None, 1), (2, 3, 2)), ((2, 0, 3),), (last,))
-    with house_of(migrated, engine, history.period) as house:
-        live(house, history)
-        assert house.outcomes()[None].labelled == 1
-        house.check()
+    with empty_version(migrated, engine, history.period) as monitored:
+        live(monitored, history)
+        assert monitored.outcomes()[None].labelled == 1
+        monitored.check()
 
 
 @pytest.mark.parametrize(("role", "partitioned"), [("serving", True), ("actuals", False)])
@@ -164,9 +164,9 @@ def test_clones(role: str, partitioned: bool, migrated: Path, engine: str) -> No
     history = History(
         "daily", partitioned, given, given, given, tuple(Step(role, commit) for commit in commits)
     )
-    with house_of(migrated, engine, history.period) as house:
-        live(house, history)
-        house.check()
+    with empty_version(migrated, engine, history.period) as monitored:
+        live(monitored, history)
+        monitored.check()
 
 
 @pytest.mark.timeout(7200)
@@ -181,9 +181,9 @@ def test_synced_step_by_step_or_at_once(shard: int, migrated: Path, engine: str)
     @given(histories)
     def equal(history: History) -> None:
         try:
-            with house_of(migrated, engine, history.period) as house:
-                live(house, history)
-                house.check()
+            with empty_version(migrated, engine, history.period) as monitored:
+                live(monitored, history)
+                monitored.check()
         except Exception:
             # The last one is the shortest. It is there even if there is no time to shrink it to the end.
             log.exception("This history fails: %r", history)

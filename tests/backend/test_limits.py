@@ -21,7 +21,7 @@ from aporia_provider.engine.limits import (
 )
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.lake.credentials import AwsCredentials
-from tests.backend.syncing import House, spread
+from tests.backend.syncing import SyncedVersion, spread
 from tests.processes import starts_process
 
 MIB = 1024**2
@@ -32,16 +32,16 @@ LONG = "cast(length(regexp_replace(repeat(cast(age AS string), 2000000), '[0-4]'
 
 @pytest.fixture
 @starts_process()
-def embedded(tmp_path: Path) -> Iterator[House]:
+def embedded(tmp_path: Path) -> Iterator[SyncedVersion]:
     """Predictions that an engine of the sync's own reads."""
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
-        house = House(tmp_path, registry).register()
-        house.write("serving", spread(1, 2, 200))
-        yield house
+        monitored = SyncedVersion(tmp_path, registry).register()
+        monitored.write("serving", spread(1, 2, 200))
+        yield monitored
 
 
-def connect(house: House, city: str) -> None:
-    house.connect("serving", select_expr=["id", "at", "age", city, "vip", "score"])
+def connect(monitored: SyncedVersion, city: str) -> None:
+    monitored.connect("serving", select_expr=["id", "at", "age", city, "vip", "score"])
 
 
 def engine() -> psutil.Process | None:
@@ -61,13 +61,13 @@ def beside(look: threading.Thread) -> Iterator[None]:
     look.join()
 
 
-def assert_failed(house: House, error: AporiaError, told: str) -> None:
+def assert_failed(monitored: SyncedVersion, error: AporiaError, told: str) -> None:
     assert told in str(error)
-    assert house.status()["last_error"] == str(error)
+    assert monitored.status()["last_error"] == str(error)
     assert engine() is None
 
 
-def test_too_much_memory_ends_the_engine_and_is_not_worth_a_retry(embedded: House) -> None:
+def test_too_much_memory_ends_the_engine_and_is_not_worth_a_retry(embedded: SyncedVersion) -> None:
     connect(embedded, LARGE)
     used, done = [0], threading.Event()
 
@@ -86,7 +86,7 @@ def test_too_much_memory_ends_the_engine_and_is_not_worth_a_retry(embedded: Hous
     assert_failed(embedded, caught.value, "and may use 600 MiB")
 
 
-def test_a_deadline_ends_the_engine_and_is_worth_a_retry(embedded: House) -> None:
+def test_a_deadline_ends_the_engine_and_is_worth_a_retry(embedded: SyncedVersion) -> None:
     connect(embedded, LONG)
     started = time.monotonic()
     with pytest.raises(EngineDeadlineError) as caught:
@@ -96,7 +96,7 @@ def test_a_deadline_ends_the_engine_and_is_worth_a_retry(embedded: House) -> Non
     assert_failed(embedded, caught.value, "because it ran longer than 2 seconds")
 
 
-def test_an_engine_that_is_killed_is_said_to_be(embedded: House) -> None:
+def test_an_engine_that_is_killed_is_said_to_be(embedded: SyncedVersion) -> None:
     connect(embedded, LONG)
 
     def kill() -> None:
@@ -118,7 +118,7 @@ def silent() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("format_", ["delta", "parquet"])
-def test_s3_that_never_answers(embedded: House, silent: str, format_: str) -> None:
+def test_s3_that_never_answers(embedded: SyncedVersion, silent: str, format_: str) -> None:
     """A request takes a twelfth of what it usually may, so the sync takes a small part of two minutes."""
     embedded.credentials = AwsCredentials("key", "secret", None, "eu-west-1", silent, request_timeout=0.5)
     embedded.connect("serving", path="s3://bucket/table", format=format_)

@@ -18,25 +18,25 @@ from aporia_provider.backend.registration.local_access import link_faults
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import ValidationError
 from aporia_provider.lake.presence import is_delta_table
-from tests.backend.syncing import House, spread
+from tests.backend.syncing import SyncedVersion, spread
 
 SECRET = spread(1, 1, 3, seed=1)
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> House:
+def outside(tmp_path: Path) -> SyncedVersion:
     """Tables that no sync may read."""
     (tmp_path / "outside").mkdir()
-    return House(tmp_path / "outside", None)  # type: ignore[arg-type]
+    return SyncedVersion(tmp_path / "outside", None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def allowed(tmp_path: Path, engine: str) -> Iterator[House]:
+def allowed(tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
     """Tables in the only folder that syncs may read."""
     folder = tmp_path / "allowed"
     (folder / "elsewhere").mkdir(parents=True)
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod", [str(folder)]) as registry:
-        yield House(folder, registry, engine).register()
+        yield SyncedVersion(folder, registry, engine).register()
 
 
 def write_csv(path: Path, rows: pa.Table) -> Path:
@@ -45,26 +45,26 @@ def write_csv(path: Path, rows: pa.Table) -> Path:
     return path
 
 
-def assert_refused(house: House, told: str) -> None:
+def assert_refused(monitored: SyncedVersion, told: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        house.sync()
+        monitored.sync()
     assert told in caught.value.problems[0]
-    assert house.status()["rows"] == 0
+    assert monitored.status()["rows"] == 0
 
 
-def test_braces(allowed: House, outside: House) -> None:
+def test_braces(allowed: SyncedVersion, outside: SyncedVersion) -> None:
     """The sync refuses what was registered where everything is allowed; it read both files before."""
     write_csv(allowed.folder / "ok.csv", spread(2, 2, 3))
     write_csv(outside.folder / "secret.csv", SECRET)
     with EmbeddedRegistry(allowed.registry.database.url, "prod") as registry:
         path = f"{allowed.folder}/{{ok.csv,../outside/secret.csv}}"
-        House(allowed.folder, registry).connect(
+        SyncedVersion(allowed.folder, registry).connect(
             "serving", path=path, format="csv", read_options={"header": "true", "inferSchema": "true"}
         )
     assert_refused(allowed, "may begin a pattern of files")
 
 
-def test_a_link_to_a_file(allowed: House, outside: House) -> None:
+def test_a_link_to_a_file(allowed: SyncedVersion, outside: SyncedVersion) -> None:
     write_csv(allowed.folder / "files" / "ok.csv", spread(2, 2, 3))
     write_csv(outside.folder / "secret.csv", SECRET)
     options = {"header": "true", "inferSchema": "true"}
@@ -80,7 +80,7 @@ def test_a_link_to_a_file(allowed: House, outside: House) -> None:
     assert allowed.sync()["rows"] == 6
 
 
-def test_a_data_file_of_a_delta_table(allowed: House, outside: House) -> None:
+def test_a_data_file_of_a_delta_table(allowed: SyncedVersion, outside: SyncedVersion) -> None:
     outside.write("secret", SECRET)
     (secret,) = Path(outside.path("secret")).glob("*.parquet")
     outside.write("secret", SECRET, mode="overwrite")
@@ -94,7 +94,7 @@ def test_a_data_file_of_a_delta_table(allowed: House, outside: House) -> None:
 
 
 @pytest.mark.parametrize("link", ["_delta_log", ""], ids=["the log", "by way of a folder inside"])
-def test_a_folder_of_a_delta_table(allowed: House, outside: House, link: str) -> None:
+def test_a_folder_of_a_delta_table(allowed: SyncedVersion, outside: SyncedVersion, link: str) -> None:
     outside.write("secret", SECRET)
     if link:
         allowed.write("serving", SECRET)
@@ -107,7 +107,7 @@ def test_a_folder_of_a_delta_table(allowed: House, outside: House, link: str) ->
         (Path(allowed.path("serving")) / "x").symlink_to(allowed.folder / "elsewhere")
     allowed_everywhere = EmbeddedRegistry(allowed.registry.database.url, "prod")
     with allowed_everywhere as registry:
-        House(allowed.folder, registry).connect("serving")
+        SyncedVersion(allowed.folder, registry).connect("serving")
     assert_refused(allowed, f"has the link {link or 'secret'}, which leads outside")
 
 
@@ -115,7 +115,7 @@ def test_a_folder_of_a_delta_table(allowed: House, outside: House, link: str) ->
     "path",
     ["../../outside/secret.parquet", "%2e%2e/%2e%2e/outside/secret.parquet", "{}", "file://{}"],
 )
-def test_a_file_that_a_log_names(allowed: House, outside: House, path: str) -> None:
+def test_a_file_that_a_log_names(allowed: SyncedVersion, outside: SyncedVersion, path: str) -> None:
     """The engine refuses such paths itself."""
     allowed.write("serving", SECRET)
     table = Path(allowed.path("serving"))

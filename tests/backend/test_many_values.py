@@ -14,7 +14,7 @@ from scipy.stats import chi2_contingency
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.states.text_hashes import text_hashes
-from tests.backend.syncing import MODEL, SCHEMA, House, served
+from tests.backend.syncing import MODEL, SCHEMA, SyncedVersion, served
 
 DISTINCT, ROWS = 5_000, 25_000
 
@@ -29,11 +29,11 @@ def days(count: int, first: float = 1.0, last: float = 4.0) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[House]:
+def monitored(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[SyncedVersion]:
     """Training, testing with the same vocabulary, and serving with another one."""
     folder: Path = tmp_path_factory.mktemp("many")
     with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
-        made = House(folder, registry, engine).register(SCHEMA)
+        made = SyncedVersion(folder, registry, engine).register(SCHEMA)
         for role, prefix in (("training", "a"), ("testing", "a"), ("serving", "b")):
             ids = [f"{role}{place % (ROWS - 2_500)}" for place in range(ROWS)]
             cities = named(prefix, len(role))
@@ -43,14 +43,14 @@ def house(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Hou
         yield made
 
 
-def ask(house: House, metric: str, column: str | None, role: str) -> dict[str, Any]:
+def ask(monitored: SyncedVersion, metric: str, column: str | None, role: str) -> dict[str, Any]:
     asked = {
         "metric": metric,
         "parameters": {"column": column},
         "datasets": {"data": {"dataset_type": role}, "baseline": {"dataset_type": "training"}},
     }
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
-    (found,) = house.registry.query_metrics(query)
+    (found,) = monitored.registry.query_metrics(query)
     answer: dict[str, Any] = found.metrics[0].to_json()
     assert answer["error"] is None
     return answer
@@ -61,35 +61,35 @@ def binned(values: list[str]) -> Any:
     return np.bincount(places.astype(int), minlength=256)
 
 
-def test_a_vocabulary_that_is_the_same_is_no_drift(house: House) -> None:
-    answer = ask(house, "drift_score", "city", "testing")
+def test_a_vocabulary_that_is_the_same_is_no_drift(monitored: SyncedVersion) -> None:
+    answer = ask(monitored, "drift_score", "city", "testing")
     assert (answer["status"], answer["bound"]) == ("ok", 0.0)
     assert answer["value"] < 1.3 * answer["noise"]
-    test = ask(house, "chi_squared", "city", "testing")
-    bins = [binned(house.rows(role)["city"].to_pylist()) for role in ("training", "testing")]
+    test = ask(monitored, "chi_squared", "city", "testing")
+    bins = [binned(monitored.rows(role)["city"].to_pylist()) for role in ("training", "testing")]
     expected = chi2_contingency(np.array(bins))
     assert (test["value"], test["p_value"]) == pytest.approx((expected.statistic, expected.pvalue))
 
 
-def test_a_vocabulary_that_was_replaced_is_all_the_drift_there_can_be(house: House) -> None:
-    answer = ask(house, "drift_score", "city", "serving")
+def test_a_vocabulary_that_was_replaced_is_all_the_drift_there_can_be(monitored: SyncedVersion) -> None:
+    answer = ask(monitored, "drift_score", "city", "serving")
     assert (answer["status"], answer["value"]) == ("ok", 1.0)
     assert 0 < answer["bound"] < 0.1
     assert answer["value"] - answer["bound"] > 10 * answer["noise"]
     assert "no value was found on both sides: the baseline has, for example, 'a" in answer["reason"]
-    assert ask(house, "chi_squared", "city", "serving")["p_value"] < 1e-100
+    assert ask(monitored, "chi_squared", "city", "serving")["p_value"] < 1e-100
 
 
 @pytest.mark.parametrize("role", ["training", "serving"])
-def test_the_number_of_distinct_values_is_within_its_bound(house: House, role: str) -> None:
-    answer = ask(house, "unique_values", "city", role)
-    exact = len(set(house.rows(role)["city"].to_pylist()))
+def test_the_number_of_distinct_values_is_within_its_bound(monitored: SyncedVersion, role: str) -> None:
+    answer = ask(monitored, "unique_values", "city", role)
+    exact = len(set(monitored.rows(role)["city"].to_pylist()))
     assert abs(answer["value"] - exact) <= answer["bound"] < exact / 5
     assert "an estimate" in answer["reason"]
 
 
-def test_ids_that_come_again_on_another_day_are_within_the_bound(house: House) -> None:
+def test_ids_that_come_again_on_another_day_are_within_the_bound(monitored: SyncedVersion) -> None:
     """The last 2,500 of them do, on the third day the first's; no day has one twice."""
-    answer = ask(house, "duplicate_ids", None, "serving")
+    answer = ask(monitored, "duplicate_ids", None, "serving")
     assert abs(answer["value"] - 2_500) <= answer["bound"] < ROWS / 10
     assert "several buckets are included" in answer["reason"]

@@ -24,7 +24,7 @@ from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricsQuery, TimeRange
 from aporia_provider.monitoring.states.value_state import shortened
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, House, micros, served, times
+from tests.backend.syncing import DAY, MODEL, SCHEMA, TIME, SyncedVersion, micros, served, times
 
 LAST = 253_402_300_799_999_999  # Microseconds to the last moment of the year 9999.
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -50,15 +50,17 @@ def query(*metrics: tuple[str, str | None], by: str | None = None, **more: Any) 
     return MetricsQuery.from_wire({"model_id": MODEL, "metrics": asked, "aggregation_period": by})
 
 
-def ask(house: House, metric: str, column: str | None = None, **more: Any) -> list[dict[str, Any]]:
+def ask(
+    monitored: SyncedVersion, metric: str, column: str | None = None, **more: Any
+) -> list[dict[str, Any]]:
     """Answers to one question, each with its range."""
-    answers = house.registry.query_metrics(query((metric, column), **more))
+    answers = monitored.registry.query_metrics(query((metric, column), **more))
     items = [item.to_json() for item in answers]
     return [{**(item["time_range"] or {}), **item["metrics"][0]} for item in items]
 
 
-def values(house: House, metric: str, column: str | None = None, **more: Any) -> list[Any]:
-    answers = ask(house, metric, column, **more)
+def values(monitored: SyncedVersion, metric: str, column: str | None = None, **more: Any) -> list[Any]:
+    answers = ask(monitored, metric, column, **more)
     assert {(answer["status"], answer["error"]) for answer in answers} <= {("ok", None)}, answers
     return [answer["value"] for answer in answers]
 
@@ -69,44 +71,44 @@ def at(hour: float) -> str:
 
 
 @pytest.fixture
-def odd(tmp_path: Path, engine: str) -> Iterator[House]:
+def odd(tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
     """A version whose fields have odd names and values; nothing is connected yet."""
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
-        yield House(tmp_path, registry, engine).register(ODD)
+        yield SyncedVersion(tmp_path, registry, engine).register(ODD)
 
 
 @pytest.fixture(scope="module")
-def hours(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[House]:
+def hours(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[SyncedVersion]:
     """An hourly model: ``n + 1`` predictions in the n-th of 60 hours."""
     folder = tmp_path_factory.mktemp("hours")
     days = [1 + (hour + (n + 0.5) / (hour + 1)) / 24 for hour in range(60) for n in range(hour + 1)]
     with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
-        house = House(folder, registry, engine).register(SCHEMA, period="hourly")
-        house.write("serving", served(*days))
-        house.connect("serving")
-        house.sync()
-        yield house
+        monitored = SyncedVersion(folder, registry, engine).register(SCHEMA, period="hourly")
+        monitored.write("serving", served(*days))
+        monitored.connect("serving")
+        monitored.sync()
+        yield monitored
 
 
-def of_hours(house: House, first: int, last: int, column: str = "age") -> list[Any]:
+def of_hours(monitored: SyncedVersion, first: int, last: int, column: str = "age") -> list[Any]:
     """The values of some hours of :func:`hours`, from their rows."""
     start, end = (micros(1 + hour / 24) for hour in (first, last))
-    rows = house.rows("serving")
+    rows = monitored.rows("serving")
     moments = rows["at"].cast(TIME).cast(pa.int64()).to_pylist()
     pairs = zip(moments, rows[column].to_pylist(), strict=True)
     return [value for moment, value in pairs if start <= moment < end]
 
 
 class TestRows:
-    def test_ids_and_times_that_are_missing_double_or_to_come(self, house: House) -> None:
+    def test_ids_and_times_that_are_missing_double_or_to_come(self, monitored: SyncedVersion) -> None:
         # 40,000 days after the start of 2024 is the year 2133.
         days = [1.1, 1.2, 1.3, 1.4, 2.1, 2.2, None, None, None, 40_000.5, 40_001.5]
         ids = ["a", "a", "a", None, "a", None, "b", "b", "c", None, "d"]
-        house.write("serving", served(*days, ids=ids))
-        house.connect("serving")
-        house.sync()
+        monitored.write("serving", served(*days, ids=ids))
+        monitored.connect("serving")
+        monitored.sync()
         asked = ("count", "null_ids", "duplicate_ids", "null_timestamps", "future_timestamps")
-        found = {name: values(house, name) for name in asked}
+        found = {name: values(monitored, name) for name in asked}
         expected = {
             "count": [11],
             "null_ids": [3],
@@ -117,13 +119,13 @@ class TestRows:
         }
         assert found == expected
         with pytest.raises(ValidationError, match=r"80,002 answers, from 2024-01-01.* to 2133-07-08T"):
-            house.registry.query_metrics(query(("count", None), ("null_ids", None), by="daily"))
+            monitored.registry.query_metrics(query(("count", None), ("null_ids", None), by="daily"))
         days = [(at(0), at(48)), (at(24 * 40_000 - 24), at(24 * 40_000 + 24))]
         by_day = {
             name: [
                 value
                 for start, end in days
-                for value in values(house, name, by="daily", start=start, end=end)
+                for value in values(monitored, name, by="daily", start=start, end=end)
             ]
             for name in asked
         }
@@ -134,7 +136,7 @@ class TestRows:
             "null_timestamps": [0, 0, 0, 0],
             "future_timestamps": [0, 0, 1, 1],
         }
-        within = {name: values(house, name, start=at(0), end=at(24)) for name in asked}
+        within = {name: values(monitored, name, start=at(0), end=at(24)) for name in asked}
         assert within == {name: by_day[name][:1] for name in asked}
 
 
@@ -149,25 +151,25 @@ class TestLabels:
         bought = pa.table({"id": ids, "known": times([3.0] * 4), "bought": [True, False, False, True]})
         made = {"age": [1.0] * 4, "will_buy": [True, False, True, True], "proba": [0.9, 0.1, 0.8, 0.7]}
         with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
-            house = House(tmp_path, registry, engine).register(schema)
-            house.write("serving", pa.table({"id": ids, "at": times(days), **made}))
-            house.write("actuals", bought)
-            house.connect("serving")
-            house.sync()
-            house.connect("actuals", labels={"will_buy": "bought"})
-            house.sync("actuals")
+            monitored = SyncedVersion(tmp_path, registry, engine).register(schema)
+            monitored.write("serving", pa.table({"id": ids, "at": times(days), **made}))
+            monitored.write("actuals", bought)
+            monitored.connect("serving")
+            monitored.sync()
+            monitored.connect("actuals", labels={"will_buy": "bought"})
+            monitored.sync("actuals")
             shares = {"accuracy": 3 / 4, "label_coverage": 1}
             for name, value in shares.items():
-                (answer,) = ask(house, name, "will_buy", minimum=1)
+                (answer,) = ask(monitored, name, "will_buy", minimum=1)
                 assert answer["value"] == value
-                for answer in ask(house, name, "proba", by="daily"):
+                for answer in ask(monitored, name, "proba", by="daily"):
                     assert (answer["status"], answer["error"]) == ("insufficient_data", None)
                     told = "prediction 'proba' has no labels in the serving dataset; those that have are"
                     assert answer["reason"] == f"{told} 'will_buy'"
 
 
 class TestHours:
-    def test_an_answer_for_each_hour(self, hours: House) -> None:
+    def test_an_answer_for_each_hour(self, hours: SyncedVersion) -> None:
         answers = ask(hours, "count", by="hourly")
         assert [answer["value"] for answer in answers] == list(range(1, 61))
         assert [(answer["start"], answer["end"]) for answer in answers] == [
@@ -176,7 +178,7 @@ class TestHours:
         means = [np.mean(of_hours(hours, hour, hour + 1)) for hour in range(60)]
         assert values(hours, "mean", "age", by="hourly") == pytest.approx(means, rel=1e-12)
 
-    def test_hours_merge_into_days(self, hours: House) -> None:
+    def test_hours_merge_into_days(self, hours: SyncedVersion) -> None:
         answers = ask(hours, "std", "age", by="daily")
         days = [of_hours(hours, hour, hour + 24) for hour in (0, 24, 48)]
         assert [answer["value"] for answer in answers] == pytest.approx(
@@ -191,11 +193,11 @@ class TestHours:
         assert abs(whole_["value"] - np.median(of_hours(hours, 0, 60))) <= whole_["bound"] + 1e-12
         assert whole_["samples"] == 1830
 
-    def test_a_range_touches_whole_hours(self, hours: House) -> None:
+    def test_a_range_touches_whole_hours(self, hours: SyncedVersion) -> None:
         (answer,) = ask(hours, "count", start=at(9.5), end=at(11.01))
         assert (answer["start"], answer["end"], answer["value"]) == (at(9), at(12), 10 + 11 + 12)
 
-    def test_a_part_of_a_day_is_shown_as_that_part(self, hours: House) -> None:
+    def test_a_part_of_a_day_is_shown_as_that_part(self, hours: SyncedVersion) -> None:
         answers = ask(hours, "count", by="daily", start=at(12), end=at(36))
         assert [(answer["start"], answer["end"], answer["value"]) for answer in answers] == [
             (at(12), at(24), sum(range(13, 25))),
@@ -205,7 +207,7 @@ class TestHours:
         assert [(answer["start"], answer["end"]) for answer in inside] == [(at(6), at(9))]
         assert inside[0]["value"] == pytest.approx(math.fsum(of_hours(hours, 6, 9)), rel=1e-12)
 
-    def test_a_moving_baseline_ends_where_a_part_of_a_day_starts(self, hours: House) -> None:
+    def test_a_moving_baseline_ends_where_a_part_of_a_day_starts(self, hours: SyncedVersion) -> None:
         baseline = {"dataset_type": "serving", "time_period": "6h", "skip_period": "1h"}
         answers = ask(
             hours, "hellinger_distance", "city", by="daily", start=at(12), end=at(36), baseline=baseline,
@@ -236,7 +238,7 @@ def days_of(within: Any, extent: Any) -> list[Any]:
 
 
 class TestLimits:
-    def test_the_last_day_there_is(self, odd: House) -> None:
+    def test_the_last_day_there_is(self, odd: SyncedVersion) -> None:
         moments = [micros(1.5), micros(2.5), LAST]
         seen = pa.array([0, 1_704_067_200_000_001, LAST], TIME)
         rows = {"at": pa.array(moments, TIME), "seen": seen, "emb[0]": [1.0, 2.0, 3.0]}
@@ -285,13 +287,13 @@ class TestLimits:
             query(("count", None), start="2024-01-01", end=end)
         assert "years 1 to 9999" in str(caught.value.problems)
 
-    def test_great_numbers_beside_others(self, house: House) -> None:
-        house.write("serving", served(1.5, 1.6, age=[-1.797e308, -1.797e308]))
-        house.connect("serving")
-        house.sync()
+    def test_great_numbers_beside_others(self, monitored: SyncedVersion) -> None:
+        monitored.write("serving", served(1.5, 1.6, age=[-1.797e308, -1.797e308]))
+        monitored.connect("serving")
+        monitored.sync()
         names = ("sum", "absolute_sum", "squared_sum", "variance", "std", "squared_deviation_sum", "mean")
         asked = query(*((name, "age") for name in names), ("count", None), ("median", "age"), by="daily")
-        (item,) = house.registry.query_metrics(asked)
+        (item,) = monitored.registry.query_metrics(asked)
         found = {answer.id: answer.to_json() for answer in item.metrics}
         assert found["count"]["value"] == 2
         assert found["mean"]["value"] == -1.797e308
@@ -340,13 +342,18 @@ class TestNames:
             select_states(asked_about(column), known)
         assert words in caught.value.message
 
-    def test_long_values_are_counted(self, house: House) -> None:
+    def test_long_values_are_counted(self, monitored: SyncedVersion) -> None:
         cities = ["x" * 300, "x" * 299 + "y", "x" * 300, "Rome"]
-        house.write("serving", served(1.5, 1.6, 1.7, 1.8, city=cities))
-        house.connect("serving")
-        house.sync()
+        monitored.write("serving", served(1.5, 1.6, 1.7, 1.8, city=cities))
+        monitored.connect("serving")
+        monitored.sync()
         asked = ["x" * 300, "x" * 299 + "y", "x" * 299 + "z", "Rome"]
-        assert [values(house, "value_count", "city", value=text) for text in asked] == [[2], [1], [0], [1]]
+        assert [values(monitored, "value_count", "city", value=text) for text in asked] == [
+            [2],
+            [1],
+            [0],
+            [1],
+        ]
 
 
 def version(features: Mapping[str, str], **more: Any) -> VersionStates:
@@ -364,21 +371,23 @@ def asked_about(column: str) -> Any:
 
 
 class TestScores:
-    def sync(self, house: House, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> None:
+    def sync(
+        self, monitored: SyncedVersion, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
+    ) -> None:
         days = [1 + n / 1000 for n in range(len(scores))]
-        house.write("serving", served(*days, score=scores, churned=labels))
-        house.connect("serving", labels={"score": "churned"})
-        house.sync()
+        monitored.write("serving", served(*days, score=scores, churned=labels))
+        monitored.connect("serving", labels={"score": "churned"})
+        monitored.sync()
 
-    def test_few_labels_of_a_class_say_what_would_do(self, house: House) -> None:
+    def test_few_labels_of_a_class_say_what_would_do(self, monitored: SyncedVersion) -> None:
         """On each of 28 days 3 of 120 labels are true, where an area takes 10 of each class."""
         days = [1 + day + row / 120 for day in range(28) for row in range(120)]
         rng = np.random.default_rng(9)
         scores, labels = rng.integers(0, 9, len(days)) / 8, np.arange(len(days)) % 120 < 3
-        house.write("serving", served(*days, score=scores, churned=labels))
-        house.connect("serving", labels={"score": "churned"})
-        house.sync()
-        (first, *_) = ask(house, "auc_roc", by="daily")
+        monitored.write("serving", served(*days, score=scores, churned=labels))
+        monitored.connect("serving", labels={"score": "churned"})
+        monitored.sync()
+        (first, *_) = ask(monitored, "auc_roc", by="daily")
         assert (first["status"], first["value"]) == ("insufficient_data", None)
         assert first["reason"] == (
             "only 3 labels of one class; 10 are needed; set minimum=3, or ask for "
@@ -386,34 +395,34 @@ class TestScores:
         )
         per_day = list(zip(scores.reshape(28, 120), labels.reshape(28, 120), strict=True))
         areas = [oracle.roc_auc_score(true, given) for given, true in per_day]
-        assert values(house, "auc_roc", by="daily", minimum=3) == pytest.approx(areas, rel=1e-12)
+        assert values(monitored, "auc_roc", by="daily", minimum=3) == pytest.approx(areas, rel=1e-12)
         weeks = zip(scores.reshape(4, 840), labels.reshape(4, 840), strict=True)
         areas = [oracle.roc_auc_score(true, given) for given, true in weeks]
-        assert values(house, "auc_roc", by="weekly") == pytest.approx(areas, rel=1e-12)
+        assert values(monitored, "auc_roc", by="weekly") == pytest.approx(areas, rel=1e-12)
 
     @pytest.mark.parametrize(("low", "high", "threshold"), [(0, 100, 50.0), (-4, 4, 0.0)])
     def test_other_scores_than_probabilities_need_a_threshold(
-        self, house: House, low: int, high: int, threshold: float
+        self, monitored: SyncedVersion, low: int, high: int, threshold: float
     ) -> None:
         rng = np.random.default_rng(6)
         scores, labels = low + rng.integers(0, 9, 400) / 8 * (high - low), rng.random(400) < 0.4
-        self.sync(house, scores, labels)
-        (answer,) = ask(house, "accuracy")
+        self.sync(monitored, scores, labels)
+        (answer,) = ask(monitored, "accuracy")
         assert answer["value"] is None
         assert "no probabilities" in answer["error"]
         assert f"threshold from {low} to {high}" in answer["error"]
-        assert values(house, "accuracy", threshold=threshold) == [
+        assert values(monitored, "accuracy", threshold=threshold) == [
             pytest.approx(oracle.accuracy_score(labels, scores >= threshold), rel=1e-12)
         ]
-        (area,) = ask(house, "auc_roc")
+        (area,) = ask(monitored, "auc_roc")
         assert abs(area["value"] - oracle.roc_auc_score(labels, scores)) <= area["bound"] + 1e-12
 
-    def test_probabilities_are_judged_at_a_half(self, house: House) -> None:
+    def test_probabilities_are_judged_at_a_half(self, monitored: SyncedVersion) -> None:
         rng = np.random.default_rng(7)
         scores, labels = rng.integers(0, 9, 400) / 8, rng.random(400) < 0.4
-        self.sync(house, scores, labels)
+        self.sync(monitored, scores, labels)
         expected = oracle.recall_score(labels, scores >= 0.5)
-        assert values(house, "recall") == [pytest.approx(expected, rel=1e-12)]
+        assert values(monitored, "recall") == [pytest.approx(expected, rel=1e-12)]
 
 
 @pytest.mark.parametrize("more", [{}, {"skip_period": "1d"}])

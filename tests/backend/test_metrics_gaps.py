@@ -18,7 +18,7 @@ from sklearn import metrics as oracle
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.cli.main import main
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import MODEL, House, served
+from tests.backend.syncing import MODEL, SyncedVersion, served
 from tests.backend.test_metrics_edges import ask, at, values
 
 GAPS = VersionSchema(
@@ -30,7 +30,7 @@ RULES = {"daily": "D", "weekly": "W-MON", "monthly": "MS"}
 
 
 @pytest.fixture(scope="module")
-def gaps(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[House]:
+def gaps(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[SyncedVersion]:
     """A few rows on 40 of the 107 days from 2023-11-20 to 2024-03-05; class ``c`` is of February only."""
     folder = tmp_path_factory.mktemp("gaps")
     rng = np.random.default_rng(11)
@@ -53,15 +53,15 @@ def gaps(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Hous
         city=rng.choice(["True", "true", "Rome", "3.0"], count),
     )
     with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
-        house = House(folder, registry, engine).register(GAPS)
-        house.write("serving", rows)
-        house.connect("serving", labels={"kind": "label", "grade": "truth", "flag": "fact"})
-        house.sync()
-        yield house
+        monitored = SyncedVersion(folder, registry, engine).register(GAPS)
+        monitored.write("serving", rows)
+        monitored.connect("serving", labels={"kind": "label", "grade": "truth", "flag": "fact"})
+        monitored.sync()
+        yield monitored
 
 
-def frame(house: House) -> pd.DataFrame:
-    return house.rows("serving").to_pandas().set_index("at").sort_index()
+def frame(monitored: SyncedVersion) -> pd.DataFrame:
+    return monitored.rows("serving").to_pandas().set_index("at").sort_index()
 
 
 def periods(rows: pd.DataFrame, by: str) -> Any:
@@ -70,7 +70,7 @@ def periods(rows: pd.DataFrame, by: str) -> Any:
 
 class TestGaps:
     @pytest.mark.parametrize("by", RULES)
-    def test_every_period_is_answered(self, gaps: House, by: str) -> None:
+    def test_every_period_is_answered(self, gaps: SyncedVersion, by: str) -> None:
         parts = [(start, rows) for start, rows in periods(frame(gaps), by)]
         starts = [start.isoformat() for start, _ in parts]
         counts = ask(gaps, "count", by=by)
@@ -85,7 +85,7 @@ class TestGaps:
                 assert found == (None, "insufficient_data", 0, "there are no rows in the range")
 
     @pytest.mark.parametrize("by", RULES)
-    def test_every_period_of_a_range_is_answered(self, gaps: House, by: str) -> None:
+    def test_every_period_of_a_range_is_answered(self, gaps: SyncedVersion, by: str) -> None:
         start, end = pd.Timestamp("2023-12-13", tz="UTC"), pd.Timestamp("2024-05-02", tz="UTC")
         inside = frame(gaps).loc[start : end - pd.Timedelta(1, "us"), ["age"]]
         ends = pd.DataFrame({"age": [0.0, 0.0]}, index=[start, end - pd.Timedelta(1, "us")])
@@ -96,7 +96,7 @@ class TestGaps:
         assert answers[0]["start"] == start.isoformat()
         assert answers[-1]["end"] == end.isoformat()
 
-    def test_what_is_said_of_days_without_rows(self, gaps: House) -> None:
+    def test_what_is_said_of_days_without_rows(self, gaps: SyncedVersion) -> None:
         asked = {"start": "2025-01-01", "end": "2025-01-03", "by": "daily"}
         zero = [("count", None), ("null_ids", None), ("count", "age"), ("missing_count", "age")]
         zero += [("zero_count", "age"), ("prediction_count", "kind"), ("actuals_count", "kind")]
@@ -114,7 +114,7 @@ class TestGaps:
             assert all(name in answer["error"] for answer in ask(gaps, name, column, **asked))
         assert {answer["status"] for answer in ask(gaps, "label_coverage", "kind", **asked)} == {"undefined"}
 
-    def test_a_moving_baseline_before_each_week(self, gaps: House) -> None:
+    def test_a_moving_baseline_before_each_week(self, gaps: SyncedVersion) -> None:
         baseline = {"dataset_type": "serving", "time_period": "2w"}
         answers = ask(
             gaps, "hellinger_distance", "city", by="weekly", baseline=baseline, minimum=1, minimum_baseline=1
@@ -139,7 +139,7 @@ class TestGaps:
         assert sum(answer["status"] == "ok" for answer in answers) > 10
 
     @pytest.mark.parametrize("by", ["weekly", "monthly"])
-    def test_a_class_that_a_period_lacks(self, gaps: House, by: str) -> None:
+    def test_a_class_that_a_period_lacks(self, gaps: SyncedVersion, by: str) -> None:
         answers = ask(gaps, "recall_per_class", "kind", class_name="c", by=by, minimum=1)
         for answer, (_, rows) in zip(answers, periods(frame(gaps), by), strict=True):
             assert answer["error"] is None
@@ -153,7 +153,7 @@ class TestGaps:
                 assert answer["status"] == "insufficient_data"
         assert {answer["status"] for answer in answers} >= {"ok", "undefined"}
 
-    def test_counts_of_a_class_that_a_period_lacks(self, gaps: House) -> None:
+    def test_counts_of_a_class_that_a_period_lacks(self, gaps: SyncedVersion) -> None:
         for cell in ("tp", "fp", "fn", "tn"):
             answers = ask(gaps, f"{cell}_count_per_class", "kind", class_name="c", by="weekly", minimum=1)
             for answer, (_, rows) in zip(answers, periods(frame(gaps), "weekly"), strict=True):
@@ -170,7 +170,7 @@ class TestGaps:
                 (rows["label"] != "c").all() for _, rows in periods(frame(gaps), "weekly") if len(rows)
             )
 
-    def test_a_class_that_the_range_lacks_but_not_the_data(self, gaps: House) -> None:
+    def test_a_class_that_the_range_lacks_but_not_the_data(self, gaps: SyncedVersion) -> None:
         (answer,) = ask(
             gaps, "recall_per_class", "kind", class_name="c", start="2024-01-01", end="2024-01-31"
         )
@@ -181,7 +181,7 @@ class TestGaps:
     @pytest.mark.parametrize(
         ("column", "given"), [("grade", [1, 1.0, "1", "1.0", "1.00"]), ("flag", [True, "true", "True"])]
     )
-    def test_classes_by_any_type(self, gaps: House, column: str, given: list[Any]) -> None:
+    def test_classes_by_any_type(self, gaps: SyncedVersion, column: str, given: list[Any]) -> None:
         rows = frame(gaps)
         truth, one = (rows["truth"], 1) if column == "grade" else (rows["fact"], True)
         expected = oracle.precision_score(truth == one, rows[column] == one)
@@ -201,13 +201,13 @@ class TestGaps:
             ("city", ["3.0", 3.0], "3.0"),
         ],
     )
-    def test_values_by_any_type(self, gaps: House, column: str, given: list[Any], kept: Any) -> None:
+    def test_values_by_any_type(self, gaps: SyncedVersion, column: str, given: list[Any], kept: Any) -> None:
         counted = periods(frame(gaps)[column] == kept, "weekly").sum().tolist()
         for value in given:
             assert values(gaps, "value_count", column, value=value, by="weekly") == counted
         assert values(gaps, "value_count", "size", value=4) == [0]
 
-    def test_too_few_samples_say_what_would_do(self, gaps: House) -> None:
+    def test_too_few_samples_say_what_would_do(self, gaps: SyncedVersion) -> None:
         weeks = [len(rows) for _, rows in periods(frame(gaps), "weekly")]
         answers = ask(gaps, "accuracy", "kind", by="weekly")
         assert [answer["samples"] for answer in answers] == weeks
@@ -243,7 +243,13 @@ class TestGaps:
     )
     @pytest.mark.parametrize("metric", ["accuracy", "hellinger_distance"])
     def test_advice_names_a_longer_period_or_none(
-        self, gaps: House, metric: str, by: str | None, days: int | None, minimum: float, named: str | None
+        self,
+        gaps: SyncedVersion,
+        metric: str,
+        by: str | None,
+        days: int | None,
+        minimum: float,
+        named: str | None,
     ) -> None:
         """The first period with rows has so many, and ``minimum`` times as many are asked for."""
         asked = {"by": by} if by else {}
@@ -259,7 +265,7 @@ class TestGaps:
         assert parameter
         assert ways == (f", or ask for {named}" if named else "")
 
-    def test_the_command_by_week(self, gaps: House, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_command_by_week(self, gaps: SyncedVersion, capsys: pytest.CaptureFixture[str]) -> None:
         url = gaps.registry.database.url.render_as_string(hide_password=False)
         place = ("--database-url", url, "--environment", "prod")
         for by, rule in RULES.items():
@@ -271,7 +277,7 @@ class TestGaps:
             assert found == counts.tolist()
 
     def test_the_command_gives_advice_in_its_own_options_and_a_shared_reason_once(
-        self, gaps: House, capsys: pytest.CaptureFixture[str]
+        self, gaps: SyncedVersion, capsys: pytest.CaptureFixture[str]
     ) -> None:
         url = gaps.registry.database.url.render_as_string(hide_password=False)
         place = ("--database-url", url, "--environment", "prod")
@@ -289,11 +295,11 @@ class TestGaps:
 
 
 class TestNoRows:
-    def test_a_dataset_that_was_never_synced(self, house: House) -> None:
-        house.write("serving", served(1.5))
-        house.connect("serving")
+    def test_a_dataset_that_was_never_synced(self, monitored: SyncedVersion) -> None:
+        monitored.write("serving", served(1.5))
+        monitored.connect("serving")
         for more in ({}, {"by": "daily"}, {"by": "daily", "start": at(0), "end": at(24)}):
-            (answer,) = ask(house, "count", **more)
+            (answer,) = ask(monitored, "count", **more)
             assert (answer["value"], answer["status"]) == (None, "insufficient_data")
             assert answer["reason"] == (
                 "the serving dataset of version 'v1' has never been synced: sync it with "
@@ -301,35 +307,35 @@ class TestNoRows:
                 "aporia_provider.sdk"
             )
 
-    def test_a_baseline_that_was_never_synced(self, house: House) -> None:
+    def test_a_baseline_that_was_never_synced(self, monitored: SyncedVersion) -> None:
         for role in ("training", "serving"):
-            house.write(role, served(1.5))
-            house.connect(role)
+            monitored.write(role, served(1.5))
+            monitored.connect(role)
         for missing in ("serving", "training"):
-            (answer,) = ask(house, "psi", "age")
+            (answer,) = ask(monitored, "psi", "age")
             assert (answer["status"], answer["value"]) == ("insufficient_data", None)
             assert f"the {missing} dataset of version 'v1' has never been synced" in answer["reason"]
-            house.sync(missing)
-        (answer,) = ask(house, "psi", "age")
+            monitored.sync(missing)
+        (answer,) = ask(monitored, "psi", "age")
         assert "never been synced" not in (answer["reason"] or "")
 
-    def test_no_actuals_are_connected(self, house: House) -> None:
-        house.write("serving", served(1.5))
-        house.connect("serving")
-        house.sync()
-        (answer,) = ask(house, "accuracy")
+    def test_no_actuals_are_connected(self, monitored: SyncedVersion) -> None:
+        monitored.write("serving", served(1.5))
+        monitored.connect("serving")
+        monitored.sync()
+        (answer,) = ask(monitored, "accuracy")
         assert answer["reason"].startswith("no actuals are connected: connect them with ConnectActualsOper")
 
-    def test_rows_none_of_which_has_a_time(self, house: House) -> None:
-        house.write("serving", served(None, None, 1.5))
-        house.connect("serving")
-        house.sync()
-        assert values(house, "count", by="daily") == [1]
-        assert values(house, "count", by="daily", start=at(48), end=at(72)) == [0]
-        assert values(house, "count") == [3]
-        (answer,) = ask(house, "accuracy", start=at(0), end=at(24), by="daily")
+    def test_rows_none_of_which_has_a_time(self, monitored: SyncedVersion) -> None:
+        monitored.write("serving", served(None, None, 1.5))
+        monitored.connect("serving")
+        monitored.sync()
+        assert values(monitored, "count", by="daily") == [1]
+        assert values(monitored, "count", by="daily", start=at(48), end=at(72)) == [0]
+        assert values(monitored, "count") == [3]
+        (answer,) = ask(monitored, "accuracy", start=at(0), end=at(24), by="daily")
         assert answer["reason"].startswith("no actuals are connected")
-        house.write("serving", served(None, None), mode="overwrite")
-        house.sync()
-        (answer,) = ask(house, "count", by="daily")
+        monitored.write("serving", served(None, None), mode="overwrite")
+        monitored.sync()
+        (answer,) = ask(monitored, "count", by="daily")
         assert ("start" in answer, answer["value"]) == (False, 2)

@@ -24,7 +24,7 @@ from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.preflight.inspection import inspect
 from tests import servers
 from tests.backend.agreement import assert_reads, assert_refuses, rewrite
-from tests.backend.syncing import House, spread
+from tests.backend.syncing import SyncedVersion, spread
 from tests.backend.test_sync_sources import write_file
 from tests.conftest import S3
 from tests.lake import logs
@@ -86,27 +86,27 @@ class TestLocal:
             assert (log.files([]).row_count, len(log.commits(-1))) == (7, 1)
 
     @pytest.mark.parametrize("name", ["a b", "ü [1] {2} *", "100%25", "a#b?c"])
-    def test_a_sync(self, house: House, name: str) -> None:
-        house.write("plain", ROWS)
-        Path(house.path("plain")).rename(house.path(name))
-        house.connect("serving", path=house.path(name))
-        assert_reads(house, ROWS)
+    def test_a_sync(self, monitored: SyncedVersion, name: str) -> None:
+        monitored.write("plain", ROWS)
+        Path(monitored.path("plain")).rename(monitored.path(name))
+        monitored.connect("serving", path=monitored.path(name))
+        assert_reads(monitored, ROWS)
 
-    def test_patterns_of_files_stay(self, house: House) -> None:
+    def test_patterns_of_files_stay(self, monitored: SyncedVersion) -> None:
         for day, name in enumerate(("a b/1.parquet", "ü/1.parquet", "ü/2.parquet"), 1):
-            path = house.folder / "files" / name
+            path = monitored.folder / "files" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(spread(day, day, 2), path)
-        house.connect("serving", path=f"{house.folder}/files/*/1.parquet", format="parquet")
-        assert_reads(house, pa.concat_tables([spread(1, 1, 2), spread(2, 2, 2)]))
+        monitored.connect("serving", path=f"{monitored.folder}/files/*/1.parquet", format="parquet")
+        assert_reads(monitored, pa.concat_tables([spread(1, 1, 2), spread(2, 2, 2)]))
 
-    def test_a_name_that_exists_is_no_pattern(self, house: House) -> None:
+    def test_a_name_that_exists_is_no_pattern(self, monitored: SyncedVersion) -> None:
         for day, name in enumerate(("[12]", "1", "2"), 1):
-            path = house.folder / "files" / name / "f.parquet"
+            path = monitored.folder / "files" / name / "f.parquet"
             path.parent.mkdir(parents=True)
             pq.write_table(spread(day, day, 2), path)
-        house.connect("serving", path=f"{house.folder}/files/[12]", format="parquet")
-        assert_reads(house, spread(1, 1, 2))
+        monitored.connect("serving", path=f"{monitored.folder}/files/[12]", format="parquet")
+        assert_reads(monitored, spread(1, 1, 2))
 
 
 class TestPartitions:
@@ -129,21 +129,21 @@ class TestPartitions:
         "\\",
     )
 
-    def test_values_with_special_characters(self, house: House) -> None:
+    def test_values_with_special_characters(self, monitored: SyncedVersion) -> None:
         rows = spread(1, 2, 8)
         rows = rows.set_column(rows.column_names.index("city"), "city", pa.array(self.VALUES))
-        house.write("serving", rows, partition_by=["city"])
-        house.connect("serving")
-        assert_reads(house, rows)
+        monitored.write("serving", rows, partition_by=["city"])
+        monitored.connect("serving")
+        assert_reads(monitored, rows)
 
     @pytest.mark.parametrize("encoded", [True, False])
-    def test_deleted_rows_below_them(self, house: House, encoded: bool) -> None:
+    def test_deleted_rows_below_them(self, monitored: SyncedVersion, encoded: bool) -> None:
         """Spark writes ``city=ä`` as it is, deltalake encodes it twice: the deleted rows are the same."""
         rows = spread(1, 2, 12)
         rows = rows.set_column(rows.column_names.index("city"), "city", pa.array(["ä"] * 24))
         rows = rows.set_column(0, "id", pa.array([None, *(str(n) for n in range(23))], pa.string()))
-        house.write("serving", rows, partition_by=["city"])
-        table = Path(house.path("serving"))
+        monitored.write("serving", rows, partition_by=["city"])
+        table = Path(monitored.path("serving"))
         (data,) = table.glob("city=*/*.parquet")
         if not encoded:
             (table / "city=ä").mkdir()
@@ -164,20 +164,26 @@ class TestPartitions:
         rewrite(table, deleting)
         files = DeltaLog(f"file://{table}").files(["id"])
         assert (files.row_count, files.table["deleted"].to_pylist()) == (23, [1])
-        house.connect("serving")
-        assert_reads(house, rows.slice(1))
+        monitored.connect("serving")
+        assert_reads(monitored, rows.slice(1))
 
 
 class TestOnS3:
     @pytest.fixture
-    def on_s3(self, s3: S3, house: House) -> House:
-        house.place, house.options, house.engine = f"s3://{s3.bucket}", s3.delta_options, "embedded"
-        house.credentials = AwsCredentials(
+    def on_s3(self, s3: S3, monitored: SyncedVersion) -> SyncedVersion:
+        monitored.place, monitored.options, monitored.engine = (
+            f"s3://{s3.bucket}",
+            s3.delta_options,
+            "embedded",
+        )
+        monitored.credentials = AwsCredentials(
             servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
         )
-        return house
+        return monitored
 
-    def test_deletion_vectors_in_files_beside_statistics_that_are_no_json(self, on_s3: House, s3: S3) -> None:
+    def test_deletion_vectors_in_files_beside_statistics_that_are_no_json(
+        self, on_s3: SyncedVersion, s3: S3
+    ) -> None:
         rows = spread(1, 3, 4)
         on_s3.write("serving", rows)
         vector, path, body = logs.deletion_vector_in_a_file([0, 5, 11])
@@ -195,13 +201,13 @@ class TestOnS3:
         on_s3.connect("serving")
         assert_reads(on_s3, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
 
-    def test_the_root_of_a_bucket(self, on_s3: House) -> None:
+    def test_the_root_of_a_bucket(self, on_s3: SyncedVersion) -> None:
         place = str(on_s3.place)
         write_deltalake(place, ROWS, storage_options=on_s3.options)
         on_s3.connect("serving", path=place)
         assert_reads(on_s3, ROWS)
 
-    def test_characters_that_every_reader_takes(self, on_s3: House) -> None:
+    def test_characters_that_every_reader_takes(self, on_s3: SyncedVersion) -> None:
         on_s3.write("a+b:c=d,e@(1);f!$g&'h'/t", ROWS)
         on_s3.connect("serving", path=on_s3.path("a+b:c=d,e@(1);f!$g&'h'/t"))
         assert_reads(on_s3, ROWS)
@@ -210,7 +216,7 @@ class TestOnS3:
         ("name", "shown"),
         [("a b", "' '"), ("ü[1]", "'[', ']', 'ü'"), ("x#?", "'#', '?'"), ("a%20b~", "'%', '~'")],
     )
-    def test_others_are_refused(self, s3: S3, on_s3: House, name: str, shown: str) -> None:
+    def test_others_are_refused(self, s3: S3, on_s3: SyncedVersion, name: str, shown: str) -> None:
         # The writer decodes percent signs more than once, so the table is copied to such a path.
         on_s3.write("plain", ROWS)
         client = s3.client()
@@ -222,7 +228,7 @@ class TestOnS3:
         on_s3.connect("serving", path=on_s3.path(name))
         assert_refuses(on_s3, f"has {shown} in its path", "Copy the table to a path of ASCII letters")
 
-    def test_files_of_other_formats(self, s3: S3, on_s3: House) -> None:
+    def test_files_of_other_formats(self, s3: S3, on_s3: SyncedVersion) -> None:
         names = ["a b", "ü", "a%20b", "x#y", "plain"]
         for count, name in enumerate(names, 1):
             sink = pa.BufferOutputStream()

@@ -18,7 +18,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
-from tests.backend.dying import poll
+from tests.backend.killable import poll
 
 pytestmark = pytest.mark.process
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.backend.agreement import Action, assert_reads, assert_refuses, changed, problems, rewrite
-from tests.backend.syncing import NOWHERE, House, served, spread, times
+from tests.backend.syncing import NOWHERE, SyncedVersion, served, spread, times
 from tests.lake import logs
 
 
@@ -43,24 +43,24 @@ def only_file(table: Path) -> Path:
 
 
 @pytest.fixture
-def table(house: House) -> Path:
-    house.connect("serving")
-    return Path(house.path("serving"))
+def table(monitored: SyncedVersion) -> Path:
+    monitored.connect("serving")
+    return Path(monitored.path("serving"))
 
 
 @pytest.mark.parametrize(
     "name", ["vacuumProtocolCheck", "v2Checkpoint", "typeWidening", "typeWidening-preview"]
 )
-def test_that_only_a_protocol_names(house: House, table: Path, name: str) -> None:
-    house.write("serving", spread(1, 2, 4))
+def test_that_only_a_protocol_names(monitored: SyncedVersion, table: Path, name: str) -> None:
+    monitored.write("serving", spread(1, 2, 4))
     rewrite(table, with_features(name))
-    assert problems(house, engine=NOWHERE) == [], "the engine is not asked"
-    assert_reads(house, spread(1, 2, 4))
+    assert problems(monitored, engine=NOWHERE) == [], "the engine is not asked"
+    assert_reads(monitored, spread(1, 2, 4))
 
 
-def test_deletion_vectors(house: House, table: Path) -> None:
+def test_deletion_vectors(monitored: SyncedVersion, table: Path) -> None:
     rows = spread(1, 3, 4)
-    house.write("serving", rows)
+    monitored.write("serving", rows)
     rewrite(table, with_features("deletionVectors"))
     vector = logs.deletion_vector([0, 5, 11])
     rewrite(
@@ -70,32 +70,34 @@ def test_deletion_vectors(house: House, table: Path) -> None:
             for action in actions
         ],
     )
-    assert_reads(house, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
+    assert_reads(monitored, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
 
 
 @pytest.mark.parametrize(
     "stats", ['{"numRecords":12,"minValues":{"score":NaN}}', '{"numRecords":12,"minValues":{"sco']
 )
-def test_deletion_vectors_beside_statistics_that_are_no_json(house: House, table: Path, stats: str) -> None:
+def test_deletion_vectors_beside_statistics_that_are_no_json(
+    monitored: SyncedVersion, table: Path, stats: str
+) -> None:
     rows = spread(1, 3, 4)
-    house.write("serving", rows)
+    monitored.write("serving", rows)
     rewrite(table, with_features("deletionVectors"))
     rewrite(table, changed("add", stats=stats, deletionVector=logs.deletion_vector([0, 5, 11])))
-    assert_reads(house, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
+    assert_reads(monitored, rows.take([1, 2, 3, 4, 6, 7, 8, 9, 10]))
 
 
 @pytest.mark.parametrize("stats", ["", "null", '{"numRecords":12'])
-def test_deletion_vectors_without_a_number_of_rows(house: House, table: Path, stats: str) -> None:
-    house.write("serving", spread(1, 3, 4))
+def test_deletion_vectors_without_a_number_of_rows(monitored: SyncedVersion, table: Path, stats: str) -> None:
+    monitored.write("serving", spread(1, 3, 4))
     rewrite(table, with_features("deletionVectors"))
     rewrite(table, changed("add", stats=stats, deletionVector=logs.deletion_vector([0])))
-    assert_refuses(house, "has a deletion vector, but its statistics lack numRecords", "REORG TABLE")
+    assert_refuses(monitored, "has a deletion vector, but its statistics lack numRecords", "REORG TABLE")
 
 
 @pytest.mark.parametrize("mode", ["name", "id"])
-def test_column_mapping(house: House, table: Path, mode: str) -> None:
+def test_column_mapping(monitored: SyncedVersion, table: Path, mode: str) -> None:
     rows = spread(1, 3, 4)
-    house.write("serving", rows)
+    monitored.write("serving", rows)
     places = {name: place for place, name in enumerate(rows.column_names, 1)}
 
     def mapped(item: dict[str, Any]) -> dict[str, Any]:
@@ -125,22 +127,22 @@ def test_column_mapping(house: House, table: Path, mode: str) -> None:
             for action in actions
         ],
     )
-    assert_reads(house, rows)
+    assert_reads(monitored, rows)
 
 
-def test_times_without_a_zone(house: House, table: Path) -> None:
+def test_times_without_a_zone(monitored: SyncedVersion, table: Path) -> None:
     days = (1.25, 2.5, 2.75)
     rows = served(*days).set_column(1, "at", times(days, pa.timestamp("us")))
-    house.write("serving", rows)
-    assert "timestampNtz" in house.delta("serving").protocol().reader_features
-    house.sync()
-    assert_reads(house, rows)
+    monitored.write("serving", rows)
+    assert "timestampNtz" in monitored.delta("serving").protocol().reader_features
+    monitored.sync()
+    assert_reads(monitored, rows)
 
 
-def test_widened_types(house: House, table: Path) -> None:
+def test_widened_types(monitored: SyncedVersion, table: Path) -> None:
     ages = [pa.array(np.arange(8, dtype=np.int32) - 3), pa.array(np.arange(8, dtype=np.int64) + 2**40)]
     written = [spread(day, day + 1, 4, seed=day).set_column(2, "age", ages[day - 1]) for day in (1, 2)]
-    house.write("serving", written[0])
+    monitored.write("serving", written[0])
 
     def widened(item: dict[str, Any]) -> dict[str, Any]:
         if item["name"] != "age":
@@ -154,7 +156,7 @@ def test_widened_types(house: House, table: Path) -> None:
     pq.write_table(written[1], extra)
     logs.commit(table, 1, [logs.add(extra.name, None, size=extra.stat().st_size)])
     everything = [rows.set_column(2, "age", rows["age"].cast(pa.int64())) for rows in written]
-    assert_reads(house, pa.concat_tables(everything))
+    assert_reads(monitored, pa.concat_tables(everything))
 
 
 @pytest.mark.parametrize(
@@ -166,21 +168,21 @@ def test_widened_types(house: House, table: Path) -> None:
         ("unheardOf", "reader feature unheardOf, which is not supported"),
     ],
 )
-def test_unknown_ones_are_refused(house: House, table: Path, name: str, told: str) -> None:
-    house.write("serving", spread(1, 2, 4))
+def test_unknown_ones_are_refused(monitored: SyncedVersion, table: Path, name: str, told: str) -> None:
+    monitored.write("serving", spread(1, 2, 4))
     rewrite(table, with_features(name))
-    assert_refuses(house, told)
+    assert_refuses(monitored, told)
 
 
-def test_ones_that_only_the_engine_does_not_know(house: House, table: Path) -> None:
+def test_ones_that_only_the_engine_does_not_know(monitored: SyncedVersion, table: Path) -> None:
     """The engine wants variantType beside variantShredding, delta-rs does not."""
-    house.write("serving", spread(1, 2, 4))
+    monitored.write("serving", spread(1, 2, 4))
     rewrite(table, with_features("variantShredding"))
-    assert_refuses(house, "its protocol requires the reader feature variantShredding")
+    assert_refuses(monitored, "its protocol requires the reader feature variantShredding")
 
 
-def test_columns_of_type_variant(house: House, table: Path) -> None:
-    house.write("serving", spread(1, 2, 4))
+def test_columns_of_type_variant(monitored: SyncedVersion, table: Path) -> None:
+    monitored.write("serving", spread(1, 2, 4))
     rewrite(table, with_features("variantType"))
 
     def more(actions: list[Action]) -> list[Action]:
@@ -192,4 +194,4 @@ def test_columns_of_type_variant(house: House, table: Path) -> None:
         return actions
 
     rewrite(table, more)
-    assert_reads(house, spread(1, 2, 4))
+    assert_reads(monitored, spread(1, 2, 4))

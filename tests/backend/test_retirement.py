@@ -22,7 +22,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model
-from tests.backend.syncing import DAY, MODEL, SCHEMA, House, spread
+from tests.backend.syncing import DAY, MODEL, SCHEMA, SyncedVersion, spread
 
 NOW = datetime.now(UTC)
 
@@ -229,18 +229,18 @@ def test_of_any_versions_the_newest_stay(migrated: Path, tmp_path: Path) -> None
     run()
 
 
-def test_what_is_stored_of_a_retired_version_stays_a_baseline(house: House) -> None:
-    house.connect("serving")
-    house.write("serving", spread(1, 2, 40))
-    house.sync()
-    house.registry.create_model_version(MODEL, "v2", SCHEMA)
-    house.write("second", spread(5, 6, 40, seed=1))
-    source = S3DataSource(object_path=house.path("second"), object_format="delta")
+def test_what_is_stored_of_a_retired_version_stays_a_baseline(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", spread(1, 2, 40))
+    monitored.sync()
+    monitored.registry.create_model_version(MODEL, "v2", SCHEMA)
+    monitored.write("second", spread(5, 6, 40, seed=1))
+    source = S3DataSource(object_path=monitored.path("second"), object_format="delta")
     columns = {"id_column": "id", "timestamp_column": "at"}
-    house.registry.connect_dataset(
+    monitored.registry.connect_dataset(
         MODEL, "v2", DatasetConnection(role="serving", data_source=source, **columns)
     )
-    house.registry.sync_dataset(MODEL, "v2", "serving", engine=house.engine)
+    monitored.registry.sync_dataset(MODEL, "v2", "serving", engine=monitored.engine)
 
     def drift() -> Any:
         metric = {
@@ -251,22 +251,22 @@ def test_what_is_stored_of_a_retired_version_stays_a_baseline(house: House) -> N
                 "baseline": {"dataset_type": "serving", "model_version": "v1"},
             },
         }
-        (answer,) = house.registry.query_metrics(MetricsQuery(model_id=MODEL, metrics=[metric]))
+        (answer,) = monitored.registry.query_metrics(MetricsQuery(model_id=MODEL, metrics=[metric]))
         assert answer.metrics[0].error is None
         return answer
 
     answer = drift()
-    assert retired(house.registry.retire_versions(MODEL, keep=1)) == ["v1"]
-    assert house.registry.get_due_datasets() == []
+    assert retired(monitored.registry.retire_versions(MODEL, keep=1)) == ["v1"]
+    assert monitored.registry.get_due_datasets() == []
     assert drift() == answer
 
     # New data of it is noticed only once its syncs are turned on.
-    house.write("serving", spread(20, 20, 40))
-    assert house.registry.get_due_datasets() == []
-    house.registry.set_sync_enabled(MODEL, "v1", True)
-    assert [one["model_version"] for one in house.registry.get_due_datasets()] == ["v1"]
-    house.sync()
-    assert retired(house.registry.retire_versions(MODEL, keep=1)) == ["v2"]
+    monitored.write("serving", spread(20, 20, 40))
+    assert monitored.registry.get_due_datasets() == []
+    monitored.registry.set_sync_enabled(MODEL, "v1", True)
+    assert [one["model_version"] for one in monitored.registry.get_due_datasets()] == ["v1"]
+    monitored.sync()
+    assert retired(monitored.registry.retire_versions(MODEL, keep=1)) == ["v2"]
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.server.request_bodies import BodyLimit
 from aporia_provider.errors import AporiaError
-from tests.backend.dying import poll
+from tests.backend.killable import poll
 from tests.backend.running import Served, serving, token_for
 from tests.backend.stored import store_days
 from tests.backend.test_server import VERSION

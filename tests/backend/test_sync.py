@@ -13,7 +13,7 @@ from aporia_provider.errors import TransientError
 from tests.backend.syncing import (
     NOWHERE,
     UNREACHABLE,
-    House,
+    SyncedVersion,
     assert_equal_rows,
     assert_synced,
     served,
@@ -24,17 +24,17 @@ from tests.lake import logs
 
 
 @pytest.fixture
-def serving(house: House) -> House:
+def serving(monitored: SyncedVersion) -> SyncedVersion:
     """Ten predictions on each of five days, a file for each day, synced."""
-    house.connect("serving")
+    monitored.connect("serving")
     for day in range(1, 6):
-        house.write("serving", spread(day, day, 10))
-    house.sync()
-    return house
+        monitored.write("serving", spread(day, day, 10))
+    monitored.sync()
+    return monitored
 
 
 class TestCommits:
-    def test_the_first_sync(self, serving: House) -> None:
+    def test_the_first_sync(self, serving: SyncedVersion) -> None:
         status = serving.status()
         assert (status["status"], status["reason"], status["lag"]) == ("synced", "first sync", 0)
         assert (status["table_version"], status["latest_version"]) == (4, 4)
@@ -44,7 +44,7 @@ class TestCommits:
         assert status["bytes_read"] == sum(sizes)
         assert_synced(serving)
 
-    def test_appends_and_late_rows(self, serving: House) -> None:
+    def test_appends_and_late_rows(self, serving: SyncedVersion) -> None:
         before = serving.stored()
         serving.write("serving", spread(6, 7, 10))
         status = serving.sync()
@@ -59,7 +59,7 @@ class TestCommits:
         assert status["reason"] == "2 commits changed the data"
         assert_synced(serving)
 
-    def test_overwrites(self, serving: House) -> None:
+    def test_overwrites(self, serving: SyncedVersion) -> None:
         third = "at >= '2024-01-03' AND at < '2024-01-04'"
         serving.write("serving", spread(3, 3, 4, seed=2), mode="overwrite", predicate=third)
         assert work(serving.sync()) == (True, 1, 4, 1)
@@ -70,7 +70,7 @@ class TestCommits:
         assert (status["rows"], status["buckets"]) == (3, 1)
         assert_synced(serving)
 
-    def test_merge_update_and_delete(self, serving: House) -> None:
+    def test_merge_update_and_delete(self, serving: SyncedVersion) -> None:
         given = pa.concat_tables([spread(4, 4, 10), spread(9, 9, 2)])
         given = given.set_column(2, "age", pa.array([1.5] * 12))
         held = serving.delta("serving")
@@ -89,7 +89,7 @@ class TestCommits:
         serving.sync()
         assert serving.stored() == {}
 
-    def test_what_changes_no_row_costs_nothing(self, serving: House) -> None:
+    def test_what_changes_no_row_costs_nothing(self, serving: SyncedVersion) -> None:
         before, first = serving.stored(), serving.status()
         serving.delta("serving").optimize.compact()
         serving.delta("serving").optimize.z_order(["city"])
@@ -106,19 +106,19 @@ class TestCommits:
         assert serving.sync()["reason"] == "1 commit changed the data"
         assert_synced(serving)
 
-    def test_nothing_is_synced_without_an_engine(self, serving: House) -> None:
+    def test_nothing_is_synced_without_an_engine(self, serving: SyncedVersion) -> None:
         before = serving.stored()
         serving.write("serving", spread(6, 6, 1))
         with pytest.raises(TransientError, match=r"sc://127\.0\.0\.1:1 does not respond"):
             serving.sync(engine=UNREACHABLE)
         assert serving.stored() == before
 
-    def test_everything_again_on_demand(self, serving: House) -> None:
+    def test_everything_again_on_demand(self, serving: SyncedVersion) -> None:
         status = serving.sync(full=True)
         assert work(status) == (False, 5, 50, 5), "and nothing else came out"
         assert_synced(serving)
 
-    def test_an_older_version_restored(self, serving: House) -> None:
+    def test_an_older_version_restored(self, serving: SyncedVersion) -> None:
         serving.delta("serving").restore(1)
         status = serving.sync()
         assert (status["rows"], status["buckets"]) == (20, 2)
@@ -126,20 +126,20 @@ class TestCommits:
 
 
 class TestTables:
-    def test_an_empty_table_then_rows(self, house: House) -> None:
-        house.connect("serving")
-        DeltaTable.create(house.path("serving"), served().schema)
-        status = house.sync()
+    def test_an_empty_table_then_rows(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
+        DeltaTable.create(monitored.path("serving"), served().schema)
+        status = monitored.sync()
         assert (status["status"], status["rows"], status["buckets"]) == ("synced", 0, 0)
-        assert not house.sync(engine=NOWHERE)["changed"]
-        house.write("serving", spread(1, 2, 5))
-        assert work(house.sync())[:3] == (True, 2, 10)
-        assert_synced(house)
-        house.write("serving", spread(3, 3, 5))
-        assert work(house.sync()) == (True, 1, 5, 1)
-        assert_synced(house)
+        assert not monitored.sync(engine=NOWHERE)["changed"]
+        monitored.write("serving", spread(1, 2, 5))
+        assert work(monitored.sync())[:3] == (True, 2, 10)
+        assert_synced(monitored)
+        monitored.write("serving", spread(3, 3, 5))
+        assert work(monitored.sync()) == (True, 1, 5, 1)
+        assert_synced(monitored)
 
-    def test_a_table_made_anew(self, serving: House) -> None:
+    def test_a_table_made_anew(self, serving: SyncedVersion) -> None:
         shutil.rmtree(serving.path("serving"))
         serving.write("serving", spread(2, 3, 4, seed=5))
         status = serving.sync()
@@ -147,7 +147,7 @@ class TestTables:
         assert (status["rows"], status["buckets"]) == (8, 2)
         assert_synced(serving)
 
-    def test_a_log_that_was_cleaned_up(self, serving: House) -> None:
+    def test_a_log_that_was_cleaned_up(self, serving: SyncedVersion) -> None:
         serving.write("serving", spread(6, 6, 2))
         serving.write("serving", spread(7, 7, 2))
         serving.delta("serving").create_checkpoint()
@@ -158,7 +158,7 @@ class TestTables:
         assert work(status) == (True, 7, 54, 7)
         assert_synced(serving)
 
-    def test_columns_added_and_widened(self, serving: House) -> None:
+    def test_columns_added_and_widened(self, serving: SyncedVersion) -> None:
         more = spread(6, 6, 4).append_column("extra", pa.array(["x"] * 4))
         serving.write("serving", more, schema_mode="merge")
         assert work(serving.sync()) == (True, 1, 4, 1)
@@ -178,22 +178,22 @@ class TestTables:
         serving.sync()
         assert_synced(serving)
 
-    def test_more_spans_than_an_engine_can_look_for(self, house: House) -> None:
-        house.connect("serving")
+    def test_more_spans_than_an_engine_can_look_for(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
         # A file for each of 70 days, with ever wider gaps between most of them.
         days = [1 + place * 2 + place // 40 for place in range(70)]
         rows = served(*(day + 0.25 for day in days), seed=1)
         parts = rows.append_column("part", pa.array(range(70)))
-        house.write("serving", parts, partition_by=["part"])
-        house.sync()
+        monitored.write("serving", parts, partition_by=["part"])
+        monitored.sync()
         # One row fewer: twice as many would be enough to make the bins anew from all of them.
         more = served(*(day + 0.75 for day in days[:-1]), seed=2).append_column("part", pa.array(range(69)))
-        house.write("serving", more, partition_by=["part"])
-        status = house.sync()
+        monitored.write("serving", more, partition_by=["part"])
+        status = monitored.sync()
         assert (status["reason"], status["rows_read"]) == ("1 commit changed the data", 138)
-        assert_synced(house)
+        assert_synced(monitored)
 
-    def test_a_deletion_vector(self, serving: House) -> None:
+    def test_a_deletion_vector(self, serving: SyncedVersion) -> None:
         serving.check()
         expected = serving.rows("serving").to_pylist()
         mark_deleted(serving, position=3)
@@ -205,9 +205,9 @@ class TestTables:
         serving.check()
 
 
-def mark_deleted(house: House, position: int) -> None:
+def mark_deleted(monitored: SyncedVersion, position: int) -> None:
     """Delete one row of the first file by a deletion vector, as delta-rs cannot."""
-    folder = Path(house.path("serving"))
+    folder = Path(monitored.path("serving"))
     first = DeltaTable(folder, version=0)
     actions = pa.table(first.get_add_actions()).to_pylist()
     path, size = actions[0]["path"], actions[0]["size_bytes"]
@@ -218,5 +218,5 @@ def mark_deleted(house: House, position: int) -> None:
     stats = {"numRecords": 10, "nullCount": {"at": 0}, **bounds}
     removed = {"remove": {"path": path, "dataChange": True, "deletionTimestamp": 1}}
     marked = logs.add(path, stats, size=size, deletionVector=logs.deletion_vector([position]))
-    version = house.delta("serving").version() + 1
+    version = monitored.delta("serving").version() + 1
     logs.commit(folder, version, [logs.protocol("deletionVectors"), removed, marked], "DELETE")

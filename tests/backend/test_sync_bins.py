@@ -11,13 +11,13 @@ from scipy.stats import ks_2samp
 
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from tests.backend.syncing import MODEL, House, served, spread, work
+from tests.backend.syncing import MODEL, SyncedVersion, served, spread, work
 
 ANEW = "the bins of some fields were rebuilt"
 FIELDS = ["features.age", "features.city", "features.vip", "predictions.score"]
 
 
-def ask(house: House, metric: str, **more: Any) -> dict[str, Any]:
+def ask(monitored: SyncedVersion, metric: str, **more: Any) -> dict[str, Any]:
     asked = {
         "id": "it",
         "metric": metric,
@@ -25,7 +25,7 @@ def ask(house: House, metric: str, **more: Any) -> dict[str, Any]:
         "datasets": {"data": {"time_range": None}, "baseline": {"dataset_type": "training"}},
     }
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
-    ((answer,),) = [item.metrics for item in house.registry.query_metrics(query)]
+    ((answer,),) = [item.metrics for item in monitored.registry.query_metrics(query)]
     return answer.to_json()
 
 
@@ -34,19 +34,19 @@ def rows_of(count: int, seed: int) -> pa.Table:
 
 
 @pytest.fixture
-def first(house: House) -> House:
+def first(monitored: SyncedVersion) -> SyncedVersion:
     """One row of training, and 2,000 predictions counted on bins made from it."""
     for role in ("training", "serving"):
-        house.connect(role)
-    house.write("training", served(1.5))
-    house.write("serving", rows_of(2_000, 1))
-    house.sync("training")
-    house.sync("serving")
-    return house
+        monitored.connect(role)
+    monitored.write("training", served(1.5))
+    monitored.write("serving", rows_of(2_000, 1))
+    monitored.sync("training")
+    monitored.sync("serving")
+    return monitored
 
 
 class TestMadeAnew:
-    def test_once_there_are_twice_as_many_rows(self, first: House) -> None:
+    def test_once_there_are_twice_as_many_rows(self, first: SyncedVersion) -> None:
         assert first.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 1)
         assert first.status("serving")["provisional_bins"] == dict.fromkeys(FIELDS, 1)
         first.write("training", rows_of(3_000, 2))
@@ -67,67 +67,67 @@ class TestMadeAnew:
         assert abs(after["value"] - exact) <= after["bound"]
         first.check()
 
-    def test_not_before(self, house: House) -> None:
-        house.connect("training")
-        house.write("training", spread(1, 1, 100))
-        house.sync("training")
-        house.write("training", spread(2, 2, 99))
-        assert work(house.sync("training"))[:3] == (True, 1, 99)
-        assert house.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 100)
-        house.write("training", spread(3, 3, 1))
-        assert work(house.sync("training"))[:3] == (True, 3, 200)
-        assert house.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 200)
-        house.check()
+    def test_not_before(self, monitored: SyncedVersion) -> None:
+        monitored.connect("training")
+        monitored.write("training", spread(1, 1, 100))
+        monitored.sync("training")
+        monitored.write("training", spread(2, 2, 99))
+        assert work(monitored.sync("training"))[:3] == (True, 1, 99)
+        assert monitored.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 100)
+        monitored.write("training", spread(3, 3, 1))
+        assert work(monitored.sync("training"))[:3] == (True, 3, 200)
+        assert monitored.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 200)
+        monitored.check()
 
-    def test_never_if_they_are_from_enough_values(self, house: House) -> None:
-        house.connect("training")
-        house.write("training", spread(1, 1, 1_000))
-        assert house.sync("training")["provisional_bins"] == {}
-        house.write("training", spread(2, 2, 2_000))
-        assert work(house.sync("training"))[:3] == (True, 1, 2_000)
+    def test_never_if_they_are_from_enough_values(self, monitored: SyncedVersion) -> None:
+        monitored.connect("training")
+        monitored.write("training", spread(1, 1, 1_000))
+        assert monitored.sync("training")["provisional_bins"] == {}
+        monitored.write("training", spread(2, 2, 2_000))
+        assert work(monitored.sync("training"))[:3] == (True, 1, 2_000)
 
-    def test_by_a_sync_of_the_dataset_they_were_made_from_only(self, first: House) -> None:
+    def test_by_a_sync_of_the_dataset_they_were_made_from_only(self, first: SyncedVersion) -> None:
         first.write("training", rows_of(3_000, 2))
         first.write("serving", spread(11, 11, 5_000, seed=3))
         assert work(first.sync("serving"))[:3] == (True, 1, 5_000)
         assert first.status("serving")["provisional_bins"] == dict.fromkeys(FIELDS, 1)
 
-    def test_a_field_that_is_nearly_always_missing(self, house: House) -> None:
+    def test_a_field_that_is_nearly_always_missing(self, monitored: SyncedVersion) -> None:
         """The other fields have enough values, and keep their bins."""
-        house.connect("training")
-        house.write("training", with_ages(spread(1, 1, 1_500), 2))
-        assert house.sync("training")["provisional_bins"] == {"features.age": 2}
-        house.write("training", with_ages(spread(2, 2, 1_500), 700))
-        status = house.sync("training")
+        monitored.connect("training")
+        monitored.write("training", with_ages(spread(1, 1, 1_500), 2))
+        assert monitored.sync("training")["provisional_bins"] == {"features.age": 2}
+        monitored.write("training", with_ages(spread(2, 2, 1_500), 700))
+        status = monitored.sync("training")
         assert (status["provisional_bins"], status["rows_read"]) == ({"features.age": 702}, 3_000)
-        house.check()
+        monitored.check()
 
-    def test_bins_that_come_out_the_same_cost_nothing(self, house: House) -> None:
-        house.connect("training")
+    def test_bins_that_come_out_the_same_cost_nothing(self, monitored: SyncedVersion) -> None:
+        monitored.connect("training")
         same = {"age": [30.0] * 4, "city": ["Rome"] * 4, "vip": [True] * 4, "score": [0.5] * 4}
-        house.write("training", served(1.1, 1.2, 1.3, 1.4, **same))
-        house.sync("training")
-        house.write("training", served(2.1, 2.2, 2.3, 2.4, **same))
-        assert work(house.sync("training"))[:3] == (True, 1, 4)
-        assert house.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 8)
+        monitored.write("training", served(1.1, 1.2, 1.3, 1.4, **same))
+        monitored.sync("training")
+        monitored.write("training", served(2.1, 2.2, 2.3, 2.4, **same))
+        assert work(monitored.sync("training"))[:3] == (True, 1, 4)
+        assert monitored.status("training")["provisional_bins"] == dict.fromkeys(FIELDS, 8)
 
 
 class TestFull:
-    def test_a_full_sync_of_their_dataset_makes_them_anew(self, house: House) -> None:
-        house.connect("training")
-        house.write("training", spread(1, 1, 1_200))
-        house.sync("training")
-        first = house.registry, edges(house)
+    def test_a_full_sync_of_their_dataset_makes_them_anew(self, monitored: SyncedVersion) -> None:
+        monitored.connect("training")
+        monitored.write("training", spread(1, 1, 1_200))
+        monitored.sync("training")
+        first = monitored.registry, edges(monitored)
         moved = spread(2, 2, 1_200)
-        house.write("training", moved.set_column(2, "age", pa.array(moved["age"].to_numpy() + 500)))
-        house.sync("training")
-        assert edges(house) == first[1]
-        status = house.sync("training", full=True)
+        monitored.write("training", moved.set_column(2, "age", pa.array(moved["age"].to_numpy() + 500)))
+        monitored.sync("training")
+        assert edges(monitored) == first[1]
+        status = monitored.sync("training", full=True)
         assert status["reason"] == f"first sync; {ANEW}"
-        assert edges(house) == NumericGrid.of(house.rows("training")["age"].to_numpy()).edges  # type: ignore[union-attr]
-        house.check()
+        assert edges(monitored) == NumericGrid.of(monitored.rows("training")["age"].to_numpy()).edges  # type: ignore[union-attr]
+        monitored.check()
 
-    def test_a_full_sync_of_another_does_not(self, first: House) -> None:
+    def test_a_full_sync_of_another_does_not(self, first: SyncedVersion) -> None:
         before = edges(first)
         first.sync("serving", full=True)
         assert edges(first) == before
@@ -138,11 +138,11 @@ def with_ages(rows: pa.Table, known: int) -> pa.Table:
     return rows.set_column(2, "age", pa.array(ages, from_pandas=True))
 
 
-def edges(house: House) -> tuple[float, ...]:
+def edges(monitored: SyncedVersion) -> tuple[float, ...]:
     """The edges of ``age`` that the version has."""
     from aporia_provider.backend.store.profiles import read_baseline
 
-    with house.registry.database.read_transaction() as session:
+    with monitored.registry.database.read_transaction() as session:
         grid = read_baseline(session, 1).grids["features.age"]
     assert isinstance(grid, NumericGrid)
     return grid.edges

@@ -20,7 +20,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.preflight.checks import preflight
 from tests.backend.mapped import MappedTable
-from tests.backend.syncing import NOWHERE, SCHEMA, House, labelled
+from tests.backend.syncing import NOWHERE, SCHEMA, SyncedVersion, labelled
 
 COLUMNS = {
     "id": "string",
@@ -43,15 +43,15 @@ def rows(first: int, count: int, **values: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(params=["name", "id"])
-def table(request: pytest.FixtureRequest, house: House) -> MappedTable:
-    made = MappedTable(Path(house.path("serving")), request.param).create(COLUMNS)
+def table(request: pytest.FixtureRequest, monitored: SyncedVersion) -> MappedTable:
+    made = MappedTable(Path(monitored.path("serving")), request.param).create(COLUMNS)
     made.append(rows(0, 6))
     return made
 
 
-def counted(house: House, key: str = "features.age") -> tuple[int, int, float | None]:
+def counted(monitored: SyncedVersion, key: str = "features.age") -> tuple[int, int, float | None]:
     """Rows, nulls and the greatest value."""
-    (state,) = house.states(key).values()
+    (state,) = monitored.states(key).values()
     assert isinstance(state, NumericState)
     return state.rows, state.nulls, state.greatest
 
@@ -63,111 +63,111 @@ def told(table: MappedTable, **more: Any) -> list[str]:
     return preflight(dataset, SCHEMA, credentials=None).problems
 
 
-def test_dropped_and_added_again(house: House, table: MappedTable) -> None:
-    house.connect("serving")
-    house.sync()
-    assert counted(house) == (6, 0, 1.5)
+def test_dropped_and_added_again(monitored: SyncedVersion, table: MappedTable) -> None:
+    monitored.connect("serving")
+    monitored.sync()
+    assert counted(monitored) == (6, 0, 1.5)
     table.alter(drop=["age"], age="double")
-    status = house.sync()
-    assert (status["reason"], counted(house)) == (f"{OTHERS}'age'", (6, 6, None))
-    house.check()
+    status = monitored.sync()
+    assert (status["reason"], counted(monitored)) == (f"{OTHERS}'age'", (6, 6, None))
+    monitored.check()
 
 
-def test_dropped_and_synced_and_added_again(house: House, table: MappedTable) -> None:
-    house.connect("serving")
-    house.sync()
-    before = house.stored()
+def test_dropped_and_synced_and_added_again(monitored: SyncedVersion, table: MappedTable) -> None:
+    monitored.connect("serving")
+    monitored.sync()
+    before = monitored.stored()
     table.alter(drop=["age"])
     with pytest.raises(ValidationError) as error:
-        house.sync()
+        monitored.sync()
     assert told(table) == error.value.problems
     assert "no column 'age'" in error.value.problems[0]
-    assert (house.status()["status"], house.stored()) == ("failed", before)
+    assert (monitored.status()["status"], monitored.stored()) == ("failed", before)
     table.alter(age="double")
     table.append(rows(6, 1, age=8.5))
-    house.sync()
-    assert (house.status()["status"], counted(house)) == ("synced", (7, 6, 8.5))
-    house.check()
+    monitored.sync()
+    assert (monitored.status()["status"], counted(monitored)) == ("synced", (7, 6, 8.5))
+    monitored.check()
 
 
-def test_renamed(house: House, table: MappedTable) -> None:
-    house.connect("serving")
-    house.sync()
+def test_renamed(monitored: SyncedVersion, table: MappedTable) -> None:
+    monitored.connect("serving")
+    monitored.sync()
     table.alter(rename={"age": "years"})
     with pytest.raises(ValidationError) as error:
-        house.sync()
+        monitored.sync()
     assert told(table) == error.value.problems
     table.alter(rename={"other": "age"})
-    status = house.sync()
-    assert (status["reason"], counted(house)) == (f"{OTHERS}'age'", (6, 0, 7.0))
-    house.check()
+    status = monitored.sync()
+    assert (status["reason"], counted(monitored)) == (f"{OTHERS}'age'", (6, 0, 7.0))
+    monitored.check()
 
 
-def test_what_nobody_reads_costs_nothing(house: House, table: MappedTable) -> None:
-    house.connect("serving")
-    house.sync()
+def test_what_nobody_reads_costs_nothing(monitored: SyncedVersion, table: MappedTable) -> None:
+    monitored.connect("serving")
+    monitored.sync()
     table.alter(drop=["other"], more="double")
     table.alter(rename={"more": "other"})
-    assert house.sync(engine=NOWHERE)["changed"] is False
-    house.check()
+    assert monitored.sync(engine=NOWHERE)["changed"] is False
+    monitored.check()
 
 
-def test_columns_that_expressions_reach(house: House, table: MappedTable) -> None:
+def test_columns_that_expressions_reach(monitored: SyncedVersion, table: MappedTable) -> None:
     kept = ["id", "at", "age + other AS age", "city", "vip", "score"]
-    house.connect("serving", select_expr=kept)
-    house.sync()
-    assert counted(house) == (6, 0, 8.5)
+    monitored.connect("serving", select_expr=kept)
+    monitored.sync()
+    assert counted(monitored) == (6, 0, 8.5)
     table.alter(drop=["other"], other="double")
-    assert house.sync()["reason"] == f"{OTHERS}'other'"
-    assert counted(house) == (6, 6, None)
-    before = house.stored()
+    assert monitored.sync()["reason"] == f"{OTHERS}'other'"
+    assert counted(monitored) == (6, 6, None)
+    before = monitored.stored()
     table.alter(rename={"other": "another"})
     with pytest.raises(ValidationError):
-        house.sync()
-    assert (house.status()["status"], house.stored()) == ("failed", before)
+        monitored.sync()
+    assert (monitored.status()["status"], monitored.stored()) == ("failed", before)
 
 
-def test_the_predictions_that_labels_are_compared_with(house: House, table: MappedTable) -> None:
-    house.connect("serving")
-    house.connect("actuals")
-    house.write("actuals", labelled(2, {f"i{n}": True for n in range(6)}))
-    house.sync("serving")
-    house.sync("actuals")
-    (outcome,) = house.outcomes().values()
+def test_the_predictions_that_labels_are_compared_with(monitored: SyncedVersion, table: MappedTable) -> None:
+    monitored.connect("serving")
+    monitored.connect("actuals")
+    monitored.write("actuals", labelled(2, {f"i{n}": True for n in range(6)}))
+    monitored.sync("serving")
+    monitored.sync("actuals")
+    (outcome,) = monitored.outcomes().values()
     assert (outcome.labelled, outcome.unusable) == (6, 0)
     table.alter(drop=["score"], score="double")
-    status = house.sync("actuals")
-    (outcome,) = house.outcomes().values()
+    status = monitored.sync("actuals")
+    (outcome,) = monitored.outcomes().values()
     assert status["changed_parts"] == ["performance"]
     assert (outcome.rows, outcome.labelled) == (6, 0)
-    house.sync("serving")
-    house.check()
+    monitored.sync("serving")
+    monitored.check()
 
 
-def test_a_field_inside_of_a_struct(house: House) -> None:
+def test_a_field_inside_of_a_struct(monitored: SyncedVersion) -> None:
     columns = {**COLUMNS, "parts": {"x": "double", "y": "double"}}
-    table = MappedTable(Path(house.path("serving"))).create(columns)
+    table = MappedTable(Path(monitored.path("serving"))).create(columns)
     table.append(rows(0, 6, parts={"x": 1.5, "y": 2.5}))
-    house.connect("serving", select_expr=["id", "at", "parts.x AS age", "city", "vip", "score"])
-    house.sync()
-    assert counted(house) == (6, 0, 1.5)
+    monitored.connect("serving", select_expr=["id", "at", "parts.x AS age", "city", "vip", "score"])
+    monitored.sync()
+    assert counted(monitored) == (6, 0, 1.5)
     table.retype("parts", {"y": "double"})
     table.retype("parts", {"x": "double", "y": "double"})
-    assert house.sync()["reason"] == f"{OTHERS}'parts'"
-    assert counted(house) == (6, 6, None)
-    house.check()
+    assert monitored.sync()["reason"] == f"{OTHERS}'parts'"
+    assert counted(monitored) == (6, 6, None)
+    monitored.check()
 
 
-def test_a_wider_type(house: House) -> None:
-    table = MappedTable(Path(house.path("serving"))).create({**COLUMNS, "age": "integer"})
+def test_a_wider_type(monitored: SyncedVersion) -> None:
+    table = MappedTable(Path(monitored.path("serving"))).create({**COLUMNS, "age": "integer"})
     table.append(rows(0, 6, age=3))
-    house.connect("serving")
-    house.sync()
+    monitored.connect("serving")
+    monitored.sync()
     table.retype("age", "long")
     table.append(rows(6, 1, age=2**40))
-    assert house.sync()["reason"] == f"{OTHERS}'age'"
-    assert counted(house) == (7, 0, 2.0**40)
-    house.check()
+    assert monitored.sync()["reason"] == f"{OTHERS}'age'"
+    assert counted(monitored) == (7, 0, 2.0**40)
+    monitored.check()
 
 
 READ = ("age", "score")
@@ -220,28 +220,28 @@ def test_random_changes_of_columns(migrated: Path, engine: str, mode: str, drawn
         TemporaryDirectory() as folder,
         EmbeddedRegistry(f"sqlite:///{shutil.copy(migrated, folder)}", "prod") as registry,
     ):
-        house = House(Path(folder), registry, engine).register()
-        table = MappedTable(Path(house.path("serving")), mode).create(COLUMNS)
+        monitored = SyncedVersion(Path(folder), registry, engine).register()
+        table = MappedTable(Path(monitored.path("serving")), mode).create(COLUMNS)
         table.append(rows(0, 3))
-        house.connect("serving")
-        house.sync()
+        monitored.connect("serving")
+        monitored.sync()
         for number, change in enumerate(drawn, 1):
             change.apply(table, number)
             if change.synced or number == len(drawn):
-                synced(house, table)
+                synced(monitored, table)
 
 
-def synced(house: House, table: MappedTable) -> None:
+def synced(monitored: SyncedVersion, table: MappedTable) -> None:
     """Sync, and hold the states against the rows; where a column is missing, nothing may change."""
-    before = house.stored()
+    before = monitored.stored()
     if set(READ) <= set(table.columns):
-        house.sync()
+        monitored.sync()
         for column, key in (("age", "features.age"), ("score", "predictions.score")):
             values = [row[column] for row in table.rows()]
             known = [value for value in values if value is not None]
             found = (len(values), len(values) - len(known), max(known, default=None))
-            assert counted(house, key) == found
+            assert counted(monitored, key) == found
     else:
         with pytest.raises(ValidationError):
-            house.sync()
-        assert (house.status()["status"], house.stored()) == ("failed", before)
+            monitored.sync()
+        assert (monitored.status()["status"], monitored.stored()) == ("failed", before)

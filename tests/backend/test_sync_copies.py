@@ -17,33 +17,35 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, House, labelled, spread
+from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, SyncedVersion, labelled, spread
 
 
 @pytest.fixture
-def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
     """A version on either database, its training set synced."""
     with EmbeddedRegistry(ready_url, "prod") as registry:
-        house = House(tmp_path, registry, engine).register()
-        house.connect("training")
-        house.write("training", spread(1, 3, 40))
-        house.sync("training")
-        yield house
+        monitored = SyncedVersion(tmp_path, registry, engine).register()
+        monitored.connect("training")
+        monitored.write("training", spread(1, 3, 40))
+        monitored.sync("training")
+        yield monitored
 
 
-def add(registry: Any, house: House, version: str, schema: VersionSchema = SCHEMA, **more: Any) -> None:
+def add(
+    registry: Any, monitored: SyncedVersion, version: str, schema: VersionSchema = SCHEMA, **more: Any
+) -> None:
     """Register another version on the same training set."""
     registry.create_model_version(MODEL, version, schema)
     kept = {name: more.pop(name) for name in ("select_expr", "sample_size") if name in more}
-    source = S3DataSource(object_path=house.path("training"), object_format="delta", **kept)
+    source = S3DataSource(object_path=monitored.path("training"), object_format="delta", **kept)
     columns = {"id_column": "id", "timestamp_column": "at"}
     registry.connect_dataset(
         MODEL, version, DatasetConnection(role="training", data_source=source, **{**columns, **more})
     )
 
 
-def sync(house: House, version: str, **more: Any) -> dict[str, Any]:
-    return house.registry.sync_dataset(MODEL, version, "training", **{"engine": house.engine, **more})
+def sync(monitored: SyncedVersion, version: str, **more: Any) -> dict[str, Any]:
+    return monitored.registry.sync_dataset(MODEL, version, "training", **{"engine": monitored.engine, **more})
 
 
 def kept(registry: Any, version: str, role: str = "training") -> dict[str, Any]:
@@ -64,7 +66,7 @@ def kept(registry: Any, version: str, role: str = "training") -> dict[str, Any]:
         }
 
 
-def test_the_copy_is_what_reading_comes_to(shared: House, tmp_path: Path) -> None:
+def test_the_copy_is_what_reading_comes_to(shared: SyncedVersion, tmp_path: Path) -> None:
     add(shared.registry, shared, "v2")
     # No engine is there, so nothing can be read.
     result = sync(shared, "v2", engine=NOWHERE)
@@ -91,7 +93,7 @@ def test_the_copy_is_what_reading_comes_to(shared: House, tmp_path: Path) -> Non
     assert (sync(shared, "v2")["rows_read"], sync(shared, VERSION)["rows_read"]) == (40, 40)
 
 
-def test_one_record_is_read_of_the_versions_that_are_alike(shared: House) -> None:
+def test_one_record_is_read_of_the_versions_that_are_alike(shared: SyncedVersion) -> None:
     """Grids and reports are large, and the records of other versions are locked while they are read."""
     for version in ("v2", "v3", "v4"):
         add(shared.registry, shared, version)
@@ -127,14 +129,14 @@ def test_one_record_is_read_of_the_versions_that_are_alike(shared: House) -> Non
     ],
     ids=lambda difference: next(iter(difference)),
 )
-def test_a_baseline_that_is_another_one_is_read(shared: House, difference: Any) -> None:
+def test_a_baseline_that_is_another_one_is_read(shared: SyncedVersion, difference: Any) -> None:
     add(shared.registry, shared, "v2", **difference)
     with pytest.raises(AporiaError, match="is not an engine"):
         sync(shared, "v2", engine=NOWHERE)
 
 
 @pytest.mark.parametrize("change", ["a commit", "bins of an earlier commit", "a failure", "full"])
-def test_what_was_made_at_another_time_is_read(shared: House, change: str) -> None:
+def test_what_was_made_at_another_time_is_read(shared: SyncedVersion, change: str) -> None:
     if change != "full" and change != "a failure":
         shared.write("training", spread(4, 4, 4, seed=1))
     if change == "bins of an earlier commit":
@@ -150,7 +152,7 @@ def test_what_was_made_at_another_time_is_read(shared: House, change: str) -> No
     assert sync(shared, "v2", full=full)["rows_read"] == rows
 
 
-def test_a_table_that_was_made_anew_is_read(shared: House) -> None:
+def test_a_table_that_was_made_anew_is_read(shared: SyncedVersion) -> None:
     import shutil
 
     shutil.rmtree(shared.path("training"))
@@ -160,7 +162,7 @@ def test_a_table_that_was_made_anew_is_read(shared: House) -> None:
         sync(shared, "v2", engine=NOWHERE)
 
 
-def test_another_environment_shares_nothing(shared: House) -> None:
+def test_another_environment_shares_nothing(shared: SyncedVersion) -> None:
     url = shared.registry.database.url.render_as_string(hide_password=False)
     with EmbeddedRegistry(url, "staging") as staging:
         staging.create_model(Model(id=MODEL, name="Churn"))
@@ -169,64 +171,64 @@ def test_another_environment_shares_nothing(shared: House) -> None:
             staging.sync_dataset(MODEL, "v2", "training", engine=NOWHERE)
 
 
-def test_bins_that_were_made_from_predictions_give_way(house: House) -> None:
-    house.connect("training")
-    house.write("training", spread(1, 3, 40))
-    house.sync("training")
-    house.registry.create_model_version(MODEL, "v2", SCHEMA)
-    house.write("serving", spread(1, 1, 40, seed=1))
-    source = S3DataSource(object_path=house.path("serving"), object_format="delta")
+def test_bins_that_were_made_from_predictions_give_way(monitored: SyncedVersion) -> None:
+    monitored.connect("training")
+    monitored.write("training", spread(1, 3, 40))
+    monitored.sync("training")
+    monitored.registry.create_model_version(MODEL, "v2", SCHEMA)
+    monitored.write("serving", spread(1, 1, 40, seed=1))
+    source = S3DataSource(object_path=monitored.path("serving"), object_format="delta")
     columns = {"id_column": "id", "timestamp_column": "at"}
-    house.registry.connect_dataset(
+    monitored.registry.connect_dataset(
         MODEL, "v2", DatasetConnection(role="serving", data_source=source, **columns)
     )
-    house.registry.sync_dataset(MODEL, "v2", "serving", engine=house.engine)
-    source = S3DataSource(object_path=house.path("training"), object_format="delta")
-    house.registry.connect_dataset(
+    monitored.registry.sync_dataset(MODEL, "v2", "serving", engine=monitored.engine)
+    source = S3DataSource(object_path=monitored.path("training"), object_format="delta")
+    monitored.registry.connect_dataset(
         MODEL, "v2", DatasetConnection(role="training", data_source=source, **columns)
     )
-    sync(house, "v2", engine=NOWHERE)
-    assert kept(house.registry, "v2") == kept(house.registry, VERSION)
-    due = house.registry.explain_due_datasets()
+    sync(monitored, "v2", engine=NOWHERE)
+    assert kept(monitored.registry, "v2") == kept(monitored.registry, VERSION)
+    due = monitored.registry.explain_due_datasets()
     assert {(one["model_version"], one["role"]): one["reason"] for one in due if one["due"]} == {
         ("v2", "serving"): "the bins of some fields were rebuilt"
     }
 
 
 @pytest.fixture
-def served_alike(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+def served_alike(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
     """A version on either database whose baseline is its serving dataset; its labels are compared."""
     with EmbeddedRegistry(ready_url, "prod") as registry:
-        house = House(tmp_path, registry, engine).register()
+        monitored = SyncedVersion(tmp_path, registry, engine).register()
         predictions = spread(1, 3, 40)
-        house.write("serving", predictions)
+        monitored.write("serving", predictions)
         ids = predictions["id"].to_pylist()
-        house.write("actuals", labelled(9, {id_: place % 3 == 0 for place, id_ in enumerate(ids)}))
-        house.connect("serving")
-        house.connect("actuals")
-        house.sync("serving")
-        house.sync("actuals")
-        yield house
+        monitored.write("actuals", labelled(9, {id_: place % 3 == 0 for place, id_ in enumerate(ids)}))
+        monitored.connect("serving")
+        monitored.connect("actuals")
+        monitored.sync("serving")
+        monitored.sync("actuals")
+        yield monitored
 
 
-def serve(registry: Any, house: House, version: str, *, labels: bool) -> None:
+def serve(registry: Any, monitored: SyncedVersion, version: str, *, labels: bool) -> None:
     """Register another version on the same serving dataset, with the same labels or none."""
     registry.create_model_version(MODEL, version, SCHEMA)
-    source = S3DataSource(object_path=house.path("serving"), object_format="delta")
+    source = S3DataSource(object_path=monitored.path("serving"), object_format="delta")
     registry.connect_dataset(
         MODEL,
         version,
         DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at"),
     )
     if labels:
-        source = S3DataSource(object_path=house.path("actuals"), object_format="delta")
+        source = S3DataSource(object_path=monitored.path("actuals"), object_format="delta")
         columns = {"id_column": "id", "timestamp_column": "known", "labels": {"score": "churned"}}
         registry.connect_dataset(
             MODEL, version, DatasetConnection(role="actuals", data_source=source, **columns)
         )
 
 
-def test_the_labels_of_a_version_are_not_copied(served_alike: House, tmp_path: Path) -> None:
+def test_the_labels_of_a_version_are_not_copied(served_alike: SyncedVersion, tmp_path: Path) -> None:
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/other.db", "prod") as alone:
         alone.create_model(Model(id=MODEL, name="Churn"))
         for version, parts in (("v2", ["fields"]), ("v3", ["fields", "performance"])):

@@ -15,8 +15,8 @@ import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
-from tests.backend.dying import Syncing, alive, children, poll, syncing
-from tests.backend.syncing import House, Stored, assert_equal_rows, labelled, spread, stored
+from tests.backend.killable import Syncing, alive, children, poll, syncing
+from tests.backend.syncing import Stored, SyncedVersion, assert_equal_rows, labelled, spread, stored
 
 pytestmark = pytest.mark.process
 
@@ -24,22 +24,22 @@ CRASHES = int(os.environ.get("APORIA_CRASHES", "5"))
 
 
 @pytest.fixture
-def large(house: House) -> House:
+def large(monitored: SyncedVersion) -> SyncedVersion:
     """Predictions and labels of 40 days, synced; after that most of them changed, and 40 more came."""
-    house.connect("serving")
-    house.connect("actuals")
+    monitored.connect("serving")
+    monitored.connect("actuals")
     predictions = spread(1, 40, 3)
-    house.write("serving", predictions)
-    house.write("actuals", labelled(200, dict.fromkeys(predictions["id"].to_pylist()[::2], True)))
-    house.sync("serving")
-    house.delta("serving").update(predicate="city = 'Rome'", new_values={"age": 1.5})
-    house.write("serving", spread(41, 80, 3))
-    house.write("actuals", labelled(201, dict.fromkeys(predictions["id"].to_pylist()[::3], False)))
-    return house
+    monitored.write("serving", predictions)
+    monitored.write("actuals", labelled(200, dict.fromkeys(predictions["id"].to_pylist()[::2], True)))
+    monitored.sync("serving")
+    monitored.delta("serving").update(predicate="city = 'Rome'", new_values={"age": 1.5})
+    monitored.write("serving", spread(41, 80, 3))
+    monitored.write("actuals", labelled(201, dict.fromkeys(predictions["id"].to_pylist()[::3], False)))
+    return monitored
 
 
 @pytest.fixture
-def copies(large: House) -> Iterator[list[Path]]:
+def copies(large: SyncedVersion) -> Iterator[list[Path]]:
     """Copies of its database as it was before the last sync."""
     made = [large.folder / f"{number}.db" for number in range(CRASHES + 2)]
     for copy in made:
@@ -82,14 +82,14 @@ def kill(process: Syncing) -> None:
     poll(lambda: not any(alive(pid) for pid in started), 20)
 
 
-def finish(large: House, database: Path) -> Stored:
+def finish(large: SyncedVersion, database: Path) -> Stored:
     """Sync what is left, in another process's place; what is stored in the end."""
     with EmbeddedRegistry(url(database), "prod") as registry:
-        House(large.folder, registry, large.engine).sync("serving", wait_seconds=20)
+        SyncedVersion(large.folder, registry, large.engine).sync("serving", wait_seconds=20)
         return stored(registry.database)
 
 
-def test_at_any_moment(large: House, copies: list[Path]) -> None:
+def test_at_any_moment(large: SyncedVersion, copies: list[Path]) -> None:
     first, spare, *rest = copies
     before, seconds = states(spare), undisturbed(first)
     after = states(first)
@@ -112,30 +112,30 @@ def test_at_any_moment(large: House, copies: list[Path]) -> None:
         assert finish(large, database) == after, f"killed {moment:.3f} s after it began; {seen}"
 
 
-def test_in_the_middle_of_its_transaction(house: House) -> None:
-    house.connect("serving")
-    house.write("serving", spread(1, 2, 300))
-    house.sync()
-    before = house.stored()
+def test_in_the_middle_of_its_transaction(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", spread(1, 2, 300))
+    monitored.sync()
+    before = monitored.stored()
     # So many bins that SQLite writes a part of it before the end.
-    house.write("serving", spread(1, 1000, 1, seed=1), mode="overwrite")
-    with EmbeddedRegistry(url(killed_while_it_writes(house)), "prod") as registry:
-        killed = House(house.folder, registry, house.engine)
+    monitored.write("serving", spread(1, 1000, 1, seed=1), mode="overwrite")
+    with EmbeddedRegistry(url(killed_while_it_writes(monitored)), "prod") as registry:
+        killed = SyncedVersion(monitored.folder, registry, monitored.engine)
         assert killed.stored() == before
         assert killed.sync()["rows"] == 1000
         assert_equal_rows(killed, killed.rows("serving"))
 
 
-def killed_while_it_writes(house: House) -> Path:
+def killed_while_it_writes(monitored: SyncedVersion) -> Path:
     """A copy of its database; its sync was killed when a part of what it writes was on the disk."""
-    reached = house.status()["table_version"]
+    reached = monitored.status()["table_version"]
     for number in range(10):
-        database = house.folder / f"{number}.db"
-        shutil.copyfile(house.folder / "aporia.db", database)
-        kill_once_it_writes(database, house.engine)
+        database = monitored.folder / f"{number}.db"
+        shutil.copyfile(monitored.folder / "aporia.db", database)
+        kill_once_it_writes(database, monitored.engine)
         with EmbeddedRegistry(url(database), "prod") as registry:
             # Or else it had come to the end before it was killed.
-            if House(house.folder, registry).status()["table_version"] == reached:
+            if SyncedVersion(monitored.folder, registry).status()["table_version"] == reached:
                 return database
     pytest.fail("it was never killed in time")
 
@@ -156,7 +156,7 @@ def size(path: Path) -> int:
         return 0
 
 
-def test_the_engine_dies(large: House) -> None:
+def test_the_engine_dies(large: SyncedVersion) -> None:
     before = large.stored()
     database = large.folder / "aporia.db"
     with syncing(url(database), "embedded") as process:

@@ -20,48 +20,50 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
-from tests.backend.syncing import House, labelled, served, spread
+from tests.backend.syncing import SyncedVersion, labelled, served, spread
 from tests.lake.guarded import guarded_s3
 
 
 @pytest.fixture
-def serving(house: House) -> House:
+def serving(monitored: SyncedVersion) -> SyncedVersion:
     """Predictions of two days, synced; those of a third are there."""
-    house.connect("serving")
-    house.write("serving", spread(1, 2, 5))
-    house.sync()
-    house.write("serving", spread(3, 3, 5))
-    return house
+    monitored.connect("serving")
+    monitored.write("serving", spread(1, 2, 5))
+    monitored.sync()
+    monitored.write("serving", spread(3, 3, 5))
+    return monitored
 
 
 @contextmanager
-def failing(house: House, error: type[AporiaError], *words: str, role: str = "serving") -> Iterator[None]:
+def failing(
+    monitored: SyncedVersion, error: type[AporiaError], *words: str, role: str = "serving"
+) -> Iterator[None]:
     """Whatever happens in the block, the next sync fails with these words and changes nothing."""
-    before, good = house.stored(), house.status(role)
+    before, good = monitored.stored(), monitored.status(role)
     yield
     with pytest.raises(error) as caught:
-        house.sync(role)
-    status = house.status(role)
+        monitored.sync(role)
+    status = monitored.status(role)
     assert (status["status"], status["last_error"]) == ("failed", str(caught.value))
     assert [word for word in words if word not in status["last_error"]] == [], status["last_error"]
     assert "race" not in status["last_error"], "no traces of stacks"
     kept = ("table_version", "last_sync_at", "rows", "buckets", "reason")
     assert [status[name] for name in kept] == [good[name] for name in kept]
-    assert house.stored() == before
+    assert monitored.stored() == before
 
 
-def expressions(house: House, *select_expr: str) -> None:
+def expressions(monitored: SyncedVersion, *select_expr: str) -> None:
     """Change expressions behind the registry's back: it refuses those it knows to be wrong."""
-    with house.registry.database.write_transaction() as session:
+    with monitored.registry.database.write_transaction() as session:
         row = session.scalars(select(DatasetRow)).one()
         source = row.registration["data_source"]
         config = {**source["config"], "select_expr": list(select_expr)}
         row.registration = {**row.registration, "data_source": {**source, "config": config}}
 
 
-def data_files(house: House, version: int, name: str = "serving") -> list[Path]:
+def data_files(monitored: SyncedVersion, version: int, name: str = "serving") -> list[Path]:
     """The data files that a version added."""
-    folder = Path(house.path(name))
+    folder = Path(monitored.path(name))
     new = set(DeltaTable(folder, version=version).file_uris())
     old = set(DeltaTable(folder, version=version - 1).file_uris()) if version else set()
     return [Path(uri) for uri in new - old]
@@ -78,18 +80,18 @@ class TestColumns:
         ],
     )
     def test_an_expression_that_is_broken(
-        self, serving: House, expression: str, words: tuple[str, ...]
+        self, serving: SyncedVersion, expression: str, words: tuple[str, ...]
     ) -> None:
         with failing(serving, ValidationError, *words):
             expressions(serving, "*", expression)
 
-    def test_an_expression_that_fails_on_the_values(self, serving: House) -> None:
+    def test_an_expression_that_fails_on_the_values(self, serving: SyncedVersion) -> None:
         serving.write("serving", spread(4, 4, 1).set_column(3, "city", pa.array(["not JSON"])))
         columns = ["id", "at", "vip", "city", "score", "cast(city AS double) AS age"]
         with failing(serving, ValidationError, serving.path("serving"), "Cannot cast string"):
             expressions(serving, *columns)
 
-    def test_a_column_that_vanished_comes_back(self, serving: House) -> None:
+    def test_a_column_that_vanished_comes_back(self, serving: SyncedVersion) -> None:
         with failing(serving, ValidationError, "'age'", "no column"):
             serving.write(
                 "serving", spread(4, 4, 2).drop_columns(["age"]), "overwrite", schema_mode="overwrite"
@@ -101,7 +103,7 @@ class TestColumns:
         assert (status["status"], status["last_error"], status["lag"]) == ("synced", None, 0)
         serving.check()
 
-    def test_the_times_vanished(self, serving: House) -> None:
+    def test_the_times_vanished(self, serving: SyncedVersion) -> None:
         with failing(serving, ValidationError, "'at'", "timestamp_column"):
             renamed = spread(4, 4, 2).rename_columns(["id", "when", "age", "city", "vip", "score"])
             serving.write("serving", renamed, mode="overwrite", schema_mode="overwrite")
@@ -109,7 +111,7 @@ class TestColumns:
     @pytest.mark.parametrize(
         ("column", "values"), [("age", ["old", "young"]), ("at", ["2024-01-01", "x"]), ("vip", ["yes", "no"])]
     )
-    def test_a_type_that_changed(self, serving: House, column: str, values: list[str]) -> None:
+    def test_a_type_that_changed(self, serving: SyncedVersion, column: str, values: list[str]) -> None:
         rows = spread(4, 4, 2)
         rows = rows.set_column(rows.column_names.index(column), column, pa.array(values))
         with failing(serving, ValidationError, repr(column), "string"):
@@ -120,17 +122,17 @@ class TestFiles:
     @pytest.mark.parametrize(
         "damage", [lambda held: b"", lambda held: held[:200], lambda held: b"x" * len(held)]
     )
-    def test_a_corrupt_data_file(self, serving: House, damage: Callable[[bytes], bytes]) -> None:
+    def test_a_corrupt_data_file(self, serving: SyncedVersion, damage: Callable[[bytes], bytes]) -> None:
         (path,) = data_files(serving, 1)
         with failing(serving, ValidationError, serving.path("serving")):
             path.write_bytes(damage(path.read_bytes()))
 
-    def test_a_missing_data_file(self, serving: House) -> None:
+    def test_a_missing_data_file(self, serving: SyncedVersion) -> None:
         (path,) = data_files(serving, 1)
         with failing(serving, NotFoundError, path.name):
             path.unlink()
 
-    def test_a_commit_cut_short(self, serving: House) -> None:
+    def test_a_commit_cut_short(self, serving: SyncedVersion) -> None:
         commit = Path(serving.path("serving"), "_delta_log", f"{1:020}.json")
         content = commit.read_bytes()
         with failing(serving, ValidationError, serving.path("serving")):
@@ -139,27 +141,27 @@ class TestFiles:
         assert serving.sync()["rows"] == 15
         serving.check()
 
-    def test_no_table_any_more(self, serving: House) -> None:
+    def test_no_table_any_more(self, serving: SyncedVersion) -> None:
         with failing(serving, NotFoundError, "no Delta table", serving.path("serving")):
             Path(serving.path("serving")).rename(serving.folder / "elsewhere")
 
-    def test_access_denied_to_the_data(self, house: House) -> None:
-        house.engine = "embedded"
+    def test_access_denied_to_the_data(self, monitored: SyncedVersion) -> None:
+        monitored.engine = "embedded"
         with guarded_s3() as s3:
-            house.place, house.options, house.credentials = (
+            monitored.place, monitored.options, monitored.credentials = (
                 f"s3://{s3.bucket}/tables",
                 s3.delta_options,
                 s3.user(reading(s3.bucket, "tables/serving*")),
             )
-            house.connect("serving")
-            house.write("serving", spread(1, 2, 5))
+            monitored.connect("serving")
+            monitored.write("serving", spread(1, 2, 5))
             with s3.enforced():
-                house.sync()
-            house.write("serving", spread(3, 3, 5))
+                monitored.sync()
+            monitored.write("serving", spread(3, 3, 5))
             refused = s3.user(reading(s3.bucket, "tables/serving/_delta_log/*"))
             where = f"s3://{s3.bucket}/tables/serving"
-            with s3.enforced(), failing(house, AuthenticationError, where):
-                house.credentials = refused
+            with s3.enforced(), failing(monitored, AuthenticationError, where):
+                monitored.credentials = refused
 
 
 def reading(bucket: str, keys: str) -> dict[str, Any]:
@@ -179,14 +181,16 @@ class TestEngines:
             ("spark://127.0.0.1:7077", ValidationError, "is not an engine"),
         ],
     )
-    def test_none_there(self, serving: House, address: str, error: type[AporiaError], words: str) -> None:
+    def test_none_there(
+        self, serving: SyncedVersion, address: str, error: type[AporiaError], words: str
+    ) -> None:
         with failing(serving, error, words):
             serving.engine = address
         assert "secret" not in serving.status()["last_error"]
 
 
 class TestLabels:
-    def test_broken_labels_do_not_hold_up_the_predictions(self, serving: House) -> None:
+    def test_broken_labels_do_not_hold_up_the_predictions(self, serving: SyncedVersion) -> None:
         serving.connect("actuals")
         serving.write("actuals", labelled(8, {"x": True}))
         serving.sync("serving")
@@ -213,7 +217,7 @@ class TestLabels:
         assert serving.status()["performance"]["status"] == "synced"
         serving.check()
 
-    def test_labels_that_are_not_there_yet(self, serving: House) -> None:
+    def test_labels_that_are_not_there_yet(self, serving: SyncedVersion) -> None:
         serving.connect("actuals")
         with pytest.raises(NotFoundError, match=r"no Delta table at .*actuals"):
             serving.sync("serving")
@@ -227,7 +231,7 @@ class TestLabels:
         assert serving.status()["performance"]["status"] == "synced"
         serving.check()
 
-    def test_the_baseline_cannot_be_read(self, serving: House) -> None:
+    def test_the_baseline_cannot_be_read(self, serving: SyncedVersion) -> None:
         with failing(serving, NotFoundError, "no Delta table", "training"):
             serving.connect("training")
         serving.write("training", served(1.5, 1.6))

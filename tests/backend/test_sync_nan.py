@@ -19,7 +19,7 @@ from aporia_provider.monitoring.performance.states.regression_state import Regre
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
 from tests import servers
-from tests.backend.syncing import House, bucket, served, work
+from tests.backend.syncing import SyncedVersion, bucket, served, work
 from tests.conftest import S3
 
 NAN = math.nan
@@ -43,89 +43,97 @@ def ages(*values: float | None, days: tuple[float, ...], type_: Any = None, seed
     return served(*days, seed=seed, age=pa.array(values, type_ or pa.float64()))
 
 
-def counted(house: House, key: str = "features.age") -> dict[int | None, tuple[int, int, float | None]]:
+def counted(
+    monitored: SyncedVersion, key: str = "features.age"
+) -> dict[int | None, tuple[int, int, float | None]]:
     """Rows, NaN and least value of each bucket."""
-    found = house.states(key)
+    found = monitored.states(key)
     assert all(isinstance(state, NumericState) for state in found.values())
     return {place: (state.rows, state.nans, state.least) for place, state in found.items()}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("type_", [pa.float64(), pa.float32()])
-def test_each_is_what_it_is(house: House, read_whole: list[str], type_: Any) -> None:
-    house.connect("serving")
-    house.write("serving", ages(0.5, NAN, 0.5, days=(1.1, 1.2, 2.1), type_=type_))
-    assert house.sync()["rows"] == 3
-    assert counted(house) == {bucket(1): (2, 1, 0.5), bucket(2): (1, 0, 0.5)}
-    house.write("serving", ages(NAN, 0.25, days=(2.2, 2.3), type_=type_, seed=1))
-    assert work(house.sync())[:3] == (True, 1, 3)
+def test_each_is_what_it_is(monitored: SyncedVersion, read_whole: list[str], type_: Any) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", ages(0.5, NAN, 0.5, days=(1.1, 1.2, 2.1), type_=type_))
+    assert monitored.sync()["rows"] == 3
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5), bucket(2): (1, 0, 0.5)}
+    monitored.write("serving", ages(NAN, 0.25, days=(2.2, 2.3), type_=type_, seed=1))
+    assert work(monitored.sync())[:3] == (True, 1, 3)
     assert TOLD in read_whole[0]
-    assert counted(house) == {bucket(1): (2, 1, 0.5), bucket(2): (3, 1, 0.25)}
-    house.check()
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5), bucket(2): (3, 1, 0.25)}
+    monitored.check()
 
 
-def test_only_the_files_that_are_read_matter(house: House, read_whole: list[str]) -> None:
-    house.connect("serving")
-    house.write("serving", ages(0.5, NAN, days=(1.1, 1.2)))
-    house.sync()
-    house.write("serving", ages(0.5, 0.5, days=(3.1, 3.2), seed=1))
-    house.sync()
+def test_only_the_files_that_are_read_matter(monitored: SyncedVersion, read_whole: list[str]) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", ages(0.5, NAN, days=(1.1, 1.2)))
+    monitored.sync()
+    monitored.write("serving", ages(0.5, 0.5, days=(3.1, 3.2), seed=1))
+    monitored.sync()
     assert read_whole == []
-    assert counted(house) == {bucket(1): (2, 1, 0.5), bucket(3): (2, 0, 0.5)}
-    house.check()
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5), bucket(3): (2, 0, 0.5)}
+    monitored.check()
 
 
-def test_for_columns_that_are_constant_no_other_files_are_read(house: House, read_whole: list[str]) -> None:
-    house.connect("serving")
-    house.write("serving", ages(1.5, 2.5, 1.5, 2.5, days=(1.1, 1.2, 1.3, 1.4)))
-    house.sync()
-    house.write("serving", ages(0.0, -0.0, 0.0, days=(2.1, 3.2, 4.1), seed=1))
-    assert work(house.sync())[:3] == (True, 3, 3)
+def test_for_columns_that_are_constant_no_other_files_are_read(
+    monitored: SyncedVersion, read_whole: list[str]
+) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", ages(1.5, 2.5, 1.5, 2.5, days=(1.1, 1.2, 1.3, 1.4)))
+    monitored.sync()
+    monitored.write("serving", ages(0.0, -0.0, 0.0, days=(2.1, 3.2, 4.1), seed=1))
+    assert work(monitored.sync())[:3] == (True, 3, 3)
     assert read_whole == []
-    assert counted(house) == {bucket(1): (4, 0, 1.5), **{bucket(day): (1, 0, 0.0) for day in (2, 3, 4)}}
+    assert counted(monitored) == {bucket(1): (4, 0, 1.5), **{bucket(day): (1, 0, 0.0) for day in (2, 3, 4)}}
 
 
-def test_of_columns_that_nobody_looks_at_nothing_is_read(house: House, read_whole: list[str]) -> None:
-    house.connect("serving")
-    house.write("serving", served(1.1, 1.2, other=[1.0, NAN]))
-    house.sync()
+def test_of_columns_that_nobody_looks_at_nothing_is_read(
+    monitored: SyncedVersion, read_whole: list[str]
+) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", served(1.1, 1.2, other=[1.0, NAN]))
+    monitored.sync()
     assert read_whole == []
 
 
-def test_computed_of_such_a_column(house: House) -> None:
-    house.connect("serving", select_expr=["id", "at", "base * 2 AS age", "city", "vip", "score"])
-    house.write("serving", served(1.1, 1.2, base=[0.5, NAN]))
-    house.sync()
-    assert counted(house) == {bucket(1): (2, 1, 1.0)}
+def test_computed_of_such_a_column(monitored: SyncedVersion) -> None:
+    monitored.connect("serving", select_expr=["id", "at", "base * 2 AS age", "city", "vip", "score"])
+    monitored.write("serving", served(1.1, 1.2, base=[0.5, NAN]))
+    monitored.sync()
+    assert counted(monitored) == {bucket(1): (2, 1, 1.0)}
 
 
-def test_in_a_partition_of_any_name(house: House) -> None:
-    house.connect("serving")
+def test_in_a_partition_of_any_name(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
     strange = ["a b", "a b", "c*[d]%2F", "c*[d]%2F"]
     rows = ages(0.5, NAN, 1.5, NAN, days=(1.1, 1.2, 2.1, 2.2)).set_column(3, "city", pa.array(strange))
-    house.write("serving", rows, partition_by=["city"])
-    house.sync()
-    assert counted(house) == {bucket(1): (2, 1, 0.5), bucket(2): (2, 1, 1.5)}
+    monitored.write("serving", rows, partition_by=["city"])
+    monitored.sync()
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5), bucket(2): (2, 1, 1.5)}
 
 
-def test_more_files_than_are_asked_for_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_files_than_are_asked_for_at_once(
+    monitored: SyncedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nan_statistics, "_FILES_PER_READ", 2)
-    house.connect("serving")
-    house.write("serving", ages(0.5, days=(1,)))
-    house.sync()
+    monitored.connect("serving")
+    monitored.write("serving", ages(0.5, days=(1,)))
+    monitored.sync()
     for day in range(1, 6):
-        house.write("serving", ages(0.5, NAN if day == 5 else 0.5, days=(day, day + 0.5), seed=day))
-    house.sync()
-    assert counted(house) == {bucket(day): (2 + (day == 1), int(day == 5), 0.5) for day in range(1, 6)}
+        monitored.write("serving", ages(0.5, NAN if day == 5 else 0.5, days=(day, day + 0.5), seed=day))
+    monitored.sync()
+    assert counted(monitored) == {bucket(day): (2 + (day == 1), int(day == 5), 0.5) for day in range(1, 6)}
 
 
-def test_deleted_rows(house: House) -> None:
-    house.connect("serving")
-    house.write("serving", ages(0.5, NAN, 7.5, days=(1.1, 1.2, 1.3)))
-    house.sync()
-    house.delta("serving").delete("age = 7.5")
-    house.sync()
-    assert counted(house) == {bucket(1): (2, 1, 0.5)}
-    house.check()
+def test_deleted_rows(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", ages(0.5, NAN, 7.5, days=(1.1, 1.2, 1.3)))
+    monitored.sync()
+    monitored.delta("serving").delete("age = 7.5")
+    monitored.sync()
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5)}
+    monitored.check()
 
 
 def test_the_baseline_and_late_labels(tmp_path: Path, engine: str) -> None:
@@ -133,38 +141,40 @@ def test_the_baseline_and_late_labels(tmp_path: Path, engine: str) -> None:
         model_type="regression", features={"age": "numeric"}, predictions={"score": "numeric"}
     )
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
-        house = House(tmp_path, registry, engine).register(schema)
-        house.connect("training")
-        house.write("training", ages(0.5, NAN, 0.5, days=(1, 2, 3)))
-        house.connect("serving")
-        house.write("serving", served(1.1, 1.2, 1.3, ids=["a", "b", "c"], score=[0.5, NAN, 0.5]))
-        house.connect("actuals")
+        monitored = SyncedVersion(tmp_path, registry, engine).register(schema)
+        monitored.connect("training")
+        monitored.write("training", ages(0.5, NAN, 0.5, days=(1, 2, 3)))
+        monitored.connect("serving")
+        monitored.write("serving", served(1.1, 1.2, 1.3, ids=["a", "b", "c"], score=[0.5, NAN, 0.5]))
+        monitored.connect("actuals")
         known = served(5, 5, 5).column("at")
-        house.write("actuals", pa.table({"id": ["a", "b", "c"], "known": known, "churned": [2.0, 2.0, NAN]}))
+        monitored.write(
+            "actuals", pa.table({"id": ["a", "b", "c"], "known": known, "churned": [2.0, 2.0, NAN]})
+        )
         for role in ("training", "serving", "actuals"):
-            house.sync(role)
-        (state,) = house.states("performance.score").values()
+            monitored.sync(role)
+        (state,) = monitored.states("performance.score").values()
         assert isinstance(state, Regression)
         # a alone has both a prediction and a label: 0.5 - 2 is its error.
         assert (state.rows, state.labelled, state.unusable, state.absolute_errors) == (3, 1, 2, 1.5)
-        house.check()
+        monitored.check()
 
 
-def test_files_without_a_log(house: House) -> None:
-    (house.folder / "files").mkdir()
-    parquet.write_table(ages(0.5, NAN, days=(1.1, 1.2)), house.folder / "files" / "1.parquet")
-    house.connect("serving", path=str(house.folder / "files"), format="parquet")
-    house.sync()
-    assert counted(house) == {bucket(1): (2, 1, 0.5)}
+def test_files_without_a_log(monitored: SyncedVersion) -> None:
+    (monitored.folder / "files").mkdir()
+    parquet.write_table(ages(0.5, NAN, days=(1.1, 1.2)), monitored.folder / "files" / "1.parquet")
+    monitored.connect("serving", path=str(monitored.folder / "files"), format="parquet")
+    monitored.sync()
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5)}
 
 
-def test_on_s3(s3: S3, house: House, s3_engine: str) -> None:
-    house.place, house.options, house.engine = s3.uri("tables"), s3.delta_options, s3_engine
-    house.credentials = AwsCredentials(
+def test_on_s3(s3: S3, monitored: SyncedVersion, s3_engine: str) -> None:
+    monitored.place, monitored.options, monitored.engine = s3.uri("tables"), s3.delta_options, s3_engine
+    monitored.credentials = AwsCredentials(
         servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
     )
-    house.connect("serving")
-    house.write("serving", ages(0.5, NAN, days=(1.1, 1.2)), partition_by=["vip"])
-    house.write("serving", ages(NAN, 1.0, NAN, days=(2.1, 2.2, 2.3), seed=1))
-    house.sync()
-    assert counted(house) == {bucket(1): (2, 1, 0.5), bucket(2): (3, 2, 1.0)}
+    monitored.connect("serving")
+    monitored.write("serving", ages(0.5, NAN, days=(1.1, 1.2)), partition_by=["vip"])
+    monitored.write("serving", ages(NAN, 1.0, NAN, days=(2.1, 2.2, 2.3), seed=1))
+    monitored.sync()
+    assert counted(monitored) == {bucket(1): (2, 1, 0.5), bucket(2): (3, 2, 1.0)}

@@ -13,7 +13,7 @@ from sklearn.metrics import ndcg_score
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import MODEL, VERSION, House, times
+from tests.backend.syncing import MODEL, VERSION, SyncedVersion, times
 
 QUERIES, CANDIDATES = 150, 5
 BY_ROW = VersionSchema(
@@ -34,14 +34,16 @@ def made() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return rng.random((QUERIES, CANDIDATES)), rng.integers(0, 4, (QUERIES, CANDIDATES))
 
 
-def ndcg(house: House, **more: Any) -> dict[str, Any]:
+def ndcg(monitored: SyncedVersion, **more: Any) -> dict[str, Any]:
     data = {"dataset_type": "serving"}
     asked = {
         "metric": "ndcg_at_k",
         "parameters": {"k": 3, "gain": "linear", **more},
         "datasets": {"data": data},
     }
-    (item,) = house.registry.query_metrics(MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]}))
+    (item,) = monitored.registry.query_metrics(
+        MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
+    )
     answer: dict[str, Any] = item.metrics[0].to_json()
     return answer
 
@@ -49,11 +51,11 @@ def ndcg(house: House, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def ranked(tmp_path: Path, engine: str, request: pytest.FixtureRequest) -> Any:
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
-        yield House(tmp_path, registry, engine).register(request.param)
+        yield SyncedVersion(tmp_path, registry, engine).register(request.param)
 
 
 @pytest.mark.parametrize("ranked", [BY_ROW], indirect=True)
-def test_candidates_with_a_row_each_are_gathered_by_query(ranked: House) -> None:
+def test_candidates_with_a_row_each_are_gathered_by_query(ranked: SyncedVersion) -> None:
     scores, relevances = made()
     order = np.random.default_rng(1).permutation(scores.size)
     count = scores.size
@@ -86,7 +88,7 @@ def test_candidates_with_a_row_each_are_gathered_by_query(ranked: House) -> None
 
 
 @pytest.mark.parametrize("ranked", [BY_QUERY], indirect=True)
-def test_queries_in_one_row_are_ranked_by_their_scores(ranked: House) -> None:
+def test_queries_in_one_row_are_ranked_by_their_scores(ranked: SyncedVersion) -> None:
     scores, relevances = made()
     ids = [f"q{n}" for n in range(QUERIES)]
     ranked.write(

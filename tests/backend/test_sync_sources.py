@@ -25,7 +25,7 @@ from tests.backend.syncing import (
     NOWHERE,
     SCHEMA,
     VERSION,
-    House,
+    SyncedVersion,
     assert_equal_rows,
     assert_synced,
     bucket,
@@ -39,210 +39,210 @@ from tests.conftest import S3
 
 class TestTimes:
     @pytest.mark.parametrize("zone", ["America/New_York", None])
-    def test_in_another_zone_and_in_none(self, house: House, zone: str | None) -> None:
-        house.connect("serving")
+    def test_in_another_zone_and_in_none(self, monitored: SyncedVersion, zone: str | None) -> None:
+        monitored.connect("serving")
         type_ = pa.timestamp("us", zone)
         for days in ((1.0, 1.999999, 2.1), (2.0, 0.9)):
-            house.write("serving", served(*days).set_column(1, "at", times(days, type_)))
-            house.sync()
-        assert set(house.states("rows")) == {bucket(0), bucket(1), bucket(2)}
-        assert_synced(house)
+            monitored.write("serving", served(*days).set_column(1, "at", times(days, type_)))
+            monitored.sync()
+        assert set(monitored.states("rows")) == {bucket(0), bucket(1), bucket(2)}
+        assert_synced(monitored)
 
-    def test_dates(self, house: House) -> None:
-        house.connect("serving")
+    def test_dates(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
         for days in ((1, 2, 2, 2), (2, 3, None)):
             dates = times(days, pa.timestamp("us")).cast(pa.date32())
-            house.write("serving", served(*days).set_column(1, "at", dates))
-            status = house.sync()
+            monitored.write("serving", served(*days).set_column(1, "at", dates))
+            status = monitored.sync()
         assert work(status)[:3] == (True, 3, 6)
-        assert {place: state.rows for place, state in house.states("rows").items()} == {
+        assert {place: state.rows for place, state in monitored.states("rows").items()} == {
             bucket(1): 1,
             bucket(2): 4,
             bucket(3): 1,
             None: 1,
         }
-        assert_synced(house)
+        assert_synced(monitored)
 
-    def test_none_at_all(self, house: House) -> None:
-        house.connect("serving")
-        house.write("serving", spread(1, 5, 10))
-        house.sync()
-        house.write("serving", served(None, None))
-        status = house.sync()
+    def test_none_at_all(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 5, 10))
+        monitored.sync()
+        monitored.write("serving", served(None, None))
+        status = monitored.sync()
         assert (status["buckets_recomputed"], status["rows_read"], status["buckets"]) == (1, 2, 6)
-        assert_synced(house)
-        house.write("serving", served(None, 2.5, seed=4))
-        assert house.sync()["rows_read"] == 3 + 11
-        assert_synced(house)
-        house.delta("serving").delete("at IS NULL")
-        house.sync()
-        assert None not in house.states("rows")
-        assert_synced(house)
+        assert_synced(monitored)
+        monitored.write("serving", served(None, 2.5, seed=4))
+        assert monitored.sync()["rows_read"] == 3 + 11
+        assert_synced(monitored)
+        monitored.delta("serving").delete("at IS NULL")
+        monitored.sync()
+        assert None not in monitored.states("rows")
+        assert_synced(monitored)
 
-    def test_before_1970_and_at_the_end_of_all_times(self, house: House) -> None:
-        house.connect("serving")
+    def test_before_1970_and_at_the_end_of_all_times(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
         days = (-1_000_000.0 + 300_000, -20_000.25, 1.5, 1.6)
-        house.write("serving", served(*days))
-        house.sync()
-        assert_synced(house)
+        monitored.write("serving", served(*days))
+        monitored.sync()
+        assert_synced(monitored)
         last = pa.array([253_402_300_799_999_999, -62_135_596_800_000_000, -1], pa.int64()).cast(
             pa.timestamp("us", "UTC")
         )
-        house.write("serving", served(1, 2, 3).set_column(1, "at", last))
-        status = house.sync()
+        monitored.write("serving", served(1, 2, 3).set_column(1, "at", last))
+        status = monitored.sync()
         assert status["reason"] == "1 commit changed the data"
-        assert set(house.states("rows")) > {253_402_214_400, -62_135_596_800, -86_400}
-        assert_synced(house)
+        assert set(monitored.states("rows")) > {253_402_214_400, -62_135_596_800, -86_400}
+        assert_synced(monitored)
 
     def test_hours(self, tmp_path: Path, engine: str) -> None:
         with EmbeddedRegistry(f"sqlite:///{tmp_path}/hours.db", "prod") as registry:
-            house = House(tmp_path, registry, engine).register(period="hourly")
-            house.connect("serving")
-            house.write("serving", served(1.01, 1.03, 1.05, 2.99))
-            house.sync()
+            monitored = SyncedVersion(tmp_path, registry, engine).register(period="hourly")
+            monitored.connect("serving")
+            monitored.write("serving", served(1.01, 1.03, 1.05, 2.99))
+            monitored.sync()
             start = bucket(1)
-            assert {place: state.rows for place, state in house.states("rows").items()} == {
+            assert {place: state.rows for place, state in monitored.states("rows").items()} == {
                 start: 2,
                 start + 3600: 1,
                 start + 47 * 3600: 1,
             }
-            house.write("serving", served(1.02, seed=2))
-            assert work(house.sync())[:3] == (True, 1, 3)
-            house.check()
+            monitored.write("serving", served(1.02, seed=2))
+            assert work(monitored.sync())[:3] == (True, 1, 3)
+            monitored.check()
 
 
 class TestSources:
-    def test_partition_columns_are_features(self, house: House) -> None:
-        house.connect("serving")
+    def test_partition_columns_are_features(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
         for day in (1, 2):
-            house.write("serving", spread(day, day, 9), partition_by=["city"])
-            house.sync()
-        assert_synced(house)
-        house.delta("serving").delete("city = 'Oslo'")
-        house.sync()
-        assert_synced(house)
+            monitored.write("serving", spread(day, day, 9), partition_by=["city"])
+            monitored.sync()
+        assert_synced(monitored)
+        monitored.delta("serving").delete("city = 'Oslo'")
+        monitored.sync()
+        assert_synced(monitored)
 
-    def test_partitioned_by_the_time(self, house: House) -> None:
-        house.connect("serving")
+    def test_partitioned_by_the_time(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
         for days in ((1.25, 1.5, None), (1.25, 3.0)):
-            house.write("serving", served(*days), partition_by=["at"])
-            status = house.sync()
+            monitored.write("serving", served(*days), partition_by=["at"])
+            status = monitored.sync()
         assert status["buckets_recomputed"] == 2
-        assert_synced(house)
+        assert_synced(monitored)
 
-    def test_renamed_times_are_traced(self, house: House) -> None:
-        house.connect("serving", select_expr=["*", "at AS moment"], timestamp_column="moment")
-        house.write("serving", spread(1, 3, 5))
-        house.sync()
-        house.write("serving", spread(3, 3, 2, seed=3))
-        assert work(house.sync()) == (True, 1, 7, 2)
-        assert_synced(house)
+    def test_renamed_times_are_traced(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving", select_expr=["*", "at AS moment"], timestamp_column="moment")
+        monitored.write("serving", spread(1, 3, 5))
+        monitored.sync()
+        monitored.write("serving", spread(3, 3, 2, seed=3))
+        assert work(monitored.sync()) == (True, 1, 7, 2)
+        assert_synced(monitored)
 
-    def test_computed_times_are_not(self, house: House) -> None:
+    def test_computed_times_are_not(self, monitored: SyncedVersion) -> None:
         columns = ["id", "age", "city", "vip", "score", "at + INTERVAL 1 DAY AS later"]
-        house.connect("serving", select_expr=columns, timestamp_column="later")
-        house.write("serving", spread(1, 3, 5))
-        house.sync()
-        house.write("serving", spread(3, 3, 2, seed=3))
-        status = house.sync()
+        monitored.connect("serving", select_expr=columns, timestamp_column="later")
+        monitored.write("serving", spread(1, 3, 5))
+        monitored.sync()
+        monitored.write("serving", spread(3, 3, 2, seed=3))
+        status = monitored.sync()
         assert status["reason"] == "the times are computed by select_expr and cannot be traced in the log"
         assert work(status) == (True, 3, 17, 2)
-        house.delta("serving").optimize.compact()
-        assert not house.sync(engine=NOWHERE)["changed"]
-        assert {place: state.rows for place, state in house.states("rows").items()} == {
+        monitored.delta("serving").optimize.compact()
+        assert not monitored.sync(engine=NOWHERE)["changed"]
+        assert {place: state.rows for place, state in monitored.states("rows").items()} == {
             bucket(2): 5,
             bucket(3): 5,
             bucket(4): 7,
         }
-        house.check()
+        monitored.check()
 
-    def test_a_sample_is_the_same_every_time(self, house: House) -> None:
-        house.connect("serving", sample_size=0.3)
+    def test_a_sample_is_the_same_every_time(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving", sample_size=0.3)
         for day in (1, 2):
-            house.write("serving", spread(day, day, 100))
-            house.sync()
-        first = house.stored()
-        assert 30 < house.status()["rows"] < 90
-        house.sync(full=True)
-        assert house.stored() == first
-        house.check()
+            monitored.write("serving", spread(day, day, 100))
+            monitored.sync()
+        first = monitored.stored()
+        assert 30 < monitored.status()["rows"] < 90
+        monitored.sync(full=True)
+        assert monitored.stored() == first
+        monitored.check()
 
     @pytest.mark.parametrize("version", ["0", 0])
-    def test_a_version_that_was_asked_for(self, house: House, version: Any) -> None:
-        house.connect("serving", read_options={"versionAsOf": version})
+    def test_a_version_that_was_asked_for(self, monitored: SyncedVersion, version: Any) -> None:
+        monitored.connect("serving", read_options={"versionAsOf": version})
         for day in (1, 2):
-            house.write("serving", spread(day, day, 4))
-        status = house.sync()
+            monitored.write("serving", spread(day, day, 4))
+        status = monitored.sync()
         assert (status["rows"], status["table_version"], status["lag"]) == (4, 0, 0)
-        assert not house.sync(engine=NOWHERE)["changed"]
+        assert not monitored.sync(engine=NOWHERE)["changed"]
 
-    def test_a_version_of_files_without_a_log_is_refused(self, house: House) -> None:
+    def test_a_version_of_files_without_a_log_is_refused(self, monitored: SyncedVersion) -> None:
         options = {"header": True, "versionAsOf": 3}
-        house.connect("serving", path="/nowhere", format="csv", read_options=options)
+        monitored.connect("serving", path="/nowhere", format="csv", read_options=options)
         with pytest.raises(ValidationError, match="versionAsOf in read_options is for Delta tables"):
-            house.sync(engine=NOWHERE)
+            monitored.sync(engine=NOWHERE)
 
     @pytest.mark.parametrize("object_format", ["parquet", "csv", "json"])
-    def test_files_without_a_log(self, house: House, object_format: str) -> None:
-        folder = house.folder / "files"
+    def test_files_without_a_log(self, monitored: SyncedVersion, object_format: str) -> None:
+        folder = monitored.folder / "files"
         folder.mkdir()
         options = {"header": True, "inferSchema": True} if object_format == "csv" else None
         # Text has no types: JSON tells times and CSV booleans as text.
         casts = ["id", "cast(at AS timestamp) AS at", "age", "city", "cast(vip AS boolean) AS vip", "score"]
-        house.connect(
+        monitored.connect(
             "serving", path=str(folder), format=object_format, read_options=options, select_expr=casts
         )
         everything = []
         for day, rows in ((1, 6), (2, 11)):
             everything.append(spread(day, day, rows - 6 * (day - 1)))
             write_file(folder / f"{day}.{object_format}", everything[-1])
-            status = house.sync()
+            status = monitored.sync()
             assert status["reason"] == f"{object_format} files have no log, so all of them are read"
             assert work(status) == (True, day, rows, None)
             assert (status["table_version"], status["lag"]) == (None, None)
-            assert_equal_rows(house, pa.concat_tables(everything))
-        house.check()
-        status = house.sync()
+            assert_equal_rows(monitored, pa.concat_tables(everything))
+        monitored.check()
+        status = monitored.sync()
         assert (status["changed"], status["changed_parts"], status["rows_read"]) == (False, [], 11)
 
 
 class TestSourcesThatNoEngineReads:
     """They are registered, and everything else of their version goes on."""
 
-    def connect(self, house: House, role: Any) -> None:
+    def connect(self, monitored: SyncedVersion, role: Any) -> None:
         columns: dict[str, Any] = {"id_column": "id", "timestamp_column": "at"}
         if role == "actuals":
             columns["labels"] = {"score": "churned"}
         source = JDBCDataSource(url="jdbc:postgresql://db/churn", query="select 1", user="u", password="p")
-        house.registry.connect_dataset(
+        monitored.registry.connect_dataset(
             MODEL, VERSION, DatasetConnection(role=role, data_source=source, **columns)
         )
 
-    def test_the_baseline(self, house: House) -> None:
-        self.connect(house, "training")
-        house.connect("serving")
-        house.write("serving", spread(1, 2, 30))
-        assert work(house.sync())[:3] == (True, 2, 60)
-        assert_synced(house)
+    def test_the_baseline(self, monitored: SyncedVersion) -> None:
+        self.connect(monitored, "training")
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 2, 30))
+        assert work(monitored.sync())[:3] == (True, 2, 60)
+        assert_synced(monitored)
         with pytest.raises(ValidationError, match="would need a JDBC driver"):
-            house.sync("training")
-        house.write("serving", spread(3, 3, 5))
-        assert [due["role"] for due in house.registry.get_due_datasets()] == ["serving"]
+            monitored.sync("training")
+        monitored.write("serving", spread(3, 3, 5))
+        assert [due["role"] for due in monitored.registry.get_due_datasets()] == ["serving"]
 
-    def test_a_baseline_that_comes_later(self, house: House) -> None:
-        house.connect("serving")
-        house.write("serving", spread(1, 2, 30))
-        house.sync()
-        self.connect(house, "training")
-        house.write("serving", spread(3, 3, 5))
-        assert work(house.sync())[:3] == (True, 1, 5)
-        assert_synced(house)
+    def test_a_baseline_that_comes_later(self, monitored: SyncedVersion) -> None:
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 2, 30))
+        monitored.sync()
+        self.connect(monitored, "training")
+        monitored.write("serving", spread(3, 3, 5))
+        assert work(monitored.sync())[:3] == (True, 1, 5)
+        assert_synced(monitored)
 
-    def test_the_labels(self, house: House) -> None:
-        self.connect(house, "actuals")
-        house.connect("serving")
-        house.write("serving", spread(1, 2, 30))
-        status = house.sync()
+    def test_the_labels(self, monitored: SyncedVersion) -> None:
+        self.connect(monitored, "actuals")
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 2, 30))
+        status = monitored.sync()
         assert (status["status"], status["performance"]) == ("synced", None)
 
 
@@ -255,32 +255,32 @@ def write_file(path: Path, rows: pa.Table) -> None:
         path.write_text("\n".join(json.dumps(row, default=str) for row in rows.to_pylist()))
 
 
-def test_on_s3(s3: S3, house: House) -> None:
-    house.place, house.options, house.engine = s3.uri("tables"), s3.delta_options, "embedded"
-    house.credentials = AwsCredentials(
+def test_on_s3(s3: S3, monitored: SyncedVersion) -> None:
+    monitored.place, monitored.options, monitored.engine = s3.uri("tables"), s3.delta_options, "embedded"
+    monitored.credentials = AwsCredentials(
         servers.S3_KEY, servers.S3_SECRET, region=servers.S3_REGION, endpoint_url=s3.endpoint
     )
-    house.connect("serving")
+    monitored.connect("serving")
     for day in (1, 2, 3):
-        house.write("serving", spread(day, day, 5))
-    assert work(house.sync()) == (True, 3, 15, 3)
-    house.delta("serving").delete("at >= '2024-01-02' AND at < '2024-01-02 12:00:00'")
-    house.write("serving", spread(5, 5, 5))
-    assert work(house.sync())[:2] == (True, 2)
-    assert_synced(house)
-    house.delta("serving").optimize.compact()
-    assert not house.sync(engine=NOWHERE)["changed"]
+        monitored.write("serving", spread(day, day, 5))
+    assert work(monitored.sync()) == (True, 3, 15, 3)
+    monitored.delta("serving").delete("at >= '2024-01-02' AND at < '2024-01-02 12:00:00'")
+    monitored.write("serving", spread(5, 5, 5))
+    assert work(monitored.sync())[:2] == (True, 2)
+    assert_synced(monitored)
+    monitored.delta("serving").optimize.compact()
+    assert not monitored.sync(engine=NOWHERE)["changed"]
 
 
 class TestPathsOfEarlierReleases:
     """Paths that were accepted once, and are not any more."""
 
     @pytest.fixture
-    def stored(self, house: House) -> Callable[[str, str], None]:
+    def stored(self, monitored: SyncedVersion) -> Callable[[str, str], None]:
         """Replaces the path of a connected dataset in the database."""
 
         def store(role: str, path: str) -> None:
-            with house.registry.database.write_transaction() as session:
+            with monitored.registry.database.write_transaction() as session:
                 row = session.scalars(select(DatasetRow).filter_by(role=role)).one()
                 source = row.registration["data_source"]
                 config = {**source["config"], "object_path": path}
@@ -299,24 +299,26 @@ class TestPathsOfEarlierReleases:
         ],
     )
     def test_they_are_loaded_and_not_read(
-        self, house: House, stored: Callable[[str, str], None], path: str, told: str
+        self, monitored: SyncedVersion, stored: Callable[[str, str], None], path: str, told: str
     ) -> None:
-        house.connect("serving")
+        monitored.connect("serving")
         stored("serving", path)
-        (dataset,) = house.registry.get_datasets(MODEL, VERSION)
+        (dataset,) = monitored.registry.get_datasets(MODEL, VERSION)
         assert isinstance(dataset.data_source, S3DataSource)
         assert (dataset.data_source.object_path, dataset.data_source.uri) == (path, path)
         assert any(told in line for line in preflight(dataset, SCHEMA).problems)
         with pytest.raises(ValidationError, match=f"its object_path {told}"):
-            house.sync()
-        assert house.status()["status"] == "failed"
+            monitored.sync()
+        assert monitored.status()["status"] == "failed"
         with pytest.raises(ValidationError, match=f"object_path: {told}"):
-            house.connect("serving", path=path)
+            monitored.connect("serving", path=path)
 
-    def test_the_other_datasets_are_synced(self, house: House, stored: Callable[[str, str], None]) -> None:
-        house.connect("training")
+    def test_the_other_datasets_are_synced(
+        self, monitored: SyncedVersion, stored: Callable[[str, str], None]
+    ) -> None:
+        monitored.connect("training")
         stored("training", "gs://bucket/key")
-        house.write("serving", spread(1, 2, 4))
-        house.connect("serving")
-        house.sync()
-        assert_synced(house)
+        monitored.write("serving", spread(1, 2, 4))
+        monitored.connect("serving")
+        monitored.sync()
+        assert_synced(monitored)

@@ -19,23 +19,23 @@ from aporia_provider.backend.sync.leases import LEASE_SECONDS, MAX_LEASE_SECONDS
 from aporia_provider.backend.sync.processes import this_process
 from aporia_provider.errors import TransientError
 from aporia_provider.models import Model
-from tests.backend.dying import poll, syncing
-from tests.backend.syncing import MODEL, SCHEMA, VERSION, House, labelled, spread
+from tests.backend.killable import poll, syncing
+from tests.backend.syncing import MODEL, SCHEMA, VERSION, SyncedVersion, labelled, spread
 
 
 @pytest.fixture
-def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[House]:
+def shared(ready_url: str, tmp_path: Path, engine: str) -> Iterator[SyncedVersion]:
     """A version on either database; predictions of three days, not synced."""
     with EmbeddedRegistry(ready_url, "prod") as registry:
-        house = House(tmp_path, registry, engine).register()
-        house.connect("serving")
-        house.write("serving", spread(1, 3, 20))
-        yield house
+        monitored = SyncedVersion(tmp_path, registry, engine).register()
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 3, 20))
+        yield monitored
 
 
-def lease_of(house: House, seconds: float) -> Lease:
-    with house.registry.database.read_transaction() as session:
-        return Lease(house.registry.database, session.scalars(select(VersionRow.key)).one(), seconds)
+def lease_of(monitored: SyncedVersion, seconds: float) -> Lease:
+    with monitored.registry.database.read_transaction() as session:
+        return Lease(monitored.registry.database, session.scalars(select(VersionRow.key)).one(), seconds)
 
 
 def holder(database: Database) -> LeaseRow | None:
@@ -53,14 +53,14 @@ def waiting_for_locks(database: Database) -> int:
 
 
 @contextmanager
-def stolen(house: House) -> Iterator[None]:
+def stolen(monitored: SyncedVersion) -> Iterator[None]:
     """Take the lease away from whoever has it, as soon as somebody has it."""
     hold = Lease.hold
 
     @contextmanager
     def robbed(lease: Lease, what: str, wait_seconds: float) -> Iterator[None]:
         with hold(lease, what, wait_seconds):
-            with house.registry.database.write_transaction() as session:
+            with monitored.registry.database.write_transaction() as session:
                 later = datetime.now(UTC) + timedelta(seconds=30)
                 values = {"holder": "a thief", "process": None, "what": "theft", "expires_at": later}
                 session.execute(update(LeaseRow).values(**values))
@@ -72,7 +72,7 @@ def stolen(house: House) -> Iterator[None]:
 
 
 class TestTurns:
-    def test_of_several_processes_one_does_the_work(self, shared: House) -> None:
+    def test_of_several_processes_one_does_the_work(self, shared: SyncedVersion) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
         with (
             syncing(url, shared.engine) as one,
@@ -86,7 +86,7 @@ class TestTurns:
         assert shared.status()["rows"] == 60
         assert holder(shared.registry.database) is None
 
-    def test_who_waits_too_long_is_told_for_whom(self, shared: House) -> None:
+    def test_who_waits_too_long_is_told_for_whom(self, shared: SyncedVersion) -> None:
         with (
             lease_of(shared, 60).hold("serving since noon", 0),
             pytest.raises(
@@ -97,7 +97,7 @@ class TestTurns:
         assert shared.status()["status"] == "never_synced"
         assert shared.sync(wait_seconds=0)["rows"] == 60
 
-    def test_a_lease_lasts_as_long_as_its_holder_lives(self, shared: House) -> None:
+    def test_a_lease_lasts_as_long_as_its_holder_lives(self, shared: SyncedVersion) -> None:
         # SQLite's clock has whole seconds.
         seconds = 4.0 if shared.registry.database.engine.dialect.name == "sqlite" else 3.0
         other = lease_of(shared, seconds).hold("another sync", 1.5 * seconds)
@@ -108,7 +108,7 @@ class TestTurns:
         ):
             pytest.fail("two hold the lease")
 
-    def test_a_holder_that_was_killed_gives_way_at_once(self, shared: House) -> None:
+    def test_a_holder_that_was_killed_gives_way_at_once(self, shared: SyncedVersion) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
         with syncing(url, shared.engine) as victim:
             victim.go()
@@ -124,7 +124,7 @@ class TestTurns:
             "{place} {mine} {started}",
         ],
     )
-    def test_a_holder_that_may_be_alive_does_not(self, shared: House, process: str) -> None:
+    def test_a_holder_that_may_be_alive_does_not(self, shared: SyncedVersion, process: str) -> None:
         place, mine, started = str(this_process()).rsplit(" ", 2)
         with lease_of(shared, 60).hold("a sync", 0):
             with shared.registry.database.write_transaction() as session:
@@ -134,7 +134,9 @@ class TestTurns:
                 shared.sync(wait_seconds=0)
 
     @pytest.mark.parametrize("process", ["{place} {mine} 1", "{place} 4194305 {started}"])
-    def test_an_id_that_another_process_has_got_is_no_sign_of_life(self, shared: House, process: str) -> None:
+    def test_an_id_that_another_process_has_got_is_no_sign_of_life(
+        self, shared: SyncedVersion, process: str
+    ) -> None:
         place, mine, started = str(this_process()).rsplit(" ", 2)
         with lease_of(shared, 60).hold("a sync", 0):
             with shared.registry.database.write_transaction() as session:
@@ -142,21 +144,23 @@ class TestTurns:
                 session.execute(update(LeaseRow).values(process=process))
             assert shared.sync(wait_seconds=0)["rows"] == 60
 
-    def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: House) -> None:
+    def test_a_lease_that_was_taken_while_the_clock_was_wrong_has_ended(self, shared: SyncedVersion) -> None:
         with lease_of(shared, 60).hold("a sync of next year", 0):
             with shared.registry.database.write_transaction() as session:
                 later = datetime.now(UTC) + timedelta(days=365)
                 session.execute(update(LeaseRow).values(expires_at=later))
             assert shared.sync(wait_seconds=0)["rows"] == 60
 
-    def test_a_lease_may_be_longer_than_that_of_those_who_wait(self, shared: House) -> None:
+    def test_a_lease_may_be_longer_than_that_of_those_who_wait(self, shared: SyncedVersion) -> None:
         with (
             lease_of(shared, MAX_LEASE_SECONDS).hold("a long sync", 0),
             pytest.raises(TransientError, match="a long sync"),
         ):
             shared.sync(wait_seconds=0)
 
-    def test_a_dead_holder_of_another_machine_gives_way_when_its_time_is_up(self, shared: House) -> None:
+    def test_a_dead_holder_of_another_machine_gives_way_when_its_time_is_up(
+        self, shared: SyncedVersion
+    ) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
         with syncing(url, shared.engine, lease_seconds=8) as victim:
             victim.go()
@@ -169,7 +173,7 @@ class TestTurns:
         assert shared.sync(wait_seconds=60)["rows"] == 60
         assert holder(shared.registry.database) is None
 
-    def test_of_many_who_want_an_expired_lease_one_gets_it(self, shared: House) -> None:
+    def test_of_many_who_want_an_expired_lease_one_gets_it(self, shared: SyncedVersion) -> None:
         database, mine = shared.registry.database, lease_of(shared, 60)
         with database.write_transaction() as session:
             past = datetime.now(UTC) - timedelta(hours=1)
@@ -227,7 +231,7 @@ class TestTurns:
             assert answers == ["Another sync of this version is running: the sync of the winner"]
 
     @pytest.mark.parametrize("broken", [False, True])
-    def test_who_lost_the_lease_writes_nothing(self, shared: House, broken: bool) -> None:
+    def test_who_lost_the_lease_writes_nothing(self, shared: SyncedVersion, broken: bool) -> None:
         if broken:
             for file in Path(shared.path("serving")).glob("*.parquet"):
                 file.write_bytes(b"")
@@ -246,21 +250,21 @@ Due = list[tuple[str, ...]]
 
 class TestDue:
     @pytest.fixture
-    def nightly(self, house: House) -> House:
+    def nightly(self, monitored: SyncedVersion) -> SyncedVersion:
         for role in ("actuals", "serving", "training"):
-            house.connect(role, schedule="0 2 * * *")
-            house.write(role, labelled(8, {"x": True}) if role == "actuals" else spread(1, 1, 3))
-        return house
+            monitored.connect(role, schedule="0 2 * * *")
+            monitored.write(role, labelled(8, {"x": True}) if role == "actuals" else spread(1, 1, 3))
+        return monitored
 
-    def due(self, house: House, now: datetime | None = None) -> list[str]:
-        found = house.registry.get_due_datasets(now)
+    def due(self, monitored: SyncedVersion, now: datetime | None = None) -> list[str]:
+        found = monitored.registry.get_due_datasets(now)
         assert all((item["model_id"], item["model_version"]) == ("churn", "v1") for item in found)
         return [item["role"] for item in found]
 
-    def test_baselines_come_first_and_all_have_to_be_synced_once(self, nightly: House) -> None:
+    def test_baselines_come_first_and_all_have_to_be_synced_once(self, nightly: SyncedVersion) -> None:
         assert self.due(nightly) == ["training", "serving", "actuals"]
 
-    def test_at_two_o_clock_utc(self, nightly: House) -> None:
+    def test_at_two_o_clock_utc(self, nightly: SyncedVersion) -> None:
         nightly.sync("serving")
         nightly.write("serving", spread(2, 2, 3))
         assert self.due(nightly, synced_at(nightly)) == ["training", "actuals"]
@@ -272,7 +276,7 @@ class TestDue:
         elsewhere = following.astimezone(tz=datetime.now().astimezone().tzinfo)
         assert "serving" in self.due(nightly, elsewhere)
 
-    def test_what_failed_is_due_until_it_succeeds(self, nightly: House) -> None:
+    def test_what_failed_is_due_until_it_succeeds(self, nightly: SyncedVersion) -> None:
         (path,) = Path(nightly.path("actuals")).glob("*.parquet")
         content = path.read_bytes()
         path.write_bytes(b"")
@@ -285,48 +289,50 @@ class TestDue:
         nightly.sync("actuals")
         assert self.due(nightly) == ["training"]
 
-    def test_what_is_turned_off_is_never_due(self, nightly: House) -> None:
+    def test_what_is_turned_off_is_never_due(self, nightly: SyncedVersion) -> None:
         nightly.registry.set_sync_enabled("churn", "v1", False)
         assert self.due(nightly) == []
         assert nightly.status()["enabled"] is False
         nightly.registry.set_sync_enabled("churn", "v1", True)
         assert len(self.due(nightly)) == 3
 
-    def test_where_there_is_no_room_for_all_each_has_its_turn(self, house: House) -> None:
+    def test_where_there_is_no_room_for_all_each_has_its_turn(self, monitored: SyncedVersion) -> None:
         for role in ("training", "serving", "actuals"):
-            house.connect(role)
-            house.write(role, labelled(8, {}) if role == "actuals" else spread(1, 1, 3))
+            monitored.connect(role)
+            monitored.write(role, labelled(8, {}) if role == "actuals" else spread(1, 1, 3))
         turns = []
         for _ in range(4):
-            (due,) = house.registry.get_due_datasets(limit=1)
+            (due,) = monitored.registry.get_due_datasets(limit=1)
             turns.append(due["role"])
-            house.sync(due["role"])
-            house.write(due["role"], labelled(9, {}) if due["role"] == "actuals" else spread(2, 2, 3))
+            monitored.sync(due["role"])
+            monitored.write(due["role"], labelled(9, {}) if due["role"] == "actuals" else spread(2, 2, 3))
         assert (turns[:3], turns[3]) == (["training", "serving", "actuals"], "training")
-        found = house.registry.get_due_datasets(limit=2)
+        found = monitored.registry.get_due_datasets(limit=2)
         assert [due["role"] for due in found] == ["serving", "actuals"]
 
-    def test_without_a_schedule_it_is_due_whenever_there_is_something_new(self, house: House) -> None:
-        house.connect("serving")
-        house.write("serving", spread(1, 1, 3))
-        house.sync()
-        assert self.due(house) == []
-        house.write("serving", spread(2, 2, 3))
-        assert self.due(house) == ["serving"]
+    def test_without_a_schedule_it_is_due_whenever_there_is_something_new(
+        self, monitored: SyncedVersion
+    ) -> None:
+        monitored.connect("serving")
+        monitored.write("serving", spread(1, 1, 3))
+        monitored.sync()
+        assert self.due(monitored) == []
+        monitored.write("serving", spread(2, 2, 3))
+        assert self.due(monitored) == ["serving"]
 
-    def test_of_its_own_environment_only(self, nightly: House) -> None:
+    def test_of_its_own_environment_only(self, nightly: SyncedVersion) -> None:
         with EmbeddedRegistry(f"sqlite:///{nightly.folder}/aporia.db", "staging") as other:
             assert other.get_due_datasets() == []
 
 
-def synced_at(house: House) -> datetime:
-    return datetime.fromisoformat(house.status()["last_sync_at"])
+def synced_at(monitored: SyncedVersion) -> datetime:
+    return datetime.fromisoformat(monitored.status()["last_sync_at"])
 
 
-def test_a_deleted_model_takes_its_profiles_along(house: House) -> None:
-    house.connect("serving")
-    house.write("serving", spread(1, 1, 3))
-    house.sync()
-    assert house.stored() != {}
-    house.registry.delete_model("churn")
-    assert house.stored() == {}
+def test_a_deleted_model_takes_its_profiles_along(monitored: SyncedVersion) -> None:
+    monitored.connect("serving")
+    monitored.write("serving", spread(1, 1, 3))
+    monitored.sync()
+    assert monitored.stored() != {}
+    monitored.registry.delete_model("churn")
+    assert monitored.stored() == {}

@@ -16,7 +16,7 @@ from sklearn.metrics import accuracy_score, precision_score, recall_score
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import MODEL, House, times
+from tests.backend.syncing import MODEL, SyncedVersion, times
 
 PRICES = [19.99, 4.35, 1.1, 8.2]
 ROWS = 2_000
@@ -50,7 +50,9 @@ def rows(**types: pa.DataType) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[tuple[House, list[str]]]:
+def synced(
+    tmp_path_factory: pytest.TempPathFactory, engine: str
+) -> Iterator[tuple[SyncedVersion, list[str]]]:
     """Both datasets, synced, and what the log said."""
     folder = tmp_path_factory.mktemp("types")
     said: list[str] = []
@@ -59,33 +61,33 @@ def synced(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[tu
     logger = logging.getLogger("aporia_provider.backend.sync.sync_store")
     logger.addHandler(handler)
     with EmbeddedRegistry(f"sqlite:///{folder}/aporia.db", "prod") as registry:
-        house = House(Path(folder), registry, engine).register(SCHEMA)
-        house.write(
+        monitored = SyncedVersion(Path(folder), registry, engine).register(SCHEMA)
+        monitored.write(
             "training", rows(price=pa.float64(), weight=pa.float64(), vip=pa.bool_(), score=pa.float64())
         )
-        house.write(
+        monitored.write(
             "serving",
             rows(price=pa.decimal128(10, 2), weight=pa.float32(), vip=pa.int32(), score=pa.float32()),
         )
         for role in ("training", "serving"):
-            house.connect(role, labels={"score": "churned"})
-            house.sync(role)
-        yield house, said
+            monitored.connect(role, labels={"score": "churned"})
+            monitored.sync(role)
+        yield monitored, said
     logger.removeHandler(handler)
 
 
-def ask(house: House, metric: str, column: str | None, **parameters: Any) -> Mapping[str, Any]:
+def ask(monitored: SyncedVersion, metric: str, column: str | None, **parameters: Any) -> Mapping[str, Any]:
     asked: dict[str, Any] = {"id": "x", "metric": metric, "parameters": {"column": column, **parameters}}
     asked["datasets"] = {"data": {"dataset_type": "serving"}}
     query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked]})
-    (found,) = house.registry.query_metrics(query)
+    (found,) = monitored.registry.query_metrics(query)
     answer: Mapping[str, Any] = found.metrics[0].to_json()
     assert answer["error"] is None
     return answer
 
 
 @pytest.mark.parametrize("column", ["price", "weight", "code", "vip", "score"])
-def test_the_same_values_have_no_drift(synced: tuple[House, list[str]], column: str) -> None:
+def test_the_same_values_have_no_drift(synced: tuple[SyncedVersion, list[str]], column: str) -> None:
     for metric in ("drift_score", "psi"):
         answer = ask(synced[0], metric, column)
         assert (answer["value"], answer["status"]) == (0, "ok")
@@ -93,13 +95,13 @@ def test_the_same_values_have_no_drift(synced: tuple[House, list[str]], column: 
     assert (told is None) == (column != "vip")
 
 
-def test_the_values_are_those_that_were_written(synced: tuple[House, list[str]]) -> None:
-    house, _ = synced
-    assert ask(house, "max", "price")["value"] == 19.99
-    assert ask(house, "sum", "price")["value"] == pytest.approx(sum(PRICES) * ROWS / 4, rel=1e-15)
-    assert ask(house, "min", "weight")["value"] == 0.0
-    assert ask(house, "max", "weight")["value"] == round(0.99 * 7, 3)
-    counts = ask(house, "histogram", "code")["value"]["counts"]
+def test_the_values_are_those_that_were_written(synced: tuple[SyncedVersion, list[str]]) -> None:
+    monitored, _ = synced
+    assert ask(monitored, "max", "price")["value"] == 19.99
+    assert ask(monitored, "sum", "price")["value"] == pytest.approx(sum(PRICES) * ROWS / 4, rel=1e-15)
+    assert ask(monitored, "min", "weight")["value"] == 0.0
+    assert ask(monitored, "max", "weight")["value"] == round(0.99 * 7, 3)
+    counts = ask(monitored, "histogram", "code")["value"]["counts"]
     assert sorted(counts) == CODES
 
 
@@ -108,21 +110,21 @@ def test_the_values_are_those_that_were_written(synced: tuple[House, list[str]])
     [("recall", recall_score), ("precision", precision_score), ("accuracy", accuracy_score)],
 )
 def test_a_threshold_divides_32_bit_scores_as_doubles(
-    synced: tuple[House, list[str]], metric: str, oracle: Any
+    synced: tuple[SyncedVersion, list[str]], metric: str, oracle: Any
 ) -> None:
     answer = ask(synced[0], metric, "score", threshold=THRESHOLD)
     assert answer["value"] == pytest.approx(oracle(LABELS, SCORES >= THRESHOLD), rel=1e-15)
     assert (answer["status"], answer["bound"]) == ("ok", 0)
 
 
-def test_the_status_and_the_log_note_other_types(synced: tuple[House, list[str]]) -> None:
-    house, said = synced
+def test_the_status_and_the_log_note_other_types(synced: tuple[SyncedVersion, list[str]]) -> None:
+    monitored, said = synced
     notes = [
         "feature 'price' is decimal(10,2) here and double in the training dataset",
         "feature 'weight' is float here and double in the training dataset",
         "feature 'vip' is int here and boolean in the training dataset",
         "prediction 'score' is float here and double in the training dataset",
     ]
-    assert house.status("serving")["notes"] == notes
-    assert house.status("training")["notes"] == []
+    assert monitored.status("serving")["notes"] == notes
+    assert monitored.status("training")["notes"] == []
     assert said == [f"serving dataset: {note}" for note in notes]

@@ -22,7 +22,7 @@ from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.performance.states.regression_state import Regression
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
-from tests.backend.syncing import House, served, times
+from tests.backend.syncing import SyncedVersion, served, times
 from tests.lake.columns import WRITERS, columns, write
 
 START = 1_704_067_200
@@ -89,43 +89,43 @@ def test_rows_of_random_values(
     )
 
 
-def numbers(house: House, key: str = "features.age") -> list[NumericState]:
-    states = house.states(key).values()
+def numbers(monitored: SyncedVersion, key: str = "features.age") -> list[NumericState]:
+    states = monitored.states(key).values()
     assert all(isinstance(state, NumericState) for state in states)
     return list(states)  # type: ignore[arg-type]
 
 
-def appended(house: House, name: str, rows: pa.Table) -> None:
+def appended(monitored: SyncedVersion, name: str, rows: pa.Table) -> None:
     """Each row in a file of its own."""
     for place in range(len(rows)):
-        house.write(name, rows.slice(place, 1))
+        monitored.write(name, rows.slice(place, 1))
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_decimals_beyond_64_bits(house: House, full: bool) -> None:
+def test_decimals_beyond_64_bits(monitored: SyncedVersion, full: bool) -> None:
     values = [Decimal(93 * 10**17 + place * 137 * 10**18) for place in range(5)]
-    house.connect("serving")
+    monitored.connect("serving")
     days = [1.1, 2.1, 3.1, 4.1, 5.1]
     rows = served(*days, age=pa.array(values, pa.decimal128(38, 0)))
-    appended(house, "serving", rows.slice(0, 1))
-    house.sync()
-    appended(house, "serving", rows.slice(1))
-    house.sync(full=full)
-    assert sum(state.total for state in numbers(house)) == sum(int(float(value)) for value in values)
-    house.check()
+    appended(monitored, "serving", rows.slice(0, 1))
+    monitored.sync()
+    appended(monitored, "serving", rows.slice(1))
+    monitored.sync(full=full)
+    assert sum(state.total for state in numbers(monitored)) == sum(int(float(value)) for value in values)
+    monitored.check()
 
 
-def test_doubles_of_seventeen_digits(house: House) -> None:
+def test_doubles_of_seventeen_digits(monitored: SyncedVersion) -> None:
     """The engine reads this one from JSON as the double before it."""
-    house.connect("serving")
+    monitored.connect("serving")
     for day in (1.1, 2.1):
-        house.write("serving", served(day, age=[0.9138306327822837]))
-        house.sync()
-    assert [state.greatest for state in numbers(house)] == [0.9138306327822837] * 2
+        monitored.write("serving", served(day, age=[0.9138306327822837]))
+        monitored.sync()
+    assert [state.greatest for state in numbers(monitored)] == [0.9138306327822837] * 2
 
 
 @pytest.mark.parametrize("roles", [("serving", "actuals"), ("actuals", "serving")])
-def test_ids_of_nineteen_digits(house: House, roles: tuple[str, str]) -> None:
+def test_ids_of_nineteen_digits(monitored: SyncedVersion, roles: tuple[str, str]) -> None:
     ids = [Decimal(1_234_567_890_123_456_780 + place) for place in range(4)]
     labels = pa.table(
         {"id": list(map(str, ids)), "known": times([9.0] * 4), "churned": [True, False, True, False]}
@@ -134,15 +134,15 @@ def test_ids_of_nineteen_digits(house: House, roles: tuple[str, str]) -> None:
     tables = {"serving": served(1.1, 1.2, 2.1, 2.2, ids=listed), "actuals": labels}
     expressions = {"serving": ["cast(id AS string) AS id", "at", "age", "city", "vip", "score"]}
     for role in roles:
-        house.connect(role, select_expr=expressions.get(role))
+        monitored.connect(role, select_expr=expressions.get(role))
         for rows in (tables[role].slice(0, 1), tables[role].slice(1)):
-            appended(house, role, rows)
-            house.sync(role)
+            appended(monitored, role, rows)
+            monitored.sync(role)
     # Grids may have come from the dataset that was synced last.
-    house.sync(roles[0])
-    assert [(state.rows, state.labelled) for state in house.outcomes().values()] == [(2, 2)] * 2
-    assert [state.to_json()["rows"] for state in house.states("rows").values()] == [2, 2]
-    house.check()
+    monitored.sync(roles[0])
+    assert [(state.rows, state.labelled) for state in monitored.outcomes().values()] == [(2, 2)] * 2
+    assert [state.to_json()["rows"] for state in monitored.states("rows").values()] == [2, 2]
+    monitored.check()
 
 
 def test_labels_whose_ids_are_in_a_range(tmp_path: Path, engine: str) -> None:
@@ -151,17 +151,17 @@ def test_labels_whose_ids_are_in_a_range(tmp_path: Path, engine: str) -> None:
     )
     values = [0.9138306327822837, 0.5]
     with EmbeddedRegistry(f"sqlite:///{tmp_path}/aporia.db", "prod") as registry:
-        house = House(tmp_path, registry, engine).register(schema)
+        monitored = SyncedVersion(tmp_path, registry, engine).register(schema)
         for role in ("serving", "actuals"):
-            house.connect(role)
+            monitored.connect(role)
         for first, day in ((1, 1.1), (3, 2.1)):
             ids = [first, first + 1]
-            house.write("serving", served(day, day, ids=ids, score=values))
+            monitored.write("serving", served(day, day, ids=ids, score=values))
             labels = pa.table({"id": ids, "known": times([9.0] * 2), "churned": values})
-            appended(house, "actuals", labels)
-            house.sync("serving")
-        for state in house.states("performance.score").values():
+            appended(monitored, "actuals", labels)
+            monitored.sync("serving")
+        for state in monitored.states("performance.score").values():
             assert isinstance(state, Regression)
             assert (state.labelled, state.absolute_errors) == (2, 0)
-        house.sync("actuals")
-        house.check()
+        monitored.sync("actuals")
+        monitored.check()

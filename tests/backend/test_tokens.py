@@ -20,7 +20,7 @@ from aporia_provider.backend.server.auth.tokens import create_token, list_tokens
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.backend.store.tables import TokenRow
 from aporia_provider.errors import TransientError, ValidationError
-from tests.backend.dying import poll
+from tests.backend.killable import poll
 from tests.backend.running import Served, run_cli, serving, token_for
 from tests.processes import starts_process
 

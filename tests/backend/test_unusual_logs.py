@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from aporia_provider.errors import ValidationError
 from tests.backend.agreement import added, assert_reads, assert_refuses, changed, problems, rewrite
-from tests.backend.syncing import NOWHERE, House, spread
+from tests.backend.syncing import NOWHERE, SyncedVersion, spread
 from tests.lake import logs
 
 ROWS = spread(1, 3, 4)
@@ -40,35 +40,35 @@ OF_ANOTHER_FORM = [
 
 
 @pytest.fixture
-def table(house: House) -> Path:
+def table(monitored: SyncedVersion) -> Path:
     """A connected table of one file."""
-    house.write("serving", ROWS)
-    house.connect("serving")
-    return Path(house.path("serving"))
+    monitored.write("serving", ROWS)
+    monitored.connect("serving")
+    return Path(monitored.path("serving"))
 
 
 class TestStatistics:
     """Statistics that are no JSON, or have another form: the engine reads the files without them."""
 
     @pytest.mark.parametrize("stats", [NOT_JSON, OF_ANOTHER_FORM])
-    def test_are_not_needed(self, house: House, table: Path, stats: list[str | None]) -> None:
+    def test_are_not_needed(self, monitored: SyncedVersion, table: Path, stats: list[str | None]) -> None:
         everything = [ROWS]
         for version in range(1, len(stats) + 1):
             everything.append(spread(1 + version % 4, 1 + version % 4, 2, seed=version))
-            house.write("serving", everything[-1])
+            monitored.write("serving", everything[-1])
         for version, text in enumerate(stats, 1):
             rewrite(table, changed("add", stats=text), version)
-        assert_reads(house, pa.concat_tables(everything))
-        house.check()
+        assert_reads(monitored, pa.concat_tables(everything))
+        monitored.check()
 
-    def test_of_files_that_come_later(self, house: House, table: Path) -> None:
-        house.sync()
+    def test_of_files_that_come_later(self, monitored: SyncedVersion, table: Path) -> None:
+        monitored.sync()
         more = spread(3, 4, 2, seed=5)
-        house.write("serving", more)
+        monitored.write("serving", more)
         rewrite(table, changed("add", stats='{"numRecords":4,"minValues":{"at":'), version=1)
-        assert_reads(house, pa.concat_tables([ROWS, more]))
+        assert_reads(monitored, pa.concat_tables([ROWS, more]))
 
-    def test_in_a_checkpoint(self, house: House, table: Path) -> None:
+    def test_in_a_checkpoint(self, monitored: SyncedVersion, table: Path) -> None:
         DeltaTable(table).create_checkpoint()
         path = table / "_delta_log" / f"{0:020}.checkpoint.parquet"
         checkpoint = pq.read_table(path).to_pylist()
@@ -76,15 +76,15 @@ class TestStatistics:
             if action["add"] is not None:
                 action["add"]["stats"] = ""
         pq.write_table(pa.Table.from_pylist(checkpoint, schema=pq.read_schema(path)), path)
-        assert_reads(house, ROWS)
+        assert_reads(monitored, ROWS)
 
-    def test_are_not_needed_to_check_rows(self, house: House, table: Path) -> None:
+    def test_are_not_needed_to_check_rows(self, monitored: SyncedVersion, table: Path) -> None:
         rewrite(table, changed("add", stats=""))
-        assert problems(house, check_rows=True) == []
+        assert problems(monitored, check_rows=True) == []
 
 
 class TestActions:
-    def test_of_the_protocol_are_read(self, house: House, table: Path) -> None:
+    def test_of_the_protocol_are_read(self, monitored: SyncedVersion, table: Path) -> None:
         def more(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [
                 *actions,
@@ -97,8 +97,8 @@ class TestActions:
             ]
 
         rewrite(table, more)
-        assert problems(house, engine=NOWHERE) == [], "the engine is not asked"
-        assert_reads(house, ROWS)
+        assert problems(monitored, engine=NOWHERE) == [], "the engine is not asked"
+        assert_reads(monitored, ROWS)
 
     @pytest.mark.parametrize(
         ("action", "told"),
@@ -108,62 +108,62 @@ class TestActions:
         ],
     )
     def test_of_others_are_refused_by_name(
-        self, house: House, table: Path, action: dict[str, Any], told: str
+        self, monitored: SyncedVersion, table: Path, action: dict[str, Any], told: str
     ) -> None:
         rewrite(table, added(action))
-        assert_refuses(house, f"version 0 of its log has {told}", "Write a checkpoint")
+        assert_refuses(monitored, f"version 0 of its log has {told}", "Write a checkpoint")
 
-    def test_of_others_are_no_matter_behind_a_checkpoint(self, house: House, table: Path) -> None:
+    def test_of_others_are_no_matter_behind_a_checkpoint(self, monitored: SyncedVersion, table: Path) -> None:
         rewrite(table, added({"pipelineEvent": {"id": "x"}}))
         DeltaTable(table).create_checkpoint()
-        assert problems(house, engine=NOWHERE) == [], "the engine is not asked"
-        assert_reads(house, ROWS)
+        assert problems(monitored, engine=NOWHERE) == [], "the engine is not asked"
+        assert_reads(monitored, ROWS)
 
-    def test_white_space_between_them(self, house: House, table: Path) -> None:
-        house.sync()
+    def test_white_space_between_them(self, monitored: SyncedVersion, table: Path) -> None:
+        monitored.sync()
         everything = [ROWS]
         for version, between in enumerate(("\n\n", "\r\n", "\n  \n", " "), 1):
             everything.append(spread(4, 4, 2, seed=version))
-            house.write("serving", everything[-1])
+            monitored.write("serving", everything[-1])
             path = table / "_delta_log" / f"{version:020}.json"
             path.write_text(f"\n{between.join(path.read_text().splitlines())}\n\n")
-        assert_reads(house, pa.concat_tables(everything))
+        assert_reads(monitored, pa.concat_tables(everything))
 
 
 class TestTypes:
     @pytest.mark.parametrize(
         "type_", ["void", {"type": "array", "elementType": "void", "containsNull": True}]
     )
-    def test_void_is_refused(self, house: House, table: Path, type_: Any) -> None:
+    def test_void_is_refused(self, monitored: SyncedVersion, table: Path, type_: Any) -> None:
         def widen(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
             schema = json.loads(next(a["metaData"] for a in actions if "metaData" in a)["schemaString"])
             schema["fields"].append(logs.field("nothing", type_))
             return changed("metaData", schemaString=json.dumps(schema))(actions)
 
         rewrite(table, widen)
-        assert_refuses(house, "its column 'nothing' is of type void")
+        assert_refuses(monitored, "its column 'nothing' is of type void")
 
 
 class TestShallowClones:
     @pytest.mark.parametrize("scheme", ["file://", "file:", ""])
-    def test_are_refused(self, house: House, table: Path, scheme: str) -> None:
+    def test_are_refused(self, monitored: SyncedVersion, table: Path, scheme: str) -> None:
         (data,) = table.glob("*.parquet")
-        shutil.move(data, house.folder / "origin.parquet")
-        rewrite(table, changed("add", path=f"{scheme}{house.folder}/origin.parquet"))
-        assert_refuses(house, "is a shallow clone", "Make a deep clone")
+        shutil.move(data, monitored.folder / "origin.parquet")
+        rewrite(table, changed("add", path=f"{scheme}{monitored.folder}/origin.parquet"))
+        assert_refuses(monitored, "is a shallow clone", "Make a deep clone")
         with pytest.raises(ValidationError, match="is a shallow clone"):
-            house.sync()
+            monitored.sync()
 
 
 class TestFiles:
-    def test_a_missing_one_is_named(self, house: House, table: Path) -> None:
+    def test_a_missing_one_is_named(self, monitored: SyncedVersion, table: Path) -> None:
         (data,) = table.glob("*.parquet")
         data.unlink()
         with pytest.raises(Exception, match=f"names the data file .*{data.name}, which does not exist"):
-            house.sync()
+            monitored.sync()
 
-    def test_a_short_one_is_named(self, house: House, table: Path) -> None:
+    def test_a_short_one_is_named(self, monitored: SyncedVersion, table: Path) -> None:
         (data,) = table.glob("*.parquet")
         data.write_bytes(data.read_bytes()[:-9])
         with pytest.raises(Exception, match=f"the data file .*{data.name} is not a complete Parquet file"):
-            house.sync()
+            monitored.sync()

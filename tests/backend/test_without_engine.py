@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.backend.syncing import MODEL, VERSION, House, spread
+from tests.backend.syncing import MODEL, VERSION, SyncedVersion, spread
 
 HIDE = """
 import sys
@@ -21,12 +21,12 @@ def without_engine(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_metrics_are_answered_from_what_was_synced(house: House) -> None:
+def test_metrics_are_answered_from_what_was_synced(monitored: SyncedVersion) -> None:
     for role in ("training", "serving"):
-        house.write(role, spread(1, 2, 30))
-        house.connect(role)
-        house.sync(role)
-    url = str(house.registry.database.url)
+        monitored.write(role, spread(1, 2, 30))
+        monitored.connect(role)
+        monitored.sync(role)
+    url = str(monitored.registry.database.url)
     options = ["--database-url", url, "--environment", "prod", "--json"]
     code = "from aporia_provider.cli.main import main; sys.exit(main({!r}))"
     done = without_engine(code.format(["metrics", MODEL, *METRICS, "--column", "age", *options]))
@@ -36,10 +36,10 @@ def test_metrics_are_answered_from_what_was_synced(house: House) -> None:
     assert answers["drift_score age"]["shown"] == 0
 
 
-def test_a_sync_says_what_to_install(house: House) -> None:
-    house.write("serving", spread(1, 2, 30))
-    house.connect("serving")
-    url = str(house.registry.database.url)
+def test_a_sync_says_what_to_install(monitored: SyncedVersion) -> None:
+    monitored.write("serving", spread(1, 2, 30))
+    monitored.connect("serving")
+    url = str(monitored.registry.database.url)
     done = without_engine(
         "from aporia_provider.backend.embedded import EmbeddedRegistry\n"
         f"EmbeddedRegistry({url!r}, 'prod').sync_dataset({MODEL!r}, {VERSION!r}, 'serving')"

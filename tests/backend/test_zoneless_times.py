@@ -14,7 +14,7 @@ from aporia_provider.lake.log.partition_values import describe_zoneless_times
 from aporia_provider.models import Model
 from aporia_provider.preflight.checks import preflight
 from tests.backend.agreement import assert_reads, changed, rewrite
-from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, House, served
+from tests.backend.syncing import JANUARY, MODEL, SCHEMA, VERSION, SyncedVersion, served
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_what_is_told(path: str, told: bool) -> None:
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])
-def test_of_files_whose_paths_do_not_have_them(house: House, checkpoint: bool) -> None:
-    house.write("serving", served(1.5), partition_by=["at"])
-    house.connect("serving")
-    table = Path(house.path("serving"))
+def test_of_files_whose_paths_do_not_have_them(monitored: SyncedVersion, checkpoint: bool) -> None:
+    monitored.write("serving", served(1.5), partition_by=["at"])
+    monitored.connect("serving")
+    table = Path(monitored.path("serving"))
     (data,) = table.glob("at=*/*.parquet")
     (table / "Xy").mkdir()
     data.rename(table / "Xy" / "part.parquet")
@@ -54,42 +54,42 @@ def test_of_files_whose_paths_do_not_have_them(house: House, checkpoint: bool) -
     if checkpoint:
         DeltaTable(table).create_checkpoint()
         (table / "_delta_log" / f"{0:020}.json").unlink()
-    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
-    (warning,) = preflight(dataset, SCHEMA, engine=house.engine).warnings
+    (dataset,) = monitored.registry.get_datasets(MODEL, VERSION)
+    (warning,) = preflight(dataset, SCHEMA, engine=monitored.engine).warnings
     assert "such as '2024-01-01 12:00:00'" in warning
-    house.sync()
-    assert house.status()["notes"] == [warning]
+    monitored.sync()
+    assert monitored.status()["notes"] == [warning]
 
 
-def test_by_preflight_and_by_the_sync(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_by_preflight_and_by_the_sync(monitored: SyncedVersion, caplog: pytest.LogCaptureFixture) -> None:
     rows = served(1.5)
-    house.write("serving", rows, partition_by=["at"])
-    house.connect("serving")
-    table = Path(house.path("serving"))
+    monitored.write("serving", rows, partition_by=["at"])
+    monitored.connect("serving")
+    table = Path(monitored.path("serving"))
     (data,) = table.glob("at=*/*.parquet")
     local = "2024-01-01 12:00:00"
     (table / f"at={local.replace(':', '%3A')}").mkdir()
     data.rename(table / f"at={local.replace(':', '%3A')}" / data.name)
     path = f"at={local.replace(' ', '%20').replace(':', '%253A')}/{data.name}"
     rewrite(table, changed("add", path=path, partitionValues={"at": local}))
-    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
-    report = preflight(dataset, SCHEMA, engine=house.engine)
+    (dataset,) = monitored.registry.get_datasets(MODEL, VERSION)
+    report = preflight(dataset, SCHEMA, engine=monitored.engine)
     (warning,) = report.warnings
     assert "partition column 'at' has times without a zone, such as '2024-01-01 12:00:00'" in warning
     assert "to_utc_timestamp(at, 'zone') AS at" in warning
-    assert_reads(house, rows)
+    assert_reads(monitored, rows)
     assert warning in caplog.text
-    assert house.status()["notes"] == [warning]
+    assert monitored.status()["notes"] == [warning]
 
 
-def test_the_advice_gives_the_time_that_was_meant(house: House) -> None:
+def test_the_advice_gives_the_time_that_was_meant(monitored: SyncedVersion) -> None:
     """Noon of a clock in New York is 17:00 UTC in winter."""
-    house.write("serving", served(1.5), partition_by=["at"])
+    monitored.write("serving", served(1.5), partition_by=["at"])
     columns = ["id", "age", "city", "vip", "score", "to_utc_timestamp(at, 'America/New_York') AS at"]
-    house.connect("serving", select_expr=columns)
-    house.registry.create_model(Model(id="hourly", name="Hourly", aggregation_period="hourly"))
-    house.registry.create_model_version("hourly", VERSION, SCHEMA)
-    (dataset,) = house.registry.get_datasets(MODEL, VERSION)
-    house.registry.connect_dataset("hourly", VERSION, dataset)
-    house.registry.sync_dataset("hourly", VERSION, "serving", engine=house.engine)
-    assert set(house.states("rows")) == {JANUARY + 17 * 3600}
+    monitored.connect("serving", select_expr=columns)
+    monitored.registry.create_model(Model(id="hourly", name="Hourly", aggregation_period="hourly"))
+    monitored.registry.create_model_version("hourly", VERSION, SCHEMA)
+    (dataset,) = monitored.registry.get_datasets(MODEL, VERSION)
+    monitored.registry.connect_dataset("hourly", VERSION, dataset)
+    monitored.registry.sync_dataset("hourly", VERSION, "serving", engine=monitored.engine)
+    assert set(monitored.states("rows")) == {JANUARY + 17 * 3600}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.client.given import QUICK, Ask, ask_async, ask_sync
+from tests.client.calls import QUICK, Ask, ask_async, ask_sync
 from tests.recording import RecordingServer, recording
 
 

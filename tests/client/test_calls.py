@@ -19,7 +19,7 @@ from aporia_provider.errors import (
 from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Monitor
-from tests.client.given import (
+from tests.client.calls import (
     CALLS,
     QUICK,
     SCHEMA,

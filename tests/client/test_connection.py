@@ -18,7 +18,7 @@ from aporia_provider.errors import (
     TransientError,
     ValidationError,
 )
-from tests.client.given import (
+from tests.client.calls import (
     COLUMNS,
     TOKEN,
     Ask,

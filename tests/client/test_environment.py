@@ -10,7 +10,7 @@ import pytest
 from aporia_provider.api import PRODUCT
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
 from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
-from tests.client.given import DATASET, QUICK, TOKEN, VERSIONS
+from tests.client.calls import DATASET, QUICK, TOKEN, VERSIONS
 from tests.recording import NOT_THERE, Answer, RecordingServer
 
 OURS = Answer(200, {"environment": "prod", "product": PRODUCT, "version": "9.9"})

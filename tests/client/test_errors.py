@@ -13,7 +13,7 @@ from aporia_provider.errors import (
     NotFoundError,
     ValidationError,
 )
-from tests.client.given import (
+from tests.client.calls import (
     CALLS,
     MODEL,
     QUICK,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.client.given import Ask
+from tests.client.calls import Ask
 
 
 @pytest.fixture

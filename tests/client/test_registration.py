@@ -11,7 +11,7 @@ from aporia_provider.errors import (
     ConflictError,
     ValidationError,
 )
-from tests.client.given import (
+from tests.client.calls import (
     CALLS,
     CONFLICT,
     DATASET,

@@ -16,7 +16,7 @@ from aporia_provider.errors import (
     ValidationError,
 )
 from aporia_provider.models import Monitor
-from tests.client.given import DATASET, Ask, ask_sync
+from tests.client.calls import DATASET, Ask, ask_sync
 from tests.recording import DROP, HANG, Answer, RecordingServer
 from tests.servers import free_port
 

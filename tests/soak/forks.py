@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from tests.backend.dying import children
+from tests.backend.killable import children
 
 _FORKS = multiprocessing.get_context("fork")
 ANSWER_SECONDS = 180

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
-from tests.backend.dying import alive, children, poll
+from tests.backend.killable import alive, children, poll
 from tests.servers import started_postgres
 
 

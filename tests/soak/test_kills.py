@@ -21,8 +21,8 @@ from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.errors import TransientError
-from tests.backend.dying import alive, children, poll
-from tests.backend.syncing import MODEL, VERSION, House, Stored, labelled, spread, stored
+from tests.backend.killable import alive, children, poll
+from tests.backend.syncing import MODEL, VERSION, Stored, SyncedVersion, labelled, spread, stored
 from tests.backend.test_sync_crash import one_of
 from tests.servers import sail
 from tests.soak import KILLS, SEED
@@ -68,22 +68,22 @@ def sync(url: str, engine: str, wait_seconds: float) -> bool:
 def prepare(url: str, folder: Path, engine: str, change: int) -> None:
     """Sync predictions and labels of some days, and change the tables then."""
     with EmbeddedRegistry(url, "prod") as registry:
-        house = House(folder, registry, engine).register()
-        house.connect("serving")
-        house.connect("actuals")
+        monitored = SyncedVersion(folder, registry, engine).register()
+        monitored.connect("serving")
+        monitored.connect("actuals")
         predictions = spread(1, 8, 3, seed=change)
-        house.write("serving", predictions)
+        monitored.write("serving", predictions)
         ids = predictions["id"].to_pylist()
-        house.write("actuals", labelled(100, dict.fromkeys(ids[::2], True)))
-        house.sync("serving")
+        monitored.write("actuals", labelled(100, dict.fromkeys(ids[::2], True)))
+        monitored.sync("serving")
         if change == 0:
-            house.write("serving", spread(9, 12, 3, seed=change))
+            monitored.write("serving", spread(9, 12, 3, seed=change))
         elif change == 1:
-            house.delta("serving").update(predicate="city = 'Rome'", new_values={"age": "1.5"})
-            house.write("actuals", labelled(101, dict.fromkeys(ids[::3], False)))
+            monitored.delta("serving").update(predicate="city = 'Rome'", new_values={"age": "1.5"})
+            monitored.write("actuals", labelled(101, dict.fromkeys(ids[::3], False)))
         else:
-            house.write("serving", spread(4, 20, 2, seed=change + 1), mode="overwrite")
-            house.write("actuals", labelled(102, dict.fromkeys(ids[1::2], True)), mode="overwrite")
+            monitored.write("serving", spread(4, 20, 2, seed=change + 1), mode="overwrite")
+            monitored.write("actuals", labelled(102, dict.fromkeys(ids[1::2], True)), mode="overwrite")
 
 
 def states(url: str) -> Stored:

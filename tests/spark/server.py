@@ -16,7 +16,7 @@ from pathlib import Path
 
 from aporia_provider.engine.endpoints import Endpoint
 from tests import servers
-from tests.backend.dying import alive
+from tests.backend.killable import alive
 
 HERE = Path(__file__).parent
 VENV = HERE.parent.parent / ".venv-spark"

@@ -18,7 +18,7 @@ from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.value_state import ValueState
 from tests import servers
-from tests.backend.syncing import House
+from tests.backend.syncing import SyncedVersion
 from tests.conftest import S3
 from tests.spark.conftest import Engines
 from tests.spark.server import Cluster
@@ -164,23 +164,23 @@ SHAPES = {
 
 
 @dataclass(frozen=True)
-class Houses:
+class SyncedVersions:
     """The same tables, synced by each engine."""
 
-    on_spark: House
-    embedded: House
+    on_spark: SyncedVersion
+    embedded: SyncedVersion
 
 
 @pytest.fixture
-def houses(tmp_path: Path, cluster: Cluster, s3: S3) -> Iterator[Houses]:
+def monitored_versions(tmp_path: Path, cluster: Cluster, s3: S3) -> Iterator[SyncedVersions]:
     known = AwsCredentials(servers.S3_KEY, servers.S3_SECRET, None, servers.S3_REGION, s3.endpoint)
     with (
         EmbeddedRegistry(f"sqlite:///{tmp_path}/spark.db", "prod") as on_spark,
         EmbeddedRegistry(f"sqlite:///{tmp_path}/sail.db", "prod") as on_sail,
     ):
         engines = ((on_spark, cluster.url), (on_sail, "embedded"))
-        made = [House(tmp_path, registry, engine, known, s3.uri("t")) for registry, engine in engines]
-        yield Houses(*(house.register() for house in made))
+        made = [SyncedVersion(tmp_path, registry, engine, known, s3.uri("t")) for registry, engine in engines]
+        yield SyncedVersions(*(monitored.register() for monitored in made))
 
 
 def create(engines: Engines, s3: S3, shape: Shape) -> None:
@@ -216,23 +216,23 @@ def numbers(values: list[Any]) -> tuple[Any, ...]:
     return len(values) - len(given), len(given) - len(proper), sum(proper, Fraction()), *ends
 
 
-def counted(house: House, key: str) -> tuple[Any, ...]:
+def counted(monitored: SyncedVersion, key: str) -> tuple[Any, ...]:
     """The same of what a sync has stored."""
-    states = list(house.states(key).values())
+    states = list(monitored.states(key).values())
     assert all(isinstance(state, NumericState) for state in states)
     state = sum(states[1:], states[0])
     assert isinstance(state, NumericState)
     return state.nulls, state.nans, state.total, state.least, state.greatest
 
 
-def assert_counts(house: House, rows: list[Row]) -> None:
+def assert_counts(monitored: SyncedVersion, rows: list[Row]) -> None:
     """A sync counts what is in the rows."""
-    assert house.sync()["rows"] == len(rows)
-    ids = [state for state in house.states("rows").values() if isinstance(state, RowState)]
+    assert monitored.sync()["rows"] == len(rows)
+    ids = [state for state in monitored.states("rows").values() if isinstance(state, RowState)]
     assert sum(state.null_ids + state.duplicate_ids for state in ids) == 0
     for key, column in (("features.age", "age"), ("predictions.score", "score")):
-        assert counted(house, key) == numbers([row[column] for row in rows])
-    texts = list(house.states("features.city").values())
+        assert counted(monitored, key) == numbers([row[column] for row in rows])
+    texts = list(monitored.states("features.city").values())
     whole = sum(texts[1:], texts[0])
     assert isinstance(whole, ValueState)
     cities = [row["city"] for row in rows if row["city"] is not None]
@@ -240,17 +240,19 @@ def assert_counts(house: House, rows: list[Row]) -> None:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_what_is_counted_is_what_was_written(houses: Houses, engines: Engines, s3: S3, name: str) -> None:
+def test_what_is_counted_is_what_was_written(
+    monitored_versions: SyncedVersions, engines: Engines, s3: S3, name: str
+) -> None:
     shape = SHAPES[name]
     create(engines, s3, shape)
     if shape.on_spark:
-        houses.on_spark.connect("serving", path=s3.uri(shape.path))
-        assert_counts(houses.on_spark, shape.rows())
-    houses.embedded.connect("serving", path=s3.uri(shape.path))
+        monitored_versions.on_spark.connect("serving", path=s3.uri(shape.path))
+        assert_counts(monitored_versions.on_spark, shape.rows())
+    monitored_versions.embedded.connect("serving", path=s3.uri(shape.path))
     if shape.refused is not None:
         with pytest.raises(ValidationError, match=shape.refused):
-            houses.embedded.sync()
+            monitored_versions.embedded.sync()
         return
-    assert_counts(houses.embedded, shape.rows())
+    assert_counts(monitored_versions.embedded, shape.rows())
     if shape.on_spark:
-        assert houses.on_spark.stored() == houses.embedded.stored()
+        assert monitored_versions.on_spark.stored() == monitored_versions.embedded.stored()

@@ -16,7 +16,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
 from tests import servers
-from tests.backend.syncing import House, bucket, times
+from tests.backend.syncing import SyncedVersion, bucket, times
 from tests.conftest import S3
 from tests.spark.conftest import Engines
 from tests.spark.server import Cluster
@@ -94,9 +94,9 @@ def labels(known: float, ids: list[str], seed: int) -> pa.Table:
 
 
 @pytest.fixture
-def houses(
+def monitored_versions(
     tmp_path: Path, cluster: Cluster, engines: Engines, s3: S3, request: pytest.FixtureRequest
-) -> Iterator[tuple[House, House]]:
+) -> Iterator[tuple[SyncedVersion, SyncedVersion]]:
     """The same tables, synced by each engine."""
     known = AwsCredentials(servers.S3_KEY, servers.S3_SECRET, None, servers.S3_REGION, s3.endpoint)
     with (
@@ -104,69 +104,71 @@ def houses(
         EmbeddedRegistry(f"sqlite:///{tmp_path}/sail.db", "prod") as on_sail,
     ):
         yield (
-            House(tmp_path, on_spark, cluster.url, known, s3.uri("t"), s3.delta_options).register(
+            SyncedVersion(tmp_path, on_spark, cluster.url, known, s3.uri("t"), s3.delta_options).register(
                 request.param
             ),
-            House(tmp_path, on_sail, "embedded", known, s3.uri("t"), s3.delta_options).register(
+            SyncedVersion(tmp_path, on_sail, "embedded", known, s3.uri("t"), s3.delta_options).register(
                 request.param
             ),
         )
 
 
-def synced(houses: tuple[House, House], *roles: str) -> None:
+def synced(monitored_versions: tuple[SyncedVersion, SyncedVersion], *roles: str) -> None:
     """Sync on both engines, and hold their states against each other."""
-    for house in houses:
+    for monitored in monitored_versions:
         for role in roles:
-            house.sync(role)
-    spark, sail = (house.stored() for house in houses)
+            monitored.sync(role)
+    spark, sail = (monitored.stored() for monitored in monitored_versions)
     assert spark.keys() == sail.keys()
     assert {key: state for key, state in spark.items() if state != sail[key]} == {}
     assert len(spark) > 20
 
 
-@pytest.mark.parametrize("houses", [SCHEMA], indirect=True)
+@pytest.mark.parametrize("monitored_versions", [SCHEMA], indirect=True)
 def test_states_are_equal_through_a_tables_life(
-    houses: tuple[House, House], engines: Engines, s3: S3
+    monitored_versions: tuple[SyncedVersion, SyncedVersion], engines: Engines, s3: S3
 ) -> None:
-    house = houses[0]
-    house.write("training", rows(10_000, 600))
-    house.write("serving", rows(0, 400))
-    house.write("actuals", labels(2.0, [str(n) for n in range(0, 300)], 1))
-    for each in houses:
+    monitored = monitored_versions[0]
+    monitored.write("training", rows(10_000, 600))
+    monitored.write("serving", rows(0, 400))
+    monitored.write("actuals", labels(2.0, [str(n) for n in range(0, 300)], 1))
+    for each in monitored_versions:
         each.connect("training")
         each.connect("serving")
         each.connect("actuals")
-    synced(houses, "training", "serving", "actuals")
+    synced(monitored_versions, "training", "serving", "actuals")
     path = s3.uri("t/serving").replace("s3://", "s3a://")
     spark = engines.cluster.spark
     spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
     spark.sql(f"DELETE FROM delta.`{path}` WHERE cast(id AS int) % 7 = 3")
-    synced(houses, "serving")
-    assert all(each.status()["lag"] == 0 for each in houses)
-    house.write("actuals", labels(3.0, [str(n) for n in range(200, 500)], 2))
-    synced(houses, "actuals")
+    synced(monitored_versions, "serving")
+    assert all(each.status()["lag"] == 0 for each in monitored_versions)
+    monitored.write("actuals", labels(3.0, [str(n) for n in range(200, 500)], 2))
+    synced(monitored_versions, "actuals")
     spark.sql(f"UPDATE delta.`{path}` SET age = age + 1, city = 'moved' WHERE cast(id AS int) < 20")
     spark.sql(f"OPTIMIZE delta.`{path}`")
-    synced(houses, "serving")
+    synced(monitored_versions, "serving")
     kept = [n for n in range(400) if n % 7 != 3]
-    assert houses[0].status()["rows"] == houses[1].status()["rows"] == len(kept)
+    assert monitored_versions[0].status()["rows"] == monitored_versions[1].status()["rows"] == len(kept)
 
 
-@pytest.mark.parametrize("houses", [RANKING], indirect=True)
-def test_queries_are_gathered_alike(houses: tuple[House, House]) -> None:
-    house = houses[0]
-    house.write("serving", rows(0, 400).select(["id", "at", "age", "note", "score"]))
+@pytest.mark.parametrize("monitored_versions", [RANKING], indirect=True)
+def test_queries_are_gathered_alike(monitored_versions: tuple[SyncedVersion, SyncedVersion]) -> None:
+    monitored = monitored_versions[0]
+    monitored.write("serving", rows(0, 400).select(["id", "at", "age", "note", "score"]))
     ids = [str(n) for n in range(400)]
     relevance = pa.array([n % 4 for n in range(400)], pa.int32())
-    house.write("actuals", pa.table({"id": ids, "known": times([5.0] * 400), "churned": relevance}))
-    for each in houses:
+    monitored.write("actuals", pa.table({"id": ids, "known": times([5.0] * 400), "churned": relevance}))
+    for each in monitored_versions:
         each.connect("serving")
         each.connect("actuals")
-    synced(houses, "serving", "actuals")
+    synced(monitored_versions, "serving", "actuals")
 
 
-@pytest.mark.parametrize("houses", [PLAIN], indirect=True)
-def test_columns_that_are_renamed_and_widened(houses: tuple[House, House], engines: Engines, s3: S3) -> None:
+@pytest.mark.parametrize("monitored_versions", [PLAIN], indirect=True)
+def test_columns_that_are_renamed_and_widened(
+    monitored_versions: tuple[SyncedVersion, SyncedVersion], engines: Engines, s3: S3
+) -> None:
     run, table = engines.cluster.spark.sql, f"delta.`{s3.uri('t/serving').replace('s3://', 's3a://')}`"
     run(
         f"CREATE TABLE {table} (id STRING, at TIMESTAMP, age INT, city STRING, score DOUBLE, extra INT) "
@@ -179,13 +181,13 @@ def test_columns_that_are_renamed_and_widened(houses: tuple[House, House], engin
         run(f"INSERT INTO {table} SELECT {values} FROM range({day * 100}, {day * 100 + 20})")
 
     insert(1, "cast(id AS int)")
-    for each in houses:
+    for each in monitored_versions:
         each.connect("serving")
         each.sync()
     run(f"ALTER TABLE {table} ALTER COLUMN age TYPE BIGINT")
     run(f"ALTER TABLE {table} RENAME COLUMN extra TO other")
     insert(2, "id + 3000000000")
-    for each in houses:
+    for each in monitored_versions:
         status = each.sync()
         # A wider type can change how the values of earlier rows are read.
         assert status["reason"].startswith(
@@ -195,16 +197,16 @@ def test_columns_that_are_renamed_and_widened(houses: tuple[House, House], engin
         ages = {place: state.to_json()["greatest"] for place, state in each.states("features.age").items()}
         assert ages == {bucket(1): 119.0, bucket(2): 3_000_000_219.0}
         each.check()
-    assert houses[0].stored() == houses[1].stored()
-    before = houses[0].stored()
+    assert monitored_versions[0].stored() == monitored_versions[1].stored()
+    before = monitored_versions[0].stored()
     run(f"ALTER TABLE {table} RENAME COLUMN city TO town")
     insert(3, "id")
-    for each in houses:
+    for each in monitored_versions:
         with pytest.raises(ValidationError, match="'city'"):
             each.sync()
         assert (each.status()["status"], each.stored()) == ("failed", before)
     run(f"ALTER TABLE {table} RENAME COLUMN town TO city")
-    for each in houses:
+    for each in monitored_versions:
         assert (each.sync()["rows_read"], each.status()["status"]) == (20, "synced")
         each.check()
-    assert houses[0].stored() == houses[1].stored()
+    assert monitored_versions[0].stored() == monitored_versions[1].stored()

@@ -18,7 +18,14 @@ from tests.backend.syncing import MODEL, VERSION
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     # pyspark is not among them: it ends a process whose main module has no file.
-    ["tests.backend.dying", "aporia_provider.backend.sync.runner", "deltalake", "sqlglot", "pandas", "grpc"]
+    [
+        "tests.backend.killable",
+        "aporia_provider.backend.sync.runner",
+        "deltalake",
+        "sqlglot",
+        "pandas",
+        "grpc",
+    ]
 )
 
 
