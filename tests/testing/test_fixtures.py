@@ -301,7 +301,7 @@ def test_the_server_ends_with_a_process_that_is_killed() -> None:
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with (
-        pytest.raises(ValidationError, match=rf"needs {missing}, .*airflow-provider-aporia\[testing\]"),
+        pytest.raises(ValidationError, match=rf"requires {missing}: .*airflow-provider-aporia\[testing\]"),
         s3_server(),
     ):
         pass
