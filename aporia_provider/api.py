@@ -87,8 +87,8 @@ class AporiaApi(Protocol):
         """
         Return the versions of a model, oldest first.
 
-        :param name: Function that returns only the version of this name, if it exists. For a server that
-            implements only the public documentation, the client filters the complete list.
+        :param name: Name of the only version to return, if it exists. For a server that implements only the
+            public documentation, the client filters the complete list.
         """
 
     def connect_dataset(

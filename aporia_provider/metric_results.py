@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
 from pydantic import ValidationError as InvalidJson
 from pydantic.json_schema import SkipJsonSchema
 
@@ -62,6 +63,11 @@ class MetricResult:
         return {name: value for name, value in asdict(self).items() if name != _NOT_IN_JSON}
 
 
+def _as_text(value: Any) -> Any:
+    """Convert numbers, mappings and lists, which other servers of the protocol return, to text."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueryResult(MetricResult):
     """
@@ -69,16 +75,17 @@ class QueryResult(MetricResult):
 
     :param id: Id of the metric in the query.
     :param model_version: Name of the version: the latest if the query names none, None if there is none.
+        Other servers of the protocol do not return it.
     :param error: Reason why the metric could not be computed.
-    :param segment: None; segments are not supported.
+    :param segment: None from this project's server, which does not support segments.
     """
 
     __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    id: str
-    model_version: str | None
-    error: str | None
-    segment: None
+    id: Annotated[str, BeforeValidator(_as_text)]
+    model_version: str | None = None
+    error: Annotated[str | None, BeforeValidator(_as_text)] = None
+    segment: Annotated[Any, WithJsonSchema({"type": "null"})] = None
 
     @classmethod
     def of(
@@ -86,7 +93,7 @@ class QueryResult(MetricResult):
     ) -> QueryResult:
         """Return the result of a metric with the part of the query that it belongs to."""
         computed = {each.name: getattr(result, each.name) for each in fields(MetricResult)}
-        return cls(**computed, id=id, model_version=model_version, error=error, segment=None)
+        return cls(**computed, id=id, model_version=model_version, error=error)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from aporia_provider.schema import FIELD_TYPES, MODEL_TYPES
 _COLUMNS: dict[str, tuple[str, Callable[[MetricDefinition], str]]] = {
     "fields": ("Fields", lambda metric: _types(metric)),
     "models": ("Model types", lambda metric: _types(metric)),
-    "parameters": ("Parameters", lambda metric: ", ".join(map(_code, metric.parameters))),
+    "parameters": (
+        "Parameters",
+        lambda metric: _parameters(metric),
+    ),
 }
 _TABLES: dict[str, tuple[str, ...]] = {
     "rows": (),
@@ -49,6 +52,10 @@ def _table(headers: list[str], rows: Iterator[tuple[str, ...]]) -> str:
 
 def _code(name: str) -> str:
     return f"`{name}`"
+
+
+def _parameters(metric: MetricDefinition) -> str:
+    return ", ".join(map(_code, (*metric.shared_parameters, *metric.parameters)))
 
 
 def _types(metric: MetricDefinition) -> str:

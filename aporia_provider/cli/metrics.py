@@ -14,6 +14,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from aporia_provider.datasets import ROLES
+from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MINIMUM = re.compile(r"\bset (minimum|minimum_baseline)=(\d+)")
 _PARAMETER = re.compile(r"^:param (\w+): (.*?)(?=^:|\Z)", re.MULTILINE | re.DOTALL)
+_PARAMETER_PATH = re.compile(r"\bmetrics\.\d+\.parameters\.(\w+)")
 _PERIODS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
@@ -103,11 +105,19 @@ class _ListMetrics(Action):
         from tabulate import tabulate
 
         from aporia_provider.monitoring.catalogue import CATALOGUE
+        from aporia_provider.monitoring.performance import ALIASES
 
         rows = [
-            (each.name, each.kind, ", ".join(each.types), ", ".join(each.parameters), each.description)
-            for each in CATALOGUE
+            (
+                metric.name,
+                metric.kind,
+                ", ".join(metric.types),
+                ", ".join((*metric.shared_parameters, *metric.parameters)),
+                metric.description.replace("`", ""),
+            )
+            for metric in CATALOGUE
         ]
+        rows += [(alias, "performance", "", "", f"other name of {name}") for alias, name in ALIASES.items()]
         print(tabulate(rows, headers=("metric", "kind", "types", "parameters", "meaning")))
         parser.exit()
 
@@ -175,9 +185,17 @@ def _query(options: Namespace) -> MetricsQuery:
         for metric, column in product(options.metrics, options.column or [None])
     ]
     period = _PERIODS.get(options.by)
-    return MetricsQuery.from_wire(
-        {"model_id": options.model, "metrics": questions, "aggregation_period": period}
-    )
+    body = {"model_id": options.model, "metrics": questions, "aggregation_period": period}
+    try:
+        return MetricsQuery.from_wire(body)
+    except ValidationError as error:
+        # All metrics of the command have the same parameters.
+        problems = dict.fromkeys(_PARAMETER_PATH.sub(_named_option, problem) for problem in error.problems)
+        raise ValidationError("The query is not valid", problems=list(problems)) from None
+
+
+def _named_option(path: re.Match[str]) -> str:
+    return _option(path[1])
 
 
 def _datasets(options: Namespace) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
 """Timeout of connecting a dataset in seconds. The server reads the data before it replies."""
+_MAX_PROBLEMS = 3
 
 
 class Calls:
@@ -171,8 +172,9 @@ class Calls:
         body = reply.accepted()
         try:
             return parse_results(body)
-        except ValidationError:
-            message = reply.error_message("the reply is not a list of metric results")
+        except ValidationError as error:
+            problems = "; ".join(error.problems[:_MAX_PROBLEMS])
+            message = reply.error_message(f"the reply is not a list of metric results ({problems})")
             raise AporiaError(message, status=reply.status) from None
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> Call[None]:

@@ -26,7 +26,7 @@ class MetricDefinition:
     :param compute: Function that computes it.
     :param description: Noun phrase for the documentation.
     :param parameters: Attributes of :class:`~aporia_provider.metrics.MetricParameters` that it has in
-        addition to :attr:`shared_parameters`.
+        addition to :attr:`shared_parameters`, those of all metrics of its class.
     """
 
     kind: ClassVar[Kind]
@@ -72,4 +72,10 @@ class PerformanceMetric(MetricDefinition):
     """A metric of predictions and labels, computed from their state and parameters."""
 
     kind = "performance"
-    shared_parameters = ("column", "minimum")
+    shared_parameters: ClassVar[tuple[str, ...]] = ("column", "minimum")
+
+
+class LabelCount(PerformanceMetric):
+    """A metric that counts predictions and labels, and requires no minimum of them."""
+
+    shared_parameters = ("column",)

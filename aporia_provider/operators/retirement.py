@@ -85,7 +85,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         for version in result["retired"]:
             self.log.info("Version %r %s: %s", version["model_version"], verb, version["reason"])
         self.log.info(
-            "%s retired, %s kept, %s were off before, %s without datasets",
+            "%s retired, %s kept, %s already disabled, %s without datasets",
             *(len(result[name]) for name in ("retired", "kept", "already_disabled", "without_datasets")),
         )
         return {**result}

@@ -33,6 +33,8 @@ def migrated_airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _migrate(database: Path) -> Path:
+    # A migration that failed leaves a part of the tables.
+    database.unlink(missing_ok=True)
     command = [Path(sys.executable).with_name("airflow"), "db", "migrate"]
     env = environment(AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{database}")
     subprocess.run(command, check=True, capture_output=True, timeout=170, env=env)

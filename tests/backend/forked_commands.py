@@ -115,6 +115,8 @@ def _opened(wanted: int | IO[str] | None, inherited: int) -> tuple[IO[str] | Non
 
 def _run(arguments: Sequence[str], env: Mapping[str, str], output: Connection, errors: Connection) -> None:
     """Be the command: the main function of the forked process."""
+    # A fork server ignores modules that cannot be imported.
+    assert "tests.backend.preloaded" in sys.modules
     for connection, number in ((output, 1), (errors, 2)):
         os.dup2(connection.fileno(), number)
         connection.close()

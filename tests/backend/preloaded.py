@@ -12,7 +12,6 @@ with redirect_stdout(sys.stderr):
 import alembic.command
 import alembic.config
 import alembic.op
-import aporia_provider.backend.metrics.answers
 import psycopg
 import sqlalchemy.dialects.postgresql.psycopg
 import sqlalchemy.orm
@@ -21,6 +20,7 @@ import uvicorn.protocols.http.auto
 import uvicorn.protocols.websockets.auto
 
 import aporia_provider.backend.embedded
+import aporia_provider.backend.metrics.query_execution
 import aporia_provider.backend.server.serve
 import aporia_provider.cli.main
 import aporia_provider.report

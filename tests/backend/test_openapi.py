@@ -91,6 +91,7 @@ def test_the_key_of_another_data_source_is_documented() -> None:
         (VERSIONS, {"version_schema": {**VERSION["version_schema"], "features": {"age": "decimals"}}}),
         (VERSIONS, {"version_schema": {**VERSION["version_schema"], "features": {"e": {"type": "tensor"}}}}),
         (VERSIONS, {"version_schema": {**VERSION["version_schema"], "targets": {}}}),
+        (VERSIONS, {"version_schema": {**VERSION["version_schema"], "features": {" ": "numeric"}}}),
         (f"{VERSIONS}/{{version}}/datasets", {"name": "holdout"}),
         (f"{VERSIONS}/{{version}}/datasets", {"id_column": ""}),
         (f"{VERSIONS}/{{version}}/datasets", {"features": {"age": " "}}),

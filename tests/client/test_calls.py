@@ -164,7 +164,14 @@ def test_results_of_metrics_are_typed(ask: Ask, server: RecordingServer) -> None
     assert found.time_range == ResultRange("2024-01-01", "2024-01-02")
     assert (found.metrics[0].value, found.metrics[0].noise, found.metrics[0].status) == (0.5, 0.1, "ok")
     assert found.to_json()["metrics"][0].items() >= result.items()
+    # What the protocol defines; other servers return numbers as ids, and errors and segments as objects.
+    other = {"id": 0, "value": None, "error": {"detail": "no data"}, "segment": {"id": "s", "value": 1}}
+    server.answer(Answer(200, [{"time_range": None, "metrics": [other]}]))
+    (found,) = ask("query_metrics", query)
+    assert (found.metrics[0].id, found.metrics[0].error) == ("0", '{"detail": "no data"}')
+    assert found.metrics[0].segment == {"id": "s", "value": 1}
+    assert (found.metrics[0].model_version, found.metrics[0].value) == (None, None)
     for body in ({}, [1], [{"time_range": None}], [item | {"metrics": [result | {"status": "good"}]}]):
         server.answer(Answer(200, body))
-        with pytest.raises(AporiaError, match="is not a list of metric results"):
+        with pytest.raises(AporiaError, match=r"is not a list of metric results \(.+\)"):
             ask("query_metrics", query)

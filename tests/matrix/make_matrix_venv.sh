@@ -7,7 +7,7 @@ version=${1:?usage: make_matrix_venv.sh VERSION CONSTRAINTS DIRECTORY}
 constraints=$2
 target=$3
 
-if [ -e "$target/.made-with" ] && cmp -s "$constraints" "$target/.made-with"; then
+if cat pyproject.toml "$constraints" | cmp -s - "$target/.made-with"; then
     exit 0
 fi
 interpreter=
@@ -26,4 +26,4 @@ echo "Setting up $target; this takes a few minutes once."
 "$interpreter" -m venv --clear "$target"
 "$target/bin/python" -m pip --disable-pip-version-check --no-input install --quiet \
     --constraint "$constraints" --editable ".[test]"
-cp "$constraints" "$target/.made-with"
+cat pyproject.toml "$constraints" >"$target/.made-with"

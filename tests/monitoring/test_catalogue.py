@@ -11,6 +11,7 @@ from aporia_provider.cli.main import main
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import MetricParameters
 from aporia_provider.monitoring.catalogue import CATALOGUE, metric_kinds, metric_names
+from aporia_provider.monitoring.performance import ALIASES
 from aporia_provider.schema import FIELD_TYPES, MODEL_TYPES
 
 
@@ -39,7 +40,12 @@ def test_the_command_lists_all_metrics(capsys: pytest.CaptureFixture[str]) -> No
     assert exited.value.code == 0
     header, _, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["metric", "kind", "types", "parameters", "meaning"]
-    assert [line.split()[:2] for line in lines] == [[each.name, each.kind] for each in CATALOGUE]
+    listed = [line.split()[:2] for line in lines]
+    metrics = [[each.name, each.kind] for each in CATALOGUE]
+    assert listed == metrics + [[alias, "performance"] for alias in ALIASES]
+    coverage = next(line for line in lines if line.startswith("label_coverage "))
+    assert "minimum" not in coverage
+    assert next(line for line in lines if line.startswith("f1_score ")).endswith("other name of f1")
 
 
 def test_the_openapi_document_names_all_metrics() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Security
@@ -13,6 +14,7 @@ import aporia_provider
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.error_handlers import add_error_handlers
 from aporia_provider.backend.server.middleware import AuthenticationMiddleware
+from aporia_provider.backend.server.openapi import remove_markup
 from aporia_provider.backend.server.routes import datasets, metrics, models, monitors, system, versions
 from aporia_provider.backend.store.database import Database
 
@@ -43,7 +45,7 @@ def create_app(
     :param seconds: Time limit of a response in seconds.
     :param stopping: Event that aborts all responses in progress.
     """
-    app = FastAPI(
+    app = _Application(
         title="Aporia protocol v1",
         version=aporia_provider.__version__,
         redirect_slashes=False,
@@ -69,6 +71,13 @@ def create_app(
     app.include_router(system.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(system.health)
     return app
+
+
+class _Application(FastAPI):
+    """The application, whose OpenAPI document has descriptions without markup."""
+
+    def openapi(self) -> dict[str, Any]:
+        return remove_markup(super().openapi())
 
 
 def _v1() -> APIRouter:

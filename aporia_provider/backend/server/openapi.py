@@ -88,6 +88,12 @@ class _Documented(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def dict_schema(self, schema: Any) -> Schema:
+        described = super().dict_schema(schema)
+        if "patternProperties" in described:
+            described["additionalProperties"] = False
+        return described
+
     def model_schema(self, schema: Any) -> Schema:
         described = super().model_schema(schema)
         described.pop("title", None)
@@ -97,6 +103,14 @@ class _Documented(GenerateJsonSchema):
                 described["properties"][name].setdefault("description", " ".join(text.split()))
         described["description"] = docstrings[0].partition("\n:")[0].strip()
         return described
+
+
+def remove_markup(document: Schema) -> Schema:
+    """Remove the fields and roles of docstrings from the descriptions of the response schemas."""
+    for schema in document["components"]["schemas"].values():
+        if "description" in schema:
+            schema["description"] = _plain(schema["description"]).partition("\n:")[0].strip()
+    return document
 
 
 def _plain(docstring: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Required
 
 from pydantic import BaseModel, RootModel
 
+from aporia_provider.api import Version
 from aporia_provider.metric_results import RangeResults
 
 
@@ -90,7 +91,13 @@ class DatasetSyncStatus(PartSyncStatus):
     performance: PartSyncStatus | None
 
 
-class MetricsReply(RootModel[list[RangeResults]]):
+class StoredVersion(Version):
+    """A version, with the body of the request that registered it."""
+
+    registration: Required[dict[str, Any]]  # type: ignore[misc]
+
+
+class MetricsResponse(RootModel[list[RangeResults]]):
     """Results of a metric query, in chronological order."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.metric_definition import PerformanceMetric
+from aporia_provider.monitoring.metric_definition import LabelCount, PerformanceMetric
 from aporia_provider.monitoring.performance.metrics import (
     binary_metrics,
     multiclass_metrics,
@@ -53,11 +53,11 @@ def _actuals_count(state: PerformanceState, _: Parameters) -> MetricResult:
 
 
 _OF_ALL_TYPES = (
-    PerformanceMetric(
+    LabelCount(
         "label_coverage", MODEL_TYPES, _label_coverage, "proportion of the predictions that have a label"
     ),
-    PerformanceMetric("prediction_count", MODEL_TYPES, _prediction_count, "predictions"),
-    PerformanceMetric("actuals_count", MODEL_TYPES, _actuals_count, "predictions that have a label"),
+    LabelCount("prediction_count", MODEL_TYPES, _prediction_count, "predictions"),
+    LabelCount("actuals_count", MODEL_TYPES, _actuals_count, "predictions that have a label"),
 )
 ALIASES: Mapping[str, str] = {
     "precision_score": "precision",

@@ -12,13 +12,13 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody
-from aporia_provider.backend.server.responses import MetricsReply
+from aporia_provider.backend.server.responses import MetricsResponse
 from aporia_provider.metrics import MetricsQuery
 
 router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 
-@router.post("/query", **documented(MetricsReply, openapi.METRICS))
+@router.post("/query", **documented(MetricsResponse, openapi.METRICS))
 async def query_metrics(request: Request, registry: CurrentRegistry, body: MediumBody) -> Any:
     """Return metrics of a model, computed from the stored states."""
     return await run_sync(_results, registry, body, limiter=request.app.state.queries)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from aporia_provider.api import Registered, Version
+from aporia_provider.api import Registered
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.request_paths import MODEL, VERSION
@@ -18,7 +18,7 @@ from aporia_provider.backend.server.requests import (
     checked_keys,
     single_object,
 )
-from aporia_provider.backend.server.responses import EmptyResponse
+from aporia_provider.backend.server.responses import EmptyResponse, StoredVersion
 from aporia_provider.schema import VersionSchema
 
 router = APIRouter(tags=["versions"])
@@ -26,7 +26,7 @@ router = APIRouter(tags=["versions"])
 _OPTIONAL = ("model_data_type", "labels", "feature_importance", "mapping")
 
 
-@router.get(f"{MODEL}/versions", **documented(list[Version]))
+@router.get(f"{MODEL}/versions", **documented(list[StoredVersion]))
 def get_versions(registry: CurrentRegistry, model_id: str, name: str | None = None) -> Any:
     """Return the versions of a model, oldest first, or only the version with the given name."""
     return registry.get_model_versions(model_id, name)
