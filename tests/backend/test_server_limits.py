@@ -295,7 +295,7 @@ def test_a_query_ends_at_its_deadline(many_days: str) -> None:
             "POST", "/v1beta/metrics/query", token_for(many_days, "limits"), json=five_hundred()
         )
         assert reply.status_code == 422
-        assert "no answer after 1 seconds" in reply.json()["error"]["message"]
+        assert "not complete after 1 seconds" in reply.json()["error"]["message"]
         assert "shorter time range" in reply.json()["error"]["message"]
 
 
