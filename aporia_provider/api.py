@@ -116,7 +116,7 @@ class AporiaApi(Protocol):
         """Return the tags of a model."""
 
     def delete_model_tag(self, model_id: str, key: str) -> None:
-        """Remove a tag of a model. A tag that does not exist is no error."""
+        """Remove a tag of a model. Do nothing if the model does not have it."""
 
     def set_feature_importance(
         self, model_id: str, model_version: str, feature_importance: Mapping[str, float]
@@ -209,7 +209,7 @@ def existing_registration(
     :param found: Differences between the existing and the given registration; None or empty if they are
         equal.
     :param if_exists: What to do with an existing registration; see :class:`AporiaApi`.
-    :raises aporia_provider.errors.ConflictError: if it differs (``match``), or in any case (``fail``).
+    :raises aporia_provider.errors.ConflictError: if it differs (``match``), or always (``fail``).
     """
     if if_exists == "fail":
         raise ConflictError(f"{subject} exists already", differences=found or (), status=409)

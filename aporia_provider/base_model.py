@@ -81,7 +81,7 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         """
         Validate the values again, for instance after rendering templates, and return a new instance.
 
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**values)

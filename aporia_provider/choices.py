@@ -17,7 +17,7 @@ def choice_error(value: object, allowed: Collection[str], synonyms: Mapping[str,
 
     :param value: The value.
     :param allowed: The allowed strings.
-    :param synonyms: Other strings, in lower case, to the allowed string that each stands for.
+    :param synonyms: Other strings, in lower case, mapped to the allowed strings that they mean.
     """
     return f"{value!r} is not one of {', '.join(allowed)}{_suggestion(value, allowed, synonyms)}"
 

@@ -35,11 +35,11 @@ class DatasetConnection(PublicModel):
     :param predictions: Prediction names to columns.
     :param features: Feature names to columns.
     :param labels: Prediction names to the columns of their true values; predictions that are not listed have
-        no labels. For actuals, None stands for every prediction and the column of the same name.
+        no labels. For actuals, None maps every prediction to the column of the same name.
     :param raw_inputs: Raw input names to columns.
     :param schedule: Cron expression (five fields, UTC) of the times at which a sync is due.
     :param enabled: Whether the dataset is synced.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (
@@ -75,7 +75,7 @@ class DatasetConnection(PublicModel):
     def _actuals_hold_labels_only(self) -> DatasetConnection:
         given = [name for name in MAPPINGS if name != "labels" and getattr(self, name) is not None]
         if self.role == "actuals" and given:
-            raise ValueError(f"actuals take labels only, not {', '.join(given)}")
+            raise ValueError(f"actuals can have only labels, not {', '.join(given)}")
         return self
 
     def columns(self, schema: VersionSchema) -> Iterator[tuple[str, str, str]]:
@@ -137,7 +137,7 @@ class DatasetConnection(PublicModel):
         """
         Parse the body of a request that connects a dataset.
 
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         sync = body.get("sync")
         if sync is not None and not isinstance(sync, Mapping):

@@ -2,7 +2,7 @@
 Links from a task to its model version and its data.
 
 Airflow evaluates them on the worker when the task ends, whether it succeeded or failed. An empty string
-stands for no link.
+means no link.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ModelVersionLink(BaseOperatorLink):
 
 
 class DeltaTableLink(BaseOperatorLink):
-    """Link to the data source in the AWS console."""
+    """Link to the dataset's location on S3 in the AWS console."""
 
     name = "Data on S3"
 

@@ -101,8 +101,8 @@ class ResultRange:
     """
     A half-open time range, aligned to buckets.
 
-    :param start: First moment of the range, in ISO format.
-    :param end: First moment after the range, in ISO format.
+    :param start: Start of the range, in ISO format.
+    :param end: End of the range, exclusive, in ISO format.
     """
 
     start: str

@@ -26,8 +26,8 @@ class TimeRange(PublicModel):
     """
     A half-open time range. Times without a time zone are UTC.
 
-    :param start: First moment of the range.
-    :param end: First moment after the range.
+    :param start: Start of the range.
+    :param end: End of the range, exclusive.
     """
 
     start: Time
@@ -74,7 +74,7 @@ class MetricDataset(PublicModel):
         if self.time_range and self.time_period:
             raise ValueError("a baseline has either a time_range or a time_period")
         if self.skip_period and not self.time_period:
-            raise ValueError("skip_period goes with a time_period")
+            raise ValueError("skip_period requires time_period")
         return self
 
 
@@ -127,7 +127,7 @@ class MetricDatasets(PublicModel):
     @model_validator(mode="after")
     def _only_a_baseline_moves(self) -> MetricDatasets:
         if self.data.time_period:
-            raise ValueError("data takes a time_range; time_period and skip_period are for the baseline")
+            raise ValueError("data must have a time_range; time_period and skip_period are for the baseline")
         return self
 
 
@@ -174,7 +174,7 @@ class MetricsQuery(PublicModel):
         """
         Parse the body of a request.
 
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         if not isinstance(body, Mapping):
             raise ValidationError(f"A query is a dict with model_id and metrics, not {type(body).__name__}")

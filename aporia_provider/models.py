@@ -98,7 +98,7 @@ class Model(PublicModel):
     :param tags: See :class:`ModelTags`.
     :param aggregation_period: Length of the buckets of its metrics, ``hourly`` or ``daily``. Default:
         ``daily``. It cannot be changed after registration, and neither can the other attributes.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
     id: Name
@@ -126,7 +126,7 @@ class Monitor(PublicModel):
     :param configuration: Configuration (protocol reference, section 1.10), stored unchanged.
     :param is_active: Whether the monitor is enabled.
     :param custom_alert_description: Text of its alerts.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "scheduling", "configuration")
@@ -154,7 +154,7 @@ class Monitor(PublicModel):
         """
         Parse the body of a request that creates a monitor.
 
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         return cls(**body)
 

@@ -73,7 +73,7 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 of UTC") from None
+        raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 (UTC)") from None
 
 
 Time = Annotated[

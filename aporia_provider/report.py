@@ -89,7 +89,7 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"Last recomputed: {_work(status)}"
     if status["performance"]:
-        yield f"Last recomputed of the performance: {_work(status['performance'])}"
+        yield f"Performance last recomputed: {_work(status['performance'])}"
 
 
 def _listed(names: Sequence[str]) -> str:

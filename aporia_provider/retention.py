@@ -14,7 +14,7 @@ def check_retention(keep: Any, ended_for: Any) -> None:
 
     :param keep: Number of the newest versions to keep, or None.
     :param ended_for: Minimum time since the end of a version's serving data, or None.
-    :raises aporia_provider.errors.ValidationError: naming every fault, or if both are None.
+    :raises aporia_provider.errors.ValidationError: if both are None, or if a value is invalid.
     """
     if keep is None and ended_for is None:
         raise ValidationError("Give keep, ended_for or both: without them no version is retired")

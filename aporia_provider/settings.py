@@ -46,7 +46,7 @@ def engine_limits() -> EngineLimits:
 
 
 def allowed_local_folders() -> tuple[str, ...]:
-    """Return the local folders from which a server reads. Syncs read from no others if there are any."""
+    """Return the local folders that servers and syncs may read; if empty, servers read none and syncs all."""
     return tuple(folder for folder in _option("allowed_local_folders").split(os.pathsep) if folder)
 
 

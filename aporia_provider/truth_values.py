@@ -1,4 +1,4 @@
-"""Strings that stand for true and false as the classes of binary models."""
+"""Strings that represent true and false as the classes of binary models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def declared_pair(labels: list[str] | None) -> tuple[str, str] | None:
     """
     Return the negative and the positive class that a binary version declares as its ``labels``.
 
-    :return: None if it does not declare two classes, or if the two mean true and false, whose order is
+    :return: None if it does not declare two classes, or if they represent true and false, whose order is
         irrelevant.
     """
     classes = labels or []

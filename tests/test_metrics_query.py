@@ -71,7 +71,7 @@ def test_one_end_of_a_range_alone_is_refused() -> None:
         ({"time_range": {"start": DAYS[0]}}, "give both start and end, or neither: end is missing"),
         ({"dataset": "training"}, "there is no such parameter; did you mean 'dataset_type'?"),
         ({"segment": "Rome"}, "'Rome' is not None; segments are not supported"),
-        (MappingProxyType({"skip_period": "1d"}), "skip_period goes with a time_period"),
+        (MappingProxyType({"skip_period": "1d"}), "skip_period requires time_period"),
     ],
 )
 def test_a_wrong_baseline_says_what_to_write(baseline: Any, problem: str) -> None:

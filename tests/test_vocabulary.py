@@ -313,7 +313,7 @@ def test_every_fault_of_a_dataset_is_named_at_once() -> None:
         )
     for fault in ("role: 'server'", "object_path", "'orc'", "id_column", "'every hour'"):
         assert fault in failure.value.message
-    with pytest.raises(ValidationError, match="actuals take labels only, not features, raw_inputs"):
+    with pytest.raises(ValidationError, match="actuals can have only labels, not features, raw_inputs"):
         DatasetConnection(
             role="actuals",
             data_source=S3_SOURCE,

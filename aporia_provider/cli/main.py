@@ -81,7 +81,7 @@ def _add_serve(commands: Commands) -> None:
     serve.add_argument(
         "--token-file",
         type=Path,
-        help="lines of an environment, its token and, if it may only read, read-only; readable by you only",
+        help="file of lines: environment, token and optionally read-only; must be readable only by you",
     )
     serve.add_argument(
         "--allow-local-folder",

@@ -60,14 +60,14 @@ def _add_data(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--start", metavar="TIME", help="such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", metavar="TIME", help="end of the range, not part of it")
-    parser.add_argument("--by", choices=tuple(_PERIODS), help="a line for each, instead of one for all (UTC)")
+    parser.add_argument("--by", choices=tuple(_PERIODS), help="aggregation period, in UTC; default: none")
 
 
 def _add_baseline(parser: ArgumentParser) -> None:
-    parser.add_argument("--baseline", choices=ROLES, help="what distances compare with; default: training")
+    parser.add_argument("--baseline", choices=ROLES, help="dataset to compare with; default: training")
     parser.add_argument("--baseline-version", metavar="VERSION", help="default: the version of the data")
     parser.add_argument(
-        "--baseline-period", metavar="PERIOD", help="window before the data that moves with it, such as 2w"
+        "--baseline-period", metavar="PERIOD", help="length of a window that ends before the data, such as 2w"
     )
     parser.add_argument(
         "--baseline-skip", metavar="PERIOD", help="how long before the data that window ends, such as 1d"

@@ -24,7 +24,7 @@ def server_url(host: str, port: int | None, *, scheme: str = "https") -> str:
     except ValueError:
         raise ValidationError("is neither the name of a host nor a URL: check its port") from None
     if own_port is not None and port not in (None, own_port):
-        raise ValidationError(f"names port {own_port}, and port says {port}; give one of the two")
+        raise ValidationError(f"contains port {own_port}, but port is {port}; give one of the two")
     if port is None or own_port is not None:
         return base
     return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))

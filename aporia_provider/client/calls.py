@@ -87,7 +87,7 @@ class Calls:
         """
         Register a version of a model with its schema.
 
-        If the name is taken, the given version is compared with the registered one as far as the server
+        If the name already exists, the given version is compared with the registered one as far as the server
         returns it.
 
         :raises aporia_provider.errors.ConflictError: if they differ.
@@ -146,7 +146,7 @@ class Calls:
         found = lines(reply.body, "differences")
         if not found and not reply.ambiguous:
             said = explanation(reply.status, reply.body)
-            found = [f"the server does not show the connected dataset, and says: {said}"]
+            found = [f"the server does not return the connected dataset, and reports: {said}"]
         return settled(reply, subject, dataset.role, found, if_exists)
 
     def set_sync_enabled(self, model_id: str, model_version: str, enabled: bool) -> Call[None]:
@@ -193,7 +193,7 @@ class Calls:
         return {str(key): str(value) for key, value in tags.items()}
 
     def delete_model_tag(self, model_id: str, key: str) -> Call[None]:
-        """Remove a tag of a model. A tag that does not exist is no error."""
+        """Remove a tag of a model. Do nothing if the model does not have it."""
         path = f"{_model(model_id)}/tags/{segment(key, 'tag')}"
         (yield Request(f"Deleting tag {key!r} of model {model_id!r}", "DELETE", path)).accepted()
 

@@ -121,7 +121,7 @@ class Connection:
         if isinstance(error, httpx2.ConnectError) and _ssl_reason(error) in _PLAIN:
             # Not retried, since the result would be the same.
             plain = self.base_url.replace("https:", "http:", 1)
-            advice = f"If the server speaks plain HTTP, write {plain}"
+            advice = f"If the server uses plain HTTP, write {plain}"
             raise _permanent(request, f"{self.base_url} does not respond with TLS. {advice}") from None
         text = self._without_secrets(request, told)
         if not isinstance(error, httpx2.TransportError) or _is_permanent(error):
@@ -150,19 +150,19 @@ def _checked_url(base_url: str) -> str:
         _ = parts.port
         httpx2.URL(base_url.strip())
     except (ValueError, httpx2.InvalidURL):
-        raise ValidationError("The base URL is not a URL: check its host and port") from None
+        raise ValidationError("The base URL is not a valid URL: check its host and port") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValidationError("The base URL has to start with http:// or https:// and a host")
     if "@" in parts.netloc:
-        raise ValidationError("The base URL holds credentials; give the token as the token")
+        raise ValidationError("The base URL contains credentials; give the token separately")
     if parts.query or parts.fragment:
-        raise ValidationError("The base URL ends with its path: it takes no ? and no #")
+        raise ValidationError("The base URL must not contain a query (?) or a fragment (#)")
     return base_url.strip().rstrip("/")
 
 
 def _checked_token(token: str) -> str:
     if not token or not all("!" <= char <= "~" for char in token):
-        raise ValidationError("The token is empty, or has characters that no token has, such as a line break")
+        raise ValidationError("The token is empty, or contains invalid characters, such as a line break")
     return token
 
 

@@ -10,7 +10,7 @@ from aporia_provider.client.error_responses import kind_of_body
 from aporia_provider.client.messages import Call, Reply, Request
 from aporia_provider.errors import AporiaError, AuthenticationError
 
-_ASKING = "Asking for the environment of the token"
+_ASKING = "Getting the environment of the token"
 _IDENTIFYING = "Looking for a server of the protocol"
 _UNKNOWN_PATH = (403, 404, 405, 410, 501)
 """Statuses that another server, or a gateway, may return for an unknown path."""
@@ -67,7 +67,7 @@ class Environment:
         """
         if self.name is None:
             raise AporiaError(
-                "The environment is not known before the first call: call resolve_environment() first"
+                "The environment is unknown before the first call: call resolve_environment() first"
             )
         return self.name
 
@@ -92,7 +92,7 @@ class Environment:
         told = self.server.environment if self.server else None
         if told is not None and self._named not in (None, told):
             raise AuthenticationError(
-                f"Environment {self._named!r} is named, but the token is for environment {told!r} of "
+                f"Environment {self._named!r} was given, but the token is for environment {told!r} of "
                 f"{self._base_url}. In the Airflow connection, write {told!r} as environment or leave it "
                 f"empty, or use a token for {self._named!r}"
             )
@@ -124,14 +124,14 @@ class Environment:
             return refused.failure()
         request, answer = replies[0].request, replies[0]
         return AporiaError(
-            f"{self._base_url} is not a server of the protocol: it answers {request.method} {request.path} "
+            f"{self._base_url} is not a protocol server: it responds to {request.method} {request.path} "
             f"with HTTP {answer.status} and {kind_of_body(answer.body, is_json=answer.is_json)}. "
             "Check host and port",
             status=answer.status,
         )
 
     def _environment_source(self, name: str, environments: list[str] | None) -> str:
-        said = "as the connection says" if self._named else "by default, since the connection names none"
+        said = "set in the connection" if self._named else "by default, since the connection sets none"
         said = f", {said}; this server does not report the environment of the token"
         if environments is None or name in environments:
             return said

@@ -40,7 +40,7 @@ def _hidden_parts(clear: str, hidden: str) -> Iterator[str]:
 
 
 def _values_in(part: str) -> Iterator[str]:
-    """Yield the parameter values in a hidden part of a URL, which a server may echo one by one."""
+    """Yield the parameter values in a hidden part of a URL, which a server may return separately."""
     pieces = (piece.partition("=")[2] or piece for piece in re.split(r"[?;&,()\[\]{}:/@\s]+", part))
     found = {*pieces, *re.findall(r"\{([^{}]*)\}", part), *re.findall(r"[:/]([^@/]*)@", part)}
     # Shorter values are parts of many words in messages.

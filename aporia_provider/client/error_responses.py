@@ -124,8 +124,8 @@ def _meaning(status: int) -> str:
     if status in (401, 403):
         return "the token was not accepted: check it, and that it belongs to this environment"
     if 300 <= status < 400:
-        return "the server redirects, which is not followed: check the base URL"
+        return "the server sent a redirect, which is not followed: check the base URL"
     try:
-        return f"{HTTPStatus(status).phrase}, says the server"
+        return f"the server responded {HTTPStatus(status).phrase!r}"
     except ValueError:
         return "the server gave no reason"

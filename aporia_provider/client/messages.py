@@ -99,9 +99,7 @@ class Reply:
         if not self.ok:
             raise self.failure()
         if self.body is not None and not self.is_json:
-            raise AporiaError(
-                self.error_message("the reply is not JSON, so something else than an Aporia server answered")
-            )
+            raise AporiaError(self.error_message("the reply is not JSON, so it is not from an Aporia server"))
         return self.body
 
     def mapping(self) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ def field_schemas_supported(subject: str, body: Mapping[str, Any]) -> Call[None]
     # field type is an object instead of a string. All other versions need no second request that can fail.
     if not objects:
         return
-    reply = yield Request(f"Asking what the server can do for {subject}", "GET", "/v1beta/capabilities/")
+    reply = yield Request(f"Getting the capabilities for {subject}", "GET", "/v1beta/capabilities/")
     if reply.status in (401, 403) or reply.status >= 500:
         raise reply.failure()
     answer = reply.body if reply.ok and isinstance(reply.body, Mapping) else {}
@@ -48,7 +48,7 @@ def settled(
     reply: Reply, subject: str, registered_id: str, found: Sequence[str], if_exists: IfExists
 ) -> Registered:
     if reply.ambiguous and not found:
-        log.warning("%s exists: an earlier attempt, whose reply was lost, is taken to have made it.", subject)
+        log.warning("%s exists. An earlier attempt, whose reply was lost, has probably created it.", subject)
         return existing_registration(subject, registered_id, found, "match")
     return existing_registration(subject, registered_id, found, if_exists)
 
@@ -56,7 +56,7 @@ def settled(
 def compared(there: Version, body: Mapping[str, Any], subject: str) -> list[str]:
     if "registration" in there:
         return differences(there["registration"], body)
-    log.warning("%s exists. The server shows its model type only, so its schema was not compared.", subject)
+    log.warning("%s exists. The server returns only its model type, so its schema was not compared.", subject)
     shown = {"model_type": there["model_type"]} if there["model_type"] else {}
     return differences(shown, {key: body[key] for key in shown})
 

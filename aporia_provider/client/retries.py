@@ -36,7 +36,7 @@ class Retries:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or self.first_wait < 0 or self.longest_wait < 0:
-            raise ValidationError("Retries take at least one attempt and waits of at least 0 seconds")
+            raise ValidationError("Retries require at least one attempt and delays of at least 0 seconds")
 
     def wait(self, attempt: int, retry_after: float | None = None) -> float:
         """
@@ -107,9 +107,7 @@ def _delivered(request: Request, retries: Retries) -> Generator[Step, Outcome, R
             return replace(outcome, ambiguous=ambiguous)
         ambiguous = ambiguous or _may_have_arrived(outcome)
         if ambiguous and not request.repeatable:
-            raise _given_up(
-                request, outcome, attempt, "It may have been carried out: look before trying again."
-            )
+            raise _given_up(request, outcome, attempt, "It may have succeeded: check before trying again.")
         if attempt >= retries.attempts:
             raise _given_up(request, outcome, attempt)
         log.warning("%s Attempt %d of %d.", _told(request, outcome), attempt, retries.attempts)

@@ -32,7 +32,7 @@ def infer_fields(columns: Columns | Mapping[str, Any] | Any) -> dict[str, FieldS
     scalars ``array``, and maps of text to numbers ``dict``.
 
     :param columns: Pairs or a mapping of names and types (Spark's JSON form), or a pyarrow schema.
-    :raises aporia_provider.errors.ValidationError: naming every column whose type matches no field type.
+    :raises aporia_provider.errors.ValidationError: if the types of columns match no field type.
     """
     fields, problems = {}, []
     for name, type_ in _columns(columns):
@@ -64,7 +64,7 @@ def infer_schema(
     :param raw_inputs: Raw input columns, or a mapping of them to field types.
     :param exclude: Columns that are not fields: id, timestamp, labels.
     :param overrides: Column names to field types; None excludes the column.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
     types_by_column = dict(_columns(columns))
     overrides_by_role = {

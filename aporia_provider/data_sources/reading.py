@@ -40,7 +40,7 @@ def data_source_from_wire(value: Any) -> DataSource:
     """
     Parse ``{"type": …, "config": …}``.
 
-    :raises aporia_provider.errors.ValidationError: for an unknown type or a wrong config, naming every fault.
+    :raises aporia_provider.errors.ValidationError: if the type is unknown or the config is invalid.
     """
     return _type_of(value)(**value["config"])
 
@@ -80,7 +80,7 @@ def with_login(source: DataSource, user: str | None, password: str | None) -> Da
     """
     Return a copy of a data source with the user and the password of a connection.
 
-    :raises aporia_provider.errors.ValidationError: if it takes none.
+    :raises aporia_provider.errors.ValidationError: if the data source does not accept them.
     """
     if "password" not in type(source).model_fields:
         raise ValidationError(f"A data source of type {source.type} does not accept a user and password")

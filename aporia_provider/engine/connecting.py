@@ -108,7 +108,7 @@ def _prepare(spark: SparkSession, is_cluster: bool) -> None:
     if is_cluster:
         # A cluster may recover; an embedded engine that ended does not.
         spark.client.set_retry_policies(default_policies)
-    # Times without a time zone are UTC, whatever the time zone of the engine.
+    # Times without a time zone are UTC, regardless of the time zone of the engine.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 

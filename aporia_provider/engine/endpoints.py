@@ -43,8 +43,8 @@ class Endpoint:
         """
         Parse a URL.
 
-        :raises aporia_provider.errors.ValidationError: if the URL is invalid, naming every fault but no
-            parameter value.
+        :raises aporia_provider.errors.ValidationError: if the URL is invalid. The problems do not contain the
+            values of parameters.
         """
         address, _, parameter_text = url.removeprefix(SCHEME).partition("/")
         address, semicolon, misplaced_parameters = address.partition(";")

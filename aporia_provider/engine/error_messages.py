@@ -127,7 +127,7 @@ _KNOWN_ERRORS = (
     ),
     _KnownError(
         r"Failed to fetch metadata for file (.+?): .*(?:Corrupt footer|range was invalid)",
-        r"the data file \1 is not a complete Parquet file, or has another size than in the log. Rewrite it",
+        r"the data file \1 is not a complete Parquet file, or its size differs from the log. Rewrite it",
         PartialFileError,
     ),
     _KnownError(

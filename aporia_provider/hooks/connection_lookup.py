@@ -28,9 +28,9 @@ def environment_variable(conn_id: str) -> str:
 
 
 def script_connections(conn_id: str) -> str:
-    """Return which connections are available outside of tasks, with the variable that defines this one."""
+    """Return a phrase on where connections are found outside of tasks, with the variable for this one."""
     return (
-        "outside a task Airflow sees only connections of environment variables "
+        "outside of tasks, Airflow finds connections only in environment variables "
         f"({environment_variable(conn_id)}) and secrets backends"
     )
 
@@ -41,9 +41,7 @@ def missing_connection_message(conn_id: str) -> str:
     """
     if sees_stored_connections():
         return f"There is no Airflow connection {conn_id!r}"
-    return (
-        f"There is no Airflow connection {conn_id!r} that this process can see: {script_connections(conn_id)}"
-    )
+    return f"There is no Airflow connection {conn_id!r} for this process: {script_connections(conn_id)}"
 
 
 def creation_advice(conn_id: str, conn_type: str) -> str:

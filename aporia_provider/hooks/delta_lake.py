@@ -237,7 +237,7 @@ def _credentials(hook: AwsBaseHook) -> AwsCredentials:
         frozen = hook.get_credentials(region_name=hook.region_name) if found else None
     except (ConnectionError, HTTPClientError) as error:
         raise TransientError(
-            f"AWS did not answer for connection {hook.aws_conn_id!r}: {_told(error)}"
+            f"AWS did not respond for connection {hook.aws_conn_id!r}: {_told(error)}"
         ) from None
     except (BotoCoreError, ClientError) as error:
         raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {_told(error)}") from None

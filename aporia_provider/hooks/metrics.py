@@ -102,7 +102,7 @@ def _raise(failed: Iterable[tuple[ResultRange | None, QueryResult]]) -> None:
         raise ValidationError(next(iter(ranges)))
     if ranges:
         problems = [f"{error} ({_listed(starts)})" for error, starts in ranges.items()]
-        raise ValidationError("No range could be answered", problems=problems)
+        raise ValidationError("No range has a result", problems=problems)
 
 
 def _listed(starts: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ def engine_for(spark_conn_id: str | None, engine: str | None = None) -> str:
     if not spark_conn_id:
         return engine or settings.engine()
     if engine:
-        raise ValidationError("Give either engine or spark_conn_id, and not both")
+        raise ValidationError("Give either engine or spark_conn_id, not both")
     try:
         connection = BaseHook.get_connection(spark_conn_id)
     except AirflowNotFoundException:
@@ -100,7 +100,7 @@ def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
     address, semicolon, _ = address.partition(";")
     host, port, faults = parse_address(address)
     if scheme not in ("", "sc", "https"):
-        faults.append(f"the host begins with {scheme}://: write the name of the host alone")
+        faults.append(f"the host begins with {scheme}://: write only the name of the host")
     if rest or semicolon:
         faults.append(
             "the host is followed by a path or by parameters: the token must be set in the password, "
@@ -109,7 +109,7 @@ def _address(connection: Connection) -> tuple[str, int | None, bool, list[str]]:
     if connection.schema:
         faults.append("it has a schema, which is not used: leave it empty")
     if port and connection.port and port != connection.port:
-        faults.append(f"the host has the port {port}, and the field of the port has {connection.port}")
+        faults.append(f"the host contains port {port}, but the port field is {connection.port}")
     tls = scheme == "https"
     faults += port_faults(connection.port)
     return host, connection.port or port or (_TLS_PORT if tls else None), tls, faults
@@ -125,7 +125,7 @@ def _extra(connection: Connection) -> tuple[Mapping[str, Any], list[str]]:
         return {}, ["the extra is not a JSON object"]
     unknown = sorted(set(extra) - set(_FIELDS))
     return extra, [
-        f"the extra has {name!r}, which is not read: it takes use_ssl and an object 'parameters', whose "
+        f"the extra has unknown key {name!r}; supported are use_ssl and an object 'parameters', whose "
         "entries are sent as headers"
         for name in unknown
     ]
@@ -144,7 +144,7 @@ def _parameters(given: Any) -> tuple[dict[str, str], list[str]]:
     ]
     kept = {name.lower(): value for name, value in given.items() if name.lower() not in _OWN_FIELDS}
     texts = {name: str(value) for name, value in kept.items() if _is_text(value)}
-    faults += [f"the parameter {name!r} is neither a text nor a number" for name in kept if name not in texts]
+    faults += [f"the parameter {name!r} is neither text nor a number" for name in kept if name not in texts]
     return texts, faults
 
 

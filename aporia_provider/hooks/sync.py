@@ -53,9 +53,9 @@ class SyncHook(AporiaHook):
         server = self._server()
         if server.url is not None:
             raise ValidationError(
-                f"Connection {self.aporia_conn_id!r} points at a server, and a server cannot be told to "
-                "sync. To sync what our own server has registered, set [aporia] database_url to its "
-                "database, and use no connection, or one without a host; another platform syncs by itself"
+                f"Connection {self.aporia_conn_id!r} refers to a server; syncs cannot be started through a "
+                "server. To sync the datasets of 'aporia-provider serve', set [aporia] database_url to its "
+                "database, and use no connection, or one without a host. Other servers start syncs themselves"
             )
         # A server that shares the database may have registered datasets, so its restrictions apply.
         folders = settings.allowed_local_folders() or None

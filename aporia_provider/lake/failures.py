@@ -215,7 +215,7 @@ def _endpoint_name(credentials: AwsCredentials) -> str:
 
 def _summary(text: str) -> str:
     # delta-rs separates nested errors by arrows and appends a backtrace: the first line names the operation,
-    # the last one the cause.
+    # the last line before the backtrace names the cause.
     lines = [line.strip(" \t↳") for line in text.splitlines()]
     messages = [line for line in lines if line and not re.match(r"\d+: |at |<\?xml|<Error>", line)]
     return messages[0] if len(messages) < 2 else f"{messages[0]}: {messages[-1]}"

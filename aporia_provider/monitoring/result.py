@@ -85,7 +85,7 @@ def as_time(result: MetricResult) -> MetricResult:
     try:
         moment = _EPOCH + timedelta(microseconds=micros)
     except OverflowError:
-        reason = "the time is not in the years 1 to 9999: check the unit of the column, and odd values in it"
+        reason = "the time is not in the years 1 to 9999: check the unit of the column, and outliers in it"
         return undefined(reason, result.samples)
     rounding = math.ulp(result.value) if abs(result.value) > _WHOLE else 0.0
     return replace(result, value=moment.isoformat(), bound=(result.bound + rounding) / 1_000_000)

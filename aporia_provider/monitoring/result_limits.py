@@ -1,4 +1,4 @@
-"""Limits beyond which an answer is shown, but not reliable."""
+"""Limits beyond which a result is shown, but marked as unreliable."""
 
 from __future__ import annotations
 

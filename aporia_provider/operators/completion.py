@@ -76,7 +76,7 @@ class CompleteModelVersionOperator(VersionOperator):
         """Return the roles that upstream tasks connected to the version in this DAG run."""
         if "dag" not in context:
             raise ValidationError(
-                "Without the context of a DAG run it is not known what the DAG connects: give datasets, such "
+                "Without the context of a DAG run, the datasets of the DAG are unknown: give datasets, such "
                 "as ['training', 'serving']"
             )
         dag_task = context["dag"].get_task(self.task_id)
@@ -85,7 +85,7 @@ class CompleteModelVersionOperator(VersionOperator):
         problems = [*_elsewhere(dag_task, results), *_unsuccessful(context, results)]
         if problems:
             raise ValidationError(
-                f"Version {self.model_version!r} of model {self.model_id!r} is not complete, or may not be",
+                f"Version {self.model_version!r} of model {self.model_id!r} is not known to be complete",
                 problems=problems,
             )
         version = (self.model_id, self.model_version)
@@ -115,7 +115,7 @@ def _elsewhere(task: Any, upstream: Mapping[str, Any]) -> Iterator[str]:
         if _connects(other) and other.task_id not in upstream and _version(other) == _version(task):
             yield (
                 f"task {other.task_id!r} connects data to this version and is not upstream of "
-                f"{task.task_id!r}. Set it upstream, or name the roles that have to be connected in datasets"
+                f"{task.task_id!r}. Set it upstream, or list the required roles in datasets"
             )
 
 
@@ -136,8 +136,8 @@ def _unsuccessful(context: Context, results: Mapping[str, Sequence[Any]]) -> Ite
     for name, state in states.get(ti.run_id, {}).items():
         if state == "success" and not results.get(name, ["of a mapped task"]):
             yield (
-                f"task {name!r} left no result that says what it connected. Remove do_xcom_push=False "
-                "there, or name the roles that have to be connected in datasets"
+                f"task {name!r} has no result, so its datasets are unknown. Remove do_xcom_push=False "
+                "there, or list the required roles in datasets"
             )
         elif state not in ("success", "skipped"):
             yield f"task {name!r}, which connects data, did not succeed; its state is {state}"

@@ -49,7 +49,7 @@ class ConnectDatasetOperator(VersionOperator):
     :param spark_conn_id: Connection of type ``spark_connect`` to the cluster that is used if the log is not
         sufficient, see :func:`~aporia_provider.hooks.spark_connect.engine_for`. None uses
         ``[aporia] engine``.
-    :param data_source_conn_id: Connection whose login and password are inserted into a data source that takes
+    :param data_source_conn_id: Connection whose login and password are inserted into a data source that has
         a user and a password.
     :return: ``{"model_id", "model_version", "dataset", "status", "table_uri", "table_version", "rows",
         "preflight"}``.

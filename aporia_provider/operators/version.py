@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
 
-_EITHER = "Give either schema or infer_from, and not both"
+_EITHER = "Give either schema or infer_from, not both"
 
 
 class CreateModelVersionOperator(VersionOperator):
@@ -48,7 +48,7 @@ class CreateModelVersionOperator(VersionOperator):
     :param model_type: Model type of the inferred schema.
     :param predictions: Columns that are predictions.
     :param raw_inputs: Columns that are raw inputs.
-    :param exclude: Columns that are no fields, such as the id, the timestamp and the label.
+    :param exclude: Columns that are not fields, such as the id, the timestamp and the label.
     :param overrides: Field types by column that replace the inferred ones; None excludes the column.
     :param if_exists: See :class:`~aporia_provider.operators.model.CreateModelOperator`.
     :param aws_conn_id: AWS connection used to read ``infer_from``.
@@ -180,7 +180,7 @@ class CreateModelVersionOperator(VersionOperator):
             raise ValidationError(_EITHER)
         missing = [name for name in ("model_type", "predictions") if not getattr(self, name)]
         if self.infer_from is not None and missing:
-            raise ValidationError(f"A schema that is inferred needs {' and '.join(missing)} as well")
+            raise ValidationError(f"infer_from also requires {' and '.join(missing)}")
 
     def _given_schema(self) -> VersionSchema:
         if isinstance(self.schema, VersionSchema):

@@ -43,7 +43,7 @@ class Findings:
         :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         if self.problems:
-            raise ValidationError("The data does not fit", problems=self.problems)
+            raise ValidationError("The data does not match the version", problems=self.problems)
 
 
 def check(
@@ -72,7 +72,7 @@ def check(
         *_no_labels(dataset),
         *(dataset.mapping_faults(schema, types or ()) if schema else ()),
     ]
-    warnings = ["the table is empty: there is nothing to check but its columns"] if rows == 0 else []
+    warnings = ["the table is empty: only its columns were checked"] if rows == 0 else []
     if columns is not None and types is not None:
         problems += _duplicates(dataset, schema, columns)
         problems += _key_columns(dataset, types)
@@ -96,13 +96,13 @@ def _duplicates(dataset: DatasetConnection, schema: VersionSchema | None, column
     used_names |= {dataset.id_column, dataset.timestamp_column}
     for name, count in Counter(name for name, _ in columns).items():
         if count > 1 and name in used_names:
-            yield f"there are {count} columns named {name!r}: give each a name of its own in select_expr"
+            yield f"there are {count} columns named {name!r}: give them different names in select_expr"
 
 
 def _same_column(dataset: DatasetConnection) -> Iterator[str]:
     if dataset.id_column == dataset.timestamp_column:
         name = dataset.id_column
-        yield f"id_column and timestamp_column are both {name!r}: each needs a column of its own"
+        yield f"id_column and timestamp_column are both {name!r}: they must be different columns"
 
 
 def _no_labels(dataset: DatasetConnection) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _no_labels(dataset: DatasetConnection) -> Iterator[str]:
 def _missing_actuals(
     dataset: DatasetConnection, schema: VersionSchema | None, types: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield predictions without actuals, if actuals are taken from columns with the predictions' names."""
+    """Yield predictions without actuals, if actuals are read from columns with the predictions' names."""
     if schema is None or not _uses_prediction_names(dataset):
         return
     missing = [name for name in schema.predictions if name not in types]
@@ -123,7 +123,7 @@ def _missing_actuals(
         yield (
             "without labels, the actuals of each prediction are read from the column of its name, but the "
             f"table has none for {shown}. Write labels={example}, with the columns of the true values; a "
-            "prediction that is left out of labels has no actuals"
+            "prediction that is not in labels has no actuals"
         )
 
 
@@ -162,7 +162,7 @@ def _nulls(
     for argument, name, nulls in null_counts:
         if nulls:
             of = f" of {rows}" if rows is not None else ""
-            yield f"{argument} {name!r} is null in {nulls}{of} rows: a prediction needs both id and timestamp"
+            yield f"{argument} {name!r} is null in {nulls}{of} rows: a prediction must have id and timestamp"
 
 
 def _all_field_problems(

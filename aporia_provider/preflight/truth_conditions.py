@@ -31,7 +31,7 @@ def unknown_class(column: str, column_type: Any, labels: list[str] | None) -> tu
     pair, name = declared_pair(labels), quoted(column)
     fault = f"is neither true nor false ({_ADVICE})"
     if pair is not None:
-        fault = f"is none of the classes declared as labels, {pair[0]!r} and {pair[1]!r},"
+        fault = f"is not one of the classes declared as labels, {pair[0]!r} and {pair[1]!r},"
     if kind(column_type) == "string":
         return fault, f"{name} IS NOT NULL AND NOT ({_is_word(name, pair)})", pair is None
     if is_numeric(column_type):

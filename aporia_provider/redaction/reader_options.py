@@ -52,7 +52,7 @@ def redact_option(name: str, value: str) -> str:
     """
     Return the value of a reader option if it may be shown, else ``***``.
 
-    :param name: Name of the option, in any case, with or without underscores.
+    :param name: Name of the option, in upper or lower case, with or without underscores.
     :param value: Value of the option.
     """
     option = name.lower().replace("_", "")

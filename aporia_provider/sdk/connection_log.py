@@ -32,10 +32,10 @@ def log_answering(api: AporiaClient | EmbeddedRegistry, hook: AporiaHook | None 
         return
     _logged.add(where)
     if hook is None or not hook.has_connection():
-        log.info("Calls are answered by %s", where)
+        log.info("Calls use %s", where)
         _warn_of_default(where, hook)
     else:
-        log.info("Calls are answered by %s, as the connection %r says", where, hook.aporia_conn_id)
+        log.info("Calls use %s, as set in connection %r", where, hook.aporia_conn_id)
 
 
 def _described(api: AporiaClient | EmbeddedRegistry) -> str:
@@ -61,7 +61,7 @@ def _warn_of_default(where: str, hook: AporiaHook | None) -> None:
         return
     conn_id = hook.aporia_conn_id
     log.warning(
-        "No Airflow connection %r was found, so calls are answered by %s. A connection made with 'airflow "
+        "No Airflow connection %r was found, so calls use %s. A connection created with 'airflow "
         "connections add' is not found here: %s. To reach a server, set %s, or pass token, host and "
         "environment to init; if the embedded backend is meant, set [aporia] database_url",
         conn_id,

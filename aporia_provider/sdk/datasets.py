@@ -67,9 +67,9 @@ def _connector(role: Role, what: str) -> Callable[..., dict[str, Any]]:
         Connect {what}.
 
         :param http_timeout_seconds: Seconds to wait for a server that ``init`` named, if more than 600.
-        :return: As :class:`~aporia_provider.sdk.datasets.Datasets` says. Further parameters as of
+        :return: See :class:`~aporia_provider.sdk.datasets.Datasets`. For further parameters, see
             :class:`~aporia_provider.datasets.DatasetConnection`.
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
     return connect_fields
 

@@ -91,7 +91,7 @@ def run_all_monitors(model_id: str, model_version: str) -> NoReturn:
     """Not supported: monitors are registered, but not evaluated."""
     raise AporiaError(
         "run_all_monitors is not supported: monitors are registered, but not evaluated yet. "
-        "Ask for the metric instead: Model(model_id, model_version).get_metric(…)"
+        "Query the metric instead: Model(model_id, model_version).get_metric(…)"
     )
 
 

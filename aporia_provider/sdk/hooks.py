@@ -58,7 +58,7 @@ class SessionSyncHook(SyncHook):
             return api
         api.close()
         raise ValidationError(
-            "A server cannot be told to sync. What our own server has registered is synced where its "
-            "database is: set [aporia] database_url to it, and run dags/sync_datasets.py, or call sync() "
-            "without token, host and connection. Another platform syncs by itself"
+            "Syncs cannot be started through a server. To sync the datasets of 'aporia-provider serve', "
+            "set [aporia] database_url to its database, and run dags/sync_datasets.py, or call sync() "
+            "without token, host and connection. Other servers start syncs themselves"
         )

@@ -99,7 +99,7 @@ class Model(Datasets, RowLogging):
 
     def log_index_to_word_mapping(self, index_to_word_mapping: Mapping[Any, Any]) -> None:
         """
-        Store the words that the indexes of a text model stand for. Requires the embedded backend.
+        Store the words that the indexes of a text model represent. Requires the embedded backend.
 
         :param index_to_word_mapping: Words by index, or indexes by word.
         :raises aporia_provider.errors.AporiaError: if the session uses a server.
@@ -157,7 +157,7 @@ class Model(Datasets, RowLogging):
         with registry:
             found = {dataset.role for dataset in registry.get_datasets(self.model_id, self.model_version)}
         if not found:
-            raise NotFoundError(f"Nothing is connected to {self.model_id} {self.model_version}")
+            raise NotFoundError(f"No dataset is connected to {self.model_id} {self.model_version}")
         return [role for role in ROLES if role in found]
 
     def _embedded(self, call: str) -> EmbeddedRegistry:
@@ -167,4 +167,4 @@ class Model(Datasets, RowLogging):
         if isinstance(api, EmbeddedRegistry):
             return api
         api.close()
-        raise AporiaError(f"{call} is supported by the embedded backend only, and init reaches a server")
+        raise AporiaError(f"{call} requires the embedded backend, but init connected to a server")

@@ -84,7 +84,7 @@ class Session(PublicModel):
             api.close()
             raise ValidationError(
                 f"init or APORIA_ENVIRONMENT names the environment {self.environment!r}, and the Airflow "
-                f"connection {hook.aporia_conn_id!r} is for {api.environment!r}: name the same one, or none"
+                f"connection {hook.aporia_conn_id!r} is for {api.environment!r}: give the same one, or none"
             )
         return api
 
@@ -133,13 +133,13 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
     to_server = [name for name in ("token", "host") if name in values]
     if "aporia_conn_id" in values:
         for name in to_server:
-            yield f"{name}: aporia_conn_id says which server; give one of the two"
+            yield f"{name}: cannot be combined with aporia_conn_id; give one of the two"
     elif to_server:
         for name in ("token", "environment"):
             if name not in values:
-                yield f"{name}: a server needs it; pass it to init, or set APORIA_{name.upper()}"
+                yield f"{name}: is required for a server; pass it to init, or set APORIA_{name.upper()}"
     if not to_server and "port" in values:
-        yield "port: there is no host that it is a port of; give host, or leave port out"
+        yield "port: requires host; give host, or omit port"
     try:
         server_url(str(values.get("host") or PLATFORM), _port(values.get("port")))
     except ValidationError as error:

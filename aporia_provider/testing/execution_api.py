@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from airflow.sdk.api.datamodels._generated import DagRun
 
-_NO_DATABASE = "This test has no metadata database that could answer {method} {path}"
+_NO_DATABASE = "{method} {path} requires a metadata database, which this test does not have"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""S3 server on loopback for tests, which runs moto in a process of its own."""
+"""S3 server on loopback for tests, which runs moto in a separate process."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ async def test_the_environment_is_that_of_the_token(
 
 async def test_a_connection_of_another_environment_writes_nothing(connect: Callable[..., str]) -> None:
     url = connect(environment="default")
-    says = f"Environment 'default' is named, but the token is for environment 'prod' of {re.escape(url)}"
+    says = f"Environment 'default' was given, but the token is for environment 'prod' of {re.escape(url)}"
     with AporiaHook().get_conn() as api, pytest.raises(AuthenticationError, match=says):
         api.create_model(Model(id="unwritten", name="M"))
     async with await AporiaHook().get_async_conn() as other:
@@ -199,7 +199,7 @@ def test_a_server_of_something_else_is_not_reached(
     reached, told = AporiaHook().test_connection()
     assert not reached
     assert told == (
-        f"{url} is not a server of the protocol: it answers GET /v1beta/capabilities/ {answer}. "
+        f"{url} is not a protocol server: it responds to GET /v1beta/capabilities/ {answer}. "
         "Check host and port"
     )
 
@@ -224,7 +224,7 @@ def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
     with AporiaHook().get_conn() as api, pytest.raises(AporiaError) as failure:
         api.create_model(Model(id="m", name="M"))
     assert not isinstance(failure.value, TransientError)
-    told = f"https://{host}:{port} does not respond with TLS. If the server speaks plain HTTP, write {url}"
+    told = f"https://{host}:{port} does not respond with TLS. If the server uses plain HTTP, write {url}"
     assert told in failure.value.message
 
 
@@ -236,7 +236,7 @@ def test_a_host_without_a_scheme_is_https_and_a_server_without_tls_is_told(
         ({"host": "https://h", "password": "t", "extra": {"timeout": -1}}, "timeout .* above 0"),
         ({"host": "https://h", "password": "t", "extra": {"timeout": "nan"}}, "timeout"),
         ({"host": "https://h:port", "password": "t"}, "check its port"),
-        ({"host": "h:1", "port": 2, "password": "t"}, "names port 1, and port says 2"),
+        ({"host": "h:1", "port": 2, "password": "t"}, "contains port 1, but port is 2"),
         ({"host": "https://h", "password": "t", "extra": {"verify_ssl": "flase"}}, "did you mean 'false'"),
         (
             {"host": "https://h", "password": "t", "extra": {"enviroment": "prod"}},
@@ -372,7 +372,7 @@ async def test_credentials_for_asyncio_are_the_same(aws: S3) -> None:
         (
             "aws_default",
             [
-                "There is no Airflow connection 'aws_default' that this process can see",
+                "There is no Airflow connection 'aws_default' for this process",
                 "boto3 found no credentials either",
                 "AIRFLOW_CONN_AWS_DEFAULT",
                 "pass aws_conn_id=None",

@@ -108,7 +108,7 @@ REFUSED: list[tuple[Make, dict[str, Any], list[str]]] = [
         {**VERSION, "schema": SCHEMA, "infer_from": SOURCE, "model_type": "binary", "predictions": ["p"]},
         ["Give either schema or infer_from"],
     ),
-    (CreateModelVersionOperator, {**VERSION, "infer_from": SOURCE}, ["needs model_type and predictions"]),
+    (CreateModelVersionOperator, {**VERSION, "infer_from": SOURCE}, ["requires model_type and predictions"]),
     (
         CreateModelVersionOperator,
         {**VERSION, "schema": {**WORDS, "model_type": "binry", "features": {"a": "numerc"}}},
@@ -293,7 +293,7 @@ def test_actuals_without_labels_say_which_predictions_have_none(aws: S3, registe
     assert "the actuals of each prediction are read from the column of its name" in told
     assert "but the table has none for 'proba' (" in told
     assert "Write labels={'p': 'p', 'proba': 'column'}" in told
-    assert "a prediction that is left out of labels has no actuals" in told
+    assert "a prediction that is not in labels has no actuals" in told
     with pytest.raises(AirflowFailException, match="labels is empty"):
         ConnectActualsOperator(task_id="t", labels={}, **VERSION, **columns).execute({})
     left_out = ConnectActualsOperator(task_id="t", labels={"p": "bought"}, **VERSION, **columns)

@@ -91,8 +91,8 @@ def test_init_names_every_fault() -> None:
     places = [problem.partition(":")[0] for problem in error.value.problems]
     assert sorted(places) == ["environment", "host", "http_timeout_seconds", "port", "token"]
     for arguments, fault in {
-        ("aporia_conn_id", "token"): "token: aporia_conn_id says which server",
-        ("port",): "port: there is no host",
+        ("aporia_conn_id", "token"): "token: cannot be combined with aporia_conn_id",
+        ("port",): "port: requires host",
         ("host", "token", "environment"): "host: is neither the name of a host nor a URL",
     }.items():
         values = {"port": 1, "host": "http://user:secret-word"}
@@ -153,7 +153,7 @@ def test_a_session_logs_once_what_answers(
     aporia.create_model("n", "N")
     ((level, message),) = answering(caplog)
     assert level == logging.INFO
-    assert message.startswith("Calls are answered by the embedded backend, database sqlite")
+    assert message.startswith("Calls use the embedded backend, database sqlite")
     assert str(database) in message
     caplog.clear()
     with recording() as server:
@@ -161,12 +161,12 @@ def test_a_session_logs_once_what_answers(
         aporia.init(token="secret-token", host=server.url, environment="prod")
         aporia.create_model("m", "M")
         aporia.create_model("m", "M")
-        assert answering(caplog) == [(logging.INFO, f"Calls are answered by the server {server.url}")]
+        assert answering(caplog) == [(logging.INFO, f"Calls use the server {server.url}")]
         caplog.clear()
         set_connection("aporia_default", conn_type="aporia", host=server.url, password="t")
         aporia.init()
         aporia.create_model("m", "M")
-        said = f"Calls are answered by the server {server.url}, as the connection 'aporia_default' says"
+        said = f"Calls use the server {server.url}, as set in connection 'aporia_default'"
         assert answering(caplog) == [(logging.INFO, said)]
 
 
@@ -182,14 +182,14 @@ def test_a_script_without_a_connection_is_told_which_connections_it_sees(
     aporia.create_model("m", "M")
     ((_, message),) = [said for said in answering(caplog) if said[0] == logging.WARNING]
     assert str(tmp_path / "aporia.db") in message
-    assert "connections of environment variables (AIRFLOW_CONN_APORIA_DEFAULT) and secrets back" in message
+    assert "only in environment variables (AIRFLOW_CONN_APORIA_DEFAULT) and secrets back" in message
     caplog.clear()
     set_connection("aporia_default", conn_type="aporia")
     aporia.init()
     aporia.create_model("m", "M")
     assert [level for level, _ in answering(caplog)] == [logging.INFO]
     aporia.init(aporia_conn_id="other")
-    with pytest.raises(NotFoundError, match=r"'other' that this process can see: .*AIRFLOW_CONN_OTHER"):
+    with pytest.raises(NotFoundError, match=r"'other' for this process: .*AIRFLOW_CONN_OTHER"):
         aporia.create_model("m", "M")
 
 
@@ -310,7 +310,7 @@ def test_syncs_keep_to_the_allowed_folders(
 
 
 def test_the_state_of_a_version(version: aporia.Model, registry: Any, table: str) -> None:
-    with pytest.raises(NotFoundError, match="Nothing is connected"):
+    with pytest.raises(NotFoundError, match="No dataset is connected"):
         version.sync()
     version.connect_serving(aporia.S3DataSource(table, "delta"), "id", "at")
     version.set_sync_enabled(False)
@@ -335,7 +335,7 @@ def test_the_state_of_a_version(version: aporia.Model, registry: Any, table: str
 
 def test_a_server_is_told_what_only_the_embedded_backend_keeps() -> None:
     aporia.init(token="t", host="http://127.0.0.1:9", environment="prod")
-    with pytest.raises(AporiaError, match="embedded backend only"):
+    with pytest.raises(AporiaError, match="requires the embedded backend"):
         aporia.Model("m", "v1").upload_model_artifact(b"model", "onnx")
 
 

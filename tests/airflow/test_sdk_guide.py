@@ -97,7 +97,7 @@ def test_in_a_task(
         register()
     assert values(run(dag)["register"]) == pytest.approx(EXPECTED)
     # A task finds stored connections as well: that there is none is what somebody chose.
-    assert "Calls are answered by the embedded backend" in caplog.text
+    assert "Calls use the embedded backend" in caplog.text
     assert "No Airflow connection" not in caplog.text
 
 
@@ -118,7 +118,7 @@ def test_against_a_server(
         for name, value in variables.items():
             monkeypatch.setenv(f"APORIA_{name}", value)
         version = ran(guide(write_predictions(aws), "insurance"))["apr_model"]
-        with pytest.raises(ValidationError, match="cannot be told to sync"):
+        with pytest.raises(ValidationError, match="cannot be started through a server"):
             version.sync()
         monkeypatch.setenv("AIRFLOW__APORIA__DATABASE_URL", database)
         set_connection("embedded", conn_type="aporia", extra={"environment": "prod"})

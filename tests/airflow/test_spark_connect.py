@@ -139,12 +139,12 @@ def test_a_connection_that_is_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
                 "it has a schema, which is not used: leave it empty",
                 "the port 70000 is not from 1 to 65535",
                 "its type is 'databricks' instead of 'spark_connect'",
-                "the extra has 'x-databricks-cluster-id', which is not read: it takes use_ssl and an object "
+                "the extra has unknown key 'x-databricks-cluster-id'; supported are use_ssl and an object "
                 "'parameters', whose entries are sent as headers",
                 "use_ssl is neither true nor false",
                 "parameters in the extra has 'token', which must be set in the password",
                 "parameters in the extra has 'Use_SSL', which must be set in the field use_ssl of the extra",
-                "the parameter 'x-z' is neither a text nor a number",
+                "the parameter 'x-z' is neither text nor a number",
                 "the parameter 'x y' cannot be set as a header by a client",
                 "the parameter 'token' has a space or a line break at its start or end, or a character other "
                 "than printable ASCII, which a header cannot have",
@@ -157,13 +157,13 @@ def test_a_connection_that_is_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             {"conn_type": "spark_connect", "host": "spark:1", "port": 2, "extra": '["planted"]'},
             [
-                "the host has the port 1, and the field of the port has 2",
+                "the host contains port 1, but the port field is 2",
                 "the extra is not a JSON object",
             ],
         ),
         (
             {"conn_type": "spark_connect", "host": "spark://spark"},
-            ["the host begins with spark://: write the name of the host alone"],
+            ["the host begins with spark://: write only the name of the host"],
         ),
     ],
 )

@@ -267,7 +267,7 @@ def test_what_a_sync_did_can_be_read_in_its_log(
         "Provisional bins, from fewer than 1,000 values: features.amount, predictions.proba",
         "Last recomputed: 1 buckets from 3 rows in 1 files of 1.",
         "kB; first sync",
-        "Last recomputed of the performance: 1 buckets from ",
+        "Performance last recomputed: 1 buckets from ",
     ):
         assert part in said, (part, said)
     assert "serving dataset: first sync; reading all rows" in caplog.messages
@@ -331,7 +331,7 @@ def test_a_server_is_told_apart_from_the_embedded_backend(
     lake: Lake, set_connection: Callable[..., None]
 ) -> None:
     set_connection("a_server", conn_type="aporia", host="https://aporia.example.com", password="some-token")
-    with pytest.raises(AirflowFailException, match=r"'a_server' points at a server.*database_url"):
+    with pytest.raises(AirflowFailException, match=r"'a_server' refers to a server.*database_url"):
         execute(SyncDatasetOperator(task_id="t", aporia_conn_id="a_server", **SERVING))
     set_connection("other", conn_type="aporia", extra={"environment": "staging"})
     with pytest.raises(AirflowFailException, match="'m'"):

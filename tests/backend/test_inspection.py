@@ -361,7 +361,7 @@ class TestRows:
         problems, warnings = self.told(where)
         two = "in 2 of 4 rows, for example "
         shown = f"'{late:%Y-%m-%d %H:%M:%S.%f}'"
-        needs = "a prediction needs both id and timestamp"
+        needs = "a prediction must have id and timestamp"
         assert set(problems) == {
             f"id_column 'id' is null in 1 of 4 rows: {needs}",
             f"timestamp_column 'at' is null in 1 of 4 rows: {needs}",
@@ -457,7 +457,7 @@ class TestClasses:
             "true": ["it's", "no\\", "yes", "it's"],
         }
         problems, warnings = self.told(tmp_path / "one", columns, ["no\\", "it's"])
-        shown = "is none of the classes declared as labels, 'no\\\\' and \"it's\", in"
+        shown = "is not one of the classes declared as labels, 'no\\\\' and \"it's\", in"
         assert problems == []
         assert sorted(warnings) == [
             f"label of 'score' {shown} 1 of 4 rows, for example 'yes'",

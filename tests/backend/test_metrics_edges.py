@@ -118,7 +118,7 @@ class TestRows:
             "future_timestamps": [2],
         }
         assert found == expected
-        with pytest.raises(ValidationError, match=r"80,002 answers, from 2024-01-01.* to 2133-07-08T"):
+        with pytest.raises(ValidationError, match=r"80,002 results, from 2024-01-01.* to 2133-07-08T"):
             monitored.registry.query_metrics(query(("count", None), ("null_ids", None), by="daily"))
         days = [(at(0), at(48)), (at(24 * 40_000 - 24), at(24 * 40_000 + 24))]
         by_day = {
@@ -391,7 +391,7 @@ class TestScores:
         assert (first["status"], first["value"]) == ("insufficient_data", None)
         assert first["reason"] == (
             "only 3 labels of one class; 10 are needed; set minimum=3, or ask for "
-            'aggregation_period="weekly", which has enough at this rate'
+            'aggregation_period="weekly", which has enough samples at this rate'
         )
         per_day = list(zip(scores.reshape(28, 120), labels.reshape(28, 120), strict=True))
         areas = [oracle.roc_auc_score(true, given) for given, true in per_day]
@@ -409,7 +409,7 @@ class TestScores:
         self.sync(monitored, scores, labels)
         (answer,) = ask(monitored, "accuracy")
         assert answer["value"] is None
-        assert "no probabilities" in answer["error"]
+        assert "not probabilities" in answer["error"]
         assert f"threshold from {low} to {high}" in answer["error"]
         assert values(monitored, "accuracy", threshold=threshold) == [
             pytest.approx(oracle.accuracy_score(labels, scores >= threshold), rel=1e-12)

@@ -212,6 +212,6 @@ def test_no_advice_where_more_samples_are_of_no_use() -> None:
         MetricResult(0.5, samples=60),
         MetricResult(None, "undefined", 60, reason="all labels are true"),
         MetricResult(None, "insufficient_data", 0, reason="no row is labelled"),
-        MetricResult(None, "insufficient_data", 100, reason="the bound 0.2 is too wide to decide by"),
+        MetricResult(None, "insufficient_data", 100, reason="the bound 0.2 is too wide"),
     ):
         assert advised(answer, advice) == answer

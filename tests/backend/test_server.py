@@ -312,9 +312,9 @@ def test_odd_bodies_are_refused_in_the_shape_of_the_protocol(api: Api, status: i
 def test_all_faults_of_a_body_are_told_at_once(api: Api) -> None:
     reply = api.post("/v1beta/models/m/versions", {"model_type": "binary", "more": 1})
     assert error_of(reply)["problems"] == [
-        "name: has to be given",
-        "version_schema: has to be given",
-        "more: is not known",
+        "name: is required",
+        "version_schema: is required",
+        "more: is unknown",
     ]
 
 

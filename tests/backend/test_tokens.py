@@ -105,7 +105,7 @@ def test_a_token_that_only_reads_changes_nothing(database: Database, server: Ser
         for method in methods:
             reply = server.ask(method.upper(), re.sub(r"\{[^}]*\}", "x", path), token, json={})
             if reply.status_code == 403:
-                assert reply.json()["error"]["message"] == "The token 'dashboard' permits reading only"
+                assert reply.json()["error"]["message"] == "The token 'dashboard' permits only reading"
             else:
                 allowed.add((method, path))
     assert {method for method, _ in allowed} == {"get", "post"}
@@ -165,7 +165,7 @@ def test_a_token_file_that_changes_is_read_again(sqlite_url: str, tmp_path: Path
         assert status(server, OTHER) == 200
         assert server.ask("DELETE", "/v1beta/models/m", OTHER).status_code == 403
         file.write_text("nonsense\n")
-        poll(lambda: status(server, OTHER) == 200 and "The tokens stay what they were" in server.log)
+        poll(lambda: status(server, OTHER) == 200 and "The tokens are unchanged" in server.log)
         file.unlink()
         poll(lambda: status(server, OTHER) == 200 and "No such file" in server.log)
 

@@ -101,12 +101,10 @@ def test_the_environment_of_another_server_is_what_the_caller_says(
 
 def test_a_server_that_fails_to_tell_is_not_written_to(client: Client) -> None:
     client.server.environment = Answer(500, {"error": {"message": "The server failed"}})
-    with pytest.raises(
-        AporiaError, match="Asking for the environment of the token failed: The server failed"
-    ):
+    with pytest.raises(AporiaError, match="Getting the environment of the token failed: The server failed"):
         client.make(None, CONNECTING)
     client.server.environment = Answer(503, {})
-    with pytest.raises(TransientError, match="Asking for the environment"):
+    with pytest.raises(TransientError, match="Getting the environment"):
         client.make(None, CONNECTING)
     assert client.server.asked == []
 
@@ -146,7 +144,7 @@ class TestIdentity:
     def test_another_server_of_the_protocol(self, client: Client) -> None:
         told = identify(client, "stage", CAPABLE, NOT_THERE, NOT_THERE)
         assert told == (
-            "a server of the protocol, environment 'stage', as the connection says; this server does not "
+            "a server of the protocol, environment 'stage', set in the connection; this server does not "
             "tell which environment the token is for"
         )
         assert [path for _, path in client.server.asked] == [
@@ -158,7 +156,7 @@ class TestIdentity:
     def test_another_server_that_lists_its_environments(self, client: Client) -> None:
         assert "lists" not in identify(client, "live", NOT_THERE, LISTED, NOT_THERE)
         told = identify(client, None, NOT_THERE, LISTED, NOT_THERE)
-        assert "environment 'default', by default, since the connection names none" in told
+        assert "environment 'default', by default, since the connection sets none" in told
         assert told.endswith("'default' is not among the environments it lists: stage, live")
 
     @pytest.mark.parametrize(
@@ -183,6 +181,6 @@ class TestIdentity:
     )
     def test_a_server_of_something_else(self, client: Client, answer: Answer, shown: str) -> None:
         client.server.environment = answer
-        with pytest.raises(AporiaError, match="is not a server of the protocol") as failure:
+        with pytest.raises(AporiaError, match="is not a protocol server") as failure:
             identify(client, None, answer, answer)
-        assert f"answers GET /v1beta/capabilities/ with {shown}. Check host and port" in failure.value.message
+        assert f"to GET /v1beta/capabilities/ with {shown}. Check host and port" in failure.value.message

@@ -141,7 +141,7 @@ def test_a_conflict_about_no_version_we_can_see_stays_one(ask: Ask, server: Reco
 
 def test_a_dataset_the_server_does_not_show_is_a_conflict(ask: Ask, server: RecordingServer) -> None:
     server.answer(CONFLICT)
-    with pytest.raises(ConflictError, match="does not show the connected dataset"):
+    with pytest.raises(ConflictError, match="does not return the connected dataset"):
         ask("connect_dataset", "m", "v", DATASET)
     server.answer(CONFLICT)
     assert ask("connect_dataset", "m", "v", DATASET, if_exists="skip") == {

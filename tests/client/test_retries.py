@@ -141,7 +141,7 @@ def test_a_monitor_that_may_have_been_created_is_not_created_twice(
     ask: Ask, server: RecordingServer, lost: Answer
 ) -> None:
     server.answer(lost)
-    with pytest.raises(TransientError, match=r"Tried once\. It may have been carried out"):
+    with pytest.raises(TransientError, match=r"Tried once\. It may have succeeded"):
         ask("create_monitor", MONITOR)
     assert len(server.asked) == 1
     server.answer(Answer(429, {}), Answer(200, {"id": "mon"}))

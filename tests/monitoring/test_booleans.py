@@ -63,7 +63,7 @@ def test_other_categories_are_compared_as_they_are(before: list[str], now: list[
     answer = between(before * MANY, now * MANY)
     assert answer.value == pytest.approx(1.0)
     assert answer.reason is not None
-    assert answer.reason.startswith("no value was found on both sides")
+    assert answer.reason.startswith("the two sides have no value in common")
 
 
 def test_two_spellings_on_one_side_are_compared_as_they_are() -> None:

@@ -273,9 +273,9 @@ def test_distance_in_another_unit() -> None:
     ("samples", "baseline_samples", "bins", "words"),
     [
         (200, 1000, 40, []),
-        (199, 1000, 1, ["there are 199 values, a verdict takes 200", "minimum=199", "a longer time range"]),
-        (200, 1000, 41, ["there are 200 values, a verdict takes 205", "minimum=200"]),
-        (200, 999, 1, ["the baseline has 999 values, a verdict takes 1000", "minimum_baseline=999"]),
+        (199, 1000, 1, ["there are 199 values, but 200 are required", "minimum=199", "a longer time range"]),
+        (200, 1000, 41, ["there are 200 values, but 205 are required", "minimum=200"]),
+        (200, 999, 1, ["the baseline has 999 values, but 1000 are required", "minimum_baseline=999"]),
         (5, 7, 1, ["there are 5 values", "minimum=5", "the baseline has 7 values", "minimum_baseline=7"]),
     ],
 )

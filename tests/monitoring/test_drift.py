@@ -196,7 +196,7 @@ def test_too_little_numeric_data_is_a_verdict(metric: str) -> None:
 
     short = outcome(199)
     assert isinstance(short, InsufficientData)
-    assert short.reason.startswith("there are 199 values, a verdict takes 200")
+    assert short.reason.startswith("there are 199 values, but 200 are required")
     assert (short.samples, short.baseline_samples) == (199, 2000)
     assert short.distance == outcome(199, Minimum(current=199))
     assert isinstance(outcome(200), Distance)
@@ -218,7 +218,7 @@ def test_too_little_categorical_data_is_a_verdict(metric: str) -> None:
     few = categories(metric, baseline, CategoryHistogram({"00": 250}))
     if metric not in ("chi_squared", "cramers_v"):
         assert isinstance(few, InsufficientData)
-        assert few.reason.startswith("there are 250 values, a verdict takes 300")
+        assert few.reason.startswith("there are 250 values, but 300 are required")
         assert few.distance == categories(metric, baseline, CategoryHistogram({"00": 250}), minimum=ANY)
     empty = categories(metric, baseline, CategoryHistogram(), minimum=ANY)
     assert isinstance(empty, InsufficientData)
@@ -226,11 +226,11 @@ def test_too_little_categorical_data_is_a_verdict(metric: str) -> None:
 
 def test_unknown_metrics_are_refused() -> None:
     one = histogram(np.array([1.0]))
-    with pytest.raises(ValueError, match="'chi_squared' is no distance of numeric fields"):
+    with pytest.raises(ValueError, match="'chi_squared' is not a distance of numeric fields"):
         numeric_drift("chi_squared", one, one)
-    with pytest.raises(ValueError, match="'ks_distance' is no distance of categorical fields"):
+    with pytest.raises(ValueError, match="'ks_distance' is not a distance of categorical fields"):
         categories("ks_distance", BASELINE, CURRENT)
-    with pytest.raises(ValueError, match="takes the baseline's standard deviation"):
+    with pytest.raises(ValueError, match="requires the baseline's standard deviation"):
         numeric_drift("normalised_wasserstein_distance", one, one)
 
 

@@ -197,7 +197,7 @@ def test_probabilities_are_judged_at_a_half_without_a_threshold(name):
 def test_scores_that_are_no_probabilities_need_a_threshold(scores, edges, words):
     state = made(scores, [False, True, True], edges=edges)
     for name in ("tp_count", "recall", "accuracy"):
-        with pytest.raises(ValidationError, match=f"no probabilities.*{words}"):
+        with pytest.raises(ValidationError, match=f"not probabilities.*{words}"):
             compute(name, state)
         given = compute(name, state, {"threshold": edges[1]})
         assert given.number is not None
@@ -207,7 +207,7 @@ def test_a_default_between_edges_is_answered_with_a_bound():
     state = made([0.2, 0.45, 0.7], [False, True, True], edges=(0.0, 0.4, 1.0))
     found = compute("tp_count", state)
     assert (found.number, found.bound) == (2, 2)
-    assert "answered at 0.4, the bin edge nearest to the threshold 0.5: the bin" in found.reason
+    assert "computed at 0.4, the bin edge nearest to the threshold 0.5: the bin" in found.reason
     assert "around it has 2 labelled rows" in found.reason
     assert compute("tp_count", made([0.0, 1.0], [True, True], edges=(0.0, 0.4, 1.0))).bound == 0
 
@@ -298,7 +298,7 @@ def test_scores_beyond_the_range_are_no_probabilities():
     state = made(scores, labels)
     for name in ("logloss", "brier", "calibration_error", "calibration_bias"):
         assert compute(name, state).value is None
-        assert "no probabilities" in compute(name, state).reason
+        assert "not probabilities" in compute(name, state).reason
     assert calibration(state) == []
     with pytest.raises(ValidationError, match="2 scores are not from 0 to 1"):
         compute("precision", made([-1.0, 2.0], [False, True]))
@@ -391,7 +391,7 @@ def test_beside_a_negative_class_all_others_are_unusable():
     state = made(predictions, labels, positive="fraud", negative="ok")
     assert [compute(name, state).number for name in COUNTS] == [1, 1, 1, 0]
     assert (state.labelled, state.faults) == (3, {"undeclared": 1})
-    assert "1 with a class that is none of the two declared" in compute("recall", state).reason
+    assert "1 with a class that is not one of the two declared" in compute("recall", state).reason
     for truth in ([True, True, False, False, None], [1, 1, 0, 0, None], [1.0, 1.0, 0.0, 0.0, None]):
         assert made(predictions, truth, positive="fraud", negative="ok") == state
     assert made([1, 1, 0, 7, 0], labels, positive="fraud", negative="ok", scored=False).labelled == 3
@@ -460,11 +460,11 @@ def test_without_labels_there_is_no_metric():
 def test_columns_must_belong_together():
     with pytest.raises(ValidationError, match="2 predictions and 1 labels"):
         made([0.5, 0.6], [True])
-    with pytest.raises(ValidationError, match="Numbers are needed; the column holds list"):
+    with pytest.raises(ValidationError, match="The column must contain numbers, not list"):
         Binary.of(pa.array([[0.5]]), pa.array([True]))
-    with pytest.raises(ValidationError, match="Numbers are needed; the column holds struct"):
+    with pytest.raises(ValidationError, match="The column must contain numbers, not struct"):
         Binary.of(pa.array([0.5]), pa.array([{"a": 1}]))
-    with pytest.raises(ValidationError, match="Numbers are needed; the column holds timestamp"):
+    with pytest.raises(ValidationError, match="The column must contain numbers, not timestamp"):
         Binary.of(pa.array([0.5]), pa.array([1], pa.timestamp("us")), Options(positive="fraud"))
 
 
@@ -493,7 +493,7 @@ def test_states_of_different_options_do_not_add():
 def test_an_unknown_metric_or_parameter_names_the_known():
     state = made([0.5], [True])
     with pytest.raises(
-        ValidationError, match=r"no metric 'rmse' of binary models; there are accuracy, .*auc_roc"
+        ValidationError, match=r"no metric 'rmse' of binary models; available: accuracy, .*auc_roc"
     ):
         compute("rmse", state)
     with pytest.raises(ValidationError, match="did you mean 'threshold'"):

@@ -72,7 +72,7 @@ def test_the_log_loss_of_classes():
         assert compute("logloss", made(scores, labels)).value == pytest.approx(expected, **EXACT)
     answer = compute("logloss", of_vectors(scores * 2, labels))
     assert (answer.value, answer.status) == (None, "undefined")
-    assert "no probabilities" in (answer.reason or "")
+    assert "not probabilities" in (answer.reason or "")
 
 
 def test_classes_that_are_not_scored_count_as_zero():
@@ -126,7 +126,7 @@ def test_matrices_and_balanced_accuracy():
     assert compute("balanced_accuracy", state).value == pytest.approx(expected, **EXACT)
     names = np.arange(101)
     assert compute("confusion_matrix", Multiclass.of(pa.array(names), pa.array(names))).reason == (
-        "there are 101 classes; a matrix of at most 100 is shown"
+        "there are 101 classes; the matrix is shown for at most 100"
     )
 
 

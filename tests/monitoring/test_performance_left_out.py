@@ -148,7 +148,7 @@ def test_a_useless_bound_is_no_answer():
         found = compute(name, state, {"threshold": 0.5004})
         assert (found.value, found.status) == (None, "insufficient_data"), name
         assert found.number is not None
-        assert "many scores lie in one bin" in (found.reason or "")
+        assert "many scores are in one bin" in (found.reason or "")
     assert compute("recall", state, {"threshold": 0.5}).value == 1
     multi = STATES["multi-label"].of(
         pa.array([[("a", 0.5004)]] * 200, pa.map_(pa.string(), pa.float64())),
@@ -177,5 +177,5 @@ def test_labels_that_differ_at_the_same_time_are_told(ties, status):
     assert state.ties == ties
     found = compute("recall", state)
     assert (found.status, found.number, found.left_out) == (status, 1.0, 0)
-    told = f"{ties} rows have labels that differ at the same time, of which the greatest is taken"
+    told = f"{ties} rows have different labels with the same timestamp, of which the greatest is used"
     assert (told in (found.reason or "")) == (ties > 0)

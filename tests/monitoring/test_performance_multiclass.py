@@ -93,7 +93,7 @@ def test_classes_equal_those_of_scikit_learn(data):
 
 def test_classes_without_a_rate_are_left_out_and_named():
     state = made(*at_random())
-    assert compute("precision", state).reason == "left out '6': nothing is predicted positive"
+    assert compute("precision", state).reason == "left out '6': no row is predicted positive"
     assert compute("recall", state).reason == "left out '7': no label is positive"
     assert compute("f1", state).reason is None
 
@@ -126,7 +126,7 @@ def test_an_unknown_class_names_the_known():
     with pytest.raises(ValidationError) as raised:
         compute("recall_per_class", state, {"class_name": "ox"})
     assert raised.value.message == "There is no class 'ox'; there are 'cat', 'dog'"
-    with pytest.raises(ValidationError, match="needs class_name"):
+    with pytest.raises(ValidationError, match="requires class_name"):
         compute("recall_per_class", state)
 
 
@@ -182,7 +182,7 @@ def test_places_of_a_vector_are_classes():
     assert made(vectors, labels).confusion == {"0": {"0": 1}, "1": {"1": 1}, "2": {"3": 1}}
     named = made(vectors, ["b", "a", "a", "a", "c"], classes=("a", "b", "c", "d"))
     assert named.confusion == {"a": {"a": 1}, "b": {"b": 1}, "c": {"d": 1}}
-    with pytest.raises(ValidationError, match="4 scores, but there are names of 2 classes"):
+    with pytest.raises(ValidationError, match="4 scores, but only 2 classes are declared"):
         made(vectors, labels, classes=("a", "b"))
     assert made(vectors, [1, 0, 0, 0, 2]) == made(vectors, labels)
 
@@ -240,8 +240,8 @@ def test_too_many_classes_are_not_told_apart_but_counted():
 
 def test_types_that_hold_no_classes_are_refused():
     with pytest.raises(
-        ValidationError, match="Classes are text, booleans or numbers; the column holds date32"
+        ValidationError, match="The column must contain text, booleans or numbers, not date32"
     ):
         Multiclass.of(pa.array(["a"]), pa.array([1], pa.date32()))
-    with pytest.raises(ValidationError, match="Classes are text"):
+    with pytest.raises(ValidationError, match="must contain text"):
         made(["a"], [b"a"])

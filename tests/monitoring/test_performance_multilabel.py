@@ -93,7 +93,7 @@ def test_other_thresholds_are_answered_by_label_but_not_by_row(data):
     assert compute("hamming", state, {"threshold": 0.31}).value == pytest.approx(wrong, **EXACT)
     for name in ("subset_accuracy", "example_f1"):
         assert compute(name, state, {"threshold": 0.5}) == compute(name, state)
-        with pytest.raises(ValidationError, match=r"counted at the threshold 0.5, not 0.31"):
+        with pytest.raises(ValidationError, match=r"at the threshold 0.5, not 0.31"):
             compute(name, state, {"threshold": 0.31})
     with pytest.raises(ValidationError, match="from 0 to 1"):
         compute("f1", state, {"threshold": 2})
@@ -109,7 +109,7 @@ def test_a_threshold_between_edges_is_answered_with_a_bound(data, average):
         assert found.value == compute(name, state, {"threshold": 0.31, "average": average}).value
         assert 0 < found.bound < 0.1
         assert abs(found.value - exact) <= found.bound
-        assert "answered at 0.31, the bin edge nearest to the threshold 0.3147" in found.reason
+        assert "computed at 0.31, the bin edge nearest to the threshold 0.3147" in found.reason
     wrong = compute("hamming", state, {"threshold": 0.3147})
     assert abs(wrong.value - metrics.hamming_loss(truth, scores >= 0.3147)) <= wrong.bound
     cell = compute("tp_count", state, {"threshold": 0.3147, "class_name": "birds"})
@@ -211,9 +211,9 @@ def test_unknown_labels_and_wrong_types():
     state = made([["cats"]], [["dogs"]])
     with pytest.raises(ValidationError, match=r"no label 'dog'; did you mean 'dogs'"):
         compute("f1_per_class", state, {"class_name": "dog"})
-    with pytest.raises(ValidationError, match="needs class_name"):
+    with pytest.raises(ValidationError, match="requires class_name"):
         compute("tp_count", state)
-    with pytest.raises(ValidationError, match="Arrays are needed; the column holds string"):
+    with pytest.raises(ValidationError, match="The column must contain arrays, not string"):
         made(["a"], [["a"]])
     with pytest.raises(ValidationError, match=r"threshold: 0.5 and 0.4"):
         made([["a"]], [["a"]]) + made([["a"]], [["a"]], threshold=0.4)

@@ -182,7 +182,7 @@ def test_positions_rank_whatever_was_served():
     )
     assert shown("mrr", made([["b", "a", "c"]], relevances), 3) == 0.5
     assert shown("mrr", made([[1, 9, 5]], relevances), 3) == 1
-    with pytest.raises(ValidationError, match="Relevances are numbers or booleans; the labels hold text"):
+    with pytest.raises(ValidationError, match="Relevances must be numbers or booleans; the labels are text"):
         made([[0.5]], [["a"]])
 
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_compared_is_unusable():
     assert state.faults == {"other_length": 1, "no_score": 3, "no_relevance": 2}
     assert shown("precision", state, 1) == 0.5
     assert made([None] * 3, [None] * 3).labelled == 0
-    with pytest.raises(ValidationError, match="Arrays are needed; the column holds double"):
+    with pytest.raises(ValidationError, match="The column must contain arrays, not double"):
         made([0.5], [1.0])
 
 
@@ -224,7 +224,7 @@ def test_queries_some_of_whose_candidates_have_no_label_say_so():
     assert compute("ndcg_at_k", made(scores[:1], [[None, None]]), {"k": 3}).reason == "no row is labelled"
     state = made([[0.5], [0.5, None]], [[1.0, 2.0], [1.0, 0.0]])
     assert compute("ndcg_at_k", state, {"k": 3}).reason.endswith(
-        "1 with a score that is missing, NaN or infinite, 1 with another number of labels than of candidates"
+        "1 with a score that is missing, NaN or infinite, 1 with different numbers of labels and candidates"
     )
 
 
@@ -248,7 +248,7 @@ def test_small_relevances_are_still_gains(gain):
 def test_k_is_needed_and_has_limits():
     state = served([[1]])
     for name in METRICS:
-        with pytest.raises(ValidationError, match="needs k, a whole number from 1 to 12"):
+        with pytest.raises(ValidationError, match="requires k, a whole number from 1 to 12"):
             compute(f"{name}_at_k", state)
     with pytest.raises(ValidationError, match="from 1 to 12, not 13"):
         compute("ndcg_at_k", state, {"k": 13})

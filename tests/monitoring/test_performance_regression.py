@@ -124,5 +124,5 @@ def test_a_number_beyond_floats_is_no_number():
 
 def test_booleans_are_numbers_and_text_is_not():
     assert made([True, False], [1, 1]) == made([1.0, 0.0], [1.0, 1.0])
-    with pytest.raises(ValidationError, match="Numbers are needed; the column holds string"):
+    with pytest.raises(ValidationError, match="The column must contain numbers, not string"):
         made(["1"], [1.0])

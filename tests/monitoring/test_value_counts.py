@@ -103,7 +103,7 @@ def test_a_value_that_was_frequent_on_one_day_only() -> None:
     listed = histogram(state)
     assert listed.value["counts"]["Rome"] == 500
     assert listed.bound >= 290
-    assert "of the counts are lower limits" in (listed.reason or "")
+    assert "of the counts are lower bounds" in (listed.reason or "")
 
 
 @pytest.mark.parametrize("again", [2, 290])

@@ -42,7 +42,7 @@ Read = tuple[VersionStates, str, str, Range]
 """Identification of states to read: version, role, key and range."""
 
 _NO_ROWS = "there are no rows in the range"
-_NOT_COMPARED = "no prediction has been compared with a label yet"
+_NOT_COMPARED = "no prediction has been compared with a label"
 _UNLABELLED = (
     "no actuals are connected: connect them with ConnectActualsOperator or version.connect_actuals of "
     "aporia_provider.sdk, or name the columns of the labels when the dataset is connected"

@@ -22,7 +22,7 @@ _SECONDS: dict[AnswerPeriod, int] = {
 @dataclass(frozen=True)
 class Advice:
     """
-    Text that advises how to obtain a value despite too few samples.
+    Advice on how to change a query whose result has too few samples.
 
     :param period: Aggregation period of the query; None if there is one result for the whole range.
     :param part: Range of this result.
@@ -59,7 +59,7 @@ class Advice:
         period = self._period_of(seconds)
         if seconds <= available:
             fits = period is not None and _SECONDS[period] <= available
-            return f"{_NAMED.format(period)}, which has enough at this rate" if fits else _WHOLE
+            return f"{_NAMED.format(period)}, which has enough samples at this rate" if fits else _WHOLE
         if is_open:
             return None
         if self.period is None:
@@ -67,7 +67,7 @@ class Advice:
         return f"a longer time range and {_NAMED.format(period)}" if period else _LONGER
 
     def _period_of(self, seconds: float) -> AnswerPeriod | None:
-        """Return the shortest period longer than the current one that has at least this length in seconds."""
+        """Return the shortest period longer than the current one and not shorter than the given seconds."""
         present = _SECONDS[self.period] if self.period else 0
         return next(
             (name for name, length in _SECONDS.items() if length > present and length >= seconds), None
@@ -75,8 +75,8 @@ class Advice:
 
 
 _NAMED = 'aggregation_period="{}"'
-_WHOLE = "one answer for the whole range, without an aggregation_period"
-_LONGER = "one answer for a longer time range, without an aggregation_period"
+_WHOLE = "one result for the whole range, without an aggregation_period"
+_LONGER = "one result for a longer time range, without an aggregation_period"
 
 
 def _length(within: Range) -> int:

@@ -123,10 +123,10 @@ def moving_window(moment: int | None, window: MetricDataset, seconds: int) -> tu
         of whole buckets.
     """
     if moment is None:
-        raise ValidationError("A baseline that moves takes data with a time_range, or an aggregation_period")
+        raise ValidationError("A baseline with time_period requires a time_range or an aggregation_period")
     length, skipped = _seconds(window.time_period), _seconds(window.skip_period)
     if length % seconds or skipped % seconds:
-        raise ValidationError("The buckets of this model are days: a baseline that moves takes days or weeks")
+        raise ValidationError("The buckets of this model are days: time_period must be in days or weeks")
     return moment - skipped - length, moment - skipped
 
 

@@ -35,7 +35,7 @@ def execute_query(model: ModelStates, query: MetricsQuery) -> list[RangeResults]
     """
     if query.aggregation_period == "hourly" and model.period == "daily":
         raise ValidationError(
-            "The buckets of this model are days, so there are no hourly answers; ask for daily, weekly or "
+            "The buckets of this model are days, so there are no hourly results; query daily, weekly or "
             "monthly ones"
         )
     try:
@@ -74,8 +74,7 @@ def _check_number(plans: Sequence[_MetricPlan]) -> None:
     ends = [second for within in asked for second in within if second is not None]
     start, end = time_of(min(ends)), time_of(max(ends) - 1)
     raise ValidationError(
-        f"The query asks for {count:,} answers, from {start} to {end}; {MAX_RESULTS:,} is "
-        f"the limit. {_ASK_LESS}"
+        f"The query has {count:,} results, from {start} to {end}; {MAX_RESULTS:,} is the limit. {_ASK_LESS}"
     )
 
 
@@ -84,7 +83,7 @@ def _check_states(plans: Sequence[_MetricPlan]) -> None:
     if (count := sum(reads.values())) > MAX_STATES:
         raise ValidationError(
             f"The query reads {count:,} states, one for each field and bucket of its data and its baselines; "
-            f"{MAX_STATES:,} is the limit. Give a shorter time range or baseline, or ask for fewer fields"
+            f"{MAX_STATES:,} is the limit. Give a shorter time range or baseline, or fewer fields"
         )
 
 

@@ -53,7 +53,7 @@ def select_states(metric: Metric, version: VersionStates) -> StateSelector:
     if column is None:
         if "rows" not in kinds:
             names = ", ".join(each.name for each in ROW_METRICS)
-            raise ValidationError(f"Metric {name!r} takes a column; without one, there are {names}")
+            raise ValidationError(f"Metric {name!r} requires a column; metrics without a column: {names}")
         return StateSelector(ROWS, None)
     return _field(column, schema)
 
@@ -61,9 +61,9 @@ def select_states(metric: Metric, version: VersionStates) -> StateSelector:
 def _prediction(column: str | None, schema: VersionSchema) -> str:
     names = [name for name in schema.predictions if has_performance_metrics(schema, name)]
     if not names:
-        raise ValidationError(f"No prediction is of a type that {schema.model_type} models can be judged by")
+        raise ValidationError(f"No prediction has a type with metrics for {schema.model_type} models")
     if column is None and len(names) > 1:
-        raise ValidationError(f"The version has several predictions; name one as column: {', '.join(names)}")
+        raise ValidationError(f"The version has several predictions; set column to one of {', '.join(names)}")
     name = names[0] if column is None else column.removeprefix("predictions.")
     if name not in names:
         raise ValidationError(f"There is no prediction {name!r}; {nearest(name, names)}")
@@ -89,9 +89,9 @@ def _field(column: str, schema: VersionSchema) -> StateSelector:
 
 def _readings(column: str) -> Iterator[tuple[str, str | None]]:
     """
-    Yield the ways to split a column into a field and a key of a dict.
+    Yield each split of a column such as ``field[key]`` into the name of a field and a key, or None.
 
-    Names of fields may contain brackets, so the longest name comes first.
+    Names of fields may contain brackets, so the splits with longer names come first.
     """
     yield column, None
     if column.endswith("]"):

@@ -66,7 +66,7 @@ class Attachments(RegistryBase):
     def set_index_to_word_mapping(
         self, model_id: str, model_version: str, mapping: Mapping[str, str]
     ) -> None:
-        """Store the words that the indexes of a text model stand for."""
+        """Store the words that the indexes of a text model represent."""
         faults = []
         for index, word in mapping.items():
             if not (isinstance(index, str) and index.isascii() and index.isdigit()):
@@ -87,7 +87,7 @@ class Attachments(RegistryBase):
         body = {"features": features, "labels": labels, "raw_inputs": raw_inputs}
         faults = [f"{name}: is not a list of rows" for name, rows in body.items() if not _are_rows(rows)]
         if features is None:
-            faults.append("features: has to be given")
+            faults.append("features: is required")
         self._attach(model_id, model_version, "training_sample", body, faults)
 
     def get_attachment(self, model_id: str, model_version: str, kind: Kind) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from aporia_provider.truth_values import declared_pair
 
 # Prefix of label columns, chosen not to collide with columns of the predictions.
 _LABEL = "__aporia_label_"
-# Kinds of columns that can be profiled as numbers. None stands for a column of unknown type.
+# Kinds of columns that can be profiled as numbers. None is the kind of a column of unknown type.
 _COUNTABLE = ("integral", "fractional", "boolean", None)
 _QUERY = "batch_id_column_name"
 _RELEVANCE = "relevance_column_name"

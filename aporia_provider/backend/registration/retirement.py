@@ -218,7 +218,7 @@ def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
 
 
 def _ended(versions: Iterable[VersionReach], seconds: int, ended_for: timedelta) -> dict[int, str]:
-    """Return reasons by key of the versions whose serving data is known to have ended long enough ago."""
+    """Return reasons by key of the versions whose serving data ended at least the given time ago."""
     return {
         version.key: f"its serving data ended more than {ended_for} ago"
         for version in versions

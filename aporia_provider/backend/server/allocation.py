@@ -17,7 +17,7 @@ def configure_malloc() -> None:
     """
     Configure glibc to return large blocks of memory to the system as soon as they are freed.
 
-    By default, each thread of a server has an arena of its own, and blocks freed after a large request body
+    By default, each thread of a server has its own arena, and blocks freed after a large request body
     stay in these arenas. Call this before threads are started. Do nothing with another C library, or if the
     environment configures malloc.
     """

@@ -27,7 +27,7 @@ BODY_RATE = 20_000
 FREE_PIECES = 1_000
 """Pieces of a body, such as chunks, that may have any size."""
 LEAST_PIECE = 64
-"""Bytes that the pieces of a body have on average if there are more: each takes the event loop's time."""
+"""Minimum mean size in bytes of the pieces of a body with more pieces: each piece costs processing time."""
 
 _OTHER_FILES = 160
 """Number of open files that are not connections: libraries, and the database in each thread."""

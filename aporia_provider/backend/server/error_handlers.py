@@ -96,7 +96,7 @@ async def _on_aporia_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_overdue(_: Request, error: Exception) -> JSONResponse:
-    return error_response(AporiaError(f"{error}; try again, or ask for less at once", status=503))
+    return error_response(AporiaError(f"{error}; try again, or send a smaller request", status=503))
 
 
 async def _on_stopping(_: Request, error: Exception) -> JSONResponse:
@@ -121,12 +121,12 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_disconnect(_: Request, __: Exception) -> JSONResponse:
-    # The client does not receive it, but the access log records its status.
+    # The client does not receive this response, but the access log records its status.
     return error_response(AporiaError("The connection ended before the body was complete", status=400))
 
 
 async def _on_fault(_: Request, __: Exception) -> JSONResponse:
-    return error_response(AporiaError("The server failed; its log says why", status=500))
+    return error_response(AporiaError("Internal server error; see the log of the server", status=500))
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -83,7 +83,7 @@ class AuthenticationMiddleware:
         if route not in OPEN_PATHS:
             permissions = reply.permissions = await self._permissions(headers, reply.address)
             if permissions.read_only and not _reads(scope["method"], route):
-                raise AuthenticationError(f"The token {permissions.name!r} permits reading only", status=403)
+                raise AuthenticationError(f"The token {permissions.name!r} permits only reading", status=403)
             state["environment"] = permissions.environment
         # HEAD is handled like GET; the body is removed when the response is sent.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]

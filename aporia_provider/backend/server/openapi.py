@@ -36,7 +36,7 @@ _REASONS = {
     403: "The token belongs to another environment",
     404: "There is no such model, version or dataset",
     405: "The path has no such method",
-    409: "The name is taken by something different",
+    409: "The name is already used by a different object",
     413: "The body is too large",
     422: "The request is not valid",
     429: "Too many wrong tokens have come from the client's address",
@@ -47,7 +47,7 @@ _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "patte
 
 def documented(response: Any, body: Schema | None = None) -> dict[str, Any]:
     """
-    Return the arguments of a route that describe its responses and its body.
+    Return keyword arguments for a FastAPI route that document its responses and its request body.
 
     :param response: Type of the body of a successful response.
     :param body: Schema of the body of a request, if the route has one.

@@ -32,21 +32,21 @@ class BodyLimit:
         :raises BodyTooLargeError: with status 413.
         """
         if size > self.size:
-            raise BodyTooLargeError(f"The body is larger than {self.size} bytes, the limit here", status=413)
+            raise BodyTooLargeError(f"The body exceeds {self.size} bytes, the limit of the path", status=413)
 
     def check_content(self, content: bytes) -> None:
         """
         Check the nesting depth and the number of values of unparsed JSON.
 
-        :raises aporia_provider.errors.ValidationError: with status 400, if it is nested too deep.
+        :raises aporia_provider.errors.ValidationError: with status 400, if it is nested too deeply.
         :raises BodyTooLargeError: with status 413, if it has too many keys and values.
         """
         values, depth = _measured(content)
         if depth > _DEEPEST:
-            raise ValidationError("The body is nested too deep", status=400)
+            raise ValidationError("The body is nested too deeply", status=400)
         if values > self.values:
             raise BodyTooLargeError(
-                f"The body has more than {self.values} keys and values, the limit here", status=413
+                f"The body has more than {self.values} keys and values, the limit of the path", status=413
             )
 
 

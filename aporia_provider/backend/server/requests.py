@@ -21,7 +21,7 @@ def _registry(request: Request) -> Registry:
 
 
 def _reader(limit: BodyLimit) -> Any:
-    """Return a dependency that reads a body within a limit."""
+    """Return a FastAPI dependency that reads a request body up to a limit."""
 
     async def read(request: Request) -> dict[str, Any]:
         content = bytearray()
@@ -55,7 +55,7 @@ def read_object(content: bytes, limit: BodyLimit) -> dict[str, Any]:
     try:
         value = json.loads(content.decode(), parse_constant=_refuse)
     except RecursionError:
-        raise ValidationError("The body is nested too deep", status=400) from None
+        raise ValidationError("The body is nested too deeply", status=400) from None
     except ValueError as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "it has to be JSON in UTF-8"
         raise ValidationError(f"The body cannot be read: {reason}", status=400) from None
@@ -71,8 +71,8 @@ def checked_keys(body: dict[str, Any], *required: str, optional: tuple[str, ...]
 
     :raises aporia_provider.errors.ValidationError: if keys are missing or unknown, all of which are listed.
     """
-    missing = [f"{key}: has to be given" for key in required if key not in body]
-    unknown = [f"{key}: is not known" for key in body if key not in (*required, *optional)]
+    missing = [f"{key}: is required" for key in required if key not in body]
+    unknown = [f"{key}: is unknown" for key in body if key not in (*required, *optional)]
     if missing or unknown:
         raise ValidationError("The body is not valid", problems=[*missing, *unknown])
     return body

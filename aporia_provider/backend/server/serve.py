@@ -123,7 +123,7 @@ def serve(
 
 def _end() -> None:
     """End the process, including threads that wait for the database and cannot be interrupted otherwise."""
-    _tell("aporia-provider: ended with requests that were not answered")
+    _tell("aporia-provider: stopped before all requests were complete")
     os._exit(0)
 
 

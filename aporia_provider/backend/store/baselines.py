@@ -32,7 +32,7 @@ class Origin:
     @property
     def provisional(self) -> bool:
         """
-        Return whether there were fewer than :data:`ENOUGH_VALUES` values, so that the bins may be replaced.
+        Return whether there were fewer than :data:`ENOUGH_VALUES` values, so that the bins may be rebuilt.
         """
         return self.values < ENOUGH_VALUES
 

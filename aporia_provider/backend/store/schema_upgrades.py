@@ -63,7 +63,7 @@ def _is_current(engine: Engine) -> bool:
     if revision is not None and revision not in REVISIONS:
         raise AporiaError(
             f"The database {display_url(engine.url)} has schema {revision}, newer than the {REVISIONS[-1]} "
-            "that this version knows. Upgrade airflow-provider-aporia"
+            "that this version supports. Upgrade airflow-provider-aporia"
         )
     return revision == REVISIONS[-1]
 

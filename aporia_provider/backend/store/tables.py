@@ -1,7 +1,7 @@
 """
 Tables of registrations: models, versions, datasets, monitors and tokens.
 
-All table names begin with ``aporia_``, and Alembic's version table has a name of its own, so the tables can
+All table names begin with ``aporia_``, and Alembic's version table has a separate name, so the tables can
 share a database with another application, for example Airflow.
 """
 

@@ -93,7 +93,7 @@ class Lease:
             time.sleep(min(_POLL_SECONDS, self._seconds / 3))
 
     def _try_to_acquire(self, description: str) -> str | None:
-        """Take the lease and return None, or return a description of the current holder."""
+        """Acquire the lease and return None, or return a description of the current holder."""
         with self._database.write_transaction() as session:
             values = {"holder": self._holder, "process": self._process, "what": description}
             expiry = {"expires_at": self._new_expiry(session)}
@@ -102,14 +102,14 @@ class Lease:
             )
             if is_new:
                 return None
-            # Read again: another sync may have taken the lease before the row was locked.
+            # Read again: another sync may have acquired the lease before the row was locked.
             locked = select(LeaseRow).filter_by(key=row.key).with_for_update()
             current = session.scalar(locked.execution_options(populate_existing=True))
             if current is None or not self._has_expired(current, _now(session)):
                 return row.what
             for name, value in values.items():
                 setattr(current, name, value)
-            # Computed after the lock was acquired, which may have taken long.
+            # Computed only now, since acquiring the lock may have taken a long time.
             current.expires_at = self._new_expiry(session)
             return None
 

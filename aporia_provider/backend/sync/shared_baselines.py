@@ -25,7 +25,7 @@ def copy_field_profiles(
     """
     Return the first sync of a baseline dataset, copied from another version with an identical dataset.
 
-    Datasets are identical if schema, period and dataset are registered alike, and the table is at the same
+    Datasets are identical if schema, period and dataset are equal, and the table is at the same
     commit. The other version's bins and states must have been computed from all rows at that commit, so
     reading the table would result in the same bins and states, to the last bit.
 

@@ -74,7 +74,7 @@ class SyncStore:
         self, stored: StoredPart, started: datetime, error: Exception, latest_version: int | None
     ) -> None:
         """
-        Store the error of a failed sync, unless another sync has taken the lease.
+        Store the error of a failed sync, unless another sync has acquired the lease.
 
         :param stored: The part.
         :param started: Start of the sync.
@@ -98,7 +98,7 @@ class SyncStore:
         :param started: Start of the sync.
         :param seconds: Duration of the sync in seconds.
         :return: Whether any stored state has changed.
-        :raises aporia_provider.errors.TransientError: if another sync has taken the lease; nothing is stored.
+        :raises aporia_provider.errors.TransientError: if another sync has the lease; nothing is stored.
         """
         values = _values(stored, result) | {"started_at": started, "synced_at": started, "seconds": seconds}
         with self._database.write_transaction() as session:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ID, _KNOWN, _LABEL, _RANK = "__aporia_id", "__aporia_known", "__aporia_label", "__aporia_rank"
 _HASH, _TIME_MICROS = "__aporia_hash_", "__aporia_moment"
 _BEFORE_ALL_TIMES = -9_000_000_000_000_000_000  # Less than any time in microseconds.
-# Kinds of ids that have the same order in all tables.
+# Kinds of id types whose ranges can be compared between tables.
 _ORDERED_KINDS = ("integral", "string")
 
 

@@ -59,10 +59,10 @@ class ConnectionGuard:
 
     def verify(self, address: Address) -> None:
         """
-        Check that the server rejects a connection of this process, then accept those of the parent.
+        Check that the server rejects a connection from this process, then accept those from the parent.
 
         :param address: Address on which the server listens.
-        :raises RuntimeError: if the connection is not rejected, since the server accepts connections in an
+        :raises RuntimeError: if the connection is not rejected. The server then accepts connections in an
             unexpected way.
         """
         with socket.create_connection(address, _PROBE_SECONDS) as probe:

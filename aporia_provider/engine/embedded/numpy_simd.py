@@ -1,4 +1,4 @@
-"""CPU features that numpy must not use on slow processors."""
+"""CPU features that numpy must not use on processors on which they are slow."""
 
 from __future__ import annotations
 

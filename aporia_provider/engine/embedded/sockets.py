@@ -46,7 +46,7 @@ def _socket_addresses(descriptor: int) -> tuple[Any, Any] | None:
     except OSError:
         return None
     finally:
-        # The descriptor has another owner.
+        # Other code of this process uses the descriptor, so it must stay open.
         duplicate.detach()
 
 

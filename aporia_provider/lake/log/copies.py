@@ -23,7 +23,7 @@ from aporia_provider.lake.s3.objects import check_size, get_object, object_sizes
 
 _LOG, _LAST_CHECKPOINT = "_delta_log", "_last_checkpoint"
 _MAX_THREADS = 8
-# The character after the number must follow: in truncated statistics, the last digits may be missing.
+# The delimiter after the number is required: truncated statistics may lack the last digits.
 _NUM_RECORDS = re.compile(r'"numRecords"\s*:\s*(\d{1,18})\s*[,}]')
 
 Folder = tempfile.TemporaryDirectory[str]

@@ -28,7 +28,7 @@ def read_policy(uris: Sequence[str], *, partition: Partition = "aws") -> dict[st
     :param uris: ``s3://bucket/prefix``, ``s3a://bucket/prefix`` or ``bucket/prefix``; a bucket alone stands
         for all its objects.
     :param partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
-    :raises aporia_provider.errors.ValidationError: naming every URI that is none of these.
+    :raises aporia_provider.errors.ValidationError: if a URI is none of these; all such URIs are listed.
     """
     if partition not in get_args(Partition):
         raise ValidationError(f"{partition!r} is not one of {', '.join(get_args(Partition))}")

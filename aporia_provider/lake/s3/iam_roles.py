@@ -134,7 +134,7 @@ def _is_same_policy(current: Any, policy: Mapping[str, Any]) -> bool:
 
 
 def _normalized(value: Any) -> Any:
-    """Return a normalized policy: IAM treats a list of one as its element, and ignores the order of lists."""
+    """Return a normalized policy: to IAM, a list of one element equals the element, and order is ignored."""
     if isinstance(value, Mapping):
         return {key: _normalized(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

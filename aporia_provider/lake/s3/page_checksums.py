@@ -42,7 +42,7 @@ def verify_pages(uri: str, paths: Iterable[str], columns: Sequence[str], credent
     :param paths: The files, as written in the log.
     :param columns: Names of the used columns in the files.
     :param credentials: Credentials for S3.
-    :raises aporia_provider.errors.TransientError: naming a file with a page whose checksum differs.
+    :raises aporia_provider.errors.TransientError: if a checksum differs; the message names the file.
     :raises aporia_provider.errors.AporiaError: if S3 denies access or does not respond. Missing files are
         ignored: the engine reports them.
     """

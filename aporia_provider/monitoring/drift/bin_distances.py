@@ -2,7 +2,7 @@
 Distances between two distributions given as counts of the same unordered bins.
 
 Each is returned with its expected value for two samples of the same distribution, which is positive and
-decreases with the sample sizes.
+decreases with the sample sizes. B is the number of bins; n and m are the sizes of the two samples.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ class _Many:
 
     :param sides: Histograms of the baseline and of the current data, which list the same categories.
     :param own: Categories that are compared one by one.
-    :param bins: Counts of these categories, and of the other values in bins by hash.
-    :param words: Estimate of the new values among the others.
+    :param bins: For both sides, counts of these categories, then of the hash bins of all other values.
+    :param words: Estimate of the new values among the values that are not compared one by one.
     """
 
     sides: tuple[CategoryHistogram, CategoryHistogram]
@@ -110,13 +110,13 @@ class _Many:
     def by_words(self) -> str:
         """Note for a comparison by new values."""
         description = self._described(
-            "in two bins: those of the baseline's vocabulary, and new ones beyond what is to be expected"
+            "in two bins: values in the baseline's vocabulary, and new values in excess of those expected"
         )
         return "; ".join(filter(None, (description, _apart(self.words.pairs[0], *self.sides))))
 
     def _described(self, others: str) -> str:
         own = f"{len(self.own)} frequent values are compared one by one, the others"
-        how = f"{own if self.own else 'values are compared'} {others}"
+        how = f"{own if self.own else 'all values are compared'} {others}"
         return f"{_sizes(*self.sides)}; {_new(self.words)}; {how}"
 
 
@@ -145,7 +145,7 @@ def _vague(found: Distance) -> bool:
 
 
 def _unknown(found: Distance, why: str) -> Comparison:
-    reason = "it is uncertain whether more values are new than without drift: take a longer period"
+    reason = "it is uncertain whether there are more new values than without drift: use a longer period"
     return Comparison(InsufficientData(reason, found.samples, found.baseline_samples), why, found)
 
 
@@ -156,7 +156,7 @@ def _apart(
     if not (pair[0].any() and pair[1].any()) or (pair[0] * pair[1]).any():
         return None
     return (
-        "no value was found on both sides: the baseline has, for example,"
+        "the two sides have no value in common: the baseline has, for example,"
         f" {baseline.example!r}, the range {current.example!r}"
     )
 
@@ -170,9 +170,7 @@ def _sizes(baseline: CategoryHistogram, current: CategoryHistogram) -> str:
 
 def _new(words: NewValueEstimate) -> str:
     found, expected = (_percent(share * words.rest_share) for share in (words.found, words.expected))
-    return (
-        f"{found} of the range's values are new to the baseline, {expected} are to be expected without drift"
-    )
+    return f"{found} of the range's values are not in the baseline, {expected} are expected without drift"
 
 
 def _percent(share: Interval) -> str:

@@ -32,7 +32,7 @@ def _measured(distance: Distance) -> MetricResult:
 
 
 _VAGUE = (
-    "the value may be off by {:.3g}, since the bins are too coarse for these values: choose a baseline that "
-    "was counted on the same bins, or make the bins anew from more values by a sync of the baseline's "
+    "the value may be wrong by {:.3g}, since the bins are too coarse for these values: use a baseline that "
+    "was counted in the same bins, or rebuild the bins from more values with a sync of the baseline's "
     "dataset with full=True"
 )

@@ -123,9 +123,9 @@ class Minimum:
         return dataclasses.replace(short, distance=distance) if short else distance
 
 
-_FEW_VALUES = "there are {} values, a verdict takes {}: {}"
+_FEW_VALUES = "there are {} values, but {} are required: {}"
 _SMALL_BASELINE = (
-    "the baseline has {0} values, a verdict takes {1}: choose a larger baseline, or set minimum_baseline={0}"
+    "the baseline has {0} values, but {1} are required: use a larger one, or set minimum_baseline={0}"
 )
 
 

@@ -93,7 +93,7 @@ def drift(
 def _compared(
     metric: str, baseline: ComparedState, current: ComparedState, zeros: Zeros, minimum: Minimum
 ) -> MetricResult:
-    """Return the answer from the usable values, without the number of the others."""
+    """Return the result for the usable values, without the number of unusable ones."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
@@ -127,7 +127,7 @@ def _numeric(
     _check(metric, NUMERIC_METRICS, "numbers")
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
-        return undefined("the field has no bins yet: no values of it have been seen")
+        return undefined("the field has no bins, because no sync has read a value of it")
     spread = known_deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
     if spread is None and metric == NORMALISED:
         return undefined(
@@ -171,7 +171,7 @@ def _vectors(metric: str, baseline: ComparedState, current: ComparedState, minim
     if not before.vectors or not now.vectors or len(before.sums) != len(now.sums):
         return undefined("there are no vectors of the same dimension on both sides", now.vectors)
     if before.norm.positive_infinities or now.norm.positive_infinities:
-        return undefined("there are vectors whose length no float can hold", now.vectors)
+        return undefined("the lengths of some vectors exceed the largest float", now.vectors)
     sides = ((before, _norm_grid(baseline)), (now, _norm_grid(current)))
     means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
     distance = VECTOR_METRICS[metric].compute(
@@ -190,7 +190,7 @@ def _pooled_variance(*sides: tuple[VectorState, NumericGrid | None]) -> float:
     """
     Return the sum of the variances of the components, from the mean squared length and the mean vector.
 
-    Both sides are pooled, which are samples of the same distribution if there is no drift.
+    The two sides are pooled: without drift, they are samples of the same distribution.
     """
     count = sum(state.vectors for state, _ in sides)
     squares = sum((_squared_lengths(state.norm, grid) for state, grid in sides), Fraction(0))
@@ -206,10 +206,10 @@ def _squared_lengths(norms: NumericState, grid: NumericGrid | None) -> Fraction:
 
 def _check(metric: str, distances: Iterable[str], what: str) -> None:
     if metric not in distances:
-        raise ValidationError(f"{metric!r} does not compare {what}; there are {', '.join(sorted(distances))}")
+        raise ValidationError(f"{metric!r} does not compare {what}; use {', '.join(sorted(distances))}")
 
 
 def _same(kind: type[S], state: State | None) -> S:
     if not isinstance(state, kind):
-        raise ValidationError("The field has another type in the baseline, so they cannot be compared")
+        raise ValidationError("The field has another type in the baseline and cannot be compared")
     return state

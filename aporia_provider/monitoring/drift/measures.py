@@ -39,7 +39,7 @@ from aporia_provider.monitoring.result_limits import WIDEST_UNBOUNDED
 NORMALISED: Final = "normalised_wasserstein_distance"
 """Distance that requires the baseline's standard deviation."""
 SUGGESTED: Final = Minimum()
-"""Recommended minimum data for a verdict."""
+"""Recommended minimum data for a reliable distance."""
 
 
 def _of_histograms(
@@ -65,7 +65,7 @@ def _normalised_area(
     baseline: NumericHistogram, current: NumericHistogram, deviation: float | None
 ) -> Distance | InsufficientData:
     if deviation is None:
-        raise ValueError(f"{NORMALISED!r} takes the baseline's standard deviation")
+        raise ValueError(f"{NORMALISED!r} requires the baseline's standard deviation")
     unit = scale(baseline, deviation)
     distance = wasserstein_distance(baseline, current, margin=unit)
     if isinstance(distance, InsufficientData):
@@ -169,7 +169,7 @@ def numeric_drift(
     :raises ValueError: if the metric does not exist, or the deviation is missing.
     """
     if metric not in NUMERIC_METRICS:
-        raise ValueError(f"{metric!r} is no distance of numeric fields")
+        raise ValueError(f"{metric!r} is not a distance of numeric fields")
     distance = NUMERIC_METRICS[metric]
     if distance.compared == "histograms":
         return _enough(distance.compute(baseline, current, deviation), minimum, per_bin=False)
@@ -197,7 +197,7 @@ def compare_categories(
     :raises ValueError: if the metric does not exist.
     """
     if metric not in CATEGORY_METRICS:
-        raise ValueError(f"{metric!r} is no distance of categorical fields")
+        raise ValueError(f"{metric!r} is not a distance of categorical fields")
     distance = CATEGORY_METRICS[metric]
     new_values = distance.compared != "categories"
     found = compare(_of_bins(distance, zeros), baseline, current, new_values=new_values)

@@ -191,7 +191,7 @@ def _tail(distance: Floats, count: float, total: float, reach: float) -> Bounded
     """
     Return the number of values in a tail that are farther out than ``distance``.
 
-    For the estimate, all values are at their mean. The upper bound is that of Markov's inequality, and 0
+    The estimate places all values at their mean. The upper bound is that of Markov's inequality, and 0
     beyond ``reach``. For the lower bound, the counted values are at ``reach`` and the others at ``distance``.
     """
     distance = np.maximum(distance, np.nextafter(0.0, 1.0))

@@ -73,7 +73,7 @@ class NumericGrid:
         """
         Boundaries for display: a bin of a single value has that value as both boundaries.
 
-        If no float lies between two boundaries, the second one only ends the bin of the first.
+        Adjacent floats are the boundaries of a bin of a single value; both are shown as the first.
         """
         pairs = pairwise((-math.inf, *self.boundaries))
         return tuple(low if edge == math.nextafter(low, math.inf) else edge for low, edge in pairs)

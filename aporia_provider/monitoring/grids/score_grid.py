@@ -50,7 +50,7 @@ class ScoreGrid:
             return None
         edges = np.unique(np.concatenate([*_following(scores), _round_numbers(scores[0], scores[-1])]))
         if edges[-1] == np.nextafter(scores[-1], np.inf):
-            edges = edges[:-1]  # The last edge has its own bin in any case.
+            edges = edges[:-1]  # The last edge always has its own bin.
         while len(edges) < 3:
             edges = np.append(edges, np.nextafter(edges[-1], np.inf))
         return cls(tuple(edges.tolist()))

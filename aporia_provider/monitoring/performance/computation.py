@@ -117,7 +117,7 @@ def compute(
     metric = metrics.get(ALIASES.get(name, name))
     if metric is None:
         names = ", ".join(sorted(metrics))
-        raise ValidationError(f"There is no metric {name!r} of {model_type} models; there are {names}")
+        raise ValidationError(f"There is no metric {name!r} of {model_type} models; available: {names}")
     given = parameters if isinstance(parameters, Parameters) else Parameters.read(parameters or {})
     result: MetricResult
     if metric in _OF_ALL_TYPES or state.labelled:

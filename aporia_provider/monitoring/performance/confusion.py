@@ -95,12 +95,12 @@ class Rate:
 
 RATES: Mapping[str, Rate] = {
     "accuracy": Rate(
-        lambda c: c.tp + c.tn, lambda c: c.total, "there are no rows", "proportion of right predictions"
+        lambda c: c.tp + c.tn, lambda c: c.total, "there are no rows", "proportion of correct predictions"
     ),
     "precision": Rate(
         lambda c: c.tp,
         lambda c: c.tp + c.fp,
-        "nothing is predicted positive",
+        "no row is predicted positive",
         "proportion of the rows predicted positive whose label is positive",
     ),
     "recall": Rate(
@@ -112,7 +112,7 @@ RATES: Mapping[str, Rate] = {
     "f1": Rate(
         lambda c: 2 * c.tp,
         lambda c: 2 * c.tp + c.fp + c.fn,
-        "nothing is positive, by label or prediction",
+        "no row has a positive label or prediction",
         "harmonic mean of precision and recall",
     ),
     "fp_rate": Rate(
@@ -241,7 +241,7 @@ def pick(name: str | None, confusions: Mapping[str, T], what: str) -> T:
     :raises aporia_provider.errors.ValidationError: if there is no such class, listing the existing ones.
     """
     if name is None:
-        raise ValidationError(f"The metric needs class_name; {nearest('', confusions)}")
+        raise ValidationError(f"The metric requires class_name; {nearest('', confusions)}")
     if name not in confusions:
         raise ValidationError(f"There is no {what} {name!r}; {_hint(name, list(confusions))}")
     return confusions[name]

@@ -24,8 +24,8 @@ class Options:
         numbers, the bin edges. Thresholds on an edge are exact.
     :param scored: Binary: whether numeric predictions are scores instead of classes.
     :param positive: Binary: the true class if classes are text or numbers, e.g. ``"fraud"``; all others are
-        false. Default: true, false, yes, no, positive, negative, 1 and 0 are recognized, in any case.
-    :param negative: Binary: the false class besides :attr:`positive`; all others are then unusable.
+        false. Default: true, false, yes, no, positive, negative, 1 and 0 are recognized, ignoring case.
+    :param negative: Binary: the false class. If given, values other than the two classes are unusable.
     :param classes: Multiclass: classes of the elements of a score vector. Default: ``"0"``, ``"1"``, …
     :param threshold: Multi-label: smallest score of a predicted label, for counts by row.
     :param candidates: Ranking: content of the predictions. ``scores``: scores by which the candidates are
@@ -33,8 +33,8 @@ class Options:
         candidates. ``items``: names in ranked order; labels are the relevant items. Default: derived from the
         types.
     :param relevant_above: Ranking: relevance above which a candidate is relevant, for metrics of binary
-        relevance. Not negative.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+        relevance. Must not be negative.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
     edges: tuple[float, ...] = (0.0, 1.0)
@@ -56,7 +56,7 @@ class Options:
     def __post_init__(self) -> None:
         problems = list(self._problems())
         if problems:
-            raise ValidationError("The options of the performance state are wrong", problems=problems)
+            raise ValidationError("The options of the performance state are not valid", problems=problems)
 
     def _problems(self) -> Iterable[str]:
         rising = len(self.edges) > 1 and all(one < other for one, other in pairwise(self.edges))

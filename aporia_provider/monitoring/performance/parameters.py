@@ -49,7 +49,7 @@ class Parameters:
     :param minimum: Number of samples below which the value is not reliable.
     :param minimum_each: AUC and average precision: minimum number of labels of each of the two classes.
         Default: 10, or :attr:`minimum` if less.
-    :raises aporia_provider.errors.ValidationError: naming every fault.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
     threshold: float | None = None
@@ -89,7 +89,7 @@ class Parameters:
         """
         Parse the JSON form of parameters.
 
-        :raises aporia_provider.errors.ValidationError: naming every fault.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         known = [field.name for field in dataclasses.fields(cls)]
         problems = [
@@ -111,7 +111,7 @@ class Parameters:
         :raises aporia_provider.errors.ValidationError: if it is not given.
         """
         if self.k is None:
-            raise ValidationError(f"The metric needs k, a whole number from 1 to {GREATEST_K}")
+            raise ValidationError(f"The metric requires k, a whole number from 1 to {GREATEST_K}")
         return self.k
 
 

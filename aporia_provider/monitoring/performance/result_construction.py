@@ -104,14 +104,14 @@ def _too_many_left_out(left_out: int, rows: int) -> str | None:
 def _too_many_ties(ties: int, rows: int) -> str | None:
     if ties <= MOST_LEFT_OUT * rows:
         return None
-    return f"of {rows} rows with a prediction and a label, {ties} have no label that is surely the latest"
+    return f"of {rows} rows with a prediction and a label, {ties} have several latest labels"
 
 
 def _too_wide(bound: float, scale: float) -> str | None:
     if bound <= WIDEST_BOUND * scale:
         return None
     return (
-        f"the bound {bound:.3g} is too wide to decide by, since many scores lie in one bin (bins follow the "
+        f"the bound {bound:.3g} is too wide, since many scores are in one bin (the bins are derived from the "
         "scores of the training dataset, if one is connected; a threshold on the edge of a bin is exact)"
     )
 

@@ -33,7 +33,7 @@ def _hashes(texts: Sequence[str]) -> NDArray[np.int64]:
     lengths = np.array([len(item) for item in encoded])
     ends = np.cumsum(lengths)
     starts = ends - lengths
-    # Adding one distinguishes a string from the same string followed by zero bytes.
+    # Each byte is increased by one, so that trailing zero bytes change the hash.
     digits = np.frombuffer(b"".join(encoded), dtype=np.uint8).astype(np.uint64) + np.uint64(1)
     powers = np.cumprod(np.full(lengths.max(), _BASE, dtype=np.uint64))
     digits *= powers[np.arange(len(digits)) - np.repeat(starts, lengths)]

@@ -13,7 +13,7 @@ from aporia_provider.monitoring.states.value_state import ValueState, shortened
 from aporia_provider.monitoring.statistics.row_statistics import Statistic, StatisticParameters
 from aporia_provider.monitoring.statistics.value_counts import counts_of, most_of_others
 
-_SAMPLED = "buckets with many distinct values count only some of them one by one"
+_SAMPLED = "in buckets with many distinct values, only some of them are counted exactly"
 _LENGTHS = "length in characters; of arrays and dicts, of their elements and keys"
 
 
@@ -31,7 +31,7 @@ def _values(state: ValueState, _: StatisticParameters) -> MetricResult:
 def _of_listed(unsure: int, others: int) -> str | None:
     """Return a note about a list of counts."""
     facts = [
-        f"{unsure} of the counts are lower limits" if unsure else None,
+        f"{unsure} of the counts are lower bounds" if unsure else None,
         f"values that are not listed occur up to {others} times each" if others else None,
     ]
     return f"{' and '.join(filter(None, facts))}: {_SAMPLED}" if any(facts) else None
@@ -39,7 +39,7 @@ def _of_listed(unsure: int, others: int) -> str | None:
 
 def _value_count(state: ValueState, parameters: StatisticParameters) -> MetricResult:
     if parameters.value is None:
-        raise ValidationError("value_count takes the value to count")
+        raise ValidationError("value_count requires the parameter value")
     # A histogram shows long values shortened, so the shortened text is accepted as well.
     name = parameters.value if parameters.value in state.counts else shortened(parameters.value)
     found = counts_of(state, [name])[name]

@@ -41,5 +41,5 @@ def find_statistic(name: str, type_: str) -> FieldStatistic:
     by_name = {each.name: each for each in STATISTICS if type_ in each.types}
     if name not in by_name:
         names = ", ".join(sorted(by_name))
-        raise ValidationError(f"There is no metric {name!r} of {type_} fields; there are {names}")
+        raise ValidationError(f"There is no metric {name!r} of {type_} fields; available: {names}")
     return by_name[name]

@@ -49,7 +49,7 @@ def known_deviation(state: NumericState, grid: NumericGrid | None) -> float | No
 
 
 def is_cut(state: NumericState, grid: NumericGrid | None) -> bool:
-    """Return whether a square in the state was replaced by the largest float."""
+    """Return whether a squared value overflowed and was replaced by the largest float."""
     centre, unit = (grid.centre, grid.unit) if grid else (0.0, 1.0)
     # The squares of the minimum and the maximum are the greatest, computed here as in the state.
     ends = [(end - centre) / unit for end in (state.least, state.greatest) if end is not None]
@@ -57,7 +57,7 @@ def is_cut(state: NumericState, grid: NumericGrid | None) -> bool:
 
 
 def squared_distances(state: NumericState, grid: NumericGrid | None) -> Fraction:
-    """Return the sum of squared distances from the centre of the bins, in the unit of the field."""
+    """Return the sum of squared distances of values from the bins' centre, in squared units of the field."""
     return state.squares * Fraction(grid.unit if grid else 1) ** 2
 
 

@@ -45,7 +45,7 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
             return undefined("there are no values")
         made = make(state, parameters.grid)
         if made is None:
-            return undefined("there is one value only", state.finite)
+            return undefined("there is only one value", state.finite)
         return number_result(made, state.finite)
 
     return number

@@ -51,7 +51,7 @@ class _Estimate(NamedTuple):
 
     @property
     def size(self) -> float:
-        """Maximum magnitude."""
+        """Maximum absolute value of the bounds."""
         return max(abs(self.low), abs(self.high))
 
     @property
@@ -79,7 +79,7 @@ def _ordered(state: NumericState, grid: NumericGrid | None, place: int) -> _Esti
             high = max(low, min(high, state.greatest))
             return _Estimate(_on_line(low, high, (place - passed + 0.5) / count), low, high)
         passed += count
-    raise ValueError(f"The bins hold {passed} values, so none has {place} before it")
+    raise ValueError(f"The bins contain {passed} values, so index {place} does not exist")
 
 
 def _between(one: _Estimate, other: _Estimate, part: float) -> _Estimate:

@@ -44,7 +44,7 @@ def rounding_of(size: float) -> float:
 
 def rounded(found: MetricResult, state: NumericState, grid: NumericGrid | None, bound: Bound) -> MetricResult:
     """
-    Add to the bound of an answer the rounding of values, and of the answer itself, to doubles.
+    Add to the bound of a result the errors from rounding the values and the result to doubles.
 
     :param found: The answer.
     :param state: State from which it was computed.
@@ -93,7 +93,7 @@ def of_squared_deviations(state: NumericState, grid: NumericGrid | None) -> floa
     """
     Return the bound of the sum of squared deviations.
 
-    Its square root is the length of a vector whose components have at most the maximum error.
+    The square root of the sum is a vector length; each component has at most the maximum rounding error.
     """
     squares = _number(squared_distances(state, grid) * _OF_SQUARES)
     length = math.sqrt(_number(squared_deviations(state, grid) or Fraction(0)) + squares)

@@ -36,7 +36,7 @@ ROW_METRICS = (
         "duplicate_ids",
         (),
         lambda rows: duplicate_ids([state for _, state in rows]),
-        "rows whose id occurs in another row already; the first of them is not counted",
+        "rows whose id also occurs in an earlier row",
     ),
     RowMetric(
         "null_timestamps",
@@ -48,7 +48,7 @@ ROW_METRICS = (
         "future_timestamps",
         (),
         _counted(_future),
-        "rows in buckets that begin after the moment of the query",
+        "rows in buckets that begin after the time of the query",
     ),
 )
 """Metrics of rows, which have no column."""

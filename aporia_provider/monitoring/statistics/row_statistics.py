@@ -29,7 +29,7 @@ class StatisticParameters:
 
 
 Statistic = Callable[[Any, StatisticParameters], MetricResult]
-"""Function that computes an answer from the state of a field."""
+"""Function that computes a result from the state of a field."""
 
 
 def of_rows(part: Callable[[Any], int]) -> Statistic:

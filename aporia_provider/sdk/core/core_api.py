@@ -134,7 +134,7 @@ def create_model(
         except ConflictError as error:
             if if_exists != "skip":
                 raise
-            log.warning("%s\nIt stays what it is.", error.message)
+            log.warning("%s\nIt was not changed.", error.message)
             return model_id
     log.info("Model %r: %s", model_id, registered["status"])
     return registered["id"]
@@ -208,7 +208,7 @@ def create_model_version(
 def _label_faults(labels: Iterable[str] | None, same_labels: Iterable[str] | None) -> list[str]:
     if labels is None or same_labels is None or list(labels) == list(same_labels):
         return []
-    return ["multiclass_labels: is another name of labels, and they differ; give one of the two"]
+    return ["multiclass_labels: is an alias of labels, but they differ; give one of the two"]
 
 
 def _words(fields: Any) -> Any:

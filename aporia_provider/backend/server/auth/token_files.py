@@ -59,7 +59,7 @@ class TokenFile:
             self._identity = identity
             self._permissions = _read(self.path)
         except ValidationError as error:
-            log.error("The tokens stay what they were: %s", error.message)
+            log.error("The tokens are unchanged: %s", error.message)
         else:
             log.info("Read %d tokens from %s", len(self._permissions), self.path)
 
@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[str, TokenPermissions]:
     try:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ValidationError(f"{path} holds tokens, but others can read it; run chmod 600 on it")
+                raise ValidationError(f"{path} contains tokens and others can read it; run chmod 600 on it")
             content = file.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise ValidationError(f"The token file {path} has more than {_LARGEST:,} bytes")

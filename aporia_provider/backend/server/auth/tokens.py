@@ -89,7 +89,7 @@ def create_token(
     check_names(environment=environment, name=name)
     if expires_in is not None and not timedelta() < expires_in <= _LONGEST:
         raise ValidationError(
-            f"A token cannot expire in {expires_in}: give a time from now to a hundred years"
+            f"A token cannot expire in {expires_in}: give a positive time of at most a hundred years"
         )
     token = PREFIX + secrets.token_urlsafe(32)
     expires_at = None if expires_in is None else utc_now() + expires_in

@@ -66,5 +66,5 @@ def delete_tag(registry: CurrentRegistry, model_id: str, key: str) -> Any:
 def _id_from(name: str) -> str:
     made = re.sub(r"\W+", "-", name.lower()).strip("-")
     if not made:
-        raise ValidationError(f"No id can be made of the name {name!r}; give one")
+        raise ValidationError(f"No id can be derived from the name {name!r}; give one")
     return made

@@ -63,7 +63,7 @@ def set_model_artifact(registry: CurrentRegistry, model_id: str, version: str, b
 
 @router.post(f"{VERSION}/index_to_word_mapping", **documented(EmptyResponse, openapi.INDEX_TO_WORD_MAPPING))
 def set_index_to_word_mapping(registry: CurrentRegistry, model_id: str, version: str, body: RowsBody) -> Any:
-    """Store the words that the indexes of a text model stand for."""
+    """Store the words that the indexes of a text model represent."""
     registry.set_index_to_word_mapping(model_id, version, single_object(body, "index_to_word_mapping"))
     return {}
 

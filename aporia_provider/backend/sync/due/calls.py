@@ -67,7 +67,7 @@ def _read_logs(versions: Sequence[DueVersion], find_credentials: FindCredentials
     latest: dict[str, int] = {}
     for uri, synced, pinned in tables:
         if not pinned:
-            # Datasets at an older version than another dataset of the same table are due in any case.
+            # Datasets at an older version than another dataset of the same table are always due.
             latest[uri] = max(synced, latest.get(uri, synced))
     requests = {(uri, synced) for uri, synced, pinned in tables if pinned} | set(latest.items())
     ends = log_ends(requests, find_credentials)

@@ -84,7 +84,7 @@ def numbers(array: Any) -> Numbers:
     array = plain(array)
     type_ = array.type
     if not (is_number(type_) or kinds.is_boolean(type_) or kinds.is_null(type_)):
-        raise ValidationError(f"Numbers are needed; the column holds {type_}")
+        raise ValidationError(f"The column must contain numbers, not {type_}")
     values = doubles(array)
     finite = np.isfinite(values)
     return Numbers(values if finite.all() else np.where(finite, values, np.nan), given_rows(array))
@@ -101,7 +101,7 @@ def classes(array: Any) -> Classes:
     array = plain(array)
     type_ = array.type
     if not (is_text(type_) or is_number(type_) or kinds.is_boolean(type_) or kinds.is_null(type_)):
-        raise ValidationError(f"Classes are text, booleans or numbers; the column holds {type_}")
+        raise ValidationError(f"The column must contain text, booleans or numbers, not {type_}")
     encoded = array.dictionary_encode()
     names = _names(encoded.dictionary)
     codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)

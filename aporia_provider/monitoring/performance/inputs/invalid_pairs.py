@@ -24,10 +24,10 @@ _SHOWN = {
         "a class that is neither true nor false (declare both classes as labels of the version, "
         'the positive one last, such as labels=["1", "2"])'
     ),
-    UNDECLARED: "a class that is none of the two declared as labels of the version",
+    UNDECLARED: "a class that is not one of the two declared as labels of the version",
     NO_SCORE: "a score that is missing, NaN or infinite",
     UNLABELLED: "candidates that have no label",
-    OTHER_LENGTH: "another number of labels than of candidates",
+    OTHER_LENGTH: "different numbers of labels and candidates",
     NO_RELEVANCE: "a relevance that is NaN, infinite or negative",
 }
 
@@ -73,6 +73,6 @@ def tied(ties: int, what: str) -> str | None:
     if not ties:
         return None
     return (
-        f"{ties} {what} have labels that differ at the same time, of which the greatest is taken: give "
+        f"{ties} {what} have different labels with the same timestamp, of which the greatest is used: give "
         "corrections a later timestamp"
     )

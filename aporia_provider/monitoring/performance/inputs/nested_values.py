@@ -63,7 +63,7 @@ def elements(array: Any) -> Elements:
     if kinds.is_null(array.type):
         array = array.cast(pa.list_(pa.null()))
     if not is_list(array.type):
-        raise ValidationError(f"Arrays are needed; the column holds {array.type}")
+        raise ValidationError(f"The column must contain arrays, not {array.type}")
     rows = pc.list_parent_indices(array).to_numpy(zero_copy_only=False).astype(np.int64)
     return Elements(rows, plain(pc.list_flatten(array)), given_rows(array))
 

@@ -118,7 +118,7 @@ def _judge(prediction: Elements, label: Elements, scores: Numbers | None, releva
 
 def _relevances(label: Elements) -> Numbers:
     if is_text(label.values.type):
-        raise ValidationError("Relevances are numbers or booleans; the labels hold text")
+        raise ValidationError("Relevances must be numbers or booleans; the labels are text")
     return numbers(label.values)
 
 
@@ -137,7 +137,7 @@ def _kept(
 
 
 def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
-    """Return the first 12 values of each row as a matrix; ``rows`` is ascending."""
+    """Return the first 12 values of each row as a matrix, padded with zeros; ``rows`` is ascending."""
     starts = np.searchsorted(rows, np.arange(count))
     places = np.arange(len(rows)) - starts[rows]
     kept = places < GREATEST_K

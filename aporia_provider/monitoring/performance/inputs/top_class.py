@@ -74,7 +74,7 @@ def _of_vectors(array: Any, names: Sequence[str]) -> Named:
     places = np.arange(len(taken.rows)) - starts[taken.rows]
     longest = int(places.max(initial=-1)) + 1
     if names and longest > len(names):
-        raise ValidationError(f"A vector has {longest} scores, but there are names of {len(names)} classes")
+        raise ValidationError(f"A vector has {longest} scores, but only {len(names)} classes are declared")
     return Named(
         taken.rows,
         places,

@@ -46,7 +46,7 @@ def _threshold(state: Binary, parameters: Parameters) -> float:
         return _USUAL
     beyond = f"{state.outside} scores are not from 0 to 1" if state.outside else "the bins go beyond 0 to 1"
     raise ValidationError(
-        f"The scores are no probabilities ({beyond}), so nothing says which are positive: "
+        f"The scores are not probabilities ({beyond}), so there is no default threshold: "
         f"give a threshold from {low:g} to {high:g}"
     )
 
@@ -60,7 +60,7 @@ def _note(state: Binary, parameters: Parameters, found: ThresholdConfusion) -> s
     if not moved:
         return None
     return (
-        f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
+        f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
         f"the bin between the edges around it has {moved} labelled rows"
     )
 
@@ -116,7 +116,7 @@ def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
 def _mean(total: Callable[[Binary], Fraction]) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
         if state.outside:
-            reason = f"{state.outside} scores are no probabilities from 0 to 1"
+            reason = f"{state.outside} scores are not probabilities from 0 to 1"
             return metric_result(state, parameters, None, reason=reason)
         return metric_result(state, parameters, total(state) / state.labelled)
 

@@ -92,7 +92,7 @@ def calibration_bias(state: Binary, parameters: Parameters) -> MetricResult:
 
 def _reason(state: Binary) -> str | None:
     if state.outside:
-        return f"{state.outside} scores are no probabilities from 0 to 1"
+        return f"{state.outside} scores are not probabilities from 0 to 1"
     edges = state.made_with.get("edges", Options().edges)
     if tuple(edges) != (0.0, 1.0) or not _are_nested(state.histograms):
         return "the scores are not binned from 0 to 1"

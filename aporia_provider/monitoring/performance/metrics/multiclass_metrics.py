@@ -69,7 +69,7 @@ def _confusion_matrix(state: Multiclass, parameters: Parameters) -> MetricResult
     """Return the confusion matrix: labels by row, predicted classes by column, sorted by name."""
     matrix, names = state.confusion or {}, sorted(state.confusions())
     if len(names) > MOST_SHOWN:
-        reason = f"there are {len(names)} classes; a matrix of at most {MOST_SHOWN} is shown"
+        reason = f"there are {len(names)} classes; the matrix is shown for at most {MOST_SHOWN}"
         return metric_result(state, parameters, None, reason=reason)
     counts = [[matrix.get(true, {}).get(predicted, 0) for predicted in names] for true in names]
     return matrix_answer(metric_result(state, parameters, state.labelled), names, counts)
@@ -80,7 +80,7 @@ def _log_loss(state: Multiclass, parameters: Parameters) -> MetricResult:
     if not state.scored:
         return metric_result(state, parameters, None, reason=state.too_many or NO_SCORES)
     if state.outside:
-        reason = f"{state.outside} rows have scores that are no probabilities from 0 to 1"
+        reason = f"{state.outside} rows have scores that are not probabilities from 0 to 1"
         return metric_result(state, parameters, None, reason=reason)
     return metric_result(state, parameters, state.log_loss / state.labelled)
 

@@ -32,7 +32,7 @@ def _note(state: MultiLabel, parameters: Parameters) -> str | None:
     place = state.grid.place(threshold)
     if place.split is None:
         return None
-    return f"answered at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}"
+    return f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}"
 
 
 def _together(*reasons: str | None) -> str | None:
@@ -65,7 +65,7 @@ def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Metr
 
 def _of_skipped(skipped: int) -> str | None:
     return (
-        f"left out {skipped} scores or truths of labels that are missing, NaN or infinite"
+        f"left out {skipped} predicted or true values of labels that are missing, NaN or infinite"
         if skipped
         else None
     )
@@ -116,8 +116,8 @@ def _cell(name: str) -> Metric:
 _WRONG = Rate(
     lambda c: c.fp + c.fn,
     lambda c: c.total,
-    "no row names a label",
-    "proportion of pairs of row and label that are predicted wrong",
+    "no row has a label",
+    "proportion of pairs of row and label that are predicted incorrectly",
 )
 
 
@@ -134,7 +134,7 @@ def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
     if parameters.threshold not in (None, state.threshold):
         raise ValidationError(
-            f"What is counted by row was counted at the threshold {state.threshold:g}, "
+            f"The metric is computed from counts of rows at the threshold {state.threshold:g}, "
             f"not {parameters.threshold:g}"
         )
 
@@ -187,7 +187,7 @@ METRICS = (
     ),
     _of_labels("hamming", _hamming, _WRONG.description),
     *(
-        _multilabel(name, _subset_accuracy, "proportion of rows whose labels are all predicted right")
+        _multilabel(name, _subset_accuracy, "proportion of rows whose labels are all predicted correctly")
         for name in ("accuracy", "subset_accuracy")
     ),
     _multilabel("example_f1", _example_f1, "mean F1 of the labels of a row"),

@@ -118,7 +118,7 @@ class Multiclass(PerformanceState):
             return None
         return (
             f"no class of the predictions ({examples(predicted)}) is a class of the labels "
-            f"({examples(labels)}): write both alike"
+            f"({examples(labels)}): use the same names for both"
         )
 
     def _vocabularies(self) -> tuple[set[str], set[str]]:

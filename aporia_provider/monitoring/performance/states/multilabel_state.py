@@ -118,7 +118,7 @@ class MultiLabel(PerformanceState):
             return None
         return (
             f"no label of the predictions ({examples(scored)}) is one of the labels ({examples(true)}): "
-            "write both alike"
+            "use the same names for both"
         )
 
     def _true_counts(self) -> Iterable[tuple[int, ...]]:

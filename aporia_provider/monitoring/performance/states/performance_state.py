@@ -34,7 +34,7 @@ class PerformanceState(State):
     :param labelled: Number of rows whose prediction and label can be compared.
     :param faults: Number of rows that have a prediction and a label which cannot be compared, by reason (see
         :mod:`aporia_provider.monitoring.performance.inputs.invalid_pairs`).
-    :param ties: Number of rows whose label is one of several different ones of the same time.
+    :param ties: Number of rows with several different labels of the same time, of which one is used.
     """
 
     kind: ClassVar[str] = "performance"

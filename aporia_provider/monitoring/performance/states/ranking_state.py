@@ -71,7 +71,7 @@ class Ranking(PerformanceState):
         :param predictions: Arrays of scores, or of items (:attr:`Options.candidates`).
         :param labels: Arrays of the relevances of the same candidates, or of the relevant items. A query is
             unusable if a relevance is NaN, infinite or negative, if only some are null, or if their number
-            differs from that of the candidates. Without any relevance it is unlabelled.
+            differs from the number of candidates. A query of only null relevances is unlabelled.
         """
         queries = read_queries(predictions, labels, options)
         settings = {"candidates": options.candidates, "relevant_above": float(options.relevant_above)}

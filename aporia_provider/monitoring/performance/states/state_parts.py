@@ -42,7 +42,7 @@ def _add_sums(one: Sequence[Fraction], other: Sequence[Fraction]) -> tuple[Fract
 SETTINGS: Rule[dict[str, Any]] = Rule(dict, _agreed, dict, dict)
 """Settings of a state. Adding states with different settings raises a ``ValidationError``."""
 HISTOGRAM: Rule[tuple[int, ...]] = Rule(tuple, COUNTS.add, _pack, _unpack)
-"""Counts of many bins, most of them empty: in JSON, ``-n`` stands for ``n`` empty bins."""
+"""Counts of many bins, most of them empty: in JSON, ``-n`` represents ``n`` empty bins."""
 EDGES: Rule[dict[int, float]] = Rule(
     dict,
     lambda one, other: {**one, **other},
