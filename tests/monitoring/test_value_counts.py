@@ -78,7 +78,7 @@ def test_counts_are_within_their_bounds(
     others = max((times for value, times in truth.items() if value not in shown["counts"]), default=0)
     told = re.search(r"occur up to (\d+) times each", answer.reason or "")
     assert others <= (int(told[1]) if told else 0)
-    assert bool(answer.bound) is ("lower limits" in (answer.reason or ""))
+    assert bool(answer.bound) is ("lower bounds" in (answer.reason or ""))
 
 
 def test_each_of_two_thousand_values_is_counted() -> None:

@@ -92,12 +92,13 @@ def create_token(
             f"A token cannot expire in {expires_in}: give a positive time of at most a hundred years"
         )
     token = PREFIX + secrets.token_urlsafe(32)
-    expires_at = None if expires_in is None else utc_now() + expires_in
+    created_at = utc_now()
     row = TokenRow(
         environment=environment,
         name=name,
         digest=digest(token),
-        expires_at=expires_at,
+        created_at=created_at,
+        expires_at=None if expires_in is None else created_at + expires_in,
         read_only=read_only,
     )
     try:
