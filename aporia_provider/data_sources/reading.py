@@ -52,7 +52,7 @@ def stored_data_source(value: Any) -> DataSource:
     Faults of its path and URLs are ignored, since earlier releases accepted them; the path is checked when
     data is read, see :attr:`DataSource.unreadable_reason`.
 
-    :raises aporia_provider.errors.ValidationError: as :func:`data_source_from_wire`, except for these faults.
+    :raises aporia_provider.errors.ValidationError: if the type is unknown or the config is otherwise invalid.
     """
     source = _type_of(value)
     try:

@@ -131,7 +131,7 @@ def parameter_fault(name: str, value: str) -> str | None:
 
 def _faults_in_url(parameters: Mapping[str, str]) -> Iterator[str]:
     for number, (name, value) in enumerate(parameters.items(), 1):
-        # An apparent name may be a part of a token that contains a semicolon.
+        # An unknown name may be part of a token that contains a semicolon, so it is not shown.
         display_name = (
             repr(name) if name in _CLIENT_PARAMETERS or name.startswith("x-") else f"number {number}"
         )

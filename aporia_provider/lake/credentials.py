@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SECRETS = ("secret_access_key", "session_token")
 # By default, delta-rs retries an unreachable endpoint for minutes. Airflow retries the task anyway.
 _RETRY_OPTIONS = {"max_retries": "3", "retry_timeout": "20s", "connect_timeout": "5s"}
-# The embedded engine sends a request up to eleven times, and resumes a response that was cut off.
+# Short, since the embedded engine sends a request up to eleven times and resumes interrupted responses.
 _ENGINE_TIMEOUTS = {"AWS_CONNECT_TIMEOUT": "5s", "AWS_TIMEOUT": "6s"}
 _READ_TIMEOUT_SECONDS = 20.0
 

@@ -21,9 +21,9 @@ def metric_names() -> list[str]:
 
 def metric_kinds(name: str, model_type: str) -> set[Kind]:
     """
-    Return the kinds of metrics of a name that exist for a model type.
+    Return the kinds of the metrics that have this name or alias and exist for a model type.
 
-    :raises aporia_provider.errors.ValidationError: if there is none, or only for other model types.
+    :raises aporia_provider.errors.ValidationError: if no such metric exists for the model type.
     """
     definitions = [each for each in CATALOGUE if each.name == ALIASES.get(name, name)]
     kinds = {each.kind for each in definitions if _applies(each, model_type)}

@@ -57,8 +57,8 @@ class DriftDistance(MetricDefinition):
     """
     A distance of a field to its baseline.
 
-    :param compared: What the function compares: counts of ``bins``; counts of ``categories``, in bins that
-        must not depend on the baseline; ``histograms`` of numbers, and the baseline's standard deviation; or
+    :param compared: What the function compares: counts of ``bins``; counts of ``categories``, without
+        bins for new values; ``histograms`` of numbers, and the baseline's standard deviation; or
         mean ``vectors``.
     """
 

@@ -73,7 +73,7 @@ def read_profile(
     """
     Yield stored states, ordered by bucket.
 
-    :param part: Part of the dataset; None for both parts.
+    :param part: Part of the states, ``fields`` or ``performance``; None for both.
     :param fields: Keys of fields; None for all.
     :param start: Start of the range in seconds since 1970. If it or ``end`` is given, states of rows without
         a timestamp are omitted.

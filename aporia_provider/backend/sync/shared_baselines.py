@@ -91,7 +91,7 @@ def _is_at(
 
 
 def _has_own_bins(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
-    """Return whether the states use the version's current bins, and these were made from the dataset."""
+    """Return whether the states use their version's current bins, all made from the dataset itself."""
     bins = dataset_grids(context.snapshot, role, baseline.grids)
     return row.fingerprint == fields_fingerprint(context.snapshot, role, baseline.grids) and all(
         baseline.origins[key].role == role for key in bins

@@ -140,7 +140,7 @@ def _next_notification(listener: int) -> bytearray | None:
         poll = select.poll()
         poll.register(listener, 0)
         if poll.poll(0):
-            # The descriptor has hung up.
+            # POLLHUP: no thread with the filter is left.
             raise
         return None
     return buffer

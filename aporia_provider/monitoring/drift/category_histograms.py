@@ -41,7 +41,7 @@ class CategoryHistogram:
 
     @property
     def unlisted(self) -> int:
-        """Number of values in categories that are not listed."""
+        """Number of values whose category is not in ``counts``."""
         return self.tail.rows
 
     @property

@@ -55,7 +55,7 @@ def _in_units(magnitudes: Floats) -> int:
     starts.sort()
     counts = np.append(starts[1:], len(bits)).astype(np.uint64) - starts.astype(np.uint64)
     shifts = np.maximum(bits[starts] >> _FRACTION, 1) - 1
-    # For an empty slice, numpy returns the next value.
+    # For an empty slice, reduceat returns the element at its start instead of 0.
     sums = np.where(counts, np.add.reduceat(bits, starts), 0)
     significands = sums - counts * (shifts << _FRACTION)
     return sum(map(int.__lshift__, significands.tolist(), shifts.tolist()))

@@ -67,7 +67,7 @@ class NumericState(State):
 
         :param values: Values that are not null, in any order.
         :param nulls: Number of nulls.
-        :param grid: Bins and centre, if known.
+        :param grid: Bins, with the centre and unit for ``squares``; None if not known.
         """
         # NaN is sorted to the end.
         ordered = np.sort(values)

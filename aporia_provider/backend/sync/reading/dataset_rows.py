@@ -168,7 +168,7 @@ class DatasetRows:
     def _read(self, spark: SparkSession, version: int | None, ignore_statistics: bool) -> DataFrame:
         delta = self._log.at(version)
         if delta is not None and (self.embedded or is_sail(spark)):
-            # Otherwise the engine reports missing files, and advises to restore them.
+            # Without this check, the engine would report missing files and advise restoring them.
             reject_shallow_clone(self._source.label, delta.files([]).outside_paths)
         with self.read_errors():
             return read(

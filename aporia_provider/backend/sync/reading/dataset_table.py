@@ -36,7 +36,7 @@ _SMALL_SIZE = 32 * 1024 * 1024
 
 class ConnectedTable:
     """
-    The table of a dataset, at its version when the log is first read.
+    The table of a dataset, fixed at the version found when its log is first read.
 
     Attributes: ``dataset``, ``log``, and ``rows``, which reads the rows.
 

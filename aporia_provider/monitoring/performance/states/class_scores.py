@@ -107,10 +107,10 @@ def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
 
 def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> Bins:
     """
-    Yield true labels, false labels and whether all scores are equal, for each bin in the order of scores.
+    Yield for each bin, by ascending score: rows of the class, other rows, whether all its scores are equal.
 
-    :param positives: Scores of a class in rows of that class, by bin.
-    :param negatives: Scores of the class in other rows, by bin.
+    :param positives: Number of scores of a class in rows of that class, by bin.
+    :param negatives: Number of scores of the class in other rows, by bin.
     :param true: Number of rows of the class. Rows without a score of the class count as score 0.
     :param false: Number of other rows.
     """

@@ -80,7 +80,7 @@ class PerformanceState(State):
 
     @property
     def explanation(self) -> str | None:
-        """Description of the rows that cannot be compared, with reasons, and of ties; None if none."""
+        """Note on rows that cannot be compared or have conflicting labels; None if there are none."""
         return (
             "; ".join(filter(None, (explanation(self.faults, self.what), tied(self.ties, self.what)))) or None
         )
