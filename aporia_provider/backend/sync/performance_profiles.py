@@ -60,9 +60,10 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
     if comparison.unavailable is not None:
         reason += f"; removed labels are {comparison.unavailable}, so all are compared"
     if intervals == () and not null_timestamps:
-        log.info("performance: %s; no prediction is affected", reason)
+        log.info("performance metrics: changes found: %s; no prediction is affected", reason)
         return Result(new_checkpoint, reason)
-    log.info("performance: %s; reading %s", reason, describe_intervals(intervals, null_timestamps))
+    time_ranges = describe_intervals(intervals, null_timestamps)
+    log.info("performance metrics: changes found: %s; predictions to be read: %s", reason, time_ranges)
     ids = comparison.id_range(intervals, null_timestamps)
     states = comparison.states(intervals, null_timestamps, ids)
     return Result(
