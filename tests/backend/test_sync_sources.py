@@ -224,7 +224,7 @@ class TestSourcesThatNoEngineReads:
         monitored.write("serving", spread(1, 2, 30))
         assert work(monitored.sync())[:3] == (True, 2, 60)
         assert_synced(monitored)
-        with pytest.raises(ValidationError, match="would need a JDBC driver"):
+        with pytest.raises(ValidationError, match="would require a JDBC driver"):
             monitored.sync("training")
         monitored.write("serving", spread(3, 3, 5))
         assert [due["role"] for due in monitored.registry.get_due_datasets()] == ["serving"]

@@ -45,5 +45,5 @@ def test_a_sync_says_what_to_install(monitored: SyncedVersion) -> None:
         f"EmbeddedRegistry({url!r}, 'prod').sync_dataset({MODEL!r}, {VERSION!r}, 'serving')"
     )
     assert (
-        "needs pysail, which is not installed: pip install 'airflow-provider-aporia[embedded]'" in done.stderr
+        "requires pysail, which is not installed: pip install 'airflow-provider-aporia[embedded]'" in done.stderr
     )

@@ -145,7 +145,7 @@ class TestIdentity:
         told = identify(client, "stage", CAPABLE, NOT_THERE, NOT_THERE)
         assert told == (
             "a server of the protocol, environment 'stage', set in the connection; this server does not "
-            "tell which environment the token is for"
+            "report the environment of the token"
         )
         assert [path for _, path in client.server.asked] == [
             "/v1beta/capabilities/",
