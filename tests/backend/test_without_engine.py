@@ -45,5 +45,6 @@ def test_a_sync_says_what_to_install(monitored: SyncedVersion) -> None:
         f"EmbeddedRegistry({url!r}, 'prod').sync_dataset({MODEL!r}, {VERSION!r}, 'serving')"
     )
     assert (
-        "requires pysail, which is not installed: pip install 'airflow-provider-aporia[embedded]'" in done.stderr
+        "requires pysail, which is not installed: pip install 'airflow-provider-aporia[embedded]'"
+        in done.stderr
     )
