@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: setup
 	$(BIN)/python demo/run.py
 
-# In less than a minute: the linters, and the tests that start no engine, server, database server or Airflow.
+# In about two minutes: the linters, and the tests that start no engine, server, database server or Airflow.
 check: lint
 	$(BIN)/python -m pytest -m fast -n 2 --dist worksteal -q
 
