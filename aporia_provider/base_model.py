@@ -77,6 +77,22 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
             faults = [_with_suggestion(fault, cls.model_fields) for fault in error.errors(include_url=False)]
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
 
+    @classmethod
+    def check_type(cls, value: object) -> None:
+        """
+        Raise an error unless a value is an instance of this class.
+
+        Type checkers find such a mistake; most DAG files are not checked.
+
+        :raises aporia_provider.errors.ValidationError: with the required arguments of this class.
+        """
+        if not isinstance(value, cls):
+            required = (f"{name}=…" for name, field in cls.model_fields.items() if field.is_required())
+            raise ValidationError(
+                f"A value of type {cls.__name__} is required, not {type(value).__name__}; "
+                f"write {cls.__name__}({', '.join(required)})"
+            )
+
     def checked(self) -> Any:
         """
         Validate the values again, for instance after rendering templates, and return a new instance.

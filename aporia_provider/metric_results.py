@@ -63,9 +63,14 @@ class MetricResult:
         return {name: value for name, value in asdict(self).items() if name != _NOT_IN_JSON}
 
 
-def _as_text(value: Any) -> Any:
-    """Convert numbers, mappings and lists, which other servers of the protocol return, to text."""
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+def _error_text(value: Any) -> Any:
+    """Convert mappings and lists, which other servers of the protocol return as errors, to text."""
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _id_text(value: Any) -> Any:
+    """Convert numbers, which other servers of the protocol return as ids, to text."""
+    return str(value) if isinstance(value, int) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +87,9 @@ class QueryResult(MetricResult):
 
     __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    id: Annotated[str, BeforeValidator(_as_text)]
+    id: Annotated[str, BeforeValidator(_id_text)]
     model_version: str | None = None
-    error: Annotated[str | None, BeforeValidator(_as_text)] = None
+    error: Annotated[str | None, BeforeValidator(_error_text)] = None
     segment: Annotated[Any, WithJsonSchema({"type": "null"})] = None
 
     @classmethod

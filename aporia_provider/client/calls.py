@@ -71,6 +71,7 @@ class Calls:
         :raises aporia_provider.errors.ConflictError: if the server lists differences to the registered model.
         """
         check_if_exists(if_exists)
+        Model.check_type(model)
         subject = f"Model {model.id!r}"
         reply = yield Request(f"Creating model {model.id!r}", "POST", "/v1beta/models", model.to_wire())
         if reply.status == 409:
@@ -93,6 +94,7 @@ class Calls:
         :raises aporia_provider.errors.ConflictError: if they differ.
         """
         check_if_exists(if_exists)
+        VersionSchema.check_type(schema)
         subject = f"Version {model_version!r} of model {model_id!r}"
         path = f"{_model(model_id)}/versions"
         body = schema.to_wire(_named(model_version))
@@ -131,6 +133,7 @@ class Calls:
             server does not state whether it differs.
         """
         check_if_exists(if_exists)
+        DatasetConnection.check_type(dataset)
         source = dataset.data_source
         subject = f"Dataset {dataset.role} of version {model_version!r} of model {model_id!r}"
         reply = yield Request(
@@ -167,6 +170,7 @@ class Calls:
 
     def query_metrics(self, query: MetricsQuery) -> Call[list[RangeResults]]:
         """Compute metrics."""
+        MetricsQuery.check_type(query)
         description = f"Querying metrics of model {query.model_id!r}"
         reply = yield Request(description, "POST", "/v1beta/metrics/query", query.to_wire())
         body = reply.accepted()
@@ -215,6 +219,7 @@ class Calls:
 
         Monitor names are not unique, so a request that may have been received is not repeated.
         """
+        Monitor.check_type(monitor)
         description = f"Creating monitor {monitor.name!r}"
         reply = yield Request(description, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
         if not reply.mapping().get("id"):

@@ -169,6 +169,23 @@ def test_the_aggregation_period_is_part_of_a_model(api: AporiaApi) -> None:
     assert fault.value.problems == ["aggregation_period: 'weekly' is not one of hourly, daily"]
 
 
+@pytest.mark.parametrize(
+    ("call", "path", "expected"),
+    [
+        ("create_model", (), "not dict; write Model(id=…, name=…)"),
+        ("create_model_version", ("m", "v"), "not dict; write VersionSchema(model_type=…"),
+        ("connect_dataset", ("m", "v"), "not dict; write DatasetConnection(role=…, data_source=…"),
+        ("create_monitor", (), "not dict; write Monitor(name=…, type=…"),
+        ("query_metrics", (), "not dict; write MetricsQuery(model_id=…, metrics=…"),
+    ],
+)
+def test_what_is_no_domain_object_is_refused(
+    api: AporiaApi, call: str, path: tuple[str, ...], expected: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(expected)):
+        getattr(api, call)(*path, {"id": "m", "name": "M"})
+
+
 def test_all_faults_of_a_model_are_told_at_once(api: AporiaApi) -> None:
     with pytest.raises(ValidationError) as fault:
         api.create_model(Model(id="m", name="M", color="mauve", tags={"k" * 16: "x"}))

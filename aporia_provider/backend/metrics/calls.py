@@ -25,5 +25,6 @@ class Metrics(RegistryBase):
         from aporia_provider.backend.metrics.model_states import ModelStates
         from aporia_provider.backend.metrics.query_execution import execute_query
 
+        MetricsQuery.check_type(query)
         with self.database.read_transaction() as session:
             return execute_query(ModelStates(session, self.environment, query.model_id), query)

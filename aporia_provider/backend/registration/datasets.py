@@ -34,6 +34,7 @@ class Datasets(RegistryBase):
     ) -> Registered:
         """Connect a dataset to a version. Secrets are not stored, so changed secrets cause no conflict."""
         check_if_exists(if_exists)
+        DatasetConnection.check_type(dataset)
         reject_templates(role=dataset.role, schedule=dataset.schedule)
         body = dataset.serialize()
         check_json(body)

@@ -30,6 +30,7 @@ class Models(RegistryBase):
     def create_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
         """Register a model."""
         check_if_exists(if_exists)
+        Model.check_type(model)
         check_names(id=model.id)
         reject_templates(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
         body = {**model.to_wire(), "tags": None if model.tags is None else _lower(model.tags)}

@@ -25,6 +25,7 @@ class Monitors(RegistryBase):
 
         Its name has to be unique among the monitors of the model that its configuration names.
         """
+        Monitor.check_type(monitor)
         check_names(name=monitor.name)
         reject_templates(type=monitor.type, scheduling=monitor.scheduling)
         body = monitor.to_wire()

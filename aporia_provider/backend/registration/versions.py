@@ -28,6 +28,7 @@ class Versions(RegistryBase):
     ) -> Registered:
         """Register a version of a model with its schema."""
         check_if_exists(if_exists)
+        VersionSchema.check_type(schema)
         check_names(name=model_version)
         _check_schema_rendered(schema)
         _check_length_of_names(schema)
