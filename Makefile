@@ -5,7 +5,7 @@ SPARK := .venv-spark
 PEERS := .venv-peers
 AUDIT := .venv-audit
 MATRIX := .venv-matrix
-LIBRARIES := nannyml whylogs evidently
+LIBRARIES := nannyml whylogs evidently dataframes
 BIN := $(VENV)/bin
 HISTORIES ?= 300
 CRASHES ?= 50
@@ -68,7 +68,7 @@ audit: $(AUDIT)/.done
 
 # Fails in the end if something that is wanted was not reached. DATA: a folder with the census and the
 # California data, to compare distances with NannyML's.
-bench: setup $(LIBRARIES:%=$(PEERS)/%/.done)
+bench: setup $(SPARK)/.done $(LIBRARIES:%=$(PEERS)/%/.done)
 	@status=0; for what in import_time preflight profile "profile --rows 100_000_000 --sorted-only" peers sync due \
 			$(if $(DATA),"agreement $(DATA)"); do \
 		echo "-- $$what"; \

@@ -33,7 +33,7 @@ from aporia_provider.monitoring.drift.measures import compare_categories
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
-from benchmarks.peers import run_peer
+from benchmarks.peer_process import run_peer
 
 JS, KS = "jensen_shannon", "kolmogorov_smirnov"
 SAME = 1e-9

@@ -1,32 +1,33 @@
 """
-A million rows profiled and compared with half a million others: by NannyML, whylogs and Evidently, and by us.
+Time and memory of profiles and drift, beside other libraries on the same rows.
 
-Run ``python -m benchmarks.peers``. ``make bench`` makes the libraries' environments first, since none of them
-can be installed beside what we need; see ``peer_runs``.
+Run ``python -m benchmarks.peers``. ``make bench`` creates the environments of the libraries first, since they
+cannot be installed beside Airflow; see ``peer_runs``. The result is a Markdown table.
 
-The rows are those of ``benchmarks/data.py``, 13 columns, the analysis over five days. The libraries get data
-frames that are in memory already, and only their work on them is timed, fitting included:
+The rows are those of ``benchmarks/data.py``: 13 columns, an analysis of five days, and a reference of half as
+many rows.
 
-* NannyML fits its univariate drift calculator and calculates it for each day, with its own choice of methods,
-  with the cheapest (Kolmogorov-Smirnov for numbers, chi-squared for categories), and with both;
-* whylogs logs the analysis and makes its statistics; the reference, and any drift, are left out;
-* Evidently compares the whole analysis with the reference, or summarises both.
+* Drift: both tables are read from Delta, bins are made from the reference, both are profiled by day, and the
+  distances of NannyML with both methods are computed for each column and day. NannyML and Evidently receive
+  data frames that are in memory, and only fitting and calculating are timed.
+* Profile: the analysis is read from Delta and profiled by day on the bins of the reference. DuckDB, polars
+  and Apache Spark read the same rows from one Parquet file; whylogs and Evidently receive data frames.
+* The bare scan is the maximum of each column, computed by the same engine. The hand-over passes all rows to a
+  Python function that does nothing.
 
-We read both tables from Delta, make the grids, profile reference and analysis by day with all that a sync
-keeps, and compute for every column and day the same distances as NannyML with both. The engine is running, as
-the libraries are imported.
+The embedded engine runs when the measurement begins, as the libraries are imported. Memory is the greatest
+resident memory of the measured processes together, data frames included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import subprocess
 import tempfile
-import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,107 +36,189 @@ from deltalake import write_deltalake
 from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_frame
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
-from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.profiles.plan import ROWS, Grid, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile, add
 from benchmarks.data import CATEGORIES, COLUMNS, NUMBERS, piece
-from benchmarks.measuring import load
-from benchmarks.profile import FIELDS, columns_of, frame_of
+from benchmarks.measuring import Cost, load, measured
+from benchmarks.peer_process import DRIFT_PEERS, PROFILE_PEERS, Peer, run_peer
+from benchmarks.profile import FIELDS, columns_of, frame_of, scan
 
-HERE = Path(__file__).parent
-ENVIRONMENTS = HERE.parent / ".venv-peers"
 DAYS = 5
 RUNS = 3
-WANTED = 10
-_PATIENCE = 900
+WANTED_DRIFT_RATIO = 10
+WANTED_SCAN_RATIO = 5
+_PIECE_ROWS = 500_000
 _DISTANCES = {
     **{f"features.{name}": ("js_distance", "ks_distance") for name in NUMBERS},
     **{f"features.{name}": ("js_distance", "chi_squared") for name in CATEGORIES},
 }
 
 
-def run_peer(library: str, *arguments: str) -> Any:
-    """What the script of a library prints, run in the environment of its own."""
-    python = ENVIRONMENTS / library / "bin" / "python"
-    if not python.exists():
-        raise SystemExit(f"There is no environment with {library}: run make bench")
-    # -P: the script's folder is no place to import from.
-    command = [str(python), "-P", "-W", "ignore", str(HERE / "peer_runs" / f"with_{library}.py"), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
-    if ended.returncode:
-        raise SystemExit(f"{library} failed:\n{ended.stderr[-2000:]}")
-    return json.loads(ended.stdout.splitlines()[-1])
+class Line(NamedTuple):
+    """A line of the table: seconds, memory in bytes, and the time relative to this package's."""
+
+    label: str
+    seconds: float
+    memory: int
+    ratio: float
+    omits: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"| {self.label} | {self.seconds:.2f} s | {self.ratio:.2f} | {self.memory / (1 << 20):,.0f} MB "
+            f"| {self.omits} |"
+        )
 
 
-def write_rows(folder: Path, rows: int) -> dict[str, list[pa.Table]]:
-    """Write reference and analysis, each as a Parquet file and as a Delta table of a file for each day."""
-    parts = {"reference": (rows // 2, 0), "analysis": (rows, DAYS)}
-    made = {}
-    for name, (count, first) in parts.items():
-        made[name] = [
-            piece(place, count // DAYS, days=(first + place, first + place), seed=first)
-            for place in range(DAYS)
-        ]
-        pq.write_table(pa.concat_tables(made[name]), folder / f"{name}.parquet")
-        for day in made[name]:
-            write_deltalake(folder / name, day, mode="append")
-    return made
+def write_rows(folder: Path, rows: int) -> None:
+    """Write reference and analysis, each as one Parquet file and as a Delta table."""
+    for name, (count, first) in {"reference": (rows // 2, 0), "analysis": (rows, DAYS)}.items():
+        with pq.ParquetWriter(folder / f"{name}.parquet", piece(0, 1, days=(0, 0)).schema) as writer:
+            for table in _pieces(count, first):
+                writer.write_table(table)
+                write_deltalake(folder / name, table, mode="append")
 
 
-def profile_and_compare(spark: Any, folder: Path) -> int:
-    """All that we make of the two tables; the number of distances."""
-    reference, analysis = (columns_of(frame_of(spark, folder / name)) for name in ("reference", "analysis"))
-    grids = {key: made.grid for key, made in baseline_bins(reference, FIELDS).items()}
+def _pieces(rows: int, first: int) -> Iterator[pa.Table]:
+    each_day = rows // DAYS
+    count = -(-each_day // _PIECE_ROWS)
+    for place in range(DAYS * count):
+        day = first + place // count
+        yield piece(place, each_day // count, days=(day, day), seed=first)
+
+
+def make_bins(spark: Any, folder: Path) -> dict[str, Grid]:
+    """Return the bins of the reference."""
+    reference = columns_of(frame_of(spark, folder / "reference"))
+    return {key: made.grid for key, made in baseline_bins(reference, FIELDS).items()}
+
+
+def profile_and_compare(spark: Any, folder: Path) -> None:
+    """Compute the bins, the profiles of both tables, and the distances."""
+    grids = make_bins(spark, folder)
     plan = ProfilePlan("daily", FIELDS, (), grids)
+    reference, analysis = (columns_of(frame_of(spark, folder / name)) for name in ("reference", "analysis"))
     baseline: Profile = {}
     for (_, key), state in profile_frame(reference, plan).items():
         add(baseline, (0, key), state)
     distances = 0
     for (_, key), state in profile_frame(analysis, plan).items():
-        if key == ROWS:
-            continue
-        for metric in _DISTANCES[key]:
+        for metric in _DISTANCES.get(key, ()) if key != ROWS else ():
             answer = drift(
                 metric, ComparedState(baseline[0, key], grids[key]), ComparedState(state, grids[key])
             )
             assert answer.value is not None
             distances += 1
-    return distances
-
-
-def ours(folder: Path) -> float:
-    taken = []
-    with spark_session() as spark:
-        profile_and_compare(spark, folder)
-        for _ in range(RUNS):
-            begin = time.perf_counter()
-            distances = profile_and_compare(spark, folder)
-            taken.append(time.perf_counter() - begin)
     assert distances == DAYS * 2 * len(COLUMNS)
-    return statistics.median(taken)
+
+
+def hand_over(frame: Any) -> None:
+    """Pass all rows to a Python function that does nothing."""
+
+    def discard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = sum(batch.num_rows for batch in batches)
+        yield pa.RecordBatch.from_pydict({"rows": [rows]})
+
+    frame.mapInArrow(discard, "rows long").toArrow()
+
+
+def median_cost(measurement: Callable[[], object]) -> Cost:
+    """Return the cost of the median of some runs, after one that is not counted."""
+    measurement()
+    costs = []
+    for _ in range(RUNS):
+        with measured() as cost:
+            measurement()
+        costs.append(cost)
+    return sorted(costs, key=lambda cost: cost.seconds)[RUNS // 2]
+
+
+def own_costs(folder: Path) -> dict[str, Cost]:
+    """Measure this package and its engine, and write the bin edges for the libraries."""
+    with spark_session() as spark:
+        grids = make_bins(spark, folder)
+        edges = {
+            key.removeprefix("features."): list(grid.edges)
+            for key, grid in grids.items()
+            if isinstance(grid, NumericGrid)
+        }
+        (folder / "edges.json").write_text(json.dumps(edges))
+        frame = columns_of(frame_of(spark, folder / "analysis"))
+        plan = ProfilePlan("daily", FIELDS, (), grids)
+        return {
+            "bare scan": median_cost(lambda: scan(frame_of(spark, folder / "analysis"))),
+            "hand-over": median_cost(lambda: hand_over(frame)),
+            "profile": median_cost(lambda: profile_frame(frame, plan)),
+            "drift": median_cost(lambda: profile_and_compare(spark, folder)),
+        }
+
+
+def peer_line(peer: Peer, folder: Path, reference: Cost) -> Line:
+    """Measure another library."""
+    files = (str(folder / name) for name in ("reference.parquet", "analysis.parquet", "edges.json"))
+    with measured() as cost:
+        seconds = run_peer(peer.script, peer.mode, *files)
+    return Line(peer.label, seconds, cost.engine, seconds / reference.seconds, peer.omits)
+
+
+def print_table(title: str, lines: Iterable[Line]) -> dict[str, float]:
+    """Print lines as they are measured, and return their ratios by label."""
+    print(f"\n| {title} | time | relative | memory | does not compute |\n|---|--:|--:|--:|---|", flush=True)
+    ratios = {}
+    for line in lines:
+        print(line, flush=True)
+        ratios[line.label] = line.ratio
+    return ratios
+
+
+def own_line(label: str, cost: Cost, reference: Cost) -> Line:
+    """Return the line of a measurement of this package."""
+    return Line(label, cost.seconds, cost.memory, cost.seconds / reference.seconds)
+
+
+def reached(ratios: dict[str, float]) -> bool:
+    """Print which goals were reached, and return whether all were."""
+    goals = {
+        f"drift {WANTED_DRIFT_RATIO} times as fast as NannyML's default and cheapest methods": all(
+            ratios[f"NannyML, {which} methods"] >= WANTED_DRIFT_RATIO for which in ("default", "cheapest")
+        ),
+        f"profile within {WANTED_SCAN_RATIO} times the bare scan": ratios["bare scan"]
+        >= 1 / WANTED_SCAN_RATIO,
+        "profile at most the time of DuckDB and polars": all(
+            ratio >= 1 for label, ratio in ratios.items() if label.startswith(("DuckDB", "polars"))
+        ),
+    }
+    print()
+    for goal, is_reached in goals.items():
+        print(f"* {goal}: {'yes' if is_reached else 'NO'}")
+    return all(goals.values())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Other libraries and ours on the same rows.")
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the analysis")
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_rows(folder, rows)
-        files = [str(folder / f"{name}.parquet") for name in ("reference", "analysis")]
         print(
             f"{rows:,} rows against {rows // 2:,}, {len(COLUMNS)} columns, {DAYS} days; {load()}", flush=True
         )
-        mine = ours(folder)
-        print(f"  ours, read from Delta:                      {mine:8.2f} s", flush=True)
-        fastest = float("inf")
-        for library, mode in (("nannyml", ["speed"]), ("whylogs", []), ("evidently", [])):
-            for what, seconds in run_peer(library, *mode, *files).items():
-                fastest = min(fastest, seconds)
-                ratio = f"{seconds / mine:6.1f} times ours"
-                print(f"  {f'{library}, {what}:':44}{seconds:8.2f} s  {ratio}; {load()}", flush=True)
-        enough = "yes" if fastest >= WANTED * mine else "NO"
-        print(f"  at least {WANTED} times as fast as the fastest of them: {enough} ({fastest / mine:.1f})")
-    raise SystemExit(fastest < WANTED * mine)
+        costs = own_costs(folder)
+        profile, comparison = costs["profile"], costs["drift"]
+        own = [own_line(label, costs[label], profile) for label in ("profile", "bare scan", "hand-over")]
+        ratios = print_table(
+            "profile", chain(own, (peer_line(peer, folder, profile) for peer in PROFILE_PEERS))
+        )
+        ratios |= print_table(
+            "drift",
+            chain(
+                [own_line("drift", comparison, comparison)],
+                (peer_line(peer, folder, comparison) for peer in DRIFT_PEERS),
+            ),
+        )
+    raise SystemExit(not reached(ratios))
 
 
 if __name__ == "__main__":
