@@ -194,7 +194,7 @@ def test_the_normalised_distance_does_not_depend_on_the_scale(
     exact = wasserstein_distance(*(np.clip(values, low, high) for values in back)) / back[0].std()
     # The trimming quantiles are edges near those of numpy.
     assert abs(found - exact) <= answer.bound + 0.002
-    assert answer.bound < 0.15
+    assert answer.bound < 0.25
     raw = drift("wasserstein_distance", *sides)
     assert raw.status == "ok" or raw.bound > raw.shown / 2
     number = raw.value if raw.status == "ok" else raw.shown
