@@ -80,6 +80,7 @@ def named(requirements: list[str]) -> set[str]:
     return {re.split(r"[\[<>=!~; ]", requirement)[0].lower() for requirement in requirements}
 
 
+@pytest.mark.slow
 def test_all_that_is_imported_is_declared() -> None:
     extras = [item for items in PROJECT["optional-dependencies"].values() for item in items]
     declared = named([*PROJECT["dependencies"], *extras]).union(*BROUGHT.values())
@@ -87,6 +88,7 @@ def test_all_that_is_imported_is_declared() -> None:
     assert undeclared == set()
 
 
+@pytest.mark.slow
 def test_nothing_is_listed_that_is_not_imported() -> None:
     found = set().union(*map(distributions, third_party()))
     assert set().union(*BROUGHT.values()) <= found

@@ -57,6 +57,7 @@ def seconds(read: Callable[[str], Any], text: str) -> float:
     return min(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeated", REPEATED)
 def test_four_times_the_text_takes_four_times_as_long(repeated: str) -> None:
     short, long = (repeated * (length // len(repeated)) for length in (20_000, 80_000))

@@ -248,6 +248,7 @@ def test_names_of_fields_are_limited(small: Served, token: str) -> None:
     assert "longer than 255 characters" in reply.json()["error"]["problems"][0]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(JSON, st.booleans())
 def test_values_are_counted_without_reading_them(value: Any, is_ascii: bool) -> None:

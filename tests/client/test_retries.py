@@ -43,6 +43,7 @@ def test_the_last_attempt_says_what_was_tried_and_how_often(
     assert len(server.asked) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "client"), [(DROP, {}), (HANG, {"timeout": 2.0})], ids=["dropped", "timeout"]
 )
@@ -54,6 +55,7 @@ def test_a_lost_reply_is_retried(
     assert len(server.asked) == 2
 
 
+@pytest.mark.slow
 def test_timeouts_end_in_a_transient_error(ask: Ask, server: RecordingServer) -> None:
     server.answer(*[HANG] * 9)
     with pytest.raises(TransientError, match=r"Timeout.*Tried 2 times"):
@@ -61,6 +63,7 @@ def test_timeouts_end_in_a_transient_error(ask: Ask, server: RecordingServer) ->
     assert len(server.asked) == 2
 
 
+@pytest.mark.slow
 def test_connecting_a_dataset_may_take_longer_than_other_calls(ask: Ask, server: RecordingServer) -> None:
     server.answer(Answer(act="slow"))
     assert ask("connect_dataset", "m", "v", DATASET, client={"timeout": 1.0})["status"] == "created"

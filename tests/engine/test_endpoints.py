@@ -16,6 +16,7 @@ HEADERS = st.dictionaries(st.from_regex(r"x-[a-z0-9-]{1,20}", fullmatch=True), P
 )
 
 
+@pytest.mark.slow
 @given(PRINTABLE, st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), HEADERS)
 def test_pyspark_reads_what_was_given(token: str, user: str, headers: dict[str, str]) -> None:
     endpoint = Endpoint("dbc-1.example.com", 443, {"token": token, "user_id": user, **headers})

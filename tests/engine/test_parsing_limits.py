@@ -160,6 +160,7 @@ def test_no_nesting_of_types_takes_more_work_than_the_limit(shape: tuple[str, st
         calls_of([f"cast(x as {nested(shape, levels)})", f"x::{nested(shape, levels)}"])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, derandomize=True)
 @given(st.lists(st.sampled_from(SHAPES), min_size=4, max_size=40))
 def test_no_mixture_of_shapes_takes_more_work_than_the_limit(shapes: list[tuple[str, str, str]]) -> None:
@@ -169,6 +170,7 @@ def test_no_mixture_of_shapes_takes_more_work_than_the_limit(shapes: list[tuple[
     calls_of([text] * 3)
 
 
+@pytest.mark.slow
 def test_expressions_share_the_limit_of_work() -> None:
     many = [nested(SHAPES[0], 7)] * 200
     calls_of(many)
@@ -186,6 +188,7 @@ def test_wide_tables_and_long_expressions_pass() -> None:
     assert check_select_expr([*columns, f"case {mapping} end", deep, types, calls, comparisons]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expressions", "told"),
     [

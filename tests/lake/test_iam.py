@@ -103,6 +103,7 @@ KEYS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(KEYS, min_size=1, max_size=4), KEYS)
 def test_exactly_what_is_below_the_prefixes_is_allowed(allowed: list[list[str]], asked: list[str]) -> None:
     policy = read_policy([f"s3://bucket-a/{'/'.join(parts)}" for parts in allowed])

@@ -43,6 +43,7 @@ def read_by_python(values: Any) -> list[float]:
 
 
 class TestFloats:
+    @pytest.mark.slow
     @settings(max_examples=120)
     @given(st.lists(_SINGLES, max_size=20))
     def test_floats_of_32_bits_are_their_shortest_decimals(self, values: list[float]) -> None:
@@ -97,6 +98,7 @@ def array_of_decimals(values: Sequence[Decimal], type_: pa.DataType) -> pa.Array
 
 
 class TestDecimals:
+    @pytest.mark.slow
     @settings(max_examples=120)
     @given(_decimals())
     def test_decimals_are_the_nearest_doubles(self, drawn: tuple[list[Decimal], pa.DataType]) -> None:
@@ -120,6 +122,7 @@ class TestDecimals:
         array = pa.array([Decimal(number).scaleb(-places) for number in integers], pa.decimal128(38, places))
         assert doubles(array).tolist() == [float(Fraction(number, 10**places)) for number in integers]
 
+    @pytest.mark.slow
     @settings(max_examples=80)
     @given(_decimals())
     def test_texts_have_all_digits(self, drawn: tuple[list[Decimal], pa.DataType]) -> None:

@@ -112,6 +112,7 @@ def test_without_a_change_there_is_none(mixture: Mixture) -> None:
         assert answer.value < most * (answer.noise or 0) + (0.02 if metric == "psi" else 0), metric
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(mixtures, changes)
 def test_distances_of_whole_distributions_are_within_their_bounds(
@@ -185,6 +186,7 @@ def test_the_others_have_nearly_all_of_the_edges() -> None:
     assert sorted(counts)[-2] <= 5
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(-30, 30), st.integers(1, 400)), min_size=1, max_size=40),
     st.lists(st.floats(-50, 50), max_size=300),

@@ -29,6 +29,7 @@ def test_four_categories() -> None:
     assert test.cramers_v.noise == pytest.approx(math.sqrt(3 / 200))
 
 
+@pytest.mark.slow
 @given(
     st.integers(2, 30).flatmap(
         lambda bins: st.tuples(*[st.lists(st.integers(100, 500), min_size=bins, max_size=bins)] * 2)

@@ -38,6 +38,7 @@ def check(baseline: NumericHistogram, current: NumericHistogram, one: np.ndarray
     assert math.isfinite(area.noise)
 
 
+@pytest.mark.slow
 @given(sides)
 def test_bounds_hold_on_the_baselines_grid(pair: tuple[np.ndarray, np.ndarray]) -> None:
     one, other = pair

@@ -243,6 +243,7 @@ def test_noise_counts_bins_in_use() -> None:
     assert sure(psi([10, 0, 0, 0], [0, 10, 0, 0])).noise == pytest.approx(expected, rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [(1_000, 1_000), (10_000, 500), (1_000, 8_000)])
 @pytest.mark.parametrize("power", [0.0, 1.3])
 def test_noise_of_bins_with_few_values_is_what_two_samples_have(power: float, rows: tuple[int, int]) -> None:

@@ -69,6 +69,7 @@ def test_normalised_area_of_breast_cancer() -> None:
     assert raw.value == pytest.approx(0.716370, abs=0.002)
 
 
+@pytest.mark.slow
 def test_shifted_normals() -> None:
     rng = np.random.default_rng(16)
     one = rng.normal(size=500_000)

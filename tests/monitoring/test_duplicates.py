@@ -32,6 +32,7 @@ def duplicates(*buckets: Sequence[int]) -> int:
     return len(together) - len(set(together))
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 60), max_size=40), min_size=1, max_size=6))
 def test_few_ids_are_counted(ids: list[list[int]]) -> None:
     states = [bucket(part) for part in ids]

@@ -29,6 +29,7 @@ def by_hand(values: list[float]) -> Fraction:
     return sum(map(Fraction, values), Fraction())
 
 
+@pytest.mark.slow
 @given(lists, st.sampled_from([4, 1 << 11]))
 @example([_LARGEST] * 3 + [_LEAST] * 3, 1 << 11)
 @example([-_LARGEST, 1.0, _LARGEST], 1 << 11)
@@ -46,6 +47,7 @@ def test_values_in_order(one: list[float], other: list[float]) -> None:
     assert ordered_sum(rising, falling[::-1]) == by_hand([*rising.tolist(), *falling.tolist()])
 
 
+@pytest.mark.slow
 @given(lists, st.randoms())
 def test_neither_order_nor_grouping_matter(values: list[float], random: object) -> None:
     shuffled = list(values)

@@ -32,6 +32,7 @@ def test_with_none_or_all_it_is_exact(size: int) -> None:
         assert (made.low, made.high) == pytest.approx(exact(found, size), rel=1e-4, abs=1e-12)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 200), st.data())
 def test_with_few_it_is_no_narrower_than_the_exact_one(size: int, data: st.DataObject) -> None:
     found = data.draw(st.integers(0, size))

@@ -45,6 +45,7 @@ def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> Me
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(st.none() | st.floats(width=32) | st.sampled_from([NAN, INF, 1.0]), min_size=1, max_size=20),
@@ -111,6 +112,7 @@ class TestInfiniteValues:
         assert asked(name, pa.array([INF, 0.0])).left_out == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(2**53 - 3, 2**53 + 3), min_size=1, max_size=10)

@@ -84,6 +84,7 @@ def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]
     assert _texts(added) == _texts(at_once_and_whole)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(split_rows())
 def test_every_row_is_in_one_bucket(rows: Any) -> None:

@@ -61,6 +61,7 @@ def test_single_values_are_answered_exactly(values: list[float], share: float, e
     assert answer.value == np.quantile(values, share) == pytest.approx(expected, rel=1e-15)
 
 
+@pytest.mark.slow
 @given(columns, columns | st.none(), shares)
 def test_numpys_quantile_of_the_rows_is_within_the_bound(
     values: list[float], baseline: list[float] | None, share: float

@@ -126,6 +126,7 @@ def test_tail_no_float_can_hold_is_as_long_as_a_tail_can_be(endless: float | Fra
     assert (found.low, found.value, found.high) == ([0], [1], [1])
 
 
+@pytest.mark.slow
 @given(samples, grids, st.lists(st.integers(-10, 30).map(lambda number: number / 5), min_size=1))
 def test_true_counts_are_between_the_bounds(
     values: np.ndarray, grid: NumericGrid, edges: list[float]
@@ -138,6 +139,7 @@ def test_true_counts_are_between_the_bounds(
     assert (found.value <= found.high).all()
 
 
+@pytest.mark.slow
 @given(sides)
 def test_bounds_of_distances_of_bins_hold_for_two_baselines(
     pair: tuple[np.ndarray, np.ndarray],

@@ -55,6 +55,7 @@ def test_scores_below_the_first_thousandth_are_resolved():
     check_areas(scores, labels, baseline)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     a=SHAPES,

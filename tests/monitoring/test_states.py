@@ -134,6 +134,7 @@ def _texts(count: int, seed: int) -> list[str]:
 
 
 class TestTexts:
+    @pytest.mark.slow
     @given(st.dictionaries(st.text(max_size=4), st.integers(1, 5), max_size=60))
     def test_exact_below_the_capacity(self, counts: dict[str, int]) -> None:
         sample = ValueSample.of(counts)
@@ -146,6 +147,7 @@ class TestTexts:
         assert (ValueSample.of(full) + ValueSample.of(full)).counts == dict.fromkeys(full, 6)
         assert (ValueSample.of(full) + ValueSample.of({"one more": 1})).level > 0
 
+    @pytest.mark.slow
     @settings(max_examples=40)
     @given(st.integers(0, 2**32), st.lists(st.integers(0, 2_000), max_size=4))
     def test_order_and_split_do_not_matter_above_it(self, seed: int, cuts: list[int]) -> None:
@@ -177,6 +179,7 @@ class TestTails:
         assert (tail.bins(16).sum(), tail.bins(2048)[cell(text_hashes(["a", "b"]))].tolist()) == (3, [2, 1])
         assert Tail().bins(256).tolist() == [0] * 256
 
+    @pytest.mark.slow
     @settings(max_examples=25)
     @given(st.integers(0, 2**32), st.lists(st.integers(0, 6_000), max_size=4), st.sampled_from([500, 9_000]))
     def test_order_and_split_do_not_matter(self, seed: int, cuts: list[int], distinct: int) -> None:
@@ -192,6 +195,7 @@ class TestTails:
         assert whole.rows == 6_000
         assert bool(whole.cells) is (whole.sample.level > 0) is (distinct > 2_048)
 
+    @pytest.mark.slow
     def test_errors_of_numbers_of_distinct_values(self) -> None:
         count, errors = 6_000, []
         for seed in range(200):
