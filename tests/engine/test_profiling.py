@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from aporia_provider.engine.dataframes import profiling, worker_functions
 from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_columns, profile_frame
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_fields, dump_plan
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.sketches import HashSample
@@ -24,6 +25,7 @@ from tests.processes import starts_process
 
 TIME = pa.timestamp("us", "UTC")
 FIELD = FieldPlan("features.x", "numeric", "c0")
+PLAN = json.dumps(dump_plan(ProfilePlan("daily", (FIELD,))))
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +143,12 @@ class TestBreakdown:
         raise self.Panic("index out of bounds")
 
     def test_profile(self) -> None:
-        profiler = worker_functions._profiler(ProfilePlan("daily", (FIELD,)))
         with pytest.raises(RuntimeError, match="crashed: index out of bounds"):
-            list(profiler(self.batches()))
+            list(worker_functions.compute_states(self.batches(), PLAN))
 
     def test_grids(self) -> None:
         with pytest.raises(RuntimeError, match="crashed: index out of bounds"):
-            list(worker_functions._grid_maker((FIELD,))(self.batches()))
+            list(worker_functions.compute_bins(self.batches(), json.dumps(dump_fields([FIELD]))))
 
     def test_errors_are_passed_on_as_they_are(self) -> None:
         def broken() -> Iterator[pa.RecordBatch]:
@@ -155,4 +156,4 @@ class TestBreakdown:
             raise OSError("no more")
 
         with pytest.raises(OSError, match="no more"):
-            list(worker_functions._profiler(ProfilePlan("daily", (FIELD,)))(broken()))
+            list(worker_functions.compute_states(broken(), PLAN))

@@ -1,30 +1,33 @@
 """
 Python functions that run inside the engine.
 
-The embedded engine imports them. The workers of a cluster receive them pickled by value, with everything of
-this package that they refer to, since it is not installed there. So their imports must be at the top of
-modules, and they must not use cached functions or properties, which are pickled by reference.
+The embedded engine imports them. The workers of a cluster receive them by value, see
+:func:`~aporia_provider.engine.dataframes.shipping.shipped`.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-import aporia_provider
+from aporia_provider.engine.dataframes.shipping import WorkerFunction, bound, shipped
 from aporia_provider.monitoring.profiles.baseline_grids import make_grids
-from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids
+from aporia_provider.monitoring.profiles.plan import (
+    FieldPlan,
+    ProfilePlan,
+    dump_fields,
+    dump_grids,
+    dump_plan,
+    load_fields,
+    load_plan,
+)
 from aporia_provider.monitoring.profiles.profile import profile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-BatchFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 _STATES = "bucket long, key string, state string"
 _GRIDS = "grids string, values string"
@@ -37,7 +40,7 @@ def states_by_partition(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> 
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``bucket``, ``key`` and ``state`` (JSON); several may have the same bucket and key.
     """
-    return _run_on_partitions(frame, _profiler(plan), _STATES, embedded)
+    return _run_on_partitions(frame, compute_states, json.dumps(dump_plan(plan)), _STATES, embedded)
 
 
 def bins_by_partition(
@@ -49,27 +52,47 @@ def bins_by_partition(
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``grids`` (JSON) and the number of ``values`` that each was computed from.
     """
-    return _run_on_partitions(frame, _grid_maker(fields), _GRIDS, embedded)
+    return _run_on_partitions(frame, compute_bins, json.dumps(dump_fields(fields)), _GRIDS, embedded)
 
 
 def _run_on_partitions(
-    frame: DataFrame, function: BatchFunction, schema: str, embedded: bool
+    frame: DataFrame, function: WorkerFunction, argument: str, schema: str, embedded: bool
 ) -> list[dict[str, Any]]:
-    # The function is not pickled before the result is requested.
-    with nullcontext() if embedded else _pickled_by_value():
-        rows: list[dict[str, Any]] = frame.mapInArrow(function, schema).toArrow().to_pylist()
+    run = bound(function, argument) if embedded else shipped(function, argument)
+    rows: list[dict[str, Any]] = frame.mapInArrow(run, schema).toArrow().to_pylist()
     return rows
 
 
-@contextmanager
-def _pickled_by_value() -> Iterator[None]:
-    # pyspark uses its own copy of cloudpickle, with its own registry.
-    cloudpickle: Any = importlib.import_module("pyspark.cloudpickle")
-    cloudpickle.register_pickle_by_value(aporia_provider)
-    try:
-        yield
-    finally:
-        cloudpickle.unregister_pickle_by_value(aporia_provider)
+def compute_states(batches: Iterable[pa.RecordBatch], plan: str) -> Iterator[pa.RecordBatch]:
+    """
+    Yield the states of batches.
+
+    :param plan: JSON of :func:`~aporia_provider.monitoring.profiles.plan.dump_plan`.
+    """
+    states = profile(_all_batches(batches), load_plan(json.loads(plan)))
+    if states:
+        buckets, keys = zip(*states, strict=True)
+        state_texts = [json.dumps(state.to_json()) for state in states.values()]
+        columns = [
+            pa.array(buckets, pa.int64()),
+            pa.array(keys, pa.string()),
+            pa.array(state_texts, pa.string()),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, names=["bucket", "key", "state"])
+
+
+def compute_bins(batches: Iterable[pa.RecordBatch], fields: str) -> Iterator[pa.RecordBatch]:
+    """
+    Yield the bins of fields, computed from all batches together.
+
+    :param fields: JSON of :func:`~aporia_provider.monitoring.profiles.plan.dump_fields`.
+    """
+    received = list(_all_batches(batches))
+    if received:
+        computed = make_grids(pa.Table.from_batches(received), load_fields(json.loads(fields)))
+        grids = dump_grids({key: item.grid for key, item in computed.items()})
+        values = {key: item.values for key, item in computed.items()}
+        yield pa.RecordBatch.from_pydict({"grids": [json.dumps(grids)], "values": [json.dumps(values)]})
 
 
 def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -90,31 +113,3 @@ def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         except BaseException as error:
             raise RuntimeError(f"The engine crashed: {error}") from None
         yield batch
-
-
-def _profiler(plan: ProfilePlan) -> BatchFunction:
-    def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        states = profile(_all_batches(batches), plan)
-        if states:
-            buckets, keys = zip(*states, strict=True)
-            state_texts = [json.dumps(state.to_json()) for state in states.values()]
-            columns = [
-                pa.array(buckets, pa.int64()),
-                pa.array(keys, pa.string()),
-                pa.array(state_texts, pa.string()),
-            ]
-            yield pa.RecordBatch.from_arrays(columns, names=["bucket", "key", "state"])
-
-    return profiler
-
-
-def _grid_maker(fields: tuple[FieldPlan, ...]) -> BatchFunction:
-    def grid_maker(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        received = list(_all_batches(batches))
-        if received:
-            computed = make_grids(pa.Table.from_batches(received), fields)
-            grids = dump_grids({key: item.grid for key, item in computed.items()})
-            values = {key: item.values for key, item in computed.items()}
-            yield pa.RecordBatch.from_pydict({"grids": [json.dumps(grids)], "values": [json.dumps(values)]})
-
-    return grid_maker

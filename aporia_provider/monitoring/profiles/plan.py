@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
@@ -116,6 +116,40 @@ def dump_grids(grids: Mapping[str, Grid]) -> dict[str, Any]:
 def load_grids(stored: Mapping[str, Any]) -> dict[str, Grid]:
     """Return bins from the result of :func:`dump_grids`."""
     return {key: _GRIDS[grid["kind"]].from_json(grid) for key, grid in stored.items()}
+
+
+def dump_plan(plan: ProfilePlan) -> dict[str, Any]:
+    """Return the JSON form of a plan."""
+    return {
+        "period": plan.period,
+        "fields": dump_fields(plan.fields),
+        "outcomes": [asdict(outcome) for outcome in plan.outcomes],
+        "grids": dump_grids(plan.grids),
+    }
+
+
+def load_plan(stored: Mapping[str, Any]) -> ProfilePlan:
+    """Return the plan from the result of :func:`dump_plan`."""
+    outcomes = tuple(
+        OutcomePlan(**{**outcome, "options": _load_options(outcome["options"])})
+        for outcome in stored["outcomes"]
+    )
+    return ProfilePlan(stored["period"], load_fields(stored["fields"]), outcomes, load_grids(stored["grids"]))
+
+
+def dump_fields(fields: Iterable[FieldPlan]) -> list[dict[str, Any]]:
+    """Return the JSON form of fields."""
+    return [asdict(field) for field in fields]
+
+
+def load_fields(stored: Iterable[Mapping[str, Any]]) -> tuple[FieldPlan, ...]:
+    """Return the fields from the result of :func:`dump_fields`."""
+    return tuple(FieldPlan(**{**item, "dimensions": tuple(item["dimensions"])}) for item in stored)
+
+
+def _load_options(stored: Mapping[str, Any]) -> Options:
+    edges, classes = tuple(stored["edges"]), tuple(stored["classes"])
+    return Options(**{**stored, "edges": edges, "classes": classes})
 
 
 def fingerprint(*parts: Any) -> str:
