@@ -1,0 +1,122 @@
+"""Numeric states by slot, computed by the kernel."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aporia_provider.monitoring.kernel.arrow_columns import ColumnPointer, pointer
+from aporia_provider.monitoring.kernel.bucket_runs import RunsPointer
+from aporia_provider.monitoring.states.exact_sums import fraction_of_units
+from aporia_provider.monitoring.states.number_state import NumericState
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aporia_provider.monitoring.grids.grid import NumericGrid
+
+_CELLS, _MOST_STEPS = 2048, 9
+_SUMS, _LIMBS = ("negative_sum", "positive_sum", "squares", "below", "above"), 34
+_STATE = np.dtype(
+    [
+        *((name, "<i8") for name in ("nulls", "nans", "positive_infinities", "negative_infinities")),
+        *((name, "<i8") for name in ("zeros", "finite")),
+        *((name, "<f8") for name in ("least", "greatest")),
+        ("sums", "<u8", (len(_SUMS), _LIMBS)),
+    ]
+)
+"""``State`` of ``number_states.c``."""
+
+
+class GridPointer(ctypes.Structure):
+    """Bins: ``Grid`` of ``number_states.c``."""
+
+    _fields_ = (
+        ("edges", ctypes.c_void_p),
+        ("starts", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("count", "steps", "shift")),
+        *((name, ctypes.c_double) for name in ("first", "last", "scale", "centre", "unit")),
+    )
+    held: Any
+
+
+def _grid_pointer(library: ctypes.CDLL, grid: NumericGrid | None) -> GridPointer:
+    if grid is None:
+        return GridPointer(count=0, centre=0.0, unit=1.0)
+    edges = np.append(grid.edges, np.full(1 << _MOST_STEPS, np.inf))
+    starts = np.zeros(_CELLS, dtype=np.uint16)
+    found = GridPointer(
+        pointer(edges), pointer(starts), len(grid.edges), centre=grid.centre, unit=grid.unit
+    )
+    found.held = (edges, starts)
+    library.aporia_prepare_grid(ctypes.byref(found))
+    return found
+
+
+class NumberAccumulator:
+    """
+    Numeric states of one field by slot.
+
+    :param library: The kernel.
+    :param grid: Bins of the field; None if not known.
+    :param slots: Number of slots.
+    """
+
+    def __init__(self, library: ctypes.CDLL, grid: NumericGrid | None, slots: int) -> None:
+        self._library = library
+        self._grid = _grid_pointer(library, grid)
+        # Memory that is not written to is not used.
+        self._states = np.zeros(slots, dtype=_STATE)
+        self._counts = np.zeros((slots, _bins(grid)), dtype=np.int64)
+
+    @staticmethod
+    def slot_bytes(grid: NumericGrid | None) -> int:
+        """Return the memory of a slot."""
+        return _STATE.itemsize + 8 * _bins(grid)
+
+    def add(self, column: ColumnPointer, runs: RunsPointer) -> None:
+        """Add rows."""
+        self._library.aporia_add_numbers(
+            *map(ctypes.byref, (column, runs, self._grid)),
+            *(array.ctypes.data_as(ctypes.c_void_p) for array in (self._states, self._counts)),
+        )
+
+    def take(self, slots: int) -> Iterator[tuple[int, NumericState]]:
+        """Yield the states of the first slots that have rows, and reset them."""
+        for slot in range(slots):
+            state = self._state(slot)
+            if state.rows:
+                yield slot, state
+        self._states[:slots] = np.zeros((), dtype=_STATE)
+        self._counts[:slots] = 0
+
+    def _state(self, slot: int) -> NumericState:
+        found = dict(zip(_STATE.names or (), self._states[slot].tolist(), strict=True))
+        sums, finite, nulls = found.pop("sums"), found.pop("finite"), found.pop("nulls")
+        least, greatest, zeros = found.pop("least"), found.pop("greatest"), found.pop("zeros")
+        rows = finite + nulls + sum(found.values())
+        if not finite:
+            return NumericState(rows=rows, nulls=nulls, **found)
+        counts = {"counts": tuple(self._counts[slot].tolist())} if self._grid.count else {}
+        return NumericState(
+            **{"rows": rows, "nulls": nulls, "zeros": zeros, "least": least, "greatest": greatest},
+            **found,
+            **counts,
+            **_fractions(sums),
+        )
+
+
+def _bins(grid: NumericGrid | None) -> int:
+    return len(grid.edges) + 1 if grid else 1
+
+
+def _fractions(sums: NDArray[np.uint64]) -> dict[str, Fraction]:
+    found = {
+        name: fraction_of_units(int.from_bytes(limbs.tobytes(), "little"))
+        for name, limbs in zip(_SUMS, sums, strict=True)
+    }
+    return {**found, "negative_sum": -found["negative_sum"]}

@@ -1,0 +1,129 @@
+"""States of texts by slot, counted by the kernel."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as kinds
+
+from aporia_provider.monitoring.kernel.arrow_columns import (
+    ColumnPointer,
+    bytes_of_texts,
+    fixed_column,
+    pointer,
+)
+from aporia_provider.monitoring.kernel.bucket_runs import RunsPointer
+from aporia_provider.monitoring.states.value_state import ValueState
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aporia_provider.monitoring.grids.grid import CategoryGrid
+
+_MOST_TEXTS = 1 << 12
+_MOST_BYTES = 1 << 20
+_PLACES = 4 * _MOST_TEXTS
+
+
+class TextsPointer(ctypes.Structure):
+    """``Texts`` of ``texts.c``."""
+
+    _fields_ = (
+        ("offsets", ColumnPointer),
+        ("bytes", ctypes.c_void_p),
+        ("is_large", ctypes.c_int64),
+        ("rows", ctypes.c_int64),
+    )
+
+
+class TablePointer(ctypes.Structure):
+    """``Table`` of ``texts.c``."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("places", "hashes", "ends", "bytes")),
+        *((name, ctypes.c_int64) for name in ("mask", "count", "capacity", "byte_capacity")),
+    )
+
+
+def is_countable(array: pa.Array) -> bool:
+    """Return whether the kernel counts the values of a column."""
+    return bool(kinds.is_string(array.type) or kinds.is_large_string(array.type))
+
+
+class TextAccumulator:
+    """
+    States of the texts of one field by slot.
+
+    :param library: The kernel.
+    :param grid: Categories of the field; None if not known.
+    :param slots: Number of slots.
+    """
+
+    def __init__(self, library: ctypes.CDLL, grid: CategoryGrid | None, slots: int) -> None:
+        self._library, self._grid = library, grid
+        self._places = np.zeros(_PLACES, dtype=np.uint32)
+        self._hashes, self._ends = (np.zeros(_MOST_TEXTS, dtype=np.int64) for _ in range(2))
+        self._bytes = np.zeros(_MOST_BYTES, dtype=np.uint8)
+        self._table = TablePointer(
+            *map(pointer, (self._places, self._hashes, self._ends, self._bytes)),
+            *(_PLACES - 1, 0, _MOST_TEXTS, _MOST_BYTES),
+        )
+        # Nulls, then texts. Memory that is not written to is not used.
+        self._counts = np.zeros((slots, 1 + _MOST_TEXTS), dtype=np.int64)
+
+    @staticmethod
+    def slot_bytes() -> int:
+        """Return the memory of a slot."""
+        return 8 * (1 + _MOST_TEXTS)
+
+    def codes(self, array: pa.Array) -> NDArray[np.int32] | None:
+        """
+        Return the code of the text of each row, -1 for null; None if there are too many texts.
+
+        :param array: See :func:`is_countable`.
+        """
+        codes = np.empty(len(array), dtype=np.int32)
+        large = kinds.is_large_string(array.type)
+        column = fixed_column(array, 8 if large else 4)
+        texts = TextsPointer(column, bytes_of_texts(array), large, len(array))
+        done = self._library.aporia_encode_texts(
+            ctypes.byref(texts), ctypes.byref(self._table), ctypes.c_void_p(pointer(codes))
+        )
+        return codes if done else None
+
+    def add(self, codes: NDArray[np.int32], runs: RunsPointer) -> None:
+        """Add rows by code, see :meth:`codes`."""
+        self._library.aporia_count_codes(
+            ctypes.c_void_p(pointer(codes)),
+            ctypes.byref(runs),
+            ctypes.c_void_p(pointer(self._counts)),
+            ctypes.c_int64(self._counts.shape[1]),
+        )
+
+    def take(self, slots: int) -> Iterator[tuple[int, ValueState]]:
+        """Yield the states of the first slots that have rows, and reset them. Codes remain."""
+        texts, width = self._texts(), 1 + self._table.count
+        for slot in range(slots):
+            counted = np.flatnonzero(self._counts[slot, :width])
+            if len(counted):
+                yield slot, self._state(texts, counted.tolist(), self._counts[slot, counted].tolist())
+        self._counts[:slots, :width] = 0
+
+    def forget(self) -> None:
+        """Remove all texts. Their counts must have been taken."""
+        self._places[:] = 0
+        self._table.count = 0
+
+    def _state(self, texts: list[str], places: list[int], numbers: list[int]) -> ValueState:
+        nulls = numbers[0] if places[0] == 0 else 0
+        counts = {texts[place - 1]: number for place, number in zip(places, numbers, strict=True) if place}
+        return ValueState.of(counts, sum(numbers), nulls, self._grid)
+
+    def _texts(self) -> list[str]:
+        ends: list[Any] = [0, *self._ends[: self._table.count].tolist()]
+        content = self._bytes[: ends[-1]].tobytes()
+        return [content[start:end].decode() for start, end in zip(ends, ends[1:], strict=False)]
