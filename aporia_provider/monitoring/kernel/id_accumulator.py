@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from aporia_provider.monitoring.kernel.arrow_columns import fixed_column, pointer
 from aporia_provider.monitoring.kernel.bucket_runs import RunsPointer
+from aporia_provider.monitoring.kernel.slots import with_slots
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.sketches import CAPACITY, HashSample
 
@@ -23,13 +24,12 @@ class IdAccumulator:
     The kernel leaves out ids that cannot be in the sample of their bucket.
 
     :param library: The kernel.
-    :param slots: Number of slots.
     """
 
-    def __init__(self, library: ctypes.CDLL, slots: int) -> None:
+    def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self._rows, self._nulls = (np.zeros(slots, dtype=np.int64) for _ in range(2))
-        self._levels = np.zeros(slots, dtype=np.int32)
+        self._rows, self._nulls = (np.zeros(0, dtype=np.int64) for _ in range(2))
+        self._levels = np.zeros(0, dtype=np.int32)
         self._samples: dict[int, HashSample] = {}
         self._pending: dict[int, list[np.ndarray[tuple[int], np.dtype[np.int64]]]] = {}
 
@@ -37,6 +37,11 @@ class IdAccumulator:
     def slot_bytes() -> int:
         """Return the memory of a slot."""
         return 8 * _PENDING
+
+    def reserve(self, slots: int) -> None:
+        """Provide at least the given number of slots."""
+        self._rows, self._nulls = with_slots(self._rows, slots), with_slots(self._nulls, slots)
+        self._levels = with_slots(self._levels, slots)
 
     def add(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 
 from aporia_provider.monitoring.kernel.arrow_columns import ColumnPointer, pointer
 from aporia_provider.monitoring.kernel.bucket_runs import RunsPointer
+from aporia_provider.monitoring.kernel.slots import with_slots
 from aporia_provider.monitoring.states.exact_sums import fraction_of_units
 from aporia_provider.monitoring.states.number_state import NumericState
 
@@ -63,20 +64,22 @@ class NumberAccumulator:
 
     :param library: The kernel.
     :param grid: Bins of the field; None if not known.
-    :param slots: Number of slots.
     """
 
-    def __init__(self, library: ctypes.CDLL, grid: NumericGrid | None, slots: int) -> None:
+    def __init__(self, library: ctypes.CDLL, grid: NumericGrid | None) -> None:
         self._library = library
         self._grid = _grid_pointer(library, grid)
-        # Memory that is not written to is not used.
-        self._states = np.zeros(slots, dtype=_STATE)
-        self._counts = np.zeros((slots, _bins(grid)), dtype=np.int64)
+        self._states = np.zeros(0, dtype=_STATE)
+        self._counts = np.zeros((0, _bins(grid)), dtype=np.int64)
 
     @staticmethod
     def slot_bytes(grid: NumericGrid | None) -> int:
         """Return the memory of a slot."""
         return _STATE.itemsize + 8 * _bins(grid)
+
+    def reserve(self, slots: int) -> None:
+        """Provide at least the given number of slots."""
+        self._states, self._counts = with_slots(self._states, slots), with_slots(self._counts, slots)
 
     def add(self, column: ColumnPointer, runs: RunsPointer) -> None:
         """Add rows."""

@@ -17,6 +17,7 @@ from aporia_provider.monitoring.kernel.arrow_columns import (
     pointer,
 )
 from aporia_provider.monitoring.kernel.bucket_runs import RunsPointer
+from aporia_provider.monitoring.kernel.slots import with_slots
 from aporia_provider.monitoring.states.value_state import ValueState
 
 if TYPE_CHECKING:
@@ -60,10 +61,9 @@ class TextAccumulator:
 
     :param library: The kernel.
     :param grid: Categories of the field; None if not known.
-    :param slots: Number of slots.
     """
 
-    def __init__(self, library: ctypes.CDLL, grid: CategoryGrid | None, slots: int) -> None:
+    def __init__(self, library: ctypes.CDLL, grid: CategoryGrid | None) -> None:
         self._library, self._grid = library, grid
         self._places = np.zeros(_PLACES, dtype=np.uint32)
         self._hashes, self._ends = (np.zeros(_MOST_TEXTS, dtype=np.int64) for _ in range(2))
@@ -72,13 +72,16 @@ class TextAccumulator:
             *map(pointer, (self._places, self._hashes, self._ends, self._bytes)),
             *(_PLACES - 1, 0, _MOST_TEXTS, _MOST_BYTES),
         )
-        # Nulls, then texts. Memory that is not written to is not used.
-        self._counts = np.zeros((slots, 1 + _MOST_TEXTS), dtype=np.int64)
+        self._counts = np.zeros((0, 1 + _MOST_TEXTS), dtype=np.int64)  # Of nulls, then of texts by code.
 
     @staticmethod
     def slot_bytes() -> int:
         """Return the memory of a slot."""
         return 8 * (1 + _MOST_TEXTS)
+
+    def reserve(self, slots: int) -> None:
+        """Provide at least the given number of slots."""
+        self._counts = with_slots(self._counts, slots)
 
     def codes(self, array: pa.Array) -> NDArray[np.int32] | None:
         """

@@ -37,10 +37,10 @@ static inline uint64_t word_at(const uint8_t *bytes) {
     return word;
 }
 
-/* Multiply by an odd number and fold the high bits, which depend on all others, into the low ones. */
+/* Multiply to 128 bits, of which each depends on many bits of the factor, and fold them to 64. */
 static inline uint64_t mixed(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-    return hash ^ hash >> 32;
+    unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline uint64_t hash_of(const uint8_t *bytes, int64_t length) {

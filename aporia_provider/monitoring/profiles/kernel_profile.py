@@ -62,14 +62,14 @@ class _Computation:
         self._plan = plan
         self._most = _slots(plan)
         self._slots: dict[Bucket, int] = {}
-        self._ids = IdAccumulator(library, self._most)
+        self._ids = IdAccumulator(library)
         self._numbers = {
-            field.key: NumberAccumulator(library, _numeric(plan.grids, field), self._most)
+            field.key: NumberAccumulator(library, _numeric(plan.grids, field))
             for field in plan.fields
             if field.type in NUMERIC
         }
         self._texts = {
-            field.key: TextAccumulator(library, _categories(plan.grids, field), self._most)
+            field.key: TextAccumulator(library, _categories(plan.grids, field))
             for field in plan.fields
             if field.type in _TEXTS
         }
@@ -147,7 +147,10 @@ class _Computation:
     def _slots_of(self, buckets: tuple[Bucket, ...]) -> NDArray[np.int32]:
         if len(self._slots.keys() | buckets) > self._most:
             self.take_all()
-        return np.array([self._slots.setdefault(bucket, len(self._slots)) for bucket in buckets], np.int32)
+        slots = [self._slots.setdefault(bucket, len(self._slots)) for bucket in buckets]
+        for accumulator in (self._ids, *self._numbers.values(), *self._texts.values()):
+            accumulator.reserve(len(self._slots))
+        return np.array(slots, dtype=np.int32)
 
     def _add_by_bucket(self, rows: pa.RecordBatch, runs: BucketRuns, fields: list[FieldPlan]) -> None:
         for bucket, part in _parts(rows.select(_columns(self._plan, fields)), runs):
