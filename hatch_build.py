@@ -2,8 +2,8 @@
 Build hook that compiles the kernel (``aporia_provider/monitoring/kernel``) if there is a C compiler.
 
 A wheel with the kernel is for one platform and every Python. Without a compiler, or if it fails, the wheel is
-for all platforms, and numpy computes profiles. The environment variable ``CC`` chooses the compiler; empty, no
-kernel is compiled. ``python hatch_build.py`` compiles the kernel of a working tree.
+for all platforms, and numpy computes profiles. The environment variable ``CC`` chooses the compiler; if it is
+empty, no kernel is compiled. ``python hatch_build.py`` compiles the kernel of a working tree.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from packaging.tags import platform_tags
 _FOLDER = Path("aporia_provider", "monitoring", "kernel")
 _LIBRARY, _NOTE = "_kernel.so", "_not_compiled.txt"
 _COMPILERS = ("cc", "gcc", "clang")
-# Contraction of products and sums would change the last bit of results. The last two options only affect floating-point
-# exceptions and errno, which the kernel does not use.
+# Contraction of products and sums would change the last bit of results. The last two options only affect
+# floating-point exceptions and errno, which the kernel does not use.
 _OPTIONS = (
     *("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden"),
     *("-ffp-contract=off", "-fno-fast-math", "-fno-trapping-math", "-fno-math-errno"),

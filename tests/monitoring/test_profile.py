@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.grids.grid import CategoryGrid
-from aporia_provider.monitoring.profiles import profile as module
+from aporia_provider.monitoring.profiles import gathering, kernel_profile, numpy_profile
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids, load_grids
 from aporia_provider.monitoring.profiles.profile import Profile, add, profile
 from aporia_provider.monitoring.states.number_state import NumericState

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 import aporia_provider
 from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.numpy_profile import Profile, numpy_profile
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids
 from aporia_provider.monitoring.profiles.profile import profile
 
@@ -37,7 +38,9 @@ def states_by_partition(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> 
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``bucket``, ``key`` and ``state`` (JSON); several may have the same bucket and key.
     """
-    return _run_on_partitions(frame, _profiler(plan), _STATES, embedded)
+    # The workers of a cluster do not have the kernel.
+    profiler = _profiler(plan, profile if embedded else numpy_profile)
+    return _run_on_partitions(frame, profiler, _STATES, embedded)
 
 
 def bins_by_partition(
@@ -92,9 +95,11 @@ def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _profiler(plan: ProfilePlan) -> BatchFunction:
+def _profiler(
+    plan: ProfilePlan, compute: Callable[[Iterable[pa.RecordBatch], ProfilePlan], Profile]
+) -> BatchFunction:
     def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        states = profile(_all_batches(batches), plan)
+        states = compute(_all_batches(batches), plan)
         if states:
             buckets, keys = zip(*states, strict=True)
             state_texts = [json.dumps(state.to_json()) for state in states.values()]

@@ -103,4 +103,5 @@ def _order(numbers: NDArray[np.int64]) -> NDArray[np.int32] | None:
     relative = numbers - numbers.min()
     if relative.max() < _RADIX:
         relative = relative.astype(np.uint16)
-    return relative.argsort(kind="stable").astype(np.int32)
+    order: NDArray[np.int32] = relative.argsort(kind="stable").astype(np.int32)
+    return order

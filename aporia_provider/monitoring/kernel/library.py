@@ -9,10 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from aporia_provider.errors import ValidationError
+
 VARIABLE = "APORIA_KERNEL"
 """Environment variable: ``numpy`` to compute profiles with numpy although the kernel is there."""
 
-_CHOICES = ("", "c", "numpy")
+_CHOICES = ("", "numpy")
 _FOLDER = Path(__file__).parent
 _LIBRARY = _FOLDER / "_kernel.so"
 _NOTE = _FOLDER / "_not_compiled.txt"
@@ -40,11 +42,11 @@ def find_kernel() -> Kernel:
     """
     Return the kernel, as the environment variable ``APORIA_KERNEL`` and this installation allow.
 
-    :raises ValueError: if the environment variable has an unknown value.
+    :raises aporia_provider.errors.ValidationError: if the environment variable has an unknown value.
     """
     wanted = os.environ.get(VARIABLE, "").strip().lower()
     if wanted not in _CHOICES:
-        raise ValueError(f"{VARIABLE} is {wanted!r}; it can be 'numpy', 'c', or not set")
+        raise ValidationError(f"The environment variable {VARIABLE} is {wanted!r}: use 'numpy', or remove it")
     return Kernel(None, f"{VARIABLE} is numpy") if wanted == "numpy" else _load()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +49,7 @@ def _grid_pointer(library: ctypes.CDLL, grid: NumericGrid | None) -> GridPointer
         return GridPointer(count=0, centre=0.0, unit=1.0)
     edges = np.append(grid.edges, np.full(1 << _MOST_STEPS, np.inf))
     starts = np.zeros(_CELLS, dtype=np.uint16)
-    found = GridPointer(
-        pointer(edges), pointer(starts), len(grid.edges), centre=grid.centre, unit=grid.unit
-    )
+    found = GridPointer(pointer(edges), pointer(starts), len(grid.edges), centre=grid.centre, unit=grid.unit)
     found.held = (edges, starts)
     library.aporia_prepare_grid(ctypes.byref(found))
     return found
@@ -98,26 +95,22 @@ class NumberAccumulator:
         self._counts[:slots] = 0
 
     def _state(self, slot: int) -> NumericState:
-        found = dict(zip(_STATE.names or (), self._states[slot].tolist(), strict=True))
-        sums, finite, nulls = found.pop("sums"), found.pop("finite"), found.pop("nulls")
-        least, greatest, zeros = found.pop("least"), found.pop("greatest"), found.pop("zeros")
-        rows = finite + nulls + sum(found.values())
+        found: dict[str, Any] = dict(zip(_STATE.names or (), self._states[slot].tolist(), strict=True))
+        sums, finite = found.pop("sums"), found.pop("finite")
+        counted = ("nulls", "nans", "positive_infinities", "negative_infinities")
+        found["rows"] = finite + sum(found[name] for name in counted)
         if not finite:
-            return NumericState(rows=rows, nulls=nulls, **found)
-        counts = {"counts": tuple(self._counts[slot].tolist())} if self._grid.count else {}
-        return NumericState(
-            **{"rows": rows, "nulls": nulls, "zeros": zeros, "least": least, "greatest": greatest},
-            **found,
-            **counts,
-            **_fractions(sums),
-        )
+            return NumericState(**{name: found[name] for name in ("rows", *counted)})
+        if self._grid.count:
+            found["counts"] = tuple(self._counts[slot].tolist())
+        return NumericState(**found, **_fractions(sums))
 
 
 def _bins(grid: NumericGrid | None) -> int:
     return len(grid.edges) + 1 if grid else 1
 
 
-def _fractions(sums: NDArray[np.uint64]) -> dict[str, Fraction]:
+def _fractions(sums: NDArray[np.uint64]) -> dict[str, Any]:
     found = {
         name: fraction_of_units(int.from_bytes(limbs.tobytes(), "little"))
         for name, limbs in zip(_SUMS, sums, strict=True)

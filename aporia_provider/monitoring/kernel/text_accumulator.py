@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class TextAccumulator:
         self._hashes, self._ends = (np.zeros(_MOST_TEXTS, dtype=np.int64) for _ in range(2))
         self._bytes = np.zeros(_MOST_BYTES, dtype=np.uint8)
         self._table = TablePointer(
-            *map(pointer, (self._places, self._hashes, self._ends, self._bytes)),
+            *(pointer(array) for array in (self._places, self._hashes, self._ends, self._bytes)),
             *(_PLACES - 1, 0, _MOST_TEXTS, _MOST_BYTES),
         )
         self._counts = np.zeros((0, 1 + _MOST_TEXTS), dtype=np.int64)  # Of nulls, then of texts by code.
@@ -129,4 +130,4 @@ class TextAccumulator:
     def _texts(self) -> list[str]:
         ends: list[Any] = [0, *self._ends[: self._table.count].tolist()]
         content = self._bytes[: ends[-1]].tobytes()
-        return [content[start:end].decode() for start, end in zip(ends, ends[1:], strict=False)]
+        return [content[start:end].decode() for start, end in pairwise(ends)]

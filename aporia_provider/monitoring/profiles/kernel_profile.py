@@ -31,6 +31,8 @@ from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, FieldPlan, 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_Accumulator = IdAccumulator | NumberAccumulator | TextAccumulator
+
 _TEXTS = ("categorical", "string")
 _BYTES = 96 << 20
 """Maximum size of the states in the memory of the kernel."""
@@ -73,6 +75,7 @@ class _Computation:
             for field in plan.fields
             if field.type in _TEXTS
         }
+        self._all: dict[str, _Accumulator] = {ROWS: self._ids, **self._numbers, **self._texts}
         self.states: Profile = {}
 
     def add(self, rows: pa.RecordBatch) -> int:
@@ -89,14 +92,13 @@ class _Computation:
 
     def take_all(self) -> None:
         """Take all states from the memory of the kernel."""
-        for key in (ROWS, *self._numbers, *self._texts):
+        for key in self._all:
             self._take(key)
         self._slots.clear()
 
     def _take(self, key: str) -> None:
-        accumulator = self._ids if key == ROWS else self._numbers.get(key) or self._texts[key]
         buckets = list(self._slots)
-        for slot, state in accumulator.take(len(buckets)):
+        for slot, state in self._all[key].take(len(buckets)):
             add(self.states, (buckets[slot], key), state)
 
     def _number_columns(self, rows: pa.RecordBatch) -> dict[str, ColumnPointer]:
@@ -148,7 +150,7 @@ class _Computation:
         if len(self._slots.keys() | buckets) > self._most:
             self.take_all()
         slots = [self._slots.setdefault(bucket, len(self._slots)) for bucket in buckets]
-        for accumulator in (self._ids, *self._numbers.values(), *self._texts.values()):
+        for accumulator in self._all.values():
             accumulator.reserve(len(self._slots))
         return np.array(slots, dtype=np.int32)
 

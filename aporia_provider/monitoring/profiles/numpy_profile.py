@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from aporia_provider.monitoring.arrow import as_microseconds
 from aporia_provider.monitoring.performance import state_class
 from aporia_provider.monitoring.profiles.field_states import field_states
-from aporia_provider.monitoring.profiles.gathering import ROWS_OF_BUCKET, gathered
 from aporia_provider.monitoring.profiles.gathering import ROWS as FEWEST_ROWS
+from aporia_provider.monitoring.profiles.gathering import ROWS_OF_BUCKET, gathered
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, OutcomePlan, ProfilePlan
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
