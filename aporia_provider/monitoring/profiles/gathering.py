@@ -9,17 +9,23 @@ import pyarrow as pa
 from aporia_provider.monitoring.arrow import plain
 
 # Sizes of the batches that are processed together, to balance memory and the cost of each bucket.
-ROWS, ROWS_OF_BUCKET, BYTES = 1 << 16, 1 << 13, 1 << 25
+_ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
 
 
-def gathered(batches: Iterator[pa.RecordBatch], wanted: int) -> pa.RecordBatch | None:
-    """Return the next batches as one with at least ``wanted`` rows or enough bytes; None at the end."""
+def gathered(batches: Iterator[pa.RecordBatch], buckets: int) -> pa.RecordBatch | None:
+    """
+    Return the next batches as one; None at the end.
+
+    :param batches: The rest of the batches.
+    :param buckets: Number of buckets in a batch that are processed one by one. More of them need more rows.
+    """
     held: list[pa.RecordBatch] = []
     rows = size = 0
+    wanted = max(_ROWS, _ROWS_OF_BUCKET * buckets)
     for batch in batches:
         held.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= wanted or size >= BYTES:
+        if rows >= wanted or size >= _BYTES:
             break
     return _together(held) if held else None
 

@@ -23,8 +23,7 @@ from aporia_provider.monitoring.kernel.id_accumulator import IdAccumulator
 from aporia_provider.monitoring.kernel.number_accumulator import NumberAccumulator
 from aporia_provider.monitoring.kernel.text_accumulator import TextAccumulator, is_countable
 from aporia_provider.monitoring.profiles.field_states import NUMERIC, field_states
-from aporia_provider.monitoring.profiles.gathering import ROWS as FEWEST_ROWS
-from aporia_provider.monitoring.profiles.gathering import ROWS_OF_BUCKET, gathered
+from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.numpy_profile import Bucket, Profile, add, outcome_states
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, FieldPlan, Grid, ProfilePlan
 
@@ -45,10 +44,9 @@ def kernel_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan, library
     :param library: The kernel.
     """
     computation = _Computation(plan, library)
-    rest, wanted = iter(batches), FEWEST_ROWS
-    while (rows := gathered(rest, wanted)) is not None:
+    rest, buckets = iter(batches), 0
+    while (rows := gathered(rest, buckets)) is not None:
         buckets = computation.add(rows)
-        wanted = max(FEWEST_ROWS, ROWS_OF_BUCKET * buckets)
     computation.take_all()
     return computation.states
 

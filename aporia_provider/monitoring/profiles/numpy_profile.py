@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from aporia_provider.monitoring.arrow import as_microseconds
 from aporia_provider.monitoring.performance import state_class
 from aporia_provider.monitoring.profiles.field_states import field_states
-from aporia_provider.monitoring.profiles.gathering import ROWS as FEWEST_ROWS
-from aporia_provider.monitoring.profiles.gathering import ROWS_OF_BUCKET, gathered
+from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, OutcomePlan, ProfilePlan
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
@@ -28,13 +27,13 @@ Profile = dict[tuple[Bucket, str], State]
 def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """Return the states of rows, see :func:`~aporia_provider.monitoring.profiles.profile.profile`."""
     states: Profile = {}
-    rest, wanted = iter(batches), FEWEST_ROWS
-    while (table := gathered(rest, wanted)) is not None:
+    rest, buckets = iter(batches), 0
+    while (table := gathered(rest, buckets)) is not None:
         parts = list(_buckets(table, plan.seconds))
         for bucket, rows in parts:
             for key, state in _states(rows, plan):
                 add(states, (bucket, key), state)
-        wanted = max(FEWEST_ROWS, ROWS_OF_BUCKET * len(parts))
+        buckets = len(parts)
     return states
 
 
