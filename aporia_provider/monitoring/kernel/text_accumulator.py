@@ -46,7 +46,7 @@ class TablePointer(ctypes.Structure):
     """``Table`` of ``texts.c``."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("places", "hashes", "ends", "bytes")),
+        *((name, ctypes.c_void_p) for name in ("places", "ends", "bytes")),
         *((name, ctypes.c_int64) for name in ("mask", "count", "capacity", "byte_capacity")),
     )
 
@@ -67,10 +67,10 @@ class TextAccumulator:
     def __init__(self, library: ctypes.CDLL, grid: CategoryGrid | None) -> None:
         self._library, self._grid = library, grid
         self._places = np.zeros(_PLACES, dtype=np.uint32)
-        self._hashes, self._ends = (np.zeros(_MOST_TEXTS, dtype=np.int64) for _ in range(2))
+        self._ends = np.zeros(1 + _MOST_TEXTS, dtype=np.int64)
         self._bytes = np.zeros(_MOST_BYTES, dtype=np.uint8)
         self._table = TablePointer(
-            *(pointer(array) for array in (self._places, self._hashes, self._ends, self._bytes)),
+            *(pointer(array) for array in (self._places, self._ends, self._bytes)),
             *(_PLACES - 1, 0, _MOST_TEXTS, _MOST_BYTES),
         )
         self._counts = np.zeros((0, 1 + _MOST_TEXTS), dtype=np.int64)  # Of nulls, then of texts by code.
@@ -128,6 +128,6 @@ class TextAccumulator:
         return ValueState.of(counts, sum(numbers), nulls, self._grid)
 
     def _texts(self) -> list[str]:
-        ends: list[Any] = [0, *self._ends[: self._table.count].tolist()]
+        ends: list[int] = self._ends[: self._table.count + 1].tolist()
         content = self._bytes[: ends[-1]].tobytes()
         return [content[start:end].decode() for start, end in pairwise(ends)]

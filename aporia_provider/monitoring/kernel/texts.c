@@ -18,18 +18,21 @@ typedef struct {
 /*
  * Known texts, by code in the order of their first occurrence.
  *
- * places: a table with open addressing: codes plus one, or 0. Its size is mask + 1, a power of two.
- * hashes, ends: for each code, the hash, and the end of the text in bytes.
+ * places: a table with open addressing: in the low 16 bits a code plus one, in the others bits of its hash; or 0. Its
+ * size is mask + 1, a power of two.
+ * ends: the end of each text in bytes, after that of no text.
+ * capacity: at most 65535.
  */
 typedef struct {
     uint32_t *places;
-    uint64_t *hashes;
     int64_t *ends;
     uint8_t *bytes;
     int64_t mask;
     int64_t count, capacity;
     int64_t byte_capacity;
 } Table;
+
+enum { CODE_BITS = 16 };
 
 static inline uint64_t word_at(const uint8_t *bytes) {
     uint64_t word;
@@ -76,42 +79,40 @@ static inline int are_equal(const uint8_t *one, const uint8_t *other, int64_t le
     return word_at(one + length - 8) == word_at(other + length - 8);
 }
 
-static inline int64_t start_of(const Table *table, uint32_t code) {
-    return code ? table->ends[code - 1] : 0;
-}
-
 /* Add a text to the table at a place, and return its code; -1 if the table is full. */
-static int32_t added(Table *table, int64_t place, const uint8_t *bytes, int64_t length, uint64_t hash) {
-    int64_t code = table->count, start = start_of(table, (uint32_t)code);
+static __attribute__((noinline)) int32_t added(
+    Table *table, int64_t place, uint32_t tag, const uint8_t *bytes, int64_t length
+) {
+    int64_t code = table->count, start = table->ends[code];
     if (code == table->capacity || length > table->byte_capacity - start) {
         return -1;
     }
     if (length) {
         memcpy(table->bytes + start, bytes, (size_t)length);
     }
-    table->hashes[code] = hash;
-    table->ends[code] = start + length;
-    table->places[place] = (uint32_t)code + 1;
+    table->ends[code + 1] = start + length;
+    table->places[place] = tag | (uint32_t)(code + 1);
     table->count++;
     return (int32_t)code;
 }
 
 /* Return the code of a text, which is added if it is new; -1 if the table is full. */
 static inline int32_t code_of(Table *table, const uint8_t *bytes, int64_t length) {
-    uint64_t hash = hash_of(bytes, length);
-    int64_t place = (int64_t)(hash & (uint64_t)table->mask);
+    const uint32_t *places = table->places;
+    const int64_t *ends = table->ends;
+    uint64_t hash = hash_of(bytes, length), mask = (uint64_t)table->mask, place = hash & mask;
+    uint32_t tag = (uint32_t)(hash >> 32) >> CODE_BITS << CODE_BITS;
     for (int probe = 0; probe < PROBES; probe++) {
-        uint32_t found = table->places[place];
+        uint32_t found = places[place];
         if (!found) {
-            return added(table, place, bytes, length, hash);
+            return added(table, (int64_t)place, tag, bytes, length);
         }
-        uint32_t code = found - 1;
-        int64_t start = start_of(table, code);
-        if (table->hashes[code] == hash && table->ends[code] - start == length &&
-            are_equal(table->bytes + start, bytes, length)) {
+        uint32_t code = (found & ((1u << CODE_BITS) - 1)) - 1;
+        if ((found ^ tag) >> CODE_BITS == 0 && ends[code + 1] - ends[code] == length &&
+            are_equal(table->bytes + ends[code], bytes, length)) {
             return (int32_t)code;
         }
-        place = (place + 1) & table->mask;
+        place = (place + 1) & mask;
     }
     return -1;
 }
@@ -125,15 +126,16 @@ EXPORTED int64_t aporia_encode_texts(const Texts *texts, Table *table, int32_t *
     const int32_t *small = texts->offsets.values;
     const int64_t *large = texts->offsets.values;
     for (int64_t row = 0; row < texts->rows; row++) {
-        codes[row] = -1;
+        int32_t code = -1;
         if (is_valid(&texts->offsets, row)) {
             int64_t start = texts->is_large ? large[row] : small[row];
             int64_t end = texts->is_large ? large[row + 1] : small[row + 1];
-            codes[row] = code_of(table, texts->bytes + start, end - start);
-            if (codes[row] < 0) {
+            code = code_of(table, texts->bytes + start, end - start);
+            if (code < 0) {
                 return 0;
             }
         }
+        codes[row] = code;
     }
     return 1;
 }
