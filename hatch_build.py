@@ -22,7 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
 _FOLDER = Path("aporia_provider", "monitoring", "kernel")
-_LIBRARY, _NOTE = "_kernel.so", "_not_compiled.txt"
+_LIBRARY, _NOTE = "profile.kernel.so", "_not_compiled.txt"
 _COMPILERS = ("cc", "gcc", "clang")
 # Contraction of products and sums would change the last bit of results. The last two options only affect
 # floating-point exceptions and errno, which the kernel does not use.

@@ -28,7 +28,7 @@ def test_the_kernel_is_used_if_nothing_else_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert about(capsys)["profiles"].startswith("C (_kernel.so with ")
+    assert about(capsys)["profiles"].startswith("C (profile.kernel.so with ")
 
 
 def test_the_environment_chooses_numpy(
@@ -55,7 +55,7 @@ def test_the_engine_gets_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
 def copied(tmp_path: Path) -> Path:
     """A copy of what is needed to build the package, without a compiled kernel."""
     for name in ("aporia_provider", "dags"):
-        ignored = shutil.ignore_patterns("__pycache__", "_kernel.so", "_not_compiled.txt")
+        ignored = shutil.ignore_patterns("__pycache__", "profile.kernel.so", "_not_compiled.txt")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     for name in ("hatch_build.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
@@ -97,12 +97,12 @@ def install_editable(folder: Path, **variables: str) -> str:
 def test_an_editable_installation_compiles_the_kernel(copied: Path) -> None:
     assert profiles(copied) == "numpy (the kernel was not compiled)"
     install_editable(copied)
-    assert profiles(copied).startswith("C (_kernel.so with ")
+    assert profiles(copied).startswith("C (profile.kernel.so with ")
     # Without a compiler, the kernel of an earlier installation is not used any more.
     assert "Profiles will be computed by numpy" in install_editable(copied, PATH="")
     assert profiles(copied) == "numpy (no C compiler was found (cc, gcc, clang))"
     install_editable(copied)
-    assert profiles(copied).startswith("C (_kernel.so with ")
+    assert profiles(copied).startswith("C (profile.kernel.so with ")
 
 
 @pytest.mark.process
@@ -130,8 +130,8 @@ def test_a_kernel_of_another_source_is_not_used(copied: Path) -> None:
 
 @pytest.mark.process
 def test_a_file_that_is_no_library_is_not_used(copied: Path) -> None:
-    (copied / KERNEL / "_kernel.so").write_bytes(b"\x7fELF but not much more")
-    assert profiles(copied).startswith("numpy (_kernel.so cannot be loaded: ")
+    (copied / KERNEL / "profile.kernel.so").write_bytes(b"\x7fELF but not much more")
+    assert profiles(copied).startswith("numpy (profile.kernel.so cannot be loaded: ")
 
 
 @pytest.mark.process
@@ -139,7 +139,7 @@ def test_the_library_is_loaded_from_the_package_alone(copied: Path, tmp_path: Pa
     install_editable(copied)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (copied / KERNEL / "_kernel.so").rename(elsewhere / "_kernel.so")
+    (copied / KERNEL / "profile.kernel.so").rename(elsewhere / "profile.kernel.so")
     said = run(
         elsewhere,
         *("-m", "aporia_provider.cli.main", "about"),

@@ -80,7 +80,7 @@ def test_the_wheel_contains_the_kernel_for_every_python_on_this_platform(
     wheel: Path, installed: Path, project: tuple[Path, dict[str, str]]
 ) -> None:
     assert wheel.name.split("-", 2)[2] == f"py3-none-{sysconfig.get_platform().replace('-', '_')}.whl"
-    assert "profiles\tC (_kernel.so with " in about(installed, *project)
+    assert "profiles\tC (profile.kernel.so with " in about(installed, *project)
 
 
 def test_without_a_compiler_the_wheel_is_for_all_platforms(

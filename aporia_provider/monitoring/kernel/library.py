@@ -16,7 +16,7 @@ VARIABLE = "APORIA_KERNEL"
 
 _CHOICES = ("", "numpy")
 _FOLDER = Path(__file__).parent
-_LIBRARY = _FOLDER / "_kernel.so"
+_LIBRARY = _FOLDER / "profile.kernel.so"  # A second dot, so that Python does not take it for a module.
 _NOTE = _FOLDER / "_not_compiled.txt"
 _DIGEST_LENGTH = 64
 
