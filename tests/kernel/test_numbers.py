@@ -145,6 +145,14 @@ def test_sums_of_many_equal_values() -> None:
     assert found.squares == Fraction(value * value) * size
 
 
+def test_a_carry_through_a_whole_sum() -> None:
+    """The sum of the first values has 200 bits, all of them one; the last value changes all."""
+    values = [*(2.0**power for power in range(200)), 1.0]
+    found = with_kernel([table_of(pa.array(values))], plan_of(None))[0, KEY]
+    assert isinstance(found, NumericState)
+    assert found.positive_sum == 2**200
+
+
 def test_buffers_that_are_not_aligned() -> None:
     values = np.random.default_rng(1).normal(size=500)
     memory = np.zeros(500 * 8 + 1, dtype=np.uint8)

@@ -33,9 +33,9 @@ class IdAccumulator:
         self._samples: dict[int, HashSample] = {}
         self._pending: dict[int, list[np.ndarray[tuple[int], np.dtype[np.int64]]]] = {}
 
-    @staticmethod
-    def slot_bytes() -> int:
-        """Return the memory of a slot."""
+    @property
+    def slot_bytes(self) -> int:
+        """Memory of a slot."""
         return 8 * _PENDING
 
     def reserve(self, slots: int) -> None:
@@ -82,12 +82,12 @@ class IdAccumulator:
             del self._pending[slot]
 
     def take(self, slots: int) -> Iterator[tuple[int, RowState]]:
-        """Yield the states of the first slots that have rows, and reset them."""
-        for slot in range(slots):
+        """Yield the states of the slots that have rows, and free all of them."""
+        for slot in range(min(slots, len(self._rows))):
             self._settle(slot, 0)
             rows, nulls = int(self._rows[slot]), int(self._nulls[slot])
             if rows:
                 yield slot, RowState(rows=rows, null_ids=nulls, ids=self._samples.get(slot, HashSample()))
-        for array in (self._rows, self._nulls, self._levels):
-            array[:slots] = 0
+        self._rows, self._nulls = self._rows[:0].copy(), self._nulls[:0].copy()
+        self._levels = self._levels[:0].copy()
         self._samples.clear()

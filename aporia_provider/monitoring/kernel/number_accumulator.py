@@ -69,10 +69,10 @@ class NumberAccumulator:
         self._states = np.zeros(0, dtype=_STATE)
         self._counts = np.zeros((0, _bins(grid)), dtype=np.int64)
 
-    @staticmethod
-    def slot_bytes(grid: NumericGrid | None) -> int:
-        """Return the memory of a slot."""
-        return _STATE.itemsize + 8 * _bins(grid)
+    @property
+    def slot_bytes(self) -> int:
+        """Memory of a slot."""
+        return int(_STATE.itemsize + self._counts.itemsize * self._counts.shape[1])
 
     def reserve(self, slots: int) -> None:
         """Provide at least the given number of slots."""
@@ -86,13 +86,12 @@ class NumberAccumulator:
         )
 
     def take(self, slots: int) -> Iterator[tuple[int, NumericState]]:
-        """Yield the states of the first slots that have rows, and reset them."""
-        for slot in range(slots):
+        """Yield the states of the slots that have rows, and free all of them."""
+        for slot in range(min(slots, len(self._states))):
             state = self._state(slot)
             if state.rows:
                 yield slot, state
-        self._states[:slots] = np.zeros((), dtype=_STATE)
-        self._counts[:slots] = 0
+        self._states, self._counts = self._states[:0].copy(), self._counts[:0].copy()
 
     def _state(self, slot: int) -> NumericState:
         found: dict[str, Any] = dict(zip(_STATE.names or (), self._states[slot].tolist(), strict=True))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_TEXTS = 1 << 12
 _MOST_BYTES = 1 << 20
+_FEWEST_COUNTS = 64
 _PLACES = 4 * _MOST_TEXTS
 
 
@@ -73,16 +74,18 @@ class TextAccumulator:
             *(pointer(array) for array in (self._places, self._ends, self._bytes)),
             *(_PLACES - 1, 0, _MOST_TEXTS, _MOST_BYTES),
         )
-        self._counts = np.zeros((0, 1 + _MOST_TEXTS), dtype=np.int64)  # Of nulls, then of texts by code.
+        self._counts = np.zeros((0, _width(0)), dtype=np.int64)  # Of nulls, then of texts by code.
 
-    @staticmethod
-    def slot_bytes() -> int:
-        """Return the memory of a slot."""
-        return 8 * (1 + _MOST_TEXTS)
+    @property
+    def slot_bytes(self) -> int:
+        """Memory of a slot, which depends on the number of texts."""
+        return 8 * _width(self._table.count)
 
     def reserve(self, slots: int) -> None:
-        """Provide at least the given number of slots."""
-        self._counts = with_slots(self._counts, slots)
+        """Provide at least the given number of slots, with space for all texts."""
+        counts = with_slots(self._counts, slots)
+        missing = _width(self._table.count) - counts.shape[1]
+        self._counts = np.pad(counts, ((0, 0), (0, missing))) if missing > 0 else counts
 
     def codes(self, array: pa.Array) -> NDArray[np.int32] | None:
         """
@@ -109,13 +112,13 @@ class TextAccumulator:
         )
 
     def take(self, slots: int) -> Iterator[tuple[int, ValueState]]:
-        """Yield the states of the first slots that have rows, and reset them. Codes remain."""
-        texts, width = self._texts(), 1 + self._table.count
-        for slot in range(slots):
-            counted = np.flatnonzero(self._counts[slot, :width])
+        """Yield the states of the slots that have rows, and free all of them. Codes remain."""
+        texts = self._texts()
+        for slot in range(min(slots, len(self._counts))):
+            counted = np.flatnonzero(self._counts[slot])
             if len(counted):
                 yield slot, self._state(texts, counted.tolist(), self._counts[slot, counted].tolist())
-        self._counts[:slots, :width] = 0
+        self._counts = np.zeros((0, _width(self._table.count)), dtype=np.int64)
 
     def forget(self) -> None:
         """Remove all texts. Their counts must have been taken."""
@@ -131,3 +134,8 @@ class TextAccumulator:
         ends: list[int] = self._ends[: self._table.count + 1].tolist()
         content = self._bytes[: ends[-1]].tobytes()
         return [content[start:end].decode() for start, end in pairwise(ends)]
+
+
+def _width(texts: int) -> int:
+    """Return the number of counts of a slot: a power of two, so that it seldom grows."""
+    return max(_FEWEST_COUNTS, 1 << texts.bit_length())

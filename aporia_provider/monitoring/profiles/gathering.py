@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from aporia_provider.monitoring.arrow import plain
 
-# Sizes of the batches that are processed together, to balance memory and the cost of each bucket.
+# Sizes of the batches that are processed together, to balance memory and the cost of each bucket. If none is
+# processed by itself, the rows of larger batches are not worth a copy.
 _ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
 
 
@@ -17,11 +18,11 @@ def gathered(batches: Iterator[pa.RecordBatch], buckets: int) -> pa.RecordBatch 
     Return the next batches as one; None at the end.
 
     :param batches: The rest of the batches.
-    :param buckets: Number of buckets in a batch that are processed one by one. More of them need more rows.
+    :param buckets: Expected number of buckets that are processed one by one. More of them need more rows.
     """
+    wanted = max(_ROWS, _ROWS_OF_BUCKET * buckets) if buckets else _ROWS // 4
     held: list[pa.RecordBatch] = []
     rows = size = 0
-    wanted = max(_ROWS, _ROWS_OF_BUCKET * buckets)
     for batch in batches:
         held.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes

@@ -60,7 +60,6 @@ class _Computation:
 
     def __init__(self, plan: ProfilePlan, library: ctypes.CDLL) -> None:
         self._plan = plan
-        self._most = _slots(plan)
         self._slots: dict[Bucket, int] = {}
         self._ids = IdAccumulator(library)
         self._numbers = {
@@ -80,13 +79,20 @@ class _Computation:
         """Add rows; return the number of buckets that were processed one by one."""
         runs = BucketRuns.of(rows.column(TIME), self._plan.seconds)
         numbers, texts = self._number_columns(rows), self._text_codes(rows)
-        for window in runs.windows(self._most):
+        most = self.most_slots
+        for window in runs.windows(most):
             self._add_to_slots(rows, window, numbers, texts)
         others = [field for field in self._plan.fields if field.key not in numbers and field.key not in texts]
-        if not others and not self._plan.outcomes:
+        if others or self._plan.outcomes:
+            self._add_by_bucket(rows, runs, others)
+        elif len(runs.buckets) <= most:
             return 0
-        self._add_by_bucket(rows, runs, others)
         return len(runs.buckets)
+
+    @property
+    def most_slots(self) -> int:
+        """Number of slots that fit into the memory of the kernel."""
+        return max(1, _BYTES // sum(item.slot_bytes for item in self._all.values()))
 
     def take_all(self) -> None:
         """Take all states from the memory of the kernel."""
@@ -145,7 +151,7 @@ class _Computation:
             self._texts[key].add(codes, runs)
 
     def _slots_of(self, buckets: tuple[Bucket, ...]) -> NDArray[np.int32]:
-        if len(self._slots.keys() | buckets) > self._most:
+        if len(self._slots.keys() | buckets) > self.most_slots:
             self.take_all()
         slots = [self._slots.setdefault(bucket, len(self._slots)) for bucket in buckets]
         for accumulator in self._all.values():
@@ -159,17 +165,6 @@ class _Computation:
                     add(self.states, (bucket, key), state)
             for key, state in outcome_states(part, self._plan.outcomes):
                 add(self.states, (bucket, key), state)
-
-
-def _slots(plan: ProfilePlan) -> int:
-    """Return the number of slots that fit into memory."""
-    size = IdAccumulator.slot_bytes()
-    for field in plan.fields:
-        if field.type in NUMERIC:
-            size += NumberAccumulator.slot_bytes(_numeric(plan.grids, field))
-        elif field.type in _TEXTS:
-            size += TextAccumulator.slot_bytes()
-    return max(1, _BYTES // size)
 
 
 def _columns(plan: ProfilePlan, fields: Iterable[FieldPlan]) -> list[str]:

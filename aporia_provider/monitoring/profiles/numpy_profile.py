@@ -27,7 +27,7 @@ Profile = dict[tuple[Bucket, str], State]
 def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """Return the states of rows, see :func:`~aporia_provider.monitoring.profiles.profile.profile`."""
     states: Profile = {}
-    rest, buckets = iter(batches), 0
+    rest, buckets = iter(batches), 1
     while (table := gathered(rest, buckets)) is not None:
         parts = list(_buckets(table, plan.seconds))
         for bucket, rows in parts:
