@@ -194,6 +194,27 @@ def test_texts_that_differ_in_one_byte() -> None:
     assert (state.count, state.distinct) == (2 * len(values), len(values))
 
 
+def hash_of_eight_bytes(text: str) -> int:
+    """The hash of ``texts.c`` for texts of this length."""
+    product = (8 ^ int.from_bytes(text.encode(), "little")) * 0x9E3779B97F4A7C15
+    return (product ^ product >> 64) & (2**64 - 1)
+
+
+def test_texts_whose_hashes_look_equal() -> None:
+    """Texts of the same place in the table, and of the same bits that are stored beside the code."""
+    known: dict[tuple[int, int], str] = {}
+    pairs = []
+    for number in range(150_000):
+        text = f"{number:08}"
+        hashed = hash_of_eight_bytes(text)
+        seen = known.setdefault((hashed % text_accumulator._PLACES, hashed >> 48), text)
+        if seen != text:
+            pairs += [seen, text]
+    assert len(pairs) >= 2
+    found, expected = text_states(pairs * 3, [3 * len(pairs)])
+    assert found == expected
+
+
 def test_ids_beyond_the_capacity_of_a_sample() -> None:
     rng = np.random.default_rng(3)
     ids = rng.integers(-(2**63), 2**63 - 1, 20_000)[rng.integers(0, 20_000, 60_000)]

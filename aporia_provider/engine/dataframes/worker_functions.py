@@ -96,7 +96,7 @@ def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _profiler(
-    plan: ProfilePlan, compute: Callable[[Iterable[pa.RecordBatch], ProfilePlan], Profile]
+    plan: ProfilePlan, compute: Callable[[Iterable[pa.RecordBatch], ProfilePlan], Profile] = profile
 ) -> BatchFunction:
     def profiler(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         states = compute(_all_batches(batches), plan)
