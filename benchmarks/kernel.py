@@ -1,10 +1,10 @@
 """
 Profiles computed by the kernel and by numpy, on the same rows in turn, without an engine.
 
-Run ``python -m benchmarks.kernel``. The rows are those of ``benchmarks.profile``, in memory, once with a day in
-each batch and once with all days in every batch. Times are of the processor, of the fastest of several runs, so
-that they can be compared on a busy machine. ``python -m benchmarks.profile`` measures with the engine; with the
-environment variable ``APORIA_KERNEL=numpy``, without the kernel.
+Run ``python -m benchmarks.kernel``. The rows are those of ``benchmarks.profile``, in memory, once with a
+day in each batch and once with all days in every batch. Times are of the processor, of the fastest of
+several runs, so that they can be compared on a busy machine. ``python -m benchmarks.profile`` measures with
+the engine; with the environment variable ``APORIA_KERNEL=numpy``, without the kernel.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests of the kernel on a copy of the package, whose kernel is compiled with the sanitizers of gcc for
-# addresses and undefined behaviour. The first error ends the process. PYTHON: the Python of the tests.
+# addresses and undefined behaviour. The first error ends the process. PYTHON: the Python of the tests;
+# arguments are those of pytest.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=$(realpath -s "${PYTHON:-$root/.venv/bin/python}")
@@ -18,4 +19,6 @@ CC="$compiler -g -fsanitize=address,undefined -fno-sanitize-recover=all" "$pytho
 export LD_PRELOAD=$("$compiler" -print-file-name=libasan.so)
 export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 export PYTHONPATH=$copy PYTHONDONTWRITEBYTECODE=1
-timeout 300 "$python" -m pytest -q -p no:cacheprovider tests/kernel --ignore tests/kernel/test_library.py
+# What pytest captures is lost when the sanitizer ends the process.
+timeout 300 "$python" -m pytest -q --capture no -p no:cacheprovider tests/kernel \
+    --ignore tests/kernel/test_library.py --ignore tests/kernel/test_cluster.py "$@"

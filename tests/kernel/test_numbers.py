@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -80,6 +81,7 @@ seeds = st.integers(0, 2**32)
 shares = st.sampled_from([0.0, 0.05, 0.5, 1.0])
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     kinds,
@@ -120,6 +122,7 @@ edges = st.lists(
 ).map(sorted)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.lists(doubles, max_size=40),

@@ -106,6 +106,7 @@ WAYS: Mapping[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("period", ["daily", "hourly"])
 def test_digests_of_all_states_are_equal(way: str, period: str) -> None:
@@ -119,6 +120,7 @@ def test_digests_of_all_states_are_equal(way: str, period: str) -> None:
     assert sum(state.rows for state in found.values() if isinstance(state, RowState)) == ROWS
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(split_rows())
 def test_columns_of_any_type(split: Any) -> None:
@@ -128,6 +130,7 @@ def test_columns_of_any_type(split: Any) -> None:
     assert_equal(parts, plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1 << 17, 1 << 20])
 def test_memory_is_limited_however_many_buckets_there_are(limit: int) -> None:
     batch = shuffled(rows())
