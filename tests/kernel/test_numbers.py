@@ -131,6 +131,7 @@ edges = st.lists(
     st.integers(-1074, 1023).map(lambda power: math.ldexp(1.0, power)) | st.just(1.0),
 )
 @example([1.0], [0.0], 0.0, 1.0)
+@example([-0.0, 0.0], [-1.0, 0.0], 0.0, 1.0)
 @example([LARGEST, -LARGEST], [-(2.0**1022), 2.0**1022], -(2.0**1022), 2.0**-1074)
 @example([0.0, LEAST, -LEAST], [-LEAST, 0.0, LEAST], 0.0, 2.0**-1074)
 @example([0.5] * 3, [math.ldexp(1.0, -n) for n in range(255, -1, -1)], 0.0, 1.0)
