@@ -91,7 +91,7 @@ class MetricRequest:
         """Return the states."""
         return self.version.series(self._states_key)
 
-    @property
+    @cached_property
     def _states_key(self) -> StatesKey:
         by_bucket = self.selector.type is None and self.metric.metric in METRICS_OF_BUCKETS
         spans = () if by_bucket else _SPANS[self.period]
@@ -118,7 +118,7 @@ class MetricRequest:
     def _parameters(self) -> MetricParameters:
         return self.metric.parameters
 
-    @property
+    @cached_property
     def _is_distance(self) -> bool:
         return "distance" in metric_kinds(self.metric.metric, self.version.schema.model_type)
 

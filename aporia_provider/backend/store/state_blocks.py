@@ -80,13 +80,16 @@ def _month_range(day: int) -> tuple[int, int]:
     return month_start(month), month_start(month + 1)
 
 
-def block_values(owner: Mapping[str, Any], span: str, buckets: Buckets) -> list[dict[str, Any]]:
+def block_values(
+    owner: Mapping[str, Any], span: str, buckets: Buckets, total: State | None = None
+) -> list[dict[str, Any]]:
     """
     Return the columns of the rows that hold the states of a block.
 
     :param owner: Columns that identify the field.
     :param span: Span of the block.
     :param buckets: At least one state; one without a timestamp must be alone.
+    :param total: Sum of the states, if it is known.
     """
     known = sorted(bucket for bucket in buckets if bucket is not None)
     states = [buckets[bucket] for bucket in known] or [buckets[None]]
@@ -97,49 +100,47 @@ def block_values(owner: Mapping[str, Any], span: str, buckets: Buckets) -> list[
             {bucket: buckets[bucket] for bucket in half} for half in (known[:middle], known[middle:])
         ]
         return [row for half in halves for row in block_values(owner, span, half)]
-    reach = (known[0], known[-1]) if known else (None, None)
-    rows = sum(state.rows for state in states)
-    total = sum_states(states)
-    return [{**sum_values(owner, span, reach, len(states), rows, total), "states": encoded}]
+    return [{**sum_values(owner, span, buckets, total), "states": encoded}]
 
 
 def sum_values(
-    owner: Mapping[str, Any],
-    span: str,
-    reach: tuple[int | None, int | None],
-    buckets: int,
-    rows: int,
-    total: State | None,
+    owner: Mapping[str, Any], span: str, buckets: Buckets, total: State | None = None
 ) -> dict[str, Any]:
     """
-    Return the columns of a row that holds a sum of states, and not the states.
+    Return the columns of a row that holds the sum of states, and not the states.
 
-    :param owner: Columns that identify the field.
-    :param span: Span of the sum.
-    :param reach: Starts of the first and the last bucket.
-    :param buckets: Number of states in the sum.
-    :param rows: Number of rows that they were computed from.
-    :param total: The sum; None if the states cannot be added.
+    For the parameters see :func:`block_values`.
     """
-    first, last = reach
-    encoded = None if total is None else encode_state(total)
-    counts = {"first": first, "last": last, "buckets": buckets, "rows": rows}
-    return {**owner, "span": span, **counts, "total": encoded, "states": None}
+    known = [bucket for bucket in buckets if bucket is not None]
+    first, last = (min(known), max(known)) if known else (None, None)
+    states = list(buckets.values())
+    total = sum_states(states) if total is None else total
+    counts = {
+        "first": first,
+        "last": last,
+        "buckets": len(states),
+        "rows": sum(state.rows for state in states),
+    }
+    return {**owner, "span": span, **counts, "total": total and encode_state(total), "states": None}
 
 
-def month_values(owner: Mapping[str, Any], days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def month_values(owner: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     Return the columns of the row that holds the sum of a month.
 
     :param owner: Columns that identify the field.
-    :param days: Columns of the rows of its days.
+    :param parts: Columns of rows that together contain each of its states once.
     """
-    reach = min(day["first"] for day in days), max(day["last"] for day in days)
-    stored = [(day["first"], day["total"]) for day in days if day["total"] is not None]
-    known = [read_total(owner["field"], first, total) for first, total in stored]
-    total = sum_states(known) if len(known) == len(days) else None
-    buckets, rows = (sum(day[name] for day in days) for name in ("buckets", "rows"))
-    return sum_values(owner, MONTH, reach, buckets, rows, total)
+    total = _total(owner["field"], parts)
+    counts = {name: sum(row[name] for row in parts) for name in ("buckets", "rows")}
+    reach = {"first": min(row["first"] for row in parts), "last": max(row["last"] for row in parts)}
+    return {**owner, "span": MONTH, **reach, **counts, "total": total and encode_state(total), "states": None}
+
+
+def _total(field: str, parts: Sequence[Mapping[str, Any]]) -> State | None:
+    if any(row["total"] is None for row in parts):
+        return None
+    return sum_states([read_total(field, row["first"], row["total"]) for row in parts])
 
 
 def sum_states(states: Sequence[State]) -> State | None:

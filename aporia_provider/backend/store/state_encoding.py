@@ -53,7 +53,7 @@ def encode_states(offsets: Sequence[int], states: Sequence[State]) -> bytes:
     :param states: The states.
     :raises aporia_provider.errors.AporiaError: see :func:`encode_state`.
     """
-    return _encode([offsets, [state.to_packed() for state in states]])
+    return _encode([list(offsets), [state.to_packed() for state in states]])
 
 
 def decode_states(data: bytes) -> tuple[list[int], list[State]]:
@@ -76,8 +76,10 @@ def decode_states(data: bytes) -> tuple[list[int], list[State]]:
 def _unpacked(packed: Any) -> State:
     try:
         return unpack_state(packed)
-    except (KeyError, TypeError):
+    except KeyError:
         raise ValueError("their kind is unknown") from None
+    except TypeError:
+        raise ValueError("they are not one state") from None
 
 
 def _encode(value: Any) -> bytes:

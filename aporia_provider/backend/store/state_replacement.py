@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from itertools import groupby
 from typing import Any
 
@@ -17,10 +19,14 @@ from aporia_provider.backend.store.state_blocks import (
     block_values,
     month_values,
     read_buckets,
+    read_total,
     span_range,
+    sum_states,
+    sum_values,
 )
 from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
 from aporia_provider.monitoring.profiles.profile import Profile
+from aporia_provider.monitoring.states.state import State
 
 _BATCH_SIZE = 500
 _NO_TIME = (None, None)
@@ -28,6 +34,22 @@ _NO_TIME = (None, None)
 Block = tuple[int | None, int | None]
 """Half-open interval of a block in seconds since 1970; None for the states without a timestamp."""
 Changes = dict[str, Buckets]
+Row = Mapping[str, Any]
+Additions = dict[str, list[Row | None]]
+
+
+@dataclass
+class _Stored:
+    """Stored states of a field in a block; keys, first buckets and sums of the rows that hold them."""
+
+    keys: list[int] = dataclass_field(default_factory=list)
+    states: Buckets = dataclass_field(default_factory=dict)
+    totals: list[tuple[int | None, bytes | None]] = dataclass_field(default_factory=list)
+
+    def total(self, field: str, added: Buckets) -> State | None:
+        """Return the sum of the stored and of other states; None if it is not known."""
+        known = [read_total(field, first, total) for first, total in self.totals if total is not None]
+        return sum_states([*known, *added.values()]) if len(known) == len(self.totals) else None
 
 
 class StateReplacement:
@@ -69,15 +91,15 @@ class StateReplacement:
         """
         new = self._by_block(states)
         stored = self._stored_blocks(intervals, null_timestamps)
-        changed: dict[Block, set[str]] = defaultdict(set)
+        changed: dict[Block, Additions] = defaultdict(lambda: defaultdict(list))
         for block in sorted({*new, *stored}, key=_order):
-            changed[_month(block)] |= self._replace_in_block(
-                block, new.get(block, {}), intervals, null_timestamps
-            )
+            added = self._replace_in_block(block, new.get(block, {}), intervals, null_timestamps)
+            for field, row in added.items():
+                changed[_month(block)][field].append(row)
         if self._layout.span == DAY:
-            for month, fields in changed.items():
+            for month, additions in changed.items():
                 if month != _NO_TIME:
-                    self._update_month(month, fields)
+                    self._update_month(month, additions)
 
     def _by_block(self, states: Profile) -> dict[Block, Changes]:
         blocks: dict[Block, Changes] = defaultdict(lambda: defaultdict(dict))
@@ -99,50 +121,70 @@ class StateReplacement:
 
     def _replace_in_block(
         self, block: Block, new: Mapping[str, Buckets], intervals: Sequence[Interval], null_timestamps: bool
-    ) -> set[str]:
-        """Replace states of a block, and return the fields whose states have changed."""
-        keys, stored = self._read_block(block)
-        changed: dict[str, Buckets] = {}
+    ) -> dict[str, Row | None]:
+        """
+        Replace states of a block.
+
+        :return: The fields whose states have changed, with the sum of the new states if no other states were
+            removed, and None otherwise.
+        """
+        stored = self._read_block(block)
+        outdated: list[int] = []
+        rows: list[Row] = []
+        additions: dict[str, Row | None] = {}
         for field in {*stored, *new}:
-            before, added = stored.get(field, {}), new.get(field, {})
+            before, added = stored.get(field, _Stored()), new.get(field, {})
             kept = {
                 bucket: state
-                for bucket, state in before.items()
+                for bucket, state in before.states.items()
                 if bucket not in added and not _is_replaced(bucket, intervals, null_timestamps)
             }
-            if added or len(kept) < len(before):
-                changed[field] = {**kept, **added}
-        self._delete([key for field in changed for key in keys.get(field, ())])
-        self._insert(
-            [row for field, states in changed.items() if states for row in self._rows(field, states)]
-        )
-        return set(changed)
+            is_addition = len(kept) == len(before.states)
+            if added or not is_addition:
+                outdated += before.keys
+                owner = {**self._owner, "field": field}
+                additions[field] = sum_values(owner, self._layout.span, added) if is_addition else None
+                total = before.total(field, added) if is_addition else None
+                if kept or added:
+                    rows += block_values(owner, self._layout.span, {**kept, **added}, total)
+        self._delete(outdated)
+        self._insert(rows)
+        return additions
 
-    def _read_block(self, block: Block) -> tuple[Mapping[str, list[int]], Mapping[str, Buckets]]:
-        """Return the keys of the rows of a block, and its states, by field."""
-        keys: dict[str, list[int]] = defaultdict(list)
-        stored: dict[str, Buckets] = defaultdict(dict)
-        columns = (StateBlockRow.key, StateBlockRow.field, StateBlockRow.first, StateBlockRow.states)
-        for key, field, first, states in self._session.execute(
+    def _read_block(self, block: Block) -> Mapping[str, _Stored]:
+        """Return the stored states of a block by field."""
+        row = StateBlockRow
+        columns = (row.key, row.field, row.first, row.states, row.total)
+        stored: dict[str, _Stored] = defaultdict(_Stored)
+        for key, field, first, states, total in self._session.execute(
             self._rows_of(self._layout.span, block, *columns)
         ):
-            keys[field].append(key)
-            stored[field].update(read_buckets(field, first, states))
-        return keys, stored
+            stored[field].keys.append(key)
+            stored[field].totals.append((first, total))
+            stored[field].states.update(read_buckets(field, first, states))
+        return stored
 
-    def _update_month(self, month: Block, fields: set[str]) -> None:
-        """Compute the sums of a month again, from those of its days."""
-        columns = (StateBlockRow.key, StateBlockRow.field)
-        outdated = self._session.execute(self._rows_of(MONTH, month, *columns))
-        self._delete([key for key, field in outdated if field in fields])
-        columns_of_days = [getattr(StateBlockRow, name) for name in _SUMMED]
-        days = self._session.execute(self._rows_of(DAY, month, *columns_of_days)).mappings()
-        self._insert(self._month_rows(dict(day) for day in days if day["field"] in fields))
+    def _update_month(self, month: Block, additions: Additions) -> None:
+        """Update the sums of a month: add new states, or add up its days again if states were removed."""
+        columns = [getattr(StateBlockRow, name) for name in _SUMMED]
+        before = {
+            row["field"]: row
+            for row in self._session.execute(self._rows_of(MONTH, month, *columns)).mappings()
+            if row["field"] in additions
+        }
+        again = {field for field, rows in additions.items() if None in rows}
+        parts: list[Row] = [dict(before[field]) for field in before if field not in again]
+        parts += [row for rows in additions.values() for row in rows if row and row["field"] not in again]
+        if again:
+            days = self._session.execute(self._rows_of(DAY, month, *columns)).mappings()
+            parts += [dict(day) for day in days if day["field"] in again]
+        self._delete([row["key"] for row in before.values()])
+        self._insert(self._month_rows(parts))
 
-    def _month_rows(self, days: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        by_field: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for day in days:
-            by_field[day["field"]].append(day)
+    def _month_rows(self, parts: Iterable[Row]) -> list[dict[str, Any]]:
+        by_field: dict[str, list[Row]] = defaultdict(list)
+        for row in parts:
+            by_field[row["field"]].append(row)
         return [month_values({**self._owner, "field": field}, found) for field, found in by_field.items()]
 
     def _rows_of(self, span: str, block: Block, *columns: Any) -> Any:
@@ -161,7 +203,7 @@ class StateReplacement:
             self._session.execute(delete(StateBlockRow).where(StateBlockRow.key.in_(batch)))
 
 
-_SUMMED = ("field", "first", "last", "buckets", "rows", "total")
+_SUMMED = ("key", "field", "first", "last", "buckets", "rows", "total")
 
 
 def _within(block: Block) -> ColumnElement[bool]:
