@@ -131,6 +131,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.dataset",
                     "aporia_provider.operators.access",
                     "aporia_provider.operators.sync",
+                    "aporia_provider.operators.sync_datasets",
                     "aporia_provider.operators.retirement",
                 ],
             }

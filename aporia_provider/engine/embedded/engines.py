@@ -48,7 +48,7 @@ class EmbeddedEngines:
         engine = self._engines.get(credentials)
         if engine is not None and engine.is_running and engine.batch_rows <= batch_rows:
             return engine
-        self._end(credentials)
+        self.end(credentials)
         engine = self._engines[credentials] = EngineProcess(credentials, batch_rows, preload=self._preload)
         return engine
 
@@ -74,14 +74,15 @@ class EmbeddedEngines:
                 watchdog.stop()
         finally:
             if not _is_reusable(engine, limits):
-                self._end(credentials)
+                self.end(credentials)
 
     def close(self) -> None:
         """End all engines."""
         for credentials in list(self._engines):
-            self._end(credentials)
+            self.end(credentials)
 
-    def _end(self, credentials: AwsCredentials) -> None:
+    def end(self, credentials: AwsCredentials) -> None:
+        """End the engine for some credentials, if there is one."""
         if (engine := self._engines.pop(credentials, None)) is not None:
             engine.close()
 
