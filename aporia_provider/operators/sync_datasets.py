@@ -106,6 +106,8 @@ class SyncDatasetsOperator(AporiaOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Sync the datasets, and emit an asset event for each whose stored states have changed."""
+        # One object executes all runs of dag.test().
+        self._syncs = []
         with fail_without_retry():
             environment = self.environment = self.aporia_hook.environment()
             for sync in self.aporia_hook.sync_datasets(self.datasets, engine=self.engine):
