@@ -57,7 +57,7 @@ SUMS: Rule[tuple[Fraction, ...]] = Rule(
 
 
 def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
-    """Return the rule of values by name, sorted by name."""
+    """Return the rule for a dict, sorted by name, of values that each have the given rule."""
 
     def add(one: Mapping[str, T], other: Mapping[str, T]) -> dict[str, T]:
         added = dict(one)
@@ -75,7 +75,7 @@ def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
 
 def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
     """
-    Return the rule of values that become None, permanently, once they exceed a limit.
+    Return the rule for values that become None, permanently, once they exceed a limit.
 
     :param rule: Rule of the values within the limit.
     :param most: Function that returns whether a value is within the limit. Must be monotone: once exceeded,
