@@ -167,7 +167,7 @@ class MetricRequest:
 
     def _judged(self) -> Iterator[Any]:
         """
-        Yield the state of the query's range, then the state of all rows. A state is None if it has no rows.
+        Yield the state of the query's range, then the state of all rows; None for a state without rows.
         """
         yield total(state for _, state in self.series.states)
         yield self.version.merged(self._role, self.selector.key, (None, None))
