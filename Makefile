@@ -5,6 +5,7 @@ SPARK := .venv-spark
 PEERS := .venv-peers
 AUDIT := .venv-audit
 MATRIX := .venv-matrix
+KERNEL := $(wildcard aporia_provider/monitoring/kernel/*.[ch])
 LIBRARIES := nannyml whylogs evidently dataframes
 BIN := $(VENV)/bin
 HISTORIES ?= 300
@@ -21,17 +22,23 @@ PIP := -m pip --disable-pip-version-check --no-input install --quiet
 # Bytecode is kept: each process of a test would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check test test-long test-matrix test-spark soak lint docs audit setup bench clean
+.PHONY: demo check test test-numpy test-long test-matrix test-spark soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
 
-# In about two minutes: the linters, and the tests that start no engine, server, database server or Airflow.
+# The linters, and the tests that start no engine, server, database server or Airflow.
 check: lint
 	$(BIN)/python -m pytest -m fast -n 2 --dist worksteal -q
 
 test: setup $(SDK)/.done
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# What computes profiles, with numpy instead of the kernel, and the tests of the kernel with sanitizers.
+test-numpy: setup
+	APORIA_KERNEL=numpy $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/monitoring tests/engine/test_profiling.py \
+		tests/backend/test_histories.py
+	PYTHON=$(BIN)/python tests/kernel/run_sanitizers.sh
 
 # Many random histories, and many syncs that are killed. HISTORIES and CRASHES: how many of each.
 test-long: setup
@@ -69,7 +76,7 @@ audit: $(AUDIT)/.done
 # Fails in the end if something that is wanted was not reached. DATA: a folder with the census and the
 # California data, to compare distances with NannyML's.
 bench: setup $(SPARK)/.done $(LIBRARIES:%=$(PEERS)/%/.done)
-	@status=0; for what in import_time preflight profile "profile --rows 100_000_000 --sorted-only" peers sync due \
+	@status=0; for what in import_time preflight kernel profile "profile --rows 100_000_000 --sorted-only" peers sync due states \
 			$(if $(DATA),"agreement $(DATA)"); do \
 		echo "-- $$what"; \
 		$(BIN)/python -W ignore -m benchmarks.$$what || status=1; \
@@ -77,10 +84,11 @@ bench: setup $(SPARK)/.done $(LIBRARIES:%=$(PEERS)/%/.done)
 
 setup: $(VENV)/.done
 
-$(VENV)/.done: pyproject.toml constraints.txt
+$(VENV)/.done: pyproject.toml constraints.txt hatch_build.py $(KERNEL)
 	@echo "Setting up $(VENV); this takes a few minutes once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --constraint constraints.txt --editable ".[test,lint,docs]"
+	$(BIN)/aporia-provider about
 	@touch $@
 
 $(SDK)/.done: tests/compat/constraints-sdk.txt tests/compat/make_sdk_venv.sh

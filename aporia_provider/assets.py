@@ -81,15 +81,15 @@ def model_alias(model_id: str) -> AssetAlias:
     return version_completed(model_id)
 
 
-def event_aliases(kind: EventKind, model_id: str) -> list[AssetAlias]:
+def event_aliases(kind: EventKind, model_id: str | None) -> list[AssetAlias]:
     """
     Return the aliases through which an operator emits an event.
 
     :param kind: Kind of the event.
-    :param model_id: Id of the model. For a template that is not rendered yet, only the alias of all models is
-        returned.
+    :param model_id: Id of the model. If it is None, or a template that is not rendered yet, only the alias of
+        all models is returned.
     """
-    models = [None] if is_template(model_id) else [None, model_id]
+    models = [None] if model_id is None or is_template(model_id) else [None, model_id]
     return [_alias(kind, model) for model in models]
 
 

@@ -73,8 +73,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "engine_memory_limit": {
         "description": (
             "Memory limit of the embedded engine of a sync in MiB. When it is exceeded, the engine is "
-            "stopped, and the task fails and is not retried. 0: 4096, or three quarters of the memory of the "
-            "worker if that is less."
+            "stopped and the sync is repeated once with smaller batches; then the task fails and is not "
+            "retried. 0: 4096, or three quarters of the memory of the worker if that is less."
         ),
         "version_added": "0.1.0",
         "type": "float",
@@ -131,6 +131,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.dataset",
                     "aporia_provider.operators.access",
                     "aporia_provider.operators.sync",
+                    "aporia_provider.operators.sync_datasets",
                     "aporia_provider.operators.retirement",
                 ],
             }

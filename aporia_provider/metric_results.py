@@ -63,6 +63,9 @@ class MetricResult:
         return {name: value for name, value in asdict(self).items() if name != _NOT_IN_JSON}
 
 
+_COMPUTED = tuple(each.name for each in fields(MetricResult))
+
+
 def _error_text(value: Any) -> Any:
     """Convert mappings and lists, which other servers of the protocol return as errors, to text."""
     return json.dumps(value) if isinstance(value, dict | list) else value
@@ -97,7 +100,7 @@ class QueryResult(MetricResult):
         cls, result: MetricResult, *, id: str, model_version: str | None, error: str | None = None
     ) -> QueryResult:
         """Return the result of a metric with the part of the query that it belongs to."""
-        computed = {each.name: getattr(result, each.name) for each in fields(MetricResult)}
+        computed = {name: getattr(result, name) for name in _COMPUTED}
         return cls(**computed, id=id, model_version=model_version, error=error)
 
 

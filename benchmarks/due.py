@@ -27,7 +27,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
 from aporia_provider.backend.sync.due.candidates import stored_versions
 from aporia_provider.backend.sync.fingerprints import fields_registration, performance_registration
@@ -139,7 +139,7 @@ class Fleet:
                 for role in ROLES:
                     places = datasets[keys[first], role], datasets[keys[version], role]
                     _copy(session, SyncRow, "dataset_key", *places)
-                    _copy(session, ProfileRow, "dataset_key", *places)
+                    _copy(session, StateBlockRow, "dataset_key", *places)
             _registered_anew(session, self.registry.environment)
 
     def due(self) -> list[dict[str, str]]:

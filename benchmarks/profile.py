@@ -26,6 +26,7 @@ from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_c
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.kernel.library import find_kernel
 from aporia_provider.monitoring.profiles.plan import ROWS, FieldPlan, Grid, ProfilePlan
 from benchmarks.data import CATEGORIES, COLUMNS, DAYS, ID, NUMBERS, TIME, write_table
 from benchmarks.measuring import Cost, forget, load, measured
@@ -127,6 +128,7 @@ def main() -> None:
             order = "a day in each of its files" if in_order else "every day in every file, for information"
             columns = f"{len(NUMBERS)} numeric and {len(CATEGORIES)} categorical columns"
             print(f"{chosen.rows:,} rows, {columns}, {order}; {load()}", flush=True)
+            print(f"  profiles are computed by {find_kernel().description}")
             warm = measure(path, chosen.rows)
             fine &= not in_order or usable_rows(warm, chosen.rows)
     raise SystemExit(not fine)

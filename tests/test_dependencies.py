@@ -20,7 +20,8 @@ PACKAGE = ROOT / "aporia_provider"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BROUGHT = {
     "apache-airflow-core": {
-        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "psutil", "pydantic", "sqlalchemy"),
+        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "msgspec", "psutil"),
+        *("pydantic", "sqlalchemy"),
         "starlette",
         *("tabulate", "uvicorn"),
     },

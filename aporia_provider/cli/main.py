@@ -11,6 +11,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aporia_provider.cli.about import add_about
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.metrics import add_metrics
 from aporia_provider.cli.retire import add_retire
@@ -71,6 +72,7 @@ def _parser() -> ArgumentParser:
     policy = commands.add_parser("iam-policy", help="print the IAM policy required to read these tables")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)
+    add_about(commands)
     return parser
 
 

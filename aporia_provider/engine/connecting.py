@@ -16,6 +16,7 @@ from aporia_provider.errors import AporiaError, NotFoundError, TransientError, V
 
 if TYPE_CHECKING:
     import pyspark.sql
+    import pyspark.sql.connect.session
     from pyspark.sql import SparkSession
 
 INSTALL = "pip install 'airflow-provider-aporia[embedded]'"
@@ -56,30 +57,56 @@ def connect(endpoint: Endpoint, *, is_cluster: bool) -> SparkSession:
     :raises aporia_provider.errors.ValidationError: if it is not a Spark Connect server, or rejects the
         connection for a permanent reason.
     """
-    _ignore_known_warnings()
+    import_client()
     with main_module_with_file():
         spark = _create_session(endpoint, is_cluster)
         try:
             _prepare(spark, is_cluster)
         except Exception as error:
-            spark.stop()
+            disconnect(spark, is_released=True)
             raise _explain(endpoint, error) from None
     return spark
 
 
-def _create_session(endpoint: Endpoint, is_cluster: bool) -> SparkSession:
-    try:
-        from pyspark.sql import SparkSession
+def disconnect(spark: SparkSession, *, is_released: bool) -> None:
+    """
+    Close a session.
 
-        # getOrCreate() would return a session of this process that has other credentials.
-        return (
-            SparkSession.builder.remote(endpoint.url).create()
-            if is_cluster
-            else _create_session_without_token(endpoint)
-        )
-    except ImportError as error:
-        # pyspark without its Connect client lacks grpcio and other packages.
-        raise ValidationError(f"Spark Connect cannot be used ({error}): {INSTALL}") from None
+    :param spark: The session.
+    :param is_released: Whether the server no longer has the session. Requests to a server that has ended are
+        repeated for four seconds.
+    """
+    # One attempt: a session that is not released ends when it has not been used for some time.
+    spark.client.set_retry_policies([])
+    session = cast("pyspark.sql.connect.session.SparkSession", spark)
+    session.release_session_on_close = not is_released
+    session.stop()
+
+
+def import_client() -> None:
+    """
+    Import the client of Spark Connect.
+
+    :raises aporia_provider.errors.ValidationError: if packages are missing.
+    """
+    _ignore_known_warnings()
+    with main_module_with_file():
+        try:
+            import pyspark.sql.connect.session  # noqa: F401
+        except ImportError as error:
+            # pyspark without its Connect client lacks grpcio and other packages.
+            raise ValidationError(f"Spark Connect cannot be used ({error}): {INSTALL}") from None
+
+
+def _create_session(endpoint: Endpoint, is_cluster: bool) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    # getOrCreate() would return a session of this process that has other credentials.
+    return (
+        SparkSession.builder.remote(endpoint.url).create()
+        if is_cluster
+        else _create_session_without_token(endpoint)
+    )
 
 
 def _create_session_without_token(endpoint: Endpoint) -> SparkSession:

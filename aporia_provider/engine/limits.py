@@ -72,12 +72,15 @@ class EngineWatchdog:
         self._deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
         self._limit_error: AporiaError | None = None
         self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
         if limits != UNLIMITED:
-            threading.Thread(target=self._watch, daemon=True).start()
+            self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching. The process is not ended after this method has returned."""
         self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     @contextmanager
     def converted_errors(self) -> Iterator[None]:
@@ -120,7 +123,18 @@ class EngineWatchdog:
     def _end(self, reason: AporiaError) -> None:
         self._limit_error = reason
         self._process.kill()
+        self._process.wait()
         self._stopped.set()
+
+
+def memory_use(process: subprocess.Popen[bytes]) -> int:
+    """Return the memory that a process and its child processes use in bytes; 0 if it has ended."""
+    import psutil
+
+    try:
+        return _MemoryUse(psutil.Process(process.pid)).used()
+    except psutil.NoSuchProcess:
+        return 0
 
 
 class _MemoryUse:

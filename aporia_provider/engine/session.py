@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from aporia_provider.engine.connecting import INSTALL, connect
-from aporia_provider.engine.embedded.process import engine_process
+from aporia_provider.engine.connecting import INSTALL, connect, disconnect, import_client
+from aporia_provider.engine.embedded.engines import EmbeddedEngines
+from aporia_provider.engine.embedded.process import BATCH_ROWS, EngineProcess
 from aporia_provider.engine.endpoints import SCHEME, Endpoint
 from aporia_provider.engine.limits import UNLIMITED, EngineLimits, EngineWatchdog
 from aporia_provider.errors import ValidationError
@@ -37,21 +38,31 @@ class Session(NamedTuple):
 def spark_session(
     engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
 ) -> Iterator[SparkSession]:
-    """Open a session that is closed at the end of the block, see :func:`open_session`."""
-    with open_session(engine, credentials, limits) as session:
+    """Open a session that is closed at the end of the block. An embedded engine ends as well."""
+    with (
+        EmbeddedEngines() as engines,
+        open_session(engine, credentials, limits, engines=engines) as session,
+    ):
         yield session.spark
 
 
 @contextmanager
 def open_session(
-    engine: str = EMBEDDED, credentials: AwsCredentials | None = None, limits: EngineLimits = UNLIMITED
+    engine: str,
+    credentials: AwsCredentials | None,
+    limits: EngineLimits,
+    *,
+    engines: EmbeddedEngines,
+    batch_rows: int = BATCH_ROWS,
 ) -> Iterator[Session]:
     """
-    Open a session that is closed at the end of the block. An embedded engine ends as well.
+    Open a session that is closed at the end of the block.
 
     :param engine: ``embedded``, or the ``sc://host:port`` of a cluster.
     :param credentials: Credentials for S3 of the embedded engine. A cluster has its own.
-    :param limits: Limits of the embedded engine.
+    :param limits: Limits of the embedded engine in the block.
+    :param engines: The embedded engines of the caller, one of which is used or started.
+    :param batch_rows: Maximum number of rows of the embedded engine's batches.
     :raises aporia_provider.engine.limits.EngineMemoryError: in the block, if the engine exceeds its memory
         limit. Other errors: see
         :meth:`~aporia_provider.engine.limits.EngineWatchdog.converted_errors`.
@@ -62,14 +73,20 @@ def open_session(
     """
     if engine == EMBEDDED:
         _require("pysail", "The embedded engine")
+        _require("pyspark", "Reading data")
+        given = credentials or AwsCredentials()
+        engines.start(given, batch_rows)
+        # This takes longer than the start of the engine.
+        import_client()
         with (
-            engine_process(credentials or AwsCredentials(), limits) as process,
-            process.watchdog.converted_errors(),
-            _connected(Endpoint("127.0.0.1", process.port), is_cluster=False) as spark,
+            engines.watched(given, batch_rows, limits) as (process, watchdog),
+            watchdog.converted_errors(),
+            _connected(Endpoint("127.0.0.1", process.port), process) as spark,
         ):
-            yield Session(spark, process.watchdog)
+            yield Session(spark, watchdog)
     elif engine.startswith(SCHEME):
-        with _connected(Endpoint.parse(engine), is_cluster=True) as spark:
+        _require("pyspark", "Reading data")
+        with _connected(Endpoint.parse(engine)) as spark:
             yield Session(spark, None)
     else:
         display_url = redact_url(engine.partition(";")[0])
@@ -98,10 +115,15 @@ def _require(module: str, purpose: str) -> None:
 
 
 @contextmanager
-def _connected(endpoint: Endpoint, *, is_cluster: bool) -> Iterator[SparkSession]:
-    _require("pyspark", "Reading data")
-    spark = connect(endpoint, is_cluster=is_cluster)
+def _connected(endpoint: Endpoint, process: EngineProcess | None = None) -> Iterator[SparkSession]:
+    """
+    Open a session that is closed at the end of the block.
+
+    :param endpoint: The server.
+    :param process: Its process if it is the embedded engine; None for a cluster.
+    """
+    spark = connect(endpoint, is_cluster=process is None)
     try:
         yield spark
     finally:
-        spark.stop()
+        disconnect(spark, is_released=process is not None and not process.is_running)

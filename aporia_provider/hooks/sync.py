@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.backend.registration.retirement import Retirement
     from aporia_provider.backend.sync.due.calls import DueDataset
-    from aporia_provider.data_sources import DataSource
     from aporia_provider.datasets import Role
+    from aporia_provider.hooks.dataset_syncs import DatasetSync, DatasetSyncs
     from aporia_provider.lake.credentials import AwsCredentials
 
 
@@ -127,31 +128,39 @@ class SyncHook(AporiaHook):
             schema.
         """
         full = parse_boolean("full", full)
-        with self.get_conn() as registry:
-            before = registry.get_dataset_sync_status(model_id, model_version, role)
-            datasets = registry.get_datasets(model_id, model_version)
-            sources = {dataset.role: dataset.data_source for dataset in datasets}
-            after = {**before, "changed": False}
-            if before["enabled"]:
-                # The datasets of the baseline and the labels are read as well.
-                credentials = self._credentials_for(sources.values())
-                chosen = engine_for(self.spark_conn_id, engine)
-                after = registry.sync_dataset(
-                    model_id,
-                    model_version,
-                    role,
-                    credentials=credentials,
-                    engine=chosen,
-                    limits=settings.engine_limits(),
-                    full=full,
-                )
-        return {
-            "model_id": model_id,
-            "model_version": model_version,
-            "table_uri": sources[role].uri,
-            "previous_table_version": before["table_version"],
-            **after,
-        }
+        with self._syncs(engine) as syncs:
+            return syncs.sync(model_id, model_version, role, self.aws_conn_id, full=full)
+
+    def sync_datasets(
+        self, datasets: Sequence[Mapping[str, Any]], *, engine: str | None = None
+    ) -> Iterator[DatasetSync]:
+        """
+        Sync datasets one after another, and yield each result or error.
+
+        Datasets that are read with the same credentials share one embedded engine. Limits apply to each
+        dataset.
+
+        :param datasets: ``model_id``, ``model_version``, ``role`` and optionally ``aws_conn_id`` of each
+            dataset. Default of ``aws_conn_id``: the connection of the hook.
+        :param engine: See :meth:`sync_dataset`.
+        :raises aporia_provider.errors.AporiaError: if the engine is invalid, or the backend cannot be opened.
+        """
+        # Faults of the configuration are those of no dataset.
+        engine_for(self.spark_conn_id, engine), settings.engine_limits()
+        with self._syncs(engine) as syncs:
+            for dataset in datasets:
+                yield syncs.attempt(dataset, dataset.get("aws_conn_id", self.aws_conn_id))
+
+    @contextmanager
+    def _syncs(self, engine: str | None) -> Iterator[DatasetSyncs]:
+        from aporia_provider.backend.sync.calls import embedded_engines
+        from aporia_provider.hooks.dataset_syncs import DatasetSyncs
+
+        def choose_engine() -> str:
+            return engine_for(self.spark_conn_id, engine)
+
+        with self.get_conn() as registry, embedded_engines() as engines:
+            yield DatasetSyncs(registry, engines, choose_engine)
 
     def retire_versions(
         self,
@@ -174,8 +183,3 @@ class SyncHook(AporiaHook):
         from aporia_provider.hooks.delta_lake import DeltaLakeHook
 
         return DeltaLakeHook(self.aws_conn_id).get_credentials()
-
-    def _credentials_for(self, sources: Iterable[DataSource]) -> AwsCredentials | None:
-        from aporia_provider.hooks.delta_lake import DeltaLakeHook
-
-        return DeltaLakeHook(self.aws_conn_id).credentials_for(*sources)

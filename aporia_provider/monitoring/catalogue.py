@@ -11,11 +11,11 @@ from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
 from aporia_provider.nearest import nearest
 
 CATALOGUE: tuple[MetricDefinition, ...] = (*ROW_METRICS, *STATISTICS, *DISTANCES, *PERFORMANCE_METRICS)
-"""All metrics. A metric that differs between types has several definitions."""
+"""Definitions of all metrics. A metric that is computed differently for different types has several."""
 
 
 def metric_names() -> list[str]:
-    """Return the names of all metrics, including other names, in alphabetical order."""
+    """Return the names of all metrics, including aliases, in alphabetical order."""
     return sorted({*(each.name for each in CATALOGUE), *ALIASES})
 
 
@@ -32,9 +32,9 @@ def metric_kinds(name: str, model_type: str) -> set[Kind]:
     others = list(dict.fromkeys(type_ for each in definitions for type_ in each.types))
     if others:
         raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
-    known = {each.name for each in CATALOGUE if _applies(each, model_type)}
-    aliases = (alias for alias, of in ALIASES.items() if of in known)
-    raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted({*known, *aliases}))}")
+    applicable = {each.name for each in CATALOGUE if _applies(each, model_type)}
+    aliases = (alias for alias, of in ALIASES.items() if of in applicable)
+    raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted({*applicable, *aliases}))}")
 
 
 def _applies(metric: MetricDefinition, model_type: str) -> bool:

@@ -36,7 +36,7 @@ class Interval:
 
     def with_errors(self, *others: Interval) -> Interval:
         """
-        Return the interval with the errors of other intervals for the same number added.
+        Return the interval widened by the errors of other intervals of the same number.
 
         The squares of independent errors add up (Zou and Donner, *Construction of confidence limits about
         effect measures*, Stat. Med. 27, 2008).
@@ -65,9 +65,10 @@ def interval(share: float, size: float) -> Interval:
     """
     Return the interval of a proportion.
 
-    It is Wilson's score interval (J. Amer. Statist. Assoc. 22, 1927) if at least ten values are of the kind
-    and at least ten are not. Otherwise it is that of Chernoff's bound (Hoeffding, J. Amer. Statist. Assoc.
-    58, 1963, theorem 1), which is valid for any size, and exact for a proportion of 0 or 1.
+    It is Wilson's score interval (J. Amer. Statist. Assoc. 22, 1927) if the sample has at least ten values
+    that are counted in the proportion and at least ten that are not. Otherwise it is that of Chernoff's bound
+    (Hoeffding, J. Amer. Statist. Assoc. 58, 1963, theorem 1), which is valid for any size, and exact for a
+    proportion of 0 or 1.
 
     :param share: Proportion in a sample.
     :param size: Effective size of the sample.
@@ -93,7 +94,7 @@ def _wilson(share: float, size: float) -> Interval:
 
 
 def _limit(excluded: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the largest number up to which all are excluded, by bisection."""
+    """Return, by bisection, the largest number for which it and all smaller ones are excluded."""
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if excluded(middle) else (low, middle)
@@ -104,5 +105,5 @@ def _divergence(share: float, limit: float) -> float:
     """Return the relative entropy of two Bernoulli distributions; ``limit`` is between 0 and ``share``."""
     if limit <= 0:
         return math.inf if share else 0.0
-    found = share * math.log(share / limit) if share else 0.0
-    return found + ((1 - share) * math.log((1 - share) / (1 - limit)) if share < 1 else 0.0)
+    first_term = share * math.log(share / limit) if share else 0.0
+    return first_term + ((1 - share) * math.log((1 - share) / (1 - limit)) if share < 1 else 0.0)

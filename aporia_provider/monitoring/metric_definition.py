@@ -9,24 +9,26 @@ from typing import Any, ClassVar, Literal
 Kind = Literal["rows", "statistic", "distance", "performance"]
 
 NUMBER_TYPES = ("numeric", "datetime", "text")
-"""Types of the fields that are profiled as numbers; of text, the lengths."""
+"""Field types that are profiled as numbers. For text, the numbers are the lengths of the values."""
 CATEGORY_TYPES = ("categorical", "string", "boolean", "array", "dict")
-"""Types of the fields that are profiled as categories; of arrays and dicts, the elements and keys."""
+"""
+Field types that are profiled as categories. For arrays, the categories are the elements; for dicts, the keys.
+"""
 VECTOR_TYPES = ("vector", "tensor")
-"""Types of the fields that are profiled as vectors."""
+"""Field types that are profiled as vectors."""
 
 
 @dataclass(frozen=True)
 class MetricDefinition:
     """
-    A metric, or its definition for some types if it differs between types.
+    Definition of a metric. A metric that is computed differently for different types has several definitions.
 
     :param name: Name of the metric.
-    :param types: Field types that it applies to; of a performance metric, model types.
-    :param compute: Function that computes it.
+    :param types: Field types that the definition applies to; for a performance metric, model types.
+    :param compute: Function that computes the metric.
     :param description: Noun phrase for the documentation.
-    :param parameters: Attributes of :class:`~aporia_provider.metrics.MetricParameters` that it has in
-        addition to :attr:`shared_parameters`, those of all metrics of its class.
+    :param parameters: Attributes of :class:`~aporia_provider.metrics.MetricParameters` that the metric uses,
+        in addition to :attr:`shared_parameters`, which all metrics of its class use.
     """
 
     kind: ClassVar[Kind]
@@ -55,11 +57,12 @@ class FieldStatistic(MetricDefinition):
 @dataclass(frozen=True)
 class DriftDistance(MetricDefinition):
     """
-    A distance of a field to its baseline.
+    A distance between the distribution of a field and its baseline.
 
-    :param compared: What the function compares: counts of ``bins``; counts of ``categories``, without
-        bins for new values; ``histograms`` of numbers, and the baseline's standard deviation; or
-        mean ``vectors``.
+    :param compared: What :attr:`compute` compares. ``bins``: counts of the same bins. ``categories``: counts
+        of the same categories, never of the two bins for known and new values (see
+        :func:`~.category_comparison.compare`). ``histograms``: histograms of numbers, with the baseline's
+        standard deviation as a third argument. ``vectors``: mean vectors.
     """
 
     kind = "distance"

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# ln 2 in two parts, of which the first one times an exponent is exact, and the coefficients of the minimax
-# polynomial of FreeBSD's msun (s_log.c, after Ng, 1993).
+# ln 2 as the sum of two numbers, of which the product of the first with an exponent is exact; and the
+# coefficients of the minimax polynomial of FreeBSD's msun (s_log.c, after Ng, 1993).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _OF_LOG = (
     1.479819860511658591e-01,
@@ -30,8 +30,8 @@ _OF_LOG = (
     3.999999999940941908e-01,
     6.666666666666735130e-01,
 )
-_TERMS = 15  # Terms of the series of e**x, for half an octave.
-_LEAST = -1100.0  # Powers of two below that are zero.
+_TERMS = 15  # Number of terms of the series of e**x, for x of at most ln(2)/2 in magnitude.
+_LEAST = -1100.0  # 2**x is zero for x below this.
 
 
 def log(x: Floats) -> Floats:
@@ -41,9 +41,9 @@ def log(x: Floats) -> Floats:
     f = np.where(low, 2 * mantissas, mantissas) - 1
     k = (exponents - low).astype(np.float64)
     s, half = f / (2 + f), 0.5 * f * f
-    rest = s * (half + _polynomial(_OF_LOG, s * s) * (s * s))
-    found: Floats = k * _LN2_HIGH - ((half - (rest + k * _LN2_LOW)) - f)
-    return found
+    remainder = s * (half + _polynomial(_OF_LOG, s * s) * (s * s))
+    logarithms: Floats = k * _LN2_HIGH - ((half - (remainder + k * _LN2_LOW)) - f)
+    return logarithms
 
 
 def log1p(x: Floats) -> Floats:

@@ -14,7 +14,7 @@ from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
 INFINITE: Final = "infinite values"
 UNUSABLE_VECTORS: Final = "vectors of another dimension, or with a number that is missing or infinite,"
 NO_BOOLEANS: Final = "integers other than 0 and 1 in a boolean field"
-"""Names of the values in the reason that :func:`with_left_out` adds."""
+"""Descriptions of values that cannot be used, for the reason that :func:`with_left_out` adds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -22,7 +22,7 @@ _WHOLE = 2.0**53  # Beyond this, the spacing of floats is greater than one.
 
 
 def undefined(reason: str, samples: int = 0) -> MetricResult:
-    """Return the result of an undefined number."""
+    """Return the result of a metric whose value is undefined."""
     return MetricResult(None, "undefined", samples, reason=reason)
 
 
@@ -33,7 +33,7 @@ def insufficient(reason: str) -> MetricResult:
 
 def unreliable(result: MetricResult, *reasons: str | None) -> MetricResult:
     """
-    Return a result as not reliable: its value is only in ``shown``.
+    Return a result marked as not reliable: its value is moved to ``shown``.
 
     :param result: A result with a value, reliable or not.
     :param reasons: Reasons to add to those of the result.
@@ -69,7 +69,7 @@ def with_left_out(result: MetricResult, count: int, what: str, kept: int | None 
 
 
 def number_result(number: Fraction | float, samples: int) -> MetricResult:
-    """Return the result of a number, which is undefined if it is too great for a float."""
+    """Return the result of a metric from its number. The result is undefined if no float is large enough."""
     try:
         return MetricResult(float(number), samples=samples)
     except OverflowError:

@@ -142,17 +142,39 @@ class VersionOperator(AporiaOperator):
         :param extra: Content of the event in addition to its kind and subject.
         """
         self.environment = environment
-        known = {"model_id": self.model_id, "model_version": self.model_version}
-        asset = assets.create_asset(environment, self.model_id, self.model_version, role)
-        told = {"event": self.event.value, "environment": environment, **known, **extra}
-        aliases = assets.event_aliases(self.event, self.model_id)
-        # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
-        # templated id is not known earlier. Airflow merges the events of several aliases for one asset.
-        self.outlets = [*self.outlets, *(alias for alias in aliases if alias not in self.outlets)]
-        # Users' tests may execute the operator without a context.
-        if "outlet_events" in context:
-            for alias in aliases:
-                context["outlet_events"][alias].add(asset, extra=told)
+        subject = (environment, self.model_id, self.model_version, role)
+        emit_event(self, context, self.event, subject, extra)
+
+
+def emit_event(
+    operator: BaseOperator,
+    context: Context,
+    kind: assets.EventKind,
+    subject: tuple[str, str, str, Role | None],
+    extra: Mapping[str, Any],
+) -> None:
+    """
+    Emit an asset event, through the aliases of all models and of its model.
+
+    :param operator: Operator that emits it.
+    :param context: Context of the task.
+    :param kind: Kind of the event.
+    :param subject: Environment, id of the model, name of the version and, if the event refers to a dataset,
+        its role.
+    :param extra: Content of the event in addition to its kind and subject.
+    """
+    environment, model_id, model_version, role = subject
+    asset = assets.create_asset(environment, model_id, model_version, role)
+    known = {"model_id": model_id, "model_version": model_version}
+    told = {"event": kind.value, "environment": environment, **known, **extra}
+    aliases = assets.event_aliases(kind, model_id)
+    # Airflow discards events of aliases that are not outlets when the task ends, and the alias of a
+    # templated id is not known earlier. Airflow merges the events of several aliases for one asset.
+    operator.outlets = [*operator.outlets, *(alias for alias in aliases if alias not in operator.outlets)]
+    # Users' tests may execute the operator without a context.
+    if "outlet_events" in context:
+        for alias in aliases:
+            context["outlet_events"][alias].add(asset, extra=told)
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from aporia_provider.base_model import is_template
+from aporia_provider.choices import validated_choice
 from aporia_provider.data_sources import DataSource, as_data_source
+from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
 from aporia_provider.operators.parameters import CheckedParameter
 from aporia_provider.schema import VersionSchema
@@ -76,6 +78,45 @@ class NamesParameter(CheckedParameter["Any"]):
         if isinstance(value, str):
             raise _other(self.name, value, f"[{value!r}]")
         return value
+
+
+class DatasetsParameter(CheckedParameter["Any"]):
+    """
+    A parameter that is a list of datasets: dicts with ``model_id``, ``model_version``, ``role`` and,
+    optionally, ``aws_conn_id``.
+    """
+
+    def _checked(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise _other(self.name, value, "a list of dicts with model_id, model_version and role")
+        if problems := [
+            f"{self.name}[{index}]: {fault}"
+            for index, dataset in enumerate(value)
+            if not hasattr(dataset, "resolve")
+            for fault in _dataset_faults(dataset)
+        ]:
+            raise ValidationError(f"{self.name} is not a list of datasets", problems=problems)
+        return value
+
+
+_DATASET_KEYS = ("model_id", "model_version", "role")
+_OPTIONAL_DATASET_KEYS = ("aws_conn_id",)
+
+
+def _dataset_faults(dataset: Any) -> Iterator[str]:
+    if not isinstance(dataset, Mapping):
+        yield f"it is a {type(dataset).__name__}; write a dict with {', '.join(_DATASET_KEYS)}"
+        return
+    if missing := [key for key in _DATASET_KEYS if key not in dataset]:
+        yield f"it has no {' and no '.join(missing)}"
+    if unknown := sorted(set(map(str, dataset)).difference(_DATASET_KEYS, _OPTIONAL_DATASET_KEYS)):
+        yield f"it has unknown keys: {', '.join(unknown)}"
+    role = dataset.get("role", ROLES[0])
+    if not _is_pending(role):
+        try:
+            validated_choice("role", role, ROLES)
+        except ValidationError as error:
+            yield error.message
 
 
 def _other(name: str, value: Any, instead: str) -> ValidationError:

@@ -36,7 +36,8 @@ class SyncDatasetOperator(VersionOperator):
     changed, it emits an event of the kind :func:`~aporia_provider.assets.data_changed`. If the syncs of the
     version are disabled, the task is skipped.
 
-    To sync all due datasets, map the operator over the result of
+    To sync all due datasets, use :class:`~aporia_provider.operators.sync_datasets.SyncDatasetsOperator`. To
+    distribute them over several workers, map this operator over the result of
     :meth:`~aporia_provider.hooks.sync.SyncHook.get_due_datasets`, with
     ``map_index_template=MAP_INDEX_TEMPLATE``.
 
@@ -110,7 +111,7 @@ class SyncDatasetOperator(VersionOperator):
         for line in sync_lines(result):
             self.log.info("%s", line)
         if result["changed"]:
-            self.emit(context, environment, role=self.role, **_event(result))
+            self.emit(context, environment, role=self.role, **changed_event(result))
         return _counted(result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
@@ -128,7 +129,12 @@ def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
     return {**status, **counts, **({"performance": _counted(performance)} if performance else {})}
 
 
-def _event(result: Mapping[str, Any]) -> dict[str, Any]:
+def changed_event(result: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the content of the event of a sync that changed stored states.
+
+    :param result: Result of :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
+    """
     known = (
         "dataset",
         "status",

@@ -20,6 +20,7 @@ from aporia_provider.operators.dataset import (
 from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
 from aporia_provider.operators.retirement import RetireModelVersionsOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
+from aporia_provider.operators.sync_datasets import SyncDatasetsOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 
@@ -120,6 +121,15 @@ with DAG("operators", schedule=None, start_date=START):
     # example: sync
     sync = SyncDatasetOperator(task_id="sync", model_id="insurance", model_version="v1", role="serving")
     # end
+    # example: sync_several
+    sync_several = SyncDatasetsOperator(
+        task_id="sync_several",
+        datasets=[
+            {"model_id": "insurance", "model_version": "v1", "role": role}
+            for role in ("training", "testing", "actuals")
+        ],
+    )
+    # end
     # example: retire
     retire = RetireModelVersionsOperator(
         task_id="retire", model_id="insurance", keep=10, ended_for=timedelta(days=90)
@@ -138,7 +148,7 @@ with DAG("operators", schedule=None, start_date=START):
     for task in connect:
         [create_version, grant_access] >> task
     chain(create_version, infer_version)
-    chain(connect, complete, sync, retire, disable_syncs, delete_model)
+    chain(connect, complete, sync, sync_several, retire, disable_syncs, delete_model)
     infer_version >> delete_model
 
 # example: consumer

@@ -96,6 +96,7 @@ def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pyte
     assert results["infer_version"]["fields"] == {"raw_inputs": 1, "features": 1, "predictions": 2}
     assert results["complete"]["datasets"] == ["actuals", "serving", "testing", "training"]
     assert (results["sync"]["changed"], results["sync"]["rows"]) == (True, len(IDS))
+    assert results["sync_several"] == []
     assert results["grant_access"]["prefixes"] == ["s3://lake/insurance"]
     # The only other version has no serving data, so it does not count towards those that are kept.
     assert results["retire"]["retired"] == []

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import task
@@ -20,54 +18,27 @@ from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import TransientError
 from aporia_provider.hooks.sync import SyncHook
-from aporia_provider.models import Model
 from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.retirement import RetireModelVersionsOperator
 from aporia_provider.operators.sync import MAP_INDEX_TEMPLATE, SyncDatasetOperator
-from aporia_provider.schema import VersionSchema
 from tests import servers
-from tests.airflow.running import START, execute, finish, new_dag
+from tests.airflow.connected_lake import (
+    BROKEN,
+    SCHEMA,
+    SERVING,
+    Lake,
+    break_dataset,
+    connected_lake,
+    events,
+    outcome,
+    rows,
+)
+from tests.airflow.running import execute, finish, new_dag
 from tests.conftest import S3
 
-SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
-SERVING: dict[str, Any] = {"model_id": "m", "model_version": "v1", "role": "serving"}
 DAG_FILE = Path(__file__).parents[2] / "dags" / "sync_datasets.py"
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
-
-
-def rows(hours: Iterable[int], **more: Any) -> pa.Table:
-    hours = list(hours)
-    times = [START + timedelta(hours=hour) for hour in hours]
-    columns = {
-        "id": [f"{hour}" for hour in hours],
-        "at": pa.array(times, pa.timestamp("us", "UTC")),
-        "amount": [float(hour) for hour in hours],
-        "proba": [0.5] * len(hours),
-    }
-    return pa.table({**columns, **more})
-
-
-@dataclass
-class Lake:
-    """Connected tables."""
-
-    s3: S3
-    registry: Any
-
-    def write(self, name: str, table: pa.Table, mode: Any = "append", **more: Any) -> None:
-        write_deltalake(self.s3.uri(name), table, mode=mode, storage_options=self.s3.delta_options, **more)
-
-    def connect(self, role: str, name: str, model: str = "m", source: Any = None, **more: Any) -> None:
-        source = source or S3DataSource(object_path=self.s3.uri(name), object_format="delta")
-        columns = {"id_column": "id", "timestamp_column": "at"}
-        self.registry.connect_dataset(
-            model, "v1", DatasetConnection(role=role, data_source=source, **columns, **more)
-        )
-
-    def register(self, model: str = "m", **more: Any) -> None:
-        self.registry.create_model(Model(id=model, name=model, **more))
-        self.registry.create_model_version(model, "v1", SCHEMA)
 
 
 @pytest.fixture(autouse=True)
@@ -78,32 +49,7 @@ def running_engine(s3_engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lake(aws: S3, registry: Any) -> Lake:
-    """Version ``v1`` of model ``m``, with the predictions of three hours of one day connected."""
-    lake = Lake(aws, registry)
-    lake.register()
-    lake.write("serving", rows(range(3)))
-    lake.connect("serving", "serving")
-    return lake
-
-
-def outcome(finished: Any, task_id: str = "sync") -> list[tuple[str, Any]]:
-    """State and return value of every instance of a task."""
-    instances = [ti for ti in finished.get_task_instances() if ti.task_id == task_id]
-    return [
-        (ti.state, ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index))
-        for ti in sorted(instances, key=lambda ti: ti.map_index)
-    ]
-
-
-def events(dag_id: str) -> list[Any]:
-    from airflow.models.asset import AssetEvent
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        found = session.query(AssetEvent).filter_by(source_dag_id=dag_id).order_by(AssetEvent.id)
-        return [
-            (event.uri, event.extra, sorted(alias.name for alias in event.source_aliases)) for event in found
-        ]
+    return connected_lake(aws, registry)
 
 
 def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -> None:
@@ -167,10 +113,7 @@ def test_a_sync_follows_the_table_and_tells_when_something_changed(lake: Lake) -
 def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: Lake) -> None:
     lake.write("training", rows(range(5)))
     lake.connect("training", "training")
-    lake.register("broken")
-    lake.write("broken", rows(range(2)))
-    lake.connect("serving", "broken", model="broken")
-    lake.write("broken", rows(range(2)).drop_columns(["amount"]), "overwrite", schema_mode="overwrite")
+    break_dataset(lake)
     with new_dag("mapped_over_what_is_due") as dag:
 
         @task
@@ -202,7 +145,7 @@ def test_the_dag_that_users_copy(lake: Lake) -> None:
     dag = names["sync_datasets"]()
     assert isinstance(dag, DAG)
     assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("*/15 * * * *", False, 1)
-    assert dag.get_task("sync").max_active_tis_per_dagrun == 2
+    assert dag.get_task("sync_failed").max_active_tis_per_dagrun == 2
 
     lake.registry.connect_dataset(
         "m",
@@ -217,19 +160,36 @@ def test_the_dag_that_users_copy(lake: Lake) -> None:
         ),
     )
     finished = finish(dag)
-    assert {ti.rendered_map_index for ti in finished.get_task_instances() if ti.task_id == "sync"} == {
-        "m v1 serving",
-        "m v1 actuals",
-    }
-    assert [state for state, _ in outcome(finished)] == ["success"] * 2
-    # Nothing is new, so there is nothing to map over.
-    assert [state for state, _ in outcome(finish(dag))] == ["skipped"]
+    ((state, synced),) = outcome(finished)
+    assert (state, roles(finished), synced) == ("success", ["serving", "actuals"], [])
+    assert [state for state, _ in outcome(finished, "sync_failed")] == ["skipped"]
+    # Nothing is new.
+    assert outcome(finish(dag)) == [("skipped", None)]
     # The serving dataset has no schedule; the other one is now synced until a 29 February.
     lake.write("serving", rows(range(24, 26)))
-    assert [(state, value["dataset"]) for state, value in outcome(finish(dag))] == [("success", "serving")]
+    assert roles(finish(dag)) == ["serving"]
 
     lake.registry.set_sync_enabled("m", "v1", False)
-    assert [state for state, _ in outcome(finish(dag))] == ["skipped"]
+    assert outcome(finish(dag)) == [("skipped", None)]
+
+
+def roles(finished: Any) -> list[str]:
+    """Roles of the datasets that the task has synced."""
+    pushed = finished.get_task_instances()[0].xcom_pull(task_ids="sync", key="synced")
+    return [dataset["role"] for dataset in pushed]
+
+
+def test_in_the_dag_that_users_copy_a_broken_dataset_has_a_task_of_its_own(lake: Lake) -> None:
+    """And the events of the others are not lost."""
+    break_dataset(lake)
+    names: dict[str, Any] = {"__name__": "sync_datasets_dag"}
+    exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
+    finished = finish(names["sync_datasets"]())
+    ((state, synced),) = outcome(finished)
+    assert (state, roles(finished), synced) == ("success", ["serving"], [BROKEN])
+    retried = [ti for ti in finished.get_task_instances() if ti.task_id == "sync_failed"]
+    assert [(ti.rendered_map_index, ti.state) for ti in retried] == [("broken v1 serving", "failed")]
+    assert [uri for uri, *_ in events("sync_datasets")][-1:] == ["aporia://prod/m/v1/serving"]
 
 
 def test_a_dataset_that_is_turned_off_is_skipped_and_left_alone(lake: Lake) -> None:

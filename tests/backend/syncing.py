@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
-from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, ProfileRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
@@ -32,6 +32,7 @@ from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State, read_state
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.schema import VersionSchema
+from tests.backend.stored_states import stored_states
 
 NOWHERE = "nowhere"
 """No engine: a sync that needs one fails at once."""
@@ -201,7 +202,7 @@ def copied(database: Database, folder: Path) -> str:
     copy = folder / "copy.db"
     shutil.copyfile(str(database.url.database), copy)
     with Database(f"sqlite:///{copy}") as empty, empty.write_transaction() as session:
-        session.execute(delete(ProfileRow))
+        session.execute(delete(StateBlockRow))
         session.execute(delete(SyncRow))
     return f"sqlite:///{copy}"
 
@@ -209,13 +210,14 @@ def copied(database: Database, folder: Path) -> str:
 def stored(database: Database, *parts: str) -> Stored:
     """All states of a database's only version, as they are stored."""
     wanted = parts or (FIELDS, PERFORMANCE)
-    query = select(
-        DatasetRow.role, ProfileRow.part, ProfileRow.field, ProfileRow.bucket, ProfileRow.state
-    ).join(DatasetRow, ProfileRow.dataset_key == DatasetRow.key)
     with database.read_transaction() as session:
-        found = [tuple(row) for row in session.execute(query)]
-    assert len({row[:4] for row in found}) == len(found), "no state is there twice"
-    return {row[:4]: row[4] for row in found if row[1] in wanted}
+        datasets = session.execute(select(DatasetRow.role, DatasetRow.key)).all()
+        return {
+            (role, *place): state
+            for role, key in datasets
+            for place, state in stored_states(session, key).items()
+            if place[0] in wanted
+        }
 
 
 def work(status: Mapping[str, Any]) -> tuple[Any, ...]:

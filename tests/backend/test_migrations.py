@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import sqlite3
 import stat
 import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy
 from alembic import command
@@ -26,7 +32,15 @@ from aporia_provider.backend.store.database_urls import is_sqlite, read_url
 from aporia_provider.backend.store.tables import VERSION_TABLE, Base
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from aporia_provider.models import Model
+from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.states.number_state import NumericState
+from aporia_provider.monitoring.states.row_state import RowState
+from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.states.value_state import ValueState
+from tests.backend.stored_states import stored_states
 from tests.processes import starts_process
+
+START = 1_704_067_200
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -102,11 +116,11 @@ def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: 
     with Database(empty_url) as database, database.read_transaction() as session:
         counts = {
             table: session.scalar(sqlalchemy.text(f"SELECT count(*) FROM aporia_{table}"))
-            for table in ("model", "version", "dataset", "lease", "sync", "profile", "grid")
+            for table in ("model", "version", "dataset", "lease", "sync", "state_block", "grid")
         }
     assert counts == {
         **dict.fromkeys(("model", "version", "dataset", "lease"), 1),
-        **dict.fromkeys(("sync", "profile", "grid"), 0),
+        **dict.fromkeys(("sync", "state_block", "grid"), 0),
     }
 
 
@@ -140,7 +154,7 @@ def test_a_newer_database_is_left_alone(empty_url: str) -> None:
     migrate(empty_url)
     execute(empty_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     for opened in (Database, migrate):
-        with pytest.raises(AporiaError, match=r"9999, newer than the 0005 .* Upgrade"):
+        with pytest.raises(AporiaError, match=r"9999, newer than the 0006 .* Upgrade"):
             opened(empty_url)
 
 
@@ -237,3 +251,72 @@ def test_secrets_that_earlier_versions_stored_are_removed(empty_url: str, tmp_pa
         assert "jdbc:oracle:thin:***" in str(kept)
     if is_sqlite(read_url(empty_url)):
         assert b"planted" not in b"".join(path.read_bytes() for path in (tmp_path / "home").iterdir())
+
+
+def states_of_days(hours: int, seed: int) -> dict[tuple[int | None, str], State]:
+    """States of numbers, categories and rows, with a gap of a month, and of rows without a timestamp."""
+    rng = np.random.default_rng(seed)
+    grid = NumericGrid.of(rng.normal(size=500))
+    buckets: list[int | None] = [None, *(START + hours * 3600 * n for n in (*range(60), *range(2000, 2020)))]
+    return {
+        (bucket, key): state.settled()
+        for bucket in buckets
+        for key, state in (
+            ("features.age", NumericState.of(rng.normal(size=20), 1, grid)),
+            ("features.city", ValueState.of({"Zürich": 2, "": int(rng.integers(1, 9))}, 12, 0, None)),
+            ("rows", RowState.of(rng.integers(-(2**63), 2**63, 30), 2)),
+        )
+    }
+
+
+def plant_states(url: str, dataset: int, period: str, states: Mapping[tuple[int | None, str], Any]) -> None:
+    """Store states as the code of revision 0005 did."""
+    true = "true" if url.startswith("postgresql") else "1"
+    registration = json.dumps({"aggregation_period": period})
+    for statement in OLD_ROWS[:3]:
+        numbered = statement.replace("(1, '2024-01-01'", f"({dataset}, '2024-01-01'")
+        numbered = numbered.replace("1, 'v-id'", f"{dataset}, 'v-{dataset}'").replace(
+            "1, 'd-id'", f"{dataset}, 'd-{dataset}'"
+        )
+        numbered = numbered.replace("'m', NULL, '{}'", f"'m{dataset}', NULL, '{registration}'")
+        execute(url, numbered.replace("{true}", true))
+    execute(
+        url,
+        "INSERT INTO aporia_sync (key, created_at, dataset_key, part, fingerprint, started_at) "
+        f"VALUES ({dataset}, '2024-01-01', {dataset}, 'fields', 'abc', '2024-01-01')",
+    )
+    columns = [sqlalchemy.column(name) for name in ("created_at", "dataset_key", "part", "field", "bucket")]
+    table = sqlalchemy.table("aporia_profile", *columns, sqlalchemy.column("state", sqlalchemy.JSON()))
+    table.c.created_at.type = sqlalchemy.DateTime(timezone=True)
+    owner = {"created_at": datetime(2024, 1, 1, tzinfo=UTC), "dataset_key": dataset, "part": "fields"}
+    rows = [
+        {**owner, "field": field, "bucket": bucket, "state": state}
+        for (bucket, field), state in states.items()
+    ]
+    engine = make_engine(read_url(url))
+    with engine.begin() as connection:
+        connection.execute(table.insert(), rows)
+    engine.dispose()
+
+
+def test_states_are_compressed_and_stay_what_they_are(
+    empty_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate_to(empty_url, "0005")
+    planted = {1: ("hourly", states_of_days(1, 1)), 2: ("daily", states_of_days(24, 2))}
+    for dataset, (period, states) in planted.items():
+        plant_states(empty_url, dataset, period, {key: state.to_json() for key, state in states.items()})
+    plant_states(empty_url, 3, "daily", {(0, "features.age"): {"kind": "numeric", "of": "an older format"}})
+    monkeypatch.setattr(time, "monotonic", itertools.count(step=11).__next__)
+    with caplog.at_level("INFO"):
+        migrate(empty_url)
+    assert "6 of 487 states have been compressed" in caplog.text
+    assert "dataset 3 cannot be read (KeyError): its next sync computes all of them" in caplog.text
+    with Database(empty_url) as database, database.read_transaction() as session:
+        for dataset, (_, states) in planted.items():
+            expected = {("fields", key, bucket): state.to_json() for (bucket, key), state in states.items()}
+            assert stored_states(session, dataset) == expected
+        assert stored_states(session, 3) == {}
+        synced = session.scalars(sqlalchemy.text("SELECT dataset_key FROM aporia_sync ORDER BY 1")).all()
+        assert synced == [1, 2]
+        assert not sqlalchemy.inspect(session.connection()).has_table("aporia_profile")

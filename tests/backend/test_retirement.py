@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.store.sync_tables import ProfileRow, SyncRow
+from aporia_provider.backend.store.profiles import replace_profile
+from aporia_provider.backend.store.sync_tables import SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.cli.main import main
 from aporia_provider.data_sources import S3DataSource
@@ -22,6 +23,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model
+from aporia_provider.monitoring.states.row_state import RowState
 from tests.backend.syncing import DAY, MODEL, SCHEMA, SyncedVersion, spread
 
 NOW = datetime.now(UTC)
@@ -55,10 +57,9 @@ def plant(
     with registry.database.write_transaction() as session:
         dataset = select(DatasetRow.key).join(VersionRow, DatasetRow.version_key == VersionRow.key)
         key = session.scalars(dataset.where(VersionRow.name == name)).one()
-        for day in days:
-            start = int(day.timestamp()) // DAY * DAY
-            row = {"dataset_key": key, "part": "fields", "field": "rows", "bucket": start, "state": {}}
-            session.execute(insert(ProfileRow), [row])
+        starts = [int(day.timestamp()) // DAY * DAY for day in days]
+        states = {(start, "rows"): RowState(rows=1) for start in starts}
+        replace_profile(session, key, "fields", states, [(start, start + DAY) for start in starts], False)
         session.execute(delete(SyncRow).where(SyncRow.dataset_key == key))
         sync = {"part": "fields", "started_at": synced, "synced_at": synced, "error": error}
         session.execute(insert(SyncRow), [{"dataset_key": key, **sync}])

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import event, func, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
+from tests.backend.stored_states import stored_states
 from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, SyncedVersion, labelled, spread
 
 
@@ -55,11 +56,9 @@ def kept(registry: Any, version: str, role: str = "training") -> dict[str, Any]:
         dataset = session.scalars(select(DatasetRow.key).filter_by(version_key=key, role=role)).one()
         grids = session.scalars(select(GridRow).filter_by(version_key=key)).one()
         row = session.scalars(select(SyncRow).filter_by(dataset_key=dataset, part=FIELDS)).one()
-        query = select(ProfileRow.part, ProfileRow.field, ProfileRow.bucket, ProfileRow.state)
-        states = session.execute(query.filter_by(dataset_key=dataset)).all()
         report = row.report or {}
         return {
-            "states": {tuple(state[:3]): state[3] for state in states},
+            "states": stored_states(session, dataset),
             "grids": (grids.role, grids.grids, grids.origins),
             "sync": (row.fingerprint, row.position, row.grids, row.latest_version, row.error),
             "report": {name: report[name] for name in ("notes", "types", "made_at", "buckets_recomputed")},

@@ -168,16 +168,17 @@ def test_the_states_of_a_query_are_limited(sqlite_url: str) -> None:
     with EmbeddedRegistry(sqlite_url, "prod") as registry:
         assert len(registry.query_metrics(drifts(fields, "9999d"))) == 2
         with registry.database.write_transaction() as session:
-            # The days from 0 to 6000 but one; the last of them is 2036-06-05. Nothing of them is read.
+            # 400 more blocks of 31 days; the last of them is in 2053. Nothing of them is read.
             session.connection().exec_driver_sql(
-                "WITH RECURSIVE days(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM days WHERE n < 6000) "
-                "INSERT INTO aporia_profile (created_at, dataset_key, part, field, bucket, state) "
-                "SELECT created_at, dataset_key, part, field, bucket + n * 86400, '{}' "
-                "FROM aporia_profile, days WHERE bucket = (SELECT min(bucket) FROM aporia_profile)"
+                "WITH RECURSIVE blocks(n) AS (SELECT 31 UNION ALL SELECT n + 31 FROM blocks WHERE n < 12400) "
+                "INSERT INTO aporia_state_block (created_at, dataset_key, part, field, span, first, last, "
+                "buckets, rows, total, states) SELECT created_at, dataset_key, part, field, span, "
+                "first + n * 86400, first + (n + 30) * 86400, 31, rows, total, states "
+                "FROM aporia_state_block, blocks"
             )
         query = drifts(fields, "9999d").model_copy(update={"aggregation_period": "monthly"})
         with pytest.raises(
-            ValidationError, match=r"reads 239,900 states.*200,000 is the limit.*fewer fields"
+            ValidationError, match=r"reads 256,060 states.*200,000 is the limit.*fewer fields"
         ):
             registry.query_metrics(query)
 

@@ -15,7 +15,7 @@ import pytest
 
 from aporia_provider.engine.connecting import main_module_with_file
 from aporia_provider.engine.dataframes.shipping import shipped
-from aporia_provider.engine.dataframes.worker_functions import compute_states
+from aporia_provider.engine.dataframes.worker_functions import compute_states_with_numpy
 from aporia_provider.monitoring.profiles.plan import ID, TIME, FieldPlan, ProfilePlan, dump_plan
 
 TRIALS = 40
@@ -33,7 +33,7 @@ def batch() -> pa.RecordBatch:
 def pickled_for_a_cluster() -> bytes:
     with main_module_with_file():
         cloudpickle: Any = importlib.import_module("pyspark.cloudpickle")
-    pickled: bytes = cloudpickle.dumps(shipped(compute_states, json.dumps(dump_plan(PLAN))))
+    pickled: bytes = cloudpickle.dumps(shipped(compute_states_with_numpy, json.dumps(dump_plan(PLAN))))
     return pickled
 
 

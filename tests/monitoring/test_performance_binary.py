@@ -208,7 +208,7 @@ def test_a_default_between_edges_is_answered_with_a_bound():
     found = compute("tp_count", state)
     assert (found.number, found.bound) == (2, 2)
     assert "computed at 0.4, the bin edge nearest to the threshold 0.5: the bin" in found.reason
-    assert "around it has 2 labelled rows" in found.reason
+    assert "contains the threshold has 2 labelled rows" in found.reason
     assert compute("tp_count", made([0.0, 1.0], [True, True], edges=(0.0, 0.4, 1.0))).bound == 0
 
 

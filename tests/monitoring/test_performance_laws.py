@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aporia_provider.backend.store.state_encoding import decode_state, encode_state
 from aporia_provider.monitoring.performance import STATES, Options
 from aporia_provider.monitoring.performance.states import multiclass_state, multilabel_state
 
@@ -108,6 +109,10 @@ def check_law(model_type: str, data: st.DataObject, kind: tuple, options: Option
     assert json.dumps(added.to_json()) == json.dumps(whole.to_json())
     assert whole + STATES[model_type]() == STATES[model_type]() + whole == whole
     assert STATES[model_type].from_json(json.loads(json.dumps(whole.to_json()))) == whole
+    assert decode_state(encode_state(whole)) == whole
+    total = STATES[model_type].sum([decode_state(encode_state(state)) for state in states])
+    assert total == whole
+    assert total.to_json() == whole.to_json()
     assert whole.rows == len(rows) >= whole.labelled + whole.unusable
     return whole
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.monitoring.grids.grid import CategoryGrid
-from aporia_provider.monitoring.profiles import profile as module
+from aporia_provider.monitoring.profiles import gathering
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids, load_grids
 from aporia_provider.monitoring.profiles.profile import Profile, add, profile
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -71,7 +71,7 @@ def _texts(found: Profile) -> dict[Any, str]:
 def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
     kind, whole, parts, period, grids = rows
     at_once_and_whole = profiled([whole], kind, period, grids)
-    with patch.multiple(module, **dict(zip(("_ROWS", "_ROWS_OF_BUCKET", "_BYTES"), limits, strict=True))):
+    with patch.multiple(gathering, **dict(zip(("_ROWS", "_ROWS_OF_BUCKET", "_BYTES"), limits, strict=True))):
         assert profiled(parts, kind, period, grids) == at_once_and_whole
     added: Profile = {}
     for part in parts:
@@ -162,10 +162,10 @@ def test_two_fields_may_share_a_column() -> None:
 def test_wide_rows_are_not_gathered_without_end() -> None:
     batches = [table_of(pa.array([[1.0] * 4_096] * 256)) for _ in range(20)]
     rest = iter(batches)
-    gathered = list(iter(lambda: module._gathered(rest, 1_000_000), None))
-    assert sum(batch.num_rows for batch in gathered) == 20 * 256
-    assert max(batch.nbytes for batch in gathered) < 2 * module._BYTES
-    assert len(gathered) > 1
+    found = list(iter(lambda: gathering.gathered(rest, 1_000), None))
+    assert sum(batch.num_rows for batch in found) == 20 * 256
+    assert max(batch.nbytes for batch in found) < 2 * gathering._BYTES
+    assert len(found) > 1
 
 
 def test_many_buckets_in_one_batch() -> None:

@@ -11,7 +11,6 @@ import pytest
 from deltalake import write_deltalake
 from sqlalchemy import select
 
-from aporia_provider.backend.store.sync_tables import ProfileRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.models import Model
@@ -19,6 +18,7 @@ from aporia_provider.operators.dataset import ConnectServingOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.schema import VersionSchema
 from tests.airflow.running import START, finish, new_dag
+from tests.backend.stored_states import stored_states
 from tests.conftest import S3
 from tests.spark.server import Cluster
 
@@ -55,14 +55,17 @@ def table() -> pa.Table:
 def states(registry: Any, model: str) -> dict[tuple[str, str, int | None], Any]:
     """All that a sync has stored of a model."""
     query = (
-        select(ProfileRow.part, ProfileRow.field, ProfileRow.bucket, ProfileRow.state)
-        .join(DatasetRow, ProfileRow.dataset_key == DatasetRow.key)
+        select(DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
         .where(ModelRow.id == model)
     )
     with registry.database.read_transaction() as session:
-        return {(part, field, bucket): state for part, field, bucket, state in session.execute(query)}
+        return {
+            place: state
+            for key in session.scalars(query).all()
+            for place, state in stored_states(session, key).items()
+        }
 
 
 @pytest.mark.usefixtures("connections")

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -28,11 +29,21 @@ def run(*command: str | Path, **options: object) -> str:
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 
 
-def build_wheel(source: Path, folder: Path) -> Path:
+def build_wheel(source: Path, folder: Path, **options: object) -> Path:
     """Build a wheel of a folder or a source distribution."""
-    run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
+    run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source, **options)
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def install(wheel: Path, target: Path) -> Path:
+    """Install a wheel in an empty folder; what it depends on is there already."""
+    run(*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel)
+    return target
+
+
+def about(installed: Path, folder: Path, environment: dict[str, str]) -> str:
+    return run(installed / "bin" / "aporia-provider", "about", cwd=folder, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +54,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the wheel is installed; what it depends on is there already."""
-    target = tmp_path_factory.mktemp("installed")
-    run(*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel)
-    return target
+    """A folder in which the wheel is installed."""
+    return install(wheel, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture
@@ -65,6 +74,24 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
     with ZipFile(wheel) as expected, ZipFile(build_wheel(source, tmp_path)) as built:
         contents = [{name: file.read(name) for name in file.namelist()} for file in (expected, built)]
     assert contents[1] == contents[0]
+
+
+def test_the_wheel_contains_the_kernel_for_every_python_on_this_platform(
+    wheel: Path, installed: Path, project: tuple[Path, dict[str, str]]
+) -> None:
+    assert wheel.name.split("-", 2)[2] == f"py3-none-{sysconfig.get_platform().replace('-', '_')}.whl"
+    assert "profiles\tC (profile.kernel.so with " in about(installed, *project)
+
+
+def test_without_a_compiler_the_wheel_is_for_all_platforms(
+    project: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, environment = project
+    wheel = build_wheel(ROOT, tmp_path, env={**os.environ, "CC": ""})
+    assert wheel.name.endswith("-py3-none-any.whl")
+    installed = install(wheel, tmp_path / "installed")
+    said = about(installed, folder, {**environment, "PYTHONPATH": str(installed)})
+    assert "profiles\tnumpy (the environment variable CC is empty, so the kernel was not compiled)" in said
 
 
 def test_the_wheel_contains_the_example_dags(installed: Path) -> None:

@@ -11,6 +11,7 @@ from aporia_provider.backend.metrics.model_states import (
     ModelStates,
     Range,
     Series,
+    StatesKey,
     StatesSummary,
     VersionStates,
     total,
@@ -20,7 +21,8 @@ from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split, align_to_buckets, moving_window
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.metrics.value_texts import counted_as
-from aporia_provider.backend.store.sync_tables import PERFORMANCE
+from aporia_provider.backend.store.state_sums import SPANS
+from aporia_provider.backend.store.sync_tables import DAY, PERFORMANCE
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.catalogue import metric_kinds
@@ -36,11 +38,20 @@ from aporia_provider.monitoring.statistics.field_statistics import (
     find_statistic,
     statistic,
 )
-from aporia_provider.monitoring.statistics.row_metrics import Rows, row_metric
+from aporia_provider.monitoring.statistics.row_metrics import METRICS_OF_BUCKETS, Rows, row_metric
 
-Read = tuple[VersionStates, str, str, Range]
-"""Identification of states to read: version, role, key and range."""
+Read = tuple[VersionStates, StatesKey]
+"""Identification of states to read, and their version."""
+_SPANS: dict[AnswerPeriod | None, tuple[str, ...]] = {
+    None: SPANS,
+    "monthly": SPANS,
+    "weekly": (DAY,),
+    "daily": (DAY,),
+    "hourly": (),
+}
+"""Spans of sums that no result's range divides, by aggregation period."""
 
+_DAY_SECONDS = BUCKET_SECONDS["daily"]
 _NO_ROWS = "there are no rows in the range"
 _NOT_COMPARED = "no prediction has been compared with a label"
 _UNLABELLED = (
@@ -67,29 +78,31 @@ class MetricRequest:
         selector = select_states(metric, version)
         asked = cls(model, metric, query.aggregation_period, within, version, selector)
         # Report a missing dataset before states are read.
-        version.summary(data.dataset_type, selector.key, within)
+        asked.summary  # noqa: B018
         return asked
 
     @property
     def summary(self) -> StatesSummary:
         """Return a summary of the states, known before they are read."""
-        return self.version.summary(self._role, self.selector.key, self.within)
+        return self.version.summary(self._states_key)
 
     @cached_property
     def series(self) -> Series:
         """Return the states."""
-        return self.version.series(self._role, self.selector.key, self.within)
+        return self.version.series(self._states_key)
+
+    @cached_property
+    def _states_key(self) -> StatesKey:
+        by_bucket = self.selector.type is None and self.metric.metric in METRICS_OF_BUCKETS
+        spans = () if by_bucket else _SPANS[self.period]
+        return StatesKey(self._role, self.selector.key, self.within, spans)
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
-        yield self._read(self.version, self._role, self.within)
+        yield (self.version, self._states_key), self.summary.states
         if self._is_distance and self.ranges:
-            baseline = self._baseline_dataset
-            yield self._read(self._baseline_version, baseline.dataset_type, self._baseline_range)
-
-    def _read(self, version: VersionStates, role: str, within: Range) -> tuple[Read, int]:
-        key = self.selector.key
-        return (version, role, key, within), version.summary(role, key, within).states
+            version, key = self._baseline_version, self._baseline_key
+            yield (version, key), version.summary(key).states
 
     @cached_property
     def ranges(self) -> Split | list[Range]:
@@ -105,7 +118,7 @@ class MetricRequest:
     def _parameters(self) -> MetricParameters:
         return self.metric.parameters
 
-    @property
+    @cached_property
     def _is_distance(self) -> bool:
         return "distance" in metric_kinds(self.metric.metric, self.version.schema.model_type)
 
@@ -167,10 +180,10 @@ class MetricRequest:
 
     def _judged(self) -> Iterator[Any]:
         """
-        Yield the state of the query's range, then the state of all rows. A state is None if it has no rows.
+        Yield the state of the query's range, then the state of all rows; None for a state without rows.
         """
         yield total(state for _, state in self.series.states)
-        yield self.version.merged(self._role, self.selector.key, (None, None))
+        yield self.version.merged(StatesKey(self._role, self.selector.key, (None, None)))
 
     def _performance(self) -> dict[str, Any]:
         names = {field.name for field in fields(Parameters)}
@@ -218,13 +231,25 @@ class MetricRequest:
         return first[0], last[1]
 
     def _baseline(self, within: Range) -> State | None:
-        baseline, key = self._baseline_dataset, self.selector.key
-        version, role = self._baseline_version, baseline.dataset_type
+        baseline, version, key = self._baseline_dataset, self._baseline_version, self._baseline_key
         if baseline.time_period is None:
-            return version.merged(role, key, self._baseline_range)
+            return version.merged(key)
         start, end = moving_window(within[0], baseline, BUCKET_SECONDS[self.model.period])
         # All windows are read at once, since most of them overlap.
-        return version.series(role, key, self._baseline_range).moving.within(start, end)
+        return version.series(key).moving.within(start, end)
+
+    @property
+    def _baseline_key(self) -> StatesKey:
+        baseline = self._baseline_dataset
+        spans = SPANS if baseline.time_period is None else self._window_spans
+        return StatesKey(baseline.dataset_type, self.selector.key, self._baseline_range, spans)
+
+    @property
+    def _window_spans(self) -> tuple[str, ...]:
+        """Return the spans of sums that no window of a moving baseline divides."""
+        windows = [moving_window(start, self._baseline_dataset, 1) for start in self._starts]
+        are_days = all(second % _DAY_SECONDS == 0 for window in windows for second in window)
+        return (DAY,) if are_days and self.period != "hourly" else ()
 
     @property
     def _starts(self) -> Range:

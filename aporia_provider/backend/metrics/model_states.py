@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import select
+import msgspec
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
@@ -16,7 +18,7 @@ from aporia_provider.backend.metrics.moving_sums import MovingSum
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
-from aporia_provider.backend.store.profiles import read_profile, summarize_states
+from aporia_provider.backend.store.state_sums import SPANS, StateSums, is_within
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.monitoring.profiles.plan import Grid, load_grids
@@ -27,17 +29,21 @@ Range = tuple[int | None, int | None]
 """Half-open range in seconds since 1970; None where it is unbounded."""
 States = list[tuple[int | None, State]]
 
+_AT_ONCE = 32
+
 
 class Series:
     """
-    States of a field of a dataset.
+    States of a field of a dataset, or sums of them.
 
     :param states: States in the order of their buckets; the position of the state without a bucket does not
-        matter.
+        matter. The bucket of a sum is its first one.
+    :param last: The last bucket of each of them. Default: the first one.
     """
 
-    def __init__(self, states: States) -> None:
+    def __init__(self, states: States, last: Sequence[int | None] | None = None) -> None:
         self.states = states
+        self._last = [bucket for bucket, _ in states] if last is None else last
         self._timed = [(bucket, state) for bucket, state in states if bucket is not None]
         self._buckets = [bucket for bucket, _ in self._timed]
 
@@ -48,7 +54,8 @@ class Series:
 
         The range is unbounded if there are no buckets.
         """
-        return (self._buckets[0], self._buckets[-1] + 1) if self._buckets else (None, None)
+        last = [bucket for bucket in self._last if bucket is not None]
+        return (self._buckets[0], max(last) + 1) if self._buckets else (None, None)
 
     @cached_property
     def moving(self) -> MovingSum:
@@ -58,11 +65,22 @@ class Series:
     def within(self, part: Range) -> States:
         """
         Return the states in a range; all states, including those without a bucket, if the range is unbounded.
+
+        The range must not begin or end within a sum.
         """
         start, end = part
         if start is None or end is None:
             return self.states
         return [*self._timed[bisect_left(self._buckets, start) : bisect_left(self._buckets, end)]]
+
+    def part(self, part: Range) -> Series | None:
+        """Return the states in a range; None if it begins or ends within a sum."""
+        ends = zip(self.states, self._last, strict=True)
+        inside = [(is_within(item[0], *part), is_within(last, *part)) for item, last in ends]
+        if any(begins != ends for begins, ends in inside):
+            return None
+        chosen = [place for place, (begins, _) in enumerate(inside) if begins]
+        return Series([self.states[place] for place in chosen], [self._last[place] for place in chosen])
 
 
 @dataclass(frozen=True)
@@ -71,11 +89,28 @@ class StatesSummary:
     Summary of stored states, known before they are read.
 
     :param extent: See :attr:`Series.extent`.
-    :param states: Number of states.
+    :param states: Number of the states and sums that are read.
     """
 
     extent: Range = (None, None)
     states: int = 0
+
+
+@dataclass(frozen=True)
+class StatesKey:
+    """
+    Identification of the states that are read.
+
+    :param role: Role of the dataset.
+    :param field: Key of the field.
+    :param within: Range of time.
+    :param spans: Spans of time whose sums may be read instead of their states.
+    """
+
+    role: str
+    field: str
+    within: Range
+    spans: tuple[str, ...] = SPANS
 
 
 class VersionStates:
@@ -88,10 +123,12 @@ class VersionStates:
 
     def __init__(self, session: Session, row: VersionRow) -> None:
         self._session, self._row = session, row
-        self._read: dict[tuple[str, str, Range], Series] = {}
-        self._outlines: dict[tuple[str, str, Range], StatesSummary] = {}
-        self._merged: dict[tuple[str, str, Range], State | None] = {}
-        self._grids: dict[str, dict[str, Grid]] = {}
+        self._read: dict[StatesKey, Series] = {}
+        self._sums: dict[StatesKey, StateSums] = {}
+        self._outlines: dict[StatesKey, StatesSummary] = {}
+        self._merged: dict[StatesKey, State | None] = {}
+        self._grids: dict[tuple[str, str], Grid | None] = {}
+        self._dumped_grids: dict[str, dict[str, Any]] = {}
 
     @property
     def name(self) -> str:
@@ -105,11 +142,19 @@ class VersionStates:
 
     def grid(self, role: str, key: str) -> Grid | None:
         """Return the bins that the stored states of a dataset's field use."""
-        if role not in self._grids:
+        if (role, key) not in self._grids:
+            stored = self._stored_grids(role).get(key)
+            self._grids[role, key] = None if stored is None else load_grids({key: stored})[key]
+        return self._grids[role, key]
+
+    def _stored_grids(self, role: str) -> dict[str, Any]:
+        if role not in self._dumped_grids:
             dataset = find_dataset(self._session, self._row, role)
-            stored = select(SyncRow.grids).filter_by(dataset_key=dataset.key, part=FIELDS)
-            self._grids[role] = load_grids(self._session.scalar(stored) or {})
-        return self._grids[role].get(key)
+            of_fields = SyncRow.dataset_key == dataset.key, SyncRow.part == FIELDS
+            text = self._session.scalar(select(cast(SyncRow.grids, Text)).where(*of_fields))
+            # With many fields, the json module takes longer than the rest of a query.
+            self._dumped_grids[role] = msgspec.json.decode(text) if text else {}
+        return self._dumped_grids[role]
 
     def is_synced(self, role: str) -> bool:
         """Return whether a sync of a dataset has ever succeeded."""
@@ -132,53 +177,57 @@ class VersionStates:
         found = {name for category, name, _ in brought if category == "labels"}
         return [name for name in self.schema.predictions if name in found]
 
-    def summary(self, role: str, key: str, within: Range) -> StatesSummary:
+    def summary(self, asked: StatesKey) -> StatesSummary:
         """
         Return a summary of the states that :meth:`series` would read.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
-        asked = (role, key, within)
         if asked not in self._outlines:
-            dataset = find_dataset(self._session, self._row, role)
-            first, last, states = summarize_states(self._session, dataset.key, key, *within)
-            extent = (None, None) if first is None or last is None else (first, last + 1)
-            self._outlines[asked] = StatesSummary(extent, states)
+            sums = self._state_sums(asked)
+            self._outlines[asked] = StatesSummary(sums.extent, sums.pieces)
         return self._outlines[asked]
 
-    def series(self, role: str, key: str, within: Range) -> Series:
+    def series(self, asked: StatesKey) -> Series:
         """
         Return the states of a field of a dataset in a range; they are cached until :meth:`forget` is called.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
-        asked = (role, key, within)
         if asked not in self._read:
-            self._read[asked] = self._part_of_known(asked) or self._read_series(*asked)
+            self._read[asked] = self._part_of_known(asked) or self._read_series(asked)
         return self._read[asked]
 
-    def _part_of_known(self, asked: tuple[str, str, Range]) -> Series | None:
-        *of, part = asked
-        for (role, key, known), series in self._read.items():
-            if [role, key] == of and _contains(known, part):
-                return Series(series.within(part))
+    def _read_series(self, asked: StatesKey) -> Series:
+        pieces = self._state_sums(asked).read()
+        return Series([(piece.first, piece.state) for piece in pieces], [piece.last for piece in pieces])
+
+    def _part_of_known(self, asked: StatesKey) -> Series | None:
+        for known, series in self._read.items():
+            is_finer = (known.role, known.field) == (asked.role, asked.field) and {*known.spans} <= {
+                *asked.spans
+            }
+            if is_finer and _contains(known.within, asked.within):
+                part = series.part(asked.within)
+                if part is not None:
+                    return part
         return None
 
-    def _read_series(self, role: str, key: str, within: Range) -> Series:
-        dataset = find_dataset(self._session, self._row, role)
-        found = read_profile(self._session, dataset.key, None, [key], *within)
-        return Series([(bucket, state) for bucket, _, state in found])
+    def _state_sums(self, asked: StatesKey) -> StateSums:
+        if asked not in self._sums:
+            dataset = find_dataset(self._session, self._row, asked.role)
+            self._sums[asked] = StateSums(self._session, dataset.key, asked.field, asked.within, asked.spans)
+        return self._sums[asked]
 
     def forget(self) -> None:
         """Clear the cache of states."""
         self._read.clear()
         self._merged.clear()
 
-    def merged(self, role: str, key: str, within: Range) -> State | None:
+    def merged(self, asked: StatesKey) -> State | None:
         """Return the sum of the states in a range; None if it has no rows."""
-        asked = (role, key, within)
         if asked not in self._merged:
-            self._merged[asked] = total(state for _, state in self.series(*asked).states)
+            self._merged[asked] = total(state for _, state in self.series(asked).states)
         return self._merged[asked]
 
 
@@ -227,9 +276,11 @@ class ModelStates:
 def total(states: Iterable[State]) -> Any:
     """Return the sum of states; None if there are none."""
     found: State | None = None
-    for state in states:
+    remaining = iter(states)
+    while some := list(islice(remaining, _AT_ONCE)):
         check_deadline()
-        found = state if found is None else found + state
+        all_states = some if found is None else [found, *some]
+        found = type(all_states[0]).sum(all_states)
     return found
 
 

@@ -51,8 +51,9 @@ class Advice:
 
     def _longer(self, seconds: float) -> str | None:
         """
-        Return a period or range of at least this length in seconds; None if the range already includes all
-        rows.
+        Return text that proposes a period or a time range of at least this length in seconds.
+
+        None if even all rows are not enough.
         """
         is_open = self.within[0] is None
         available = _length(self.extent if is_open else self.within)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from aporia_provider.backend.metrics.model_states import Range
+from aporia_provider.backend.store.calendar_months import month_of, month_start
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import ResultRange
 from aporia_provider.metrics import MetricDataset, TimeRange
@@ -38,19 +37,10 @@ def _even(seconds: int, first: int = 0) -> Period:
     return Period(lambda second: (second - first) // seconds, lambda number: number * seconds + first)
 
 
-def _month(second: int) -> int:
-    # Unlike datetime, numpy supports all years that a bucket can be in.
-    return int(np.datetime64(second, "s").astype("datetime64[M]").astype(np.int64))
-
-
-def _month_start(number: int) -> int:
-    return int(np.datetime64(number, "M").astype("datetime64[s]").astype(np.int64))
-
-
 PERIODS = {
     **{name: _even(seconds) for name, seconds in BUCKET_SECONDS.items()},
     "weekly": _even(_UNITS["w"], _MONDAY),
-    "monthly": Period(_month, _month_start),
+    "monthly": Period(month_of, month_start),
 }
 """
 Aggregation periods of results (:data:`~aporia_provider.metrics.AnswerPeriod`). Weeks follow ISO 8601 and

@@ -47,7 +47,7 @@ def execute_query(model: ModelStates, query: MetricsQuery) -> list[RangeResults]
 
 
 def _execute(model: ModelStates, query: MetricsQuery) -> dict[Range, dict[int, QueryResult]]:
-    """Return results by range and position of their metric in the query."""
+    """Return the results by range, then by the position of their metric in the query."""
     plans = [_MetricPlan(model, metric, query) for metric in query.metrics]
     _check_number(plans)
     _check_states(plans)
@@ -144,12 +144,16 @@ class _MetricPlan:
 
     @property
     def _version(self) -> str | None:
-        """Return the name of the version: the latest if the query names none, None if there is none."""
+        """
+        Return the name of the version, which is the latest one if the query does not name a version.
+
+        If the metric is invalid, return the name in the query, or None.
+        """
         asked = self.metric.datasets.data.model_version
         return asked if isinstance(self._request, AporiaError) else self._request.version.name
 
     def _result(self, part: Range) -> tuple[MetricResult, str | None]:
-        """Return the result for a range, and the error if there is none."""
+        """Return the result for a range, and the error message; None if there is no error."""
         try:
             if isinstance(self._request, AporiaError):
                 raise self._request

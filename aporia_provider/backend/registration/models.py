@@ -20,7 +20,7 @@ from aporia_provider.backend.store.tables import ModelRow, TagRow
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_TAGS, Model, ModelTags
 
-# Defaults of omitted values, so that a stated default is not a difference.
+# Defaults of omitted values, so that omitting a value and giving its default do not cause a conflict.
 _DEFAULTS = {"aggregation_period": "daily"}
 
 
@@ -49,7 +49,7 @@ class Models(RegistryBase):
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""
         with self.database.write_transaction() as session:
-            # Two that keep each other from deleting it would wait for each other.
+            # An exclusive lock: two deletions with the default shared lock would wait for each other.
             row = find_model(session, self.environment, model_id, change=True)
             session.execute(delete(ModelRow).where(ModelRow.key == row.key))
 

@@ -20,7 +20,7 @@ from aporia_provider.truth_values import declared_pair
 
 # Prefix of label columns, chosen not to collide with columns of the predictions.
 _LABEL = "__aporia_label_"
-# Kinds of columns that can be profiled as numbers. None is the kind of a column of unknown type.
+# Kinds of columns that can be profiled as numbers. The kind of a column of unknown type is None.
 _COUNTABLE = ("integral", "fractional", "boolean", None)
 _QUERY = "batch_id_column_name"
 _RELEVANCE = "relevance_column_name"
@@ -109,7 +109,7 @@ def has_performance_metrics(schema: VersionSchema, name: str) -> bool:
 
 
 def _is_relevance(schema: VersionSchema, name: str) -> bool:
-    """Return whether each candidate of a query is a row with its predicted relevance."""
+    """Return whether a prediction is the relevance of one candidate; a query then consists of many rows."""
     named = (schema.mapping or {}).get(_RELEVANCE)
     scalar = schema.fields("predictions")[name].type == "numeric"
     return schema.model_type == "ranking" and scalar and named in (None, name)

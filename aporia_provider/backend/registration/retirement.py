@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.registration.scope import RegistryBase
+from aporia_provider.backend.store.bucket_ranges import (
+    NO_BUCKET,
+    NO_BUCKETS,
+    BucketRange,
+    serving_ranges,
+)
 from aporia_provider.backend.store.lookups import find_model
-from aporia_provider.backend.store.sync_tables import FIELDS, ProfileRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
 from aporia_provider.datasets import SERVING
-from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ProfilePlan
 from aporia_provider.retention import check_retention
 
-_NOWHERE = (-1, -1, -1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_300_799
 
@@ -54,8 +59,7 @@ class VersionReach:
     :param key: Key of the version; greater for versions that were registered later.
     :param name: Name of the version.
     :param enabled: Whether the syncs of any of its datasets are enabled.
-    :param bucket_range: Starts, in seconds since 1970, of the last bucket not in the future, of the last
-        bucket, and of the first bucket; -1 for none.
+    :param bucket_range: Its buckets.
     :param checked_at: Time at which the stored serving data was last up to date; None if the last sync
         failed.
     """
@@ -63,13 +67,13 @@ class VersionReach:
     key: int
     name: str
     enabled: bool
-    bucket_range: tuple[int, int, int]
+    bucket_range: BucketRange
     checked_at: datetime | None
 
     @property
     def last(self) -> int | None:
         """Return the start of the last bucket; of a bucket in the future only if there are no others."""
-        return next((second for second in self.bucket_range[:2] if second >= 0), None)
+        return next((second for second in self.bucket_range[:2] if second > NO_BUCKET), None)
 
 
 class Retirements(RegistryBase):
@@ -160,10 +164,13 @@ def _versions(session: Session, model_key: int) -> list[VersionReach]:
     enabled: dict[int, bool] = {}
     for version, on in session.execute(datasets):
         enabled[version] = enabled.get(version, False) or on
-    bucket_ranges, checked_at = _bucket_ranges(session, model_key), _checked_at(session, model_key)
+    bucket_ranges, checked_at = (
+        serving_ranges(session, model_key, int(utc_now().timestamp())),
+        _checked_at(session, model_key),
+    )
     query = select(VersionRow.key, VersionRow.name).filter_by(model_key=model_key)
     return [
-        VersionReach(key, name, enabled[key], bucket_ranges.get(key, _NOWHERE), checked_at.get(key))
+        VersionReach(key, name, enabled[key], bucket_ranges.get(key, NO_BUCKETS), checked_at.get(key))
         for key, name in session.execute(query)
         if key in enabled
     ]
@@ -178,22 +185,6 @@ def _without_datasets(session: Session, model_key: int) -> list[str]:
         .order_by(VersionRow.key.desc())
     )
     return list(session.scalars(query))
-
-
-def _bucket_ranges(session: Session, model_key: int) -> dict[int, tuple[int, int, int]]:
-    bucket = ProfileRow.bucket
-    last = func.max(bucket)
-    query = (
-        select(DatasetRow.version_key, last.filter(bucket <= utc_now().timestamp()), last, func.min(bucket))
-        .join(ProfileRow, ProfileRow.dataset_key == DatasetRow.key)
-        .join(VersionRow, DatasetRow.version_key == VersionRow.key)
-        .where(VersionRow.model_key == model_key, DatasetRow.role == SERVING, ProfileRow.field == ROWS)
-        .group_by(DatasetRow.version_key)
-    )
-    return {
-        version: tuple(-1 if second is None else second for second in found)  # type: ignore[misc]
-        for version, *found in session.execute(query)
-    }
 
 
 def _checked_at(session: Session, model_key: int) -> dict[int, datetime]:

@@ -1,7 +1,7 @@
 """
 JSON schemas of request bodies for the OpenAPI document.
 
-They are generated from the public types. What is written here is what differs in a request.
+They are generated from the public types. This module only defines what differs in a request.
 """
 
 from __future__ import annotations

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from sqlalchemy import Select, delete, false, func, insert, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.store.baselines import Baseline, dump_origins, load_origins
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.lookups import upsert
-from aporia_provider.backend.store.sync_tables import GridRow, ProfileRow
+from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets
+from aporia_provider.backend.store.state_replacement import StateReplacement
+from aporia_provider.backend.store.state_sums import is_within, overlapping
+from aporia_provider.backend.store.sync_tables import GridRow, StateBlockRow
 from aporia_provider.backend.store.tables import utc_now
+from aporia_provider.errors import AporiaError
 from aporia_provider.monitoring.profiles.plan import dump_grids, load_grids
 from aporia_provider.monitoring.profiles.profile import Profile
-from aporia_provider.monitoring.states.state import State, read_state
+from aporia_provider.monitoring.states.state import State
 
-_BATCH_SIZE = 500
+_BATCH_SIZE = 50
 
 
 def replace_profile(
@@ -30,35 +33,28 @@ def replace_profile(
     null_timestamps: bool,
 ) -> None:
     """
-    Replace the stored states of recomputed buckets.
+    Replace the stored states of recomputed buckets, and the sums that include them.
 
     :param states: New states.
     :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
     :param null_timestamps: Whether the state of rows without a timestamp was recomputed.
     """
-    outdated = delete(ProfileRow).filter_by(dataset_key=dataset_key, part=part)
-    if intervals is not None:
-        in_intervals = [ProfileRow.bucket.between(start, end - 1) for start, end in intervals]
-        outdated = outdated.where(
-            or_(*in_intervals, *([ProfileRow.bucket.is_(None)] if null_timestamps else []), false())
-        )
-    session.execute(outdated)
-    owner = {"dataset_key": dataset_key, "part": part}
-    rows = [
-        {**owner, "field": key, "bucket": bucket, "state": state.settled().to_json()}
-        for (bucket, key), state in states.items()
-    ]
-    for start in range(0, len(rows), _BATCH_SIZE):
-        session.execute(insert(ProfileRow), rows[start : start + _BATCH_SIZE])
+    replacement = StateReplacement(session, dataset_key, part)
+    if intervals is None:
+        replacement.replace_all(states)
+    else:
+        replacement.replace(states, intervals, null_timestamps)
 
 
 def is_stored(session: Session, dataset_key: int, part: str, states: Profile) -> bool:
     """Return whether exactly these states are already stored."""
-    query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state)
-    rows = session.execute(query.filter_by(dataset_key=dataset_key, part=part))
-    stored = {(bucket, field): state for bucket, field, state in rows}
+    try:
+        stored = {(bucket, field): state for bucket, field, state in read_profile(session, dataset_key, part)}
+    except AporiaError:
+        # States that cannot be read are replaced.
+        return False
     return stored.keys() == states.keys() and all(
-        read_state(stored[key]) == state.settled() for key, state in states.items()
+        stored[key] == state.settled() for key, state in states.items()
     )
 
 
@@ -71,7 +67,7 @@ def read_profile(
     end: int | None = None,
 ) -> Iterator[tuple[int | None, str, State]]:
     """
-    Yield stored states, ordered by bucket.
+    Yield stored states, ordered by field and bucket.
 
     :param part: Part of the states, ``fields`` or ``performance``; None for both.
     :param fields: Keys of fields; None for all.
@@ -79,27 +75,22 @@ def read_profile(
         a timestamp are omitted.
     :param end: End of the range in seconds since 1970, exclusive.
     :return: Bucket, key of the field, and state.
+    :raises aporia_provider.errors.AporiaError: if stored states cannot be read.
     """
-    query = select(ProfileRow.bucket, ProfileRow.field, ProfileRow.state).filter_by(dataset_key=dataset_key)
+    row = StateBlockRow
+    query = select(row.field, row.first, row.states).filter_by(dataset_key=dataset_key)
+    query = query.filter_by(span=BlockLayout.of(session, dataset_key).span)
     if part is not None:
         query = query.filter_by(part=part)
     if fields is not None:
-        query = query.where(ProfileRow.field.in_(fields))
-    query = _between(query, start, end).order_by(ProfileRow.bucket, ProfileRow.field)
-    for bucket, field, stored in session.execute(query, execution_options={"yield_per": _BATCH_SIZE}):
+        query = query.where(row.field.in_(fields))
+    query = overlapping(query, start, end).order_by(row.field, row.first)
+    query = query.where(row.states.is_not(None))
+    for field, first, stored in session.execute(query, execution_options={"yield_per": _BATCH_SIZE}):
         check_deadline()
-        yield bucket, field, read_state(stored)
-
-
-def summarize_states(
-    session: Session, dataset_key: int, field: str, start: int | None, end: int | None
-) -> tuple[int | None, int | None, int]:
-    """Return the first bucket, the last bucket and the number of states of a field within a range."""
-    bucket = ProfileRow.bucket
-    numbers: Any = select(func.min(bucket), func.max(bucket), func.count(ProfileRow.key))
-    query = numbers.where(ProfileRow.dataset_key == dataset_key, ProfileRow.field == field)
-    first, last, states = session.execute(_between(query, start, end)).one()
-    return first, last, states
+        for bucket, state in read_buckets(field, first, stored or b"").items():
+            if is_within(bucket, start, end):
+                yield bucket, field, state
 
 
 def store_baseline(session: Session, version_key: int, baseline: Baseline) -> None:
@@ -119,9 +110,3 @@ def read_baseline(session: Session, version_key: int) -> Baseline:
     if row is None:
         return Baseline()
     return Baseline(row.role, load_grids(row.grids), load_origins(row.origins))
-
-
-def _between(query: Select[Any], start: int | None, end: int | None) -> Select[Any]:
-    if start is not None:
-        query = query.where(ProfileRow.bucket >= start)
-    return query if end is None else query.where(ProfileRow.bucket < end)

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
 
+DAY, MONTH = "day", "month"
+"""Spans of time that the states of a field are added up for."""
 FIELDS, PERFORMANCE = "fields", "performance"
 """Parts of a dataset, which are synced independently of each other."""
 
@@ -44,24 +46,36 @@ class SyncRow(Base):
     grids: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
-class ProfileRow(Base):
+class StateBlockRow(Base):
     """
-    State of a field in a bucket.
+    Sum of the states of a field in a day or a month, and the states of its buckets.
 
-    ``bucket`` is the bucket's start in seconds since 1970, or null for rows whose timestamp is null.
+    Hours are stored by day, and days by month. Of hours, there is a second row for each month, without
+    ``states``. Several rows cover a day or a month if its states are large. A row is written in the
+    transaction that replaces one of its buckets, so its sum is never outdated.
+
+    ``first`` and ``last`` are the starts of the first and the last bucket that has a state, in seconds since
+    1970, or null for the rows of the data whose timestamp is null. ``buckets`` is the number of states, and
+    ``rows`` the number of rows they were computed from. ``total`` is null if the states cannot be added. For
+    it and ``states`` see :mod:`~aporia_provider.backend.store.state_encoding`.
     """
 
-    __tablename__ = "aporia_profile"
+    __tablename__ = "aporia_state_block"
     __table_args__ = (
-        UniqueConstraint("dataset_key", "field", "bucket"),
-        Index("ix_aporia_profile_bucket", "dataset_key", "part", "bucket"),
+        UniqueConstraint("dataset_key", "field", "span", "first"),
+        Index("ix_aporia_state_block_part", "dataset_key", "part", "span", "first"),
     )
 
     dataset_key: Mapped[int] = mapped_column(ForeignKey(DatasetRow.key, ondelete="CASCADE"))
     part: Mapped[str] = mapped_column(String(PART))
     field: Mapped[str]
-    bucket: Mapped[int | None] = mapped_column(BigInteger())
-    state: Mapped[dict[str, Any]]
+    span: Mapped[str] = mapped_column(String(5))
+    first: Mapped[int | None] = mapped_column(BigInteger())
+    last: Mapped[int | None] = mapped_column(BigInteger())
+    buckets: Mapped[int]
+    rows: Mapped[int] = mapped_column(BigInteger())
+    total: Mapped[bytes | None]
+    states: Mapped[bytes | None]
 
 
 class GridRow(Base):

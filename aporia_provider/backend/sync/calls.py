@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,17 @@ from aporia_provider.lake.credentials import AwsCredentials
 
 if TYPE_CHECKING:
     from aporia_provider.backend.sync.due.calls import DueDataset, FindCredentials
+    from aporia_provider.engine.embedded.engines import EmbeddedEngines
 
 WAIT_SECONDS = 600.0
 """Maximum time in seconds to wait for another sync of the same version."""
+
+
+def embedded_engines() -> EmbeddedEngines:
+    """Return embedded engines that several syncs share, one for each set of credentials, for ``with``."""
+    from aporia_provider.engine.embedded.engines import EmbeddedEngines
+
+    return EmbeddedEngines(preload=True)
 
 
 class Syncs(RegistryBase):
@@ -37,6 +46,7 @@ class Syncs(RegistryBase):
         full: bool = False,
         wait_seconds: float = WAIT_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
+        engines: EmbeddedEngines | None = None,
     ) -> dict[str, Any]:
         """
         Update the profiles of a dataset to the current version of its table.
@@ -57,6 +67,8 @@ class Syncs(RegistryBase):
             in JSON, and other syncs do not read the files again. Use an endpoint with https.
         :param wait_seconds: Maximum time in seconds to wait for another sync of the same version.
         :param lease_seconds: Duration of the version's lease in seconds after each renewal; at most 600.
+        :param engines: Embedded engines that several syncs share, see :func:`embedded_engines`. Default: an
+            engine is started if it is needed, and ends with the sync.
         :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
             has changed) and ``changed_parts`` (``fields`` or ``performance``).
         :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
@@ -67,8 +79,17 @@ class Syncs(RegistryBase):
 
         full = checked_options(full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
         self._check(model_id, model_version, role)
-        run = SyncRunner(self, model_id, model_version, credentials=credentials, engine=engine, limits=limits)
-        parts = run.sync(role, full=full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
+        with nullcontext(engines) if engines is not None else embedded_engines() as used:
+            run = SyncRunner(
+                self,
+                model_id,
+                model_version,
+                credentials=credentials,
+                engine=engine,
+                limits=limits,
+                engines=used,
+            )
+            parts = run.sync(role, full=full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
         status = self.get_dataset_sync_status(model_id, model_version, role)
         return {**status, "changed": bool(parts), "changed_parts": parts}
 

@@ -11,8 +11,10 @@ from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.engine.limits import UNLIMITED, EngineLimits
-from aporia_provider.engine.session import Session, open_session
+from aporia_provider.engine.embedded.engines import EmbeddedEngines
+from aporia_provider.engine.embedded.process import BATCH_ROWS, MIN_BATCH_ROWS, batch_rows
+from aporia_provider.engine.limits import EngineLimits
+from aporia_provider.engine.session import Session, is_embedded, open_session
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.monitoring.profiles.plan import ROWS, Grid, ProfilePlan
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Version of the profiling algorithm. Increase it whenever the same rows result in different states.
-STATES_VERSION = 3
+STATES_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class SyncContext:
     :param credentials: Credentials used to access S3; None for those of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
+    :param engines: The embedded engines of the caller, one of which is used or started.
     """
 
     def __init__(
@@ -129,11 +132,13 @@ class SyncContext:
         snapshot: VersionSnapshot,
         credentials: AwsCredentials | None,
         engine: str,
-        limits: EngineLimits = UNLIMITED,
+        limits: EngineLimits,
+        engines: EmbeddedEngines,
     ) -> None:
         self.snapshot = snapshot
         self._credentials = credentials
-        self._engine, self._limits = engine, limits
+        self._engine, self._limits, self._engines = engine, limits, engines
+        self._max_batch_rows = BATCH_ROWS
         self._stack = ExitStack()
         self._session: Session | None = None
         self._tables: dict[str, ConnectedTable] = {}
@@ -143,9 +148,37 @@ class SyncContext:
     def spark(self) -> SparkSession:
         """Return the Spark Connect session."""
         if self._session is None:
-            session = open_session(self._engine, self._credentials, self._limits)
+            session = open_session(
+                self._engine,
+                self._credentials,
+                self._limits,
+                engines=self._engines,
+                batch_rows=self._batch_rows(),
+            )
             self._session = self._stack.enter_context(session)
         return self._session.spark
+
+    def start_engine(self) -> None:
+        """Start the embedded engine in the background, if it is used and not running."""
+        if is_embedded(self._engine):
+            self._engines.start(self._credentials or AwsCredentials(), self._max_batch_rows)
+
+    def reduce_batches(self) -> bool:
+        """
+        Close the session, so that the next one has the smallest batches; return False if it had them already.
+        """
+        if not is_embedded(self._engine) or self._batch_rows() == MIN_BATCH_ROWS:
+            return False
+        self._max_batch_rows = MIN_BATCH_ROWS
+        self._stack.close()
+        self._session = None
+        self._tables.clear()
+        return True
+
+    def _batch_rows(self) -> int:
+        """Return the number of rows of a batch, which is smaller if the rows of a table are large."""
+        sizes = [table.log.bytes_per_row for table in self._tables.values()]
+        return batch_rows(max(sizes, default=0), self._max_batch_rows)
 
     @contextmanager
     def engine_exit_errors(self) -> Iterator[None]:

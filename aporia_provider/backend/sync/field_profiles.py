@@ -37,8 +37,11 @@ def sync_fields(
     :raises aporia_provider.errors.AporiaError: if the dataset cannot be read, or its columns no longer match
         the schema.
     """
-    table = context.table(role)
-    changes = table.log.changes(checkpoint.positions.get(role))
+    table, position = context.table(role), checkpoint.positions.get(role)
+    if checkpoint.fingerprint is None or table.log.has_new_commits(position):
+        # The engine starts while the changes are determined.
+        context.start_engine()
+    changes = table.log.changes(position)
     fingerprint = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.grids)
     if not changes.entire_table and checkpoint.fingerprint != fingerprint:
         changes = Changes(_fingerprint_reason(checkpoint.fingerprint, fingerprint), entire_table=True)

@@ -22,8 +22,9 @@ from aporia_provider.backend.sync.performance_profiles import sync_performance
 from aporia_provider.backend.sync.shared_baselines import copy_field_profiles
 from aporia_provider.backend.sync.sync_store import SyncStore
 from aporia_provider.datasets import ACTUALS, SERVING
+from aporia_provider.engine.embedded.engines import EmbeddedEngines
 from aporia_provider.engine.error_messages import BeforeCheckpointError, StatisticsError
-from aporia_provider.engine.limits import UNLIMITED, EngineLimits
+from aporia_provider.engine.limits import EngineLimits, EngineMemoryError
 from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.schema import VersionSchema
@@ -41,6 +42,7 @@ class SyncRunner:
     :param credentials: Credentials used to access S3; None for those of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
+    :param engines: The embedded engines of the caller, one of which is used or started.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class SyncRunner:
         *,
         credentials: AwsCredentials | None,
         engine: str,
-        limits: EngineLimits = UNLIMITED,
+        limits: EngineLimits,
+        engines: EmbeddedEngines,
     ) -> None:
         self._scope, self._model_id, self._model_version = scope, model_id, model_version
         self._credentials, self._engine, self._limits = credentials, engine, limits
+        self._engines = engines
 
     def sync(self, role: str, *, full: bool, wait_seconds: float, lease_seconds: float) -> list[str]:
         """
@@ -70,7 +74,8 @@ class SyncRunner:
         with lease.hold(f"{dataset} since {utc_now():%Y-%m-%d %H:%M:%S} UTC", wait_seconds):
             # Read again: another sync may have computed the bins while this one waited for the lease.
             _, snapshot = self._snapshot()
-            with SyncContext(snapshot, self._credentials, self._engine, self._limits) as context:
+            context = SyncContext(snapshot, self._credentials, self._engine, self._limits, self._engines)
+            with context:
                 store = SyncStore(self._scope.database, key, lease)
                 parts = _affected_parts(snapshot, role)
                 return [part for owner, part in parts if self._sync_part(store, context, owner, part, full)]
@@ -103,6 +108,11 @@ class SyncRunner:
         except StatisticsError as error:
             log.warning("%s: all files are read", error.message)
             context.reopen_tables(ignore_statistics=True)
+        except EngineMemoryError as error:
+            # Values may be much larger in memory than in the files.
+            if not context.reduce_batches():
+                raise
+            log.warning("%s. The table is read again in smaller batches", error.message.partition(". ")[0])
         except BeforeCheckpointError:
             # A checkpoint was written after the log of the table was read.
             context.reopen_tables()

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.baselines import load_origins, provisional_bins
-from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, GridRow, ProfileRow, SyncRow
+from aporia_provider.backend.store.bucket_ranges import count_rows
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, GridRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.backend.sync.sync_store import MEASURES
-from aporia_provider.monitoring.profiles.plan import ROWS, SCORES
+from aporia_provider.monitoring.profiles.plan import SCORES
 
 
 def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
     """Return the sync status of a dataset, see :meth:`.Syncs.get_dataset_sync_status`."""
     parts = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
-    rows_of_bucket = cast(ProfileRow.state["rows"].as_string(), BigInteger)
-    profiled = select(func.sum(rows_of_bucket), func.count()).where(
-        ProfileRow.dataset_key == dataset.key, ProfileRow.field == ROWS
-    )
-    total, buckets = session.execute(profiled).one()
+    total, buckets = count_rows(session, dataset.key)
     return {
         "dataset": dataset.role,
         "enabled": dataset.enabled,
         "schedule": dataset.registration["sync"].get("schedule"),
         **_part_status(parts.get(FIELDS), dataset.role),
-        "rows": int(total or 0),
+        "rows": total,
         "buckets": buckets,
         "provisional_bins": _provisional_bins(session, dataset, parts.get(FIELDS)),
         "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,

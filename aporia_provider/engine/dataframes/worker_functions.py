@@ -8,13 +8,14 @@ The embedded engine imports them. The workers of a cluster receive them by value
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from aporia_provider.engine.dataframes.shipping import WorkerFunction, bound, shipped
 from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.numpy_profile import Profile, numpy_profile
 from aporia_provider.monitoring.profiles.plan import (
     FieldPlan,
     ProfilePlan,
@@ -40,7 +41,9 @@ def states_by_partition(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> 
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``bucket``, ``key`` and ``state`` (JSON); several may have the same bucket and key.
     """
-    return _run_on_partitions(frame, compute_states, json.dumps(dump_plan(plan)), _STATES, embedded)
+    # The workers of a cluster do not have the kernel.
+    function = compute_states if embedded else compute_states_with_numpy
+    return _run_on_partitions(frame, function, json.dumps(dump_plan(plan)), _STATES, embedded)
 
 
 def bins_by_partition(
@@ -65,11 +68,28 @@ def _run_on_partitions(
 
 def compute_states(batches: Iterable[pa.RecordBatch], plan: str) -> Iterator[pa.RecordBatch]:
     """
+    Yield the states of batches, computed by the kernel if there is one.
+
+    :param plan: JSON of :func:`~aporia_provider.monitoring.profiles.plan.dump_plan`.
+    """
+    return _states(profile, batches, plan)
+
+
+def compute_states_with_numpy(batches: Iterable[pa.RecordBatch], plan: str) -> Iterator[pa.RecordBatch]:
+    """
     Yield the states of batches.
 
     :param plan: JSON of :func:`~aporia_provider.monitoring.profiles.plan.dump_plan`.
     """
-    states = profile(_all_batches(batches), load_plan(json.loads(plan)))
+    return _states(numpy_profile, batches, plan)
+
+
+def _states(
+    compute: Callable[[Iterable[pa.RecordBatch], ProfilePlan], Profile],
+    batches: Iterable[pa.RecordBatch],
+    plan: str,
+) -> Iterator[pa.RecordBatch]:
+    states = compute(_all_batches(batches), load_plan(json.loads(plan)))
     if states:
         buckets, keys = zip(*states, strict=True)
         state_texts = [json.dumps(state.to_json()) for state in states.values()]

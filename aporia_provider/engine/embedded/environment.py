@@ -10,6 +10,7 @@ from pathlib import Path
 import aporia_provider
 from aporia_provider.engine.embedded.numpy_simd import numpy_environment
 from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.monitoring.kernel.library import VARIABLE as KERNEL_VARIABLE
 
 # All other variables may contain secrets: connections, variables and tokens of Airflow, database passwords.
 _NAMES = frozenset(
@@ -21,9 +22,9 @@ _NAMES = frozenset(
         *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
         # Network access to S3.
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-        # Log level of the engine, and numbers of threads of the engine and numpy.
+        # Log level of the engine, numbers of threads of the engine and numpy, and what computes profiles.
         *("RUST_LOG", "RUST_BACKTRACE", "TOKIO_WORKER_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
-        "NPY_DISABLE_CPU_FEATURES",
+        *("NPY_DISABLE_CPU_FEATURES", KERNEL_VARIABLE),
     }
 )
 # Settings of the engine, and of access to S3.

@@ -1,19 +1,23 @@
 """
-Main program of the embedded engine: ``python -m aporia_provider.engine.embedded.server DESCRIPTOR``.
+Main program of the embedded engine: ``python -m aporia_provider.engine.embedded.server DESCRIPTOR FOLDER``,
+with ``--preload`` if it imports the modules that the functions of syncs use.
 
-Prints the port it listens on (loopback only), and exits when its standard input is closed or its parent ends,
-so that a killed task leaves no process behind. Only its parent can use it: the descriptor is a socket through
-which the parent confirms which connections are its own. If the system does not support this, the reason is
-printed after the port.
+Prints the port it listens on (loopback only). Usually its parent kills it. If the parent is killed, it
+deletes its folder for temporary files and exits, so that nothing is left behind. Only its parent can use it:
+the descriptor is a socket through which the parent confirms which connections are its own. If the system does
+not support this, the reason is printed after the port.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
-import signal
+import shutil
 import socket
 import sys
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aporia_provider.engine.embedded.admission import ConnectionGuard
@@ -22,10 +26,13 @@ from aporia_provider.engine.embedded.seccomp import UnsupportedError
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
 
+PRELOAD = "--preload"
+"""Argument with which the program imports the modules that the functions of syncs use."""
 # Statistics exclude NaN, and the engine treats a column as constant if its minimum equals its maximum.
 _NO_STATISTICS = ("SAIL_EXECUTION__COLLECT_STATISTICS", "false")
 _CHECK_INTERVAL = 1.0
-_STOP_SECONDS = 5
+# The engine imports pyspark.worker to call Python functions; pyarrow imports pandas on first use.
+_MODULES_OF_SYNCS = ("pandas", "pyspark.worker", "aporia_provider.engine.dataframes.worker_functions")
 
 
 def main() -> None:
@@ -39,10 +46,19 @@ def main() -> None:
         server, missing_feature = start_server(), str(error)
     sys.stdout.write(f"{_address(server)[1]} {missing_feature}\n")
     sys.stdout.flush()
+    if PRELOAD in sys.argv:
+        threading.Thread(target=_preload, daemon=True).start()
     wait_for_parent(parent)
-    # stop() waits for running queries, possibly forever.
-    signal.alarm(_STOP_SECONDS)
-    server.stop()
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
+    os._exit(0)
+
+
+def _preload() -> None:
+    """Import what the functions of syncs use, while the parent connects and reads the log of the table."""
+    for module in _MODULES_OF_SYNCS:
+        # A query reports what is missing.
+        with suppress(ImportError):
+            importlib.import_module(module)
 
 
 def start_server() -> SparkConnectServer:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-_WHOLE = 2**53  # Doubles represent all integers up to this magnitude,
-_POWER = 22  # and all powers of ten up to this one.
+_WHOLE = 2**53  # Doubles represent all integers up to this magnitude exactly.
+_POWER = 22  # Doubles represent all powers of ten up to this exponent exactly.
 _SHORT = (2, 6, 10)
-_MOST_ZEROS = 19  # 10**19 is less than 2**64.
+_MOST_ZEROS = 19  # Exponent of the greatest power of ten that fits into 64 bits.
 _HIGH = 2**40
 _LEAST = Decimal("1e-6")
 _GREATEST = Decimal("1e76")
@@ -33,17 +33,17 @@ def doubles_of_decimals(array: pa.Array) -> Doubles:
     :param array: Decimals of 128 or 256 bits.
     """
     words, places = _words(array), array.type.scale
-    numbers, left = _quotients(words, places)
+    numbers, remaining = _quotients(words, places)
     if array.null_count:
         numbers[array.is_null().to_numpy(zero_copy_only=False)] = np.nan
-        left = left[~np.isnan(numbers[left])]
+        remaining = remaining[~np.isnan(numbers[remaining])]
     for fewer in _SHORT if words.shape[1] == 2 else ():
-        if len(left) and 0 < places - fewer <= _MOST_ZEROS:
-            found, exact = _shortened(words[left], places - fewer)
-            numbers[left] = found / 10.0**fewer
-            left = left[~exact]
-    if len(left):
-        numbers[left] = array.take(pa.array(left)).cast(pa.string()).cast(pa.float64()).to_numpy()
+        if len(remaining) and 0 < places - fewer <= _MOST_ZEROS:
+            quotients, exact = _shortened(words[remaining], places - fewer)
+            numbers[remaining] = quotients / 10.0**fewer
+            remaining = remaining[~exact]
+    if len(remaining):
+        numbers[remaining] = array.take(pa.array(remaining)).cast(pa.string()).cast(pa.float64()).to_numpy()
     return numbers
 
 
@@ -55,7 +55,7 @@ def _words(array: pa.Array) -> NDArray[np.int64]:
 
 
 def _quotients(words: NDArray[np.int64], places: int) -> tuple[Doubles, NDArray[np.intp]]:
-    """Return the integers divided by a power of ten, and the rows whose quotient may be wrong."""
+    """Return the integers divided by ``10**places``, and the rows whose quotient may be rounded wrongly."""
     low, power = words[:, 0], 10.0 ** min(abs(places), _POWER)
     good = (low <= _WHOLE) & (low >= -_WHOLE) & (abs(places) <= _POWER)
     good &= (words[:, 1:] == (low >> 63)[:, None]).all(axis=1)
@@ -67,8 +67,8 @@ def _shortened(words: NDArray[np.int64], zeros: int) -> tuple[Doubles, NDArray[n
     """
     Return 128-bit integers divided by ``10**zeros``, and which quotients are exact.
 
-    The product of the rounded quotient and the power differs from the integer by less than 2**64, so they are
-    equal if their lowest 64 bits are.
+    The product of the rounded quotient and the power differs from the integer by less than 2**64, so the two
+    are equal if their lowest 64 bits are equal.
     """
     low, high = words[:, 0].astype(np.uint64), words[:, 1]
     rough = np.rint((high * 2.0**64 + low) / 10.0**zeros)

@@ -17,7 +17,7 @@ _OF_NULLS = {
     "tensor": _NUMBERS,
     "dict": pa.map_(pa.string(), pa.float64()),
 }
-"""Field types to the physical types that columns of only nulls are converted to. Default: boolean."""
+"""Physical type, by field type, that a column of only nulls is converted to. Default: boolean."""
 
 
 def readable(array: pa.Array, type_: str) -> pa.Array:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 1 << 14  # Slices of this length fit into the processor's cache.
 _MOST_PLACES = 12  # The product of a float and 10**12 has 24 + 28 bits, so a double represents it.
-_MOST_ZEROS = 7  # Up to this number, rounding a quotient cannot move it to or across a half.
+_MOST_ZEROS = 7  # Up to this exponent, the rounding error of a quotient does not change the nearest integer.
 _FORMATS: dict[str, tuple[type[Any], int, int]] = {
     "float16": (np.uint16, 10, 15),
     "float32": (np.uint32, 23, 127),
@@ -35,19 +35,19 @@ def shortest_doubles(values: NDArray[Any]) -> Doubles:
     Decimals with ``n`` places are the multiples of ``10**-n``. If their spacing is greater than that of the
     floats, at most one of them rounds to a given float, and decimals with fewer places are among them. So the
     candidates are the nearest multiple for the greatest such ``n`` and, if it rounds to another float, the
-    nearest multiple with one more place. The products are exact, and the single division is correctly
-    rounded.
+    nearest multiple with one more place. For positive ``n``, the product of a float and ``10**n`` is exact,
+    so only the division by ``10**n`` is rounded.
 
     :param values: Floats of 16, 32 or 64 bits. Doubles are returned unchanged.
     """
     if values.dtype == np.float64:
         return values
-    found = np.empty(len(values), dtype=np.float64)
+    converted = np.empty(len(values), dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, len(values), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            _convert(values[part], found[part])
-    return found
+            chunk = slice(start, start + _AT_ONCE)
+            _convert(values[chunk], converted[chunk])
+    return converted
 
 
 def _convert(values: NDArray[Any], found: Doubles) -> None:
@@ -92,13 +92,17 @@ def _to_zeros(numbers: Doubles, powers: Doubles) -> Doubles:
 
 
 def _candidates(fraction: int, bias: int) -> list[tuple[Rounding, Doubles]]:
-    """Return rounding functions, each with powers of ten by stored exponent; NaN where it does not apply."""
+    """
+    Return rounding functions in the order in which they are tried, each with an array of powers of ten.
+
+    The index of the array is the stored exponent. NaN means that the function does not apply to it.
+    """
     places = [_places(max(stored, 1) - bias - fraction) for stored in range(2 * bias + 1)]
     few = _powers([n - 1 if 0 < n <= _MOST_PLACES else None for n in places])
     more = _powers([n if 0 < n <= _MOST_PLACES else None for n in places])
     many = _powers([1 - n if -_MOST_ZEROS < n <= 0 else None for n in places])
     fewer = _powers([-n if -_MOST_ZEROS < n <= 0 else None for n in places])
-    # Zeros and infinities are multiples of any power.
+    # Zeros and infinities are multiples of every power of ten, so their missing powers are replaced by 1.
     few[[0, -1]] = np.nan_to_num(few[[0, -1]], nan=1)
     return [(_to_places, few), (_to_places, more), (_to_zeros, many), (_to_zeros, fewer)]
 

@@ -27,7 +27,7 @@ def items(array: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     :param array: Lists, or lists of lists. A null counts as an empty list.
     :return: The values of all lists, and the number of values in each list.
     """
-    # Arrow cannot cast the values of list views.
+    # Arrow cannot cast the values of list views, so the lists are flattened before the values are converted.
     lengths, values = _lengths(array), plain(pc.list_flatten(array))
     if not is_list(values.type):
         return values, lengths
@@ -37,11 +37,12 @@ def items(array: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
 
 def vectors(array: pa.Array, dimensions: Sequence[int] = ()) -> tuple[Doubles, NDArray[np.int64]]:
     """
-    Return the numbers in lists, or in lists of lists, and the number of numbers in each.
+    Return the innermost numbers of lists, or of lists of lists, and how many of them each row has.
 
     :param array: The lists, none of them null.
-    :param dimensions: Length of nested lists on each level. A list of another shape counts as empty.
-    :return: The numbers of all lists, NaN for nulls, and their number for each row.
+    :param dimensions: Required length of the lists on each level of nesting. A row with other lengths counts
+        as an empty list. Not checked unless ``array`` has nested lists with this number of levels.
+    :return: The numbers of all rows, with NaN for nulls, and the count of the numbers in each row.
     """
     values, lengths = items(array)
     numbers = doubles(values)
@@ -85,10 +86,10 @@ def entries(array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     if kinds.is_map(array.type):
         yield from _entries_of_maps(array)
         return
-    for place in range(array.type.num_fields):
-        present = pc.struct_field(array, [place]).drop_null()
+    for position in range(array.type.num_fields):
+        present = pc.struct_field(array, [position]).drop_null()
         if len(present):
-            yield array.type.field(place).name, present
+            yield array.type.field(position).name, present
 
 
 def _entries_of_maps(array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
@@ -101,5 +102,5 @@ def _entries_of_maps(array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     last = np.append((codes[1:] != codes[:-1]) | (rows[1:] != rows[:-1]), True)[: len(codes)]
     values = array.items[start:end].take(pa.array(order[last]))
     bounds: list[Any] = np.searchsorted(codes[last], np.arange(len(keys.dictionary) + 1)).tolist()
-    for place, name in enumerate(keys.dictionary.to_pylist()):
-        yield name, values[bounds[place] : bounds[place + 1]]
+    for code, name in enumerate(keys.dictionary.to_pylist()):
+        yield name, values[bounds[code] : bounds[code + 1]]

@@ -21,7 +21,7 @@ _PLAIN = (1e-6, 1e10)  # Arrow writes doubles in this range without an exponent.
 
 def text_counts(array: pa.Array) -> dict[str, int]:
     """
-    Return the number of occurrences of each value, as text (see :func:`as_texts`).
+    Return the number of occurrences of each value, by the text of the value (see :func:`as_texts`).
 
     :param array: Values; nulls and NaN are not counted.
     """

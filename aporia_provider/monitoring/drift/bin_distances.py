@@ -1,8 +1,9 @@
 """
 Distances between two distributions given as counts of the same unordered bins.
 
-Each is returned with its expected value for two samples of the same distribution, which is positive and
-decreases with the sample sizes. B is the number of bins; n and m are the sizes of the two samples.
+Each distance is returned with its noise: its expected value for two samples of the same distribution, which
+is positive and decreases with the sample sizes. In the formulas, B is the number of bins, n and m are the
+sizes of the two samples, and p and q are the proportions of a bin in the baseline and in the current data.
 """
 
 from __future__ import annotations
@@ -88,8 +89,10 @@ def psi(
 
 def total_variation(baseline: Counts, current: Counts) -> Distance | InsufficientData:
     """
-    Return half the sum of the absolute differences of proportions, from 0 to 1: the proportion of the values
-    that have moved.
+    Return half the sum of the absolute differences of proportions, from 0 to 1.
+
+    It is the smallest proportion of the values that have to be moved to another bin to make the distributions
+    equal.
 
     Noise: each difference is approximately normal with variance p(1 - p)(1/n + 1/m), and the mean absolute
     value of a centred normal variable is its standard deviation times sqrt(2/pi).
@@ -191,7 +194,11 @@ def _expected(
     total: Callable[[float], float],
     shares: _Shares = _plain,
 ) -> Callable[[_Pair], float]:
-    """Return the noise of a distance whose terms are approximately those of the chi-squared divergence."""
+    """
+    Return a function that computes the noise of a distance.
+
+    The terms of the distance have to be approximately proportional to those of the chi-squared divergence.
+    """
 
     def noise(pair: _Pair) -> float:
         m, n, bins = pair.baseline_samples, pair.samples, len(pair.totals)
@@ -210,7 +217,8 @@ class _Measure:
     A distance that is a function of one term for each bin.
 
     Every term is convex in both proportions, and zero if they are equal. So, for proportions between bounds,
-    the maximum of a term is at one of the corners, and the minimum where the proportions differ least.
+    the maximum of a term is at one of the four combinations of a lower or an upper bound of each, and the
+    minimum where the proportions differ least.
     """
 
     term: Callable[[Floats, Floats], Floats]

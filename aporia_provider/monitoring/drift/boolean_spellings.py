@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 
-COMPARED = "booleans are spelled differently on the two sides and were compared by what they mean"
+COMPARED = "booleans are spelled differently on the two sides; spellings of one value were treated as equal"
 
 _SPELLINGS = {"true": "true", "1": "true", "false": "false", "0": "false"}
 
@@ -25,7 +25,7 @@ def in_one_spelling(
 
     :param baseline: Histogram of the baseline.
     :param current: Histogram of the current data.
-    :return: Both histograms, renamed; None if they need not or cannot be.
+    :return: Both histograms, renamed; None if renaming is unnecessary or impossible.
     """
     before, now = _meanings(baseline), _meanings(current)
     if not before or not now or before.keys() >= now.keys() or now.keys() >= before.keys():
@@ -34,10 +34,10 @@ def in_one_spelling(
 
 
 def _meanings(side: CategoryHistogram) -> Mapping[str, str] | None:
-    """Return the meaning of each category; None if one has no meaning or two have the same."""
-    found = {text: _SPELLINGS.get(text.lower()) for text, count in side.counts.items() if count}
-    meanings = {text: meaning for text, meaning in found.items() if meaning is not None}
-    complete = not side.unlisted and len(meanings) == len(found) == len(set(meanings.values()))
+    """Return ``true`` or ``false`` by category; None if a category is neither, or if two mean the same."""
+    spellings = {text: _SPELLINGS.get(text.lower()) for text, count in side.counts.items() if count}
+    meanings = {text: meaning for text, meaning in spellings.items() if meaning is not None}
+    complete = not side.unlisted and len(meanings) == len(spellings) == len(set(meanings.values()))
     return meanings if complete else None
 
 

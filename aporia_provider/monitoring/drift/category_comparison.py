@@ -50,13 +50,13 @@ def compare(
     """
     Compare two histograms with a distance of bins.
 
-    Up to 512 distinct values are compared one by one, if all are known. Otherwise, the frequent values are
-    compared one by one, and the others in bins by their hashes. A hash bin contains many values, so the
-    distance is less than that of the values themselves. If significantly more values are new to the baseline
-    than expected, and it results in a greater distance above noise and bound, the other values are compared
-    in two bins instead: values in the baseline's vocabulary and all others, see
-    :class:`~aporia_provider.monitoring.drift.unseen_values.NewValueEstimate`. The bound includes the errors
-    of the estimates.
+    Up to 512 distinct values are compared one by one, if all their counts are known. Otherwise, the frequent
+    values are compared one by one, and the others in bins by their hashes. A hash bin contains many values,
+    so the distance is less than that of the values themselves. The other values are compared in two bins
+    instead, values in the baseline's vocabulary and all others (see
+    :attr:`~aporia_provider.monitoring.drift.unseen_values.NewValueEstimate.pairs`), if significantly more
+    values than expected are new to the baseline, and if the distance minus its noise and bound is greater
+    than with hash bins. Its bound includes the errors of the estimates.
 
     :param measure: The distance.
     :param baseline: Histogram of the baseline.
@@ -64,19 +64,19 @@ def compare(
     :param new_values: Whether to use the two bins for new values. A statistical test requires bins that do
         not depend on the baseline.
     """
-    each = one_by_one(baseline, current)
-    if each is not None:
-        return Comparison(measure(*each), _apart(each, baseline, current))
+    value_counts = one_by_one(baseline, current)
+    if value_counts is not None:
+        return Comparison(measure(*value_counts), _apart(value_counts, baseline, current))
     many = _Many.of(baseline, current)
-    found = measure(*many.bins)
-    if not new_values or isinstance(found, InsufficientData):
-        return Comparison(found, many.by_hash)
+    distance = measure(*many.bins)
+    if not new_values or isinstance(distance, InsufficientData):
+        return Comparison(distance, many.by_hash)
     by_words = _by_vocabulary(measure, many.words)
-    if by_words is not None and _clear(by_words) > _clear(found):
+    if by_words is not None and _clear(by_words) > _clear(distance):
         return _unknown(by_words, many.by_words) if _vague(by_words) else Comparison(by_words, many.by_words)
     if not many.words.surprising and _width(many.words) > _WIDEST:
-        return _unknown(found, many.by_hash)
-    return Comparison(found, many.by_hash)
+        return _unknown(distance, many.by_hash)
+    return Comparison(distance, many.by_hash)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ class _Many:
     def by_words(self) -> str:
         """Note for a comparison by new values."""
         description = self._described(
-            "in two bins: values in the baseline's vocabulary, and new values in excess of those expected"
+            "in two bins: the baseline's values with the expected number of new values, "
+            "and all new values beyond that number"
         )
         return "; ".join(filter(None, (description, _apart(self.words.pairs[0], *self.sides))))
 
@@ -121,7 +122,11 @@ class _Many:
 
 
 def _by_vocabulary(measure: Measure, words: NewValueEstimate) -> Distance | None:
-    """Return the distance by new values, or None if there are not significantly more than expected."""
+    """
+    Return the distance of the two bins for new values.
+
+    None if the number of new values is not significantly greater than expected.
+    """
     if not words.surprising:
         return None
     best, *ends = (measure(*pair) for pair in words.pairs)
@@ -169,8 +174,8 @@ def _sizes(baseline: CategoryHistogram, current: CategoryHistogram) -> str:
 
 
 def _new(words: NewValueEstimate) -> str:
-    found, expected = (_percent(share * words.rest_share) for share in (words.found, words.expected))
-    return f"{found} of the range's values are not in the baseline, {expected} are expected without drift"
+    observed, expected = (_percent(share * words.rest_share) for share in (words.found, words.expected))
+    return f"{observed} of the range's values are not in the baseline, {expected} are expected without drift"
 
 
 def _percent(share: Interval) -> str:

@@ -55,11 +55,11 @@ class CategoryHistogram:
         return not self.tail.sample.level
 
     def by_hash(self) -> dict[int, int]:
-        """Return the known counts of occurring values by hash."""
+        """Return the known counts of the values that occur, by the hash of the value."""
         counts = {text: count for text, count in self.counts.items() if count}
-        known = dict(zip(text_hashes(list(counts)).tolist(), counts.values(), strict=True))
+        counts_by_hash = dict(zip(text_hashes(list(counts)).tolist(), counts.values(), strict=True))
         sample = self.tail.sample
-        return known | dict(zip(sample.hashes, sample.counts, strict=True))
+        return counts_by_hash | dict(zip(sample.hashes, sample.counts, strict=True))
 
     def listing(self, texts: Collection[str]) -> CategoryHistogram:
         """Return the same histogram with only the given categories listed."""
@@ -97,7 +97,7 @@ def frequent_ones(baseline: CategoryHistogram) -> list[str]:
 
     If the list contains only the most frequent values of a larger set, the counts of its rare values are
     overestimated, so that a test would detect drift where there is none. In this case, only values with at
-    least 1 % of the baseline's rows, and at least 50, are compared one by one.
+    least 1 % of the baseline's rows, and at least 50 rows, are compared one by one.
     """
     if len(baseline.counts) < MOST_LISTED or not baseline.unlisted:
         return sorted(baseline.counts)
@@ -120,12 +120,17 @@ def hashed(baseline: CategoryHistogram, current: CategoryHistogram, own: list[st
 
 
 def bins_for(samples: int, own: int) -> int:
-    """Return the number of bins by hash, a power of two, for numbers of values and separate categories."""
+    """
+    Return the number of hash bins: a power of two from 16 to 256.
+
+    :param samples: Number of current values.
+    :param own: Number of categories that are counted one by one.
+    """
     room = max(1, samples // Minimum().per_bin - own)
     return min(_MOST_BINS, max(_LEAST_BINS, 1 << (room.bit_length() - 1)))
 
 
 def _hashed(side: CategoryHistogram, own: list[str], number: int) -> Floats:
-    rest = side.listing(own)
-    counts: NDArray[np.int64] = np.array([rest.counts[text] for text in own], dtype=np.int64)
-    return np.concatenate([counts, rest.tail.bins(number)]).astype(np.float64)
+    listed_histogram = side.listing(own)
+    counts: NDArray[np.int64] = np.array([listed_histogram.counts[text] for text in own], dtype=np.int64)
+    return np.concatenate([counts, listed_histogram.tail.bins(number)]).astype(np.float64)

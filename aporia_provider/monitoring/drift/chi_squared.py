@@ -42,9 +42,9 @@ def chi_squared(
     """
     Perform Pearson's test of the 2 x K table of the counts, without continuity correction.
 
-    The rarest categories are pooled until at most 20 % of the expected counts are less than 5; if only two
-    are left, all four must be 10 or more (Cochran, *Some methods for strengthening the common chi-squared
-    tests*, Biometrics 10, 1954; pooling as in Deequ).
+    The rarest categories are pooled until at most 20 % of the expected counts are less than 5. If only two
+    categories are left, all four expected counts must be 10 or more (Cochran, *Some methods for strengthening
+    the common chi-squared tests*, Biometrics 10, 1954; pooling as in Deequ).
 
     :param baseline: Category counts of the baseline.
     :param current: Counts of the same categories in the current data.

@@ -11,8 +11,8 @@ from aporia_provider.monitoring.result import unreliable
 def distance_metric_result(outcome: Distance | InsufficientData) -> MetricResult:
     """Return the result of a drift metric. If the distance is not reliable, it is only in ``shown``."""
     if isinstance(outcome, Distance):
-        found = _measured(outcome)
-        return unreliable(found, _VAGUE.format(outcome.bound)) if outcome.is_unreliable else found
+        result = _measured(outcome)
+        return unreliable(result, _VAGUE.format(outcome.bound)) if outcome.is_unreliable else result
     if outcome.distance is not None:
         return unreliable(_measured(outcome.distance), outcome.reason)
     samples, baseline = outcome.samples, outcome.baseline_samples

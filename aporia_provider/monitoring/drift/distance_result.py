@@ -22,7 +22,7 @@ class Distance:
     :param samples: Number of current values.
     :param baseline_samples: Number of values in the baseline.
     :param bins: Number of bins with values on either side.
-    :param max_reliable_bound: Largest bound that is not wide, see :attr:`is_unreliable`.
+    :param max_reliable_bound: A greater bound is wide, see :attr:`is_unreliable`.
     """
 
     value: float
@@ -43,8 +43,8 @@ class Distance:
         """
         Whether the bound makes the value unusable.
 
-        It does if the bound is wide and more than half of the value, unless value plus bound is at most the
-        noise, in which case there is no drift.
+        This is the case if the bound is wide and more than half of the value, unless value plus bound is at
+        most the noise: then there is no drift in spite of the bound.
         """
         wide = self.bound > self.max_reliable_bound
         return wide and 2 * self.bound > self.value and self.value + self.bound > self.noise
@@ -53,10 +53,10 @@ class Distance:
         """
         Return the distance in another unit.
 
-        :param scale: The new unit in the old one, positive.
+        :param scale: Size of the new unit, in the old unit. Must be positive.
         """
-        parts = ("value", "noise", "bound", "max_reliable_bound")
-        return dataclasses.replace(self, **{name: getattr(self, name) / scale for name in parts})
+        attributes = ("value", "noise", "bound", "max_reliable_bound")
+        return dataclasses.replace(self, **{name: getattr(self, name) / scale for name in attributes})
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Minimum:
 
     def shortage(self, samples: int, baseline_samples: int, bins: int = 1) -> InsufficientData | None:
         """
-        Return which data is missing, with advice; None if there is enough.
+        Return a result that says which data is missing, with advice; None if there is enough data.
 
         :param samples: Number of current values, at least 1.
         :param baseline_samples: Number of values in the baseline, at least 1.

@@ -1,4 +1,4 @@
-"""Distances of distribution functions of numeric fields, which depend on the distance of the bins."""
+"""Distances between the distribution functions of numeric fields, which depend on the order of the bins."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def wasserstein_distance(
     field.
 
     The functions are assumed to be linear inside a bin, and to have a step at the mean of the values beyond
-    each outer edge; the bound is the maximum error of this. Vallender, *Calculation of the Wasserstein
-    distance between probability distributions on the line*, Theory Probab. Appl. 18, 1974. Noise: sqrt(2/pi)
-    sqrt(1/n + 1/m) times the integral of sqrt(F(1 - F)) of both sides pooled, from del Barrio, Giné and
-    Matrán, *Central limit theorems for the Wasserstein distance*, Ann. Probab. 27, 1999.
+    each outer edge; the bound is the maximum error of this assumption. Vallender, *Calculation of the
+    Wasserstein distance between probability distributions on the line*, Theory Probab. Appl. 18, 1974. Noise:
+    sqrt(2/pi) sqrt(1/n + 1/m) times the integral of sqrt(F(1 - F)) of both sides pooled, from del Barrio,
+    Giné and Matrán, *Central limit theorems for the Wasserstein distance*, Ann. Probab. 27, 1999.
 
     :param baseline: Histogram of the baseline.
     :param current: Histogram of the current data, in the same or other bins.
@@ -74,7 +74,7 @@ def wasserstein_distance(
     if missing is not None:
         return missing
     areas = _whole(baseline, current) if margin is None else [_trimmed(baseline, current, margin)]
-    value, least, greatest, spread = (math.fsum(parts) for parts in zip(*areas, strict=True))
+    value, least, greatest, spread = (math.fsum(values) for values in zip(*areas, strict=True))
     noise = math.sqrt(2 / math.pi * rate(current.samples, baseline.samples)) * spread
     bound = max(0.0, greatest - value, value - least)
     bins = _Functions.of(baseline, current, common_edges(baseline, current)).bins
@@ -85,8 +85,8 @@ def scale(baseline: NumericHistogram, deviation: float) -> float:
     """
     Return the unit of the normalised Wasserstein distance: the baseline's standard deviation.
 
-    For a constant field it is zero. The unit is then a millionth of the constant's magnitude, so that
-    differences by rounding are small, or 1 if the constant is zero.
+    The standard deviation of a constant field is zero. The unit is then a millionth of the constant's
+    magnitude, so that differences caused by rounding are small; or 1 if the constant is zero.
 
     :param baseline: Histogram of the baseline.
     :param deviation: Population standard deviation of the baseline, in the unit of the field.
@@ -170,10 +170,10 @@ def _inner_area(pair: _Functions) -> _Area:
 
 
 def _ends(pair: _Functions, side: Bounded) -> tuple[Bounded, Bounded]:
-    """Return a function after the start and at the end of each bin between two edges."""
+    """Return the values of a distribution function just after the start and at the end of each inner bin."""
     ends = side.map(lambda shares: shares[1:])
     # In a bin of a single value, the function reaches its end value right after the start.
-    starts = (np.where(pair.single, part[1:], part[:-1]) for part in (side.value, side.low, side.high))
+    starts = (np.where(pair.single, values[1:], values[:-1]) for values in (side.value, side.low, side.high))
     return Bounded(*starts), ends
 
 

@@ -83,25 +83,25 @@ def drift(
     if baseline.state is None or current.state is None:
         side = "the baseline" if baseline.state is None else "the range"
         return insufficient(f"there are no rows in {side}")
-    found = _compared(metric, baseline, current, zeros, minimum)
-    count, what, kept = _left_out(baseline.state)
+    result = _compared(metric, baseline, current, zeros, minimum)
+    count, description, kept = _left_out(baseline.state)
     return with_left_out(
-        with_left_out(found, *_left_out(current.state)), count, f"in the baseline, {what}", kept
+        with_left_out(result, *_left_out(current.state)), count, f"in the baseline, {description}", kept
     )
 
 
 def _compared(
     metric: str, baseline: ComparedState, current: ComparedState, zeros: Zeros, minimum: Minimum
 ) -> MetricResult:
-    """Return the result for the usable values, without the number of unusable ones."""
+    """Compare the usable values. The number of unusable values is not added to the result yet."""
     if isinstance(current.state, NumericState):
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
         _check(metric, CATEGORY_METRICS, "categories")
         sides = _categories(baseline), _categories(current)
         alike = in_one_spelling(*sides)
-        found = compare_categories(metric, *(alike or sides), zeros=zeros, minimum=minimum)
-        answer = _of_comparison(found)
+        comparison = compare_categories(metric, *(alike or sides), zeros=zeros, minimum=minimum)
+        answer = _of_comparison(comparison)
         return answer if alike is None else _noted(answer, COMPARED)
     return _vectors(metric, baseline, current, minimum)
 
@@ -195,8 +195,8 @@ def _pooled_variance(*sides: tuple[VectorState, NumericGrid | None]) -> float:
     count = sum(state.vectors for state, _ in sides)
     squares = sum((_squared_lengths(state.norm, grid) for state, grid in sides), Fraction(0))
     both = (left + right for left, right in zip(*(state.sums for state, _ in sides), strict=True))
-    found = (squares - sum(total * total for total in both) / count) / (count - 1)
-    return float(min(max(Fraction(0), found), _LARGEST))
+    pooled = (squares - sum(total * total for total in both) / count) / (count - 1)
+    return float(min(max(Fraction(0), pooled), _LARGEST))
 
 
 def _squared_lengths(norms: NumericState, grid: NumericGrid | None) -> Fraction:

@@ -125,12 +125,16 @@ DISTANCES: tuple[DriftDistance, ...] = (
         "chi_squared",
         CATEGORY_TYPES,
         chi_squared,
-        "statistic of the test of equal distributions, with `p_value`",
+        "statistic of the chi-squared test of equal distributions, with `p_value`",
         compared="categories",
     ),
-    DriftDistance("cramers_v", CATEGORY_TYPES, cramers_v, "effect size of that test, from 0 to 1"),
+    DriftDistance("cramers_v", CATEGORY_TYPES, cramers_v, "effect size of the chi-squared test, from 0 to 1"),
     DriftDistance(
-        "euclidean_distance", VECTOR_TYPES, euclidean_distance, "distance of the means", compared="vectors"
+        "euclidean_distance",
+        VECTOR_TYPES,
+        euclidean_distance,
+        "length of the difference of the mean vectors",
+        compared="vectors",
     ),
 )
 """Distances of fields to their baselines."""
@@ -161,8 +165,8 @@ def numeric_drift(
     :param metric: One of :data:`NUMERIC_METRICS`.
     :param baseline: Histogram of the baseline.
     :param current: Histogram of the current data, in the same bins or those of another model version.
-    :param deviation: Population standard deviation of the baseline, if known. The normalised distance
-        requires it; without it, the bound of the other Wasserstein distance is not checked.
+    :param deviation: Population standard deviation of the baseline, if known. The normalised Wasserstein
+        distance requires it. Without it, the Wasserstein distance is reliable regardless of its bound.
     :param zeros: Treatment of empty bins in the population stability index.
     :param minimum: Minimum data for a reliable distance. The number per bin applies only to distances of
         bins.
@@ -200,8 +204,8 @@ def compare_categories(
         raise ValueError(f"{metric!r} is not a distance of categorical fields")
     distance = CATEGORY_METRICS[metric]
     new_values = distance.compared != "categories"
-    found = compare(_of_bins(distance, zeros), baseline, current, new_values=new_values)
-    return replace(found, outcome=_enough(found.outcome, minimum, per_bin=True))
+    comparison = compare(_of_bins(distance, zeros), baseline, current, new_values=new_values)
+    return replace(comparison, outcome=_enough(comparison.outcome, minimum, per_bin=True))
 
 
 def _of_bins(

@@ -1,5 +1,5 @@
 """
-Numeric histograms at edges other than their own.
+Counts of numeric histograms between edges other than their own.
 
 Two model versions have different baselines, and so different bins. The number of values below an edge is
 exact at the histogram's own edges; at other edges it is interpolated, with a lower and an upper bound.
@@ -69,8 +69,8 @@ class Bounded:
     @classmethod
     def exactly(cls, value: Sequence[float] | Floats) -> Self:
         """Return numbers that are exact."""
-        known = np.asarray(value, dtype=np.float64)
-        return cls(known, known, known)
+        numbers = np.asarray(value, dtype=np.float64)
+        return cls(numbers, numbers, numbers)
 
     @property
     def exact(self) -> bool:
@@ -95,17 +95,17 @@ def common_edges(one: NumericHistogram, other: NumericHistogram) -> Floats:
 
 def tail_areas(histogram: NumericHistogram, first: float, last: float) -> tuple[Bounded, Bounded]:
     """
-    Return the integral of the distribution function below an edge, and of one minus it above another.
+    Return the integral of the distribution function below ``first``, and of one minus it above ``last``.
 
     :param histogram: Histogram with at least one value.
     :param first: First edge of the histogram, or a lower value.
     :param last: Last edge of the histogram, or a greater value.
     """
-    own, samples = histogram.grid.edges, histogram.samples
+    edges, samples = histogram.grid.edges, histogram.samples
     below, above = _mean(histogram.below_sum, samples), _mean(histogram.above_sum, samples)
     return (
-        _beyond(below, histogram.counts[0] / samples, own[0] - first),
-        _beyond(above, histogram.counts[-1] / samples, last - own[-1]),
+        _beyond(below, histogram.counts[0] / samples, edges[0] - first),
+        _beyond(above, histogram.counts[-1] / samples, last - edges[-1]),
     )
 
 
@@ -116,16 +116,16 @@ def tail_steps(histogram: NumericHistogram) -> list[float]:
     They are just before and after the mean of the values in the first and in the last bin, and evenly spaced
     from the outer edge to the minimum or maximum, if known.
     """
-    own, counts, samples = histogram.grid.edges, histogram.counts, histogram.samples
+    edges, counts, samples = histogram.grid.edges, histogram.counts, histogram.samples
     steps: list[float] = []
     for edge, sign, count, total, farthest in (
-        (own[0], -1, counts[0], histogram.below_sum, histogram.least),
-        (own[-1], 1, counts[-1], histogram.above_sum, histogram.greatest),
+        (edges[0], -1, counts[0], histogram.below_sum, histogram.least),
+        (edges[-1], 1, counts[-1], histogram.above_sum, histogram.greatest),
     ):
         reach = sign * _mean(total, samples) * (samples / count) if count else 0.0
         steps += [edge + reach * (1 - _STEP), edge + reach * (1 + _STEP)]
         if count and farthest is not None:
-            steps += [edge + (farthest - edge) * (part / _LOOKS) for part in range(1, _LOOKS)] + [farthest]
+            steps += [edge + (farthest - edge) * (step / _LOOKS) for step in range(1, _LOOKS)] + [farthest]
     return steps
 
 
@@ -155,21 +155,26 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
     """
     if not histogram.samples:
         return Bounded.exactly(np.zeros(len(edges)))
-    own = np.array(histogram.grid.edges)
+    own_edges = np.array(histogram.grid.edges)
     counts = np.array(histogram.counts, dtype=np.float64)
-    places = np.minimum(own.searchsorted(edges), len(own) - 1)
-    if np.array_equal(own[places], edges):
-        return Bounded.exactly(np.cumsum(counts)[places])
-    low, high = _surrounding(own, counts, edges)
-    inside = np.interp(edges, own, np.cumsum(counts)[:-1])
+    indices = np.minimum(own_edges.searchsorted(edges), len(own_edges) - 1)
+    if np.array_equal(own_edges[indices], edges):
+        return Bounded.exactly(np.cumsum(counts)[indices])
+    low, high = _surrounding(own_edges, counts, edges)
+    inside = np.interp(edges, own_edges, np.cumsum(counts)[:-1])
     below, above = (
         _tail(distance, count, histogram.samples * _mean(total, histogram.samples), reach)
         for distance, count, total, reach in (
-            (own[0] - edges, counts[0], histogram.below_sum, _reach(own[0], histogram.least)),
-            (edges - own[-1], counts[-1], histogram.above_sum, _reach(own[-1], histogram.greatest)),
+            (own_edges[0] - edges, counts[0], histogram.below_sum, _reach(own_edges[0], histogram.least)),
+            (
+                edges - own_edges[-1],
+                counts[-1],
+                histogram.above_sum,
+                _reach(own_edges[-1], histogram.greatest),
+            ),
         )
     )
-    first, last = edges < own[0], edges > own[-1]
+    first, last = edges < own_edges[0], edges > own_edges[-1]
     low = np.select([first, last], [below.low, counts.sum() - above.high], low)
     high = np.select([first, last], [below.high, counts.sum() - above.low], high)
     value = np.select([first, last], [below.value, counts.sum() - above.value], inside)
@@ -178,7 +183,11 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
 
 
 def _surrounding(own: Floats, counts: Floats, edges: Floats) -> tuple[Floats, Floats]:
-    """Return the counts below the histogram's nearest edges at or below, and at or above each edge."""
+    """
+    Return bounds of the counts below each of the edges.
+
+    They are the counts below the nearest edge of the histogram at or below it, and at or above it.
+    """
     cumulative = np.concatenate([[0.0], np.cumsum(counts)])
     return cumulative[np.searchsorted(own, edges, "right")], cumulative[np.searchsorted(own, edges) + 1]
 
@@ -189,24 +198,26 @@ def _reach(edge: float, farthest: float | None) -> float:
 
 def _tail(distance: Floats, count: float, total: float, reach: float) -> Bounded:
     """
-    Return the number of values in a tail that are farther out than ``distance``.
+    Return the number of values in a tail whose distance from the outer edge is greater than ``distance``.
 
-    The estimate places all values at their mean. The upper bound is that of Markov's inequality, and 0
-    beyond ``reach``. For the lower bound, the counted values are at ``reach`` and the others at ``distance``.
+    ``total`` is the sum of the distances of all ``count`` values, ``reach`` their maximum (infinite if it is
+    unknown). The estimate assumes that all values are at their mean. The upper bound is that of Markov's
+    inequality, and 0 beyond ``reach``. The lower bound assumes that the values beyond ``distance`` are all
+    at ``reach``, and the others at ``distance``.
     """
     distance = np.maximum(distance, np.nextafter(0.0, 1.0))
     with np.errstate(over="ignore", invalid="ignore"):
         most = np.where(distance > reach, 0.0, np.minimum(count, total / distance))
         beyond = total * (1 - _ROUNDING) - count * distance * (1 + _ROUNDING)
         least = np.clip(beyond / (reach * (1 + _ROUNDING) - distance), 0.0, most)
-        known = (distance < reach) & (beyond > 0) & math.isfinite(total) & math.isfinite(reach)
-        return Bounded(np.where(total > distance * count, count, 0.0), np.where(known, least, 0.0), most)
+        bounded = (distance < reach) & (beyond > 0) & math.isfinite(total) & math.isfinite(reach)
+        return Bounded(np.where(total > distance * count, count, 0.0), np.where(bounded, least, 0.0), most)
 
 
 def _beyond(mean: float, share: float, moved: float) -> Bounded:
     """Return the integral of a tail whose edge is moved outwards (lower bound: Jensen's inequality)."""
-    left = max(0.0, mean - share * moved)
-    return Bounded(np.array(left), np.array(left), np.array(mean if moved else left))
+    remaining = max(0.0, mean - share * moved)
+    return Bounded(np.array(remaining), np.array(remaining), np.array(mean if moved else remaining))
 
 
 def _mean(total: float | Fraction, samples: int) -> float:

@@ -14,8 +14,8 @@ from aporia_provider.monitoring.intervals import Interval, exactly, greatest_cou
 from aporia_provider.monitoring.states.sketches import HashSample
 from aporia_provider.monitoring.states.value_tail import CELLS, cell
 
-_RARE = 2  # Number of occurrences of a value up to which Good's estimate and its error use it.
-_USUAL = 4.0  # Multiple of the mean count of the cells.
+_RARE = 2  # Good's estimate and its error use values with at most this number of occurrences.
+_USUAL = 4.0  # Multiple of the mean count of the cells up to which a count is usual.
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class NewValueEstimate:
 
     A current value is new if the baseline does not contain it. Without drift, the expected proportion of new
     values is the proportion of the baseline's values that occur in it once (Good, *The population frequencies
-    of species and the estimation of population parameters*, Biometrika 40, 1953). Such a value of the
-    baseline is therefore called new as well.
+    of species and the estimation of population parameters*, Biometrika 40, 1953). Therefore, a value that
+    occurs once in the baseline is called new as well.
 
     :param own: Counts of the categories compared one by one, of the baseline and of the current data.
     :param samples: Numbers of values, of the baseline and of the current data.
-    :param new: Numbers of new values in all other categories. They have an error only if they were estimated
-        from a sample of the distinct values.
-    :param twice: Number of distinct values that occur twice in the baseline, in all other categories.
+    :param new: Numbers of new values in all other categories, of the baseline and of the current data. They
+        have an error only if they were estimated from a sample of the distinct values.
+    :param twice: Number of distinct values in all other categories that occur twice in the baseline.
     """
 
     own: tuple[Floats, Floats]
@@ -50,7 +50,8 @@ class NewValueEstimate:
         occur twice, the variance of the proportion about the probability of a new value is ``(k (1 - k/m) + 2
         t) / m**2`` (Esty, *A normal limit law for a nonparametric estimator of the coverage of a random
         sample*, Ann. Statist. 11, 1983), and the proportion in the current rows is binomial about that
-        probability. If rare values are compared one by one, they are included, relative to all rows.
+        probability. If rare values are compared one by one, the probability is estimated from all rows,
+        including theirs.
         """
         (before, now), own, once, twice = self._rest, self.own[0], self.new[0], self.twice
         if not before or (own <= _RARE).any():
@@ -84,10 +85,11 @@ class NewValueEstimate:
     @property
     def pairs(self) -> tuple[tuple[Floats, Floats], ...]:
         """
-        Counts of both sides: own categories, values in the baseline's vocabulary, and all others.
+        Pairs of counts of both sides: each own category, values in the baseline's vocabulary, all others.
 
         The vocabulary consists of the values of the baseline and as many new values as expected. The first
-        pair is the best estimate; the sides are closest in the second pair, and farthest apart in the third.
+        pair is the best estimate. Within the errors of the estimates, the counts of the two sides are most
+        similar in the second pair, and least similar in the third.
         """
         expected, new = self.expected, self.new[1]
         return (
@@ -119,9 +121,9 @@ def estimate_new_values(
     :param current: Histogram of the current data.
     :param own: Categories that are compared one by one.
     """
-    rest = [text for text in baseline.counts if text not in set(own)]
-    once, twice = (sum(baseline.counts[text] == times for text in rest) for times in (1, 2))
-    lacking = sum(current.counts[text] for text in rest if not baseline.counts[text])
+    uncompared = [text for text in baseline.counts if text not in set(own)]
+    once, twice = (sum(baseline.counts[text] == times for text in uncompared) for times in (1, 2))
+    lacking = sum(current.counts[text] for text in uncompared if not baseline.counts[text])
     one, other = (
         np.array([side.counts[text] for text in own], dtype=np.float64) for side in (baseline, current)
     )
@@ -136,10 +138,10 @@ def estimate_new_values(
 
 def _light(side: CategoryHistogram) -> NDArray[np.bool_]:
     """
-    Return which cells of a tail have usual counts.
+    Return which cells of a tail are light, that is, have a usual count.
 
-    A sample of the distinct values may miss a frequent one or weight it too much, so cells with a frequent
-    value are estimated separately.
+    The other cells are heavy: they contain a frequent value. A sample of the distinct values may miss a
+    frequent value or weight it too much, so heavy cells are estimated separately.
     """
     cells = side.tail.bins(CELLS)
     return cells <= greatest_count(_USUAL * float(cells.mean()))
@@ -167,9 +169,9 @@ def _lacking(baseline: CategoryHistogram, current: CategoryHistogram, singles: f
 
     :param singles: Number of values of the baseline's tail that occur once.
     """
-    known = np.array(baseline.tail.sample.hashes, dtype=np.int64)
+    baseline_hashes = np.array(baseline.tail.sample.hashes, dtype=np.int64)
     sample, inside = _in_light(current, baseline.tail.sample.level)
-    counts, new = np.array(sample.counts, dtype=np.float64), ~np.isin(sample.hashes, known)
+    counts, new = np.array(sample.counts, dtype=np.float64), ~np.isin(sample.hashes, baseline_hashes)
     if not sample.level:
         return exactly(float(counts[new].sum()))
     share = _share(counts[inside], new[inside], counts[inside], sample.level)
@@ -186,10 +188,11 @@ def _of_heavy(
     """
     Estimate the number of new values in heavy cells.
 
-    A value occurs in the baseline at most as often as all values of its cell. Of a cell's count, the excess
-    over the upper limit of three standard errors of a Poisson variable, with the baseline's proportional
-    count as mean, is new. Of the remainder, as many are new as in an average light cell, or the replaced
-    proportion if that is more; the interval includes any part of it.
+    A value occurs in the baseline at most as often as all values of its cell. The expected current count of a
+    cell is therefore at most its count in the baseline, scaled to the number of current values. The excess of
+    the current count over the upper limit (three standard errors) of a Poisson variable with this mean is
+    new. Of the remainder, the estimate counts as many values as new as an average light cell has, or the
+    proportion ``replaced`` if that is more; the interval extends from none to all of the remainder.
 
     :param usual: Mean number of new values in a light cell.
     :param replaced: Proportion of the values in light cells that are new beyond the expected number.
@@ -199,8 +202,8 @@ def _of_heavy(
     for count, before in zip(current.tail.bins(CELLS)[heavy], baseline.tail.bins(CELLS)[heavy], strict=True):
         doubtful = min(float(count), greatest_count(float(before) * scale))
         certain = float(count) - doubtful
-        rest = max(min(usual, doubtful), replaced * doubtful)
-        total += Interval(certain + rest, certain, float(count))
+        estimated = max(min(usual, doubtful), replaced * doubtful)
+        total += Interval(certain + estimated, certain, float(count))
     return total
 
 
@@ -219,11 +222,11 @@ def _share(weights: Floats, chosen: NDArray[np.bool_], counts: Floats, level: in
     """
     if not len(counts):
         return Interval(0.0, 0.0, float(level > 0))
-    found, all_, rows = (float(part.sum()) for part in (weights[chosen], weights, counts))
+    numerator, all_, rows = (float(addends.sum()) for addends in (weights[chosen], weights, counts))
     if not level:
-        return exactly(found / rows)
-    residuals = weights * chosen - counts * (found / rows)
+        return exactly(numerator / rows)
+    residuals = weights * chosen - counts * (numerator / rows)
     worth = all_**2 / float((weights**2).sum())
-    if 0 < found < all_ and residuals.any():
-        worth = min(worth, found * (all_ - found) / float((residuals**2).sum()))
-    return interval(found / all_, worth / (1 - 0.5**level)) * (all_ / rows)
+    if 0 < numerator < all_ and residuals.any():
+        worth = min(worth, numerator * (all_ - numerator) / float((residuals**2).sum()))
+    return interval(numerator / all_, worth / (1 - 0.5**level)) * (all_ / rows)

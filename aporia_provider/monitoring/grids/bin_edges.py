@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 _MOST_DISCRETE = 50
 _REPEATS = 2  # Minimum mean number of occurrences of a value of a discrete field.
-_COARSE = 10  # Coarse bins of values that are not frequent. A value with the share of one bin is frequent.
+_COARSE = 10  # Number of coarse bins outside of atoms. An atom makes up a tenth of the values or more.
 _MOST_ATOMS = 20
-_LEAST_PIECES, _MOST_PIECES = 5, 20  # Minimum of coarse bins per range between atoms, maximum of all ranges.
+_LEAST_PIECES, _MOST_PIECES = 5, 20  # Minimum of coarse bins per range between atoms; maximum of its sum.
 _LEAST_VALUES = 5  # Minimum number of values in a coarse bin.
 _FEW = _LEAST_PIECES * _LEAST_VALUES
-_PARTS = 240  # A multiple of ten, so that the deciles are among the edges, of which there are at most 256.
+# Approximate number of bins. It results in at most 256 edges, and is a multiple of ten, so that the deciles
+# are among the edges.
+_PARTS = 240
 _LEAST_PARTS = 4  # Minimum number of bins in a coarse bin.
-_TRIM = (0.001, 0.999)  # Quantiles at which the trimmed Wasserstein distance cuts.
+_TRIM = (0.001, 0.999)  # Levels of the quantiles that the trimmed Wasserstein distance uses as limits.
 
 
 class Cuts(NamedTuple):
@@ -51,11 +53,13 @@ def cuts(values: Floats) -> Cuts:
     """
     Return the edges of the bins for a baseline.
 
-    A value is frequent (an atom) if it is at least a tenth of all values, or of those that remain without the
-    more frequent ones. Each atom has its own bin, which is also a coarse bin. The ranges between atoms are
-    cut at quantiles of their values: into ten coarse bins, distributed in proportion to the numbers of
-    values, but at least five for each range with 25 values and about 20 in total; and into bins, with an
-    equal share of the rest of 240. A value that is equal to more than one of the quantiles has its own bin.
+    A value is frequent (an atom) if it makes up at least a tenth of all values, or of those that remain
+    without the more frequent ones. Each atom has its own bin, which is also a coarse bin. The ranges between
+    atoms are cut into coarse bins, and these into bins, at quantiles of their values. Ten coarse bins are
+    distributed over the ranges in proportion to their numbers of values; but each range with at least 25
+    values has at least five, or fewer if this would be more than 20 in total. Of the approximately 240 bins,
+    each coarse bin has at least four; the remaining ones are distributed in proportion to the numbers of
+    values. A value that is equal to more than one of the quantiles has its own bin.
 
     A field is discrete if it has at most 50 distinct values, and those that are not atoms occur twice or more
     on average, or if it has fewer than 25 values. Each of its values has its own bin, which is also a coarse
@@ -94,27 +98,27 @@ def _atoms(distinct: Floats, counts: NDArray[np.int64]) -> Floats:
     """Return the frequent values in ascending order."""
     order = np.argsort(-counts, kind="stable")[:_MOST_ATOMS]
     ordered = counts[order]
-    left = counts.sum() - np.concatenate([[0], np.cumsum(ordered)[:-1]])
-    frequent = (ordered > 1) & (ordered * _COARSE >= left)
+    remaining = counts.sum() - np.concatenate([[0], np.cumsum(ordered)[:-1]])
+    frequent = (ordered > 1) & (ordered * _COARSE >= remaining)
     return np.sort(distinct[order[np.logical_and.accumulate(frequent)]])
 
 
 def _ranges(values: Floats, atoms: Floats) -> list[_Range]:
     """Return the ranges between atoms that contain values, with their numbers of bins."""
     starts, ends = values.searchsorted(atoms, "left"), values.searchsorted(atoms, "right")
-    parts = np.split(values, np.column_stack([starts, ends]).ravel())
-    held = [part for part in parts[::2] if len(part)]
-    total = sum(map(len, held))
-    least = min(_LEAST_PIECES, _MOST_PIECES // max(1, len(held)))
+    segments = np.split(values, np.column_stack([starts, ends]).ravel())
+    range_values = [segment for segment in segments[::2] if len(segment)]
+    total = sum(map(len, range_values))
+    least = min(_LEAST_PIECES, _MOST_PIECES // max(1, len(range_values)))
     coarse = [
-        max(1, min(max(least, round(_COARSE * len(part) / total)), len(part) // _LEAST_VALUES))
-        for part in held
+        max(1, min(max(least, round(_COARSE * len(segment) / total)), len(segment) // _LEAST_VALUES))
+        for segment in range_values
     ]
     # An atom has two edges, and a range has one more than it has bins.
-    left = _PARTS - 3 * len(atoms) - _LEAST_PARTS * sum(coarse)
+    remaining = _PARTS - 3 * len(atoms) - _LEAST_PARTS * sum(coarse)
     return [
-        _Range(part, pieces, _LEAST_PARTS + int(left * len(part) / total / pieces))
-        for part, pieces in zip(held, coarse, strict=True)
+        _Range(segment, pieces, _LEAST_PARTS + int(remaining * len(segment) / total / pieces))
+        for segment, pieces in zip(range_values, coarse, strict=True)
     ]
 
 

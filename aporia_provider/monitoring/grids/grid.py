@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from aporia_provider.monitoring.grids.bin_edges import cuts
 
-_GREATEST = 2.0**1022  # Such that the difference of two edges is finite.
-_LEAST_USUAL = 2.0**-400  # Distances below this are scaled before they are squared.
+_GREATEST = 2.0**1022  # Maximum magnitude of an edge, so that the difference of two edges is finite.
+_LEAST_USUAL = 2.0**-400  # Distances below this, or above its inverse, are scaled before they are squared.
 _MOST_CATEGORIES = 256
 
 
@@ -103,7 +103,7 @@ class NumericGrid:
 
 
 def _unit(farthest: float) -> float:
-    """Return the unit for distances of which the given one is the maximum."""
+    """Return the unit in which distances are squared, from the maximum distance."""
     usual = _LEAST_USUAL <= farthest <= 1 / _LEAST_USUAL
     return 1.0 if usual else math.ldexp(1.0, math.frexp(farthest)[1])
 

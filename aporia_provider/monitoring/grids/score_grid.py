@@ -14,13 +14,14 @@ Floats = NDArray[np.float64]
 
 _EVEN = 200  # Number of parts with an equal number of scores.
 _SMALLEST = 0.25  # Size of the outermost part, in rows of the sample.
-_UPPER, _LOWER = 1.03, 1.1  # Growth from each end; the upper levels are finer, since precision needs them.
+# Factors by which the levels grow from each end. The upper ones are finer, as the metric precision needs.
+_UPPER, _LOWER = 1.03, 1.1
 _MOST_DISTINCT = 500
 _ROUND = 1000  # Maximum number of round thresholds in a range.
-_DECADES = (4, 5, 6)  # Negative exponents of additional thresholds with one digit.
-_GREATEST = 2.0**1022  # Such that the difference of two edges is finite.
+_DECADES = (4, 5, 6)  # Additional thresholds for probabilities are 1 to 9, divided by ten to these powers.
+_GREATEST = 2.0**1022  # Maximum magnitude of an edge, so that the difference of two edges is finite.
 _DIGITS = 5
-_NARROWEST = 1e-290  # Such that the powers of ten that cut a range are finite.
+_NARROWEST = 1e-290  # Minimum width of a range with round numbers, so that their powers of ten are finite.
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ScoreGrid:
 
     The edges are the union of round numbers, at which thresholds are exact, and of quantiles of the scores.
     The levels of the quantiles are evenly spaced, and geometrically finer towards both ends, so that a class
-    with few rows is resolved at either end. A score that makes up several of the parts has its own bin.
+    with few rows is resolved at either end. A score that is equal to several quantiles has its own bin.
 
     :param edges: Strictly increasing finite numbers, at least three.
     """
@@ -66,7 +67,11 @@ class ScoreGrid:
 
 
 def _following(scores: Floats) -> tuple[Floats, Floats]:
-    """Return edges at sorted scores, and those that end the bins of single scores."""
+    """
+    Return edges at quantiles of the sorted scores, and edges that end the bins of single scores.
+
+    With few distinct scores, the edges are at all of them instead of at quantiles.
+    """
     distinct = np.unique(scores)
     if len(distinct) <= _MOST_DISTINCT:
         return distinct, np.nextafter(distinct, np.inf)
@@ -97,7 +102,7 @@ def _levels(count: int) -> Floats:
 
 
 def _tail(smallest: float, growth: float) -> Floats:
-    """Return levels from one end to the middle that grow geometrically, by at least the first level each."""
+    """Return levels below one half that grow geometrically, and by at least the first level in each step."""
     levels = [smallest]
     while levels[-1] < 0.5:
         levels.append(max(levels[-1] * growth, levels[-1] + smallest))
@@ -108,8 +113,8 @@ def _round_numbers(low: float, high: float) -> Floats:
     """
     Return the round numbers in a range.
 
-    From 0 to 1, these are all numbers of three decimals and the smallest of one digit; similarly in other
-    ranges.
+    For probabilities, these are the multiples of 0.001, and the numbers of one digit from 0.000001 to 0.0009.
+    In other ranges, they are at most about 1000 multiples of 1, 2 or 5 times a power of ten.
     """
     if low >= 0 and high <= 1:
         small = [np.arange(1, 10) / 10.0**places for places in _DECADES]

@@ -78,12 +78,12 @@ PERFORMANCE_METRICS = (
     *regression_metrics.METRICS,
     *ranking_metrics.METRICS,
 )
-"""Metrics of performance."""
+"""Definitions of all performance metrics."""
 METRICS: Mapping[str, Mapping[str, PerformanceMetric]] = {
     model_type: {each.name: each for each in PERFORMANCE_METRICS if model_type in each.types}
     for model_type in MODEL_TYPES
 }
-"""Metrics of performance by model type and name."""
+"""Definitions of performance metrics by model type, then by name."""
 
 
 def state_class(model_type: str) -> type[PerformanceState]:
@@ -103,8 +103,8 @@ def compute(
     """
     Return the result of a metric.
 
-    Without labelled rows, all metrics except counts of rows are undefined. The reason mentions rows that
-    cannot be compared, even if the value is valid.
+    Without labelled rows, all metrics except counts of rows have no value. The reason mentions rows whose
+    prediction and label cannot be compared, even if the value is valid.
 
     :param name: One of :data:`METRICS` of the state's model type, or of :data:`ALIASES`.
     :param state: State of the rows; sums of states are states.
@@ -112,16 +112,16 @@ def compute(
     :raises aporia_provider.errors.ValidationError: if the metric does not exist, or a parameter is invalid or
         missing.
     """
-    model_type = next(known for known, made in STATES.items() if type(state) is made)
+    model_type = next(type_name for type_name, state_type in STATES.items() if type(state) is state_type)
     metrics = METRICS[model_type]
     metric = metrics.get(ALIASES.get(name, name))
     if metric is None:
         names = ", ".join(sorted(metrics))
         raise ValidationError(f"There is no metric {name!r} of {model_type} models; available: {names}")
-    given = parameters if isinstance(parameters, Parameters) else Parameters.read(parameters or {})
+    parsed = parameters if isinstance(parameters, Parameters) else Parameters.read(parameters or {})
     result: MetricResult
     if metric in _OF_ALL_TYPES or state.labelled:
-        result = metric.compute(state, given)
+        result = metric.compute(state, parsed)
         return result
     reason = state.explanation or "no row is labelled"
     return MetricResult(None, "insufficient_data", left_out=state.left_out, reason=reason)

@@ -158,12 +158,14 @@ def confusion_at(
     :param negatives: All other rows, by bin; empty if there are none.
     :raises aporia_provider.errors.ValidationError: if the threshold is outside the edges.
     """
-    place = grid.place(threshold)
-    counts = _split(positives, negatives, place.first)
-    if place.split is None:
+    position = grid.place(threshold)
+    counts = _split(positives, negatives, position.first)
+    if position.split is None:
         return ThresholdConfusion(counts)
-    moved = [it[place.split] if it else 0 for it in (positives, negatives)]
-    least = _split(positives, negatives, place.split + 1)
+    moved = [
+        counts_by_bin[position.split] if counts_by_bin else 0 for counts_by_bin in (positives, negatives)
+    ]
+    least = _split(positives, negatives, position.split + 1)
     corners = [
         Confusion(least.tp + tp, least.fp + fp, least.fn - tp, least.tn - fp)
         for tp in (0, moved[0])

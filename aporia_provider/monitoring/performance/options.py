@@ -48,7 +48,7 @@ class Options:
 
     @property
     def bins(self) -> str | None:
-        """Digest of :attr:`edges`; None if they are a range."""
+        """Digest of :attr:`edges`; None if they are only the two ends of a range."""
         if len(self.edges) == 2:
             return None
         return hashlib.sha256(struct.pack(f"<{len(self.edges)}d", *self.edges)).hexdigest()[:16]
@@ -63,7 +63,7 @@ class Options:
         if not rising or not all(map(math.isfinite, self.edges)):
             yield "edges must be two or more finite numbers, each greater than the one before"
         if len(set(self.classes)) != len(self.classes):
-            yield "classes names a class twice"
+            yield "classes contains a class twice"
         if not 0 <= self.threshold <= 1:
             yield f"threshold must be from 0 to 1, not {self.threshold}"
         if self.candidates not in (None, "scores", "positions", "items"):

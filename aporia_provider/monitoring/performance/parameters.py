@@ -32,8 +32,8 @@ class Parameters:
     """
     Parameters of a performance metric. Each metric uses some of them.
 
-    :param threshold: Smallest score of a positive row. Default: 0.5 for scores from 0 to 1. Multi-label
-        states have their own.
+    :param threshold: Smallest score of a positive row. Default: 0.5 for scores from 0 to 1; for multi-label
+        models, the threshold in the options of the state.
     :param k: Ranking: number of places, from 1 to 12.
     :param class_name: The class or label of a ``*_per_class`` metric. A metric that averages over classes is
         computed for this class alone if there is no ``average``.
@@ -91,9 +91,9 @@ class Parameters:
 
         :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
+        names = [field.name for field in dataclasses.fields(cls)]
         problems = [
-            f"there is no parameter {name!r}; {nearest(name, known)}" for name in given if name not in known
+            f"there is no parameter {name!r}; {nearest(name, names)}" for name in given if name not in names
         ]
         if problems:
             raise ValidationError("The parameters of the metric are wrong", problems=problems)

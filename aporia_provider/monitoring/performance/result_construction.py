@@ -30,14 +30,14 @@ def metric_result(
 
     It is not reliable if the number was computed from too few samples; if its bound is above
     :data:`~.result_limits.WIDEST_BOUND`; if more than :data:`~.result_limits.MOST_LEFT_OUT` of the rows with
-    a prediction and a label are left out, or have one of several labels of the same time; or if the state is
-    not reliable (:attr:`~.performance_state.PerformanceState.doubt`).
+    a prediction and a label are left out, or have several different labels with the same timestamp; or if the
+    state is not reliable (:attr:`~.performance_state.PerformanceState.doubt`).
 
     :param state: State from which it was computed.
     :param parameters: Parameters with the required number of samples.
     :param number: The number; None if it is undefined for ``reason``.
     :param bound: Maximum difference from the exact number.
-    :param scale: Maximum of the quantity, relative to which the bound is limited: 1 for a rate.
+    :param scale: Greatest possible number, such as 1 for a rate. The limit of the bound is multiplied by it.
     :param reason: Note about the number.
     :param samples: Number of labelled rows from which it was computed. Default: all.
     :param skipped: Number of labelled rows for which the metric is undefined.
@@ -104,7 +104,7 @@ def _too_many_left_out(left_out: int, rows: int) -> str | None:
 def _too_many_ties(ties: int, rows: int) -> str | None:
     if ties <= MOST_LEFT_OUT * rows:
         return None
-    return f"of {rows} rows with a prediction and a label, {ties} have several latest labels"
+    return f"of {rows} rows with a prediction and a label, {ties} have different labels with one timestamp"
 
 
 def _too_wide(bound: float, scale: float) -> str | None:

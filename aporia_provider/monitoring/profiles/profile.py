@@ -2,107 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from aporia_provider.monitoring.arrow import as_microseconds, plain
-from aporia_provider.monitoring.performance import state_class
-from aporia_provider.monitoring.profiles.field_states import field_states
-from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, ProfilePlan
-from aporia_provider.monitoring.states.row_state import RowState
-from aporia_provider.monitoring.states.state import State
+from aporia_provider.monitoring.kernel.library import find_kernel
+from aporia_provider.monitoring.profiles.kernel_profile import kernel_profile
+from aporia_provider.monitoring.profiles.numpy_profile import Bucket, Profile, add, numpy_profile
+from aporia_provider.monitoring.profiles.plan import ProfilePlan
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-Bucket = int | None
-Profile = dict[tuple[Bucket, str], State]
-
-# Sizes of the batches that are processed together, to balance memory and the cost of each bucket.
-_ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
+__all__ = ["Bucket", "Profile", "add", "profile"]
 
 
 def profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """
     Return the states of rows.
 
+    They are computed by the kernel, or by numpy without it; the results are equal to the last bit.
+
     :param batches: The rows, see :class:`~.plan.ProfilePlan` for their columns.
     :param plan: The states to compute.
     :return: States by bucket (its start in seconds since 1970, UTC; None for rows whose timestamp is null)
         and key.
     """
-    states: Profile = {}
-    rest, wanted = iter(batches), _ROWS
-    while (table := _gathered(rest, wanted)) is not None:
-        parts = list(_buckets(table, plan.seconds))
-        for bucket, rows in parts:
-            for key, state in _states(rows, plan):
-                add(states, (bucket, key), state)
-        wanted = max(_ROWS, _ROWS_OF_BUCKET * len(parts))
-    return states
-
-
-def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
-    """Add a state to that of its bucket and key."""
-    known = states.get(place)
-    states[place] = state if known is None else known + state
-
-
-def _gathered(batches: Iterator[pa.RecordBatch], wanted: int) -> pa.RecordBatch | None:
-    """Return the next batches as one with at least ``wanted`` rows or enough bytes; None at the end."""
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        held.append(batch)
-        rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= wanted or size >= _BYTES:
-            break
-    return _together(held) if held else None
-
-
-def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    whole = pa.concat_batches(batches)
-    return pa.RecordBatch.from_arrays([plain(column) for column in whole.columns], names=whole.schema.names)
-
-
-def _buckets(batch: pa.RecordBatch, seconds: int) -> Iterator[tuple[Bucket, pa.RecordBatch]]:
-    times = as_microseconds(batch.column(TIME))
-    if times.null_count:
-        yield None, batch.filter(pc.is_null(times))
-        batch, times = batch.filter(pc.is_valid(times)), times.drop_null()
-    if not batch.num_rows:
-        return
-    numbers = times.to_numpy() // (seconds * 1_000_000)
-    if (np.diff(numbers) < 0).any():
-        order = np.argsort(numbers, kind="stable")
-        batch, numbers = batch.take(pa.array(order)), numbers[order]
-    for start, end in _runs(numbers):
-        yield int(numbers[start]) * seconds, batch.slice(start, end - start)
-
-
-def _runs(numbers: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Return the starts and ends of the runs of equal numbers."""
-    changes = (np.flatnonzero(np.diff(numbers)) + 1).tolist()
-    return zip([0, *changes], [*changes, len(numbers)], strict=True)
-
-
-def _states(rows: pa.RecordBatch, plan: ProfilePlan) -> Iterator[tuple[str, State]]:
-    ids = rows.column(ID)
-    yield ROWS, RowState.of(ids.drop_null().to_numpy(), ids.null_count)
-    for field in plan.fields:
-        yield from field_states(field, rows.column(field.column), plan.grids)
-    for outcome in plan.outcomes:
-        compared = rows.column(outcome.prediction), rows.column(outcome.label)
-        state = state_class(outcome.model_type).of(*compared, outcome.options)
-        if outcome.tied is not None:
-            state = state.with_ties(_ties(rows.column(outcome.tied), compared[0]))
-        yield outcome.key, state
-
-
-def _ties(tied: pa.Array, predictions: pa.Array) -> int:
-    """Return the number of predictions with different labels of the same time."""
-    return pc.sum(pc.and_(tied, pc.is_valid(predictions))).as_py() or 0
+    library = find_kernel().library
+    return numpy_profile(batches, plan) if library is None else kernel_profile(batches, plan, library)

@@ -34,7 +34,15 @@ def ordered_sum(*parts: Floats) -> Fraction:
 
     :param parts: Arrays of values that are not negative, each in ascending order.
     """
-    total = sum(map(_in_units, parts))
+    return fraction_of_units(sum(map(_in_units, parts)))
+
+
+def fraction_of_units(total: int) -> Fraction:
+    """
+    Return a sum of floats.
+
+    :param total: The sum in units of 2**-1074.
+    """
     zeros = min((total & -total).bit_length() - 1, _UNIT) if total else _UNIT
     return Fraction(total >> zeros, 1 << (_UNIT - zeros))
 

@@ -128,7 +128,8 @@ def _binned(ordered: Floats, grid: NumericGrid) -> dict[str, Any]:
     counts = np.append(places, len(ordered))
     counts[1:] -= places
     with np.errstate(over="ignore"):
-        below, above = edges[0] - ordered[: places[0]], ordered[places[-1] :] - edges[-1]
+        # Adding 0.0 makes the difference of -0.0 and 0.0 positive, which the sum relies on.
+        below, above = edges[0] - ordered[: places[0]], ordered[places[-1] :] - edges[-1] + 0.0
     return {
         "counts": tuple(counts.tolist()),
         "below": ordered_sum(_bounded(below[::-1])),

@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aporia_provider.monitoring.states.packed_integers import packed, unpacked
+from aporia_provider.monitoring.states.packed_numbers import (
+    pack_hashes,
+    pack_integers,
+    unpack_hashes,
+    unpack_integers,
+)
 from aporia_provider.monitoring.states.state import TALLY, Rule
 from aporia_provider.monitoring.states.text_hashes import text_hashes
 
@@ -205,9 +211,22 @@ def read_hashes(stored: Mapping[str, Any]) -> HashSample:
     return HashSample(stored["level"], unpacked(stored["hashes"]), unpacked(stored["counts"]))
 
 
+def pack_sample(sample: HashSample) -> tuple[int, bytes, Any]:
+    """Return the compact form of a sample."""
+    return sample.level, pack_hashes(sample.hashes), pack_integers(sample.counts)
+
+
+def unpack_sample(stored: Sequence[Any]) -> HashSample:
+    """Return the sample from the result of :func:`pack_sample`."""
+    level, hashes, counts = stored
+    return HashSample(level, unpack_hashes(hashes), unpack_integers(counts))
+
+
 SAMPLE: Rule[ValueSample] = Rule(
     ValueSample, operator.add, ValueSample.to_json, lambda stored: ValueSample(**stored)
 )
 """A sample of strings."""
-HASHES: Rule[HashSample] = Rule(HashSample, operator.add, dump_hashes, read_hashes)
+HASHES: Rule[HashSample] = Rule(
+    HashSample, operator.add, dump_hashes, read_hashes, pack_sample, unpack_sample
+)
 """A sample of hashes."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from aporia_provider.monitoring.states.packed_integers import packed, unpacked
-from aporia_provider.monitoring.states.sketches import HashSample, dump_hashes, read_hashes
+from aporia_provider.monitoring.states.packed_numbers import pack_integers, unpack_integers
+from aporia_provider.monitoring.states.sketches import (
+    HashSample,
+    dump_hashes,
+    pack_sample,
+    read_hashes,
+    unpack_sample,
+)
 from aporia_provider.monitoring.states.state import COUNTS, Rule
 
 if TYPE_CHECKING:
@@ -79,6 +86,16 @@ class Tail:
         """Return the counts from the result of :meth:`to_json`."""
         return cls(read_hashes(stored), unpacked(stored["cells"]) if "cells" in stored else ())
 
+    def to_packed(self) -> list[Any]:
+        """Return the compact form for the database."""
+        return [pack_sample(self.sample), *([pack_integers(self.cells)] if self.cells else [])]
+
+    @classmethod
+    def from_packed(cls, stored: Sequence[Any]) -> Tail:
+        """Return the counts from the result of :meth:`to_packed`."""
+        sample, *cells = stored
+        return cls(unpack_sample(sample), unpack_integers(cells[0]) if cells else ())
+
     def _all_cells(self) -> tuple[int, ...]:
         if self.sample.level or not self.sample.hashes:
             return self.cells
@@ -97,5 +114,5 @@ def _summed(hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.
     return cells
 
 
-TAIL: Rule[Tail] = Rule(Tail, operator.add, Tail.to_json, Tail.from_json)
+TAIL: Rule[Tail] = Rule(Tail, operator.add, Tail.to_json, Tail.from_json, Tail.to_packed, Tail.from_packed)
 """Counts of the values that are not counted individually."""

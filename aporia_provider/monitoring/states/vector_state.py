@@ -12,7 +12,8 @@ import numpy as np
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.number_state import NumericState
-from aporia_provider.monitoring.states.state import TOTAL, Rule, State, nested, part
+from aporia_provider.monitoring.states.packed_numbers import pack_fractions, unpack_fractions
+from aporia_provider.monitoring.states.state import TOTAL, Rule, State, nested, part, total_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,13 @@ def _add(one: Sums, other: Sums) -> Sums:
 
 
 _SUMS: Rule[Sums] = Rule(
-    tuple, _add, lambda sums: [str(item) for item in sums], lambda stored: tuple(map(Fraction, stored))
+    tuple,
+    _add,
+    lambda sums: [str(item) for item in sums],
+    lambda stored: tuple(map(Fraction, stored)),
+    pack_fractions,
+    unpack_fractions,
+    total_sums,
 )
 
 

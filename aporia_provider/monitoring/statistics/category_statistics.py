@@ -18,18 +18,18 @@ _LENGTHS = "length in characters; of arrays and dicts, of their elements and key
 
 
 def _values(state: ValueState, _: StatisticParameters) -> MetricResult:
-    found = counts_of(state, state.counts)
-    ordered = sorted(((text, count.least) for text, count in found.items()), key=lambda it: (-it[1], it[0]))
+    bounds = counts_of(state, state.counts)
+    ordered = sorted(((text, count.least) for text, count in bounds.items()), key=lambda it: (-it[1], it[0]))
     rest = state.count - sum(count for _, count in ordered)
     bins = {"counts": dict(ordered), "unlisted": rest}
-    bound = max((count.spread for count in found.values()), default=0)
-    reason = _of_listed(sum(count.spread > 0 for count in found.values()), most_of_others(state, found))
+    bound = max((count.spread for count in bounds.values()), default=0)
+    reason = _of_listed(sum(count.spread > 0 for count in bounds.values()), most_of_others(state, bounds))
     answer = MetricResult(bins, samples=state.count, bound=bound, reason=reason)
     return unreliable(answer) if bound > WIDEST_BOUND * state.count else answer
 
 
 def _of_listed(unsure: int, others: int) -> str | None:
-    """Return a note about a list of counts."""
+    """Return a note on inexact counts and on values that are not listed; None if there are none."""
     facts = [
         f"{unsure} of the counts are lower bounds" if unsure else None,
         f"values that are not listed occur up to {others} times each" if others else None,
@@ -42,12 +42,12 @@ def _value_count(state: ValueState, parameters: StatisticParameters) -> MetricRe
         raise ValidationError("value_count requires the parameter value")
     # A histogram shows long values shortened, so the shortened text is accepted as well.
     name = parameters.value if parameters.value in state.counts else shortened(parameters.value)
-    found = counts_of(state, [name])[name]
-    if not found.spread:
-        return MetricResult(found.least, samples=state.count)
-    reason = f"the value occurs from {found.least} to {found.most} times: {_SAMPLED}"
-    answer = MetricResult(found.least, samples=state.count, bound=found.spread, reason=reason)
-    return unreliable(answer) if 2 * found.spread > found.least else answer
+    count = counts_of(state, [name])[name]
+    if not count.spread:
+        return MetricResult(count.least, samples=state.count)
+    reason = f"the value occurs from {count.least} to {count.most} times: {_SAMPLED}"
+    answer = MetricResult(count.least, samples=state.count, bound=count.spread, reason=reason)
+    return unreliable(answer) if 2 * count.spread > count.least else answer
 
 
 def _unique(state: ValueState, _: StatisticParameters) -> MetricResult:
@@ -60,14 +60,16 @@ def _unique(state: ValueState, _: StatisticParameters) -> MetricResult:
 
 def _length(make: Callable[[ValueState], float | None]) -> Statistic:
     def length(state: ValueState, _: StatisticParameters) -> MetricResult:
-        made = make(state) if state.count else None
-        return undefined("there are no values") if made is None else MetricResult(made, samples=state.count)
+        number = make(state) if state.count else None
+        return (
+            undefined("there are no values") if number is None else MetricResult(number, samples=state.count)
+        )
 
     return length
 
 
 def _of_fitting(made: Statistic) -> Statistic:
-    """Return the statistic with the number of misfits it leaves out."""
+    """Return a statistic that adds the number of misfits left out to the result of another."""
     return lambda state, parameters: with_left_out(
         made(state, parameters), state.misfits, NO_BOOLEANS, state.count
     )

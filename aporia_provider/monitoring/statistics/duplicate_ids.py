@@ -27,8 +27,8 @@ def duplicate_ids(buckets: Sequence[RowState]) -> MetricResult:
     reason = "ids that occur in several buckets are included" if len(buckets) > 1 else None
     if not any(levels):
         return MetricResult(rows.duplicates, samples=rows.rows, reason=reason)
-    found = "an estimate from samples of the ids, with three standard errors as bound"
-    reason = f"{found}; {reason}" if reason else found
+    estimated = "an estimate from samples of the ids, with three standard errors as bound"
+    reason = f"{estimated}; {reason}" if reason else estimated
     return MetricResult(rows.duplicates, samples=rows.rows, bound=_bound(rows, levels), reason=reason)
 
 
@@ -37,8 +37,8 @@ def _bound(rows: RowState, levels: tuple[int, int]) -> float:
     Return three standard errors, at most the number of rows.
 
     The variances of the estimates within and across buckets add up. A small number of duplicates in a sample
-    is approximately Poisson: for each level, four are added, since there may be some even if none was
-    observed.
+    is approximately Poisson: the variance of four duplicates is added for each sample, since there may be
+    duplicates even if none was observed.
     """
     unseen = sum(4 << 2 * level for level in levels if level)
     variance = rows.duplicates_variance + rows.ids.duplicates_variance + unseen

@@ -38,8 +38,8 @@ def find_statistic(name: str, type_: str) -> FieldStatistic:
 
     :raises aporia_provider.errors.ValidationError: if it does not exist, listing those that do.
     """
-    by_name = {each.name: each for each in STATISTICS if type_ in each.types}
-    if name not in by_name:
-        names = ", ".join(sorted(by_name))
+    found = next((each for each in STATISTICS if each.name == name and type_ in each.types), None)
+    if found is None:
+        names = ", ".join(sorted({each.name for each in STATISTICS if type_ in each.types}))
         raise ValidationError(f"There is no metric {name!r} of {type_} fields; available: {names}")
-    return by_name[name]
+    return found

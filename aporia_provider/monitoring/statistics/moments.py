@@ -8,7 +8,8 @@ from fractions import Fraction
 from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
 
-# Minimum proportion of the squares that a variance must be; squares are rounded to 53 bits.
+# Minimum ratio of the squared distances from the mean to those from the centre of the bins. If it is less,
+# rounding errors dominate the variance, since squares are rounded to 53 bits.
 _LEAST_PART = Fraction(1, 2**40)
 
 
@@ -40,10 +41,10 @@ def known_deviation(state: NumericState, grid: NumericGrid | None) -> float | No
         overflows, or the values are so much closer to each other than to the centre that rounding errors
         dominate.
     """
-    found = variance(state, grid)
-    if found is None or state.least == state.greatest:
-        return None if found is None else 0.0
-    if is_cut(state, grid) or found * state.finite < _LEAST_PART * squared_distances(state, grid):
+    variance_ = variance(state, grid)
+    if variance_ is None or state.least == state.greatest:
+        return None if variance_ is None else 0.0
+    if is_cut(state, grid) or variance_ * state.finite < _LEAST_PART * squared_distances(state, grid):
         return None
     return standard_deviation(state, grid)
 
@@ -65,18 +66,18 @@ def squared_sum(state: NumericState, grid: NumericGrid | None) -> Fraction:
     """Return the sum of the squared values."""
     centre = Fraction(grid.centre if grid else 0)
     # Because of rounding of the squares, the result may be slightly negative.
-    found = squared_distances(state, grid) + 2 * centre * state.total - state.finite * centre * centre
-    return max(Fraction(0), found)
+    total = squared_distances(state, grid) + 2 * centre * state.total - state.finite * centre * centre
+    return max(Fraction(0), total)
 
 
 def squared_deviations(state: NumericState, grid: NumericGrid | None) -> Fraction | None:
     """Return the sum of squared distances from the mean; None if there are no values."""
-    found = variance(state, grid)
-    return None if found is None else found * state.finite
+    variance_ = variance(state, grid)
+    return None if variance_ is None else variance_ * state.finite
 
 
 def standard_deviation(state: NumericState, grid: NumericGrid | None) -> float | None:
     """Return the population standard deviation; None if there are no values."""
-    found = variance(state, grid)
+    variance_ = variance(state, grid)
     unit = Fraction(grid.unit if grid else 1)
-    return None if found is None else math.sqrt(found / unit**2) * float(unit)
+    return None if variance_ is None else math.sqrt(variance_ / unit**2) * float(unit)

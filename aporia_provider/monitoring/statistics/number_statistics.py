@@ -43,22 +43,22 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
     def number(state: NumericState, parameters: StatisticParameters) -> MetricResult:
         if not state.finite:
             return undefined("there are no values")
-        made = make(state, parameters.grid)
-        if made is None:
+        value = make(state, parameters.grid)
+        if value is None:
             return undefined("there is only one value", state.finite)
-        return number_result(made, state.finite)
+        return number_result(value, state.finite)
 
     return number
 
 
 def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
-    made = _number(make)
+    statistic = _number(make)
 
     def of_squares(state: NumericState, parameters: StatisticParameters) -> MetricResult:
         if state.finite and is_cut(state, parameters.grid):
             reason = "squared distances from the baseline's mean are beyond the largest float"
             return undefined(reason, state.finite)
-        return made(state, parameters)
+        return statistic(state, parameters)
 
     return of_squares
 
@@ -72,8 +72,8 @@ def _quantile(state: NumericState, parameters: StatisticParameters) -> MetricRes
 
 def _histogram(state: NumericState, parameters: StatisticParameters) -> MetricResult:
     """
-    Return the counts of the coarse bins; the outer ones are unbounded. A bin of a single value has equal
-    edges.
+    Return the counts of the coarse bins; the outer bins are unbounded. The two edges of a bin of a single
+    value are equal.
     """
     grid = parameters.grid
     if grid is None:
@@ -83,7 +83,7 @@ def _histogram(state: NumericState, parameters: StatisticParameters) -> MetricRe
 
 
 def _finite(made: Statistic) -> Statistic:
-    """Return the statistic with the number of infinite values it leaves out."""
+    """Return a statistic that adds the number of infinite values left out to the result of another."""
     return lambda state, parameters: with_left_out(made(state, parameters), state.infinite, INFINITE)
 
 
@@ -92,7 +92,7 @@ def _rounded(made: Statistic, bound: Bound) -> Statistic:
 
 
 def _in_time(wrapped: Statistic) -> Statistic:
-    """Return the statistic converted from microseconds to a time."""
+    """Return a statistic that converts the result of another from microseconds since 1970 to a time."""
     return lambda state, parameters: as_time(wrapped(state, parameters))
 
 

@@ -28,18 +28,18 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Met
     if not state.finite or state.least is None or state.greatest is None:
         return undefined("there are no values")
     grid = grid if state.counts else None
-    place = (state.finite - 1) * share
-    before = math.floor(place)
+    position = (state.finite - 1) * share
+    before = math.floor(position)
     after = min(before + 1, state.finite - 1)
-    if grid is None and not {before, after if place > before else before} <= {0, state.finite - 1}:
+    if grid is None and not {before, after if position > before else before} <= {0, state.finite - 1}:
         return undefined("the field has no bins yet", state.finite)
-    one = _ordered(state, grid, before)
-    other = _ordered(state, grid, after) if place > before else one
-    found = _between(one, other, place - before) if place > before else one
-    if math.isinf(found.high - found.low):
+    lower = _ordered(state, grid, before)
+    upper = _ordered(state, grid, after) if position > before else lower
+    estimate = _between(lower, upper, position - before) if position > before else lower
+    if math.isinf(estimate.high - estimate.low):
         return undefined("the bin of the quantile is wider than the largest float", state.finite)
-    rounding = 4 * rounding_of(max(one.size, other.size)) if place > before else rounding_of(one.size)
-    return MetricResult(found.value, samples=state.finite, bound=found.bound + rounding)
+    rounding = 4 * rounding_of(max(lower.size, upper.size)) if position > before else rounding_of(lower.size)
+    return MetricResult(estimate.value, samples=state.finite, bound=estimate.bound + rounding)
 
 
 class _Estimate(NamedTuple):
@@ -68,8 +68,8 @@ def _ordered(state: NumericState, grid: NumericGrid | None, place: int) -> _Esti
     assert state.least is not None  # noqa: S101
     assert state.greatest is not None  # noqa: S101
     if grid is None or place in (0, state.finite - 1):
-        known = state.greatest if place else state.least
-        return _Estimate(known, known, known)
+        extreme = state.greatest if place else state.least
+        return _Estimate(extreme, extreme, extreme)
     ends = [state.least, *grid.edges, math.nextafter(state.greatest, math.inf)]
     passed = 0
     for number, count in enumerate(state.counts):

@@ -46,10 +46,10 @@ def rounded(found: MetricResult, state: NumericState, grid: NumericGrid | None, 
     """
     Add to the bound of a result the errors from rounding the values and the result to doubles.
 
-    :param found: The answer.
+    :param found: The result.
     :param state: State from which it was computed.
     :param grid: Bins of the state.
-    :param bound: Function that returns the maximum difference from the exact answer.
+    :param bound: Function that returns the maximum sum of these errors.
     """
     number = found.number
     size = _size(state)
@@ -59,7 +59,7 @@ def rounded(found: MetricResult, state: NumericState, grid: NumericGrid | None, 
 
 
 def _size(state: NumericState) -> float:
-    """Return the maximum magnitude of a value."""
+    """Return the maximum magnitude of the values."""
     return max((abs(end) for end in (state.least, state.greatest) if end is not None), default=0.0)
 
 

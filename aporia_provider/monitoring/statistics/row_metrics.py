@@ -54,6 +54,10 @@ ROW_METRICS = (
 """Metrics of rows, which have no column."""
 
 
+METRICS_OF_BUCKETS = frozenset({"duplicate_ids", "future_timestamps"})
+"""Metrics that depend on the division into buckets; the others can be computed from sums of states."""
+
+
 def row_metric(name: str, rows: Rows) -> MetricResult:
     """
     Compute a metric of rows.

@@ -33,12 +33,12 @@ Statistic = Callable[[Any, StatisticParameters], MetricResult]
 
 
 def of_rows(part: Callable[[Any], int]) -> Statistic:
-    """Return the statistic of a number of rows."""
+    """Return a statistic: a number of rows."""
     return lambda state, _: MetricResult(part(state), samples=state.rows)
 
 
 def share(part: Callable[[Any], int]) -> Statistic:
-    """Return the statistic of a proportion of rows."""
+    """Return a statistic: a number of rows as a proportion of all rows."""
 
     def of_state(state: Any, _: StatisticParameters) -> MetricResult:
         if not state.rows:

@@ -42,9 +42,9 @@ def counts_of(state: ValueState, texts: Iterable[str]) -> dict[str, Count]:
     exact = {**state.known, **state.others.counts}
     if not state.others.level:
         return {text: _known(exact.get(text, 0)) for text in texts}
-    found = {text: _known(exact[text]) if text in exact else None for text in texts}
-    unsure = _of_hashes(state, [text for text, count in found.items() if count is None])
-    return {text: count or unsure[text] for text, count in found.items()}
+    counts = {text: _known(exact[text]) if text in exact else None for text in texts}
+    unsure = _of_hashes(state, [text for text, count in counts.items() if count is None])
+    return {text: count or unsure[text] for text, count in counts.items()}
 
 
 def most_of_others(state: ValueState, listed: Mapping[str, Count]) -> int:
@@ -65,15 +65,17 @@ def _known(count: int) -> Count:
 
 
 def _of_hashes(state: ValueState, texts: list[str]) -> dict[str, Count]:
-    """Return the bounds for values that are not counted by text."""
+    """Return the bounds for values of which the state has no count by text."""
     sample, hashes = state.tail.sample, text_hashes(texts)
     sampled = dict(zip(sample.hashes, sample.counts, strict=True))
-    rest, found = _unsampled(state), {}
+    unsampled, counts = _unsampled(state), {}
     rows = zip(texts, hashes.tolist(), cell(hashes).tolist(), sample.covers(hashes).tolist(), strict=True)
-    for text, number, place, covered in rows:
+    for text, number, cell_number, covered in rows:
         least = state.frequent.get(text, 0)
-        found[text] = _known(sampled.get(number, 0)) if covered else Count(least, least + int(rest[place]))
-    return found
+        counts[text] = (
+            _known(sampled.get(number, 0)) if covered else Count(least, least + int(unsampled[cell_number]))
+        )
+    return counts
 
 
 def _unsampled(state: ValueState) -> Counts:
@@ -90,6 +92,6 @@ def _unsampled(state: ValueState) -> Counts:
 
 
 def _by_cell(counts: Mapping[str, int]) -> Counts:
-    found = np.zeros(CELLS, dtype=np.int64)
-    np.add.at(found, cell(text_hashes(list(counts))), np.fromiter(counts.values(), np.int64, len(counts)))
-    return found
+    cells = np.zeros(CELLS, dtype=np.int64)
+    np.add.at(cells, cell(text_hashes(list(counts))), np.fromiter(counts.values(), np.int64, len(counts)))
+    return cells

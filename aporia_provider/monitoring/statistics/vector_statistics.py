@@ -12,18 +12,18 @@ from aporia_provider.monitoring.statistics.row_statistics import Statistic, Stat
 
 def _mean_vector(state: VectorState, _: StatisticParameters) -> MetricResult:
     if not state.vectors:
-        found = undefined("there are no vectors of the right dimension")
+        result = undefined("there are no vectors of the right dimension")
     else:
         mean = [float(total / state.vectors) for total in state.sums]
-        found = MetricResult(mean, samples=state.vectors)
-    return with_left_out(found, state.dimension_errors, UNUSABLE_VECTORS)
+        result = MetricResult(mean, samples=state.vectors)
+    return with_left_out(result, state.dimension_errors, UNUSABLE_VECTORS)
 
 
 def _norm(name: str) -> Statistic:
     def norm(state: VectorState, parameters: StatisticParameters) -> MetricResult:
         grid = parameters.grid.norm if parameters.grid else None
-        found = NUMBERS[name](state.norm, StatisticParameters(grid))
-        return with_left_out(found, state.dimension_errors, UNUSABLE_VECTORS)
+        result = NUMBERS[name](state.norm, StatisticParameters(grid))
+        return with_left_out(result, state.dimension_errors, UNUSABLE_VECTORS)
 
     return norm
 

@@ -138,6 +138,17 @@ class DatasetLog:
         """Return the number of rows of the table, if the log has the number of each file."""
         return None if self.delta is None else self.delta.files([]).row_count
 
+    @property
+    def bytes_per_row(self) -> float:
+        """Return the mean size of a row in the files, which may be compressed; 0 if it is unknown."""
+        extent, row_count = self.extent(None), self.row_count
+        return extent[1] / row_count if extent is not None and row_count else 0
+
+    def has_new_commits(self, position: LogPosition | None) -> bool:
+        """Return whether the table may have changed since a position; None for one that was never read."""
+        delta = self.delta
+        return delta is None or position is None or delta.version != position.version
+
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """Return warnings about values that the engine may interpret differently than intended."""

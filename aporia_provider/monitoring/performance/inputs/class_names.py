@@ -12,7 +12,7 @@ _MOST_SHOWN = 3
 
 
 def name_of_number(name: str) -> str:
-    """Return the class name to compare with numbers: ``"1"`` for ``"1.0"``; other text unchanged."""
+    """Return a class name in the form of numbers as text: ``"1"`` for ``"1.0"``; other text unchanged."""
     try:
         number = Decimal(name)
     except ArithmeticError:
@@ -24,6 +24,6 @@ def name_of_number(name: str) -> str:
 
 def examples(names: Iterable[str]) -> str:
     """Return a text that lists at most three names."""
-    known = sorted(names)
-    more = ", …" if len(known) > _MOST_SHOWN else ""
-    return ", ".join(map(repr, known[:_MOST_SHOWN])) + more
+    ordered = sorted(names)
+    more = ", …" if len(ordered) > _MOST_SHOWN else ""
+    return ", ".join(map(repr, ordered[:_MOST_SHOWN])) + more

@@ -105,8 +105,8 @@ def classes(array: Any) -> Classes:
     encoded = array.dictionary_encode()
     names = _names(encoded.dictionary)
     codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
-    table, known = renumber(names)
-    return Classes(np.append(table, -1)[codes], known, given_rows(array))
+    table, distinct_names = renumber(names)
+    return Classes(np.append(table, -1)[codes], distinct_names, given_rows(array))
 
 
 def _names(array: Any) -> list[str | None]:
@@ -119,9 +119,9 @@ def _names(array: Any) -> list[str | None]:
 
 def renumber(names: Sequence[str | None]) -> tuple[NDArray[np.int64], list[str]]:
     """Return codes for names that may repeat, -1 for None; and the distinct names."""
-    places: dict[str, int] = {}
-    table = [-1 if name is None else places.setdefault(name, len(places)) for name in names]
-    return np.array(table, dtype=np.int64), list(places)
+    codes: dict[str, int] = {}
+    table = [-1 if name is None else codes.setdefault(name, len(codes)) for name in names]
+    return np.array(table, dtype=np.int64), list(codes)
 
 
 def truths(array: Any, positive: str | None = None, negative: str | None = None) -> Numbers:
@@ -137,11 +137,15 @@ def truths(array: Any, positive: str | None = None, negative: str | None = None)
     array = plain(array)
     if not is_text(array.type) and not _can_be(array.type, positive):
         read = numbers(array)
-        known = (read.values == 0) | (read.values == 1)
-        return read if known.all() else Numbers(np.where(known, read.values, np.nan), read.given)
-    found = classes(array)
-    table = np.array([*(_truth(name, positive, negative) for name in found.names), np.nan])
-    return Numbers(table[found.codes], found.given)
+        is_truth_value = (read.values == 0) | (read.values == 1)
+        return (
+            read
+            if is_truth_value.all()
+            else Numbers(np.where(is_truth_value, read.values, np.nan), read.given)
+        )
+    class_values = classes(array)
+    table = np.array([*(_truth(name, positive, negative) for name in class_values.names), np.nan])
+    return Numbers(table[class_values.codes], class_values.given)
 
 
 def _truth(name: str, positive: str | None, negative: str | None) -> float:

@@ -38,9 +38,9 @@ def label_truths(array: Any) -> Named:
 
 def listed(array: Any) -> Named:
     """Return the labels in arrays, each with the value 1. Nulls in the arrays are ignored."""
-    taken = elements(array)
-    names = classes(taken.values)
+    label_elements = elements(array)
+    names = classes(label_elements.values)
     kept = names.usable
     count = int(np.count_nonzero(kept))
     ones = Numbers(np.ones(count), np.ones(count, dtype=np.bool_))
-    return Named(taken.rows[kept], names.codes[kept], names.names, ones, taken.given)
+    return Named(label_elements.rows[kept], names.codes[kept], names.names, ones, label_elements.given)

@@ -80,25 +80,25 @@ def named(array: Any, read: Callable[[Any], Numbers]) -> Named:
 
 
 def _of_maps(array: Any, read: Callable[[Any], Numbers]) -> Named:
-    given = given_rows(array)
+    not_null = given_rows(array)
     offsets = array.offsets.to_numpy()
     start, stop = int(offsets[0]), int(offsets[-1])
     rows = np.repeat(np.arange(len(array)), np.diff(offsets))
     keys, values = classes(array.keys[start:stop]), read(array.items[start:stop])
     # A null row may have arbitrary entries.
-    kept = given[rows] & keys.usable
+    kept = not_null[rows] & keys.usable
     values = Numbers(values.values[kept], values.given[kept])
-    return Named(rows[kept], keys.codes[kept], keys.names, values, given)
+    return Named(rows[kept], keys.codes[kept], keys.names, values, not_null)
 
 
 def _of_structs(array: Any, read: Callable[[Any], Numbers]) -> Named:
-    given = given_rows(array)
+    not_null = given_rows(array)
     names = [field.name for field in array.type]
-    columns = [read(plain(column).filter(pa.array(given))) for column in array.flatten()]
-    count = int(given.sum())
+    columns = [read(plain(column).filter(pa.array(not_null))) for column in array.flatten()]
+    count = int(not_null.sum())
     values = np.array([column.values for column in columns]).reshape(len(names), count).T.ravel()
     present = np.array([column.given for column in columns], dtype=np.bool_).reshape(len(names), count)
-    rows = np.repeat(np.flatnonzero(given), len(names))
+    rows = np.repeat(np.flatnonzero(not_null), len(names))
     return Named(
-        rows, np.tile(np.arange(len(names)), count), names, Numbers(values, present.T.ravel()), given
+        rows, np.tile(np.arange(len(names)), count), names, Numbers(values, present.T.ravel()), not_null
     )

@@ -101,19 +101,19 @@ def _judge(prediction: Elements, label: Elements, scores: Numbers | None, releva
     served, named = (np.bincount(side.rows, minlength=count) for side in (prediction, label))
     unknown = np.bincount(label.rows[~relevances.given], minlength=count)
     # A query is unlabelled if none of its candidates has a label.
-    given = label.given & ((named == 0) | (unknown < named))
+    labelled = label.given & ((named == 0) | (unknown < named))
     # Relevances of other candidates than those of the prediction cannot be used.
     comparable = ~prediction.given | (served == named)
-    known = given & comparable & _all(label.rows, relevances.values >= 0, count)
+    usable_labels = labelled & comparable & _all(label.rows, relevances.values >= 0, count)
     predicted = prediction.given
     if scores is not None:
         predicted = predicted & _all(prediction.rows, scores.usable, count)
     faults = [
-        (OTHER_LENGTH, given & ~comparable),
-        (UNLABELLED, given & (unknown > 0)),
-        (NO_RELEVANCE, given & ~known),
+        (OTHER_LENGTH, labelled & ~comparable),
+        (UNLABELLED, labelled & (unknown > 0)),
+        (NO_RELEVANCE, labelled & ~usable_labels),
     ]
-    return usable_rows(predicted, known, prediction.given, given, faults, NO_SCORE)
+    return usable_rows(predicted, usable_labels, prediction.given, labelled, faults, NO_SCORE)
 
 
 def _relevances(label: Elements) -> Numbers:
@@ -123,7 +123,7 @@ def _relevances(label: Elements) -> Numbers:
 
 
 def _all(rows: NDArray[np.int64], good: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Return, for each row, whether all its elements are good."""
+    """Return, for each row, whether ``good`` is true for all its elements."""
     all_good: NDArray[np.bool_] = np.bincount(rows[~good], minlength=count) == 0
     return all_good
 
@@ -139,10 +139,10 @@ def _kept(
 def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
     """Return the first 12 values of each row as a matrix, padded with zeros; ``rows`` is ascending."""
     starts = np.searchsorted(rows, np.arange(count))
-    places = np.arange(len(rows)) - starts[rows]
-    kept = places < GREATEST_K
+    positions = np.arange(len(rows)) - starts[rows]
+    kept = positions < GREATEST_K
     matrix = np.zeros((count, GREATEST_K))
-    matrix[rows[kept], places[kept]] = values[kept]
+    matrix[rows[kept], positions[kept]] = values[kept]
     return matrix
 
 

@@ -27,7 +27,7 @@ from aporia_provider.monitoring.performance.inputs.nested_values import (
 
 
 def has_scores(type_: Any) -> bool:
-    """Return whether a type has scores of classes."""
+    """Return whether the values of a type contain a score for each class."""
     return is_dict(type_) or is_list(type_)
 
 
@@ -42,21 +42,21 @@ def class_scores(array: Any, names: Sequence[str], named_as: Callable[[str], str
     """
     array = plain(array)
     scores = named(array, numbers) if is_dict(array.type) else _of_vectors(array, names)
-    table, known = renumber([named_as(name) for name in scores.names])
+    table, class_names = renumber([named_as(name) for name in scores.names])
     codes = table[scores.codes] if len(table) else scores.codes
-    keys = scores.rows * max(len(known), 1) + codes
+    keys = scores.rows * max(len(class_names), 1) + codes
     last = np.arange(len(keys))
     if not (np.diff(keys) > 0).all():
         last = np.sort(len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1])
     if len(last) == len(keys):
-        return Named(scores.rows, codes, known, scores.values, scores.given)
+        return Named(scores.rows, codes, class_names, scores.values, scores.given)
     values = Numbers(scores.values.values[last], scores.values.given[last])
-    return Named(scores.rows[last], codes[last], known, values, scores.given)
+    return Named(scores.rows[last], codes[last], class_names, values, scores.given)
 
 
 def top_class(scores: Named) -> Classes:
     """
-    Return the class with the greatest score in each row, the first one of equals.
+    Return the class with the greatest score in each row; of equal scores, the first one.
 
     Classes with a null score are ignored; a row with a score that is NaN or infinite has no class.
     """
@@ -69,30 +69,30 @@ def top_class(scores: Named) -> Classes:
 
 
 def _of_vectors(array: Any, names: Sequence[str]) -> Named:
-    taken = elements(array)
-    starts = np.searchsorted(taken.rows, np.arange(len(array)))
-    places = np.arange(len(taken.rows)) - starts[taken.rows]
-    longest = int(places.max(initial=-1)) + 1
+    vectors = elements(array)
+    starts = np.searchsorted(vectors.rows, np.arange(len(array)))
+    positions = np.arange(len(vectors.rows)) - starts[vectors.rows]
+    longest = int(positions.max(initial=-1)) + 1
     if names and longest > len(names):
         raise ValidationError(f"A vector has {longest} scores, but only {len(names)} classes are declared")
     return Named(
-        taken.rows,
-        places,
+        vectors.rows,
+        positions,
         list(names) or list(map(str, range(longest))),
-        numbers(taken.values),
+        numbers(vectors.values),
         given_rows(array),
     )
 
 
 def _greatest(scores: Named) -> NDArray[np.int64]:
     """Return the index of the first greatest score of each row that has a score."""
-    places = np.flatnonzero(scores.values.usable)
-    rows, values = scores.rows[places], scores.values.values[places]
+    indices = np.flatnonzero(scores.values.usable)
+    rows, values = scores.rows[indices], scores.values.values[indices]
     if not len(rows):
-        return places
+        return indices
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     greatest = np.repeat(np.maximum.reduceat(values, starts), np.diff(starts, append=len(rows)))
-    best = places[values == greatest]
+    best = indices[values == greatest]
     best_rows = scores.rows[best]
     first: NDArray[np.int64] = best[np.diff(best_rows, prepend=-1) > 0]
     return first

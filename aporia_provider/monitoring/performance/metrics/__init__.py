@@ -1,1 +1,1 @@
-"""Metrics of performance, computed from states."""
+"""Performance metrics, computed from performance states."""

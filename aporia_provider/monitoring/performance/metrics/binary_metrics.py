@@ -34,8 +34,10 @@ def confusion_of(state: Binary, parameters: Parameters) -> ThresholdConfusion:
     :raises aporia_provider.errors.ValidationError: if there is no threshold for other scores, or it is
         outside the bins.
     """
-    found = state.histograms
-    return confusion_at(found.positives, found.negatives, found.grid, _threshold(state, parameters))
+    histograms = state.histograms
+    return confusion_at(
+        histograms.positives, histograms.negatives, histograms.grid, _threshold(state, parameters)
+    )
 
 
 def _threshold(state: Binary, parameters: Parameters) -> float:
@@ -61,15 +63,15 @@ def _note(state: Binary, parameters: Parameters, found: ThresholdConfusion) -> s
         return None
     return (
         f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}: "
-        f"the bin between the edges around it has {moved} labelled rows"
+        f"the bin that contains the threshold has {moved} labelled rows"
     )
 
 
 def _rate(rate: Rate) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
-        found = confusion_of(state, parameters)
-        number, bound = rate.bounded(found)
-        note = _note(state, parameters, found) if number is not None else rate.undefined
+        confusion = confusion_of(state, parameters)
+        number, bound = rate.bounded(confusion)
+        note = _note(state, parameters, confusion) if number is not None else rate.undefined
         return metric_result(state, parameters, number, bound=bound, reason=note)
 
     return metric
@@ -77,39 +79,46 @@ def _rate(rate: Rate) -> Metric:
 
 def _cell(name: str) -> Metric:
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
-        found = confusion_of(state, parameters)
-        count = getattr(found.counts, name)
-        bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
-        note = _note(state, parameters, found)
+        confusion = confusion_of(state, parameters)
+        count = getattr(confusion.counts, name)
+        bound = max((abs(getattr(corner, name) - count) for corner in confusion.corners), default=0)
+        note = _note(state, parameters, confusion)
         return metric_result(state, parameters, count, bound=bound, scale=state.labelled, reason=note)
 
     return metric
 
 
 def _balanced_accuracy(state: Binary, parameters: Parameters) -> MetricResult:
-    """Return the mean of recall and specificity; one of them for labels of one class (scikit-learn)."""
-    found = confusion_of(state, parameters)
-    rates = {name: RATES[name].bounded(found) for name in ("recall", "specificity")}
-    known = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}
-    mean, bound = (sum(parts) / len(known) for parts in zip(*known.values(), strict=True))
-    lacking = [RATES[name].undefined for name in rates if name not in known]
-    alone = f"{lacking[0]}, so the value is the {next(iter(known))} alone" if lacking else None
-    reason = "; ".join(filter(None, (alone, _note(state, parameters, found)))) or None
+    """
+    Return the mean of recall and specificity.
+
+    If all labels are of one class, it is the one that is defined (as in scikit-learn).
+    """
+    confusion = confusion_of(state, parameters)
+    rates = {name: RATES[name].bounded(confusion) for name in ("recall", "specificity")}
+    defined = {name: (number, bound) for name, (number, bound) in rates.items() if number is not None}
+    mean, bound = (sum(parts) / len(defined) for parts in zip(*defined.values(), strict=True))
+    lacking = [RATES[name].undefined for name in rates if name not in defined]
+    alone = f"{lacking[0]}, so the value is the {next(iter(defined))} alone" if lacking else None
+    reason = "; ".join(filter(None, (alone, _note(state, parameters, confusion)))) or None
     return metric_result(state, parameters, mean, bound=bound, reason=reason)
 
 
 def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the confusion matrix: labels by row, predictions by column, false before true."""
-    found, note = confusion_of(state, parameters), _note(state, parameters, confusion_of(state, parameters))
-    cells = (getattr(corner, cell) for corner in found.corners for cell in CELLS)
-    counts = [getattr(found.counts, cell) for cell in CELLS] * len(found.corners)
+    confusion, note = (
+        confusion_of(state, parameters),
+        _note(state, parameters, confusion_of(state, parameters)),
+    )
+    cells = (getattr(corner, cell) for corner in confusion.corners for cell in CELLS)
+    counts = [getattr(confusion.counts, cell) for cell in CELLS] * len(confusion.corners)
     bound = max((abs(one - other) for one, other in zip(cells, counts, strict=True)), default=0)
     concluded = metric_result(
         state, parameters, state.labelled, bound=bound, scale=state.labelled, reason=note
     )
     settings = state.made_with
     names = [settings.get("negative") or "false", settings.get("positive") or "true"]
-    at = found.counts
+    at = confusion.counts
     return matrix_answer(concluded, names, [[at.tn, at.fp], [at.fn, at.tp]])
 
 

@@ -48,14 +48,14 @@ def calibration(state: Binary) -> list[Group]:
     """
     if _reason(state):
         return []
-    found = state.histograms
-    edges = np.append(found.grid.edges, found.grid.edges[-1])
+    histograms = state.histograms
+    edges = np.append(histograms.grid.edges, histograms.grid.edges[-1])
     # The last of these bins contains only the greatest edge. The outer bins contain no rows.
-    true, rows = (np.array(counts, dtype=np.int64)[1:-1] for counts in _counts(found))
+    true, rows = (np.array(counts, dtype=np.int64)[1:-1] for counts in _counts(histograms))
     middles, halves = (edges[:-1] + edges[1:]) / 2, (edges[1:] - edges[:-1]) / 2
     groups = np.minimum(np.searchsorted(_LIMITS, edges[:-1], side="right") - 1, GROUPS - 1)
     sums = (np.bincount(groups, weights, GROUPS) for weights in (rows, true, rows * middles, rows * halves))
-    every = enumerate(zip(*(part.tolist() for part in sums), strict=True))
+    every = enumerate(zip(*(sums_by_group.tolist() for sums_by_group in sums), strict=True))
     return [
         Group(number / GROUPS, (number + 1) / GROUPS, int(count), score / count, hits / count, half / count)
         for number, (count, hits, score, half) in every
@@ -101,7 +101,7 @@ def _reason(state: Binary) -> str | None:
 
 def _are_nested(found: Histograms) -> bool:
     """Return whether each bin with rows belongs to a single group."""
-    places = np.searchsorted(found.grid.edges, _LIMITS, side="left")
-    on_edge = found.grid.edges[places] == _LIMITS
-    rows = np.array(_counts(found)[1])[places]
+    indices = np.searchsorted(found.grid.edges, _LIMITS, side="left")
+    on_edge = found.grid.edges[indices] == _LIMITS
+    rows = np.array(_counts(found)[1])[indices]
     return bool((on_edge | (rows == 0)).all())

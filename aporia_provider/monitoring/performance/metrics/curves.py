@@ -90,9 +90,11 @@ def _least(true: int, above: int, false: int) -> float:
 
 
 def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
-    found = state.histograms
+    histograms = state.histograms
     decisions = state.decided == state.labelled
-    for true, false, single in zip(found.positives, found.negatives, found.grid.single, strict=True):
+    for true, false, single in zip(
+        histograms.positives, histograms.negatives, histograms.grid.single, strict=True
+    ):
         yield true, false, decisions or single
 
 

@@ -14,7 +14,7 @@ def matrix_answer(
     """
     Return the result of a confusion matrix.
 
-    :param concluded: Result of a number from the same rows, whose notes are kept.
+    :param concluded: Result of another metric of the same rows. All its attributes but the value are kept.
     :param names: The classes.
     :param counts: Numbers of rows by label, then by predicted class, as in scikit-learn.
     """

@@ -20,7 +20,7 @@ MOST_SHOWN = 100
 
 
 def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
-    """Return the metric of a rate averaged over classes (:attr:`Parameters.average`), or of one class."""
+    """Return a metric: a rate averaged over classes (:attr:`Parameters.average`), or that of one class."""
 
     def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         if parameters.class_name is not None and parameters.average is None:
@@ -32,7 +32,7 @@ def averaged_metric(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResu
 
 
 def of_class(rate: Rate) -> Callable[[Multiclass, Parameters], MetricResult]:
-    """Return the metric of a rate of one class against all others."""
+    """Return a metric: a rate of one class against all others."""
 
     def metric(state: Multiclass, parameters: Parameters) -> MetricResult:
         number = rate.of(pick(parameters.class_name, state.confusions(), "class").counts)
@@ -60,9 +60,9 @@ def _balanced_accuracy(state: Multiclass, parameters: Parameters) -> MetricResul
     confusions = state.confusions()
     labels = [name for name, confusion in confusions.items() if confusion.counts.tp + confusion.counts.fn]
     alone = "all labels are {!r}, so the value is the recall of that class alone".format
-    found = averaged(RATES["recall"], confusions, "macro")
-    reasons = (alone(*labels) if len(labels) == 1 else None, found.reason)
-    return metric_result(state, parameters, found.number, reason="; ".join(filter(None, reasons)) or None)
+    average = averaged(RATES["recall"], confusions, "macro")
+    reasons = (alone(*labels) if len(labels) == 1 else None, average.reason)
+    return metric_result(state, parameters, average.number, reason="; ".join(filter(None, reasons)) or None)
 
 
 def _confusion_matrix(state: Multiclass, parameters: Parameters) -> MetricResult:
@@ -90,7 +90,7 @@ def _multiclass(name: str, metric: Metric, description: str, *parameters: str) -
 
 
 def _of_classes(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
-    """Return a metric that is undefined if there are too many classes to count."""
+    """Return the definition of a metric that is undefined if there are too many classes to count."""
     return _multiclass(name, undefined_if(lambda state: state.too_many, metric), description, *parameters)
 
 

@@ -50,16 +50,16 @@ def _averaged(rate: Rate) -> Metric:
 
 
 def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> MetricResult:
-    """Return the value of a metric over all labels, whose samples are the rows."""
+    """Return the result of a metric of all labels. Its number of samples is the number of rows."""
     skipped = sum((state.skipped or {}).values())
-    known = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
+    labels = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
     return metric_result(
         state,
         parameters,
         answer.number,
         bound=answer.bound,
         reason=_together(answer.reason, _note(state, parameters), _of_skipped(skipped)),
-        skipped=-(-skipped // len(known)) if skipped else 0,
+        skipped=-(-skipped // len(labels)) if skipped else 0,
     )
 
 
@@ -73,10 +73,10 @@ def _of_skipped(skipped: int) -> str | None:
 
 def _of_label(rate: Rate) -> Metric:
     def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
-        found = pick(parameters.class_name, _confusions(state, parameters), "label")
-        number, bound = rate.bounded(found)
+        confusion = pick(parameters.class_name, _confusions(state, parameters), "label")
+        number, bound = rate.bounded(confusion)
         undefined = None if number is not None else rate.undefined
-        return _of_one(state, parameters, found, (number, bound), undefined)
+        return _of_one(state, parameters, confusion, (number, bound), undefined)
 
     return metric
 
@@ -89,7 +89,7 @@ def _of_one(
     undefined: str | None = None,
     scale: float = 1.0,
 ) -> MetricResult:
-    """Return the value of a metric of one label, whose samples are the rows in which it is not skipped."""
+    """Return the result of a metric of one label, whose samples are the rows where it is not skipped."""
     skipped, (number, bound) = state.labelled - found.counts.total, bounded
     return metric_result(
         state,
@@ -105,10 +105,10 @@ def _of_one(
 
 def _cell(name: str) -> Metric:
     def metric(state: MultiLabel, parameters: Parameters) -> MetricResult:
-        found = pick(parameters.class_name, _confusions(state, parameters), "label")
-        count = getattr(found.counts, name)
-        bound = max((abs(getattr(corner, name) - count) for corner in found.corners), default=0)
-        return _of_one(state, parameters, found, (count, bound), scale=found.counts.total)
+        confusion = pick(parameters.class_name, _confusions(state, parameters), "label")
+        count = getattr(confusion.counts, name)
+        bound = max((abs(getattr(corner, name) - count) for corner in confusion.corners), default=0)
+        return _of_one(state, parameters, confusion, (count, bound), scale=confusion.counts.total)
 
     return metric
 
@@ -134,8 +134,8 @@ def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
     if parameters.threshold not in (None, state.threshold):
         raise ValidationError(
-            f"The metric is computed from counts of rows at the threshold {state.threshold:g}, "
-            f"not {parameters.threshold:g}"
+            f"The metric can be computed only at the threshold {state.threshold:g}, at which the rows were "
+            f"counted, not at {parameters.threshold:g}"
         )
 
 
@@ -165,7 +165,7 @@ def _multilabel(name: str, metric: Metric, description: str, *parameters: str) -
 
 
 def _of_labels(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
-    """Return a metric that is undefined if there are too many labels to count."""
+    """Return the definition of a metric that is undefined if there are too many labels to count."""
     checked = undefined_if(lambda state: state.too_many, metric)
     return _multilabel(name, checked, description, "threshold", *parameters)
 

@@ -43,7 +43,7 @@ def _map(state: Ranking, parameters: Parameters) -> MetricResult:
 
 def _precision(state: Ranking, parameters: Parameters) -> MetricResult:
     """
-    Return the mean proportion of the first k places with relevant items.
+    Return the mean proportion of the first k places that contain a relevant item.
 
     A list shorter than k has empty places. Evidently divides by its length instead
     (:attr:`Parameters.denominator`), and drops queries without relevant items (:attr:`Parameters.queries`).
@@ -69,7 +69,7 @@ def _recall(state: Ranking, parameters: Parameters) -> MetricResult:
 
 
 def _mrr(state: Ranking, parameters: Parameters) -> MetricResult:
-    """Return the mean reciprocal place of the first relevant item, 0 beyond k."""
+    """Return the mean of 1 / place of the first relevant item, or of 0 if the place is beyond k."""
     return _mean(state, parameters, state.reciprocal, state.without_relevant)
 
 

@@ -64,14 +64,14 @@ SCORED: Rule[Counts | None] = at_most(by_name(BINS), _are_few)
 
 def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[str, Any]:
     """
-    Return the histograms and sums of the scores of rows.
+    Return the attributes of a :class:`~.multiclass_state.Multiclass` state that are computed from scores.
 
     :param scores: The scores.
     :param label: The true classes.
     :param usable: The rows that can be used.
     """
-    places = {name: place for place, name in enumerate(scores.names)}
-    table = np.array([*(places.get(name, -1) for name in label.names), -1], dtype=np.int64)
+    indices = {name: index for index, name in enumerate(scores.names)}
+    table = np.array([*(indices.get(name, -1) for name in label.names), -1], dtype=np.int64)
     true, kept = table[label.codes], scores.values.usable & usable[scores.rows]
     rows, codes, values = scores.rows[kept], scores.codes[kept], scores.values.values[kept]
     hits, bins = true[rows] == codes, GRID.bins(values)
@@ -84,18 +84,18 @@ def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[st
 
 
 def _by_class(codes: NDArray[np.int64], bins: NDArray[np.int64], names: Sequence[str]) -> Counts | None:
-    used, places = np.unique(codes, return_inverse=True)
+    used, positions = np.unique(codes, return_inverse=True)
     if len(used) > MOST_SCORED:
         return None
-    table = np.bincount(places * GRID.count + bins, minlength=len(used) * GRID.count)
+    table = np.bincount(positions * GRID.count + bins, minlength=len(used) * GRID.count)
     rows = table.reshape(len(used), GRID.count)
     counts = {names[code]: _tally(row) for code, row in zip(used.tolist(), rows, strict=True)}
     return dict(sorted(counts.items()))
 
 
 def _tally(row: NDArray[np.int64]) -> dict[int, int]:
-    places = np.flatnonzero(row)
-    return dict(zip(places.tolist(), row[places].tolist(), strict=True))
+    bins = np.flatnonzero(row)
+    return dict(zip(bins.tolist(), row[bins].tolist(), strict=True))
 
 
 def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
@@ -118,5 +118,5 @@ def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: in
     for side, rows in zip(sides, (true, false), strict=True):
         side[_ZERO] = side.get(_ZERO, 0) + rows - sum(side.values())
     single = GRID.single
-    for place in sorted({*sides[0], *sides[1]}):
-        yield sides[0].get(place, 0), sides[1].get(place, 0), single[place]
+    for bin_ in sorted({*sides[0], *sides[1]}):
+        yield sides[0].get(bin_, 0), sides[1].get(bin_, 0), single[bin_]

@@ -99,7 +99,7 @@ class MultiLabel(PerformanceState):
 
     @property
     def threshold(self) -> float:
-        """Threshold of the counts by row."""
+        """Threshold at which the labels of a row were counted as predicted, for counts of rows."""
         return float(self.made_with.get("threshold", Options().threshold))
 
     @property
@@ -135,10 +135,12 @@ class MultiLabel(PerformanceState):
 
     def _cut(self, name: str, threshold: float) -> ThresholdConfusion:
         positives, negatives = ((side or {}).get(name, ()) for side in (self.positives, self.negatives))
-        found = confusion_at(positives, negatives, self.grid, threshold)
-        unnamed = self.labelled - (self.skipped or {}).get(name, 0) - found.counts.total
-        rest = Confusion(0, 0, 0, unnamed)
-        return ThresholdConfusion(found.counts + rest, tuple(corner + rest for corner in found.corners))
+        confusion = confusion_at(positives, negatives, self.grid, threshold)
+        unnamed = self.labelled - (self.skipped or {}).get(name, 0) - confusion.counts.total
+        unnamed_rows = Confusion(0, 0, 0, unnamed)
+        return ThresholdConfusion(
+            confusion.counts + unnamed_rows, tuple(corner + unnamed_rows for corner in confusion.corners)
+        )
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,13 @@ def _pairs(prediction: Named, label: Named, usable: NDArray[np.bool_]) -> _Pairs
 def _last(
     entries: Named, table: NDArray[np.int64], names: int, usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the keys of rows and names in ascending order, and the last value of each."""
+    """Return the distinct keys of pairs of row and name in ascending order, and the last value of each."""
     kept = usable[entries.rows]
     keys, values = (entries.rows * names + table[entries.codes])[kept], entries.values.values[kept]
     if (np.diff(keys) > 0).all():
         return keys, values
-    unique, places = np.unique(keys[::-1], return_index=True)
-    return unique, values[::-1][places]
+    unique, indices = np.unique(keys[::-1], return_index=True)
+    return unique, values[::-1][indices]
 
 
 def _spread(

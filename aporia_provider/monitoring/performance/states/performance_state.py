@@ -122,7 +122,7 @@ def usable_rows(
         ``otherwise``.
     """
     usable = predicted & known
-    # A row that lacks either of them is not labelled yet, or has no prediction to compare.
+    # A row without a label is not unusable, since it may be labelled later; nor is one without a prediction.
     unusable = predictions_given & labels_given & ~usable
     labelled = int(np.count_nonzero(usable))
     counted = tally(unusable, faults, otherwise)

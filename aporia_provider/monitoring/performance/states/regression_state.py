@@ -68,9 +68,9 @@ class Regression(PerformanceState):
         :param labels: Numbers.
         """
         of_one_length(predictions, labels)
-        found = numbers(predictions), numbers(labels)
-        prediction, label = map(_bounded, found)
-        judged = usable_pairs(prediction, label, _too_great(*found))
+        inputs = numbers(predictions), numbers(labels)
+        prediction, label = map(_bounded, inputs)
+        judged = usable_pairs(prediction, label, _too_great(*inputs))
         p, y = judged.of(prediction.values), judged.of(label.values)
         return cls(**judged.counts, **_sums(p - y, y), **_ratios(p - y, y), **_logs(p, y))
 
@@ -86,14 +86,14 @@ def _too_great(*found: Numbers) -> Iterator[Fault]:
 
 
 def _sums(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
-    square, rest = _square(y)
+    squares, rounding_errors = _square(y)
     return {
         "errors": exact_sum(e),
         "absolute_errors": exact_sum(np.abs(e)),
         "squared_errors": exact_sum(e * e),
         "labels": exact_sum(y),
         "absolute_labels": exact_sum(np.abs(y)),
-        "squared_labels": exact_sum(square) + exact_sum(rest),
+        "squared_labels": exact_sum(squares) + exact_sum(rounding_errors),
     }
 
 

@@ -62,9 +62,9 @@ class Grid:
     def near(self, counts: NDArray[np.int64]) -> dict[int, float]:
         """Return the edges of the bins that have rows, by index."""
         used = np.flatnonzero(counts)
-        places = np.unique(np.concatenate([used - 1, used]))
-        places = places[(places >= 0) & (places < len(self.edges))]
-        return dict(zip(places.tolist(), self.edges[places].tolist(), strict=True))
+        indices = np.unique(np.concatenate([used - 1, used]))
+        indices = indices[(indices >= 0) & (indices < len(self.edges))]
+        return dict(zip(indices.tolist(), self.edges[indices].tolist(), strict=True))
 
     def bins(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the bin of each score; scores must be finite."""
@@ -133,8 +133,8 @@ def kept(edges: Mapping[int, float], low: float, high: float, count: int) -> tup
     :param count: Number of all bins; 0 if there are no rows.
     :return: The bins, and for each its index among all bins; None if it is empty.
     """
-    known = {0: low, **edges, max(count - 3, 1): high}
-    places = sorted(known)
-    inner = (one + 1 if other == one + 1 else None for one, other in pairwise(places))
-    grid = Grid(np.array([known[place] for place in places]), even=False)
-    return grid, [0, *inner, places[-1] + 1, places[-1] + 2]
+    edges_by_index = {0: low, **edges, max(count - 3, 1): high}
+    indices = sorted(edges_by_index)
+    inner = (one + 1 if other == one + 1 else None for one, other in pairwise(indices))
+    grid = Grid(np.array([edges_by_index[index] for index in indices]), even=False)
+    return grid, [0, *inner, indices[-1] + 1, indices[-1] + 2]

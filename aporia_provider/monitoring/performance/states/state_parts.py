@@ -7,7 +7,13 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.states.state import COUNTS, Rule
+from aporia_provider.monitoring.states.packed_numbers import (
+    pack_fractions,
+    pack_integers,
+    unpack_fractions,
+    unpack_integers,
+)
+from aporia_provider.monitoring.states.state import COUNTS, Rule, total_counts, total_sums
 
 T = TypeVar("T")
 
@@ -41,7 +47,9 @@ def _add_sums(one: Sequence[Fraction], other: Sequence[Fraction]) -> tuple[Fract
 
 SETTINGS: Rule[dict[str, Any]] = Rule(dict, _agreed, dict, dict)
 """Settings of a state. Adding states with different settings raises a ``ValidationError``."""
-HISTOGRAM: Rule[tuple[int, ...]] = Rule(tuple, COUNTS.add, _pack, _unpack)
+HISTOGRAM: Rule[tuple[int, ...]] = Rule(
+    tuple, COUNTS.add, _pack, _unpack, pack_integers, unpack_integers, total_counts
+)
 """Counts of many bins, most of them empty: in JSON, ``-n`` represents ``n`` empty bins."""
 EDGES: Rule[dict[int, float]] = Rule(
     dict,
@@ -51,13 +59,19 @@ EDGES: Rule[dict[int, float]] = Rule(
 )
 """Some of the edges of the bins, by index."""
 SUMS: Rule[tuple[Fraction, ...]] = Rule(
-    tuple, _add_sums, lambda sums: list(map(str, sums)), lambda texts: tuple(map(Fraction, texts))
+    tuple,
+    _add_sums,
+    lambda sums: list(map(str, sums)),
+    lambda texts: tuple(map(Fraction, texts)),
+    pack_fractions,
+    unpack_fractions,
+    total_sums,
 )
 """Exact sums in order; empty if nothing was added."""
 
 
 def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
-    """Return the rule of values by name, sorted by name."""
+    """Return the rule for a dict, sorted by name, of values that each have the given rule."""
 
     def add(one: Mapping[str, T], other: Mapping[str, T]) -> dict[str, T]:
         added = dict(one)
@@ -70,12 +84,14 @@ def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
         add,
         lambda parts: {name: rule.dump(value) for name, value in parts.items()},
         lambda stored: {name: rule.load(value) for name, value in stored.items()},
+        lambda parts: {name: rule.packed(value) for name, value in parts.items()},
+        lambda stored: {name: rule.unpacked(value) for name, value in stored.items()},
     )
 
 
 def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
     """
-    Return the rule of values that become None, permanently, once they exceed a limit.
+    Return the rule for values that become None, permanently, once they exceed a limit.
 
     :param rule: Rule of the values within the limit.
     :param most: Function that returns whether a value is within the limit. Must be monotone: once exceeded,
@@ -93,6 +109,8 @@ def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
         add,
         lambda part: None if part is None else rule.dump(part),
         lambda stored: None if stored is None else rule.load(stored),
+        lambda part: None if part is None else rule.packed(part),
+        lambda stored: None if stored is None else rule.unpacked(stored),
     )
 
 

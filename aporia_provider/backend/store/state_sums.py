@@ -1,0 +1,165 @@
+"""Sums of states over ranges of time, from as few stored sums and states as possible."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVarTuple
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets, read_total
+from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
+from aporia_provider.monitoring.states.state import State
+
+Ts = TypeVarTuple("Ts")
+
+SPANS = (MONTH, DAY)
+"""All spans of sums, the longest first."""
+_BATCH_SIZE = 200
+_LONGEST = 31 * 86_400
+
+
+@dataclass(frozen=True)
+class StatePiece:
+    """
+    State of a bucket, or the sum of the states of a day or month.
+
+    :param first: Start of the first bucket in seconds since 1970; None for rows without a timestamp.
+    :param last: Start of the last bucket.
+    :param state: The state.
+    """
+
+    first: int | None
+    last: int | None
+    state: State
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Columns of a :class:`StateBlockRow` other than its states."""
+
+    key: int
+    span: str
+    first: int | None
+    last: int | None
+    buckets: int
+    summed: bool
+
+
+class StateSums:
+    """
+    Stored sums and states of a field within a range of time.
+
+    :param session: A session with a transaction.
+    :param dataset_key: Key of the dataset.
+    :param field: Key of the field.
+    :param within: Range in seconds since 1970; None where it is unbounded. Rows without a timestamp are
+        included if both are None.
+    :param spans: Spans whose sums may be used, of :data:`SPANS`. Without any, each bucket is separate.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        dataset_key: int,
+        field: str,
+        within: tuple[int | None, int | None],
+        spans: Sequence[str] = SPANS,
+    ) -> None:
+        self._session, self._field, self._within = session, field, within
+        span = BlockLayout.of(session, dataset_key).span
+        row = StateBlockRow
+        columns = (row.key, row.span, row.first, row.last, row.buckets, row.total.is_not(None))
+        query = select(*columns).where(row.dataset_key == dataset_key, row.field == field)
+        rows: Any = session.execute(overlapping(query, *within).order_by(row.first))
+        found = [_Row(*each) for each in rows]
+        whole = [each for each in found if each.summed and each.span in spans and self._contains(each)]
+        months = [each for each in whole if each.span == MONTH]
+        days = [each for each in whole if each.span == DAY]
+        self._sums = months + _outside(days, months)
+        self._blocks = _outside([each for each in found if each.span == span], self._sums)
+
+    @property
+    def pieces(self) -> int:
+        """Number of the states and sums that :meth:`read` yields, or more."""
+        return len(self._sums) + sum(block.buckets for block in self._blocks)
+
+    @property
+    def extent(self) -> tuple[int | None, int | None]:
+        """
+        Range from the start of the first bucket to one second after the start of the last.
+
+        The range is unbounded if there are no buckets.
+        """
+        ends = [each for row in self._sums for each in (row.first, row.last)]
+        for block in self._blocks:
+            whole = self._contains(block)
+            ends += (block.first, block.last) if whole else [piece.first for piece in self._states([block])]
+        known = [end for end in ends if end is not None]
+        return (min(known), max(known) + 1) if known else (None, None)
+
+    def read(self) -> list[StatePiece]:
+        """
+        Return the sums and states in the order of their buckets.
+
+        :raises aporia_provider.errors.AporiaError: if they cannot be read.
+        """
+        pieces = [*self._totals(), *self._states(self._blocks)]
+        return sorted(pieces, key=lambda piece: (piece.first is not None, piece.first or 0))
+
+    def _totals(self) -> Iterator[StatePiece]:
+        for row, total in self._loaded(self._sums, StateBlockRow.total):
+            yield StatePiece(row.first, row.last, read_total(self._field, row.first, total))
+
+    def _states(self, blocks: Sequence[_Row]) -> Iterator[StatePiece]:
+        for row, states in self._loaded(blocks, StateBlockRow.states):
+            for bucket, state in read_buckets(self._field, row.first, states).items():
+                if is_within(bucket, *self._within):
+                    yield StatePiece(bucket, bucket, state)
+
+    def _loaded(self, rows: Sequence[_Row], column: Any) -> Iterator[tuple[_Row, bytes]]:
+        for start in range(0, len(rows), _BATCH_SIZE):
+            check_deadline()
+            batch = {row.key: row for row in rows[start : start + _BATCH_SIZE]}
+            query = select(StateBlockRow.key, column).where(StateBlockRow.key.in_(batch))
+            for key, stored in self._session.execute(query):
+                yield batch[key], stored
+
+    def _contains(self, row: _Row) -> bool:
+        return is_within(row.first, *self._within) and is_within(row.last, *self._within)
+
+
+def _outside(rows: Sequence[_Row], others: Sequence[_Row]) -> list[_Row]:
+    """Return the rows that none of the others contains, which must not overlap each other."""
+    timed = sorted((row.first, row.last) for row in others if row.first is not None and row.last is not None)
+    starts = [first for first, _ in timed]
+    untimed = any(row.first is None for row in others)
+
+    def is_covered(row: _Row) -> bool:
+        if row.first is None or row.last is None:
+            return untimed
+        place = bisect_right(starts, row.first) - 1
+        return place >= 0 and row.last <= timed[place][1]
+
+    return [row for row in rows if not is_covered(row)]
+
+
+def is_within(bucket: int | None, start: int | None, end: int | None) -> bool:
+    """
+    Return whether a bucket is in a half-open range; None is in the unbounded range only.
+    """
+    if bucket is None:
+        return start is None and end is None
+    return (start is None or start <= bucket) and (end is None or bucket < end)
+
+
+def overlapping(query: Select[*Ts], start: int | None, end: int | None) -> Select[*Ts]:
+    """Restrict a query to the rows that may have a bucket in a range, see :func:`is_within`."""
+    if start is not None:
+        # The second condition is for the index.
+        query = query.where(StateBlockRow.last >= start, StateBlockRow.first > start - _LONGEST)
+    return query if end is None else query.where(StateBlockRow.first < end)

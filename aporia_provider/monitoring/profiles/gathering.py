@@ -1,0 +1,36 @@
+"""Arrow batches that are processed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from aporia_provider.monitoring.arrow import plain
+
+# Sizes of the batches that are processed together, to balance memory and the cost of each bucket. If none is
+# processed by itself, the rows of larger batches are not worth a copy.
+_ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
+
+
+def gathered(batches: Iterator[pa.RecordBatch], buckets: int) -> pa.RecordBatch | None:
+    """
+    Return the next batches as one; None at the end.
+
+    :param batches: The rest of the batches.
+    :param buckets: Expected number of buckets that are processed one by one. More of them need more rows.
+    """
+    wanted = max(_ROWS, _ROWS_OF_BUCKET * buckets) if buckets else _ROWS // 4
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= wanted or size >= _BYTES:
+            break
+    return _together(held) if held else None
+
+
+def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+    return pa.RecordBatch.from_arrays([plain(column) for column in whole.columns], names=whole.schema.names)
