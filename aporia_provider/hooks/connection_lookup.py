@@ -45,7 +45,7 @@ def missing_connection_message(conn_id: str) -> str:
 
 
 def creation_advice(conn_id: str, conn_type: str) -> str:
-    """Return the ways to create a connection that is available in this process."""
+    """Return the ways to create a connection such that this process can read it."""
     variable = (
         f"""the environment variable {environment_variable(conn_id)}='{{"conn_type": "{conn_type}", …}}'"""
     )

@@ -62,7 +62,7 @@ class AcceptCall(NamedTuple):
         host, port = connection.getpeername()
         connection.setblocking(False)
         if self.address:
-            # The caller is a thread of this process, which shares its memory.
+            # The calling thread belongs to this process, so its result can be written to memory directly.
             packed_address = struct.pack(_ADDRESS, socket.AF_INET, socket.htons(port), socket.inet_aton(host))
             ctypes.memmove(self.address, packed_address, len(packed_address))
             ctypes.memmove(self.length, struct.pack("=I", len(packed_address)), 4)

@@ -27,7 +27,8 @@ class Options:
         false. Default: true, false, yes, no, positive, negative, 1 and 0 are recognized, ignoring case.
     :param negative: Binary: the false class. If given, values other than the two classes are unusable.
     :param classes: Multiclass: classes of the elements of a score vector. Default: ``"0"``, ``"1"``, …
-    :param threshold: Multi-label: smallest score of a predicted label, for counts by row.
+    :param threshold: Multi-label: smallest score of a predicted label, for metrics
+        that compare whole rows.
     :param candidates: Ranking: content of the predictions. ``scores``: scores by which the candidates are
         ranked. ``positions``: any values, in ranked order. For both, labels are the relevances of the same
         candidates. ``items``: names in ranked order; labels are the relevant items. Default: derived from the

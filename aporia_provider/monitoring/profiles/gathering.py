@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from aporia_provider.monitoring.arrow import plain
 
-# Sizes of the batches that are processed together, to balance memory and the cost of each bucket. If none is
-# processed by itself, the rows of larger batches are not worth a copy.
+# Number of rows and bytes that are gathered before they are processed. Each bucket of a gathered batch has a
+# fixed cost, so more rows are gathered if there are many buckets. If no bucket is processed by itself, a copy
+# of the rows into one batch would take more time than it saves.
 _ROWS, _ROWS_OF_BUCKET, _BYTES = 1 << 16, 1 << 13, 1 << 25
 
 

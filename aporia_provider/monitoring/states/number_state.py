@@ -36,8 +36,8 @@ class NumericState(State):
     :param greatest: Maximum.
     :param negative_sum: Sum of the values below zero.
     :param positive_sum: Sum of the values above zero.
-    :param squares: Sum of squared distances from the centre of the bins, in their unit. Without bins, from 0
-        in unit 1.
+    :param squares: Sum of the squares of ``(value - centre) / unit``, with the centre and unit of the bins;
+        without bins, the centre is 0 and the unit is 1.
     :param counts: Number of values in each bin, see :class:`~.grid.NumericGrid`.
     :param below: Sum of distances from the first edge of the values below it.
     :param above: Sum of distances from the last edge of the values above it.

@@ -65,7 +65,7 @@ class Rule(Generic[T]):
 
 
 def part(rule: Rule[T]) -> Any:
-    """Return the dataclass field of an attribute with a rule, whose default is the value for no rows."""
+    """Return a dataclass field that is added by a rule; its default is the value for no rows."""
     return dataclasses.field(default_factory=rule.zero, metadata={"rule": rule})
 
 
@@ -258,7 +258,7 @@ def unpack_state(packed: Mapping[str, Any]) -> State:
 
 
 def nested(cls: type[State]) -> Rule[Any]:
-    """Return the rule of an attribute that is a state."""
+    """Return the rule for an attribute that is itself a state."""
     return Rule(
         cls,
         operator.add,

@@ -135,7 +135,7 @@ class DatasetLog:
 
     @property
     def row_count(self) -> int | None:
-        """Return the number of rows of the table, if the log has the number of each file."""
+        """Return the number of rows of the table; None if the log does not have that of each file."""
         return None if self.delta is None else self.delta.files([]).row_count
 
     @property

@@ -140,7 +140,7 @@ class DatasetRows:
         return self.all(spark, version, ignore_statistics=ignore_statistics)
 
     def _verify_checksums(self, selection: RowSelection) -> None:
-        """Verify page checksums of files that will be read unencrypted, once per file and column."""
+        """Verify the page checksums of files that are read over plain HTTP, once per file and column."""
         if self._credentials is None or not (
             self.embedded and uses_plain_http(selection.log.uri, self._credentials)
         ):
