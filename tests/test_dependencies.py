@@ -20,10 +20,8 @@ PACKAGE = ROOT / "aporia_provider"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BROUGHT = {
     "apache-airflow-core": {
-        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "msgspec", "psutil"),
-        *("pydantic", "sqlalchemy"),
-        "starlette",
-        *("tabulate", "uvicorn"),
+        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "psutil", "pydantic", "sqlalchemy"),
+        *("starlette", "tabulate"),
     },
     "pydantic": {"annotated-types", "pydantic-core", "typing-extensions"},
     "apache-airflow-providers-amazon": {"boto3", "botocore"},
