@@ -26,6 +26,7 @@ FIRST = {
     "metrics": (METRICS, ""),
     "retire": (("retire", "churn", "--keep", "1", "--environment", "prod"), ""),
     "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
+    "about": (("about",), r"(?:[\w-]+\t.+\n){5}"),
 }
 """Commands that end, as the first of an empty home: their arguments, and what they print."""
 
