@@ -67,7 +67,7 @@ class Syncs(RegistryBase):
             in JSON, and other syncs do not read the files again. Use an endpoint with https.
         :param wait_seconds: Maximum time in seconds to wait for another sync of the same version.
         :param lease_seconds: Duration of the version's lease in seconds after each renewal; at most 600.
-        :param engines: Embedded engines that several syncs share, see :func:`embedded_engines`. Default: an
+        :param engines: Embedded engines that several syncs share, see ``embedded_engines()``. Default: an
             engine is started if it is needed, and ends with the sync.
         :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
             has changed) and ``changed_parts`` (``fields`` or ``performance``).
