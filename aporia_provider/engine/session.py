@@ -71,9 +71,8 @@ def open_session(
         killed while it starts.
     :raises aporia_provider.engine.error_messages.EngineAuthenticationError: if the cluster rejects the token.
     """
+    require_installed(engine)
     if engine == EMBEDDED:
-        _require("pysail", "The embedded engine")
-        _require("pyspark", "Reading data")
         given = credentials or AwsCredentials()
         engines.start(given, batch_rows)
         # This takes longer than the start of the engine.
@@ -85,7 +84,6 @@ def open_session(
         ):
             yield Session(spark, watchdog)
     elif engine.startswith(SCHEME):
-        _require("pyspark", "Reading data")
         with _connected(Endpoint.parse(engine)) as spark:
             yield Session(spark, None)
     else:
@@ -93,6 +91,19 @@ def open_session(
         raise ValidationError(
             f"{display_url!r} is not an engine: write 'embedded', or sc://host:port of a cluster"
         )
+
+
+def require_installed(engine: str) -> None:
+    """
+    Check that the packages which an engine requires are installed.
+
+    :param engine: See :func:`open_session`.
+    :raises aporia_provider.errors.ValidationError: if they are not.
+    """
+    if engine == EMBEDDED:
+        _require("pysail", "The embedded engine")
+    if engine == EMBEDDED or engine.startswith(SCHEME):
+        _require("pyspark", "Reading data")
 
 
 def is_embedded(engine: str) -> bool:

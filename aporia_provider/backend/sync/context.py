@@ -14,7 +14,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.embedded.engines import EmbeddedEngines
 from aporia_provider.engine.embedded.process import BATCH_ROWS, MIN_BATCH_ROWS, batch_rows
 from aporia_provider.engine.limits import EngineLimits
-from aporia_provider.engine.session import Session, is_embedded, open_session
+from aporia_provider.engine.session import Session, is_embedded, open_session, require_installed
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.monitoring.profiles.plan import ROWS, Grid, ProfilePlan
@@ -148,6 +148,7 @@ class SyncContext:
     def spark(self) -> SparkSession:
         """Return the Spark Connect session."""
         if self._session is None:
+            require_installed(self._engine)
             session = open_session(
                 self._engine,
                 self._credentials,
@@ -161,6 +162,7 @@ class SyncContext:
     def start_engine(self) -> None:
         """Start the embedded engine in the background, if it is used and not running."""
         if is_embedded(self._engine):
+            require_installed(self._engine)
             self._engines.start(self._credentials or AwsCredentials(), self._max_batch_rows)
 
     def reduce_batches(self) -> bool:
