@@ -22,8 +22,10 @@ def add_about(commands: _SubParsersAction[ArgumentParser]) -> None:
 def _about(options: Namespace) -> None:
     from aporia_provider.monitoring.kernel.library import find_kernel
 
+    # It may raise an error, after which nothing is printed.
+    profiles = find_kernel().description
     print(f"airflow-provider-aporia\t{aporia_provider.__version__}", file=options.answers)
     print(f"Python\t{platform.python_version()} on {platform.machine()}", file=options.answers)
     for name in ("numpy", "pyarrow"):
         print(f"{name}\t{version(name)}", file=options.answers)
-    print(f"profiles\t{find_kernel().description}", file=options.answers)
+    print(f"profiles\t{profiles}", file=options.answers)
