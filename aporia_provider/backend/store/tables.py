@@ -60,7 +60,8 @@ class Base(DeclarativeBase):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-def _uid() -> str:
+def new_id() -> str:
+    """Return a random id."""
     return str(uuid4())
 
 
@@ -94,7 +95,7 @@ class VersionRow(Base):
     __table_args__ = (UniqueConstraint("model_key", "name"),)
 
     model_key: Mapped[int] = mapped_column(ForeignKey(ModelRow.key, ondelete="CASCADE"))
-    id: Mapped[str] = mapped_column(String(36), default=_uid, unique=True)
+    id: Mapped[str] = mapped_column(String(36), default=new_id, unique=True)
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     registration: Mapped[dict[str, Any]]
 
@@ -117,7 +118,7 @@ class DatasetRow(Base):
     __table_args__ = (UniqueConstraint("version_key", "role"),)
 
     version_key: Mapped[int] = mapped_column(ForeignKey(VersionRow.key, ondelete="CASCADE"))
-    id: Mapped[str] = mapped_column(String(36), default=_uid, unique=True)
+    id: Mapped[str] = mapped_column(String(36), default=new_id, unique=True)
     role: Mapped[str] = mapped_column(String(20))
     enabled: Mapped[bool]
     registration: Mapped[dict[str, Any]]
@@ -132,7 +133,7 @@ class MonitorRow(Base):
     environment: Mapped[str] = mapped_column(String(MAX_NAME))
     subject: Mapped[str] = mapped_column(String(MAX_NAME))
     name: Mapped[str] = mapped_column(String(MAX_NAME))
-    id: Mapped[str] = mapped_column(String(36), default=_uid, unique=True)
+    id: Mapped[str] = mapped_column(String(36), default=new_id, unique=True)
     registration: Mapped[dict[str, Any]]
 
 

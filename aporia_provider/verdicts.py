@@ -1,0 +1,87 @@
+"""Verdicts of monitors, in Python and in the JSON of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+Outcome = Literal["pass", "fail", "insufficient"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """
+    Verdict of a monitor on one field, or on the rows, of a version in one time window.
+
+    :param outcome: ``pass``, ``fail``, or ``insufficient`` if there is too little data for either.
+    :param metric: Name of the metric.
+    :param field: Qualified name of the field, such as ``features.age``; None for rows.
+    :param value: Value in the window; None if there is none.
+    :param baseline_value: Value in the baseline; None if the monitor has no baseline.
+    :param low: Lower limit of values that pass; None if there is none.
+    :param high: Upper limit of values that pass; None if there is none.
+    :param effect: Distance from the limits, at least 0, by which failed fields are sorted; comparable only
+        within one monitor.
+    :param samples: Number of rows in the window from which ``value`` was computed.
+    :param baseline_samples: The same for the baseline.
+    :param detectable: Smallest change that would have failed with a probability of 80 %; None if unknown.
+    :param reason: Why the outcome is not ``pass``, or notes.
+    """
+
+    outcome: Outcome
+    metric: str
+    field: str | None = None
+    value: float | None = None
+    baseline_value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    effect: float = 0.0
+    samples: int = 0
+    baseline_samples: int | None = None
+    detectable: float | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Verdict:
+        """Parse the JSON form; unknown keys are ignored."""
+        return cls(**{each.name: body[each.name] for each in fields(cls) if each.name in body})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowVerdict:
+    """
+    Verdict of a monitor on a version in one time window.
+
+    :param model_version: Name of the version; None for the union of all versions.
+    :param segment: Value of the segment; None for all rows. Segments are not supported yet.
+    :param start: Start of the window, in seconds since 1970.
+    :param end: End of the window, exclusive, in seconds since 1970.
+    :param verdicts: Verdicts on the fields, or on the rows.
+    :param inputs: Text that identifies the states and the configuration that the verdicts were computed
+        from. A window is judged again if it differs from the stored one.
+    """
+
+    model_version: str | None
+    segment: str | None = None
+    start: int
+    end: int
+    verdicts: tuple[Verdict, ...]
+    inputs: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """``fail`` if any verdict fails, else ``pass`` if any passes, else ``insufficient``."""
+        outcomes = {verdict.outcome for verdict in self.verdicts}
+        return "fail" if "fail" in outcomes else "pass" if "pass" in outcomes else "insufficient"
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The failed verdicts, greatest effect first."""
+        failed = [verdict for verdict in self.verdicts if verdict.outcome == "fail"]
+        return tuple(sorted(failed, key=lambda verdict: -verdict.effect))
