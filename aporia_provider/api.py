@@ -136,12 +136,12 @@ def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> Vers
 
     :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
     """
-    found = api.get_model_versions(model_id, model_version)
-    if not found:
-        known = [version["name"] for version in api.get_model_versions(model_id)]
-        hint = nearest(model_version, known)
+    versions = api.get_model_versions(model_id, model_version)
+    if not versions:
+        names = [version["name"] for version in api.get_model_versions(model_id)]
+        hint = nearest(model_version, names)
         raise NotFoundError(f"Model {model_id!r} has no version {model_version!r}; {hint}")
-    registration = found[0].get("registration")
+    registration = versions[0].get("registration")
     return VersionSchema.from_wire(registration) if registration else None
 
 
@@ -154,8 +154,8 @@ def connected_datasets(api: AporiaApi, model_id: str, model_version: str) -> lis
     :return: The datasets, with secrets replaced by ``***``.
     :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
     """
-    tell = getattr(api, "get_datasets", None)
-    return [] if tell is None else list(tell(model_id, model_version))
+    get_datasets = getattr(api, "get_datasets", None)
+    return [] if get_datasets is None else list(get_datasets(model_id, model_version))
 
 
 def check_connected(api: AporiaApi, model_id: str, model_version: str, roles: Sequence[str]) -> None:
@@ -199,25 +199,25 @@ def differences(registered: Mapping[str, Any], given: Mapping[str, Any], path: s
 
 
 def existing_registration(
-    subject: str, registered_id: str, found: Sequence[str] | None, if_exists: IfExists
+    subject: str, registered_id: str, changes: Sequence[str] | None, if_exists: IfExists
 ) -> Registered:
     """
     Return the result of registering something that is registered already.
 
     :param subject: Its name in error messages, such as ``"version v1 of model m"``.
     :param registered_id: Id of the existing registration.
-    :param found: Differences between the existing and the given registration; None or empty if they are
+    :param changes: Differences between the existing and the given registration; None or empty if they are
         equal.
     :param if_exists: What to do with an existing registration; see :class:`AporiaApi`.
     :raises aporia_provider.errors.ConflictError: if it differs (``match``), or always (``fail``).
     """
     if if_exists == "fail":
-        raise ConflictError(f"{subject} exists already", differences=found or (), status=409)
-    if not found:
+        raise ConflictError(f"{subject} exists already", differences=changes or (), status=409)
+    if not changes:
         return {"id": registered_id, "status": "unchanged"}
     if if_exists == "skip":
         return {"id": registered_id, "status": "skipped"}
-    raise ConflictError(f"{subject} is registered with something different", differences=found, status=409)
+    raise ConflictError(f"{subject} is registered with something different", differences=changes, status=409)
 
 
 def check_if_exists(if_exists: str) -> None:

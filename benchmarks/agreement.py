@@ -5,7 +5,7 @@ The folder holds the census and the California data that NannyML's package bring
 ``california_housing_*.csv``. Both sides get the same rows in the same chunks. ``make bench`` makes NannyML's
 environment.
 
-* The Kolmogorov-Smirnov distance on our own grid has to be within our printed bound and NannyML's own error:
+* The Kolmogorov-Smirnov distance on our own bins has to be within our printed bound and NannyML's own error:
   with 10,000 rows or more it looks at 10,000 bins of equal width, and cannot be off by more than the fullest.
 * The Jensen-Shannon distance on NannyML's own edges has to be the same to nine digits, and so has that of
   categories.
@@ -25,13 +25,13 @@ import pandas as pd
 import pyarrow as pa
 
 from aporia_provider.monitoring.arrow import text_counts
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.bin_distances import js_distance
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 from aporia_provider.monitoring.drift.distance_result import Distance, Minimum
 from aporia_provider.monitoring.drift.distribution_distances import ks_distance
 from aporia_provider.monitoring.drift.measures import compare_categories
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
-from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
 from benchmarks.peer_process import run_peer
 
@@ -77,19 +77,19 @@ def california(folder: Path) -> Case:
     )
 
 
-def numeric(values: np.ndarray, grid: NumericGrid) -> NumericHistogram:
-    state = NumericState.of(np.asarray(values, dtype=np.float64), 0, grid)
-    return NumericHistogram(grid, state.counts, state.below, state.above)
+def numeric(values: np.ndarray, bins: NumericBins) -> NumericHistogram:
+    state = NumericState.of(np.asarray(values, dtype=np.float64), 0, bins)
+    return NumericHistogram(bins, state.counts, state.below, state.above)
 
 
-def grid_on(edges: list[float]) -> NumericGrid:
+def bins_on(edges: list[float]) -> NumericBins:
     """Bins with the edges that another library uses; its last one holds the last edge."""
     own = (*edges[:-1], float(np.nextafter(edges[-1], np.inf)))
-    return NumericGrid(own, tuple(range(len(own))), own[0])
+    return NumericBins(own, tuple(range(len(own))), own[0])
 
 
 def js(baseline: NumericHistogram, current: NumericHistogram) -> float:
-    return of(js_distance(*(side.grid.coarsen(side.counts) for side in (baseline, current)))).value
+    return of(js_distance(*(side.bins.coarsen(side.counts) for side in (baseline, current)))).value
 
 
 def of(distance: Any) -> Distance:
@@ -119,7 +119,7 @@ def compare(case: Case) -> bool:
     differences: dict[str, list[float]] = {"KS": [], "JS, numbers": [], "JS, categories": []}
     for column in case.numbers:
         reference = case.reference[column].to_numpy(dtype=np.float64)
-        own, same = NumericGrid.of(reference), grid_on(theirs[column]["edges"])
+        own, same = NumericBins.of(reference), bins_on(theirs[column]["edges"])
         assert own is not None
         for place, chunk in enumerate(chunk[column].to_numpy(dtype=np.float64) for chunk in chunks):
             ks = of(ks_distance(numeric(reference, own), numeric(chunk, own)))

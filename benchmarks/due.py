@@ -27,7 +27,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, StateBlockRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, BinsRow, StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import Base, DatasetRow, VersionRow
 from aporia_provider.backend.sync.due.candidates import stored_versions
 from aporia_provider.backend.sync.fingerprints import fields_registration, performance_registration
@@ -135,7 +135,7 @@ class Fleet:
             keys = {row.name: row.key for row in session.scalars(select(VersionRow))}
             datasets = {(row.version_key, row.role): row.key for row in session.scalars(select(DatasetRow))}
             for version in others:
-                _copy(session, GridRow, "version_key", keys[first], keys[version])
+                _copy(session, BinsRow, "version_key", keys[first], keys[version])
                 for role in ROLES:
                     places = datasets[keys[first], role], datasets[keys[version], role]
                     _copy(session, SyncRow, "dataset_key", *places)

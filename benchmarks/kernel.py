@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from aporia_provider.monitoring.kernel.library import find_kernel
-from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.baseline_bins import make_bins
 from aporia_provider.monitoring.profiles.kernel_profile import kernel_profile
 from aporia_provider.monitoring.profiles.numpy_profile import Profile, numpy_profile
 from aporia_provider.monitoring.profiles.plan import ID, TIME, ProfilePlan
@@ -46,8 +46,8 @@ def rows_of(rows: int, *, in_order: bool) -> list[pa.RecordBatch]:
 
 def compare(batches: list[pa.RecordBatch], library: CDLL, repeats: int) -> bool:
     """Print the time of both; return whether their states are equal."""
-    made = make_grids(pa.Table.from_batches(batches[:1]), FIELDS)
-    plan = ProfilePlan("daily", FIELDS, (), {key: item.grid for key, item in made.items()})
+    made = make_bins(pa.Table.from_batches(batches[:1]), FIELDS)
+    plan = ProfilePlan("daily", FIELDS, (), {key: item.bins for key, item in made.items()})
     computations: dict[str, Callable[[], Profile]] = {
         "numpy": partial(numpy_profile, batches, plan),
         "kernel": partial(kernel_profile, batches, plan, library),

@@ -35,9 +35,9 @@ from deltalake import write_deltalake
 
 from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_frame
 from aporia_provider.engine.session import spark_session
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
-from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.profiles.plan import ROWS, Grid, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ROWS, Bins, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile, add
 from benchmarks.data import CATEGORIES, COLUMNS, NUMBERS, piece
 from benchmarks.measuring import Cost, load, measured
@@ -88,16 +88,16 @@ def _pieces(rows: int, first: int) -> Iterator[pa.Table]:
         yield piece(place, each_day // count, days=(day, day), seed=first)
 
 
-def make_bins(spark: Any, folder: Path) -> dict[str, Grid]:
+def make_bins(spark: Any, folder: Path) -> dict[str, Bins]:
     """Return the bins of the reference."""
     reference = columns_of(frame_of(spark, folder / "reference"))
-    return {key: made.grid for key, made in baseline_bins(reference, FIELDS).items()}
+    return {key: made.bins for key, made in baseline_bins(reference, FIELDS).items()}
 
 
 def profile_and_compare(spark: Any, folder: Path) -> None:
     """Compute the bins, the profiles of both tables, and the distances."""
-    grids = make_bins(spark, folder)
-    plan = ProfilePlan("daily", FIELDS, (), grids)
+    bins = make_bins(spark, folder)
+    plan = ProfilePlan("daily", FIELDS, (), bins)
     reference, analysis = (columns_of(frame_of(spark, folder / name)) for name in ("reference", "analysis"))
     baseline: Profile = {}
     for (_, key), state in profile_frame(reference, plan).items():
@@ -106,7 +106,7 @@ def profile_and_compare(spark: Any, folder: Path) -> None:
     for (_, key), state in profile_frame(analysis, plan).items():
         for metric in _DISTANCES.get(key, ()) if key != ROWS else ():
             answer = drift(
-                metric, ComparedState(baseline[0, key], grids[key]), ComparedState(state, grids[key])
+                metric, ComparedState(baseline[0, key], bins[key]), ComparedState(state, bins[key])
             )
             assert answer.value is not None
             distances += 1
@@ -137,15 +137,15 @@ def median_cost(measurement: Callable[[], object]) -> Cost:
 def own_costs(folder: Path) -> dict[str, Cost]:
     """Measure this package and its engine, and write the bin edges for the libraries."""
     with spark_session() as spark:
-        grids = make_bins(spark, folder)
+        bins = make_bins(spark, folder)
         edges = {
-            key.removeprefix("features."): list(grid.edges)
-            for key, grid in grids.items()
-            if isinstance(grid, NumericGrid)
+            key.removeprefix("features."): list(field_bins.edges)
+            for key, field_bins in bins.items()
+            if isinstance(field_bins, NumericBins)
         }
         (folder / "edges.json").write_text(json.dumps(edges))
         frame = columns_of(frame_of(spark, folder / "analysis"))
-        plan = ProfilePlan("daily", FIELDS, (), grids)
+        plan = ProfilePlan("daily", FIELDS, (), bins)
         return {
             "bare scan": median_cost(lambda: scan(frame_of(spark, folder / "analysis"))),
             "hand-over": median_cost(lambda: hand_over(frame)),

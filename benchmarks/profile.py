@@ -7,7 +7,7 @@ hold a day each; the one whose files hold all days is there for information.
 
 The bare scan is one aggregate, the maximum of each column, which has to read and to decode every value. The
 profile is what a sync makes of a table, by day: counts, moments and a histogram on up to 256 edges for each
-number, counts for each category, a sample of the ids. The grids come from the same table. Cold means that the
+number, counts for each category, a sample of the ids. The bins come from the same table. Cold means that the
 engine has just been started and that the files are not in the system's cache. Memory is the resident memory
 of this process and of the engine together.
 """
@@ -25,9 +25,9 @@ from aporia_provider.data_sources import S3DataSource
 from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_columns, profile_frame
 from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.kernel.library import find_kernel
-from aporia_provider.monitoring.profiles.plan import ROWS, FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ROWS, Bins, FieldPlan, ProfilePlan
 from benchmarks.data import CATEGORIES, COLUMNS, DAYS, ID, NUMBERS, TIME, write_table
 from benchmarks.measuring import Cost, forget, load, measured
 
@@ -56,8 +56,8 @@ def scan(frame: DataFrame) -> None:
     frame.selectExpr(*(f"max({name}) AS {name}" for name in (ID, TIME, *COLUMNS))).toArrow()
 
 
-def full_profile(frame: DataFrame, grids: dict[str, Grid], rows: int) -> None:
-    states = profile_frame(columns_of(frame), ProfilePlan("daily", FIELDS, (), grids))
+def full_profile(frame: DataFrame, bins: dict[str, Bins], rows: int) -> None:
+    states = profile_frame(columns_of(frame), ProfilePlan("daily", FIELDS, (), bins))
     assert sum(state.rows for (_, key), state in states.items() if key == ROWS) == rows
     assert len({bucket for bucket, _ in states}) == DAYS
 
@@ -74,17 +74,17 @@ def measure(path: Path, rows: int) -> Cost:
             scan(frame)
     with measured() as making, spark_session() as spark:
         made = baseline_bins(columns_of(frame_of(spark, path)), FIELDS)
-        grids = {key: item.grid for key, item in made.items()}
+        bins = {key: item.bins for key, item in made.items()}
     forget(path)
     with measured() as cold, spark_session() as spark:
-        full_profile(frame_of(spark, path), grids, rows)
+        full_profile(frame_of(spark, path), bins, rows)
     with spark_session() as spark:
         frame = frame_of(spark, path)
-        full_profile(frame, grids, rows)
+        full_profile(frame, bins, rows)
         with measured() as warm:
-            full_profile(frame, grids, rows)
-    edges = [len(grid.edges) for grid in grids.values() if isinstance(grid, NumericGrid)]
-    print(f"  grids (up to {max(edges)} edges):  {making}")
+            full_profile(frame, bins, rows)
+    edges = [len(field_bins.edges) for field_bins in bins.values() if isinstance(field_bins, NumericBins)]
+    print(f"  bins (up to {max(edges)} edges):  {making}")
     for name, bare, whole in (("cold", cold_scan, cold), ("warm", warm_scan, warm)):
         _print(name, bare, whole, rows)
     return warm

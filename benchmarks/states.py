@@ -37,8 +37,8 @@ from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.profiles.plan import Grid, dump_grids
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
+from aporia_provider.monitoring.profiles.plan import Bins, dump_bins
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
@@ -54,8 +54,8 @@ FIRST = "v0"
 SECONDS = {"hourly": 3_600, "daily": 86_400}
 _CATEGORIES = [f"value {number}" for number in range(20)]
 _RNG = np.random.default_rng(1)
-_NUMBERS = NumericGrid.of(_RNG.lognormal(size=20_000))
-_TEXTS = CategoryGrid.of(dict.fromkeys(_CATEGORIES, 1))
+_NUMBERS = NumericBins.of(_RNG.lognormal(size=20_000))
+_TEXTS = CategoryBins.of(dict.fromkeys(_CATEGORIES, 1))
 _JSON = sa.Table(
     "json_state",
     sa.MetaData(),
@@ -105,7 +105,7 @@ class Stored:
         return [f"features.{name}" for name in self.names]
 
     @property
-    def grids(self) -> dict[str, Grid]:
+    def bins(self) -> dict[str, Bins]:
         assert _NUMBERS is not None
         return {key: _TEXTS if place % 5 == 4 else _NUMBERS for place, key in enumerate(self.keys)}
 
@@ -138,7 +138,7 @@ class Stored:
         for role in self.roles:
             with self.registry.database.write_transaction() as session:
                 key = self.dataset(session, FIRST, role)
-                stored = {"synced_at": utc_now(), "started_at": utc_now(), "grids": dump_grids(self.grids)}
+                stored = {"synced_at": utc_now(), "started_at": utc_now(), "grids": dump_bins(self.bins)}
                 session.add(SyncRow(dataset_key=key, part=FIELDS, **stored))
                 for start in range(0, buckets, 31 * 24):
                     states = self._states(start, min(start + 31 * 24, buckets), rows)

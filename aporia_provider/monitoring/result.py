@@ -47,22 +47,22 @@ def joined(*reasons: str | None) -> str | None:
     return "; ".join(filter(None, reasons)) or None
 
 
-def with_left_out(result: MetricResult, count: int, what: str, kept: int | None = None) -> MetricResult:
+def with_left_out(result: MetricResult, count: int, noun: str, remaining: int | None = None) -> MetricResult:
     """
     Return a result with the number of values that were left out because they cannot be used.
 
     :param result: The result.
     :param count: Number of values that were left out.
-    :param what: Plural noun for these values.
-    :param kept: Number of remaining values. Default: ``samples`` of the result.
+    :param noun: Plural noun for these values.
+    :param remaining: Number of remaining values. Default: ``samples`` of the result.
     :return: The result with the count and a reason. If more than :data:`~.result_limits.MOST_LEFT_OUT` of the
         values were left out, its value is only in ``shown``.
     """
     if not count:
         return result
-    reason = joined(result.reason, f"{what} are left out: {count}")
+    reason = joined(result.reason, f"{noun} are left out: {count}")
     counted = replace(result, left_out=result.left_out + count, reason=reason)
-    rows = count + (result.samples if kept is None else kept)
+    rows = count + (result.samples if remaining is None else remaining)
     if result.value is None or count <= MOST_LEFT_OUT * rows:
         return counted
     return unreliable(counted)

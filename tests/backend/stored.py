@@ -14,8 +14,8 @@ from aporia_provider.backend.store.tables import DatasetRow, utc_now
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.models import Model
-from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.profiles.plan import dump_grids
+from aporia_provider.monitoring.bins.field_bins import NumericBins
+from aporia_provider.monitoring.profiles.plan import dump_bins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.schema import VersionSchema
@@ -27,16 +27,16 @@ FIRST = 18_262 * DAY
 def store_days(url: str, environment: str, fields: list[str], days: int) -> None:
     """Register model ``m`` with numeric features, and store a state of each of them for each day."""
     rng = np.random.default_rng(days)
-    grid = NumericGrid.of(rng.normal(size=1000))
-    assert grid is not None
+    bins = NumericBins.of(rng.normal(size=1000))
+    assert bins is not None
 
     def made() -> State:
-        return NumericState.of(rng.normal(size=50), 0, grid)
+        return NumericState.of(rng.normal(size=50), 0, bins)
 
     store(url, environment, fields, days, made)
     with EmbeddedRegistry(url, environment) as registry, registry.database.write_transaction() as session:
         row = session.scalars(select(SyncRow)).one()
-        row.grids = dump_grids({f"features.{name}": grid for name in fields})
+        row.grids = dump_bins({f"features.{name}": bins for name in fields})
 
 
 def store(url: str, environment: str, fields: list[str], days: int, made: Callable[[], State]) -> None:

@@ -174,7 +174,7 @@ class SyncedVersion:
         return found  # type: ignore[return-value]
 
     def check(self) -> None:
-        """What is stored is what one full scan of the tables comes to, on the same grids."""
+        """What is stored is what one full scan of the tables comes to, on the same bins."""
         with self.scanned() as scanned:
             again = scanned.stored()
             here = self.stored()
@@ -198,7 +198,7 @@ class SyncedVersion:
 
 
 def copied(database: Database, folder: Path) -> str:
-    """The URL of a copy of an SQLite database that knows the grids, but was never synced."""
+    """The URL of a copy of an SQLite database that knows the bins, but was never synced."""
     copy = folder / "copy.db"
     shutil.copyfile(str(database.url.database), copy)
     with Database(f"sqlite:///{copy}") as empty, empty.write_transaction() as session:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
+from aporia_provider.backend.store.sync_tables import BinsRow, SyncRow
 from aporia_provider.backend.sync.due import decisions as reasons
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
@@ -241,7 +241,7 @@ class TestReasons:
         assert due(monitored) == {}
         # What is known to be up to date need not be compared with old bins again.
         with monitored.registry.database.write_transaction() as session:
-            session.execute(update(GridRow).values(created_at=datetime(2020, 1, 1, tzinfo=UTC)))
+            session.execute(update(BinsRow).values(created_at=datetime(2020, 1, 1, tzinfo=UTC)))
         assert due(monitored) == {}
 
     def test_a_sync_of_a_version_before_commits_were_known(self, shared: SyncedVersion) -> None:

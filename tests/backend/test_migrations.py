@@ -32,7 +32,7 @@ from aporia_provider.backend.store.database_urls import is_sqlite, read_url
 from aporia_provider.backend.store.tables import VERSION_TABLE, Base
 from aporia_provider.errors import AporiaError, TransientError, ValidationError
 from aporia_provider.models import Model
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
@@ -116,11 +116,11 @@ def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: 
     with Database(empty_url) as database, database.read_transaction() as session:
         counts = {
             table: session.scalar(sqlalchemy.text(f"SELECT count(*) FROM aporia_{table}"))
-            for table in ("model", "version", "dataset", "lease", "sync", "state_block", "grid")
+            for table in ("model", "version", "dataset", "lease", "sync", "state_block", "bins")
         }
     assert counts == {
         **dict.fromkeys(("model", "version", "dataset", "lease"), 1),
-        **dict.fromkeys(("sync", "state_block", "grid"), 0),
+        **dict.fromkeys(("sync", "state_block", "bins"), 0),
     }
 
 
@@ -256,13 +256,13 @@ def test_secrets_that_earlier_versions_stored_are_removed(empty_url: str, tmp_pa
 def states_of_days(hours: int, seed: int) -> dict[tuple[int | None, str], State]:
     """States of numbers, categories and rows, with a gap of a month, and of rows without a timestamp."""
     rng = np.random.default_rng(seed)
-    grid = NumericGrid.of(rng.normal(size=500))
+    bins = NumericBins.of(rng.normal(size=500))
     buckets: list[int | None] = [None, *(START + hours * 3600 * n for n in (*range(60), *range(2000, 2020)))]
     return {
         (bucket, key): state.settled()
         for bucket in buckets
         for key, state in (
-            ("features.age", NumericState.of(rng.normal(size=20), 1, grid)),
+            ("features.age", NumericState.of(rng.normal(size=20), 1, bins)),
             ("features.city", ValueState.of({"Zürich": 2, "": int(rng.integers(1, 9))}, 12, 0, None)),
             ("rows", RowState.of(rng.integers(-(2**63), 2**63, 30), 2)),
         )

@@ -24,7 +24,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AporiaError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
@@ -36,7 +36,7 @@ from tests.processes import starts_process
 START = 1_704_067_200 - 40 * 86_400
 """2023-11-22: the ranges below cross two ends of months."""
 SECONDS = {"hourly": 3_600, "daily": 86_400}
-GRID = NumericGrid.of(np.arange(40.0))
+BINS = NumericBins.of(np.arange(40.0))
 Places = dict[tuple[int | None, str], State]
 
 
@@ -68,7 +68,7 @@ def dataset_key(registry: EmbeddedRegistry, period: str) -> int:
 
 
 def made(number: int) -> State:
-    return NumericState.of(np.array([number / 7, float(number % 40)]), number % 3, GRID)
+    return NumericState.of(np.array([number / 7, float(number % 40)]), number % 3, BINS)
 
 
 @st.composite

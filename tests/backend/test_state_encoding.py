@@ -22,12 +22,12 @@ from aporia_provider.backend.store.state_encoding import (
     encode_state,
     encode_states,
 )
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
-from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
+from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
 
 INTEGERS = st.one_of(st.integers(0, 300), st.integers(-(2**80), 2**80))
 FLOATS = st.one_of(st.none(), st.integers(0, 2**40), st.floats(allow_nan=False))
@@ -60,8 +60,8 @@ def numeric(draw: st.DrawFn) -> State:
 def values(draw: st.DrawFn) -> State:
     counts = draw(st.dictionaries(st.text(max_size=3), st.integers(1, 2**40), max_size=30))
     many = {f"{number:x}": 1 for number in range(draw(st.sampled_from([0, 300, 3_000])))}
-    grid = draw(st.sampled_from([None, CategoryGrid(("a", "b", ""))]))
-    state = ValueState.of({**many, **counts}, draw(st.integers(0, 9)), 1, grid)
+    bins = draw(st.sampled_from([None, CategoryBins(("a", "b", ""))]))
+    state = ValueState.of({**many, **counts}, draw(st.integers(0, 9)), 1, bins)
     return state.settled() if draw(st.booleans()) else state
 
 
@@ -70,8 +70,8 @@ def vectors(draw: st.DrawFn) -> State:
     numbers = draw(st.lists(st.floats(-1e300, 1e300), max_size=8))
     array = np.array(numbers[: len(numbers) // 2 * 2], dtype=np.float64)
     lengths = np.full(len(array) // 2, 2)
-    norm = NumericGrid.of(np.abs(array)) if draw(st.booleans()) and len(array) else None
-    return VectorState.of(array, lengths, 1, VectorGrid(2, norm))
+    norm = NumericBins.of(np.abs(array)) if draw(st.booleans()) and len(array) else None
+    return VectorState.of(array, lengths, 1, VectorBins(2, norm))
 
 
 @st.composite
@@ -159,8 +159,8 @@ def test_what_is_no_list_of_states_is_refused(value: Any) -> None:
 def test_states_take_a_fraction_of_their_json() -> None:
     """Few values are in a bucket compared with its bins; of many, random counts have to be stored."""
     rng = np.random.default_rng(1)
-    grid = NumericGrid.of(rng.normal(size=20_000))
+    bins = NumericBins.of(rng.normal(size=20_000))
     for rows, ratio in ((50, 9), (70_000, 5)):
-        states = [NumericState.of(rng.normal(size=rows), 0, grid) for _ in range(31)]
+        states = [NumericState.of(rng.normal(size=rows), 0, bins) for _ in range(31)]
         text = sum(len(json.dumps(state.to_json())) for state in states)
         assert text / len(encode_states(range(31), states)) > ratio

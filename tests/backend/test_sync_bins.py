@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from tests.backend.syncing import MODEL, SyncedVersion, served, spread, work
 
 ANEW = "the bins of some fields were rebuilt"
@@ -124,7 +124,7 @@ class TestFull:
         assert edges(monitored) == first[1]
         status = monitored.sync("training", full=True)
         assert status["reason"] == f"first sync; {ANEW}"
-        assert edges(monitored) == NumericGrid.of(monitored.rows("training")["age"].to_numpy()).edges  # type: ignore[union-attr]
+        assert edges(monitored) == NumericBins.of(monitored.rows("training")["age"].to_numpy()).edges  # type: ignore[union-attr]
         monitored.check()
 
     def test_a_full_sync_of_another_does_not(self, first: SyncedVersion) -> None:
@@ -143,6 +143,6 @@ def edges(monitored: SyncedVersion) -> tuple[float, ...]:
     from aporia_provider.backend.store.profiles import read_baseline
 
     with monitored.registry.database.read_transaction() as session:
-        grid = read_baseline(session, 1).grids["features.age"]
-    assert isinstance(grid, NumericGrid)
-    return grid.edges
+        bins = read_baseline(session, 1).bins["features.age"]
+    assert isinstance(bins, NumericBins)
+    return bins.edges

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.store.sync_tables import FIELDS, GridRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, BinsRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
@@ -54,12 +54,12 @@ def kept(registry: Any, version: str, role: str = "training") -> dict[str, Any]:
     with registry.database.read_transaction() as session:
         key = session.scalars(select(VersionRow.key).filter_by(name=version)).one()
         dataset = session.scalars(select(DatasetRow.key).filter_by(version_key=key, role=role)).one()
-        grids = session.scalars(select(GridRow).filter_by(version_key=key)).one()
+        bins = session.scalars(select(BinsRow).filter_by(version_key=key)).one()
         row = session.scalars(select(SyncRow).filter_by(dataset_key=dataset, part=FIELDS)).one()
         report = row.report or {}
         return {
             "states": stored_states(session, dataset),
-            "grids": (grids.role, grids.grids, grids.origins),
+            "grids": (bins.role, bins.grids, bins.origins),
             "sync": (row.fingerprint, row.position, row.grids, row.latest_version, row.error),
             "report": {name: report[name] for name in ("notes", "types", "made_at", "buckets_recomputed")},
         }
@@ -93,7 +93,7 @@ def test_the_copy_is_what_reading_comes_to(shared: SyncedVersion, tmp_path: Path
 
 
 def test_one_record_is_read_of_the_versions_that_are_alike(shared: SyncedVersion) -> None:
-    """Grids and reports are large, and the records of other versions are locked while they are read."""
+    """Bins and reports are large, and the records of other versions are locked while they are read."""
     for version in ("v2", "v3", "v4"):
         add(shared.registry, shared, version)
     for version in ("v2", "v3"):

@@ -50,7 +50,7 @@ def outcomes(monitored: SyncedVersion) -> dict[int | None, Outcome]:
         counted = state.histograms
         for label, counts in ((True, counted.positives), (False, counted.negatives)):
             # There are so few scores that each has a bin of its own, after one for what is below all edges.
-            scores = [None, *counted.grid.edges.tolist(), None]
+            scores = [None, *counted.bins.edges.tolist(), None]
             pairs.update(
                 {(score, label): count for score, count in zip(scores, counts, strict=True) if count}
             )

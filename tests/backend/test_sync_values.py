@@ -138,7 +138,7 @@ def test_ids_of_nineteen_digits(monitored: SyncedVersion, roles: tuple[str, str]
         for rows in (tables[role].slice(0, 1), tables[role].slice(1)):
             appended(monitored, role, rows)
             monitored.sync(role)
-    # Grids may have come from the dataset that was synced last.
+    # Bins may have come from the dataset that was synced last.
     monitored.sync(roles[0])
     assert [(state.rows, state.labelled) for state in monitored.outcomes().values()] == [(2, 2)] * 2
     assert [state.to_json()["rows"] for state in monitored.states("rows").values()] == [2, 2]

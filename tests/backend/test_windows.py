@@ -19,7 +19,7 @@ from aporia_provider.backend.metrics.model_states import Series, total
 from aporia_provider.backend.metrics.moving_sums import MovingSum
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
@@ -27,17 +27,17 @@ from tests.backend.stored import DAY, store_days
 
 pytestmark = pytest.mark.slow
 
-GRID = NumericGrid.of(np.linspace(-3, 3, 200))
+BINS = NumericBins.of(np.linspace(-3, 3, 200))
 
 
 def numeric(seed: int) -> State:
-    return NumericState.of(np.random.default_rng(seed).normal(size=20) * 10.0 ** (seed % 30 - 15), 1, GRID)
+    return NumericState.of(np.random.default_rng(seed).normal(size=20) * 10.0 ** (seed % 30 - 15), 1, BINS)
 
 
 def values(seed: int) -> State:
     found = np.random.default_rng(seed).integers(0, 9000, 700)
     counts = {f"value {value}": int(value) % 7 + 1 for value in set(found.tolist())}
-    return ValueState.of(counts, sum(counts.values()), 0, CategoryGrid(("value 1", "value 2"))).settled()
+    return ValueState.of(counts, sum(counts.values()), 0, CategoryBins(("value 1", "value 2"))).settled()
 
 
 STATES = {kind: [make(seed) for seed in range(24)] for kind, make in (("n", numeric), ("v", values))}

@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 from aporia_provider.engine.dataframes import profiling, worker_functions
 from aporia_provider.engine.dataframes.profiling import baseline_bins, profile_columns, profile_frame
 from aporia_provider.engine.session import spark_session
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_fields, dump_plan
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
@@ -93,17 +93,17 @@ class TestBaseline:
         values = np.arange(4_000.0)
         table = rows(pa.array([str(n) for n in range(4_000)]), values)
         shuffled = table.take(pa.array(np.random.default_rng(2).permutation(4_000)))
-        grids = [
+        bins = [
             baseline_bins(frame(spark, tmp_path / str(place), *parts), [FIELD])
             for place, parts in enumerate(([table], [shuffled[:900], shuffled[900:]]))
         ]
-        assert grids[0] == grids[1]
-        grid, count = grids[0][FIELD.key]
-        assert isinstance(grid, NumericGrid)
+        assert bins[0] == bins[1]
+        field_bins, count = bins[0][FIELD.key]
+        assert isinstance(field_bins, NumericBins)
         assert 800 < count < 1_200
         # Four standard deviations of the median of 1,000 numbers.
-        assert abs(grid.boundaries[4] - 2_000) < 4 * 4_000 * 0.5 / 1_000**0.5
-        assert (grid.edges[0], grid.edges[-1]) != (0.0, np.nextafter(3_999.0, np.inf))
+        assert abs(field_bins.boundaries[4] - 2_000) < 4 * 4_000 * 0.5 / 1_000**0.5
+        assert (field_bins.edges[0], field_bins.edges[-1]) != (0.0, np.nextafter(3_999.0, np.inf))
 
     def test_ids_that_are_in_many_rows(
         self, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -113,9 +113,9 @@ class TestBaseline:
         ids = [str(n % 8) for n in range(8_000)]
         table = rows(pa.array(ids), np.arange(8_000.0) % 8 * 100)
         table = table.set_column(1, "at", pa.array(range(8_000), pa.int64()).cast(TIME))
-        grid = baseline_bins(frame(spark, tmp_path, table), [FIELD])[FIELD.key].grid
-        assert isinstance(grid, NumericGrid)
-        assert set(range(0, 800, 100)) <= set(grid.edges)
+        bins = baseline_bins(frame(spark, tmp_path, table), [FIELD])[FIELD.key].bins
+        assert isinstance(bins, NumericBins)
+        assert set(range(0, 800, 100)) <= set(bins.edges)
 
     def test_rows_that_all_have_one_id_and_time(
         self, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -124,11 +124,11 @@ class TestBaseline:
         values = np.arange(400.0)
         for place in range(8):
             table = rows(pa.array([f"only {place}"] * 400), values)
-            grid = baseline_bins(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key].grid
-            assert isinstance(grid, NumericGrid)
-            assert 2 < len(grid.edges) <= 21
+            bins = baseline_bins(frame(spark, tmp_path / str(place), table), [FIELD])[FIELD.key].bins
+            assert isinstance(bins, NumericBins)
+            assert 2 < len(bins.edges) <= 21
 
-    def test_an_empty_one_has_no_grids(self, spark: Any, tmp_path: Path) -> None:
+    def test_an_empty_one_has_no_bins(self, spark: Any, tmp_path: Path) -> None:
         assert baseline_bins(frame(spark, tmp_path, rows(pa.array([], pa.string()))), [FIELD]) == {}
 
 
@@ -146,7 +146,7 @@ class TestBreakdown:
         with pytest.raises(RuntimeError, match="crashed: index out of bounds"):
             list(worker_functions.compute_states(self.batches(), PLAN))
 
-    def test_grids(self) -> None:
+    def test_bins(self) -> None:
         with pytest.raises(RuntimeError, match="crashed: index out of bounds"):
             list(worker_functions.compute_bins(self.batches(), json.dumps(dump_fields([FIELD]))))
 

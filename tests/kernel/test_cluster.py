@@ -17,14 +17,14 @@ import pytest
 import aporia_provider
 from aporia_provider.engine.connecting import main_module_with_file
 from aporia_provider.engine.dataframes.worker_functions import states_by_partition
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
 from tests.kernel.comparing import texts, with_kernel
 from tests.monitoring.columns import DAY, KEY, table_of
 from tests.pickling import pickle_quickly
 
 BATCH = table_of(pa.array([1.5, None, -3.0, float("nan")]), [0, 0, DAY, None])
-PLAN = ProfilePlan("daily", (FieldPlan(KEY, "numeric", "c"),), (), {KEY: NumericGrid((0.0, 1.0), (), 0.5)})
+PLAN = ProfilePlan("daily", (FieldPlan(KEY, "numeric", "c"),), (), {KEY: NumericBins((0.0, 1.0), (), 0.5)})
 WORKER = """
 import base64, json, pickle, sys
 sys.modules["aporia_provider"] = None

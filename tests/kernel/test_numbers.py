@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
 from aporia_provider.monitoring.states.number_state import NumericState
 from tests.kernel.comparing import assert_equal, with_kernel
@@ -67,13 +67,13 @@ def column(values: Floats, seed: int, nulls: float, offset: int) -> pa.Array:
     return pa.array(values, mask=mask if nulls else None).slice(offset)
 
 
-def grid_of(kind: str, seed: int, size: int) -> NumericGrid | None:
+def bins_of(kind: str, seed: int, size: int) -> NumericBins | None:
     with np.errstate(all="ignore"):
-        return NumericGrid.of(numbers(kind, seed, size, 0.0))
+        return NumericBins.of(numbers(kind, seed, size, 0.0))
 
 
-def plan_of(grid: NumericGrid | None) -> ProfilePlan:
-    return ProfilePlan("daily", (FieldPlan(KEY, "numeric", "c"),), (), {} if grid is None else {KEY: grid})
+def plan_of(bins: NumericBins | None) -> ProfilePlan:
+    return ProfilePlan("daily", (FieldPlan(KEY, "numeric", "c"),), (), {} if bins is None else {KEY: bins})
 
 
 kinds = st.sampled_from(sorted(DISTRIBUTIONS))
@@ -93,25 +93,25 @@ shares = st.sampled_from([0.0, 0.05, 0.5, 1.0])
     st.sampled_from(["none", *DISTRIBUTIONS]),
 )
 def test_any_distribution(
-    kind: str, seed: int, size: int, odd: float, nulls: float, offset: int, of_grid: str
+    kind: str, seed: int, size: int, odd: float, nulls: float, offset: int, of_bins: str
 ) -> None:
     array = column(numbers(kind, seed, size, odd), seed + 1, nulls, offset)
     # Mostly another sample of the same distribution, so that values are in the bins and outside of them.
-    grid = None if of_grid == "none" else grid_of(of_grid, seed + 2, 400)
+    bins = None if of_bins == "none" else bins_of(of_bins, seed + 2, 400)
     times = np.random.default_rng(seed).integers(0, 3 * DAY, len(array)).tolist()
-    assert_equal([table_of(array, times)], plan_of(grid))
+    assert_equal([table_of(array, times)], plan_of(bins))
 
 
 @settings(max_examples=100)
 @given(kinds, seeds, st.sampled_from(SIZES), st.sampled_from([0, 1, 2, 5, 40, 300]))
 def test_bins_of_the_same_distribution(kind: str, seed: int, size: int, known: int) -> None:
-    grid = grid_of(kind, seed, known)
+    bins = bins_of(kind, seed, known)
     values = numbers(kind, seed + 1, size, 0.0)
-    if grid is not None:
+    if bins is not None:
         # Values at the edges, and beside them.
-        edges = np.array(grid.edges)
+        edges = np.array(bins.edges)
         values = np.concatenate([values, edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)])
-    assert_equal([table_of(pa.array(values))], plan_of(grid))
+    assert_equal([table_of(pa.array(values))], plan_of(bins))
 
 
 doubles = st.floats(width=64) | st.integers(0, 2**64 - 1).map(
@@ -135,9 +135,9 @@ edges = st.lists(
 @example([LARGEST, -LARGEST], [-(2.0**1022), 2.0**1022], -(2.0**1022), 2.0**-1074)
 @example([0.0, LEAST, -LEAST], [-LEAST, 0.0, LEAST], 0.0, 2.0**-1074)
 @example([0.5] * 3, [math.ldexp(1.0, -n) for n in range(255, -1, -1)], 0.0, 1.0)
-def test_any_grid(values: list[float], edges: list[float], centre: float, unit: float) -> None:
-    grid = NumericGrid(tuple(edges), (), centre, unit)
-    assert_equal([table_of(pa.array([*values, *edges], pa.float64()))], plan_of(grid))
+def test_any_bins(values: list[float], edges: list[float], centre: float, unit: float) -> None:
+    bins = NumericBins(tuple(edges), (), centre, unit)
+    assert_equal([table_of(pa.array([*values, *edges], pa.float64()))], plan_of(bins))
 
 
 def test_sums_of_many_equal_values() -> None:
@@ -163,4 +163,4 @@ def test_buffers_that_are_not_aligned() -> None:
     memory[1:] = values.view(np.uint8)
     array = pa.Array.from_buffers(pa.float64(), 500, [None, pa.py_buffer(memory).slice(1)])
     assert array.buffers()[1].address % 8
-    assert_equal([table_of(array)], plan_of(grid_of("normal", 1, 100)))
+    assert_equal([table_of(array)], plan_of(bins_of("normal", 1, 100)))

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 
 from aporia_provider.monitoring.kernel import text_accumulator
 from aporia_provider.monitoring.profiles import kernel_profile as module
-from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.baseline_bins import make_bins
 from aporia_provider.monitoring.profiles.numpy_profile import numpy_profile
-from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid, OutcomePlan, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import Bins, FieldPlan, OutcomePlan, ProfilePlan
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.value_state import ValueState
 from tests.kernel.comparing import assert_equal, digest, kernel, with_kernel
@@ -70,11 +70,11 @@ def rows(seed: int = 1) -> pa.RecordBatch:
 
 
 def plan_of(batch: pa.RecordBatch, period: str = "daily") -> ProfilePlan:
-    grids: dict[str, Grid] = {
-        key: made.grid
-        for key, made in make_grids(pa.Table.from_batches([batch.slice(0, 500)]), FIELDS).items()
+    bins: dict[str, Bins] = {
+        key: made.bins
+        for key, made in make_bins(pa.Table.from_batches([batch.slice(0, 500)]), FIELDS).items()
     }
-    return ProfilePlan(period, FIELDS, OUTCOMES, grids)
+    return ProfilePlan(period, FIELDS, OUTCOMES, bins)
 
 
 def shuffled(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -124,8 +124,8 @@ def test_digests_of_all_states_are_equal(way: str, period: str) -> None:
 @settings(max_examples=150)
 @given(split_rows())
 def test_columns_of_any_type(split: Any) -> None:
-    kind, whole, parts, period, grids = split
-    plan = ProfilePlan(period, (kind.plan,), (), grids)
+    kind, whole, parts, period, bins = split
+    plan = ProfilePlan(period, (kind.plan,), (), bins)
     assert_equal([whole], plan)
     assert_equal(parts, plan)
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.profiles.baseline_grids import make_grids
-from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.profiles.baseline_bins import make_bins
+from aporia_provider.monitoring.profiles.plan import Bins, FieldPlan, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile, profile
 from aporia_provider.monitoring.states.state import State
 
@@ -141,25 +141,23 @@ def table_of(
     return pa.RecordBatch.from_pydict(columns)
 
 
-def grids_of(array: pa.Array, field: FieldPlan) -> dict[str, Grid]:
-    made = make_grids(pa.Table.from_batches([table_of(array)]), [field])
-    return {key: item.grid for key, item in made.items()}
+def bins_by_key(array: pa.Array, field: FieldPlan) -> dict[str, Bins]:
+    made = make_bins(pa.Table.from_batches([table_of(array)]), [field])
+    return {key: item.bins for key, item in made.items()}
 
 
 def states_of(
-    array: pa.Array, field: FieldPlan | str, grids: Mapping[str, Grid] | None = None
+    array: pa.Array, field: FieldPlan | str, bins: Mapping[str, Bins] | None = None
 ) -> dict[str, State]:
-    """States of a field whose values are all in one bucket, on grids of its own if there are none."""
+    """States of a field whose values are all in one bucket, on bins of its own if there are none."""
     field = FieldPlan(KEY, field, "c") if isinstance(field, str) else field
-    grids = grids_of(array, field) if grids is None else grids
-    found = profile([table_of(array)], ProfilePlan("daily", (field,), (), grids))
+    bins = bins_by_key(array, field) if bins is None else bins
+    found = profile([table_of(array)], ProfilePlan("daily", (field,), (), bins))
     return {key: state for (_, key), state in found.items() if key != "rows"}
 
 
-def profiled(
-    batches: Iterable[pa.RecordBatch], kind: Kind, period: str, grids: Mapping[str, Grid]
-) -> Profile:
-    return profile(batches, ProfilePlan(period, (kind.plan,), (), grids))
+def profiled(batches: Iterable[pa.RecordBatch], kind: Kind, period: str, bins: Mapping[str, Bins]) -> Profile:
+    return profile(batches, ProfilePlan(period, (kind.plan,), (), bins))
 
 
 def nulled(mask: Sequence[bool], values: Sequence[Any]) -> list[Any]:

@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
-from aporia_provider.monitoring.grids.grid import NumericGrid
 
 steps = st.integers(-6, 20).map(lambda number: number / 4)
 samples = st.lists(steps, min_size=1, max_size=40).map(np.array)
 edges = st.lists(st.integers(0, 16).map(lambda number: number / 4), min_size=2, max_size=6, unique=True)
-grids = edges.map(lambda given: NumericGrid(tuple(sorted(given)), (), 0.0))
+any_bins = edges.map(lambda given: NumericBins(tuple(sorted(given)), (), 0.0))
 families = st.sampled_from(
     [
         lambda rng, size: rng.normal(size=size),
@@ -34,22 +34,22 @@ drawn = st.builds(
 sides = st.tuples(drawn, drawn) | st.tuples(samples, samples)
 
 
-def grid_of(values: ArrayLike) -> NumericGrid:
-    grid = NumericGrid.of(np.asarray(values, dtype=np.float64))
-    assert grid is not None
-    return grid
+def bins_of(values: ArrayLike) -> NumericBins:
+    bins = NumericBins.of(np.asarray(values, dtype=np.float64))
+    assert bins is not None
+    return bins
 
 
-def histogram(values: ArrayLike, grid: NumericGrid | None = None) -> NumericHistogram:
-    """On the values' own grid if there is none."""
+def histogram(values: ArrayLike, bins: NumericBins | None = None) -> NumericHistogram:
+    """On the values' own bins if there is none."""
     values = np.asarray(values, dtype=np.float64)
-    grid = grid or grid_of(values)
-    edges = np.array(grid.edges)
+    bins = bins or bins_of(values)
+    edges = np.array(bins.edges)
     counts = np.bincount(np.searchsorted(edges, values, "right"), minlength=len(edges) + 1)
     below, above = values[values < edges[0]], values[values >= edges[-1]]
     sums = float((edges[0] - below).sum()), float((above - edges[-1]).sum())
     ends = (float(values.min()), float(values.max())) if values.size else (None, None)
-    return NumericHistogram(grid, tuple(counts.tolist()), *sums, *ends)
+    return NumericHistogram(bins, tuple(counts.tolist()), *sums, *ends)
 
 
 def sure(outcome: Distance | InsufficientData) -> Distance:

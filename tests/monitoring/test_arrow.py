@@ -20,7 +20,7 @@ from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.performance import STATES
 from aporia_provider.monitoring.profiles.plan import FieldPlan
-from tests.monitoring.columns import KEY, grids_of, states_of
+from tests.monitoring.columns import KEY, bins_by_key, states_of
 
 _WIDTHS: Sequence[tuple[Callable[[int, int], pa.DataType], int]] = (
     (pa.decimal32, 9),
@@ -160,14 +160,14 @@ def _alike(draw: st.DrawFn) -> list[pa.Array]:
 def test_equal_numbers_have_equal_states_and_no_drift(arrays: list[pa.Array]) -> None:
     for type_ in ("numeric", "categorical"):
         field = FieldPlan(KEY, type_, "c")
-        grids, states = grids_of(arrays[0], field), states_of(arrays[0], field)
-        before = ComparedState(states[KEY], grids.get(KEY))
+        bins, states = bins_by_key(arrays[0], field), states_of(arrays[0], field)
+        before = ComparedState(states[KEY], bins.get(KEY))
         for array in arrays[1:]:
-            assert (array.type, grids_of(array, field)) == (array.type, grids)
+            assert (array.type, bins_by_key(array, field)) == (array.type, bins)
             found = states_of(array, field)
             assert (array.type, found) == (array.type, states)
             answer = drift(
-                "drift_score", before, ComparedState(found[KEY], grids.get(KEY)), minimum=Minimum(1, 0, 1)
+                "drift_score", before, ComparedState(found[KEY], bins.get(KEY)), minimum=Minimum(1, 0, 1)
             )
             assert not answer.value
 

@@ -14,32 +14,32 @@ from scipy.stats import entropy, ks_2samp
 from scipy.stats import wasserstein_distance as exact_wasserstein
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
-from aporia_provider.monitoring.grids.grid import NumericGrid
 from aporia_provider.monitoring.states.number_state import NumericState
-from tests.monitoring.histograms import grid_of, histogram
+from tests.monitoring.histograms import bins_of, histogram
 
 BASELINE, FOCAL = 20_000, 5_000
 BINNED = ("js_distance", "hellinger_distance", "total_variation", "psi")
 
 
-def side(values: np.ndarray, grid: NumericGrid) -> ComparedState:
-    return ComparedState(NumericState.of(values, 0, grid), grid)
+def side(values: np.ndarray, bins: NumericBins) -> ComparedState:
+    return ComparedState(NumericState.of(values, 0, bins), bins)
 
 
 def answers(baseline: np.ndarray, current: np.ndarray, *metrics: str) -> dict[str, MetricResult]:
-    grid = grid_of(baseline)
-    return {metric: drift(metric, side(baseline, grid), side(current, grid)) for metric in metrics}
+    bins = bins_of(baseline)
+    return {metric: drift(metric, side(baseline, bins), side(current, bins)) for metric in metrics}
 
 
-def counted(values: np.ndarray, grid: NumericGrid) -> np.ndarray:
-    return np.bincount(np.searchsorted(grid.boundaries, values, "right"), minlength=len(grid.coarse) + 1)
+def counted(values: np.ndarray, bins: NumericBins) -> np.ndarray:
+    return np.bincount(np.searchsorted(bins.boundaries, values, "right"), minlength=len(bins.coarse) + 1)
 
 
 def exact(baseline: np.ndarray, current: np.ndarray) -> dict[str, float]:
     """The distances of the rows themselves on the coarse bins of the baseline, by scipy where it has them."""
-    grid = grid_of(baseline)
-    p, q = counted(baseline, grid) / len(baseline), counted(current, grid) / len(current)
+    bins = bins_of(baseline)
+    p, q = counted(baseline, bins) / len(baseline), counted(current, bins) / len(current)
     floored = [np.maximum(shares, 1e-4)[(p > 0) | (q > 0)] for shares in (p, q)]
     return {
         "js_distance": float(jensenshannon(p, q, 2)),
@@ -160,9 +160,9 @@ def test_a_value_that_is_frequent_among_the_infrequent_ones_hides_nothing_either
 
 def test_both_sides_of_a_frequent_value_have_five_bins_at_least() -> None:
     values = np.concatenate([np.full(9_000, 5.0), np.linspace(0, 4, 100), np.linspace(6, 9, 900)])
-    grid = grid_of(values)
-    assert grid.coarsen(histogram(values, grid).counts) == (*(20,) * 5, 9_000, *(100,) * 9)
-    assert grid.boundaries[4:6] == (5.0, np.nextafter(5.0, 9))
+    bins = bins_of(values)
+    assert bins.coarsen(histogram(values, bins).counts) == (*(20,) * 5, 9_000, *(100,) * 9)
+    assert bins.boundaries[4:6] == (5.0, np.nextafter(5.0, 9))
 
 
 @pytest.mark.parametrize(
@@ -174,15 +174,15 @@ def test_coarse_bins_beside_a_frequent_value_have_five_values_at_least(
 ) -> None:
     """Bins of fewer values each would be the noise of the baseline; a single value is a single bin."""
     values = np.concatenate([np.zeros(1000), np.arange(1.0, others + 1)])
-    grid = grid_of(values)
-    assert grid.coarsen(histogram(values, grid).counts) == (0, 1000, *counts)
+    bins = bins_of(values)
+    assert bins.coarsen(histogram(values, bins).counts) == (0, 1000, *counts)
 
 
 def test_the_others_have_nearly_all_of_the_edges() -> None:
     values = np.concatenate([np.zeros(19_000), np.random.default_rng(2).lognormal(size=1_000)])
-    grid = grid_of(values)
-    assert sum(edge > 0.001 for edge in grid.edges) > 220
-    counts = np.array(histogram(values, grid).counts)
+    bins = bins_of(values)
+    assert sum(edge > 0.001 for edge in bins.edges) > 220
+    counts = np.array(histogram(values, bins).counts)
     assert sorted(counts)[-2] <= 5
 
 
@@ -195,14 +195,14 @@ def test_edges_are_few_and_every_frequent_value_has_a_bin(
     repeated: list[tuple[int, int]], others: list[float]
 ) -> None:
     values = np.array([*others, *(value for value, count in repeated for _ in range(count))], dtype=float)
-    grid = grid_of(values)
-    assert len(grid.edges) <= 256
-    assert set(grid.boundaries) <= set(grid.edges)
-    assert all(one < other for one, other in pairwise(grid.edges))
+    bins = bins_of(values)
+    assert len(bins.edges) <= 256
+    assert set(bins.boundaries) <= set(bins.edges)
+    assert all(one < other for one, other in pairwise(bins.edges))
     distinct, counts = np.unique(values + 0.0, return_counts=True)
     for value in distinct[(counts * 10 >= len(values)) & (counts > 1)]:
-        assert {value, np.nextafter(value, np.inf)} <= set(grid.boundaries)
-    assert len(grid.coarse) <= 2 * 50
+        assert {value, np.nextafter(value, np.inf)} <= set(bins.boundaries)
+    assert len(bins.coarse) <= 2 * 50
 
 
 def test_values_that_do_not_repeat_beside_a_frequent_one_have_no_bins_of_their_own() -> None:
@@ -214,4 +214,4 @@ def test_values_that_do_not_repeat_beside_a_frequent_one_have_no_bins_of_their_o
     assert answer.value < 1.5 * (answer.noise or 0)
     # It is the root of their share, 0.1, if they are all in other bins than those before.
     assert answer.value < 0.07
-    assert len(grid_of(baseline).coarse) < 12
+    assert len(bins_of(baseline).coarse) < 12

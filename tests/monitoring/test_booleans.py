@@ -13,7 +13,7 @@ from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
-from tests.monitoring.columns import KEY, grids_of, states_of
+from tests.monitoring.columns import KEY, bins_by_key, states_of
 
 FIELD = FieldPlan(KEY, "categorical", "c")
 MANY = 1_000
@@ -28,10 +28,8 @@ SPELLINGS: list[list[Any]] = [
 
 
 def between(before: list[Any], now: list[Any]) -> MetricResult:
-    grids = grids_of(pa.array(before), FIELD)
-    sides = (
-        ComparedState(states_of(pa.array(rows), FIELD, grids)[KEY], grids[KEY]) for rows in (before, now)
-    )
+    bins = bins_by_key(pa.array(before), FIELD)
+    sides = (ComparedState(states_of(pa.array(rows), FIELD, bins)[KEY], bins[KEY]) for rows in (before, now))
     return drift("drift_score", *sides)
 
 

@@ -12,11 +12,11 @@ from scipy.stats import ks_2samp, kstwobign, norm
 from scipy.stats import wasserstein_distance as exact_wasserstein
 from sklearn.datasets import load_breast_cancer
 
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.drift.distribution_distances import ks_distance, scale, wasserstein_distance
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
-from aporia_provider.monitoring.grids.grid import NumericGrid
-from tests.monitoring.histograms import grid_of, grids, histogram, samples, sides, sure
+from tests.monitoring.histograms import any_bins, bins_of, histogram, samples, sides, sure
 
 # scipy's p-value, which is not asked for, divides by zero for very few values.
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero")
@@ -40,17 +40,17 @@ def check(baseline: NumericHistogram, current: NumericHistogram, one: np.ndarray
 
 @pytest.mark.slow
 @given(sides)
-def test_bounds_hold_on_the_baselines_grid(pair: tuple[np.ndarray, np.ndarray]) -> None:
+def test_bounds_hold_on_the_baselines_bins(pair: tuple[np.ndarray, np.ndarray]) -> None:
     one, other = pair
-    baseline, current = histogram(one), histogram(other, grid_of(one))
+    baseline, current = histogram(one), histogram(other, bins_of(one))
     check(baseline, current, one, other)
     assert sure(ks_distance(baseline, current)).value <= exact_ks(one, other) + LOOSE
 
 
 @pytest.mark.slow
-@given(samples, samples, grids)
-def test_bounds_hold_on_any_grid(one: np.ndarray, other: np.ndarray, grid: NumericGrid) -> None:
-    check(histogram(one, grid), histogram(other, grid), one, other)
+@given(samples, samples, any_bins)
+def test_bounds_hold_on_any_bins(one: np.ndarray, other: np.ndarray, bins: NumericBins) -> None:
+    check(histogram(one, bins), histogram(other, bins), one, other)
 
 
 @pytest.mark.slow
@@ -61,11 +61,11 @@ def test_bounds_hold_for_two_baselines(pair: tuple[np.ndarray, np.ndarray]) -> N
 
 
 @pytest.mark.slow
-@given(samples, samples, grids, grids)
-def test_bounds_hold_on_any_two_grids(
-    one: np.ndarray, other: np.ndarray, grid: NumericGrid, another: NumericGrid
+@given(samples, samples, any_bins, any_bins)
+def test_bounds_hold_on_any_two_bins(
+    one: np.ndarray, other: np.ndarray, bins: NumericBins, another: NumericBins
 ) -> None:
-    check(histogram(one, grid), histogram(other, another), one, other)
+    check(histogram(one, bins), histogram(other, another), one, other)
 
 
 @pytest.mark.slow
@@ -73,8 +73,8 @@ def test_bounds_hold_on_any_two_grids(
 def test_distances_are_symmetric_and_zero_without_a_difference(
     pair: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    grid = grid_of(np.concatenate(pair))
-    one, other = (histogram(side, grid) for side in pair)
+    bins = bins_of(np.concatenate(pair))
+    one, other = (histogram(side, bins) for side in pair)
     for function in (ks_distance, wasserstein_distance):
         there, back = sure(function(one, other)), sure(function(other, one))
         assert (there.value, there.bound, there.noise) == pytest.approx((back.value, back.bound, back.noise))
@@ -83,17 +83,17 @@ def test_distances_are_symmetric_and_zero_without_a_difference(
 
 def test_ks_bound_is_reached() -> None:
     """In the bin from 1 to 2 all of one side comes before all of the other."""
-    grid = NumericGrid((0.0, 1.0, 2.0), (), 0.0)
+    bins = NumericBins((0.0, 1.0, 2.0), (), 0.0)
     one, other = np.array([0.5, 1.1, 1.1, 3]), np.array([0.5, 0.6, 1.9, 3])
-    ks = sure(ks_distance(histogram(one, grid), histogram(other, grid)))
+    ks = sure(ks_distance(histogram(one, bins), histogram(other, bins)))
     assert (ks.value, ks.bound) == (0.25, 0.25)
-    ks = sure(ks_distance(histogram(one, grid), histogram(np.array([0.5, 1.9, 1.9, 3]), grid)))
+    ks = sure(ks_distance(histogram(one, bins), histogram(np.array([0.5, 1.9, 1.9, 3]), bins)))
     assert (ks.value, ks.bound, exact_ks(one, np.array([0.5, 1.9, 1.9, 3]))) == (0, 0.5, 0.5)
 
 
 def test_nothing_hides_in_the_bin_of_a_single_value() -> None:
     one, other = np.repeat([0.0, 1.0], [30, 70]), np.repeat([0.0, 1.0], [50, 50])
-    baseline, current = histogram(one), histogram(other, grid_of(one))
+    baseline, current = histogram(one), histogram(other, bins_of(one))
     ks = sure(ks_distance(baseline, current))
     assert (ks.value, ks.bound, ks.bins) == (pytest.approx(0.2), pytest.approx(0), 2)
     area = sure(wasserstein_distance(baseline, current))
@@ -102,8 +102,8 @@ def test_nothing_hides_in_the_bin_of_a_single_value() -> None:
 
 
 def test_value_between_two_discrete_ones_is_seen() -> None:
-    grid = grid_of([0.0, 1.0])
-    halves = sure(ks_distance(histogram([0.0, 1.0], grid), histogram([0.5, 0.5], grid)))
+    bins = bins_of([0.0, 1.0])
+    halves = sure(ks_distance(histogram([0.0, 1.0], bins), histogram([0.5, 0.5], bins)))
     assert halves.value + halves.bound >= 0.5
     assert halves.value == 0.5
 
@@ -111,7 +111,7 @@ def test_value_between_two_discrete_ones_is_seen() -> None:
 def test_mostly_zero_field_has_a_narrow_bound() -> None:
     rng = np.random.default_rng(8)
     one, other = np.maximum(0, rng.normal(-0.3, size=5000)), np.maximum(0, rng.normal(-0.1, size=5000))
-    ks = sure(ks_distance(histogram(one), histogram(other, grid_of(one))))
+    ks = sure(ks_distance(histogram(one), histogram(other, bins_of(one))))
     assert ks.value == pytest.approx(exact_ks(one, other), abs=0.002)
     assert ks.bound < 0.005
 
@@ -129,7 +129,7 @@ def test_breast_cancer(column: str, ks: float, area: float) -> None:
     data = load_breast_cancer()
     values = data.data[:, list(data.feature_names).index(column)]
     baseline = histogram(values[:300])
-    current = histogram(values[300:], baseline.grid)
+    current = histogram(values[300:], baseline.bins)
     distance = sure(ks_distance(baseline, current))
     assert distance.value - 1e-6 <= ks <= distance.value + distance.bound + 1e-6
     assert distance.bound < 0.0075
@@ -143,7 +143,7 @@ def test_breast_cancer(column: str, ks: float, area: float) -> None:
 def test_shifted_normals(shift: float) -> None:
     rng = np.random.default_rng(9)
     one, other = rng.normal(size=1_000_000), rng.normal(shift, 1, 1_000_000)
-    baseline, current = histogram(one), histogram(other, grid_of(one))
+    baseline, current = histogram(one), histogram(other, bins_of(one))
     ks = sure(ks_distance(baseline, current))
     assert ks.value == pytest.approx(2 * norm.cdf(shift / 2) - 1, abs=0.002)
     assert ks.value == pytest.approx(exact_ks(one, other), abs=5e-4)
@@ -153,7 +153,7 @@ def test_shifted_normals(shift: float) -> None:
 def test_heavy_tail() -> None:
     rng = np.random.default_rng(10)
     one, other = rng.lognormal(0, 3, 200_000), rng.lognormal(0.315, 3, 100_000)
-    ks = sure(ks_distance(histogram(one), histogram(other, grid_of(one))))
+    ks = sure(ks_distance(histogram(one), histogram(other, bins_of(one))))
     exact = exact_ks(one, other)
     assert 0.035 < exact < 0.05
     assert ks.value == pytest.approx(exact, abs=0.0005)
@@ -166,7 +166,7 @@ def test_outlier_moves_the_raw_area_only() -> None:
     one, other = rng.normal(size=50_000), rng.normal(size=50_000)
     spoilt = np.where(np.arange(50_000) == 7, 1e6, other)
     baseline = histogram(one)
-    before, after = histogram(other, baseline.grid), histogram(spoilt, baseline.grid)
+    before, after = histogram(other, baseline.bins), histogram(spoilt, baseline.bins)
 
     def change(outcomes: list[Distance]) -> float:
         return outcomes[1].value - outcomes[0].value
@@ -196,7 +196,7 @@ def test_trimming_is_at_the_baselines_quantiles(size: int, margin: float) -> Non
     rng = np.random.default_rng(12)
     one, other = rng.lognormal(sigma=2, size=size), rng.lognormal(0.2, 2, size=3000)
     baseline, exact = histogram(one), exact_trimmed(one, other, margin)
-    for current in (histogram(other, baseline.grid), histogram(other)):
+    for current in (histogram(other, baseline.bins), histogram(other)):
         distance = sure(wasserstein_distance(baseline, current, margin=margin))
         assert abs(distance.value - exact) <= distance.bound
     if margin == 0:
@@ -212,15 +212,15 @@ def test_all_values_far_out_are_at_the_quantile(size: int, sign: int) -> None:
     one = sign * np.random.default_rng(22).lognormal(sigma=2, size=size)
     other = np.full(10, sign * 1e9)
     baseline = histogram(one)
-    distance = sure(wasserstein_distance(baseline, histogram(other, baseline.grid), margin=0.0))
+    distance = sure(wasserstein_distance(baseline, histogram(other, baseline.bins), margin=0.0))
     assert distance.value == pytest.approx(exact_trimmed(one, other, 0.0), rel=0.03)
 
 
 def test_nearly_all_of_the_baseline_may_be_in_one_bin() -> None:
-    grid = NumericGrid((0.0, 1.0, 2.0, 3.0), (), 0.0)
-    baseline = histogram(np.linspace(1, 1.999, 5000), grid)
+    bins = NumericBins((0.0, 1.0, 2.0, 3.0), (), 0.0)
+    baseline = histogram(np.linspace(1, 1.999, 5000), bins)
     for there in (0.5, 2.5):
-        distance = sure(wasserstein_distance(baseline, histogram([there], grid), margin=0.0))
+        distance = sure(wasserstein_distance(baseline, histogram([there], bins), margin=0.0))
         assert distance.value == pytest.approx(0.5)
 
 
@@ -229,10 +229,10 @@ def test_nearly_all_of_the_baseline_may_be_in_one_bin() -> None:
 def test_bounds_hold_for_trimmed_areas(pair: tuple[np.ndarray, np.ndarray], margin: float) -> None:
     one, other = pair
     baseline = histogram(one)
-    if len(baseline.grid.coarse) == len(baseline.grid.edges) and len(one) < 1000:
+    if len(baseline.bins.coarse) == len(baseline.bins.edges) and len(one) < 1000:
         # Every edge of so few values has a thousandth of them outside, but for the outer ones.
         exact = exact_wasserstein(*(np.clip(side, one.min() - margin, one.max() + margin) for side in pair))
-        for current in (histogram(other, baseline.grid), histogram(other)):
+        for current in (histogram(other, baseline.bins), histogram(other)):
             distance = sure(wasserstein_distance(baseline, current, margin=margin))
             assert abs(distance.value - exact) <= distance.bound + LOOSE
 
@@ -252,7 +252,7 @@ def test_bounds_hold_for_trimmed_areas(pair: tuple[np.ndarray, np.ndarray], marg
 def test_margin_shows_what_leaves_a_frequent_value(one: np.ndarray, other: np.ndarray) -> None:
     baseline = histogram(one)
     margin = scale(baseline, float(one.std()))
-    distance = sure(wasserstein_distance(baseline, histogram(other, baseline.grid), margin=margin))
+    distance = sure(wasserstein_distance(baseline, histogram(other, baseline.bins), margin=margin))
     assert distance.value == pytest.approx(exact_trimmed(one, other, margin), rel=1e-4)
     assert distance.value > 0.05 * margin
 
@@ -260,23 +260,23 @@ def test_margin_shows_what_leaves_a_frequent_value(one: np.ndarray, other: np.nd
 def test_all_values_beyond_the_baseline_are_at_the_margin() -> None:
     baseline = histogram(np.arange(100.0))
     for there, exact in ((1e9, 59.5), (-1e9, 59.5), (104.0, 54.5)):
-        current = histogram([there] * 9, baseline.grid)
+        current = histogram([there] * 9, baseline.bins)
         distance = sure(wasserstein_distance(baseline, current, margin=10))
         assert distance.value == pytest.approx(exact, abs=0.2)
         assert sure(wasserstein_distance(current, current, margin=10)).value == 0
 
 
 def test_tails_are_areas() -> None:
-    grid = NumericGrid((0.0, 1.0), (), 0.0)
+    bins = NumericBins((0.0, 1.0), (), 0.0)
     one, other = np.array([-3.0, 0.5, 0.5, 0.5]), np.array([0.5, 0.5, 4.0, 5.0])
-    area = sure(wasserstein_distance(histogram(one, grid), histogram(other, grid)))
+    area = sure(wasserstein_distance(histogram(one, bins), histogram(other, bins)))
     # 3/4 below, (3 + 4)/4 above, and the lines from 1/4 to 2/4 apart between.
     assert area.value == pytest.approx(0.75 + 1.75 + 0.375)
-    both = sure(wasserstein_distance(histogram([-3.0, 0.5], grid), histogram([-1.0, -1.0], grid)))
+    both = sure(wasserstein_distance(histogram([-3.0, 0.5], bins), histogram([-1.0, -1.0], bins)))
     # Steps of 1/2 at -3 and of 1 at -1: 1 and 1/2; then the line from 1/2 to 0.
     assert both.value == pytest.approx(1 + 0.5 + 0.25)
     far, near = [-100.0, *[2.0] * 99], [-1.0] * 50 + [2.0] * 50
-    crossing = sure(wasserstein_distance(histogram(far, grid), histogram(near, grid)))
+    crossing = sure(wasserstein_distance(histogram(far, bins), histogram(near, bins)))
     # Steps of 1/100 at -100 and of 1/2 at -1, then 49/100 apart to the step of both at 2.
     assert crossing.value == pytest.approx(0.99 + 0.49 + 0.49 + 0.49)
 
@@ -284,9 +284,9 @@ def test_tails_are_areas() -> None:
 @pytest.mark.slow
 def test_noise_is_what_two_samples_of_one_distribution_have() -> None:
     rng = np.random.default_rng(13)
-    grid = grid_of(rng.normal(size=20_000))
+    bins = bins_of(rng.normal(size=20_000))
     pairs = [
-        (histogram(rng.normal(size=3000), grid), histogram(rng.normal(size=600), grid)) for _ in range(400)
+        (histogram(rng.normal(size=3000), bins), histogram(rng.normal(size=600), bins)) for _ in range(400)
     ]
     # The mean of the limit is reached slowly, from below: the discrete steps cost about 1/(2 sqrt(n)).
     ks = [sure(ks_distance(*pair)) for pair in pairs]
@@ -301,7 +301,7 @@ def test_noise_is_what_two_samples_of_one_distribution_have() -> None:
 @pytest.mark.parametrize("function", [ks_distance, wasserstein_distance])
 def test_no_values_is_no_distance(function: object) -> None:
     some = histogram([1.0, 2.0])
-    for none in (NumericHistogram(some.grid, (), 0, 0), NumericHistogram(some.grid, (0,) * 5, 0, 0)):
+    for none in (NumericHistogram(some.bins, (), 0, 0), NumericHistogram(some.bins, (0,) * 5, 0, 0)):
         for pair in ((some, none), (none, some), (none, none)):
             outcome = function(*pair)  # type: ignore[operator]
             assert isinstance(outcome, InsufficientData)
@@ -310,7 +310,7 @@ def test_no_values_is_no_distance(function: object) -> None:
 
 def test_single_rows() -> None:
     baseline = histogram([3.0])
-    same, other = histogram([3.0], baseline.grid), histogram([5.0], baseline.grid)
+    same, other = histogram([3.0], baseline.bins), histogram([5.0], baseline.bins)
     assert sure(ks_distance(baseline, same)).value == 0
     assert sure(ks_distance(baseline, other)).value == 1
     assert sure(ks_distance(baseline, other)).bins == 2
@@ -330,7 +330,7 @@ def test_scale_is_the_deviation_or_a_little_of_the_magnitude_of_a_constant() -> 
 def test_values_at_the_limits_of_floats() -> None:
     greatest = float(np.finfo(float).max)
     baseline = histogram([-greatest / 8, 0.0, greatest / 8])
-    current = NumericHistogram(baseline.grid, (0, 0, 0, 0, 0, 0, 2), 0, greatest)
+    current = NumericHistogram(baseline.bins, (0, 0, 0, 0, 0, 0, 2), 0, greatest)
     for margin in (None, 0.0, greatest / 64):
         area = sure(wasserstein_distance(baseline, current, margin=margin))
         assert all(map(math.isfinite, (area.value, area.bound, area.noise)))

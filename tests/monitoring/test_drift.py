@@ -23,7 +23,7 @@ from aporia_provider.monitoring.drift.measures import (
     numeric_drift,
 )
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
-from tests.monitoring.histograms import grid_of, histogram, sure
+from tests.monitoring.histograms import bins_of, histogram, sure
 
 ANY = Minimum(1, 0, 1)
 
@@ -40,7 +40,7 @@ def categories(
 def numeric(metric: str, baseline: np.ndarray, current: np.ndarray) -> Distance:
     one = histogram(baseline)
     deviation = float(baseline.std())
-    return sure(numeric_drift(metric, one, histogram(current, one.grid), deviation=deviation, minimum=ANY))
+    return sure(numeric_drift(metric, one, histogram(current, one.bins), deviation=deviation, minimum=ANY))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_shifted_normals() -> None:
     one = rng.normal(size=500_000)
     for shift in (0.1, 1.0):
         other = rng.normal(shift, 1, 500_000)
-        fine, again = histogram(one).counts, histogram(other, grid_of(one)).counts
+        fine, again = histogram(one).counts, histogram(other, bins_of(one)).counts
         # A floor would cut what the far tail of the greater shift adds.
         assert sure(psi(fine, again, floor=1e-7)).excess == pytest.approx(shift**2, rel=0.08)
         hellinger = math.sqrt(1 - math.exp(-(shift**2) / 8))
@@ -160,7 +160,7 @@ def test_rule_for_empty_bins() -> None:
     outcome = categories("psi", BASELINE, CURRENT, zeros="laplace", minimum=ANY)
     assert sure(outcome).value == pytest.approx(0.363754, abs=5e-7)
     one = histogram(np.array([1.0, 2.0]))
-    two = histogram(np.array([1.0]), one.grid)
+    two = histogram(np.array([1.0]), one.bins)
     outcome = numeric_drift("psi", one, two, zeros="jeffreys", minimum=ANY)
     assert sure(outcome).value == sure(psi([1, 1], [1, 0], zeros="jeffreys")).value
 
@@ -174,14 +174,14 @@ def test_distances_of_bins_are_on_the_baselines_coarse_bins() -> None:
 
 
 @pytest.mark.parametrize("metric", sorted(NUMERIC_METRICS))
-def test_two_model_versions_are_compared_across_their_grids(metric: str) -> None:
+def test_two_model_versions_are_compared_across_their_bins(metric: str) -> None:
     rng = np.random.default_rng(19)
     one, two = rng.normal(size=20_000), rng.normal(0.3, 1, 20_000)
     same = numeric(metric, one, two)
     outcome = sure(numeric_drift(metric, histogram(one), histogram(two), deviation=float(one.std())))
     assert outcome.value == pytest.approx(same.value, rel=0.02)
     assert abs(outcome.value - same.value) <= outcome.bound + same.bound
-    if not metric.endswith("wasserstein_distance"):  # Two grids' edges say more than one's.
+    if not metric.endswith("wasserstein_distance"):  # Two bins' edges say more than one's.
         assert outcome.bound > same.bound
 
 
@@ -191,7 +191,7 @@ def test_too_little_numeric_data_is_a_verdict(metric: str) -> None:
     baseline = histogram(values)
 
     def outcome(samples: int, least: Minimum | None = None) -> Distance | InsufficientData:
-        current = histogram(values[:samples], baseline.grid)
+        current = histogram(values[:samples], baseline.bins)
         options = {"minimum": least} if least else {}
         return numeric_drift(metric, baseline, current, deviation=1.0, **options)
 
@@ -205,7 +205,7 @@ def test_too_little_numeric_data_is_a_verdict(metric: str) -> None:
     crowded = outcome(500, Minimum(per_bin=60))
     cumulative = metric in ("ks_distance", "wasserstein_distance", "normalised_wasserstein_distance")
     assert isinstance(crowded, Distance) is cumulative
-    nothing = NumericHistogram(baseline.grid, (), 0, 0)
+    nothing = NumericHistogram(baseline.bins, (), 0, 0)
     assert isinstance(numeric_drift(metric, baseline, nothing, deviation=1.0, minimum=ANY), InsufficientData)
     assert isinstance(numeric_drift(metric, nothing, baseline, deviation=1.0, minimum=ANY), InsufficientData)
 

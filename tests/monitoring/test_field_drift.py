@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS, NUMERIC_METRICS
-from aporia_provider.monitoring.grids.grid import NumericGrid
-from aporia_provider.monitoring.profiles.plan import Grid
-from aporia_provider.monitoring.states.vector_state import VectorGrid, norms
+from aporia_provider.monitoring.profiles.plan import Bins
+from aporia_provider.monitoring.states.vector_state import VectorBins, norms
 from tests.monitoring.columns import KEY, states_of
 
 Vectors = NDArray[np.float64]
@@ -24,12 +24,12 @@ ANY = Minimum(1, 0, 1)
 OFFSET = 2.0**53
 
 
-def side(values: pa.Array, type_: str, grid: Grid | None) -> ComparedState:
-    return ComparedState(states_of(values, type_, {KEY: grid} if grid else {})[KEY], grid)
+def side(values: pa.Array, type_: str, bins: Bins | None) -> ComparedState:
+    return ComparedState(states_of(values, type_, {KEY: bins} if bins else {})[KEY], bins)
 
 
-def of_vectors(vectors: Vectors, norm: NumericGrid | None = None) -> ComparedState:
-    return side(pa.array(list(vectors)), "vector", VectorGrid(vectors.shape[1], norm))
+def of_vectors(vectors: Vectors, norm: NumericBins | None = None) -> ComparedState:
+    return side(pa.array(list(vectors)), "vector", VectorBins(vectors.shape[1], norm))
 
 
 def samples(rng: np.random.Generator, count: int) -> Vectors:
@@ -45,8 +45,8 @@ def test_noise_of_vectors_is_the_root_of_what_two_samples_have_on_average() -> N
     squares, noises = [], []
     for _ in range(400):
         one, other = samples(rng, 300), samples(rng, 100)
-        grid = NumericGrid.of(norms(one))
-        answer = drift("drift_score", of_vectors(one, grid), of_vectors(other, grid), minimum=ANY)
+        bins = NumericBins.of(norms(one))
+        answer = drift("drift_score", of_vectors(one, bins), of_vectors(other, bins), minimum=ANY)
         squares.append(answer.value**2)
         noises.append(answer.noise)
     assert np.mean(noises) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.1)
@@ -54,13 +54,13 @@ def test_noise_of_vectors_is_the_root_of_what_two_samples_have_on_average() -> N
     assert np.mean(noises) == pytest.approx(np.sqrt(6.26 * (1 / 300 + 1 / 100)), rel=0.02)
 
 
-@pytest.mark.parametrize("gridded", [(True, True), (False, True), (True, False), (False, False)])
-def test_noise_of_vectors_is_that_of_all_of_them_whatever_their_grids(gridded: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize("binned", [(True, True), (False, True), (True, False), (False, False)])
+def test_noise_of_vectors_is_that_of_all_of_them_whatever_their_bins(binned: tuple[bool, bool]) -> None:
     rng = np.random.default_rng(22)
     one, other = samples(rng, 30), samples(rng, 12) + 1
     sides = [
-        of_vectors(vectors, NumericGrid.of(norms(vectors)) if known else None)
-        for vectors, known in zip((one, other), gridded, strict=True)
+        of_vectors(vectors, NumericBins.of(norms(vectors)) if known else None)
+        for vectors, known in zip((one, other), binned, strict=True)
     ]
     answer = drift("euclidean_distance", *sides, minimum=ANY)
     variances = np.concatenate([one, other]).var(axis=0, ddof=1)
@@ -94,8 +94,8 @@ def test_vectors_longer_than_a_float_can_say_have_no_distance() -> None:
 def test_every_distance_of_numbers_comes_with_noise_and_excess(metric: str) -> None:
     rng = np.random.default_rng(23)
     one, other = rng.normal(size=3000), rng.normal(1, 1, 500)
-    grid = NumericGrid.of(one)
-    answer = drift(metric, *(side(pa.array(values), "numeric", grid) for values in (one, other)))
+    bins = NumericBins.of(one)
+    answer = drift(metric, *(side(pa.array(values), "numeric", bins) for values in (one, other)))
     assert 0 < (answer.noise or 0) < answer.value
     assert answer.excess == pytest.approx(answer.value - answer.bound - answer.noise)
 
@@ -103,8 +103,8 @@ def test_every_distance_of_numbers_comes_with_noise_and_excess(metric: str) -> N
 def small_day(metric: str, minimum: Minimum | None = None) -> MetricResult:
     rng = np.random.default_rng(24)
     one, other = rng.normal(size=3000), rng.normal(1, 1, 165)
-    grid = NumericGrid.of(one)
-    sides = [side(pa.array(values), "numeric", grid) for values in (one, other)]
+    bins = NumericBins.of(one)
+    sides = [side(pa.array(values), "numeric", bins) for values in (one, other)]
     return drift(metric, *sides, **({"minimum": minimum} if minimum else {}))
 
 
@@ -133,9 +133,9 @@ def test_a_distance_that_may_be_anything_is_no_answer() -> None:
     """The bins of one side were made from one value, so where the others are is not known."""
     rng = np.random.default_rng(26)
     baseline = np.concatenate([np.zeros(600), rng.normal(5, 1, 1400)])
-    one_row = NumericGrid.of(np.array([0.1]))
+    one_row = NumericBins.of(np.array([0.1]))
     sides = (
-        side(pa.array(baseline), "numeric", NumericGrid.of(baseline)),
+        side(pa.array(baseline), "numeric", NumericBins.of(baseline)),
         side(pa.array(rng.normal(1, 3, 1000)), "numeric", one_row),
     )
     for metric in ("js_distance", "ks_distance", "psi"):
@@ -158,8 +158,8 @@ def test_every_distance_of_categories_comes_with_noise_and_excess(metric: str) -
 def test_a_baseline_that_is_one_value_and_what_leaves_it() -> None:
     for there in (2015.0, 2013.0):
         constant = np.full(2000, 2014.0)
-        grid = NumericGrid.of(constant)
-        sides = [side(pa.array(values), "numeric", grid) for values in (constant, np.full(500, there))]
+        bins = NumericBins.of(constant)
+        sides = [side(pa.array(values), "numeric", bins) for values in (constant, np.full(500, there))]
         for metric in sorted(NUMERIC_METRICS):
             answer = drift(metric, *sides)
             assert (answer.status, answer.bound) == ("ok", pytest.approx(0, abs=1e-9)), metric
@@ -183,9 +183,10 @@ def test_the_normalised_distance_does_not_depend_on_the_scale(
     one, other = (
         values * scale + offset for values in (rng.normal(size=2000), rng.normal(shift, factor, 500))
     )
-    grids = NumericGrid.of(one), NumericGrid.of(other if own else one)
+    bins = NumericBins.of(one), NumericBins.of(other if own else one)
     sides = [
-        side(pa.array(values), "numeric", grid) for values, grid in zip((one, other), grids, strict=True)
+        side(pa.array(values), "numeric", field_bins)
+        for values, field_bins in zip((one, other), bins, strict=True)
     ]
     back = [(values - offset) / scale for values in (one, other)]
     answer = drift("normalised_wasserstein_distance", *sides)
@@ -202,9 +203,9 @@ def test_the_normalised_distance_does_not_depend_on_the_scale(
 
 
 def test_a_spread_that_the_squares_do_not_tell_is_no_unit() -> None:
-    grid = NumericGrid.of(np.array([1.0, 2.0]))
+    bins = NumericBins.of(np.array([1.0, 2.0]))
     sides = [
-        side(pa.array(values), "numeric", grid)
+        side(pa.array(values), "numeric", bins)
         for values in (np.tile([1e9, 1e9 + 1e-6], 600), np.full(300, 1e9))
     ]
     answer = drift("normalised_wasserstein_distance", *sides)
@@ -217,8 +218,8 @@ def test_values_one_float_apart_are_compared_exactly() -> None:
     """On an offset of 2**53 floats are 2 apart: the bin of a value is as wide as the way to the next one."""
     rng = np.random.default_rng(27)
     one, other = (rng.normal(shift, 10, size) + OFFSET for shift, size in ((0, 3000), (5, 1000)))
-    grid = NumericGrid.of(one)
-    sides = [side(pa.array(values), "numeric", grid) for values in (one, other)]
+    bins = NumericBins.of(one)
+    sides = [side(pa.array(values), "numeric", bins) for values in (one, other)]
     back = [values - OFFSET for values in (one, other)]
     raw, normalised = (drift(f"{kind}wasserstein_distance", *sides) for kind in ("", "normalised_"))
     assert raw.value == pytest.approx(wasserstein_distance(*back), rel=1e-9)

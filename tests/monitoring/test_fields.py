@@ -16,24 +16,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import read_state
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
-from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
-from tests.monitoring.columns import KEY, KINDS, array_of, grids_of, states_of
+from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
+from tests.monitoring.columns import KEY, KINDS, array_of, bins_by_key, states_of
 
 _LARGEST = 1.7976931348623157e308
 _floats = st.floats() | st.sampled_from([0.0, -0.0, 1.0, 1.5, 2.0, -_LARGEST, _LARGEST, math.nan, math.inf])
 
 
-def number(array: pa.Array, type_: str = "numeric", grid: NumericGrid | None = None) -> NumericState:
-    return cast("NumericState", states_of(array, type_, {KEY: grid} if grid else {})[KEY])
+def number(array: pa.Array, type_: str = "numeric", bins: NumericBins | None = None) -> NumericState:
+    return cast("NumericState", states_of(array, type_, {KEY: bins} if bins else {})[KEY])
 
 
-def texts(array: pa.Array, type_: str = "categorical", grid: CategoryGrid | None = None) -> ValueState:
-    return cast("ValueState", states_of(array, type_, {KEY: grid} if grid else {})[KEY])
+def texts(array: pa.Array, type_: str = "categorical", bins: CategoryBins | None = None) -> ValueState:
+    return cast("ValueState", states_of(array, type_, {KEY: bins} if bins else {})[KEY])
 
 
 def total(values: Any) -> Fraction:
@@ -50,8 +50,8 @@ class TestNumbers:
     @settings(max_examples=200)
     @given(st.lists(st.none() | _floats, min_size=1, max_size=30), st.lists(_floats, max_size=12))
     def test_all_of_it(self, values: list[float | None], baseline: list[float]) -> None:
-        grid = NumericGrid.of(np.array(baseline))
-        state = number(pa.array(values, pa.float64()), grid=grid)
+        bins = NumericBins.of(np.array(baseline))
+        state = number(pa.array(values, pa.float64()), bins=bins)
         given_ = [value for value in values if value is not None]
         finite = [value for value in given_ if math.isfinite(value)]
         assert state.rows == len(values)
@@ -64,32 +64,32 @@ class TestNumbers:
         assert "-0.0" not in (str(state.least), str(state.greatest))
         assert state.total == total(finite)
         assert state.positive_sum == total(value for value in finite if value > 0)
-        self.check_bins(state, finite, grid)
+        self.check_bins(state, finite, bins)
 
-    def check_bins(self, state: NumericState, finite: list[float], grid: NumericGrid | None) -> None:
-        if grid is None or not finite:
+    def check_bins(self, state: NumericState, finite: list[float], bins: NumericBins | None) -> None:
+        if bins is None or not finite:
             assert (state.counts, state.below, state.above) == ((), 0, 0)
             return
-        bins = [(-math.inf, grid.edges[0]), *zip(grid.edges, grid.edges[1:], strict=False)]
-        bins.append((grid.edges[-1], math.inf))
-        assert state.counts == tuple(sum(low <= value < high for value in finite) for low, high in bins)
-        below = [min(grid.edges[0] - value, _LARGEST) for value in finite if value < grid.edges[0]]
-        above = [min(value - grid.edges[-1], _LARGEST) for value in finite if value >= grid.edges[-1]]
+        ranges = [(-math.inf, bins.edges[0]), *zip(bins.edges, bins.edges[1:], strict=False)]
+        ranges.append((bins.edges[-1], math.inf))
+        assert state.counts == tuple(sum(low <= value < high for value in finite) for low, high in ranges)
+        below = [min(bins.edges[0] - value, _LARGEST) for value in finite if value < bins.edges[0]]
+        above = [min(value - bins.edges[-1], _LARGEST) for value in finite if value >= bins.edges[-1]]
         assert (state.below, state.above) == (total(below), total(above))
 
     def test_moments_are_those_of_numpy(self) -> None:
         values = np.random.default_rng(0).normal(1e6, 2.0, 20_000)
-        grid = NumericGrid.of(values[:500])
-        assert grid is not None
-        state = number(pa.array(values), grid=grid)
+        bins = NumericBins.of(values[:500])
+        assert bins is not None
+        state = number(pa.array(values), bins=bins)
         mean = state.total / state.finite
-        variance = state.squares / state.finite - (mean - Fraction(grid.centre)) ** 2
+        variance = state.squares / state.finite - (mean - Fraction(bins.centre)) ** 2
         assert float(mean) == pytest.approx(values.mean(), rel=1e-14)
         assert float(variance) == pytest.approx(values.var(), rel=1e-9)
-        histogram, _ = np.histogram(values, bins=[-np.inf, *grid.edges, np.inf])
+        histogram, _ = np.histogram(values, bins=[-np.inf, *bins.edges, np.inf])
         assert state.counts == tuple(histogram.tolist())
 
-    def test_squares_without_a_grid_are_from_zero(self) -> None:
+    def test_squares_without_a_bins_are_from_zero(self) -> None:
         assert number(pa.array([3.0, -4.0])).squares == 25
         assert number(pa.array([1e200])).squares == Fraction(_LARGEST)
 
@@ -133,7 +133,7 @@ class TestTexts:
         st.lists(st.sampled_from(["a", "b", "z"]), max_size=3, unique=True),
     )
     def test_all_of_it(self, values: list[str | None], known: list[str]) -> None:
-        state = texts(pa.array(values, pa.string()), "string", CategoryGrid(tuple(known)))
+        state = texts(pa.array(values, pa.string()), "string", CategoryBins(tuple(known)))
         counts = Counter(value for value in values if value is not None)
         assert (state.rows, state.nulls) == (len(values), values.count(None))
         assert state.known == {text: counts[text] for text in known if text in counts}
@@ -185,7 +185,7 @@ class TestTexts:
 
     def test_long_texts(self) -> None:
         long, other = "x" * 5_000, "x" * 4_999 + "y"
-        state = texts(pa.array([long, other, long, "x" * 200]), grid=CategoryGrid((shortened(long),)))
+        state = texts(pa.array([long, other, long, "x" * 200]), bins=CategoryBins((shortened(long),)))
         assert state.known == {shortened(long): 2}
         assert state.others.counts == {shortened(other): 1, "x" * 200: 1}
         assert (state.length, state.shortest, state.longest) == (15_200, 200, 5_000)
@@ -194,7 +194,7 @@ class TestTexts:
     def test_more_new_categories_than_are_kept(self) -> None:
         numbers = np.random.default_rng(5).zipf(1.2, 30_000) % 20_000
         values = [f"city {place}" for place in numbers.tolist()]
-        state = texts(pa.array(values), grid=CategoryGrid(("city 1", "nowhere")))
+        state = texts(pa.array(values), bins=CategoryBins(("city 1", "nowhere")))
         counts = Counter(values)
         assert state.known == {"city 1": counts.pop("city 1")}
         for at_most, kept in ((2_048, state), (256, state.settled())):
@@ -211,7 +211,7 @@ class TestTexts:
     def test_a_frequent_new_category_is_not_lost_among_rare_ones(self) -> None:
         for seed in range(20):
             rare = [f"{seed} {place}" for place in range(2_000)]
-            state = texts(pa.array([*rare, *["flood"] * 500, *["wave"] * 20]), grid=CategoryGrid(("known",)))
+            state = texts(pa.array([*rare, *["flood"] * 500, *["wave"] * 20]), bins=CategoryBins(("known",)))
             kept = read_state(json.loads(json.dumps(state.settled().to_json())))
             assert isinstance(kept, ValueState)
             assert (kept.counts["flood"], kept.counts["wave"]) == (500, 20)
@@ -225,7 +225,7 @@ class TestTexts:
 class TestArrays:
     def test_items(self) -> None:
         rows = [["a", None, "b", "a"], None, [], ["c"]]
-        state = texts(pa.array(rows), "array", CategoryGrid(("a",)))
+        state = texts(pa.array(rows), "array", CategoryBins(("a",)))
         assert (state.rows, state.nulls, state.count) == (4, 1, 4)
         assert (state.known, state.others.counts) == ({"a": 2}, {"b": 1, "c": 1})
 
@@ -239,23 +239,23 @@ class TestArrays:
 
 
 class TestVectors:
-    def of(self, array: pa.Array, grid: VectorGrid | None, dimensions: tuple[int, ...] = ()) -> VectorState:
+    def of(self, array: pa.Array, bins: VectorBins | None, dimensions: tuple[int, ...] = ()) -> VectorState:
         plan = FieldPlan(KEY, "tensor" if dimensions else "vector", "c", dimensions)
-        return cast("VectorState", states_of(array, plan, {KEY: grid} if grid else {})[KEY])
+        return cast("VectorState", states_of(array, plan, {KEY: bins} if bins else {})[KEY])
 
     def test_all_of_it(self) -> None:
         rows = [[3.0, 4.0], None, [1.0], [1.0, None], [math.nan, 1.0], [math.inf, 0.0], [], [0.1, -0.2]]
-        state = self.of(pa.array(rows), VectorGrid(2, None))
+        state = self.of(pa.array(rows), VectorBins(2, None))
         assert (state.rows, state.nulls, state.dimension_errors, state.vectors) == (8, 1, 5, 2)
         assert state.sums == (total([3.0, 0.1]), total([4.0, -0.2]))
         assert state.norm == NumericState.of(np.array([5.0, math.sqrt(0.1 * 0.1 + 0.2 * 0.2)]), 0, None)
 
-    def test_without_a_grid_they_are_only_counted(self) -> None:
+    def test_without_a_bins_they_are_only_counted(self) -> None:
         assert self.of(pa.array([[1.0], None]), None) == VectorState(rows=2, nulls=1)
 
     def test_norms_against_numpy(self) -> None:
         vectors = np.random.default_rng(0).normal(size=(500, 300))
-        state = self.of(pa.array(list(vectors)), VectorGrid(300, None))
+        state = self.of(pa.array(list(vectors)), VectorBins(300, None))
         norms = np.linalg.norm(vectors, axis=1)
         assert float(state.norm.total) == pytest.approx(norms.sum(), rel=1e-12)
         assert [float(item) for item in state.sums] == pytest.approx(vectors.sum(axis=0), abs=1e-10)
@@ -263,9 +263,9 @@ class TestVectors:
     @pytest.mark.filterwarnings("error")
     def test_a_norm_beyond_all_floats(self) -> None:
         array = pa.array([[1e200, 1e200], [3.0, 4.0]])
-        state = self.of(array, VectorGrid(2, None))
+        state = self.of(array, VectorBins(2, None))
         assert (state.norm.positive_infinities, state.norm.total, state.vectors) == (1, 5, 2)
-        assert grids_of(array, FieldPlan(KEY, "vector", "c"))[KEY].dimension == 2  # type: ignore[union-attr]
+        assert bins_by_key(array, FieldPlan(KEY, "vector", "c"))[KEY].dimension == 2  # type: ignore[union-attr]
 
     @pytest.mark.parametrize(
         ("row", "proper"),
@@ -297,7 +297,7 @@ class TestVectors:
 class TestDicts:
     def check(self, array: pa.Array, expected: dict[str, list[Any]], rows: int, nulls: int) -> None:
         """Counts of keys, and the values of each."""
-        found = states_of(array, "dict", {KEY: CategoryGrid(tuple(shortened(name) for name in expected))})
+        found = states_of(array, "dict", {KEY: CategoryBins(tuple(shortened(name) for name in expected))})
         keys = cast("ValueState", found.pop(KEY))
         assert (keys.rows, keys.nulls) == (rows, nulls)
         assert keys.known == {shortened(name): len(values) for name, values in expected.items()}
@@ -333,7 +333,7 @@ class TestDicts:
 
     def test_a_key_that_only_the_baseline_has(self) -> None:
         array = pa.array([[("a", 1.0)]], pa.map_(pa.string(), pa.float64()))
-        found = states_of(array, "dict", {KEY: CategoryGrid(("a", "b"))})
+        found = states_of(array, "dict", {KEY: CategoryBins(("a", "b"))})
         assert found[f"{KEY}[b]"] == NumericState(rows=1, nulls=1)
 
 

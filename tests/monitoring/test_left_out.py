@@ -20,7 +20,7 @@ from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
 from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
-from tests.monitoring.columns import KEY, grids_of, states_of
+from tests.monitoring.columns import KEY, bins_by_key, states_of
 
 NAN, INF = math.nan, math.inf
 OF_FINITE = (
@@ -39,9 +39,9 @@ OF_FINITE = (
 
 def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
-    grids = grids_of(array, field)
+    bins = bins_by_key(array, field)
     return statistic(
-        name, type_, states_of(array, field, grids)[KEY], StatisticParameters(grids.get(KEY), **more)
+        name, type_, states_of(array, field, bins)[KEY], StatisticParameters(bins.get(KEY), **more)
     )
 
 
@@ -233,8 +233,8 @@ class TestBooleans:
 
 def compared(before: pa.Array, now: pa.Array, type_: str, metric: str) -> MetricResult:
     field = FieldPlan(KEY, type_, "c")
-    grids = grids_of(before, field)
-    sides = (ComparedState(states_of(array, field, grids)[KEY], grids[KEY]) for array in (before, now))
+    bins = bins_by_key(before, field)
+    sides = (ComparedState(states_of(array, field, bins)[KEY], bins[KEY]) for array in (before, now))
     return drift(metric, *sides)
 
 
@@ -260,9 +260,9 @@ class TestDistances:
         )
         for name in ("mean_vector", "mean_norm"):
             field = FieldPlan(KEY, "vector", "c")
-            grids = grids_of(before, field)
+            bins = bins_by_key(before, field)
             found = statistic(
-                name, "vector", states_of(now, field, grids)[KEY], StatisticParameters(grids[KEY])
+                name, "vector", states_of(now, field, bins)[KEY], StatisticParameters(bins[KEY])
             )
             assert (found.left_out, found.samples) == (50, 1_500)
             assert "of another dimension" in (found.reason or "")

@@ -15,11 +15,11 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import binomtest, chi2, chi2_contingency, kstest, norm
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.bins.field_bins import CategoryBins
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS
 from aporia_provider.monitoring.drift.unseen_values import estimate_new_values
-from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.states.value_tail import Tail
 from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of, zipf
 
@@ -198,8 +198,8 @@ def test_the_test_is_of_bins_of_all_values() -> None:
 def test_ids_as_categories_are_no_drift() -> None:
     """Each value occurs once, so that all are new on both sides."""
     ids = [{f"{side}{place}": 1 for place in range(30_000)} for side in "ab"]
-    grid = CategoryGrid.of(ids[0])
-    answer = drift("drift_score", *(ComparedState(state_of(side, grid), grid) for side in ids))
+    bins = CategoryBins.of(ids[0])
+    answer = drift("drift_score", *(ComparedState(state_of(side, bins), bins) for side in ids))
     assert answer.status == "ok"
     assert answer.value < 1.3 * answer.noise
     reason = answer.reason or ""
@@ -208,7 +208,7 @@ def test_ids_as_categories_are_no_drift() -> None:
 
 def test_the_same_rows_have_no_distance_however_rare_their_values() -> None:
     ids = {f"a{place}": 1 for place in range(30_000)}
-    side = ComparedState(state_of(ids, grid := CategoryGrid.of(ids)), grid)
+    side = ComparedState(state_of(ids, bins := CategoryBins.of(ids)), bins)
     assert drift("total_variation", side, side).value == 0
 
 
@@ -245,10 +245,10 @@ def test_a_flood_of_one_value_is_seen(replaced: float) -> None:
     assert answer.value + answer.bound >= 0.5 + replaced / 2 - 0.01
 
 
-def test_versions_whose_grids_differ() -> None:
+def test_versions_whose_bins_differ() -> None:
     """What only one of them counts by itself is counted by hash on both sides."""
     pair = Pair.of(8, 3_000, 1.0, (50_000, 20_000))
-    first, second = CategoryGrid.of(pair.baseline), CategoryGrid.of(pair.current)
+    first, second = CategoryBins.of(pair.baseline), CategoryBins.of(pair.current)
     sides = (
         ComparedState(state_of(pair.baseline, first), first),
         ComparedState(state_of(pair.current, second), second),
@@ -264,11 +264,11 @@ def test_values_that_the_bins_were_made_without_are_not_new(lacking: int) -> Non
     shares = np.append(np.full(200, 0.9 / 200), np.full(lacking, 0.1 / lacking))
     names = [f"v{place}" for place in range(200 + lacking)]
     one, other = (dict(zip(names, rng.multinomial(40_000, shares).tolist(), strict=True)) for _ in range(2))
-    grid = CategoryGrid(tuple(names[:200]))
-    answer = drift("total_variation", *(ComparedState(state_of(side, grid), grid) for side in (one, other)))
+    bins = CategoryBins(tuple(names[:200]))
+    answer = drift("total_variation", *(ComparedState(state_of(side, bins), bins) for side in (one, other)))
     assert answer.value < 1.3 * answer.noise
     flooded = other | {f"new{place}": 5 for place in range(4_000)}
-    answer = drift("total_variation", *(ComparedState(state_of(side, grid), grid) for side in (one, flooded)))
+    answer = drift("total_variation", *(ComparedState(state_of(side, bins), bins) for side in (one, flooded)))
     counts = np.array([(one.get(name, 0), flooded[name]) for name in flooded], dtype=float)
     expected = right("total_variation", (counts[:, 0], counts[:, 1]))
     # By hash, where new values and others of the same bin make up for each other in part.
@@ -278,8 +278,8 @@ def test_values_that_the_bins_were_made_without_are_not_new(lacking: int) -> Non
 def test_categories_that_meet_nowhere_are_shown() -> None:
     codes: dict[str, Any] = {"1": 600, "2": 500}
     names: dict[str, Any] = {"one": 200, "two": 300}
-    grid = CategoryGrid.of(codes)
-    answer = drift("drift_score", *(ComparedState(state_of(side, grid), grid) for side in (codes, names)))
+    bins = CategoryBins.of(codes)
+    answer = drift("drift_score", *(ComparedState(state_of(side, bins), bins) for side in (codes, names)))
     assert (answer.value, answer.bound, answer.status) == (1.0, 0.0, "ok")
     assert answer.reason == (
         "the two sides have no value in common: the baseline has, for example, '1', the range 'two'"

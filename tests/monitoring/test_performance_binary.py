@@ -329,19 +329,19 @@ def test_other_edges_are_for_other_scores(edges):
 def test_every_edge_is_exact_whatever_the_range():
     for low, high in ((0.0, 1.0), (-3.0, 0.1), (0.1, 0.3), (1e-3, 7e5), (-1e6, 1e6)):
         state = made([low], [True], edges=(low, high))
-        edges = state.grid.edges
+        edges = state.bins.edges
         assert (edges[0], edges[-1], len(edges)) == (low, high, 1001)
         around = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)])
-        bins = state.grid.bins(around)
+        bins = state.bins.indices(around)
         lower = np.concatenate([[-np.inf], edges, [np.nextafter(high, np.inf), np.inf]])
         assert (bins == np.searchsorted(lower[1:-1], around, side="right")).all()
-    assert state.grid.bins(np.array([1e308, -1e308])).tolist() == [1002, 0]
-    assert [made([0.5], [True]).grid.edges[k] for k in (1, 373, 999)] == [0.001, 0.373, 0.999]
+    assert state.bins.indices(np.array([1e308, -1e308])).tolist() == [1002, 0]
+    assert [made([0.5], [True]).bins.edges[k] for k in (1, 373, 999)] == [0.001, 0.373, 0.999]
 
 
 def test_a_narrow_range_is_cut_by_its_edges_alone():
     state = made([1.0, 1.0 + 1e-15], [False, True], edges=(1.0, 1.0 + 1e-15))
-    assert len(state.grid.edges) == 2
+    assert len(state.bins.edges) == 2
     assert compute("tp_count", state, {"threshold": 1.0 + 1e-15}).number == 1
 
 

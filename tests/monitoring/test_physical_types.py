@@ -1,4 +1,4 @@
-"""The same values in other physical types have the same grids and the same states."""
+"""The same values in other physical types have the same bins and the same states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from aporia_provider.monitoring.profiles.plan import FieldPlan
-from tests.monitoring.columns import KEY, array_of, grids_of, states_of
+from tests.monitoring.columns import KEY, array_of, bins_by_key, states_of
 
 _LISTS = (pa.list_, pa.large_list, pa.list_view, pa.large_list_view)
 _DOUBLE, _TEXT, _VIEW = pa.float64(), pa.string(), pa.string_view()
@@ -85,16 +85,16 @@ def test_physical_types_do_not_matter(name: str) -> None:
     fields, values, types = CASES[name]
     for field in fields:
         plan = FieldPlan(KEY, field, "c")
-        grids, expected = _known(_array(values, types[0]), plan)
+        bins, expected = _known(_array(values, types[0]), plan)
         for type_ in types:
             for array in _arrays(values, type_):
-                assert (type_, *_known(array, plan)) == (type_, grids, expected)
+                assert (type_, *_known(array, plan)) == (type_, bins, expected)
 
 
 def _known(array: pa.Array, plan: FieldPlan) -> tuple[Any, Any]:
     states = states_of(array, plan)
     assert states[KEY].rows == len(array)
-    return grids_of(array, plan), states
+    return bins_by_key(array, plan), states
 
 
 def test_a_dictionary_may_hold_a_null() -> None:
@@ -109,7 +109,7 @@ def test_a_column_of_nothing(field: str) -> None:
     for array in (pa.nulls(3), pa.chunked_array([pa.nulls(1), pa.nulls(2)]).combine_chunks()):
         (state,) = states_of(array, field).values()
         assert state.to_json() == {"kind": state.kind, "rows": 3, "nulls": 3}
-        assert grids_of(array, FieldPlan(KEY, field, "c")) == {}
+        assert bins_by_key(array, FieldPlan(KEY, field, "c")) == {}
 
 
 @pytest.mark.parametrize("inner", [pa.list_(_DOUBLE), pa.list_(pa.float32(), 2), pa.large_list(pa.int16())])

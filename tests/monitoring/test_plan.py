@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.grids.score_grid import ScoreGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
+from aporia_provider.monitoring.bins.score_bins import ScoreBins
 from aporia_provider.monitoring.performance import Options
 from aporia_provider.monitoring.profiles.plan import (
     FieldPlan,
@@ -18,14 +18,14 @@ from aporia_provider.monitoring.profiles.plan import (
     dump_plan,
     load_plan,
 )
-from aporia_provider.monitoring.states.vector_state import VectorGrid
+from aporia_provider.monitoring.states.vector_state import VectorBins
 
-NUMBERS = NumericGrid.of(np.linspace(-7, 11, 100) / 3)
-GRIDS = {
+NUMBERS = NumericBins.of(np.linspace(-7, 11, 100) / 3)
+BINS = {
     "features.x": NUMBERS,
-    "features.c": CategoryGrid(("a", "ü")),
-    "features.v": VectorGrid(3, NUMBERS),
-    "predictions.p[scores]": ScoreGrid.of(np.linspace(0, 1, 50)),
+    "features.c": CategoryBins(("a", "ü")),
+    "features.v": VectorBins(3, NUMBERS),
+    "predictions.p[scores]": ScoreBins.of(np.linspace(0, 1, 50)),
 }
 fields = st.builds(
     FieldPlan,
@@ -52,7 +52,7 @@ plans = st.builds(
     st.sampled_from(["hourly", "daily"]),
     st.lists(fields).map(tuple),
     st.lists(outcomes).map(tuple),
-    st.sets(st.sampled_from(sorted(GRIDS))).map(lambda keys: {key: GRIDS[key] for key in keys}),
+    st.sets(st.sampled_from(sorted(BINS))).map(lambda keys: {key: BINS[key] for key in keys}),
 )
 
 

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins
 from aporia_provider.monitoring.profiles import gathering
-from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_grids, load_grids
+from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan, dump_bins, load_bins
 from aporia_provider.monitoring.profiles.profile import Profile, add, profile
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.sketches import HashSample
 from aporia_provider.monitoring.states.state import read_state
-from tests.monitoring.columns import DAY, KEY, KINDS, Kind, array_of, grids_of, profiled, table_of
+from tests.monitoring.columns import DAY, KEY, KINDS, Kind, array_of, bins_by_key, profiled, table_of
 
 _SECONDS = {"daily": 86_400, "hourly": 3_600}
 _times = st.none() | st.sampled_from([-1, 0, DAY - 1, DAY, -DAY, -DAY - 1]) | st.integers(-2 * DAY, 2 * DAY)
@@ -48,8 +48,8 @@ def split_rows(draw: st.DrawFn) -> tuple[Kind, pa.RecordBatch, list[pa.RecordBat
     cuts = sorted(draw(st.lists(st.integers(0, size), max_size=6)))
     parts = [mixed.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, size], strict=True)]
     known = draw(st.integers(0, size))
-    grids = grids_of(array_of(values[:known], kind.type), kind.plan)
-    return kind, whole, parts, draw(st.sampled_from(["daily", "hourly"])), grids
+    bins = bins_by_key(array_of(values[:known], kind.type), kind.plan)
+    return kind, whole, parts, draw(st.sampled_from(["daily", "hourly"])), bins
 
 
 def _micros(batch: pa.RecordBatch) -> list[int | None]:
@@ -69,14 +69,14 @@ def _texts(found: Profile) -> dict[Any, str]:
 @settings(max_examples=100)
 @given(split_rows(), st.sampled_from([(1, 0, 1 << 25), (5, 0, 1 << 25), (1, 2, 1 << 25), (1 << 18, 0, 150)]))
 def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
-    kind, whole, parts, period, grids = rows
-    at_once_and_whole = profiled([whole], kind, period, grids)
+    kind, whole, parts, period, bins = rows
+    at_once_and_whole = profiled([whole], kind, period, bins)
     with patch.multiple(gathering, **dict(zip(("_ROWS", "_ROWS_OF_BUCKET", "_BYTES"), limits, strict=True))):
-        assert profiled(parts, kind, period, grids) == at_once_and_whole
+        assert profiled(parts, kind, period, bins) == at_once_and_whole
     added: Profile = {}
     for part in parts:
         for place, state in profiled(
-            [part], kind, period, load_grids(json.loads(json.dumps(dump_grids(grids))))
+            [part], kind, period, load_bins(json.loads(json.dumps(dump_bins(bins))))
         ).items():
             add(added, place, read_state(json.loads(json.dumps(state.to_json()))))
     assert added == at_once_and_whole
@@ -88,8 +88,8 @@ def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]
 @settings(max_examples=60)
 @given(split_rows())
 def test_every_row_is_in_one_bucket(rows: Any) -> None:
-    kind, whole, _, period, grids = rows
-    found = profiled([whole], kind, period, grids)
+    kind, whole, _, period, bins = rows
+    found = profiled([whole], kind, period, bins)
     seconds = _SECONDS[period]
     by_hand = Counter(
         None if micros is None else micros // (seconds * 1_000_000) * seconds for micros in _micros(whole)
@@ -153,7 +153,7 @@ def test_ids() -> None:
 def test_two_fields_may_share_a_column() -> None:
     fields = (FieldPlan("a", "numeric", "c"), FieldPlan("b", "categorical", "c"))
     found = profile(
-        [table_of(pa.array([1, 2, 2]))], ProfilePlan("daily", fields, (), {"b": CategoryGrid(("2",))})
+        [table_of(pa.array([1, 2, 2]))], ProfilePlan("daily", fields, (), {"b": CategoryBins(("2",))})
     )
     assert [found[0, key].kind for key in ("a", "b")] == ["numeric", "values"]
 

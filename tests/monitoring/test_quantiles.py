@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from aporia_provider.monitoring.statistics.quantiles import quantile
-from tests.monitoring.histograms import grid_of
+from tests.monitoring.histograms import bins_of
 
 shares = st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.25, 0.5, 0.75, 0.9, 1.0])
 columns = (
@@ -30,14 +30,14 @@ columns = (
 def asked(
     values: list[float] | np.ndarray, share: float, baseline: list[float] | None = None
 ) -> MetricResult:
-    grid = grid_of(values if baseline is None else baseline)
-    return quantile(NumericState.of(np.asarray(values, dtype=np.float64), 0, grid), grid, share)
+    bins = bins_of(values if baseline is None else baseline)
+    return quantile(NumericState.of(np.asarray(values, dtype=np.float64), 0, bins), bins, share)
 
 
 def histogram_of(values: list[float]) -> dict[str, list[float]]:
-    grid = grid_of(values)
+    bins = bins_of(values)
     found: dict[str, list[float]] = statistic(
-        "histogram", "numeric", NumericState.of(np.array(values), 0, grid), StatisticParameters(grid)
+        "histogram", "numeric", NumericState.of(np.array(values), 0, bins), StatisticParameters(bins)
     ).value
     return found
 
@@ -97,7 +97,7 @@ def test_without_bins_the_ends_are_known() -> None:
     three = NumericState.of(np.array([4.0, 1.0, 2.0]), 0, None)
     assert quantile(three, None, 0.5).status == "undefined"
     # Counted before there were bins.
-    assert quantile(three, NumericGrid.of(np.array([1.0])), 0.5).status == "undefined"
+    assert quantile(three, NumericBins.of(np.array([1.0])), 0.5).status == "undefined"
 
 
 def test_edges_of_a_histogram_are_values_and_no_neighbours_of_them() -> None:

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from aporia_provider.monitoring.grids.score_grid import ScoreGrid
+from aporia_provider.monitoring.bins.score_bins import ScoreBins
 from aporia_provider.monitoring.performance import Options, calibration, compute, state_class
-from aporia_provider.monitoring.profiles.baseline_grids import make_grids
-from aporia_provider.monitoring.profiles.plan import FieldPlan, dump_grids, load_grids
+from aporia_provider.monitoring.profiles.baseline_bins import make_bins
+from aporia_provider.monitoring.profiles.plan import FieldPlan, dump_bins, load_bins
 
 Binary = state_class("binary")
 AREAS = {"auc_roc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}
@@ -24,9 +24,9 @@ SHAPES = st.sampled_from([0.2, 0.5, 1.0, 4.0, 30.0, 500.0, 20_000.0, 1e6])
 
 
 def options(baseline: np.ndarray) -> Options:
-    grid = ScoreGrid.of(baseline)
-    assert grid is not None
-    return Options(edges=grid.edges)
+    bins = ScoreBins.of(baseline)
+    assert bins is not None
+    return Options(edges=bins.edges)
 
 
 def state(scores: np.ndarray, labels: np.ndarray, baseline: np.ndarray):
@@ -148,16 +148,16 @@ def test_states_of_parts_add_up_and_are_small():
     assert len(options(scores).edges) < 2_000
 
 
-def test_the_grid_of_scores_is_made_with_the_others():
+def test_the_bins_of_scores_is_made_with_the_others():
     plan = FieldPlan("predictions.score", "numeric", "score", scored=True)
     table = pa.table({"score": [0.2, None, float("nan"), 0.7]})
-    made = make_grids(table, [plan])
+    made = make_bins(table, [plan])
     assert {key: item.values for key, item in made.items()} == dict.fromkeys(made, 2)
-    grids = {key: item.grid for key, item in made.items()}
-    assert set(grids) == {"predictions.score", "predictions.score[scores]"}
-    assert {0.2, 0.7, 0.5, 0.001} <= set(grids["predictions.score[scores]"].edges)
-    assert load_grids(json.loads(json.dumps(dump_grids(grids)))) == grids
-    assert make_grids(pa.table({"score": pa.nulls(3, pa.float64())}), [plan]) == {}
+    bins = {key: item.bins for key, item in made.items()}
+    assert set(bins) == {"predictions.score", "predictions.score[scores]"}
+    assert {0.2, 0.7, 0.5, 0.001} <= set(bins["predictions.score[scores]"].edges)
+    assert load_bins(json.loads(json.dumps(dump_bins(bins)))) == bins
+    assert make_bins(pa.table({"score": pa.nulls(3, pa.float64())}), [plan]) == {}
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_the_grid_of_scores_is_made_with_the_others():
 )
 def test_odd_baselines_have_rising_edges(scores):
     made = state(np.array(scores), np.ones(len(scores), dtype=bool), np.array(scores))
-    edges = np.array(ScoreGrid.of(np.array(scores)).edges)
+    edges = np.array(ScoreBins.of(np.array(scores)).edges)
     assert len(edges) >= 3
     assert (np.diff(edges) > 0).all()
     assert compute("tp_count", made, {"threshold": min(scores)}).number == len(scores)
-    assert ScoreGrid.of(np.array([np.nan, np.inf])) is None
+    assert ScoreBins.of(np.array([np.nan, np.inf])) is None

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.sketches import (
@@ -235,6 +235,6 @@ class TestHashes:
 
 def test_a_negative_zero_is_at_an_edge_that_is_zero() -> None:
     """As in the negation of a column whose minimum is 0."""
-    grid = NumericGrid((-2.0, -1.0, 0.0), (), -1.0)
-    found = NumericState.of(np.array([-0.0, -1.0, 0.0]), 0, grid)
+    bins = NumericBins((-2.0, -1.0, 0.0), (), -1.0)
+    found = NumericState.of(np.array([-0.0, -1.0, 0.0]), 0, bins)
     assert (found.above, found.counts) == (0, (0, 0, 1, 2))

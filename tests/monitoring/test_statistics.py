@@ -12,10 +12,10 @@ import pytest
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.arrow import as_floats
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
-from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
+from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
 from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 
 LARGEST = 1.7976931348623157e308
@@ -24,16 +24,16 @@ FIRST = -62_135_596_800_000_000  # To the first of the year 1.
 SQUARES = ("squared_sum", "squared_deviation_sum", "variance", "std")
 
 
-def asked(name: str, values: list[float], grid: NumericGrid | None = None, **more: Any) -> MetricResult:
-    state = NumericState.of(np.array(values, dtype=np.float64), 0, grid)
-    return statistic(name, "numeric", state, StatisticParameters(grid, **more))
+def asked(name: str, values: list[float], bins: NumericBins | None = None, **more: Any) -> MetricResult:
+    state = NumericState.of(np.array(values, dtype=np.float64), 0, bins)
+    return statistic(name, "numeric", state, StatisticParameters(bins, **more))
 
 
 def asked_of_times(name: str, *micros: int, **more: Any) -> MetricResult:
     numbers, nulls = as_floats(pa.array(micros, pa.timestamp("us", "UTC")))
-    grid = NumericGrid.of(numbers)
+    bins = NumericBins.of(numbers)
     return statistic(
-        name, "datetime", NumericState.of(numbers, nulls, grid), StatisticParameters(grid, **more)
+        name, "datetime", NumericState.of(numbers, nulls, bins), StatisticParameters(bins, **more)
     )
 
 
@@ -71,25 +71,25 @@ class TestGreatNumbers:
     def test_squares_beyond_the_largest_float_are_no_numbers(
         self, name: str, values: list[float], baseline: list[float] | None
     ) -> None:
-        grid = NumericGrid.of(np.array(baseline)) if baseline else None
-        assert_undefined(asked(name, values, grid), len(values), "squared distances", "largest float")
+        bins = NumericBins.of(np.array(baseline)) if baseline else None
+        assert_undefined(asked(name, values, bins), len(values), "squared distances", "largest float")
 
     def test_great_values_near_the_baseline_have_a_variance(self) -> None:
         values = [1e160, 1e160 + 4e146, 1e160 - 3e148]
-        grid = NumericGrid.of(np.array([1e160]))
+        bins = NumericBins.of(np.array([1e160]))
         exact = [Fraction(value) for value in values]
         mean = sum(exact) / 3
         deviations = float(sum((value - mean) ** 2 for value in exact))
-        assert asked("squared_deviation_sum", values, grid).value == pytest.approx(deviations, rel=1e-14)
-        assert asked("variance", values, grid).value == pytest.approx(deviations / 2, rel=1e-14)
-        assert asked("std", values, grid).value == pytest.approx(math.sqrt(deviations / 3), rel=1e-14)
-        assert_undefined(asked("squared_sum", values, grid), 3, "too great")
+        assert asked("squared_deviation_sum", values, bins).value == pytest.approx(deviations, rel=1e-14)
+        assert asked("variance", values, bins).value == pytest.approx(deviations / 2, rel=1e-14)
+        assert asked("std", values, bins).value == pytest.approx(math.sqrt(deviations / 3), rel=1e-14)
+        assert_undefined(asked("squared_sum", values, bins), 3, "too great")
         assert_undefined(asked("std", values), 3, "squared distances")
 
     @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-200, -7e150, 5e-324])
     def test_a_constant_is_not_taken_for_too_great(self, value: float) -> None:
-        for grid in (None, NumericGrid.of(np.array([value])), NumericGrid.of(np.array([1.0, 40.3]))):
-            answer = asked("std", [value] * 7, grid)
+        for bins in (None, NumericBins.of(np.array([value])), NumericBins.of(np.array([1.0, 40.3]))):
+            answer = asked("std", [value] * 7, bins)
             assert answer.status == "ok"
             assert answer.value == pytest.approx(0, abs=max(abs(value), 40) * 1e-7)
 
@@ -102,25 +102,25 @@ class TestGreatNumbers:
         assert asked("std", [-1.3e154, 1.3e154]).value == pytest.approx(1.3e154, rel=1e-14)
 
     def test_a_sum_of_squares_is_never_below_zero(self) -> None:
-        grid = NumericGrid.of(np.array([0.1, 0.2, 0.7]))
-        assert asked("squared_sum", [0.0] * 1000, grid).value == pytest.approx(0, abs=1e-12)
+        bins = NumericBins.of(np.array([0.1, 0.2, 0.7]))
+        assert asked("squared_sum", [0.0] * 1000, bins).value == pytest.approx(0, abs=1e-12)
         for centre in np.random.default_rng(4).random(50):
-            answer = asked("squared_sum", [0.0] * 10, NumericGrid.of(np.array([centre])))
+            answer = asked("squared_sum", [0.0] * 10, NumericBins.of(np.array([centre])))
             assert answer.value >= 0
 
     def test_a_quantile_in_a_bin_wider_than_floats_go(self) -> None:
-        grid = NumericGrid.of(np.array([0.0, 1.0]))
+        bins = NumericBins.of(np.array([0.0, 1.0]))
         values = [-1.797e308, 1.0, 1.797e308]
-        assert asked("quantile", values, grid, quantile=0.5).value == pytest.approx(1.0)
-        assert asked("quantile", values, grid, quantile=1.0).value == 1.797e308
-        lonely = NumericGrid((-1.7e308, 1.7e308), (0, 1), 0.0)
+        assert asked("quantile", values, bins, quantile=0.5).value == pytest.approx(1.0)
+        assert asked("quantile", values, bins, quantile=1.0).value == 1.797e308
+        lonely = NumericBins((-1.7e308, 1.7e308), (0, 1), 0.0)
         assert_undefined(asked("median", [-1.7e308, 5.0, 1.7e308], lonely), 3, "bin")
 
     def test_vectors(self) -> None:
-        grid = VectorGrid(1, None)
+        bins = VectorBins(1, None)
         numbers = np.array([LARGEST, LARGEST])
-        state = VectorState.of(numbers, np.array([1, 1]), 0, grid)
-        assert statistic("mean_vector", "vector", state, StatisticParameters(grid)).value == [LARGEST]
+        state = VectorState.of(numbers, np.array([1, 1]), 0, bins)
+        assert statistic("mean_vector", "vector", state, StatisticParameters(bins)).value == [LARGEST]
 
 
 class TestTimes:
@@ -175,7 +175,7 @@ class TestTimes:
 
 class TestValueCounts:
     def count(self, value: str, texts: dict[str, int], *known: str) -> MetricResult:
-        state = ValueState.of(texts, sum(texts.values()), 0, CategoryGrid(known))
+        state = ValueState.of(texts, sum(texts.values()), 0, CategoryBins(known))
         return statistic("value_count", "categorical", state, StatisticParameters(value=value))
 
     def test_a_long_value_is_known_by_its_hash(self) -> None:
@@ -198,9 +198,9 @@ def test_numbers_of_distinct_values_are_within_their_bounds(distinct: int) -> No
     found = []
     for seed in range(5):
         texts = {f"{seed}-{place}": 1 + place % 3 for place in range(distinct)}
-        grid = CategoryGrid(tuple(list(texts)[:256]))
-        state = ValueState.of(texts, sum(texts.values()), 0, grid).settled()
-        answer = statistic("unique_values", "categorical", state, StatisticParameters(grid=grid))
+        bins = CategoryBins(tuple(list(texts)[:256]))
+        state = ValueState.of(texts, sum(texts.values()), 0, bins).settled()
+        answer = statistic("unique_values", "categorical", state, StatisticParameters(bins=bins))
         assert abs(answer.value - distinct) <= answer.bound
         assert ("estimate" in (answer.reason or "")) is (distinct > 2_304)
         found.append(answer.bound)
@@ -215,11 +215,11 @@ def test_numbers_are_finite_or_undefined() -> None:
     great = [*(10.0 ** random.integers(-323, 308, 20)), LARGEST, -LARGEST, 0.0, 5e-324, 1.797e308]
     for _ in range(100):
         values, baseline = (random.choice(great, 4) * random.choice([-1, 1], 4) for _ in range(2))
-        grid = NumericGrid.of(baseline)
+        bins = NumericBins.of(baseline)
         for name in ("mean", "min", "max", "sum", "absolute_sum", *SQUARES):
-            for answer in (asked(name, values, grid), asked(name, values)):
+            for answer in (asked(name, values, bins), asked(name, values)):
                 assert answer.value is None or math.isfinite(answer.value)
         for share in (0.1, 0.5, 0.9):
-            answer = asked("quantile", values, grid, quantile=share)
+            answer = asked("quantile", values, bins, quantile=share)
             assert answer.value is None or math.isfinite(answer.value)
             assert math.isfinite(answer.bound)

@@ -14,18 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.grids.grid import CategoryGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from tests.monitoring.vocabularies import draw, zipf
 
 Buckets = list[Mapping[str, int]]
-GRID = CategoryGrid(("0", "1", "2"))
+BINS = CategoryBins(("0", "1", "2"))
 
 
-def state_of(buckets: Buckets, grid: CategoryGrid | None = None) -> ValueState:
+def state_of(buckets: Buckets, bins: CategoryBins | None = None) -> ValueState:
     """The sum of the states that the database keeps of buckets."""
-    parts = [ValueState.of(counts, sum(counts.values()), 0, grid).settled() for counts in buckets]
+    parts = [ValueState.of(counts, sum(counts.values()), 0, bins).settled() for counts in buckets]
     return reduce(add, (ValueState.from_json(part.to_json()) for part in parts))
 
 
@@ -59,13 +59,13 @@ def drawn(seed: int, sizes: list[int], power: float) -> Buckets:
     st.integers(0, 2**32),
     st.lists(st.sampled_from([5, 200, 300, 1_500, 2_500, 5_000]), min_size=1, max_size=4),
     st.sampled_from([0.0, 0.7, 1.2]),
-    st.sampled_from([None, GRID]),
+    st.sampled_from([None, BINS]),
 )
 def test_counts_are_within_their_bounds(
-    seed: int, sizes: list[int], power: float, grid: CategoryGrid | None
+    seed: int, sizes: list[int], power: float, bins: CategoryBins | None
 ) -> None:
     buckets = drawn(seed, sizes, power)
-    state, truth = state_of(buckets, grid), reduce(add, map(Counter, buckets))
+    state, truth = state_of(buckets, bins), reduce(add, map(Counter, buckets))
     for value in [*list(truth)[:150], "Rome", "absent", "x" * 300]:
         answer = count(state, value)
         assert abs(number(answer) - truth[value]) <= answer.bound
@@ -119,7 +119,7 @@ def test_a_frequent_value_among_too_many_to_keep_is_told(again: int) -> None:
     assert 500 + again <= int(told[1]) < 600 + again
 
 
-def test_a_category_of_the_grid_is_exact_among_any_number() -> None:
+def test_a_category_of_the_bins_is_exact_among_any_number() -> None:
     buckets: Buckets = [{**{f"{day}-{place}": 1 for place in range(5_000)}, "1": 7} for day in range(3)]
-    answer = count(state_of(buckets, GRID), "1")
+    answer = count(state_of(buckets, BINS), "1")
     assert (answer.value, answer.bound, answer.reason) == (21, 0, None)

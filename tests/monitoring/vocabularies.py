@@ -10,8 +10,8 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.bins.field_bins import CategoryBins
 from aporia_provider.monitoring.drift.field_drift import ComparedState
-from aporia_provider.monitoring.grids.grid import CategoryGrid
 from aporia_provider.monitoring.states.text_hashes import text_hashes
 from aporia_provider.monitoring.states.value_state import ValueState
 
@@ -45,26 +45,26 @@ class Pair:
         return cls(draw(rng, shares, rows[0], names), draw(rng, shares, rows[1], others))
 
     @property
-    def grid(self) -> CategoryGrid:
-        return CategoryGrid.of(self.baseline)
+    def bins(self) -> CategoryBins:
+        return CategoryBins.of(self.baseline)
 
     @property
     def sides(self) -> tuple[ComparedState, ComparedState]:
         """Both sides as a sync of three buckets has them."""
-        grid = self.grid
-        return ComparedState(state_of(self.baseline, grid), grid), ComparedState(
-            state_of(self.current, grid), grid
+        bins = self.bins
+        return ComparedState(state_of(self.baseline, bins), bins), ComparedState(
+            state_of(self.current, bins), bins
         )
 
 
-def state_of(counts: Counts, grid: CategoryGrid | None, buckets: int = 3) -> ValueState:
+def state_of(counts: Counts, bins: CategoryBins | None, buckets: int = 3) -> ValueState:
     rng, left = np.random.default_rng(0), np.array(list(counts.values()))
     parts = []
     for more in range(buckets, 0, -1):
         drawn = rng.binomial(left, 1 / more)
         left = left - drawn
         part = {text: count for text, count in zip(counts, drawn.tolist(), strict=True) if count}
-        parts.append(ValueState.of(part, sum(part.values()), 0, grid).settled())
+        parts.append(ValueState.of(part, sum(part.values()), 0, bins).settled())
     return reduce(add, parts)
 
 

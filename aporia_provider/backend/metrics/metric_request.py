@@ -76,10 +76,10 @@ class MetricRequest:
         data = metric.datasets.data
         version = model.version(data.model_version)
         selector = select_states(metric, version)
-        asked = cls(model, metric, query.aggregation_period, within, version, selector)
+        request = cls(model, metric, query.aggregation_period, within, version, selector)
         # Report a missing dataset before states are read.
-        asked.summary  # noqa: B018
-        return asked
+        request.summary  # noqa: B018
+        return request
 
     @property
     def summary(self) -> StatesSummary:
@@ -138,10 +138,10 @@ class MetricRequest:
             return row_metric(name, cast("Rows", states))
         if self.selector.performance:
             return advised(self._performance_request.result(state), self._advice(within))
-        given = self._parameters
-        grid = self.version.grid(self._role, self.selector.key)
-        question = StatisticParameters(grid, given.quantile, self._value)
-        return statistic(name, self.selector.type_of(state), state, question)
+        parameters = self._parameters
+        bins = self.version.bins(self._role, self.selector.key)
+        statistic_parameters = StatisticParameters(bins, parameters.quantile, self._value)
+        return statistic(name, self.selector.type_of(state), state, statistic_parameters)
 
     @cached_property
     def _value(self) -> str | None:
@@ -169,16 +169,16 @@ class MetricRequest:
             return insufficient(
                 f"prediction {name!r} has no labels in the {self._role} dataset; those that have are {others}"
             )
-        if not any(self._judged()):
+        if not any(self._range_and_total_states()):
             return insufficient(_NOT_COMPARED if labelled else _UNLABELLED)
         result = self._performance_request.result(state_class(self.version.schema.model_type)())
         return insufficient(_NO_ROWS) if result.status == "insufficient_data" else result
 
     @cached_property
     def _performance_request(self) -> PerformanceRequest:
-        return PerformanceRequest(self.metric.metric, self._performance(), self._judged)
+        return PerformanceRequest(self.metric.metric, self._performance(), self._range_and_total_states)
 
-    def _judged(self) -> Iterator[Any]:
+    def _range_and_total_states(self) -> Iterator[Any]:
         """
         Yield the state of the query's range, then the state of all rows; None for a state without rows.
         """
@@ -191,13 +191,16 @@ class MetricRequest:
 
     def _drift(self, within: Range, state: State | None) -> MetricResult:
         key, role = self.selector.key, self._baseline_dataset.dataset_type
-        before = self._baseline(within)
-        sides = ((self.version, self._role, state), (self._baseline_version, role, before))
-        for version, of, found in sides:
-            if found is None and not version.is_synced(of):
-                return _never_synced(version, of)
-        grid = self.version.grid(self._role, key)
-        compared = ComparedState(before, self._baseline_version.grid(role, key)), ComparedState(state, grid)
+        baseline_state = self._baseline(within)
+        sides = ((self.version, self._role, state), (self._baseline_version, role, baseline_state))
+        for version, side_role, compared_state in sides:
+            if compared_state is None and not version.is_synced(side_role):
+                return _never_synced(version, side_role)
+        bins = self.version.bins(self._role, key)
+        compared = (
+            ComparedState(baseline_state, self._baseline_version.bins(role, key)),
+            ComparedState(state, bins),
+        )
         return drift(
             self.metric.metric, *compared, zeros=self._parameters.zeros, minimum=self._minimum(within)
         )
@@ -206,9 +209,11 @@ class MetricRequest:
         return Advice(self.period, part, self.within, self.summary.extent)
 
     def _minimum(self, part: Range) -> Minimum:
-        given, usual = self._parameters, Minimum()
-        current = (usual.current, usual.per_bin) if given.minimum is None else (given.minimum, 0)
-        baseline = given.minimum_baseline or usual.baseline
+        parameters, default = self._parameters, Minimum()
+        current = (
+            (default.current, default.per_bin) if parameters.minimum is None else (parameters.minimum, 0)
+        )
+        baseline = parameters.minimum_baseline or default.baseline
         return Minimum(*current, baseline, advice=self._advice(part))
 
     @property

@@ -21,7 +21,7 @@ from aporia_provider.backend.store.lookups import find_dataset, find_model, find
 from aporia_provider.backend.store.state_sums import SPANS, StateSums, is_within
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
-from aporia_provider.monitoring.profiles.plan import Grid, load_grids
+from aporia_provider.monitoring.profiles.plan import Bins, load_bins
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.schema import VersionSchema
 
@@ -127,8 +127,8 @@ class VersionStates:
         self._sums: dict[StatesKey, StateSums] = {}
         self._outlines: dict[StatesKey, StatesSummary] = {}
         self._merged: dict[StatesKey, State | None] = {}
-        self._grids: dict[tuple[str, str], Grid | None] = {}
-        self._dumped_grids: dict[str, dict[str, Any]] = {}
+        self._bins: dict[tuple[str, str], Bins | None] = {}
+        self._dumped_bins: dict[str, dict[str, Any]] = {}
 
     @property
     def name(self) -> str:
@@ -140,21 +140,21 @@ class VersionStates:
         """Return the schema of the version."""
         return VersionSchema.from_wire(self._row.registration)
 
-    def grid(self, role: str, key: str) -> Grid | None:
+    def bins(self, role: str, key: str) -> Bins | None:
         """Return the bins that the stored states of a dataset's field use."""
-        if (role, key) not in self._grids:
-            stored = self._stored_grids(role).get(key)
-            self._grids[role, key] = None if stored is None else load_grids({key: stored})[key]
-        return self._grids[role, key]
+        if (role, key) not in self._bins:
+            stored = self._stored_bins(role).get(key)
+            self._bins[role, key] = None if stored is None else load_bins({key: stored})[key]
+        return self._bins[role, key]
 
-    def _stored_grids(self, role: str) -> dict[str, Any]:
-        if role not in self._dumped_grids:
+    def _stored_bins(self, role: str) -> dict[str, Any]:
+        if role not in self._dumped_bins:
             dataset = find_dataset(self._session, self._row, role)
             of_fields = SyncRow.dataset_key == dataset.key, SyncRow.part == FIELDS
             text = self._session.scalar(select(cast(SyncRow.grids, Text)).where(*of_fields))
             # With many fields, the json module takes longer than the rest of a query.
-            self._dumped_grids[role] = msgspec.json.decode(text) if text else {}
-        return self._dumped_grids[role]
+            self._dumped_bins[role] = msgspec.json.decode(text) if text else {}
+        return self._dumped_bins[role]
 
     def is_synced(self, role: str) -> bool:
         """Return whether a sync of a dataset has ever succeeded."""
@@ -169,66 +169,64 @@ class VersionStates:
         The labels of the serving dataset include those in the actuals.
         """
         roles = ("serving", "actuals") if role == "serving" else (role,)
-        connected = select(DatasetRow).filter(
-            DatasetRow.version_key == self._row.key, DatasetRow.role.in_(roles)
-        )
-        datasets = [connection_of(row) for row in self._session.scalars(connected)]
-        brought = [item for dataset in datasets for item in dataset.columns(self.schema)]
-        found = {name for category, name, _ in brought if category == "labels"}
-        return [name for name in self.schema.predictions if name in found]
+        query = select(DatasetRow).filter(DatasetRow.version_key == self._row.key, DatasetRow.role.in_(roles))
+        datasets = [connection_of(row) for row in self._session.scalars(query)]
+        columns = [item for dataset in datasets for item in dataset.columns(self.schema)]
+        labelled_names = {name for category, name, _ in columns if category == "labels"}
+        return [name for name in self.schema.predictions if name in labelled_names]
 
-    def summary(self, asked: StatesKey) -> StatesSummary:
+    def summary(self, key: StatesKey) -> StatesSummary:
         """
         Return a summary of the states that :meth:`series` would read.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
-        if asked not in self._outlines:
-            sums = self._state_sums(asked)
-            self._outlines[asked] = StatesSummary(sums.extent, sums.pieces)
-        return self._outlines[asked]
+        if key not in self._outlines:
+            sums = self._state_sums(key)
+            self._outlines[key] = StatesSummary(sums.extent, sums.pieces)
+        return self._outlines[key]
 
-    def series(self, asked: StatesKey) -> Series:
+    def series(self, key: StatesKey) -> Series:
         """
         Return the states of a field of a dataset in a range; they are cached until :meth:`forget` is called.
 
         :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
         """
-        if asked not in self._read:
-            self._read[asked] = self._part_of_known(asked) or self._read_series(asked)
-        return self._read[asked]
+        if key not in self._read:
+            self._read[key] = self._part_of_known(key) or self._read_series(key)
+        return self._read[key]
 
-    def _read_series(self, asked: StatesKey) -> Series:
-        pieces = self._state_sums(asked).read()
+    def _read_series(self, key: StatesKey) -> Series:
+        pieces = self._state_sums(key).read()
         return Series([(piece.first, piece.state) for piece in pieces], [piece.last for piece in pieces])
 
-    def _part_of_known(self, asked: StatesKey) -> Series | None:
-        for known, series in self._read.items():
-            is_finer = (known.role, known.field) == (asked.role, asked.field) and {*known.spans} <= {
-                *asked.spans
+    def _part_of_known(self, key: StatesKey) -> Series | None:
+        for read_key, series in self._read.items():
+            is_finer = (read_key.role, read_key.field) == (key.role, key.field) and {*read_key.spans} <= {
+                *key.spans
             }
-            if is_finer and _contains(known.within, asked.within):
-                part = series.part(asked.within)
+            if is_finer and _contains(read_key.within, key.within):
+                part = series.part(key.within)
                 if part is not None:
                     return part
         return None
 
-    def _state_sums(self, asked: StatesKey) -> StateSums:
-        if asked not in self._sums:
-            dataset = find_dataset(self._session, self._row, asked.role)
-            self._sums[asked] = StateSums(self._session, dataset.key, asked.field, asked.within, asked.spans)
-        return self._sums[asked]
+    def _state_sums(self, key: StatesKey) -> StateSums:
+        if key not in self._sums:
+            dataset = find_dataset(self._session, self._row, key.role)
+            self._sums[key] = StateSums(self._session, dataset.key, key.field, key.within, key.spans)
+        return self._sums[key]
 
     def forget(self) -> None:
         """Clear the cache of states."""
         self._read.clear()
         self._merged.clear()
 
-    def merged(self, asked: StatesKey) -> State | None:
+    def merged(self, key: StatesKey) -> State | None:
         """Return the sum of the states in a range; None if it has no rows."""
-        if asked not in self._merged:
-            self._merged[asked] = total(state for _, state in self.series(asked).states)
-        return self._merged[asked]
+        if key not in self._merged:
+            self._merged[key] = total(state for _, state in self.series(key).states)
+        return self._merged[key]
 
 
 class ModelStates:
@@ -275,17 +273,17 @@ class ModelStates:
 
 def total(states: Iterable[State]) -> Any:
     """Return the sum of states; None if there are none."""
-    found: State | None = None
+    sum_: State | None = None
     remaining = iter(states)
-    while some := list(islice(remaining, _AT_ONCE)):
+    while chunk := list(islice(remaining, _AT_ONCE)):
         check_deadline()
-        all_states = some if found is None else [found, *some]
-        found = type(all_states[0]).sum(all_states)
-    return found
+        summands = chunk if sum_ is None else [sum_, *chunk]
+        sum_ = type(summands[0]).sum(summands)
+    return sum_
 
 
-def _contains(known: Range, part: Range) -> bool:
+def _contains(whole: Range, part: Range) -> bool:
     """Return whether a range contains another. Only the unbounded range contains rows without a timestamp."""
-    if known[0] is None or known[1] is None:
+    if whole[0] is None or whole[1] is None:
         return True
-    return part[0] is not None and part[1] is not None and known[0] <= part[0] and part[1] <= known[1]
+    return part[0] is not None and part[1] is not None and whole[0] <= part[0] and part[1] <= whole[1]

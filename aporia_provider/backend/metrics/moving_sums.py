@@ -68,11 +68,11 @@ class MovingSum:
         self._place, self._behind, self._block = place, None, {}
         self._step = max(1, isqrt(place - self._first))
         self._kept = {place: None}
-        found: State | None = None
+        sum_: State | None = None
         for at in reversed(range(self._first, place)):
-            found = _added(self._states[at], found)
+            sum_ = _added(self._states[at], sum_)
             if at % self._step == 0:
-                self._kept[at] = found
+                self._kept[at] = sum_
 
     def _up_to_place(self, first: int) -> State | None:
         """Return the sum of the states from one index up to the position where the window is divided."""
@@ -80,9 +80,9 @@ class MovingSum:
             return None
         if first not in self._block:
             next_kept = min(-(-(first + 1) // self._step) * self._step, self._place)
-            found, self._block = self._kept[next_kept], {}
+            sum_, self._block = self._kept[next_kept], {}
             for at in reversed(range(first, next_kept)):
-                found = self._block[at] = _added(self._states[at], found)
+                sum_ = self._block[at] = _added(self._states[at], sum_)
         return self._block[first]
 
 

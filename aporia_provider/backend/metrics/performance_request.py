@@ -23,12 +23,12 @@ class PerformanceRequest:
     A requested performance metric.
 
     :param metric: Name of the metric.
-    :param given: Parameters of the metric.
+    :param parameters: Parameters of the metric.
     :param states: Function that yields states of increasingly many rows, in which the class is looked up.
     """
 
     metric: str
-    given: Mapping[str, Any]
+    parameters: Mapping[str, Any]
     states: Callable[[], Iterator[PerformanceState | None]]
 
     def result(self, state: PerformanceState) -> MetricResult:
@@ -38,11 +38,11 @@ class PerformanceRequest:
         :raises aporia_provider.errors.ValidationError: if a parameter is invalid, for example a class that no
             rows have. A class that is missing in this state only is not an error.
         """
-        given = self.given.get("class_name")
-        if given is None:
-            return compute(self.metric, state, self.given)
+        class_name = self.parameters.get("class_name")
+        if class_name is None:
+            return compute(self.metric, state, self.parameters)
         if self._class is None:
-            return self._of_class(str(given), state)
+            return self._of_class(str(class_name), state)
         try:
             return self._of_class(self._class, state)
         except ValidationError:
@@ -57,15 +57,17 @@ class PerformanceRequest:
         count = counts.get(self.metric.removesuffix("_per_class"))
         if count is None:
             return undefined(missing, state.labelled)
-        given = Parameters.read({**self.given, "class_name": self._class})
-        return metric_result(state, given, count, reason=missing)
+        parameters = Parameters.read({**self.parameters, "class_name": self._class})
+        return metric_result(state, parameters, count, reason=missing)
 
     @cached_property
     def _class(self) -> str | None:
         """Return the class in the form in which it is stored; None if no rows have it."""
-        texts = texts_of(self.given["class_name"])
-        found = (text for state in self.states() if state for text in texts if self._is_class(text, state))
-        return next(found, None)
+        texts = texts_of(self.parameters["class_name"])
+        stored_texts = (
+            text for state in self.states() if state for text in texts if self._is_class(text, state)
+        )
+        return next(stored_texts, None)
 
     def _is_class(self, text: str, state: PerformanceState) -> bool:
         try:
@@ -75,4 +77,4 @@ class PerformanceRequest:
         return True
 
     def _of_class(self, text: str, state: PerformanceState) -> MetricResult:
-        return compute(self.metric, state, {**self.given, "class_name": text})
+        return compute(self.metric, state, {**self.parameters, "class_name": text})

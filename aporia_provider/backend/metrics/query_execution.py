@@ -55,23 +55,23 @@ def _execute(model: ModelStates, query: MetricsQuery) -> dict[Range, dict[int, Q
     places: dict[str, list[int]] = {}
     for place, plan in enumerate(plans):
         places.setdefault(plan.key, []).append(place)
-    for together in places.values():
-        for place in together:
+    for places_of_field in places.values():
+        for place in places_of_field:
             plan = plans[place]
             for within, result in plan.results():
                 results.setdefault(within, {})[place] = result
             plan.forget()
         # Only the states of one field are held in memory at a time.
         model.forget()
-    return {within: dict(sorted(found.items())) for within, found in results.items()}
+    return {within: dict(sorted(results_of_range.items())) for within, results_of_range in results.items()}
 
 
 def _check_number(plans: Sequence[_MetricPlan]) -> None:
     count = sum(len(plan.ranges) for plan in plans)
     if count <= MAX_RESULTS:
         return
-    asked = [plan.within if plan.within[0] is not None else plan.extent for plan in plans]
-    ends = [second for within in asked for second in within if second is not None]
+    ranges = [plan.within if plan.within[0] is not None else plan.extent for plan in plans]
+    ends = [second for within in ranges for second in within if second is not None]
     start, end = time_of(min(ends)), time_of(max(ends) - 1)
     raise ValidationError(
         f"The query has {count:,} results, from {start} to {end}; {MAX_RESULTS:,} is the limit. {_ASK_LESS}"
@@ -149,8 +149,8 @@ class _MetricPlan:
 
         If the metric is invalid, return the name in the query, or None.
         """
-        asked = self.metric.datasets.data.model_version
-        return asked if isinstance(self._request, AporiaError) else self._request.version.name
+        named_version = self.metric.datasets.data.model_version
+        return named_version if isinstance(self._request, AporiaError) else self._request.version.name
 
     def _result(self, part: Range) -> tuple[MetricResult, str | None]:
         """Return the result for a range, and the error message; None if there is no error."""

@@ -71,19 +71,19 @@ def _prediction(column: str | None, schema: VersionSchema) -> str:
 
 
 def _field(column: str, schema: VersionSchema) -> StateSelector:
-    known = dict(_types(schema))
+    types = dict(_types(schema))
     for plain, inner in _readings(column):
-        declared = _declared(plain, known)
+        declared = _declared(plain, types)
         if len(declared) > 1:
             raise ValidationError(f"{column!r} is the name of several fields: write {' or '.join(declared)}")
         if declared:
             key = declared[0]
             if inner is None:
-                return StateSelector(key, known[key])
-            if known[key] not in ("dict", ""):
-                raise ValidationError(f"{column!r} names a key of a dict, but {plain!r} is {known[key]}")
+                return StateSelector(key, types[key])
+            if types[key] not in ("dict", ""):
+                raise ValidationError(f"{column!r} names a key of a dict, but {plain!r} is {types[key]}")
             return StateSelector(f"{key}[{shortened(inner)}]", "numeric")
-    names = known if "." in plain else [key.partition(".")[2] for key in known]
+    names = types if "." in plain else [key.partition(".")[2] for key in types]
     raise ValidationError(f"There is no field {plain!r}; {nearest(plain, names)}")
 
 
@@ -99,10 +99,10 @@ def _readings(column: str) -> Iterator[tuple[str, str | None]]:
             yield column[:place], column[place + 1 : -1]
 
 
-def _declared(name: str, known: Iterable[str]) -> list[str]:
-    found = [key for key in known if name in (key, key.partition(".")[2])]
+def _declared(name: str, keys: Iterable[str]) -> list[str]:
+    matching = [key for key in keys if name in (key, key.partition(".")[2])]
     # A label has the same name as its prediction, and requires the qualified name.
-    return [key for key in found if not key.startswith("labels.")] or found
+    return [key for key in matching if not key.startswith("labels.")] or matching
 
 
 def _types(schema: VersionSchema) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ def texts_of(value: str | float) -> list[str]:
 
     :param value: Text, a boolean or a number.
     """
-    return list(dict.fromkeys([str(value), *map(_kept, _meanings(value))]))
+    return list(dict.fromkeys([str(value), *map(_stored_text, _meanings(value))]))
 
 
 def counted_as(value: str | float, state: State | None) -> str:
@@ -53,7 +53,7 @@ def _meanings(value: str | float) -> Iterator[float | Decimal]:
         yield float(value)
 
 
-def _kept(value: float | Decimal) -> str:
+def _stored_text(value: float | Decimal) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # Arrow's integers have 64 bits.
     return str(as_texts(pa.array([value]))[0].as_py())

@@ -97,8 +97,8 @@ class Attachments(RegistryBase):
         with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
             row = session.scalar(select(AttachmentRow).filter_by(version_key=version.key, kind=kind))
-            found: dict[str, Any] | None = row.body if row else version.registration.get(kind)
-            return found
+            body: dict[str, Any] | None = row.body if row else version.registration.get(kind)
+            return body
 
     def _attach_to_features(
         self, model_id: str, model_version: str, kind: Kind, body: Mapping[str, Any], faults: list[str]

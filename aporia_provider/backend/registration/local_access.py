@@ -30,9 +30,9 @@ def local_path_faults(source: DataSource, allowed: Sequence[str] | None) -> Iter
     # A reader may decode the path once more, so both forms have to be inside.
     if not all(_is_inside(reading, allowed) for reading in (path, unquote(path))):
         yield f"object_path: {path!r} is on the local disk, outside the allowed folders. {_ADVICE}"
-    elif source.delta_uri is None and (found := _PATTERN.search(unquote(path))):
+    elif source.delta_uri is None and (match := _PATTERN.search(unquote(path))):
         # An engine that expands a pattern could leave the folder: {a.csv,../../b.csv}.
-        yield f"object_path: {path!r} has a {found[0]!r}, which may begin a pattern of files"
+        yield f"object_path: {path!r} has a {match[0]!r}, which may begin a pattern of files"
 
 
 def link_faults(source: DataSource, allowed: Sequence[str] | None) -> Iterator[str]:
@@ -70,13 +70,13 @@ def _path_on_disk(source: DataSource) -> str | None:
 
 def _link_outside(path: Path, allowed: Sequence[str]) -> Path | None:
     """Return a symbolic link at or below the path that leads outside, or None."""
-    folders, seen = [path.resolve()], set()
+    folders, searched = [path.resolve()], set()
     while folders:
         folder = folders.pop()
         # Files below a folder without search permission cannot be opened.
-        if folder in seen or not folder.is_dir() or not os.access(folder, os.X_OK):
+        if folder in searched or not folder.is_dir() or not os.access(folder, os.X_OK):
             continue
-        seen.add(folder)
+        searched.add(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_symlink() and not _is_inside(entry.path, allowed):

@@ -43,8 +43,8 @@ class Models(RegistryBase):
                 tags = body["tags"] or {}
                 session.add_all(TagRow(model_key=row.key, name=tag, value=tags[tag]) for tag in tags)
                 return {"id": row.id, "status": "created"}
-            found = differences({**_DEFAULTS, **row.registration}, {**_DEFAULTS, **body})
-            return existing_registration(f"Model {model.id!r}", row.id, found, if_exists)
+            changes = differences({**_DEFAULTS, **row.registration}, {**_DEFAULTS, **body})
+            return existing_registration(f"Model {model.id!r}", row.id, changes, if_exists)
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""
@@ -66,11 +66,11 @@ class Models(RegistryBase):
 
     def add_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Set the given tags; other tags remain."""
-        given = _lower(ModelTags(tags=dict(tags)).tags)
-        check_json(given)
+        lowercase_tags = _lower(ModelTags(tags=dict(tags)).tags)
+        check_json(lowercase_tags)
         with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id, change=True)
-            for tag, value in given.items():
+            for tag, value in lowercase_tags.items():
                 upsert(session, TagRow, {"model_key": model.key, "name": tag}, {"value": value})
             count = session.scalar(select(func.count()).select_from(TagRow).filter_by(model_key=model.key))
             if (count or 0) > MAX_TAGS:
@@ -88,8 +88,8 @@ class Models(RegistryBase):
         check_names(tag=key)
         with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id, change=True)
-            mine = delete(TagRow).where(TagRow.model_key == model.key)
-            session.execute(mine.where(TagRow.name == key.lower()))
+            deletion = delete(TagRow).where(TagRow.model_key == model.key)
+            session.execute(deletion.where(TagRow.name == key.lower()))
 
 
 def _lower(tags: Mapping[str, str]) -> dict[str, str]:

@@ -42,20 +42,22 @@ class Monitors(RegistryBase):
     def delete_monitor(self, monitor_id: str) -> None:
         """Delete a monitor."""
         check_names(monitor=monitor_id)
-        mine = delete(MonitorRow).where(MonitorRow.environment == self.environment)
+        deletion = delete(MonitorRow).where(MonitorRow.environment == self.environment)
         with self.database.write_transaction() as session:
-            gone = session.execute(mine.where(MonitorRow.id == monitor_id).returning(MonitorRow.key)).first()
-        if gone is None:
-            missing = f"There is no monitor {monitor_id!r} in environment {self.environment!r}"
-            raise NotFoundError(missing, status=404)
+            deleted = session.execute(
+                deletion.where(MonitorRow.id == monitor_id).returning(MonitorRow.key)
+            ).first()
+        if deleted is None:
+            message = f"There is no monitor {monitor_id!r} in environment {self.environment!r}"
+            raise NotFoundError(message, status=404)
 
 
 def _subject(body: Mapping[str, Any]) -> str:
     """Return the id of the monitored model: ``identification.models.id`` of the configuration, or empty."""
-    found: Any = body["configuration"]
+    value: Any = body["configuration"]
     for step in ("identification", "models", "id"):
-        found = found.get(step) if isinstance(found, Mapping) else None
-    subject = found if isinstance(found, str) else ""
+        value = value.get(step) if isinstance(value, Mapping) else None
+    subject = value if isinstance(value, str) else ""
     if subject:
         check_names(model=subject)
     return subject

@@ -11,10 +11,10 @@ from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.columns.types import kind, label_type
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import tie_column
-from aporia_provider.monitoring.grids.grid import CategoryGrid
-from aporia_provider.monitoring.grids.score_grid import ScoreGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins
+from aporia_provider.monitoring.bins.score_bins import ScoreBins
 from aporia_provider.monitoring.performance import Options
-from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid, OutcomePlan, scores_key
+from aporia_provider.monitoring.profiles.plan import Bins, FieldPlan, OutcomePlan, scores_key
 from aporia_provider.schema import VersionSchema
 from aporia_provider.truth_values import declared_pair
 
@@ -49,11 +49,11 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
     :param schema: Schema of its version.
     :param types: Types by column, in Spark's JSON form.
     """
-    found = list(dataset.columns(schema))
-    names = {(category, name): f"c{place}" for place, (category, name, _) in enumerate(found)}
+    columns = list(dataset.columns(schema))
+    names = {(category, name): f"c{place}" for place, (category, name, _) in enumerate(columns)}
     planned = (
         _field(schema, category, name, names[category, name], types.get(column))
-        for category, name, column in found
+        for category, name, column in columns
     )
     fields = tuple(field for field in planned if field is not None)
     query = names.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
@@ -62,7 +62,7 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
         for (category, name), label in names.items()
         if category == "labels" and ("predictions", name) in names and has_performance_metrics(schema, name)
     )
-    return DatasetPlan(fields, outcomes, {names[item[:2]]: item[2] for item in found})
+    return DatasetPlan(fields, outcomes, {names[item[:2]]: item[2] for item in columns})
 
 
 def performance_plan(
@@ -76,15 +76,15 @@ def performance_plan(
     :param schema: Schema of the version.
     :return: Plan for the predictions, and columns of the labels by their name in the batches.
     """
-    known = {(category, name): column for category, name, column in serving.columns(schema)}
-    own = serving.labels or {}
+    serving_columns = {(category, name): column for category, name, column in serving.columns(schema)}
+    serving_labels = serving.labels or {}
     labels = [
         (name, column)
         for _, name, column in actuals.columns(schema)
-        if name not in own and has_performance_metrics(schema, name)
+        if name not in serving_labels and has_performance_metrics(schema, name)
     ]
-    columns = {f"p{place}": known["predictions", name] for place, (name, _) in enumerate(labels)}
-    query = known.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
+    columns = {f"p{place}": serving_columns["predictions", name] for place, (name, _) in enumerate(labels)}
+    query = serving_columns.get(("raw_inputs", (schema.mapping or {}).get(_QUERY, "")))
     if query is not None:
         columns["q"] = query
     by_query = "q" if query is not None else None
@@ -118,8 +118,8 @@ def _is_relevance(schema: VersionSchema, name: str) -> bool:
 def _field(schema: VersionSchema, category: str, name: str, column: str, type_: Any) -> FieldPlan | None:
     key = f"{category}.{name}"
     if category == "labels":
-        found = _type_of_label(schema.model_type, type_)
-        return None if found is None else FieldPlan(key, found, column)
+        label_field_type = _type_of_label(schema.model_type, type_)
+        return None if label_field_type is None else FieldPlan(key, label_field_type, column)
     declared = schema.fields(category)[name]
     scored = category == "predictions" and _is_scored(schema, name)
     return FieldPlan(key, declared.type, column, tuple(declared.dimensions or ()), scored)
@@ -127,13 +127,13 @@ def _field(schema: VersionSchema, category: str, name: str, column: str, type_: 
 
 def _type_of_label(model_type: str, type_: Any) -> str | None:
     """Return the field type to profile a label with; None if labels of its type cannot be profiled."""
-    found = None if type_ is None else kind(type_)
-    if found == "array":
+    label_kind = None if type_ is None else kind(type_)
+    if label_kind == "array":
         return "array"
-    if found in ("map", "struct"):
-        values = [type_["valueType"]] if found == "map" else [item["type"] for item in type_["fields"]]
+    if label_kind in ("map", "struct"):
+        values = [type_["valueType"]] if label_kind == "map" else [item["type"] for item in type_["fields"]]
         return "dict" if all(kind(value) in _COUNTABLE for value in values) else None
-    return "numeric" if model_type == "regression" and found in _COUNTABLE else "categorical"
+    return "numeric" if model_type == "regression" and label_kind in _COUNTABLE else "categorical"
 
 
 def _outcome(schema: VersionSchema, name: str, compared: tuple[str, str], query: str | None) -> OutcomePlan:
@@ -161,7 +161,7 @@ def _is_scored(schema: VersionSchema, name: str) -> bool:
     return schema.model_type == "binary" and schema.fields("predictions")[name].type == "numeric"
 
 
-def with_baseline(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) -> tuple[OutcomePlan, ...]:
+def with_baseline(outcomes: Iterable[OutcomePlan], bins: Mapping[str, Bins]) -> tuple[OutcomePlan, ...]:
     """
     Return the outcomes with options completed from the baseline's scores and labels.
 
@@ -169,19 +169,19 @@ def with_baseline(outcomes: Iterable[OutcomePlan], grids: Mapping[str, Grid]) ->
     are two numbers other than 0 and 1, the greater number is positive.
 
     :param outcomes: Outcomes to complete.
-    :param grids: Bins of the predictions and the labels.
+    :param bins: Bins of the predictions and the labels.
     """
-    return tuple(_with_baseline(outcome, grids) for outcome in outcomes)
+    return tuple(_with_baseline(outcome, bins) for outcome in outcomes)
 
 
-def _with_baseline(outcome: OutcomePlan, grids: Mapping[str, Grid]) -> OutcomePlan:
+def _with_baseline(outcome: OutcomePlan, bins: Mapping[str, Bins]) -> OutcomePlan:
     if outcome.model_type != "binary":
         return outcome
     name, options = outcome.key.removeprefix(f"{PERFORMANCE}."), outcome.options
-    scores, labels = grids.get(scores_key(f"predictions.{name}")), grids.get(f"labels.{name}")
-    if isinstance(scores, ScoreGrid) and options.scored:
+    scores, labels = bins.get(scores_key(f"predictions.{name}")), bins.get(f"labels.{name}")
+    if isinstance(scores, ScoreBins) and options.scored:
         options = replace(options, edges=scores.edges)
-    pair = _pair_of_numbers(labels.values) if isinstance(labels, CategoryGrid) else None
+    pair = _pair_of_numbers(labels.values) if isinstance(labels, CategoryBins) else None
     if pair is not None and options.positive is None:
         options = replace(options, negative=pair[0], positive=pair[1])
     return replace(outcome, options=options)

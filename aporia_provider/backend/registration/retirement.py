@@ -200,8 +200,8 @@ def _checked_at(session: Session, model_key: int) -> dict[int, datetime]:
 
 def _superseded(versions: Sequence[VersionReach], keep: int) -> dict[int, str]:
     """Return reasons by key of the versions that are not among the newest ones."""
-    kept = versions[:keep]
-    oldest = min(version.key for version in kept) if kept else 0
+    newest = versions[:keep]
+    oldest = min(version.key for version in newest) if newest else 0
     reason = f"{keep} newer {'version is' if keep == 1 else 'versions are'} kept"
     return {
         version.key: reason for version in versions[keep:] if version.last is not None or version.key < oldest

@@ -40,9 +40,9 @@ class Versions(RegistryBase):
             row, is_new = insert_or_find(session, VersionRow, key, {"registration": body})
             if is_new:
                 return {"id": row.id, "status": "created"}
-            found = differences(row.registration, body)
+            changes = differences(row.registration, body)
             return existing_registration(
-                f"Version {model_version!r} of model {model_id!r}", row.id, found, if_exists
+                f"Version {model_version!r} of model {model_id!r}", row.id, changes, if_exists
             )
 
     def get_model_versions(self, model_id: str, name: str | None = None) -> list[Version]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from aporia_provider.monitoring.profiles.plan import Grid
+from aporia_provider.monitoring.profiles.plan import Bins
 
 ENOUGH_VALUES: Final = 1000
 """
@@ -52,25 +52,25 @@ class Baseline:
 
     :param role: Role of the dataset that the bins were made from; None if there are no bins. The bins of
         fields without values in that dataset may come from other datasets.
-    :param grids: Bins by key of the field.
+    :param bins: Bins by key of the field.
     :param origins: Origins of the bins by key of the field.
     """
 
     role: str | None = None
-    grids: Mapping[str, Grid] = field(default_factory=dict)
+    bins: Mapping[str, Bins] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def merged(self, other: Baseline) -> Baseline:
         """Return the union of two baselines; for fields in both, ``other`` takes precedence."""
         return Baseline(
-            self.role or other.role, {**self.grids, **other.grids}, {**self.origins, **other.origins}
+            self.role or other.role, {**self.bins, **other.bins}, {**self.origins, **other.origins}
         )
 
     def without(self, keys: Iterable[str]) -> Baseline:
         """Return the baseline without the given fields."""
-        remaining = self.grids.keys() - set(keys)
-        grids = {key: grid for key, grid in self.grids.items() if key in remaining}
-        return Baseline(self.role, grids, {key: self.origins[key] for key in grids})
+        remaining = self.bins.keys() - set(keys)
+        bins = {key: field_bins for key, field_bins in self.bins.items() if key in remaining}
+        return Baseline(self.role, bins, {key: self.origins[key] for key in bins})
 
     def made_from(self, role: str) -> dict[str, Origin]:
         """Return the origins of the bins that were made from the dataset with the given role."""

@@ -14,10 +14,10 @@ from aporia_provider.backend.store.lookups import upsert
 from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets
 from aporia_provider.backend.store.state_replacement import StateReplacement
 from aporia_provider.backend.store.state_sums import is_within, overlapping
-from aporia_provider.backend.store.sync_tables import GridRow, StateBlockRow
+from aporia_provider.backend.store.sync_tables import BinsRow, StateBlockRow
 from aporia_provider.backend.store.tables import utc_now
 from aporia_provider.errors import AporiaError
-from aporia_provider.monitoring.profiles.plan import dump_grids, load_grids
+from aporia_provider.monitoring.profiles.plan import dump_bins, load_bins
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.monitoring.states.state import State
 
@@ -97,16 +97,16 @@ def store_baseline(session: Session, version_key: int, baseline: Baseline) -> No
     """Replace the stored baseline of a version."""
     values = {
         "role": baseline.role,
-        "grids": dump_grids(baseline.grids),
+        "grids": dump_bins(baseline.bins),
         "origins": dump_origins(baseline.origins),
         "created_at": utc_now(),
     }
-    upsert(session, GridRow, {"version_key": version_key}, values)
+    upsert(session, BinsRow, {"version_key": version_key}, values)
 
 
 def read_baseline(session: Session, version_key: int) -> Baseline:
     """Return the baseline of a version; an empty one if the version was never synced."""
-    row = session.scalar(select(GridRow).filter_by(version_key=version_key))
+    row = session.scalar(select(BinsRow).filter_by(version_key=version_key))
     if row is None:
         return Baseline()
-    return Baseline(row.role, load_grids(row.grids), load_origins(row.origins))
+    return Baseline(row.role, load_bins(row.grids), load_origins(row.origins))

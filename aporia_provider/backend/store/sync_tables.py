@@ -78,7 +78,7 @@ class StateBlockRow(Base):
     states: Mapped[bytes | None]
 
 
-class GridRow(Base):
+class BinsRow(Base):
     """
     Bins of a version, and the role of the dataset that they were made from.
 

@@ -17,7 +17,7 @@ from aporia_provider.engine.limits import EngineLimits
 from aporia_provider.engine.session import Session, is_embedded, open_session, require_installed
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.changes import LogPosition
-from aporia_provider.monitoring.profiles.plan import ROWS, Grid, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ROWS, Bins, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.schema import VersionSchema
 
@@ -82,7 +82,7 @@ class Result:
     :param null_timestamps: Whether the state of rows without a timestamp was recomputed.
     :param baseline: New baseline, if its bins have changed.
     :param extent: Number and total size in bytes of the files that were read; None if there is no log.
-    :param grids: Bins of the states by key of the field.
+    :param bins: Bins of the states by key of the field.
     :param types: Types of the columns, in Spark's JSON form, by key of the field.
     :param notes: Warnings about the data.
     :param computed_at_version: Version of the table, if all states and all their bins were computed from all
@@ -97,7 +97,7 @@ class Result:
     null_timestamps: bool = False
     baseline: Baseline | None = None
     extent: tuple[int, int] | None = (0, 0)
-    grids: Mapping[str, Grid] = field(default_factory=dict)
+    bins: Mapping[str, Bins] = field(default_factory=dict)
     types: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     computed_at_version: int | None = None

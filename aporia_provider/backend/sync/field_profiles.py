@@ -10,7 +10,7 @@ from aporia_provider.backend.registration.profile_plans import DatasetPlan, fiel
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
-from aporia_provider.backend.sync.fingerprints import dataset_grids, fields_fingerprint, registration_hash
+from aporia_provider.backend.sync.fingerprints import dataset_bins, fields_fingerprint, registration_hash
 from aporia_provider.backend.sync.version_bins import baseline_for
 from aporia_provider.lake.log.changes import Changes
 from aporia_provider.monitoring.profiles.plan import ProfilePlan
@@ -42,7 +42,7 @@ def sync_fields(
         # The engine starts while the changes are determined.
         context.start_engine()
     changes = table.log.changes(position)
-    fingerprint = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.grids)
+    fingerprint = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.bins)
     if not changes.entire_table and checkpoint.fingerprint != fingerprint:
         changes = Changes(_fingerprint_reason(checkpoint.fingerprint, fingerprint), entire_table=True)
     if not changes.has_changes:
@@ -56,7 +56,7 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
     plan = fields_plan(table.dataset, snapshot.schema, types)
     rows = _rows(context, role, plan, changes)
     baseline = baseline_for(context, role, plan, rows, rebuild=rebuild_bins)
-    if baseline.grids != snapshot.baseline.grids:
+    if baseline.bins != snapshot.baseline.bins:
         is_partial = not changes.entire_table
         changes = Changes(_bins_reason(changes, snapshot.baseline, baseline), entire_table=True)
         rows = _rows(context, role, plan, changes) if is_partial else rows
@@ -69,7 +69,7 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
     )
     extent = table.log.extent(intervals)
     result = Result(
-        checkpoint=Checkpoint(fields_fingerprint(snapshot, role, baseline.grids), context.positions(role)),
+        checkpoint=Checkpoint(fields_fingerprint(snapshot, role, baseline.bins), context.positions(role)),
         reason=changes.reason,
         states=table.profile(rows, plan.columns, _profile_plan(snapshot, plan, baseline), extent),
         intervals=intervals,
@@ -91,19 +91,19 @@ def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) 
 
 def _profile_plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
     """Return the plan to profile a dataset's rows, with the bins of the version."""
-    outcomes = with_baseline(plan.outcomes, baseline.grids)
-    return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.grids)
+    outcomes = with_baseline(plan.outcomes, baseline.bins)
+    return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.bins)
 
 
 def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baseline: Baseline) -> Result:
     """Return the result with the bins of its states."""
-    bins, position = dataset_grids(snapshot, role, baseline.grids), result.checkpoint.positions.get(role)
-    all_new = all(snapshot.baseline.grids.get(key) is not bins[key] for key in bins)
+    bins, position = dataset_bins(snapshot, role, baseline.bins), result.checkpoint.positions.get(role)
+    all_new = all(snapshot.baseline.bins.get(key) is not bins[key] for key in bins)
     is_complete = result.intervals is None and all_new
     return replace(
         result,
         baseline=None if baseline is snapshot.baseline else baseline,
-        grids=bins,
+        bins=bins,
         computed_at_version=position.version if is_complete and position is not None else None,
     )
 
@@ -114,7 +114,7 @@ def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
 
 def _bins_reason(changes: Changes, previous: Baseline, current: Baseline) -> str:
     """Return the reason why all rows are read after a change of bins."""
-    if any(grid != current.grids.get(key) for key, grid in previous.grids.items()):
+    if any(bins != current.bins.get(key) for key, bins in previous.bins.items()):
         return f"{changes.reason}; {_NEW_BINS}"
     return changes.reason if changes.entire_table else "the first bins of some fields were built"
 

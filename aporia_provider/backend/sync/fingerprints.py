@@ -13,19 +13,19 @@ from typing import Any
 
 from aporia_provider.backend.sync.context import STATES_VERSION, VersionSnapshot
 from aporia_provider.datasets import ACTUALS, SERVING
-from aporia_provider.monitoring.profiles.plan import Grid, OutcomePlan, dump_grids, fingerprint
+from aporia_provider.monitoring.profiles.plan import Bins, OutcomePlan, dump_bins, fingerprint
 
 
-def fields_fingerprint(snapshot: VersionSnapshot, role: str, grids: Mapping[str, Grid]) -> str:
+def fields_fingerprint(snapshot: VersionSnapshot, role: str, bins: Mapping[str, Bins]) -> str:
     """
     Return the fingerprint of the states of a dataset's own columns.
 
     :param snapshot: The version of the dataset.
     :param role: Role of the dataset.
-    :param grids: Bins of the version.
+    :param bins: Bins of the version.
     """
-    bins = fingerprint(dump_grids(dataset_grids(snapshot, role, grids)))
-    return f"{fields_registration(snapshot, role)}.{bins}"
+    bins_hash = fingerprint(dump_bins(dataset_bins(snapshot, role, bins)))
+    return f"{fields_registration(snapshot, role)}.{bins_hash}"
 
 
 def fields_registration(snapshot: VersionSnapshot, role: str) -> str:
@@ -57,11 +57,13 @@ def registration_hash(text: str) -> str:
     return text.partition(".")[0]
 
 
-def dataset_grids(snapshot: VersionSnapshot, role: str, grids: Mapping[str, Grid]) -> dict[str, Grid]:
+def dataset_bins(snapshot: VersionSnapshot, role: str, bins: Mapping[str, Bins]) -> dict[str, Bins]:
     """Return the bins of the fields that a dataset has."""
     columns = snapshot.datasets[role].columns(snapshot.schema)
     keys = {f"{category}.{name}" for category, name, _ in columns}
-    return {key: grid for key, grid in grids.items() if key in keys or key.rpartition("[")[0] in keys}
+    return {
+        key: field_bins for key, field_bins in bins.items() if key in keys or key.rpartition("[")[0] in keys
+    }
 
 
 def _serialized_dataset(snapshot: VersionSnapshot, role: str) -> dict[str, Any]:

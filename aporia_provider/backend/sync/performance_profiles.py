@@ -87,7 +87,7 @@ class _Comparison:
         self._plan, self._labels = performance_plan(
             self._serving.dataset, self._actuals.dataset, context.snapshot.schema
         )
-        self.outcomes = with_baseline(self._plan.outcomes, context.snapshot.baseline.grids)
+        self.outcomes = with_baseline(self._plan.outcomes, context.snapshot.baseline.bins)
 
     def changed_buckets(
         self, predicted: Changes, labelled: Changes

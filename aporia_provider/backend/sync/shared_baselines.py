@@ -14,7 +14,7 @@ from aporia_provider.backend.store.profiles import read_baseline, read_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
-from aporia_provider.backend.sync.fingerprints import dataset_grids, fields_fingerprint, fields_registration
+from aporia_provider.backend.sync.fingerprints import dataset_bins, fields_fingerprint, fields_registration
 from aporia_provider.datasets import ROLES
 from aporia_provider.lake.log.changes import LogPosition
 
@@ -92,8 +92,8 @@ def _is_at(
 
 def _has_own_bins(row: SyncRow, context: SyncContext, role: str, baseline: Baseline) -> bool:
     """Return whether the states use their version's current bins, all made from the dataset itself."""
-    bins = dataset_grids(context.snapshot, role, baseline.grids)
-    return row.fingerprint == fields_fingerprint(context.snapshot, role, baseline.grids) and all(
+    bins = dataset_bins(context.snapshot, role, baseline.bins)
+    return row.fingerprint == fields_fingerprint(context.snapshot, role, baseline.bins) and all(
         baseline.origins[key].role == role for key in bins
     )
 
@@ -107,7 +107,7 @@ def _copied_result(
     baseline: Baseline,
     description: str,
 ) -> Result:
-    grids = dataset_grids(context.snapshot, role, baseline.grids)
+    bins = dataset_bins(context.snapshot, role, baseline.bins)
     report: dict[str, Any] = row.report or {}
     return Result(
         checkpoint=Checkpoint(row.fingerprint, {role: position}),
@@ -117,8 +117,8 @@ def _copied_result(
             (bucket, key): state for bucket, key, state in read_profile(session, row.dataset_key, FIELDS)
         },
         intervals=None,
-        baseline=Baseline(role, grids, {key: baseline.origins[key] for key in grids}),
-        grids=grids,
+        baseline=Baseline(role, bins, {key: baseline.origins[key] for key in bins}),
+        bins=bins,
         types=report.get("types") or {},
         notes=context.table(role).log.notes,
         computed_at_version=position.version,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.baselines import load_origins, provisional_bins
 from aporia_provider.backend.store.bucket_ranges import count_rows
-from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, GridRow, SyncRow
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, BinsRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.backend.sync.sync_store import MEASURES
 from aporia_provider.monitoring.profiles.plan import SCORES
@@ -35,10 +35,10 @@ def _provisional_bins(session: Session, dataset: DatasetRow, row: SyncRow | None
     """
     Return the fields of a dataset whose bins are provisional, and the number of values they were made from.
     """
-    stored = session.scalar(select(GridRow.origins).filter_by(version_key=dataset.version_key))
-    grids = (row.grids if row else None) or {}
+    stored = session.scalar(select(BinsRow.origins).filter_by(version_key=dataset.version_key))
+    bins = (row.grids if row else None) or {}
     # The bins of scores are made from the same values as those of their field.
-    fields = [key for key, grid in grids.items() if grid["kind"] != SCORES]
+    fields = [key for key, field_bins in bins.items() if field_bins["kind"] != SCORES]
     return provisional_bins(load_origins(stored or {}), fields)
 
 

@@ -19,7 +19,7 @@ from aporia_provider.backend.sync.context import Checkpoint, Result
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.errors import AporiaError
 from aporia_provider.lake.log.changes import LogPosition
-from aporia_provider.monitoring.profiles.plan import dump_grids
+from aporia_provider.monitoring.profiles.plan import dump_bins
 from aporia_provider.preflight.type_differences import type_notes
 from aporia_provider.redaction import redact_text
 
@@ -143,7 +143,7 @@ def _values(stored: StoredPart, result: Result) -> dict[str, Any]:
         "error": None,
     }
     if result.changed and result.checkpoint.fingerprint != stored.checkpoint.fingerprint:
-        values["grids"] = dump_grids(result.grids)
+        values["grids"] = dump_bins(result.bins)
     return values
 
 

@@ -38,13 +38,13 @@ def baseline_for(
     # Roles are ordered by preference as a baseline.
     if baseline.role is None or ROLES.index(best_role) < ROLES.index(baseline.role):
         better = _baseline_of(context, best_role)
-        baseline = better if better.grids else baseline
+        baseline = better if better.bins else baseline
     if baseline is context.snapshot.baseline:
         baseline = _rebuild_bins(context, role, plan, rebuild)
     new = _compute_baseline(
-        context, role, plan, [field for field in plan.fields if field.key not in baseline.grids], rows
+        context, role, plan, [field for field in plan.fields if field.key not in baseline.bins], rows
     )
-    return baseline.merged(new) if new.grids else baseline
+    return baseline.merged(new) if new.bins else baseline
 
 
 def _baseline_of(context: SyncContext, role: str) -> Baseline:
@@ -72,9 +72,9 @@ def _rebuild_bins(context: SyncContext, role: str, plan: DatasetPlan, rebuild: b
     rebuilt = _compute_baseline(
         context, role, plan, fields, table.rows.in_intervals(context.spark, plan.columns.values())
     )
-    replaced = [field for field in fields if field.key in rebuilt.grids]
+    replaced = [field for field in fields if field.key in rebuilt.bins]
     return baseline.without(
-        key for key in baseline.grids if any(_belongs_to(field, key) for field in replaced)
+        key for key in baseline.bins if any(_belongs_to(field, key) for field in replaced)
     ).merged(rebuilt)
 
 
@@ -90,10 +90,10 @@ def _compute_baseline(
     if not fields:
         return Baseline()
     columns = {field.column: plan.columns[field.column] for field in fields}
-    computed = table.grids(rows, columns, fields)
+    computed = table.bins(rows, columns, fields)
     count = table.row_count(context.spark) if computed else 0
     return Baseline(
         role if computed else None,
-        {key: item.grid for key, item in computed.items()},
+        {key: item.bins for key, item in computed.items()},
         {key: Origin(role, item.values, count) for key, item in computed.items()},
     )

@@ -16,7 +16,7 @@ from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, FieldPlan, 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from aporia_provider.monitoring.profiles.baseline_grids import Made
+    from aporia_provider.monitoring.profiles.baseline_bins import BaselineBins
     from aporia_provider.monitoring.profiles.profile import Profile
 
 _SAMPLE_ROWS = 50_000
@@ -89,7 +89,9 @@ def count_rows(frame: DataFrame, column: str) -> int:
     return int(row["rows"])
 
 
-def baseline_bins(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True) -> dict[str, Made]:
+def baseline_bins(
+    frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bool = True
+) -> dict[str, BaselineBins]:
     """
     Return the bins of a baseline, computed from a sample if it is large.
 
@@ -103,8 +105,8 @@ def baseline_bins(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bo
     :param embedded: Whether the engine is the embedded one.
     """
     from aporia_provider.engine.dataframes.worker_functions import bins_by_partition
-    from aporia_provider.monitoring.profiles.baseline_grids import Made
-    from aporia_provider.monitoring.profiles.plan import load_grids
+    from aporia_provider.monitoring.profiles.baseline_bins import BaselineBins
+    from aporia_provider.monitoring.profiles.plan import load_bins
 
     fields = tuple(fields)
     sample_rows = min(_SAMPLE_ROWS, _SAMPLE_CELLS // max(1, len(fields)))
@@ -119,6 +121,6 @@ def baseline_bins(frame: DataFrame, fields: Iterable[FieldPlan], *, embedded: bo
     for sample in samples:
         # A single partition, so that one function call receives all rows.
         if results := bins_by_partition(sample.repartition(1), fields, embedded):
-            grids, values = (json.loads(results[0][name]) for name in ("grids", "values"))
-            return {key: Made(grid, values[key]) for key, grid in load_grids(grids).items()}
+            bins, values = (json.loads(results[0][name]) for name in ("grids", "values"))
+            return {key: BaselineBins(field_bins, values[key]) for key, field_bins in load_bins(bins).items()}
     return {}

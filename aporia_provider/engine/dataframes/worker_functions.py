@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from aporia_provider.engine.dataframes.shipping import WorkerFunction, bound, shipped
-from aporia_provider.monitoring.profiles.baseline_grids import make_grids
+from aporia_provider.monitoring.profiles.baseline_bins import make_bins
 from aporia_provider.monitoring.profiles.numpy_profile import Profile, numpy_profile
 from aporia_provider.monitoring.profiles.plan import (
     FieldPlan,
     ProfilePlan,
+    dump_bins,
     dump_fields,
-    dump_grids,
     dump_plan,
     load_fields,
     load_plan,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _STATES = "bucket long, key string, state string"
-_GRIDS = "grids string, values string"
+_BINS_SCHEMA = "grids string, values string"
 
 
 def states_by_partition(frame: DataFrame, plan: ProfilePlan, embedded: bool) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def bins_by_partition(
     :param embedded: Whether the engine is the embedded one.
     :return: Rows with ``grids`` (JSON) and the number of ``values`` that each was computed from.
     """
-    return _run_on_partitions(frame, compute_bins, json.dumps(dump_fields(fields)), _GRIDS, embedded)
+    return _run_on_partitions(frame, compute_bins, json.dumps(dump_fields(fields)), _BINS_SCHEMA, embedded)
 
 
 def _run_on_partitions(
@@ -109,10 +109,10 @@ def compute_bins(batches: Iterable[pa.RecordBatch], fields: str) -> Iterator[pa.
     """
     received = list(_all_batches(batches))
     if received:
-        computed = make_grids(pa.Table.from_batches(received), load_fields(json.loads(fields)))
-        grids = dump_grids({key: item.grid for key, item in computed.items()})
+        computed = make_bins(pa.Table.from_batches(received), load_fields(json.loads(fields)))
+        bins = dump_bins({key: item.bins for key, item in computed.items()})
         values = {key: item.values for key, item in computed.items()}
-        yield pa.RecordBatch.from_pydict({"grids": [json.dumps(grids)], "values": [json.dumps(values)]})
+        yield pa.RecordBatch.from_pydict({"grids": [json.dumps(bins)], "values": [json.dumps(values)]})
 
 
 def _all_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -50,21 +50,21 @@ def shortest_doubles(values: NDArray[Any]) -> Doubles:
     return converted
 
 
-def _convert(values: NDArray[Any], found: Doubles) -> None:
-    (_, few), (_, more), *others = _CANDIDATES[values.dtype.name]
+def _convert(values: NDArray[Any], converted: Doubles) -> None:
+    (_, few_places), (_, more_places), *others = _CANDIDATES[values.dtype.name]
     wide, exponents = values.astype(np.float64), _exponents(values)
-    found[:] = _to_places(wide, few.take(exponents, mode="clip"))
-    wrong = found.astype(values.dtype) != values
+    converted[:] = _to_places(wide, few_places.take(exponents, mode="clip"))
+    wrong = converted.astype(values.dtype) != values
     if not wrong.any():
         return
-    np.copyto(found, _to_places(wide, more.take(exponents, mode="clip")), where=wrong)
-    left = np.flatnonzero((found.astype(values.dtype) != values) & ~np.isnan(values))
+    np.copyto(converted, _to_places(wide, more_places.take(exponents, mode="clip")), where=wrong)
+    unconverted = np.flatnonzero((converted.astype(values.dtype) != values) & ~np.isnan(values))
     for rounding, scales in others:
-        candidates = rounding(wide[left], scales[exponents[left]])
-        found[left] = candidates
-        left = left[candidates.astype(values.dtype) != values[left]]
-    if len(left):
-        found[left] = _read(values[left])
+        candidates = rounding(wide[unconverted], scales[exponents[unconverted]])
+        converted[unconverted] = candidates
+        unconverted = unconverted[candidates.astype(values.dtype) != values[unconverted]]
+    if len(unconverted):
+        converted[unconverted] = _read(values[unconverted])
 
 
 def _exponents(values: NDArray[Any]) -> NDArray[np.intp]:

@@ -97,9 +97,11 @@ class _Many:
 
     @classmethod
     def of(cls, baseline: CategoryHistogram, current: CategoryHistogram) -> Self:
-        own = [text for text in frequent_ones(baseline) if text in current.counts]
+        single_values = [text for text in frequent_ones(baseline) if text in current.counts]
         sides = listed_by_both(baseline, current)
-        return cls(sides, own, hashed(*sides, own), estimate_new_values(*sides, own))
+        return cls(
+            sides, single_values, hashed(*sides, single_values), estimate_new_values(*sides, single_values)
+        )
 
     @property
     def by_hash(self) -> str:
@@ -116,9 +118,9 @@ class _Many:
         return "; ".join(filter(None, (description, _apart(self.words.pairs[0], *self.sides))))
 
     def _described(self, others: str) -> str:
-        own = f"{len(self.own)} frequent values are compared one by one, the others"
-        how = f"{own if self.own else 'all values are compared'} {others}"
-        return f"{_sizes(*self.sides)}; {_new(self.words)}; {how}"
+        compared_singly = f"{len(self.own)} frequent values are compared one by one, the others"
+        method = f"{compared_singly if self.own else 'all values are compared'} {others}"
+        return f"{_sizes(*self.sides)}; {_new(self.words)}; {method}"
 
 
 def _by_vocabulary(measure: Measure, words: NewValueEstimate) -> Distance | None:
@@ -136,22 +138,26 @@ def _by_vocabulary(measure: Measure, words: NewValueEstimate) -> Distance | None
     return replace(best, bound=max((abs(end - best.value) for end in others), default=0.0))
 
 
-def _clear(found: Distance | InsufficientData) -> float:
+def _clear(distance: Distance | InsufficientData) -> float:
     """Return the distance minus its noise and its bound."""
-    return -1.0 if isinstance(found, InsufficientData) else found.value - found.noise - found.bound
+    return (
+        -1.0 if isinstance(distance, InsufficientData) else distance.value - distance.noise - distance.bound
+    )
 
 
 def _width(words: NewValueEstimate) -> float:
     return (words.found.high - words.found.low) * words.rest_share
 
 
-def _vague(found: Distance) -> bool:
-    return found.bound > WIDEST_BOUND and 2 * found.bound > found.value
+def _vague(distance: Distance) -> bool:
+    return distance.bound > WIDEST_BOUND and 2 * distance.bound > distance.value
 
 
-def _unknown(found: Distance, why: str) -> Comparison:
+def _unknown(distance: Distance, description: str) -> Comparison:
     reason = "it is uncertain whether there are more new values than without drift: use a longer period"
-    return Comparison(InsufficientData(reason, found.samples, found.baseline_samples), why, found)
+    return Comparison(
+        InsufficientData(reason, distance.samples, distance.baseline_samples), description, distance
+    )
 
 
 def _apart(

@@ -105,32 +105,36 @@ def frequent_ones(baseline: CategoryHistogram) -> list[str]:
     return sorted(text for text, count in baseline.counts.items() if count >= least)
 
 
-def hashed(baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]) -> tuple[Floats, Floats]:
+def hashed(
+    baseline: CategoryHistogram, current: CategoryHistogram, categories: list[str]
+) -> tuple[Floats, Floats]:
     """
     Return the counts of the given categories, followed by those of all other values in bins by hash.
 
     A bin contains the same values on both sides, regardless of their frequency. The number of bins, 16 to
     256, depends on the number of current values.
 
-    :param own: Categories to count one by one, listed on both sides.
+    :param categories: Categories to count one by one, listed on both sides.
     """
-    number = bins_for(current.samples, len(own))
-    one, other = (_hashed(side, own, number) for side in (baseline, current))
+    number = bins_for(current.samples, len(categories))
+    one, other = (_hashed(side, categories, number) for side in (baseline, current))
     return one, other
 
 
-def bins_for(samples: int, own: int) -> int:
+def bins_for(samples: int, categories: int) -> int:
     """
     Return the number of hash bins: a power of two from 16 to 256.
 
     :param samples: Number of current values.
-    :param own: Number of categories that are counted one by one.
+    :param categories: Number of categories that are counted one by one.
     """
-    room = max(1, samples // Minimum().per_bin - own)
+    room = max(1, samples // Minimum().per_bin - categories)
     return min(_MOST_BINS, max(_LEAST_BINS, 1 << (room.bit_length() - 1)))
 
 
-def _hashed(side: CategoryHistogram, own: list[str], number: int) -> Floats:
-    listed_histogram = side.listing(own)
-    counts: NDArray[np.int64] = np.array([listed_histogram.counts[text] for text in own], dtype=np.int64)
+def _hashed(side: CategoryHistogram, categories: list[str], number: int) -> Floats:
+    listed_histogram = side.listing(categories)
+    counts: NDArray[np.int64] = np.array(
+        [listed_histogram.counts[text] for text in categories], dtype=np.int64
+    )
     return np.concatenate([counts, listed_histogram.tail.bins(number)]).astype(np.float64)

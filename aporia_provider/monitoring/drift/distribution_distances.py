@@ -93,7 +93,7 @@ def scale(baseline: NumericHistogram, deviation: float) -> float:
     """
     if deviation > 0:
         return deviation
-    edges = baseline.grid.edges
+    edges = baseline.bins.edges
     unit = _LEAST_SCALE * max(abs(edges[0]), abs(edges[-1]))
     return unit if unit >= np.finfo(float).tiny else 1.0
 
@@ -231,7 +231,7 @@ def _trimmed(baseline: NumericHistogram, current: NumericHistogram, margin: floa
 
 def _middle(baseline: NumericHistogram) -> tuple[float, float]:
     """Return the edges nearest to the 0.1 % and 99.9 % quantiles with at least that proportion outside."""
-    edges = np.array(baseline.grid.edges)
+    edges = np.array(baseline.bins.edges)
     share = _shares_below(baseline, edges).value
     # The proportion outside a quantile of m values is up to 1/m less than its level.
     outside = _TRIMMED * (1 - 1 / baseline.samples) * (1 - 1e-9)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import Zeros
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.drift.boolean_spellings import COMPARED, in_one_spelling
 from aporia_provider.monitoring.drift.category_comparison import Comparison
 from aporia_provider.monitoring.drift.category_histograms import MOST_LISTED, CategoryHistogram
@@ -26,8 +27,7 @@ from aporia_provider.monitoring.drift.measures import (
     numeric_drift,
 )
 from aporia_provider.monitoring.drift.rebinning import NumericHistogram
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.profiles.plan import Grid
+from aporia_provider.monitoring.profiles.plan import Bins
 from aporia_provider.monitoring.result import (
     INFINITE,
     NO_BOOLEANS,
@@ -41,7 +41,7 @@ from aporia_provider.monitoring.result import (
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
-from aporia_provider.monitoring.states.vector_state import VectorGrid, VectorState
+from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
 from aporia_provider.monitoring.statistics.moments import known_deviation, variance
 
 S = TypeVar("S", bound=State)
@@ -55,11 +55,11 @@ class ComparedState:
     One side of a comparison.
 
     :param state: State of the field; None if there is no data.
-    :param grid: Bins of the state.
+    :param bins: Bins of the state.
     """
 
     state: State | None
-    grid: Grid | None
+    bins: Bins | None
 
 
 def drift(
@@ -84,9 +84,9 @@ def drift(
         side = "the baseline" if baseline.state is None else "the range"
         return insufficient(f"there are no rows in {side}")
     result = _compared(metric, baseline, current, zeros, minimum)
-    count, description, kept = _left_out(baseline.state)
+    count, description, usable = _left_out(baseline.state)
     return with_left_out(
-        with_left_out(result, *_left_out(current.state)), count, f"in the baseline, {description}", kept
+        with_left_out(result, *_left_out(current.state)), count, f"in the baseline, {description}", usable
     )
 
 
@@ -128,7 +128,7 @@ def _numeric(
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
         return undefined("the field has no bins, because no sync has read a value of it")
-    spread = known_deviation(_same(NumericState, baseline.state), sides[0].grid) if sides[0].samples else 0.0
+    spread = known_deviation(_same(NumericState, baseline.state), sides[0].bins) if sides[0].samples else 0.0
     if spread is None and metric == NORMALISED:
         return undefined(
             "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples
@@ -140,15 +140,15 @@ def _numeric(
 
 def _histogram(side: ComparedState) -> NumericHistogram | None:
     state = _same(NumericState, side.state)
-    if not isinstance(side.grid, NumericGrid):
+    if not isinstance(side.bins, NumericBins):
         return None
     ends = state.least, state.greatest
-    return NumericHistogram(side.grid, state.counts, state.below, state.above, *ends)
+    return NumericHistogram(side.bins, state.counts, state.below, state.above, *ends)
 
 
 def _categories(side: ComparedState) -> CategoryHistogram:
     values = _same(ValueState, side.state)
-    listed = side.grid.values if isinstance(side.grid, CategoryGrid) else ()
+    listed = side.bins.values if isinstance(side.bins, CategoryBins) else ()
     counts = {**dict.fromkeys(listed, 0), **values.known}
     example = max(values.counts.items(), key=lambda item: (item[1], item[0]), default=(None, 0))[0]
     every = {**counts, **values.others.counts}
@@ -157,12 +157,12 @@ def _categories(side: ComparedState) -> CategoryHistogram:
     return CategoryHistogram(counts, values.tail, example)
 
 
-def _of_comparison(found: Comparison) -> MetricResult:
-    answer = distance_metric_result(found.outcome)
-    answer = replace(answer, reason=joined(answer.reason, found.reason))
-    if found.shown is None:
+def _of_comparison(comparison: Comparison) -> MetricResult:
+    answer = distance_metric_result(comparison.outcome)
+    answer = replace(answer, reason=joined(answer.reason, comparison.reason))
+    if comparison.shown is None:
         return answer
-    return replace(unreliable(distance_metric_result(found.shown)), reason=answer.reason)
+    return replace(unreliable(distance_metric_result(comparison.shown)), reason=answer.reason)
 
 
 def _vectors(metric: str, baseline: ComparedState, current: ComparedState, minimum: Minimum) -> MetricResult:
@@ -172,7 +172,7 @@ def _vectors(metric: str, baseline: ComparedState, current: ComparedState, minim
         return undefined("there are no vectors of the same dimension on both sides", now.vectors)
     if before.norm.positive_infinities or now.norm.positive_infinities:
         return undefined("the lengths of some vectors exceed the largest float", now.vectors)
-    sides = ((before, _norm_grid(baseline)), (now, _norm_grid(current)))
+    sides = ((before, _norm_bins(baseline)), (now, _norm_bins(current)))
     means = [[float(total / side.vectors) for total in side.sums] for side in (before, now)]
     distance = VECTOR_METRICS[metric].compute(
         *means, samples=now.vectors, baseline_samples=before.vectors, variance=_pooled_variance(*sides)
@@ -182,31 +182,31 @@ def _vectors(metric: str, baseline: ComparedState, current: ComparedState, minim
     )
 
 
-def _norm_grid(side: ComparedState) -> NumericGrid | None:
-    return side.grid.norm if isinstance(side.grid, VectorGrid) else None
+def _norm_bins(side: ComparedState) -> NumericBins | None:
+    return side.bins.norm if isinstance(side.bins, VectorBins) else None
 
 
-def _pooled_variance(*sides: tuple[VectorState, NumericGrid | None]) -> float:
+def _pooled_variance(*sides: tuple[VectorState, NumericBins | None]) -> float:
     """
     Return the sum of the variances of the components, from the mean squared length and the mean vector.
 
     The two sides are pooled: without drift, they are samples of the same distribution.
     """
     count = sum(state.vectors for state, _ in sides)
-    squares = sum((_squared_lengths(state.norm, grid) for state, grid in sides), Fraction(0))
+    squares = sum((_squared_lengths(state.norm, bins) for state, bins in sides), Fraction(0))
     both = (left + right for left, right in zip(*(state.sums for state, _ in sides), strict=True))
     pooled = (squares - sum(total * total for total in both) / count) / (count - 1)
     return float(min(max(Fraction(0), pooled), _LARGEST))
 
 
-def _squared_lengths(norms: NumericState, grid: NumericGrid | None) -> Fraction:
-    spread = variance(norms, grid) or Fraction(0)
+def _squared_lengths(norms: NumericState, bins: NumericBins | None) -> Fraction:
+    spread = variance(norms, bins) or Fraction(0)
     return norms.finite * spread + norms.total * norms.total / norms.finite
 
 
-def _check(metric: str, distances: Iterable[str], what: str) -> None:
+def _check(metric: str, distances: Iterable[str], noun: str) -> None:
     if metric not in distances:
-        raise ValidationError(f"{metric!r} does not compare {what}; use {', '.join(sorted(distances))}")
+        raise ValidationError(f"{metric!r} does not compare {noun}; use {', '.join(sorted(distances))}")
 
 
 def _same(kind: type[S], state: State | None) -> S:

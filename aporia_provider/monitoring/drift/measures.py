@@ -177,7 +177,7 @@ def numeric_drift(
     distance = NUMERIC_METRICS[metric]
     if distance.compared == "histograms":
         return _enough(distance.compute(baseline, current, deviation), minimum, per_bin=False)
-    sides = (counts_between(side, baseline.grid.boundaries) for side in (baseline, current))
+    sides = (counts_between(side, baseline.bins.boundaries) for side in (baseline, current))
     return _enough(_of_bins(distance, zeros)(*sides), minimum, per_bin=True)
 
 

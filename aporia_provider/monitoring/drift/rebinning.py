@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class NumericHistogram:
     """
     Histogram of a numeric field.
 
-    :param grid: The bins.
+    :param bins: The bins.
     :param counts: Count of each bin; empty if nothing was counted.
     :param below_sum: Sum of the distances of the values in the first bin from the first edge.
     :param above_sum: Sum of the distances of the values in the last bin from the last edge.
@@ -39,7 +39,7 @@ class NumericHistogram:
     :param greatest: Maximum of the values, if known.
     """
 
-    grid: NumericGrid
+    bins: NumericBins
     counts: tuple[int, ...]
     below_sum: float | Fraction
     above_sum: float | Fraction
@@ -88,9 +88,9 @@ class Bounded:
 
 def common_edges(one: NumericHistogram, other: NumericHistogram) -> Floats:
     """Return the sorted union of the edges of two histograms."""
-    if one.grid.edges == other.grid.edges:
-        return np.array(one.grid.edges)
-    return np.union1d(np.array(one.grid.edges), np.array(other.grid.edges))
+    if one.bins.edges == other.bins.edges:
+        return np.array(one.bins.edges)
+    return np.union1d(np.array(one.bins.edges), np.array(other.bins.edges))
 
 
 def tail_areas(histogram: NumericHistogram, first: float, last: float) -> tuple[Bounded, Bounded]:
@@ -101,7 +101,7 @@ def tail_areas(histogram: NumericHistogram, first: float, last: float) -> tuple[
     :param first: First edge of the histogram, or a lower value.
     :param last: Last edge of the histogram, or a greater value.
     """
-    edges, samples = histogram.grid.edges, histogram.samples
+    edges, samples = histogram.bins.edges, histogram.samples
     below, above = _mean(histogram.below_sum, samples), _mean(histogram.above_sum, samples)
     return (
         _beyond(below, histogram.counts[0] / samples, edges[0] - first),
@@ -116,7 +116,7 @@ def tail_steps(histogram: NumericHistogram) -> list[float]:
     They are just before and after the mean of the values in the first and in the last bin, and evenly spaced
     from the outer edge to the minimum or maximum, if known.
     """
-    edges, counts, samples = histogram.grid.edges, histogram.counts, histogram.samples
+    edges, counts, samples = histogram.bins.edges, histogram.counts, histogram.samples
     steps: list[float] = []
     for edge, sign, count, total, farthest in (
         (edges[0], -1, counts[0], histogram.below_sum, histogram.least),
@@ -155,7 +155,7 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
     """
     if not histogram.samples:
         return Bounded.exactly(np.zeros(len(edges)))
-    own_edges = np.array(histogram.grid.edges)
+    own_edges = np.array(histogram.bins.edges)
     counts = np.array(histogram.counts, dtype=np.float64)
     indices = np.minimum(own_edges.searchsorted(edges), len(own_edges) - 1)
     if np.array_equal(own_edges[indices], edges):
@@ -182,14 +182,16 @@ def counts_below(histogram: NumericHistogram, edges: Floats) -> Bounded:
     return Bounded(np.clip(value, low, high), low, high)
 
 
-def _surrounding(own: Floats, counts: Floats, edges: Floats) -> tuple[Floats, Floats]:
+def _surrounding(own_edges: Floats, counts: Floats, edges: Floats) -> tuple[Floats, Floats]:
     """
     Return bounds of the counts below each of the edges.
 
     They are the counts below the nearest edge of the histogram at or below it, and at or above it.
     """
     cumulative = np.concatenate([[0.0], np.cumsum(counts)])
-    return cumulative[np.searchsorted(own, edges, "right")], cumulative[np.searchsorted(own, edges) + 1]
+    return cumulative[np.searchsorted(own_edges, edges, "right")], cumulative[
+        np.searchsorted(own_edges, edges) + 1
+    ]
 
 
 def _reach(edge: float, farthest: float | None) -> float:

@@ -112,20 +112,20 @@ class NewValueEstimate:
 
 
 def estimate_new_values(
-    baseline: CategoryHistogram, current: CategoryHistogram, own: list[str]
+    baseline: CategoryHistogram, current: CategoryHistogram, categories: list[str]
 ) -> NewValueEstimate:
     """
     Return an estimate of the new values.
 
     :param baseline: Histogram of the baseline; both histograms list the same categories.
     :param current: Histogram of the current data.
-    :param own: Categories that are compared one by one.
+    :param categories: Categories that are compared one by one.
     """
-    uncompared = [text for text in baseline.counts if text not in set(own)]
+    uncompared = [text for text in baseline.counts if text not in set(categories)]
     once, twice = (sum(baseline.counts[text] == times for text in uncompared) for times in (1, 2))
     lacking = sum(current.counts[text] for text in uncompared if not baseline.counts[text])
     one, other = (
-        np.array([side.counts[text] for text in own], dtype=np.float64) for side in (baseline, current)
+        np.array([side.counts[text] for text in categories], dtype=np.float64) for side in (baseline, current)
     )
     singles = _singles(baseline)
     return NewValueEstimate(

@@ -64,8 +64,10 @@ class BucketRuns:
         order = _order(numbers)
         ordered = numbers if order is None else numbers[order]
         ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, len(ordered)).astype(np.int64)
-        found = ordered[ends - 1].tolist()
-        return cls(order, tuple(None if number == untimed else number * seconds for number in found), ends)
+        numbers_of_runs = ordered[ends - 1].tolist()
+        return cls(
+            order, tuple(None if number == untimed else number * seconds for number in numbers_of_runs), ends
+        )
 
     def windows(self, size: int) -> Iterator[BucketRuns]:
         """Yield the runs in groups of at most the given number."""

@@ -59,10 +59,10 @@ class IdAccumulator:
         :param lengths: Number of rows of each run.
         """
         self._rows[slots] += lengths
-        kept = np.empty(int(lengths.sum()), dtype=np.int64)
+        sampled_ids = np.empty(int(lengths.sum()), dtype=np.int64)
         ends = np.empty(len(slots), dtype=np.int64)
         column = fixed_column(ids, 8)
-        arrays = (self._levels, self._nulls, kept, ends)
+        arrays = (self._levels, self._nulls, sampled_ids, ends)
         self._library.aporia_filter_ids(
             ctypes.byref(column), ctypes.byref(runs), *(ctypes.c_void_p(pointer(array)) for array in arrays)
         )
@@ -70,7 +70,7 @@ class IdAccumulator:
         for slot, start, end in zip(slots.tolist(), starts, starts[1:], strict=False):
             if end > start:
                 # A copy, since a slice would keep the ids of all slots.
-                self._pending.setdefault(slot, []).append(kept[start:end].copy())
+                self._pending.setdefault(slot, []).append(sampled_ids[start:end].copy())
                 self._settle(slot)
 
     def _settle(self, slot: int, most: int = _PENDING) -> None:

@@ -44,10 +44,10 @@ def find_kernel() -> Kernel:
 
     :raises aporia_provider.errors.ValidationError: if the environment variable has an unknown value.
     """
-    wanted = os.environ.get(VARIABLE, "").strip().lower()
-    if wanted not in _CHOICES:
-        raise ValidationError(f"The environment variable {VARIABLE} is {wanted!r}: use 'numpy', or remove it")
-    return Kernel(None, f"{VARIABLE} is numpy") if wanted == "numpy" else _load()
+    choice = os.environ.get(VARIABLE, "").strip().lower()
+    if choice not in _CHOICES:
+        raise ValidationError(f"The environment variable {VARIABLE} is {choice!r}: use 'numpy', or remove it")
+    return Kernel(None, f"{VARIABLE} is numpy") if choice == "numpy" else _load()
 
 
 def source_digest() -> str:

@@ -17,7 +17,7 @@ from aporia_provider.monitoring.states.number_state import NumericState
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aporia_provider.monitoring.grids.grid import NumericGrid
+    from aporia_provider.monitoring.bins.field_bins import NumericBins
 
 _CELLS, _MOST_STEPS = 2048, 9
 _SUMS, _LIMBS = ("negative_sum", "positive_sum", "squares", "below", "above"), 34
@@ -44,15 +44,17 @@ class GridPointer(ctypes.Structure):
     held: Any
 
 
-def _grid_pointer(library: ctypes.CDLL, grid: NumericGrid | None) -> GridPointer:
-    if grid is None:
+def _grid_pointer(library: ctypes.CDLL, bins: NumericBins | None) -> GridPointer:
+    if bins is None:
         return GridPointer(count=0, centre=0.0, unit=1.0)
-    edges = np.append(grid.edges, np.full(1 << _MOST_STEPS, np.inf))
+    edges = np.append(bins.edges, np.full(1 << _MOST_STEPS, np.inf))
     starts = np.zeros(_CELLS, dtype=np.uint16)
-    found = GridPointer(pointer(edges), pointer(starts), len(grid.edges), centre=grid.centre, unit=grid.unit)
-    found.held = (edges, starts)
-    library.aporia_prepare_grid(ctypes.byref(found))
-    return found
+    grid_pointer = GridPointer(
+        pointer(edges), pointer(starts), len(bins.edges), centre=bins.centre, unit=bins.unit
+    )
+    grid_pointer.held = (edges, starts)
+    library.aporia_prepare_grid(ctypes.byref(grid_pointer))
+    return grid_pointer
 
 
 class NumberAccumulator:
@@ -60,14 +62,14 @@ class NumberAccumulator:
     Numeric states of one field by slot.
 
     :param library: The kernel.
-    :param grid: Bins of the field; None if not known.
+    :param bins: Bins of the field; None if not known.
     """
 
-    def __init__(self, library: ctypes.CDLL, grid: NumericGrid | None) -> None:
+    def __init__(self, library: ctypes.CDLL, bins: NumericBins | None) -> None:
         self._library = library
-        self._grid = _grid_pointer(library, grid)
+        self._bins = _grid_pointer(library, bins)
         self._states = np.zeros(0, dtype=_STATE)
-        self._counts = np.zeros((0, _bins(grid)), dtype=np.int64)
+        self._counts = np.zeros((0, _bin_count(bins)), dtype=np.int64)
 
     @property
     def slot_bytes(self) -> int:
@@ -81,7 +83,7 @@ class NumberAccumulator:
     def add(self, column: ColumnPointer, runs: RunsPointer) -> None:
         """Add rows."""
         self._library.aporia_add_numbers(
-            *map(ctypes.byref, (column, runs, self._grid)),
+            *map(ctypes.byref, (column, runs, self._bins)),
             *(array.ctypes.data_as(ctypes.c_void_p) for array in (self._states, self._counts)),
         )
 
@@ -94,24 +96,24 @@ class NumberAccumulator:
         self._states, self._counts = self._states[:0].copy(), self._counts[:0].copy()
 
     def _state(self, slot: int) -> NumericState:
-        found: dict[str, Any] = dict(zip(_STATE.names or (), self._states[slot].tolist(), strict=True))
-        sums, finite = found.pop("sums"), found.pop("finite")
+        attributes: dict[str, Any] = dict(zip(_STATE.names or (), self._states[slot].tolist(), strict=True))
+        sums, finite = attributes.pop("sums"), attributes.pop("finite")
         counted = ("nulls", "nans", "positive_infinities", "negative_infinities")
-        found["rows"] = finite + sum(found[name] for name in counted)
+        attributes["rows"] = finite + sum(attributes[name] for name in counted)
         if not finite:
-            return NumericState(**{name: found[name] for name in ("rows", *counted)})
-        if self._grid.count:
-            found["counts"] = tuple(self._counts[slot].tolist())
-        return NumericState(**found, **_fractions(sums))
+            return NumericState(**{name: attributes[name] for name in ("rows", *counted)})
+        if self._bins.count:
+            attributes["counts"] = tuple(self._counts[slot].tolist())
+        return NumericState(**attributes, **_fractions(sums))
 
 
-def _bins(grid: NumericGrid | None) -> int:
-    return len(grid.edges) + 1 if grid else 1
+def _bin_count(bins: NumericBins | None) -> int:
+    return len(bins.edges) + 1 if bins else 1
 
 
 def _fractions(sums: NDArray[np.uint64]) -> dict[str, Any]:
-    found = {
+    fractions = {
         name: fraction_of_units(int.from_bytes(limbs.tobytes(), "little"))
         for name, limbs in zip(_SUMS, sums, strict=True)
     }
-    return {**found, "negative_sum": -found["negative_sum"]}
+    return {**fractions, "negative_sum": -fractions["negative_sum"]}

@@ -24,7 +24,7 @@ from aporia_provider.monitoring.states.value_state import ValueState
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aporia_provider.monitoring.grids.grid import CategoryGrid
+    from aporia_provider.monitoring.bins.field_bins import CategoryBins
 
 _MOST_TEXTS = 1 << 12
 _MOST_BYTES = 1 << 20
@@ -62,11 +62,11 @@ class TextAccumulator:
     States of the texts of one field by slot.
 
     :param library: The kernel.
-    :param grid: Categories of the field; None if not known.
+    :param bins: Categories of the field; None if not known.
     """
 
-    def __init__(self, library: ctypes.CDLL, grid: CategoryGrid | None) -> None:
-        self._library, self._grid = library, grid
+    def __init__(self, library: ctypes.CDLL, bins: CategoryBins | None) -> None:
+        self._library, self._bins = library, bins
         self._places = np.zeros(_PLACES, dtype=np.uint32)
         self._ends = np.zeros(1 + _MOST_TEXTS, dtype=np.int64)
         self._bytes = np.zeros(_MOST_BYTES, dtype=np.uint8)
@@ -128,7 +128,7 @@ class TextAccumulator:
     def _state(self, texts: list[str], places: list[int], numbers: list[int]) -> ValueState:
         nulls = numbers[0] if places[0] == 0 else 0
         counts = {texts[place - 1]: number for place, number in zip(places, numbers, strict=True) if place}
-        return ValueState.of(counts, sum(numbers), nulls, self._grid)
+        return ValueState.of(counts, sum(numbers), nulls, self._bins)
 
     def _texts(self) -> list[str]:
         ends: list[int] = self._ends[: self._table.count + 1].tolist()

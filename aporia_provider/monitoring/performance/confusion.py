@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Average
-from aporia_provider.monitoring.performance.states.score_bins import Grid
+from aporia_provider.monitoring.performance.states.histogram_bins import HistogramBins
 from aporia_provider.nearest import nearest
 
 _MOST_NAMED = 5
@@ -55,8 +55,15 @@ class ThresholdConfusion:
     corners: tuple[Confusion, ...] = ()
 
     def __add__(self, other: ThresholdConfusion) -> ThresholdConfusion:
-        mine, others = self.corners or (self.counts,) * 4, other.corners or (other.counts,) * 4
-        corners = tuple(map(operator.add, mine, others)) if self.corners or other.corners else ()
+        corners_of_self, corners_of_other = (
+            self.corners or (self.counts,) * 4,
+            other.corners or (other.counts,) * 4,
+        )
+        corners = (
+            tuple(map(operator.add, corners_of_self, corners_of_other))
+            if self.corners or other.corners
+            else ()
+        )
         return ThresholdConfusion(self.counts + other.counts, corners)
 
 
@@ -149,7 +156,7 @@ CELLS: Mapping[str, str] = {
 
 
 def confusion_at(
-    positives: Sequence[int], negatives: Sequence[int], grid: Grid, threshold: float
+    positives: Sequence[int], negatives: Sequence[int], bins: HistogramBins, threshold: float
 ) -> ThresholdConfusion:
     """
     Return the confusion counts of scores at a threshold. Scores at or above it are predicted positive.
@@ -158,7 +165,7 @@ def confusion_at(
     :param negatives: All other rows, by bin; empty if there are none.
     :raises aporia_provider.errors.ValidationError: if the threshold is outside the edges.
     """
-    position = grid.place(threshold)
+    position = bins.place(threshold)
     counts = _split(positives, negatives, position.first)
     if position.split is None:
         return ThresholdConfusion(counts)
@@ -236,7 +243,7 @@ def listed(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def pick(name: str | None, confusions: Mapping[str, T], what: str) -> T:
+def pick(name: str | None, confusions: Mapping[str, T], noun: str) -> T:
     """
     Return the value of one class, such as its confusion counts.
 
@@ -245,7 +252,7 @@ def pick(name: str | None, confusions: Mapping[str, T], what: str) -> T:
     if name is None:
         raise ValidationError(f"The metric requires class_name; {nearest('', confusions)}")
     if name not in confusions:
-        raise ValidationError(f"There is no {what} {name!r}; {_hint(name, list(confusions))}")
+        raise ValidationError(f"There is no {noun} {name!r}; {_hint(name, list(confusions))}")
     return confusions[name]
 
 

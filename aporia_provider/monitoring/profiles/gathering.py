@@ -21,15 +21,15 @@ def gathered(batches: Iterator[pa.RecordBatch], buckets: int) -> pa.RecordBatch 
     :param batches: The rest of the batches.
     :param buckets: Expected number of buckets that are processed one by one. More of them need more rows.
     """
-    wanted = max(_ROWS, _ROWS_OF_BUCKET * buckets) if buckets else _ROWS // 4
-    held: list[pa.RecordBatch] = []
+    enough_rows = max(_ROWS, _ROWS_OF_BUCKET * buckets) if buckets else _ROWS // 4
+    collected: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        held.append(batch)
+        collected.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= wanted or size >= _BYTES:
+        if rows >= enough_rows or size >= _BYTES:
             break
-    return _together(held) if held else None
+    return _together(collected) if collected else None
 
 
 def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aporia_provider.monitoring.arrow import readable
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.kernel.arrow_columns import ColumnPointer, number_column
 from aporia_provider.monitoring.kernel.bucket_runs import BucketRuns
 from aporia_provider.monitoring.kernel.id_accumulator import IdAccumulator
@@ -25,7 +25,7 @@ from aporia_provider.monitoring.kernel.text_accumulator import TextAccumulator, 
 from aporia_provider.monitoring.profiles.field_states import NUMERIC, field_states
 from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.numpy_profile import Bucket, Profile, add, outcome_states
-from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, FieldPlan, Grid, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, Bins, FieldPlan, ProfilePlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,8 @@ def kernel_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan, library
     :param library: The kernel.
     """
     computation = _Computation(plan, library)
-    rest, buckets = iter(batches), 0
-    while (rows := gathered(rest, buckets)) is not None:
+    remaining, buckets = iter(batches), 0
+    while (rows := gathered(remaining, buckets)) is not None:
         buckets = computation.add(rows)
     computation.take_all()
     return computation.states
@@ -63,12 +63,12 @@ class _Computation:
         self._slots: dict[Bucket, int] = {}
         self._ids = IdAccumulator(library)
         self._numbers = {
-            field.key: NumberAccumulator(library, _numeric(plan.grids, field))
+            field.key: NumberAccumulator(library, _numeric(plan.bins, field))
             for field in plan.fields
             if field.type in NUMERIC
         }
         self._texts = {
-            field.key: TextAccumulator(library, _categories(plan.grids, field))
+            field.key: TextAccumulator(library, _categories(plan.bins, field))
             for field in plan.fields
             if field.type in _TEXTS
         }
@@ -106,23 +106,23 @@ class _Computation:
             add(self.states, (buckets[slot], key), state)
 
     def _number_columns(self, rows: pa.RecordBatch) -> dict[str, ColumnPointer]:
-        found = {}
+        columns = {}
         for field in self._plan.fields:
             if field.key in self._numbers:
                 array = readable(rows.column(field.column), field.type)
-                found[field.key] = number_column(pc.utf8_length(array) if field.type == "text" else array)
-        return found
+                columns[field.key] = number_column(pc.utf8_length(array) if field.type == "text" else array)
+        return columns
 
     def _text_codes(self, rows: pa.RecordBatch) -> dict[str, NDArray[np.int32]]:
         """Return the codes of the fields with texts, except those with too many."""
-        found = {}
+        codes_by_key = {}
         for field in self._plan.fields:
             array = rows.column(field.column)
             if field.key in self._texts and is_countable(array):
                 codes = self._codes(field.key, array)
                 if codes is not None:
-                    found[field.key] = codes
-        return found
+                    codes_by_key[field.key] = codes
+        return codes_by_key
 
     def _codes(self, key: str, array: pa.Array) -> NDArray[np.int32] | None:
         codes = self._texts[key].codes(array)
@@ -161,7 +161,7 @@ class _Computation:
     def _add_by_bucket(self, rows: pa.RecordBatch, runs: BucketRuns, fields: list[FieldPlan]) -> None:
         for bucket, part in _parts(rows.select(_columns(self._plan, fields)), runs):
             for field in fields:
-                for key, state in field_states(field, part.column(field.column), self._plan.grids):
+                for key, state in field_states(field, part.column(field.column), self._plan.bins):
                     add(self.states, (bucket, key), state)
             for key, state in outcome_states(part, self._plan.outcomes):
                 add(self.states, (bucket, key), state)
@@ -184,9 +184,9 @@ def _parts(rows: pa.RecordBatch, runs: BucketRuns) -> Iterator[tuple[Bucket, pa.
         start = end
 
 
-def _numeric(grids: Mapping[str, Grid], field: FieldPlan) -> NumericGrid | None:
-    return cast("NumericGrid | None", grids.get(field.key))
+def _numeric(bins: Mapping[str, Bins], field: FieldPlan) -> NumericBins | None:
+    return cast("NumericBins | None", bins.get(field.key))
 
 
-def _categories(grids: Mapping[str, Grid], field: FieldPlan) -> CategoryGrid | None:
-    return cast("CategoryGrid | None", grids.get(field.key))
+def _categories(bins: Mapping[str, Bins], field: FieldPlan) -> CategoryBins | None:
+    return cast("CategoryBins | None", bins.get(field.key))

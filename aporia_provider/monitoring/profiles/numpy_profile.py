@@ -27,8 +27,8 @@ Profile = dict[tuple[Bucket, str], State]
 def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """Return the states of rows, see :func:`~aporia_provider.monitoring.profiles.profile.profile`."""
     states: Profile = {}
-    rest, buckets = iter(batches), 1
-    while (table := gathered(rest, buckets)) is not None:
+    remaining, buckets = iter(batches), 1
+    while (table := gathered(remaining, buckets)) is not None:
         parts = list(_buckets(table, plan.seconds))
         for bucket, rows in parts:
             for key, state in _states(rows, plan):
@@ -39,8 +39,8 @@ def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profi
 
 def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
     """Add a state to that of its bucket and key."""
-    known = states.get(place)
-    states[place] = state if known is None else known + state
+    previous = states.get(place)
+    states[place] = state if previous is None else previous + state
 
 
 def _buckets(batch: pa.RecordBatch, seconds: int) -> Iterator[tuple[Bucket, pa.RecordBatch]]:
@@ -68,7 +68,7 @@ def _states(rows: pa.RecordBatch, plan: ProfilePlan) -> Iterator[tuple[str, Stat
     ids = rows.column(ID)
     yield ROWS, RowState.of(ids.drop_null().to_numpy(), ids.null_count)
     for field in plan.fields:
-        yield from field_states(field, rows.column(field.column), plan.grids)
+        yield from field_states(field, rows.column(field.column), plan.bins)
     yield from outcome_states(rows, plan.outcomes)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.grids.score_grid import ScoreGrid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
+from aporia_provider.monitoring.bins.score_bins import ScoreBins
 from aporia_provider.monitoring.performance import Options
-from aporia_provider.monitoring.states.vector_state import VectorGrid
+from aporia_provider.monitoring.states.vector_state import VectorBins
 
-Grid = NumericGrid | CategoryGrid | VectorGrid | ScoreGrid
+Bins = NumericBins | CategoryBins | VectorBins | ScoreBins
 
 ID, TIME = "id", "time"
 ROWS = "rows"
@@ -21,11 +21,11 @@ SCORES = "scores"
 """Kind of the bins of scores in the database."""
 BUCKET_SECONDS: Mapping[str, int] = {"hourly": 3_600, "daily": 86_400}
 """Length of a bucket in seconds, by aggregation period of the model."""
-_GRIDS: dict[str, type[Any]] = {
-    "numeric": NumericGrid,
-    "categories": CategoryGrid,
-    "vectors": VectorGrid,
-    SCORES: ScoreGrid,
+_BINS: dict[str, type[Any]] = {
+    "numeric": NumericBins,
+    "categories": CategoryBins,
+    "vectors": VectorBins,
+    SCORES: ScoreBins,
 }
 
 
@@ -55,7 +55,7 @@ class FieldPlan:
 
 
 def scores_key(key: str) -> str:
-    """Return the key of the :class:`~.score_grid.ScoreGrid` of a field."""
+    """Return the key of the :class:`~.score_bins.ScoreBins` of a field."""
     return f"{key}[scores]"
 
 
@@ -93,13 +93,13 @@ class ProfilePlan:
     :param period: Length of a bucket: ``hourly`` or ``daily``.
     :param fields: The fields.
     :param outcomes: The predictions that have labels.
-    :param grids: Keys of fields (and of categories of dicts: ``features.scores[cat]``) to bins.
+    :param bins: Keys of fields (and of categories of dicts: ``features.scores[cat]``) to bins.
     """
 
     period: str
     fields: tuple[FieldPlan, ...]
     outcomes: tuple[OutcomePlan, ...] = ()
-    grids: Mapping[str, Grid] = field(default_factory=dict)
+    bins: Mapping[str, Bins] = field(default_factory=dict)
 
     @property
     def seconds(self) -> int:
@@ -107,15 +107,17 @@ class ProfilePlan:
         return BUCKET_SECONDS[self.period]
 
 
-def dump_grids(grids: Mapping[str, Grid]) -> dict[str, Any]:
+def dump_bins(bins: Mapping[str, Bins]) -> dict[str, Any]:
     """Return the JSON form of bins for the database."""
-    kinds = {made: kind for kind, made in _GRIDS.items()}
-    return {key: {"kind": kinds[type(grid)], **grid.to_json()} for key, grid in grids.items()}
+    kinds = {class_: kind for kind, class_ in _BINS.items()}
+    return {
+        key: {"kind": kinds[type(field_bins)], **field_bins.to_json()} for key, field_bins in bins.items()
+    }
 
 
-def load_grids(stored: Mapping[str, Any]) -> dict[str, Grid]:
-    """Return bins from the result of :func:`dump_grids`."""
-    return {key: _GRIDS[grid["kind"]].from_json(grid) for key, grid in stored.items()}
+def load_bins(stored: Mapping[str, Any]) -> dict[str, Bins]:
+    """Return bins from the result of :func:`dump_bins`."""
+    return {key: _BINS[json_bins["kind"]].from_json(json_bins) for key, json_bins in stored.items()}
 
 
 def dump_plan(plan: ProfilePlan) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def dump_plan(plan: ProfilePlan) -> dict[str, Any]:
         "period": plan.period,
         "fields": dump_fields(plan.fields),
         "outcomes": [asdict(outcome) for outcome in plan.outcomes],
-        "grids": dump_grids(plan.grids),
+        "grids": dump_bins(plan.bins),
     }
 
 
@@ -134,7 +136,7 @@ def load_plan(stored: Mapping[str, Any]) -> ProfilePlan:
         OutcomePlan(**{**outcome, "options": _load_options(outcome["options"])})
         for outcome in stored["outcomes"]
     )
-    return ProfilePlan(stored["period"], load_fields(stored["fields"]), outcomes, load_grids(stored["grids"]))
+    return ProfilePlan(stored["period"], load_fields(stored["fields"]), outcomes, load_bins(stored["grids"]))
 
 
 def dump_fields(fields: Iterable[FieldPlan]) -> list[dict[str, Any]]:

@@ -24,8 +24,8 @@ def exact_sum(values: Floats) -> Fraction:
     :param values: Finite values.
     """
     ordered = np.sort(values)
-    negative, rest = ordered.searchsorted(0.0, "left"), ordered.searchsorted(0.0, "right")
-    return ordered_sum(ordered[rest:]) - ordered_sum(-ordered[:negative][::-1])
+    negative, positive = ordered.searchsorted(0.0, "left"), ordered.searchsorted(0.0, "right")
+    return ordered_sum(ordered[positive:]) - ordered_sum(-ordered[:negative][::-1])
 
 
 def ordered_sum(*parts: Floats) -> Fraction:

@@ -14,7 +14,7 @@ from aporia_provider.monitoring.states.state import COUNTS, GREATEST, LEAST, SUM
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aporia_provider.monitoring.grids.grid import NumericGrid
+    from aporia_provider.monitoring.bins.field_bins import NumericBins
 
     Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class NumericState(State):
     :param positive_sum: Sum of the values above zero.
     :param squares: Sum of the squares of ``(value - centre) / unit``, with the centre and unit of the bins;
         without bins, the centre is 0 and the unit is 1.
-    :param counts: Number of values in each bin, see :class:`~.grid.NumericGrid`.
+    :param counts: Number of values in each bin, see :class:`~.field_bins.NumericBins`.
     :param below: Sum of distances from the first edge of the values below it.
     :param above: Sum of distances from the last edge of the values above it.
     """
@@ -61,19 +61,19 @@ class NumericState(State):
     above: Fraction = part(SUM)
 
     @classmethod
-    def of(cls, values: Floats, nulls: int, grid: NumericGrid | None) -> NumericState:
+    def of(cls, values: Floats, nulls: int, bins: NumericBins | None) -> NumericState:
         """
         Return the state of values.
 
         :param values: Values that are not null, in any order.
         :param nulls: Number of nulls.
-        :param grid: Bins, with the centre and unit for ``squares``; None if not known.
+        :param bins: Bins, with the centre and unit for ``squares``; None if not known.
         """
         # NaN is sorted to the end.
         ordered = np.sort(values)
         finite = slice(ordered.searchsorted(-np.inf, "right"), ordered.searchsorted(np.inf, "left"))
         nans = len(ordered) - int(ordered.searchsorted(np.inf, "right"))
-        made: dict[str, Any] = {
+        counts: dict[str, Any] = {
             "rows": len(values) + nulls,
             "nulls": nulls,
             "nans": nans,
@@ -81,7 +81,7 @@ class NumericState(State):
             "negative_infinities": int(finite.start),
         }
         proper = ordered[finite]
-        return cls(**made, **_finite(proper, grid)) if len(proper) else cls(**made)
+        return cls(**counts, **_finite(proper, bins)) if len(proper) else cls(**counts)
 
     @property
     def finite(self) -> int:
@@ -99,19 +99,19 @@ class NumericState(State):
         return self.negative_sum + self.positive_sum
 
 
-def _finite(ordered: Floats, grid: NumericGrid | None) -> dict[str, Any]:
+def _finite(ordered: Floats, bins: NumericBins | None) -> dict[str, Any]:
     """Return the attributes of at least one finite value in ascending order."""
     first, last = np.searchsorted(ordered, 0.0, "left"), np.searchsorted(ordered, 0.0, "right")
-    made = {
+    attributes = {
         "zeros": int(last - first),
         # Adding 0.0 makes -0.0 positive: they are equal, and which of them is first must not matter.
         "least": float(ordered[0]) + 0.0,
         "greatest": float(ordered[-1]) + 0.0,
         "negative_sum": -ordered_sum(-ordered[:first][::-1]),
         "positive_sum": ordered_sum(ordered[last:]),
-        "squares": _squares(ordered, *((grid.centre, grid.unit) if grid else (0.0, 1.0))),
+        "squares": _squares(ordered, *((bins.centre, bins.unit) if bins else (0.0, 1.0))),
     }
-    return made | _binned(ordered, grid) if grid else made
+    return attributes | _binned(ordered, bins) if bins else attributes
 
 
 def _squares(ordered: Floats, centre: float, unit: float) -> Fraction:
@@ -122,8 +122,8 @@ def _squares(ordered: Floats, centre: float, unit: float) -> Fraction:
     return ordered_sum(squares[:middle][::-1], squares[middle:])
 
 
-def _binned(ordered: Floats, grid: NumericGrid) -> dict[str, Any]:
-    edges = np.asarray(grid.edges)
+def _binned(ordered: Floats, bins: NumericBins) -> dict[str, Any]:
+    edges = np.asarray(bins.edges)
     places = np.searchsorted(ordered, edges, "left")
     counts = np.append(places, len(ordered))
     counts[1:] -= places

@@ -56,11 +56,11 @@ class HashSample:
         """
         # If no hash repeats, this leaves about twice the capacity.
         level = max(0, (len(hashes) // CAPACITY).bit_length() - 2)
-        kept = _kept(hashes, level)
-        known, added = _added(hashes[kept], None if counts is None else counts[kept])
-        if level and len(known) <= CAPACITY:
-            level, (known, added) = 0, _added(hashes, counts)
-        return _fitted(level, known, added)
+        in_sample = _is_in_sample(hashes, level)
+        distinct, sums = _added(hashes[in_sample], None if counts is None else counts[in_sample])
+        if level and len(distinct) <= CAPACITY:
+            level, (distinct, sums) = 0, _added(hashes, counts)
+        return _fitted(level, distinct, sums)
 
     def __add__(self, other: HashSample) -> HashSample:
         for one, another in ((self, other), (other, self)):
@@ -69,8 +69,8 @@ class HashSample:
         level = max(self.level, other.level)
         hashes = np.array([*self.hashes, *other.hashes], dtype=np.int64)
         counts = np.array([*self.counts, *other.counts], dtype=np.int64)
-        kept = _kept(hashes, level)
-        return _fitted(level, *_added(hashes[kept], counts[kept]))
+        in_sample = _is_in_sample(hashes, level)
+        return _fitted(level, *_added(hashes[in_sample], counts[in_sample]))
 
     def at(self, level: int) -> HashSample:
         """Return the sample at a level that is at least its own."""
@@ -83,7 +83,7 @@ class HashSample:
 
     def covers(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return, for each hash, whether its value is in the sample if it occurs."""
-        return _kept(hashes, self.level)
+        return _is_in_sample(hashes, self.level)
 
     @property
     def distinct(self) -> int:
@@ -123,12 +123,12 @@ def _added(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the distinct hashes in ascending order, and the sums of their counts (default: 1 each)."""
     if counts is None:
-        known, numbers = np.unique(hashes, return_counts=True)
-        return known, numbers.astype(np.int64)
-    known, places = np.unique(hashes, return_inverse=True)
-    added = np.zeros(len(known), dtype=np.int64)
-    np.add.at(added, places, counts)
-    return known, added
+        distinct, numbers = np.unique(hashes, return_counts=True)
+        return distinct, numbers.astype(np.int64)
+    distinct, places = np.unique(hashes, return_inverse=True)
+    sums = np.zeros(len(distinct), dtype=np.int64)
+    np.add.at(sums, places, counts)
+    return distinct, sums
 
 
 def _fitted(
@@ -136,14 +136,14 @@ def _fitted(
 ) -> HashSample:
     while len(hashes) > capacity:
         level += 1
-        kept = _kept(hashes, level)
-        hashes, counts = hashes[kept], counts[kept]
+        in_sample = _is_in_sample(hashes, level)
+        hashes, counts = hashes[in_sample], counts[in_sample]
     return HashSample(level, tuple(hashes.tolist()), tuple(counts.tolist()))
 
 
-def _kept(hashes: NDArray[np.int64], level: int) -> NDArray[np.bool_]:
-    kept: NDArray[np.bool_] = (hashes & ((1 << level) - 1)) == 0
-    return kept
+def _is_in_sample(hashes: NDArray[np.int64], level: int) -> NDArray[np.bool_]:
+    in_sample: NDArray[np.bool_] = (hashes & ((1 << level) - 1)) == 0
+    return in_sample
 
 
 @dataclass(frozen=True)
@@ -192,12 +192,12 @@ class ValueSample:
         """Return the sample of strings, all of which may already be known to belong to this level."""
         texts, level = list(counts), self.level
         if not of_this_level or len(texts) > capacity:
-            kept, hashes = np.arange(len(texts)), text_hashes(texts) if hashes is None else hashes
-            kept = kept[_kept(hashes, level)]
-            while len(kept) > capacity:
+            indices, hashes = np.arange(len(texts)), text_hashes(texts) if hashes is None else hashes
+            indices = indices[_is_in_sample(hashes, level)]
+            while len(indices) > capacity:
                 level += 1
-                kept = kept[_kept(hashes[kept], level)]
-            texts = [texts[place] for place in kept.tolist()]
+                indices = indices[_is_in_sample(hashes[indices], level)]
+            texts = [texts[place] for place in indices.tolist()]
         return ValueSample(level, {text: counts[text] for text in texts})
 
 

@@ -191,13 +191,13 @@ class State:
 
         :param states: States of one kind.
         """
-        made = type(states[0])
+        class_ = type(states[0])
         if len(states) == 1:
             return states[0]
-        if any(type(state) is not made for state in states):
+        if any(type(state) is not class_ for state in states):
             raise TypeError("States of different kinds cannot be added")
-        rules = _rules(made).items()
-        return made(**{name: rule.sum([getattr(state, name) for state in states]) for name, rule in rules})
+        rules = _rules(class_).items()
+        return class_(**{name: rule.sum([getattr(state, name) for state in states]) for name, rule in rules})
 
     def settled(self) -> Self:
         """Return the state of a whole bucket, without data that is only needed to add rows."""
@@ -207,8 +207,8 @@ class State:
         """Return the JSON form for the database, without attributes that equal their value for no rows."""
         rules = _rules(type(self))
         values = {name: getattr(self, name) for name in rules}
-        given = {name: value for name, value in values.items() if value != rules[name].zero()}
-        return {"kind": self.kind, **{name: rules[name].dump(value) for name, value in given.items()}}
+        stored = {name: value for name, value in values.items() if value != rules[name].zero()}
+        return {"kind": self.kind, **{name: rules[name].dump(value) for name, value in stored.items()}}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -226,8 +226,8 @@ class State:
             return dict(self.__dict__[_PACKED])
         rules = _rules(type(self))
         values = {name: getattr(self, name) for name in rules}
-        given = {name: value for name, value in values.items() if value != rules[name].zero()}
-        return {"kind": self.kind, **{name: rules[name].packed(value) for name, value in given.items()}}
+        stored = {name: value for name, value in values.items() if value != rules[name].zero()}
+        return {"kind": self.kind, **{name: rules[name].packed(value) for name, value in stored.items()}}
 
     @classmethod
     def from_packed(cls, packed: Mapping[str, Any]) -> Self:

@@ -17,7 +17,7 @@ from aporia_provider.monitoring.states.text_hashes import text_hashes
 from aporia_provider.monitoring.states.value_tail import TAIL, Tail
 
 if TYPE_CHECKING:
-    from aporia_provider.monitoring.grids.grid import CategoryGrid
+    from aporia_provider.monitoring.bins.field_bins import CategoryBins
 
 _LONGEST = 200
 _FREQUENT = 64
@@ -59,7 +59,7 @@ class ValueState(State):
 
     @classmethod
     def of(
-        cls, counts: Mapping[str, int], rows: int, nulls: int, grid: CategoryGrid | None, misfits: int = 0
+        cls, counts: Mapping[str, int], rows: int, nulls: int, bins: CategoryBins | None, misfits: int = 0
     ) -> ValueState:
         """
         Return the state of counts by text.
@@ -67,7 +67,7 @@ class ValueState(State):
         :param counts: Text of the values to positive numbers of occurrences.
         :param rows: Number of rows.
         :param nulls: Number of nulls.
-        :param grid: Categories to count exactly, if known.
+        :param bins: Categories to count exactly, if known.
         :param misfits: Number of rows with a value that the type of the field does not allow.
         """
         lengths = [len(text) for text in counts]
@@ -75,7 +75,7 @@ class ValueState(State):
         shortest, longest = min(lengths, default=None), max(lengths, default=None)
         if longest is not None and longest > _LONGEST:
             counts = {shortened(text): count for text, count in counts.items()}
-        categories = frozenset(grid.values) if grid else frozenset()
+        categories = frozenset(bins.values) if bins else frozenset()
         others = {text: count for text, count in counts.items() if text not in categories}
         hashes = text_hashes(list(others))
         return cls(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.packed_numbers import pack_fractions, unpack_fractions
@@ -39,7 +39,7 @@ _SUMS: Rule[Sums] = Rule(
 
 
 @dataclass(frozen=True)
-class VectorGrid:
+class VectorBins:
     """
     Dimension and bins of the vectors of a baseline.
 
@@ -48,17 +48,17 @@ class VectorGrid:
     """
 
     dimension: int
-    norm: NumericGrid | None
+    norm: NumericBins | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form for the database."""
         return {"dimension": self.dimension, "norm": self.norm and self.norm.to_json()}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> VectorGrid:
+    def from_json(cls, stored: Mapping[str, Any]) -> VectorBins:
         """Return the bins from the result of :meth:`to_json`."""
         norm = stored["norm"]
-        return cls(stored["dimension"], norm and NumericGrid.from_json(norm))
+        return cls(stored["dimension"], norm and NumericBins.from_json(norm))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class VectorState(State):
 
     @classmethod
     def of(
-        cls, numbers: NDArray[np.float64], lengths: NDArray[Any], nulls: int, grid: VectorGrid | None
+        cls, numbers: NDArray[np.float64], lengths: NDArray[Any], nulls: int, bins: VectorBins | None
     ) -> VectorState:
         """
         Return the state of vectors.
@@ -92,18 +92,18 @@ class VectorState(State):
         :param numbers: Components of all vectors, one vector after another; NaN for nulls.
         :param lengths: Number of components of each vector.
         :param nulls: Number of rows whose vector is null.
-        :param grid: Expected dimension and bins. Without it, only rows are counted.
+        :param bins: Expected dimension and bins. Without it, only rows are counted.
         """
         rows = len(lengths) + nulls
-        if grid is None:
+        if bins is None:
             return cls(rows=rows, nulls=nulls)
-        proper = _matrix(numbers, lengths, grid.dimension)
+        proper = _matrix(numbers, lengths, bins.dimension)
         return cls(
             rows=rows,
             nulls=nulls,
             dimension_errors=len(lengths) - len(proper),
             sums=tuple(exact_sum(column) for column in np.ascontiguousarray(proper.T)) if len(proper) else (),
-            norm=NumericState.of(norms(proper), 0, grid.norm),
+            norm=NumericState.of(norms(proper), 0, bins.norm),
         )
 
     @property
@@ -115,8 +115,8 @@ class VectorState(State):
 def norms(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Euclidean norms of rows; infinite if a square overflows."""
     with np.errstate(over="ignore"):
-        found: NDArray[np.float64] = np.sqrt((matrix * matrix).sum(axis=1))
-    return found
+        lengths: NDArray[np.float64] = np.sqrt((matrix * matrix).sum(axis=1))
+    return lengths
 
 
 def _matrix(numbers: NDArray[np.float64], lengths: NDArray[Any], dimension: int) -> NDArray[np.float64]:

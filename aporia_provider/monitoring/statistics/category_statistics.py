@@ -20,11 +20,11 @@ _LENGTHS = "length in characters; of arrays and dicts, of their elements and key
 def _values(state: ValueState, _: StatisticParameters) -> MetricResult:
     bounds = counts_of(state, state.counts)
     ordered = sorted(((text, count.least) for text, count in bounds.items()), key=lambda it: (-it[1], it[0]))
-    rest = state.count - sum(count for _, count in ordered)
-    bins = {"counts": dict(ordered), "unlisted": rest}
+    unlisted = state.count - sum(count for _, count in ordered)
+    histogram = {"counts": dict(ordered), "unlisted": unlisted}
     bound = max((count.spread for count in bounds.values()), default=0)
     reason = _of_listed(sum(count.spread > 0 for count in bounds.values()), most_of_others(state, bounds))
-    answer = MetricResult(bins, samples=state.count, bound=bound, reason=reason)
+    answer = MetricResult(histogram, samples=state.count, bound=bound, reason=reason)
     return unreliable(answer) if bound > WIDEST_BOUND * state.count else answer
 
 
@@ -68,10 +68,10 @@ def _length(make: Callable[[ValueState], float | None]) -> Statistic:
     return length
 
 
-def _of_fitting(made: Statistic) -> Statistic:
+def _of_fitting(statistic: Statistic) -> Statistic:
     """Return a statistic that adds the number of misfits left out to the result of another."""
     return lambda state, parameters: with_left_out(
-        made(state, parameters), state.misfits, NO_BOOLEANS, state.count
+        statistic(state, parameters), state.misfits, NO_BOOLEANS, state.count
     )
 
 

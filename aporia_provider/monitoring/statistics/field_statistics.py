@@ -38,8 +38,8 @@ def find_statistic(name: str, type_: str) -> FieldStatistic:
 
     :raises aporia_provider.errors.ValidationError: if it does not exist, listing those that do.
     """
-    found = next((each for each in STATISTICS if each.name == name and type_ in each.types), None)
-    if found is None:
+    statistic = next((each for each in STATISTICS if each.name == name and type_ in each.types), None)
+    if statistic is None:
         names = ", ".join(sorted({each.name for each in STATISTICS if type_ in each.types}))
         raise ValidationError(f"There is no metric {name!r} of {type_} fields; available: {names}")
-    return found
+    return statistic

@@ -7,7 +7,7 @@ from typing import Any
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.metric_definition import FieldStatistic
 from aporia_provider.monitoring.result import INFINITE, as_time, number_result, undefined, with_left_out
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -39,11 +39,11 @@ from aporia_provider.monitoring.statistics.row_statistics import (
 )
 
 
-def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
+def _number(make: Callable[[NumericState, NumericBins | None], Any]) -> Statistic:
     def number(state: NumericState, parameters: StatisticParameters) -> MetricResult:
         if not state.finite:
             return undefined("there are no values")
-        value = make(state, parameters.grid)
+        value = make(state, parameters.bins)
         if value is None:
             return undefined("there is only one value", state.finite)
         return number_result(value, state.finite)
@@ -51,11 +51,11 @@ def _number(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statisti
     return number
 
 
-def _of_squares(make: Callable[[NumericState, NumericGrid | None], Any]) -> Statistic:
+def _of_squares(make: Callable[[NumericState, NumericBins | None], Any]) -> Statistic:
     statistic = _number(make)
 
     def of_squares(state: NumericState, parameters: StatisticParameters) -> MetricResult:
-        if state.finite and is_cut(state, parameters.grid):
+        if state.finite and is_cut(state, parameters.bins):
             reason = "squared distances from the baseline's mean are beyond the largest float"
             return undefined(reason, state.finite)
         return statistic(state, parameters)
@@ -67,7 +67,7 @@ def _quantile(state: NumericState, parameters: StatisticParameters) -> MetricRes
     share = parameters.quantile
     if share is None or not 0 <= share <= 1:
         raise ValidationError(f"quantile has to be from 0 to 1, not {share!r}")
-    return quantile(state, parameters.grid, share)
+    return quantile(state, parameters.bins, share)
 
 
 def _histogram(state: NumericState, parameters: StatisticParameters) -> MetricResult:
@@ -75,32 +75,32 @@ def _histogram(state: NumericState, parameters: StatisticParameters) -> MetricRe
     Return the counts of the coarse bins; the outer bins are unbounded. The two edges of a bin of a single
     value are equal.
     """
-    grid = parameters.grid
-    if grid is None:
+    bins = parameters.bins
+    if bins is None:
         return undefined("the field has no bins yet", state.finite)
-    bins = {"edges": list(grid.shown_boundaries), "counts": list(grid.coarsen(state.counts))}
-    return MetricResult(bins, samples=state.finite)
+    histogram = {"edges": list(bins.shown_boundaries), "counts": list(bins.coarsen(state.counts))}
+    return MetricResult(histogram, samples=state.finite)
 
 
-def _finite(made: Statistic) -> Statistic:
+def _finite(statistic: Statistic) -> Statistic:
     """Return a statistic that adds the number of infinite values left out to the result of another."""
-    return lambda state, parameters: with_left_out(made(state, parameters), state.infinite, INFINITE)
+    return lambda state, parameters: with_left_out(statistic(state, parameters), state.infinite, INFINITE)
 
 
-def _rounded(made: Statistic, bound: Bound) -> Statistic:
-    return lambda state, parameters: rounded(made(state, parameters), state, parameters.grid, bound)
+def _rounded(statistic: Statistic, bound: Bound) -> Statistic:
+    return lambda state, parameters: rounded(statistic(state, parameters), state, parameters.bins, bound)
 
 
-def _in_time(wrapped: Statistic) -> Statistic:
+def _in_time(statistic: Statistic) -> Statistic:
     """Return a statistic that converts the result of another from microseconds since 1970 to a time."""
-    return lambda state, parameters: as_time(wrapped(state, parameters))
+    return lambda state, parameters: as_time(statistic(state, parameters))
 
 
 NUMBERS: dict[str, Statistic] = {
     "mean": _finite(_number(lambda state, _: state.total / state.finite)),
     "min": _finite(_number(lambda state, _: state.least)),
     "max": _finite(_number(lambda state, _: state.greatest)),
-    "median": _finite(lambda state, parameters: quantile(state, parameters.grid, 0.5)),
+    "median": _finite(lambda state, parameters: quantile(state, parameters.bins, 0.5)),
     "quantile": _finite(_quantile),
 }
 """Statistics of anything that is profiled as numbers."""
@@ -118,7 +118,7 @@ _BOUNDS: dict[str, Bound] = {"mean": of_mean, "min": of_least, "max": of_greates
 def summaries(
     name: str,
     types: tuple[str, ...],
-    what: str,
+    noun: str,
     wrap: Callable[[str], Statistic],
     of: Iterable[str] = NUMBERS,
 ) -> Iterator[FieldStatistic]:
@@ -127,14 +127,14 @@ def summaries(
 
     :param name: Format of the names.
     :param types: Field types.
-    :param what: Plural noun for the numbers.
+    :param noun: Plural noun for the numbers.
     :param wrap: Function that returns the statistic of these types by its name in :data:`NUMBERS`.
     :param of: Names of the statistics in :data:`NUMBERS`.
     """
     for each in of:
         parameters = ("quantile",) if each == "quantile" else ()
         yield FieldStatistic(
-            name.format(each), types, wrap(each), _DESCRIPTIONS[each].format(what), parameters
+            name.format(each), types, wrap(each), _DESCRIPTIONS[each].format(noun), parameters
         )
 
 
@@ -165,7 +165,7 @@ NUMERIC = (
     ),
     _numeric(
         "variance",
-        _finite(_of_squares(lambda state, grid: variance(state, grid, less=1))),
+        _finite(_of_squares(lambda state, bins: variance(state, bins, less=1))),
         "variance, with n − 1 as divisor",
         of_variance,
     ),

@@ -6,13 +6,13 @@ import math
 from typing import NamedTuple
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.result import undefined
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.rounding_bounds import rounding_of
 
 
-def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> MetricResult:
+def quantile(state: NumericState, bins: NumericBins | None, share: float) -> MetricResult:
     """
     Return a quantile by numpy's default definition.
 
@@ -22,19 +22,19 @@ def quantile(state: NumericState, grid: NumericGrid | None, share: float) -> Met
     positions, and the rounding of integers beyond 2**53 to doubles.
 
     :param state: State of the values.
-    :param grid: Bins of the state, if any.
+    :param bins: Bins of the state, if any.
     :param share: Probability, from 0 to 1.
     """
     if not state.finite or state.least is None or state.greatest is None:
         return undefined("there are no values")
-    grid = grid if state.counts else None
+    bins = bins if state.counts else None
     position = (state.finite - 1) * share
     before = math.floor(position)
     after = min(before + 1, state.finite - 1)
-    if grid is None and not {before, after if position > before else before} <= {0, state.finite - 1}:
+    if bins is None and not {before, after if position > before else before} <= {0, state.finite - 1}:
         return undefined("the field has no bins yet", state.finite)
-    lower = _ordered(state, grid, before)
-    upper = _ordered(state, grid, after) if position > before else lower
+    lower = _ordered(state, bins, before)
+    upper = _ordered(state, bins, after) if position > before else lower
     estimate = _between(lower, upper, position - before) if position > before else lower
     if math.isinf(estimate.high - estimate.low):
         return undefined("the bin of the quantile is wider than the largest float", state.finite)
@@ -63,14 +63,14 @@ class _Estimate(NamedTuple):
         return max(self.value - self.low, self.high - self.value) + rounding
 
 
-def _ordered(state: NumericState, grid: NumericGrid | None, place: int) -> _Estimate:
+def _ordered(state: NumericState, bins: NumericBins | None, place: int) -> _Estimate:
     """Return the value at an index of the sorted values."""
     assert state.least is not None  # noqa: S101
     assert state.greatest is not None  # noqa: S101
-    if grid is None or place in (0, state.finite - 1):
+    if bins is None or place in (0, state.finite - 1):
         extreme = state.greatest if place else state.least
         return _Estimate(extreme, extreme, extreme)
-    ends = [state.least, *grid.edges, math.nextafter(state.greatest, math.inf)]
+    ends = [state.least, *bins.edges, math.nextafter(state.greatest, math.inf)]
     passed = 0
     for number, count in enumerate(state.counts):
         if place < passed + count:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.grids.grid import NumericGrid
+from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     squared_deviations,
@@ -23,7 +23,7 @@ from aporia_provider.monitoring.statistics.moments import (
     standard_deviation,
 )
 
-Bound = Callable[[NumericState, NumericGrid | None], float]
+Bound = Callable[[NumericState, NumericBins | None], float]
 
 _WHOLE = 2.0**53
 _GREATEST = 1e76  # No decimal has more digits.
@@ -42,20 +42,22 @@ def rounding_of(size: float) -> float:
     return math.ulp(size) / 2 if _WHOLE <= abs(size) <= _GREATEST else 0.0
 
 
-def rounded(found: MetricResult, state: NumericState, grid: NumericGrid | None, bound: Bound) -> MetricResult:
+def rounded(
+    result: MetricResult, state: NumericState, bins: NumericBins | None, bound: Bound
+) -> MetricResult:
     """
     Add to the bound of a result the errors from rounding the values and the result to doubles.
 
-    :param found: The result.
+    :param result: The result.
     :param state: State from which it was computed.
-    :param grid: Bins of the state.
+    :param bins: Bins of the state.
     :param bound: Function that returns the maximum sum of these errors.
     """
-    number = found.number
+    number = result.number
     size = _size(state)
     if number is None or size > _GREATEST or not rounding_of(max(size, abs(number))):
-        return found
-    return replace(found, bound=found.bound + bound(state, grid))
+        return result
+    return replace(result, bound=result.bound + bound(state, bins))
 
 
 def _size(state: NumericState) -> float:
@@ -63,53 +65,53 @@ def _size(state: NumericState) -> float:
     return max((abs(end) for end in (state.least, state.greatest) if end is not None), default=0.0)
 
 
-def of_least(state: NumericState, _: NumericGrid | None) -> float:
+def of_least(state: NumericState, _: NumericBins | None) -> float:
     """Return the bound of the minimum."""
     return rounding_of(state.least or 0.0)
 
 
-def of_greatest(state: NumericState, _: NumericGrid | None) -> float:
+def of_greatest(state: NumericState, _: NumericBins | None) -> float:
     """Return the bound of the maximum."""
     return rounding_of(state.greatest or 0.0)
 
 
-def of_sum(state: NumericState, _: NumericGrid | None) -> float:
+def of_sum(state: NumericState, _: NumericBins | None) -> float:
     """Return the bound of the sum."""
     # Both the values and the sum are rounded.
     return _number((state.positive_sum - state.negative_sum) * 2 * _SHARE)
 
 
-def of_mean(state: NumericState, grid: NumericGrid | None) -> float:
+def of_mean(state: NumericState, bins: NumericBins | None) -> float:
     """Return the bound of the mean."""
-    return of_sum(state, grid) / state.finite
+    return of_sum(state, bins) / state.finite
 
 
-def of_squared_sum(state: NumericState, grid: NumericGrid | None) -> float:
+def of_squared_sum(state: NumericState, bins: NumericBins | None) -> float:
     """Return the bound of the sum of squares."""
-    return _number((squared_sum(state, grid) + squared_distances(state, grid)) * _OF_SQUARES)
+    return _number((squared_sum(state, bins) + squared_distances(state, bins)) * _OF_SQUARES)
 
 
-def of_squared_deviations(state: NumericState, grid: NumericGrid | None) -> float:
+def of_squared_deviations(state: NumericState, bins: NumericBins | None) -> float:
     """
     Return the bound of the sum of squared deviations.
 
     The square root of the sum is a vector length; each component has at most the maximum rounding error.
     """
-    squares = _number(squared_distances(state, grid) * _OF_SQUARES)
-    length = math.sqrt(_number(squared_deviations(state, grid) or Fraction(0)) + squares)
+    squares = _number(squared_distances(state, bins) * _OF_SQUARES)
+    length = math.sqrt(_number(squared_deviations(state, bins) or Fraction(0)) + squares)
     error = rounding_of(_size(state)) * math.sqrt(state.finite)
     return min(2 * length * error + error**2 + squares, _LARGEST)
 
 
-def of_variance(state: NumericState, grid: NumericGrid | None) -> float:
+def of_variance(state: NumericState, bins: NumericBins | None) -> float:
     """Return the bound of the sample variance, whose divisor is the number of values minus one."""
-    return of_squared_deviations(state, grid) / (state.finite - 1)
+    return of_squared_deviations(state, bins) / (state.finite - 1)
 
 
-def of_deviation(state: NumericState, grid: NumericGrid | None) -> float:
+def of_deviation(state: NumericState, bins: NumericBins | None) -> float:
     """Return the bound of the population standard deviation."""
-    error = _number(squared_distances(state, grid) * _OF_SQUARES / state.finite)
-    deviation = standard_deviation(state, grid)
+    error = _number(squared_distances(state, bins) * _OF_SQUARES / state.finite)
+    deviation = standard_deviation(state, bins)
     of_root = min(math.sqrt(error), error / deviation) if deviation else math.sqrt(error)
     return rounding_of(_size(state)) + of_root
 

@@ -18,12 +18,12 @@ class StatisticParameters:
     """
     Parameters and bins for a statistic.
 
-    :param grid: Bins of the state.
+    :param bins: Bins of the state.
     :param quantile: For ``quantile``, the probability, from 0 to 1.
     :param value: For ``value_count``, the value.
     """
 
-    grid: Any = None
+    bins: Any = None
     quantile: float | None = None
     value: str | None = None
 

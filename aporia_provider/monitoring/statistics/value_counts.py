@@ -82,12 +82,14 @@ def _unsampled(state: ValueState) -> Counts:
     """Return, by cell, the number of occurrences of values neither sampled nor known to be frequent."""
     sample = state.tail.sample
     hashes, counts = np.array(sample.hashes, np.int64), np.array(sample.counts, np.int64)
-    rest = state.tail.bins(CELLS)
-    np.subtract.at(rest, cell(hashes), counts)
+    remaining = state.tail.bins(CELLS)
+    np.subtract.at(remaining, cell(hashes), counts)
     frequent = [text for text in state.frequent if text not in state.known]
     outside = (~sample.covers(text_hashes(frequent))).tolist()
-    kept = {text: state.frequent[text] for text, out in zip(frequent, outside, strict=True) if out}
-    unsampled: Counts = rest - _by_cell(kept)
+    counts_of_frequent = {
+        text: state.frequent[text] for text, out in zip(frequent, outside, strict=True) if out
+    }
+    unsampled: Counts = remaining - _by_cell(counts_of_frequent)
     return unsampled
 
 

@@ -21,8 +21,8 @@ def _mean_vector(state: VectorState, _: StatisticParameters) -> MetricResult:
 
 def _norm(name: str) -> Statistic:
     def norm(state: VectorState, parameters: StatisticParameters) -> MetricResult:
-        grid = parameters.grid.norm if parameters.grid else None
-        result = NUMBERS[name](state.norm, StatisticParameters(grid))
+        bins = parameters.bins.norm if parameters.bins else None
+        result = NUMBERS[name](state.norm, StatisticParameters(bins))
         return with_left_out(result, state.dimension_errors, UNUSABLE_VECTORS)
 
     return norm

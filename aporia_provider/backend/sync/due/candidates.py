@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline
-from aporia_provider.backend.store.sync_tables import GridRow, SyncRow
+from aporia_provider.backend.store.sync_tables import BinsRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import VersionSnapshot
 from aporia_provider.datasets import DatasetConnection
@@ -172,8 +172,8 @@ def _versions_with_newer_bins(
     session: Session, environment: str, checkpoints: Mapping[int, Mapping[tuple[str, str], StoredCheckpoint]]
 ) -> set[int]:
     """Return the versions whose bins may have been stored after the last sync of one of their parts began."""
-    query = select(GridRow.version_key, GridRow.created_at).join(
-        VersionRow, GridRow.version_key == VersionRow.key
+    query = select(BinsRow.version_key, BinsRow.created_at).join(
+        VersionRow, BinsRow.version_key == VersionRow.key
     )
     return {
         version

@@ -189,7 +189,7 @@ def _fields_part(version: StoredVersion, role: str) -> _Part:
     snapshot = version.snapshot
 
     def fingerprint() -> str:
-        return fields_fingerprint(snapshot, role, snapshot.baseline.grids)
+        return fields_fingerprint(snapshot, role, snapshot.baseline.bins)
 
     checkpoint = version.checkpoints.get((role, FIELDS))
     return _part_to_check(version, (role,), checkpoint, fields_registration(snapshot, role), fingerprint)
@@ -205,7 +205,7 @@ def _performance_part(version: StoredVersion) -> _Part | None:
         return None
 
     def fingerprint() -> str:
-        return performance_fingerprint(snapshot, with_baseline(plan.outcomes, snapshot.baseline.grids))
+        return performance_fingerprint(snapshot, with_baseline(plan.outcomes, snapshot.baseline.bins))
 
     checkpoint = version.checkpoints.get((SERVING, PERFORMANCE))
     return _part_to_check(

@@ -27,7 +27,7 @@ from aporia_provider.schema import VersionSchema
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from aporia_provider.monitoring.profiles.baseline_grids import Made
+    from aporia_provider.monitoring.profiles.baseline_bins import BaselineBins
     from aporia_provider.monitoring.profiles.profile import Profile
 
 _SMALL_SIZE = 32 * 1024 * 1024
@@ -94,9 +94,9 @@ class ConnectedTable:
         with self.rows.read_errors():
             return profile_frame(frame, plan, embedded=embedded)
 
-    def grids(
+    def bins(
         self, rows: DataFrame, columns: Mapping[str, str], fields: Iterable[FieldPlan]
-    ) -> dict[str, Made]:
+    ) -> dict[str, BaselineBins]:
         """Compute the bins of fields from rows. For the parameters see :meth:`profile`."""
         with self.rows.read_errors():
             return baseline_bins(self._select_columns(rows, columns), fields, embedded=self.rows.embedded)

@@ -50,29 +50,29 @@ def tally(unusable: NDArray[np.bool_], faults: Iterable[Fault], otherwise: str) 
     return {name: count for name, count in counts.items() if count}
 
 
-def explanation(faults: Mapping[str, int], what: str) -> str | None:
+def explanation(faults: Mapping[str, int], noun: str) -> str | None:
     """
     Return a description of the faults; None if there are none.
 
     :param faults: Number of rows by fault.
-    :param what: Plural noun for the rows.
+    :param noun: Plural noun for the rows.
     """
     if not faults:
         return None
     parts = ", ".join(f"{faults[name]} with {shown}" for name, shown in _SHOWN.items() if name in faults)
-    return f"{sum(faults.values())} {what} have a prediction or label that cannot be compared: {parts}"
+    return f"{sum(faults.values())} {noun} have a prediction or label that cannot be compared: {parts}"
 
 
-def tied(ties: int, what: str) -> str | None:
+def tied(ties: int, noun: str) -> str | None:
     """
     Return a description of labels of the same time that differ; None if there are none.
 
     :param ties: Number of rows with such labels.
-    :param what: Plural noun for the rows.
+    :param noun: Plural noun for the rows.
     """
     if not ties:
         return None
     return (
-        f"{ties} {what} have different labels with the same timestamp, of which the greatest is used: give "
+        f"{ties} {noun} have different labels with the same timestamp, of which the greatest is used: give "
         "corrections a later timestamp"
     )

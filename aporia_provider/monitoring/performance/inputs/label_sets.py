@@ -40,7 +40,7 @@ def listed(array: Any) -> Named:
     """Return the labels in arrays, each with the value 1. Nulls in the arrays are ignored."""
     label_elements = elements(array)
     names = classes(label_elements.values)
-    kept = names.usable
-    count = int(np.count_nonzero(kept))
+    usable = names.usable
+    count = int(np.count_nonzero(usable))
     ones = Numbers(np.ones(count), np.ones(count, dtype=np.bool_))
-    return Named(label_elements.rows[kept], names.codes[kept], names.names, ones, label_elements.given)
+    return Named(label_elements.rows[usable], names.codes[usable], names.names, ones, label_elements.given)

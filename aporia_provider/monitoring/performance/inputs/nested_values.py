@@ -86,9 +86,9 @@ def _of_maps(array: Any, read: Callable[[Any], Numbers]) -> Named:
     rows = np.repeat(np.arange(len(array)), np.diff(offsets))
     keys, values = classes(array.keys[start:stop]), read(array.items[start:stop])
     # A null row may have arbitrary entries.
-    kept = not_null[rows] & keys.usable
-    values = Numbers(values.values[kept], values.given[kept])
-    return Named(rows[kept], keys.codes[kept], keys.names, values, not_null)
+    usable = not_null[rows] & keys.usable
+    values = Numbers(values.values[usable], values.given[usable])
+    return Named(rows[usable], keys.codes[usable], keys.names, values, not_null)
 
 
 def _of_structs(array: Any, read: Callable[[Any], Numbers]) -> Named:

@@ -81,14 +81,14 @@ def _candidates(prediction: Elements, label: Elements, options: Options) -> Cand
 
 def _of_candidates(prediction: Elements, label: Elements, scores: Numbers | None, above: float) -> Queries:
     relevances = _relevances(label)
-    judged = _judge(prediction, label, scores, relevances)
-    count = judged.counts["labelled"]
-    rows, truth = _kept(label.rows, relevances.values, judged.usable)
+    comparable = _judge(prediction, label, scores, relevances)
+    count = comparable.counts["labelled"]
+    rows, truth = _of_usable_rows(label.rows, relevances.values, comparable.usable)
     order: NDArray[np.int64] = np.arange(len(rows))
     if scores is not None:
-        order = np.lexsort((-_kept(prediction.rows, scores.values, judged.usable)[1], rows))
+        order = np.lexsort((-_of_usable_rows(prediction.rows, scores.values, comparable.usable)[1], rows))
     return Queries(
-        judged.counts,
+        comparable.counts,
         _matrix(rows, truth[order], count),
         _matrix(rows, truth[np.lexsort((-truth, rows))], count),
         np.bincount(rows[truth > above], minlength=count),
@@ -128,37 +128,39 @@ def _all(rows: NDArray[np.int64], good: NDArray[np.bool_], count: int) -> NDArra
     return all_good
 
 
-def _kept(
+def _of_usable_rows(
     rows: NDArray[np.int64], values: Matrix, usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], Matrix]:
     """Return the elements of usable rows, with the rows renumbered."""
-    kept = usable[rows]
-    return (np.cumsum(usable) - 1)[rows[kept]], values[kept]
+    is_usable = usable[rows]
+    return (np.cumsum(usable) - 1)[rows[is_usable]], values[is_usable]
 
 
 def _matrix(rows: NDArray[np.int64], values: Matrix, count: int) -> Matrix:
     """Return the first 12 values of each row as a matrix, padded with zeros; ``rows`` is ascending."""
     starts = np.searchsorted(rows, np.arange(count))
     positions = np.arange(len(rows)) - starts[rows]
-    kept = positions < GREATEST_K
+    fits = positions < GREATEST_K
     matrix = np.zeros((count, GREATEST_K))
-    matrix[rows[kept], positions[kept]] = values[kept]
+    matrix[rows[fits], positions[fits]] = values[fits]
     return matrix
 
 
 def _of_items(predictions: Any, labels: Any) -> Queries:
     prediction, label = listed(predictions), listed(labels)
-    judged = usable_rows(prediction.given, label.given, prediction.given, label.given)
+    comparable = usable_rows(prediction.given, label.given, prediction.given, label.given)
     table, names = renumber([*prediction.names, *label.names])
     many = max(len(names), 1)
     served = prediction.rows * many + table[prediction.codes]
-    wanted = np.unique(label.rows * many + table[label.codes + len(prediction.names)])
+    relevant_items = np.unique(label.rows * many + table[label.codes + len(prediction.names)])
     # Only the first occurrence of an item in a prediction is a hit.
     first = np.isin(np.arange(len(served)), np.unique(served, return_index=True)[1])
-    rows, hits = _kept(prediction.rows, (first & np.isin(served, wanted)).astype(np.float64), judged.usable)
-    count = judged.counts["labelled"]
-    relevant = np.bincount(wanted // many, minlength=len(judged.usable))[judged.usable]
+    rows, hits = _of_usable_rows(
+        prediction.rows, (first & np.isin(served, relevant_items)).astype(np.float64), comparable.usable
+    )
+    count = comparable.counts["labelled"]
+    relevant = np.bincount(relevant_items // many, minlength=len(comparable.usable))[comparable.usable]
     ideal = (np.arange(GREATEST_K) < relevant[:, None]).astype(np.float64)
     return Queries(
-        judged.counts, _matrix(rows, hits, count), ideal, relevant, np.bincount(rows, minlength=count)
+        comparable.counts, _matrix(rows, hits, count), ideal, relevant, np.bincount(rows, minlength=count)
     )

@@ -36,14 +36,14 @@ def confusion_of(state: Binary, parameters: Parameters) -> ThresholdConfusion:
     """
     histograms = state.histograms
     return confusion_at(
-        histograms.positives, histograms.negatives, histograms.grid, _threshold(state, parameters)
+        histograms.positives, histograms.negatives, histograms.bins, _threshold(state, parameters)
     )
 
 
 def _threshold(state: Binary, parameters: Parameters) -> float:
     if parameters.threshold is not None:
         return parameters.threshold
-    low, high = state.grid.edges[[0, -1]]
+    low, high = state.bins.edges[[0, -1]]
     if low >= 0 and high <= 1 and not state.outside:
         return _USUAL
     beyond = f"{state.outside} scores are not from 0 to 1" if state.outside else "the bins go beyond 0 to 1"
@@ -53,12 +53,17 @@ def _threshold(state: Binary, parameters: Parameters) -> float:
     )
 
 
-def _note(state: Binary, parameters: Parameters, found: ThresholdConfusion) -> str | None:
-    if not found.corners:
+def _note(state: Binary, parameters: Parameters, confusion: ThresholdConfusion) -> str | None:
+    if not confusion.corners:
         return None
     threshold = _threshold(state, parameters)
-    place = state.grid.place(threshold)
-    moved = found.corners[-1].tp + found.corners[-1].fp - found.corners[0].tp - found.corners[0].fp
+    place = state.bins.place(threshold)
+    moved = (
+        confusion.corners[-1].tp
+        + confusion.corners[-1].fp
+        - confusion.corners[0].tp
+        - confusion.corners[0].fp
+    )
     if not moved:
         return None
     return (

@@ -49,7 +49,7 @@ def calibration(state: Binary) -> list[Group]:
     if _reason(state):
         return []
     histograms = state.histograms
-    edges = np.append(histograms.grid.edges, histograms.grid.edges[-1])
+    edges = np.append(histograms.bins.edges, histograms.bins.edges[-1])
     # The last of these bins contains only the greatest edge. The outer bins contain no rows.
     true, rows = (np.array(counts, dtype=np.int64)[1:-1] for counts in _counts(histograms))
     middles, halves = (edges[:-1] + edges[1:]) / 2, (edges[1:] - edges[:-1]) / 2
@@ -63,8 +63,8 @@ def calibration(state: Binary) -> list[Group]:
     ]
 
 
-def _counts(found: Histograms) -> tuple[Sequence[int], Sequence[int]]:
-    return found.positives, list(map(operator.add, found.positives, found.negatives))
+def _counts(histograms: Histograms) -> tuple[Sequence[int], Sequence[int]]:
+    return histograms.positives, list(map(operator.add, histograms.positives, histograms.negatives))
 
 
 def calibration_error(state: Binary, parameters: Parameters) -> MetricResult:
@@ -99,9 +99,9 @@ def _reason(state: Binary) -> str | None:
     return None
 
 
-def _are_nested(found: Histograms) -> bool:
+def _are_nested(histograms: Histograms) -> bool:
     """Return whether each bin with rows belongs to a single group."""
-    indices = np.searchsorted(found.grid.edges, _LIMITS, side="left")
-    on_edge = found.grid.edges[indices] == _LIMITS
-    rows = np.array(_counts(found)[1])[indices]
+    indices = np.searchsorted(histograms.bins.edges, _LIMITS, side="left")
+    on_edge = histograms.bins.edges[indices] == _LIMITS
+    rows = np.array(_counts(histograms)[1])[indices]
     return bool((on_edge | (rows == 0)).all())

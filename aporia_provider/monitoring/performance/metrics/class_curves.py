@@ -10,7 +10,12 @@ from aporia_provider.monitoring.performance.confusion import listed, pick
 from aporia_provider.monitoring.performance.metrics.curves import Area, area_under_roc
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.result_construction import from_classes, metric_result
-from aporia_provider.monitoring.performance.states.class_scores import BINS, MOST_SCORED, Counts, bins_of
+from aporia_provider.monitoring.performance.states.class_scores import (
+    BIN_COUNTS,
+    MOST_SCORED,
+    Counts,
+    bins_of,
+)
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
 
 NO_SCORES = "the predictions are classes without scores"
@@ -59,13 +64,13 @@ def _bins(state: Multiclass, name: str) -> list[tuple[int, int, bool]]:
 def _pooled(state: Multiclass) -> Area:
     """Return the area over all pairs of a row and a class."""
     positives, negatives = _added(state.positives), _added(state.negatives)
-    rest = (len(_names(state)) - 1) * state.labelled
-    return area_under_roc(bins_of(positives, negatives, state.labelled, rest))
+    other_classes = (len(_names(state)) - 1) * state.labelled
+    return area_under_roc(bins_of(positives, negatives, state.labelled, other_classes))
 
 
 def _added(counts: Counts | None) -> dict[int, int]:
     none: dict[int, int] = {}
-    return reduce(BINS.add, (counts or {}).values(), none)
+    return reduce(BIN_COUNTS.add, (counts or {}).values(), none)
 
 
 def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> MetricResult:

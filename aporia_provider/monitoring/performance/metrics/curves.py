@@ -11,7 +11,7 @@ from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.result_construction import from_classes, metric_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 
-Bins = Iterable[tuple[int, int, bool]]
+BinCounts = Iterable[tuple[int, int, bool]]
 """For each bin in the order of scores: true labels, false labels, and whether all scores in it are equal."""
 
 
@@ -32,7 +32,7 @@ class Area:
     false: int
 
 
-def area_under_roc(bins: Bins) -> Area:
+def area_under_roc(bins: BinCounts) -> Area:
     """
     Return the proportion of pairs of a true and a false label whose scores are in the right order.
 
@@ -93,7 +93,7 @@ def _bins(state: Binary) -> Iterator[tuple[int, int, bool]]:
     histograms = state.histograms
     decisions = state.decided == state.labelled
     for true, false, single in zip(
-        histograms.positives, histograms.negatives, histograms.grid.single, strict=True
+        histograms.positives, histograms.negatives, histograms.bins.single, strict=True
     ):
         yield true, false, decisions or single
 

@@ -29,7 +29,7 @@ def _confusions(state: MultiLabel, parameters: Parameters) -> dict[str, Threshol
 
 def _note(state: MultiLabel, parameters: Parameters) -> str | None:
     threshold = state.threshold if parameters.threshold is None else parameters.threshold
-    place = state.grid.place(threshold)
+    place = state.bins.place(threshold)
     if place.split is None:
         return None
     return f"computed at {place.edge:g}, the bin edge nearest to the threshold {threshold:g}"
@@ -84,13 +84,13 @@ def _of_label(rate: Rate) -> Metric:
 def _of_one(
     state: MultiLabel,
     parameters: Parameters,
-    found: ThresholdConfusion,
+    confusion: ThresholdConfusion,
     bounded: tuple[float | None, float],
     undefined: str | None = None,
     scale: float = 1.0,
 ) -> MetricResult:
     """Return the result of a metric of one label, whose samples are the rows where it is not skipped."""
-    skipped, (number, bound) = state.labelled - found.counts.total, bounded
+    skipped, (number, bound) = state.labelled - confusion.counts.total, bounded
     return metric_result(
         state,
         parameters,
@@ -98,7 +98,7 @@ def _of_one(
         bound=bound,
         scale=scale,
         reason=_together(undefined, _note(state, parameters), _of_skipped(skipped)),
-        samples=found.counts.total,
+        samples=confusion.counts.total,
         skipped=skipped,
     )
 

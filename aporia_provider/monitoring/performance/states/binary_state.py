@@ -21,12 +21,16 @@ from aporia_provider.monitoring.performance.inputs.column_values import (
 from aporia_provider.monitoring.performance.inputs.invalid_pairs import NO_TRUTH, UNDECLARED, Fault
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import CLIP
+from aporia_provider.monitoring.performance.states.histogram_bins import (
+    HistogramBins,
+    histogram_bins,
+    nonempty_bins,
+)
 from aporia_provider.monitoring.performance.states.performance_state import (
     PerformanceState,
     of_one_length,
     usable_pairs,
 )
-from aporia_provider.monitoring.performance.states.score_bins import Grid, grid_of, kept
 from aporia_provider.monitoring.performance.states.state_parts import EDGES, HISTOGRAM, nothing_if_zero
 from aporia_provider.monitoring.portable_math import log
 from aporia_provider.monitoring.states.exact_sums import exact_sum
@@ -45,12 +49,12 @@ class Histograms:
     """
     Labelled rows by bin of their score.
 
-    :param grid: The bins.
+    :param bins: The bins.
     :param positives: Rows whose label is true.
     :param negatives: Rows whose label is false.
     """
 
-    grid: Grid
+    bins: HistogramBins
     positives: tuple[int, ...]
     negatives: tuple[int, ...]
 
@@ -62,7 +66,7 @@ class Binary(PerformanceState):
 
     A decision (``true``, ``1``, the positive class) is the score 1 or 0.
 
-    :param positives: Labelled rows whose label is true, by bin of their score (see :class:`Grid`).
+    :param positives: Labelled rows whose label is true, by bin of their score (see :class:`HistogramBins`).
     :param negatives: Labelled rows whose label is false, by bin of their score.
     :param edges: For bins of unequal width, edges of the bins that have rows, by index. So a state contains
         its bins, and its size is bounded by its number of rows.
@@ -101,11 +105,11 @@ class Binary(PerformanceState):
         prediction = numbers(predictions) if scored else _truths(predictions, options)
         label = _truths(labels, options)
         sides = [(labels, label), *(() if scored else [(predictions, prediction)])]
-        judged = usable_pairs(prediction, label, _unread(sides, options))
-        scores, true = judged.of(prediction.values), judged.of(label.values) == 1
+        comparable = usable_pairs(prediction, label, _unread(sides, options))
+        scores, true = comparable.of(prediction.values), comparable.of(label.values) == 1
         return cls(
             made_with=_settings(options),
-            **judged.counts,
+            **comparable.counts,
             **_histograms(scores, true, options),
             **_sums(scores, true),
         )
@@ -115,16 +119,16 @@ class Binary(PerformanceState):
         """Bins and their counts. For bins of unequal width, adjacent empty bins are merged."""
         low, high = self.made_with.get("edges", Options().edges)
         if self.made_with.get("bins") is None:
-            grid = grid_of((low, high), BINS)
-            sources: Sequence[int | None] = range(grid.count)
+            bins = histogram_bins((low, high), BINS)
+            sources: Sequence[int | None] = range(bins.count)
         else:
-            grid, sources = kept(self.edges, low, high, len(self.positives or self.negatives))
-        return Histograms(grid, _taken(self.positives, sources), _taken(self.negatives, sources))
+            bins, sources = nonempty_bins(self.edges, low, high, len(self.positives or self.negatives))
+        return Histograms(bins, _taken(self.positives, sources), _taken(self.negatives, sources))
 
     @property
-    def grid(self) -> Grid:
+    def bins(self) -> HistogramBins:
         """Bins of :attr:`histograms`."""
-        return self.histograms.grid
+        return self.histograms.bins
 
     @property
     def true(self) -> int:
@@ -163,12 +167,12 @@ def _slices(scores: Scores, true: Truths) -> Iterator[tuple[Scores, Truths]]:
 
 
 def _histograms(scores: Scores, true: Truths, options: Options) -> dict[str, Any]:
-    grid = grid_of(options.edges, BINS)
-    positives, negatives = grid.counts(scores[true]), grid.counts(scores[~true])
+    bins = histogram_bins(options.edges, BINS)
+    positives, negatives = bins.counts(scores[true]), bins.counts(scores[~true])
     return {
         "positives": nothing_if_zero(positives.tolist()),
         "negatives": nothing_if_zero(negatives.tolist()),
-        "edges": grid.near(positives + negatives) if options.bins else {},
+        "edges": bins.near(positives + negatives) if options.bins else {},
         "decided": int(np.count_nonzero((scores == 0) | (scores == 1))),
     }
 

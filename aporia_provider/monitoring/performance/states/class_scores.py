@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aporia_provider.monitoring.performance.inputs.column_values import Classes
 from aporia_provider.monitoring.performance.inputs.nested_values import Named
 from aporia_provider.monitoring.performance.parameters import CLIP
-from aporia_provider.monitoring.performance.states.score_bins import Grid
+from aporia_provider.monitoring.performance.states.histogram_bins import HistogramBins
 from aporia_provider.monitoring.performance.states.state_parts import at_most, by_name
 from aporia_provider.monitoring.portable_math import log
 from aporia_provider.monitoring.states.exact_sums import exact_sum
@@ -24,7 +24,7 @@ MOST_SCORED = 50
 _EVEN = 200  # Number of bins of equal width from 0 to 1.
 
 Counts = dict[str, dict[int, int]]
-Bins = Iterator[tuple[int, int, bool]]
+BinCounts = Iterator[tuple[int, int, bool]]
 
 
 def _octaves(first: int, last: int, parts: int) -> NDArray[np.float64]:
@@ -42,23 +42,23 @@ def _edges() -> NDArray[np.float64]:
     return np.unique(np.concatenate([near_zero, 1 - near_zero, even, after, *beyond]))
 
 
-GRID = Grid(_edges(), even=False)
+BINS = HistogramBins(_edges(), even=False)
 """Bins of the scores of all classes; 0 and 1 have their own."""
-_ZERO = int(np.flatnonzero(GRID.edges == 0)[0]) + 1
+_ZERO = int(np.flatnonzero(BINS.edges == 0)[0]) + 1
 
 
 def _are_few(counts: Mapping[str, Any]) -> bool:
     return len(counts) <= MOST_SCORED
 
 
-BINS: Rule[dict[int, int]] = Rule(
+BIN_COUNTS: Rule[dict[int, int]] = Rule(
     dict,
     lambda one, other: {**one, **{place: one.get(place, 0) + count for place, count in other.items()}},
     lambda counts: [item for place in sorted(counts) for item in (place, counts[place])],
     lambda stored: dict(zip(stored[::2], stored[1::2], strict=True)),
 )
 """Counts by index of the bin."""
-SCORED: Rule[Counts | None] = at_most(by_name(BINS), _are_few)
+SCORED: Rule[Counts | None] = at_most(by_name(BIN_COUNTS), _are_few)
 """Counts by class, then by bin; None if there are more than :data:`MOST_SCORED` classes."""
 
 
@@ -72,9 +72,13 @@ def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[st
     """
     indices = {name: index for index, name in enumerate(scores.names)}
     table = np.array([*(indices.get(name, -1) for name in label.names), -1], dtype=np.int64)
-    true, kept = table[label.codes], scores.values.usable & usable[scores.rows]
-    rows, codes, values = scores.rows[kept], scores.codes[kept], scores.values.values[kept]
-    hits, bins = true[rows] == codes, GRID.bins(values)
+    true, usable_scores = table[label.codes], scores.values.usable & usable[scores.rows]
+    rows, codes, values = (
+        scores.rows[usable_scores],
+        scores.codes[usable_scores],
+        scores.values.values[usable_scores],
+    )
+    hits, bins = true[rows] == codes, BINS.indices(values)
     return {
         "positives": _by_class(codes[hits], bins[hits], scores.names),
         "negatives": _by_class(codes[~hits], bins[~hits], scores.names),
@@ -87,8 +91,8 @@ def _by_class(codes: NDArray[np.int64], bins: NDArray[np.int64], names: Sequence
     used, positions = np.unique(codes, return_inverse=True)
     if len(used) > MOST_SCORED:
         return None
-    table = np.bincount(positions * GRID.count + bins, minlength=len(used) * GRID.count)
-    rows = table.reshape(len(used), GRID.count)
+    table = np.bincount(positions * BINS.count + bins, minlength=len(used) * BINS.count)
+    rows = table.reshape(len(used), BINS.count)
     counts = {names[code]: _tally(row) for code, row in zip(used.tolist(), rows, strict=True)}
     return dict(sorted(counts.items()))
 
@@ -105,7 +109,7 @@ def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
     return losses + unscored * Fraction(float(-log(np.array([CLIP]))[0]))
 
 
-def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> Bins:
+def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> BinCounts:
     """
     Yield for each bin, by ascending score: rows of the class, other rows, whether all its scores are equal.
 
@@ -117,6 +121,6 @@ def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: in
     sides = [dict(positives), dict(negatives)]
     for side, rows in zip(sides, (true, false), strict=True):
         side[_ZERO] = side.get(_ZERO, 0) + rows - sum(side.values())
-    single = GRID.single
+    single = BINS.single
     for bin_ in sorted({*sides[0], *sides[1]}):
         yield sides[0].get(bin_, 0), sides[1].get(bin_, 0), single[bin_]

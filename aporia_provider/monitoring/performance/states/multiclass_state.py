@@ -62,7 +62,7 @@ class Multiclass(PerformanceState):
 
     :param confusion: Labelled rows by label, then by predicted class; None if there are too many classes.
     :param positives: For predictions with scores: labelled rows by class and bin of its score
-        (:data:`~.class_scores.GRID`) where the class is the label; None if there are too many classes.
+        (:data:`~.class_scores.BINS`) where the class is the label; None if there are too many classes.
     :param negatives: The same where the class is not the label.
     :param outside: Labelled rows with a score outside [0, 1].
     :param log_loss: Sum of -ln(score of the label), clipped at 2**-52.
@@ -93,14 +93,14 @@ class Multiclass(PerformanceState):
         label = _renamed(classes(labels), named_as)
         scores = _scores(predictions, options, named_as)
         prediction = _renamed(classes(predictions), named_as) if scores is None else top_class(scores)
-        judged = usable_pairs(
+        comparable = usable_pairs(
             prediction, label, () if scores is None else [(NO_SCORE, _unscored(prediction))]
         )
         return cls(
             made_with={"classes": list(options.classes), "scored": scores is not None},
-            **judged.counts,
-            confusion=_confusion(prediction, label, judged),
-            **({} if scores is None else counted(scores, label, judged.usable)),
+            **comparable.counts,
+            confusion=_confusion(prediction, label, comparable),
+            **({} if scores is None else counted(scores, label, comparable.usable)),
         )
 
     @property
@@ -170,10 +170,10 @@ def _unscored(read: Classes) -> NDArray[np.bool_]:
     return unscored
 
 
-def _confusion(prediction: Classes, label: Classes, judged: UsableRows) -> Matrix | None:
+def _confusion(prediction: Classes, label: Classes, comparable: UsableRows) -> Matrix | None:
     table, names = renumber([*label.names, *prediction.names])
-    rows = table[judged.of(label.codes)]
-    columns = table[judged.of(prediction.codes) + len(label.names)]
+    rows = table[comparable.of(label.codes)]
+    columns = table[comparable.of(prediction.codes) + len(label.names)]
     pairs, counts = np.unique(rows * len(names) + columns, return_counts=True)
     matrix: Matrix = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):

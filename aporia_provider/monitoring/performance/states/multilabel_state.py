@@ -16,12 +16,12 @@ from aporia_provider.monitoring.performance.inputs.column_values import renumber
 from aporia_provider.monitoring.performance.inputs.label_sets import label_scores, label_truths
 from aporia_provider.monitoring.performance.inputs.nested_values import Named
 from aporia_provider.monitoring.performance.options import Options
+from aporia_provider.monitoring.performance.states.histogram_bins import HistogramBins, equal_width_bins
 from aporia_provider.monitoring.performance.states.performance_state import (
     PerformanceState,
     of_one_length,
     usable_rows,
 )
-from aporia_provider.monitoring.performance.states.score_bins import Grid, even_grid
 from aporia_provider.monitoring.performance.states.state_parts import HISTOGRAM, at_most, by_name
 from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import SUM, TALLY, TOTAL, Rule, part
@@ -83,19 +83,19 @@ class MultiLabel(PerformanceState):
         """
         of_one_length(predictions, labels)
         prediction, label = label_scores(predictions), label_truths(labels)
-        judged = usable_rows(prediction.given, label.given, prediction.given, label.given)
-        pairs = _pairs(prediction, label, judged.usable)
+        comparable = usable_rows(prediction.given, label.given, prediction.given, label.given)
+        pairs = _pairs(prediction, label, comparable.usable)
         return cls(
             made_with={"threshold": float(options.threshold)},
-            **judged.counts,
+            **comparable.counts,
             **_by_label(pairs),
-            **_by_row(pairs, judged.usable, options.threshold),
+            **_by_row(pairs, comparable.usable, options.threshold),
         )
 
     @property
-    def grid(self) -> Grid:
+    def bins(self) -> HistogramBins:
         """Bins of the histograms."""
-        return even_grid(0.0, 1.0, BINS)
+        return equal_width_bins(0.0, 1.0, BINS)
 
     @property
     def threshold(self) -> float:
@@ -135,7 +135,7 @@ class MultiLabel(PerformanceState):
 
     def _cut(self, name: str, threshold: float) -> ThresholdConfusion:
         positives, negatives = ((side or {}).get(name, ()) for side in (self.positives, self.negatives))
-        confusion = confusion_at(positives, negatives, self.grid, threshold)
+        confusion = confusion_at(positives, negatives, self.bins, threshold)
         unnamed = self.labelled - (self.skipped or {}).get(name, 0) - confusion.counts.total
         unnamed_rows = Confusion(0, 0, 0, unnamed)
         return ThresholdConfusion(
@@ -167,8 +167,11 @@ def _last(
     entries: Named, table: NDArray[np.int64], names: int, usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the distinct keys of pairs of row and name in ascending order, and the last value of each."""
-    kept = usable[entries.rows]
-    keys, values = (entries.rows * names + table[entries.codes])[kept], entries.values.values[kept]
+    in_usable_row = usable[entries.rows]
+    keys, values = (
+        (entries.rows * names + table[entries.codes])[in_usable_row],
+        entries.values.values[in_usable_row],
+    )
     if (np.diff(keys) > 0).all():
         return keys, values
     unique, indices = np.unique(keys[::-1], return_index=True)
@@ -176,23 +179,23 @@ def _last(
 
 
 def _spread(
-    keys: NDArray[np.int64], known: NDArray[np.int64], values: NDArray[np.float64], otherwise: float
+    keys: NDArray[np.int64], keys_with_value: NDArray[np.int64], values: NDArray[np.float64], otherwise: float
 ) -> NDArray[np.float64]:
     spread = np.full(len(keys), otherwise)
-    spread[np.searchsorted(keys, known)] = values
+    spread[np.searchsorted(keys, keys_with_value)] = values
     return spread
 
 
 def _by_label(pairs: _Pairs) -> dict[str, Any]:
-    kept = ~np.isnan(pairs.scores)
-    grid = even_grid(0.0, 1.0, BINS)
-    bins = grid.bins(pairs.scores[kept])
-    codes, true = pairs.codes[kept], pairs.true[kept]
-    counts = np.bincount(pairs.codes[~kept], minlength=len(pairs.names)).tolist()
+    scored = ~np.isnan(pairs.scores)
+    bins = equal_width_bins(0.0, 1.0, BINS)
+    indices = bins.indices(pairs.scores[scored])
+    codes, true = pairs.codes[scored], pairs.true[scored]
+    counts = np.bincount(pairs.codes[~scored], minlength=len(pairs.names)).tolist()
     skipped = {name: count for name, count in sorted(zip(pairs.names, counts, strict=True)) if count}
     return {
-        "positives": _histograms(codes[true], bins[true], pairs.names, grid.count),
-        "negatives": _histograms(codes[~true], bins[~true], pairs.names, grid.count),
+        "positives": _histograms(codes[true], indices[true], pairs.names, bins.count),
+        "negatives": _histograms(codes[~true], indices[~true], pairs.names, bins.count),
         "skipped": skipped if _are_few(skipped) else None,
     }
 
@@ -209,9 +212,9 @@ def _histograms(
 
 
 def _by_row(pairs: _Pairs, usable: NDArray[np.bool_], threshold: float) -> dict[str, Any]:
-    kept = ~np.isnan(pairs.scores)
-    rows, true = pairs.rows[kept], pairs.true[kept]
-    predicted = pairs.scores[kept] >= threshold
+    scored = ~np.isnan(pairs.scores)
+    rows, true = pairs.rows[scored], pairs.true[scored]
+    predicted = pairs.scores[scored] >= threshold
     both, wrong, either = (
         np.bincount(rows[chosen], minlength=len(usable))
         for chosen in (true & predicted, true != predicted, true | predicted)

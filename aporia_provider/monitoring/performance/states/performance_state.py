@@ -105,7 +105,7 @@ class UsableRows:
 
 def usable_rows(
     predicted: NDArray[np.bool_],
-    known: NDArray[np.bool_],
+    labelled_usably: NDArray[np.bool_],
     predictions_given: NDArray[np.bool_],
     labels_given: NDArray[np.bool_],
     faults: Iterable[Fault] = (),
@@ -115,13 +115,13 @@ def usable_rows(
     Determine the rows whose prediction and label can be compared.
 
     :param predicted: Rows with a usable prediction.
-    :param known: Rows with a usable label.
+    :param labelled_usably: Rows with a usable label.
     :param predictions_given: Rows with a prediction.
     :param labels_given: Rows with a label.
     :param faults: Possible faults of the other rows; see :func:`~.invalid_pairs.tally` for this and
         ``otherwise``.
     """
-    usable = predicted & known
+    usable = predicted & labelled_usably
     # A row without a label is not unusable, since it may be labelled later; nor is one without a prediction.
     unusable = predictions_given & labels_given & ~usable
     labelled = int(np.count_nonzero(usable))

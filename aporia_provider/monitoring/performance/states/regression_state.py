@@ -70,9 +70,9 @@ class Regression(PerformanceState):
         of_one_length(predictions, labels)
         inputs = numbers(predictions), numbers(labels)
         prediction, label = map(_bounded, inputs)
-        judged = usable_pairs(prediction, label, _too_great(*inputs))
-        p, y = judged.of(prediction.values), judged.of(label.values)
-        return cls(**judged.counts, **_sums(p - y, y), **_ratios(p - y, y), **_logs(p, y))
+        comparable = usable_pairs(prediction, label, _too_great(*inputs))
+        p, y = comparable.of(prediction.values), comparable.of(label.values)
+        return cls(**comparable.counts, **_sums(p - y, y), **_ratios(p - y, y), **_logs(p, y))
 
 
 def _bounded(read: Numbers) -> Numbers:
@@ -80,9 +80,9 @@ def _bounded(read: Numbers) -> Numbers:
     return read if within.all() else Numbers(np.where(within, read.values, np.nan), read.given)
 
 
-def _too_great(*found: Numbers) -> Iterator[Fault]:
-    for read in found:
-        yield TOO_GREAT, np.abs(read.values) > GREATEST
+def _too_great(*inputs: Numbers) -> Iterator[Fault]:
+    for column in inputs:
+        yield TOO_GREAT, np.abs(column.values) > GREATEST
 
 
 def _sums(e: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ _NARROWEST = 1e-290  # Minimum width of a range with round numbers, so that thei
 
 
 @dataclass(frozen=True)
-class ScoreGrid:
+class ScoreBins:
     """
     Bins of scores.
 
@@ -89,10 +89,10 @@ def _shortened(edges: Floats) -> Floats:
     short = np.array([float(f"{edge:.{_DIGITS}g}") for edge in edges.tolist()])
     gaps = np.diff(edges)
     least = np.minimum(np.append(gaps, gaps[-1]), np.append(gaps[0], gaps))
-    kept: Floats = np.where(np.abs(short - edges) < least / 8, short, edges)
+    kept_edges: Floats = np.where(np.abs(short - edges) < least / 8, short, edges)
     # The outermost edges are scores of the baseline.
-    kept[[0, -1]] = edges[[0, -1]]
-    return kept
+    kept_edges[[0, -1]] = edges[[0, -1]]
+    return kept_edges
 
 
 def _levels(count: int) -> Floats:

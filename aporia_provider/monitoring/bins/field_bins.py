@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aporia_provider.monitoring.grids.bin_edges import cuts
+from aporia_provider.monitoring.bins.bin_edges import cuts
 
 _GREATEST = 2.0**1022  # Maximum magnitude of an edge, so that the difference of two edges is finite.
 _LEAST_USUAL = 2.0**-400  # Distances below this, or above its inverse, are scaled before they are squared.
@@ -19,7 +19,7 @@ _MOST_CATEGORIES = 256
 
 
 @dataclass(frozen=True)
-class NumericGrid:
+class NumericBins:
     """
     Bins of a numeric field.
 
@@ -44,7 +44,7 @@ class NumericGrid:
         """
         Return the bins for a baseline or a sample of it; None if it has no finite value.
 
-        See :func:`~aporia_provider.monitoring.grids.bin_edges.cuts`.
+        See :func:`~aporia_provider.monitoring.bins.bin_edges.cuts`.
 
         :param values: Values of the field, in any order. Values that are not finite are ignored; those beyond
             2**1022 in magnitude are clipped.
@@ -109,7 +109,7 @@ def _unit(farthest: float) -> float:
 
 
 @dataclass(frozen=True)
-class CategoryGrid:
+class CategoryBins:
     """
     Bins of a categorical field: one for each of the most frequent categories of the baseline.
 

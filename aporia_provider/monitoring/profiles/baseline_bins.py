@@ -19,41 +19,43 @@ from aporia_provider.monitoring.arrow import (
     text_counts,
     vectors,
 )
-from aporia_provider.monitoring.grids.grid import CategoryGrid, NumericGrid
-from aporia_provider.monitoring.grids.score_grid import ScoreGrid
-from aporia_provider.monitoring.profiles.field_states import NUMERIC, VALUES, VECTORS, vector_grid
-from aporia_provider.monitoring.profiles.plan import FieldPlan, Grid
+from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
+from aporia_provider.monitoring.bins.score_bins import ScoreBins
+from aporia_provider.monitoring.profiles.field_states import NUMERIC, VALUES, VECTORS, vector_bins
+from aporia_provider.monitoring.profiles.plan import Bins, FieldPlan
 from aporia_provider.monitoring.states.value_state import shortened
-from aporia_provider.monitoring.states.vector_state import VectorGrid, norms
+from aporia_provider.monitoring.states.vector_state import VectorBins, norms
 
 
-class Made(NamedTuple):
+class BaselineBins(NamedTuple):
     """
     Bins, and the number of values they were computed from.
 
     Nulls, values that are not numbers, and vectors of another dimension are not counted.
     """
 
-    grid: Grid
+    bins: Bins
     values: int
 
 
-def make_grids(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, Made]:
+def make_bins(rows: pa.Table, fields: Iterable[FieldPlan]) -> dict[str, BaselineBins]:
     """
     Return the bins of fields, by key.
 
     :param rows: Rows of the baseline or a sample of it, in any order.
     :param fields: The fields. Fields without values have no bins in the result.
     """
-    grids: dict[str, Made] = {}
+    bins: dict[str, BaselineBins] = {}
     for field in fields:
         column = rows.column(field.column)
         array = readable(plain(pa.concat_arrays(column.chunks or [pa.array([], column.type)])), field.type)
-        grids |= {key: made for key, made in _grids(field, array.drop_null()) if made is not None}
-    return grids
+        bins |= {
+            key: field_bins for key, field_bins in _bins(field, array.drop_null()) if field_bins is not None
+        }
+    return bins
 
 
-def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Made | None]]:
+def _bins(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, BaselineBins | None]]:
     if field.type in NUMERIC:
         yield field.key, _numeric(pc.utf8_length(array) if field.type == "text" else array)
         if field.scored:
@@ -66,39 +68,39 @@ def _grids(field: FieldPlan, array: pa.Array) -> Iterator[tuple[str, Made | None
         yield from _dicts(field.key, dict(entries(array)))
 
 
-def _dicts(key: str, found: Mapping[str, pa.Array]) -> Iterator[tuple[str, Made | None]]:
-    short = {shortened(name): values for name, values in found.items()}
+def _dicts(key: str, values_by_name: Mapping[str, pa.Array]) -> Iterator[tuple[str, BaselineBins | None]]:
+    short = {shortened(name): values for name, values in values_by_name.items()}
     if short:
         counts = {name: len(values) for name, values in short.items()}
-        categories = CategoryGrid.of(counts)
-        yield key, Made(categories, sum(counts.values()))
+        categories = CategoryBins.of(counts)
+        yield key, BaselineBins(categories, sum(counts.values()))
         yield from ((f"{key}[{name}]", _numeric(short[name])) for name in categories.values)
 
 
-def _numeric(array: pa.Array) -> Made | None:
+def _numeric(array: pa.Array) -> BaselineBins | None:
     numbers = as_floats(array)[0]
-    grid = NumericGrid.of(numbers)
-    return None if grid is None else Made(grid, int(np.isfinite(numbers).sum()))
+    bins = NumericBins.of(numbers)
+    return None if bins is None else BaselineBins(bins, int(np.isfinite(numbers).sum()))
 
 
-def _scores(array: pa.Array) -> Made | None:
+def _scores(array: pa.Array) -> BaselineBins | None:
     numbers = as_floats(array)[0]
-    grid = ScoreGrid.of(numbers)
-    return None if grid is None else Made(grid, int(np.isfinite(numbers).sum()))
+    bins = ScoreBins.of(numbers)
+    return None if bins is None else BaselineBins(bins, int(np.isfinite(numbers).sum()))
 
 
-def _categories(array: pa.Array) -> Made | None:
+def _categories(array: pa.Array) -> BaselineBins | None:
     counts = {shortened(text): count for text, count in text_counts(array).items()}
-    return Made(CategoryGrid.of(counts), sum(counts.values())) if counts else None
+    return BaselineBins(CategoryBins.of(counts), sum(counts.values())) if counts else None
 
 
-def _vectors(field: FieldPlan, array: pa.Array) -> Made | None:
+def _vectors(field: FieldPlan, array: pa.Array) -> BaselineBins | None:
     numbers, lengths = vectors(array, field.dimensions)
-    grid = vector_grid(field, None)
+    bins = vector_bins(field, None)
     if not lengths.any():
-        return None if grid is None else Made(grid, 0)
+        return None if bins is None else BaselineBins(bins, 0)
     # The most frequent dimension; of equally frequent ones, the smallest.
     common = min(Counter(lengths[lengths > 0].tolist()).items(), key=lambda item: (-item[1], item[0]))[0]
-    dimension = grid.dimension if grid else common
+    dimension = bins.dimension if bins else common
     right = numbers[np.repeat(lengths == dimension, lengths)].reshape(-1, dimension)
-    return Made(VectorGrid(dimension, NumericGrid.of(norms(right))), len(right))
+    return BaselineBins(VectorBins(dimension, NumericBins.of(norms(right))), len(right))

@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class HistogramBins:
     """
     Bins of scores.
 
@@ -66,8 +66,8 @@ class Grid:
         indices = indices[(indices >= 0) & (indices < len(self.edges))]
         return dict(zip(indices.tolist(), self.edges[indices].tolist(), strict=True))
 
-    def bins(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the bin of each score; scores must be finite."""
+    def indices(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the index of the bin of each score; scores must be finite."""
         lower = self._lower
         if not self.even:
             return np.asarray(np.searchsorted(lower[1:-1], scores, side="right"), dtype=np.int64)
@@ -103,14 +103,14 @@ class Grid:
         return Place(split + 1, split, above)
 
 
-def even_grid(low: float, high: float, bins: int) -> Grid:
+def equal_width_bins(low: float, high: float, bins: int) -> HistogramBins:
     """Return bins of equal width. From 0 to 1, edge ``k`` is the float nearest to ``k / bins``."""
     edges = np.arange(bins + 1) * (high - low) / bins + low
     edges[-1] = high
-    return Grid(edges, even=True)
+    return HistogramBins(edges, even=True)
 
 
-def grid_of(edges: Sequence[float], bins: int) -> Grid:
+def histogram_bins(edges: Sequence[float], bins: int) -> HistogramBins:
     """Return the bins with the given edges; two edges are the range of ``bins`` bins of equal width."""
     low, high = float(edges[0]), float(edges[-1])
     # A range that is too wide or too narrow for bins of equal width has only the given edges.
@@ -119,15 +119,17 @@ def grid_of(edges: Sequence[float], bins: int) -> Grid:
         and math.isfinite((high - low) * bins)
         and (high - low) / bins > abs(high + low) * 1e-12
     ):
-        return even_grid(low, high, bins)
-    return Grid(np.asarray(edges, dtype=np.float64), even=False)
+        return equal_width_bins(low, high, bins)
+    return HistogramBins(np.asarray(edges, dtype=np.float64), even=False)
 
 
-def kept(edges: Mapping[int, float], low: float, high: float, count: int) -> tuple[Grid, list[int | None]]:
+def nonempty_bins(
+    edges: Mapping[int, float], low: float, high: float, count: int
+) -> tuple[HistogramBins, list[int | None]]:
     """
     Return the bins that have rows, with adjacent empty bins merged.
 
-    :param edges: Result of :meth:`Grid.near`.
+    :param edges: Result of :meth:`HistogramBins.near`.
     :param low: First edge of all bins.
     :param high: Last edge of all bins.
     :param count: Number of all bins; 0 if there are no rows.
@@ -136,5 +138,5 @@ def kept(edges: Mapping[int, float], low: float, high: float, count: int) -> tup
     edges_by_index = {0: low, **edges, max(count - 3, 1): high}
     indices = sorted(edges_by_index)
     inner = (one + 1 if other == one + 1 else None for one, other in pairwise(indices))
-    grid = Grid(np.array([edges_by_index[index] for index in indices]), even=False)
-    return grid, [0, *inner, indices[-1] + 1, indices[-1] + 2]
+    bins = HistogramBins(np.array([edges_by_index[index] for index in indices]), even=False)
+    return bins, [0, *inner, indices[-1] + 1, indices[-1] + 2]
