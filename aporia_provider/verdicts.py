@@ -65,6 +65,7 @@ class WindowVerdict:
     :param verdicts: Verdicts on the fields, or on the rows.
     :param inputs: Text that identifies the states and the configuration that the verdicts were computed
         from. A window is judged again if it differs from the stored one.
+    :param description: Text of the alert, if any verdict fails.
     """
 
     model_version: str | None
@@ -73,6 +74,7 @@ class WindowVerdict:
     end: int
     verdicts: tuple[Verdict, ...]
     inputs: str = ""
+    description: str | None = None
 
     @property
     def outcome(self) -> Outcome:

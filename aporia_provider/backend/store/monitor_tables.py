@@ -99,9 +99,10 @@ class AlertWindowRow(Base):
 
 class AlertEventRow(Base):
     """
-    A change of an alert: ``opened``, ``recurred``, ``resolved``, ``acknowledged`` or ``snoozed``.
+    A change of an alert: see :class:`~aporia_provider.alerts.AlertEvent`.
 
-    ``created_at`` is its time. ``delivered_at`` is null until its notification has been sent.
+    ``created_at`` is its time. ``delivered_at`` is null until its notification has been sent;
+    ``claimed_until`` is when another process may send it, if a process is sending it.
     """
 
     __tablename__ = "aporia_alert_event"
@@ -110,4 +111,5 @@ class AlertEventRow(Base):
     alert_key: Mapped[int] = mapped_column(ForeignKey(AlertRow.key, ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(STATUS))
     details: Mapped[dict[str, Any]]
+    claimed_until: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]

@@ -89,6 +89,7 @@ def _create_alert_windows_and_events() -> None:
         parent_key("aporia_alert_event", "alert"),
         sa.Column("kind", sa.String(12), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("claimed_until", sa.DateTime(timezone=True)),
         sa.Column("delivered_at", sa.DateTime(timezone=True)),
     )
     op.create_index("ix_aporia_alert_event_undelivered", "aporia_alert_event", ["delivered_at", "alert_key"])

@@ -1,0 +1,100 @@
+"""Alerts of monitors, in Python and in the JSON of the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from pydantic import TypeAdapter
+from pydantic import ValidationError as InvalidJson
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.verdicts import Verdict
+
+AlertStatus = Literal["open", "resolved"]
+ALERT_STATUSES: tuple[AlertStatus, ...] = get_args(AlertStatus)
+EventKind = Literal["opened", "recurred", "resolved", "corrected", "acknowledged", "snoozed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertEvent:
+    """
+    A change of an alert.
+
+    :param kind: ``opened``, ``recurred`` (another window failed), ``resolved``, ``corrected`` (late data or
+        labels changed the verdicts of a resolved alert), ``acknowledged`` or ``snoozed``.
+    :param at: Time of the change, in ISO format.
+    :param details: ``occurrences`` at that time, and what the kind adds: ``by`` who acknowledged, ``until``
+        when it is snoozed, ``retracted`` if late data or labels changed the verdicts, or ``merged_into`` the
+        id of another alert.
+    """
+
+    kind: EventKind
+    at: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """
+    An incident: failed windows of a monitor that belong together.
+
+    :param id: Id of the alert.
+    :param model_id: Id of the model.
+    :param model_version: Name of the version; None for the union of all versions.
+    :param segment: Value of the segment; None for all rows. Segments are not supported yet.
+    :param monitor_id: Id of the monitor.
+    :param monitor: Name of the monitor.
+    :param monitor_type: Type of the monitor.
+    :param severity: ``LOW``, ``MEDIUM`` or ``HIGH``.
+    :param status: ``open``, or ``resolved`` once a later window passed.
+    :param start: Start of the first failed window, in ISO format.
+    :param end: End of the last failed window, exclusive, in ISO format.
+    :param occurrences: Number of failed windows.
+    :param opened_at: Time at which it was opened, in ISO format.
+    :param resolved_at: Time at which it was resolved; None while it is open.
+    :param acknowledged_at: Time at which it was acknowledged; None if it was not.
+    :param acknowledged_by: Who acknowledged it.
+    :param snoozed_until: Time until which it sends no notifications; None if it is not snoozed.
+    :param description: Text of the alert.
+    :param failed: Failed verdicts of the last failed window, greatest effect first.
+    :param history: Changes of the alert in chronological order.
+    """
+
+    id: str
+    model_id: str
+    model_version: str | None
+    segment: str | None = None
+    monitor_id: str
+    monitor: str
+    monitor_type: str
+    severity: str
+    status: AlertStatus
+    start: str
+    end: str
+    occurrences: int
+    opened_at: str
+    resolved_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+    snoozed_until: str | None
+    description: str | None
+    failed: list[Verdict]
+    history: list[AlertEvent]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+def parse_alerts(body: Any) -> list[Alert]:
+    """
+    Parse the JSON form of alerts.
+
+    :raises aporia_provider.errors.ValidationError: if it is not a list of alerts.
+    """
+    try:
+        return TypeAdapter(list[Alert]).validate_python(body)
+    except InvalidJson as error:
+        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise ValidationError("The body is not a list of alerts", problems=problems) from None

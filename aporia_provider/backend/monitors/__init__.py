@@ -1,0 +1,1 @@
+"""Evaluation of monitors, and their alerts."""
