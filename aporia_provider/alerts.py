@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
@@ -85,6 +86,23 @@ class Alert:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         return asdict(self)
+
+
+def parse_time(value: Any) -> datetime:
+    """
+    Return a time with a time zone in ISO format as a datetime.
+
+    :raises aporia_provider.errors.ValidationError: if it is not one.
+    """
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValidationError(
+            f"until: {value!r} is not a time with a time zone, such as 2026-01-31T12:00:00Z"
+        )
+    return moment
 
 
 def parse_alerts(body: Any) -> list[Alert]:

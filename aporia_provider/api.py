@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, NotRequired, Protocol, cast, get_args
 
 # Pydantic refuses typing.TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
+from aporia_provider.alerts import Alert, AlertStatus
 from aporia_provider.choices import validated_choice
 from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
@@ -128,6 +130,17 @@ class AporiaApi(Protocol):
 
     def delete_monitor(self, monitor_id: str) -> None:
         """Delete a monitor."""
+
+    def get_alerts(
+        self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100
+    ) -> list[Alert]:
+        """Return alerts: open ones first, then by severity and time. Not part of the protocol."""
+
+    def acknowledge_alert(self, alert_id: str, by: str | None = None) -> Alert:
+        """Mark an alert as seen by somebody. Not part of the protocol."""
+
+    def snooze_alert(self, alert_id: str, until: datetime | str) -> Alert:
+        """Send no notifications of an alert until a time. Not part of the protocol."""
 
 
 def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> VersionSchema | None:

@@ -73,6 +73,9 @@ class AsyncEmbeddedRegistry:
     set_feature_importance = _threaded(EmbeddedRegistry.set_feature_importance)
     create_monitor = _threaded(EmbeddedRegistry.create_monitor)
     delete_monitor = _threaded(EmbeddedRegistry.delete_monitor)
+    get_alerts = _threaded(EmbeddedRegistry.get_alerts)
+    acknowledge_alert = _threaded(EmbeddedRegistry.acknowledge_alert)
+    snooze_alert = _threaded(EmbeddedRegistry.snooze_alert)
 
     def __init__(self, database_url: str, environment: str) -> None:
         self.database_url = database_url

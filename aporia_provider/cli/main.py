@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.cli.about import add_about
+from aporia_provider.cli.alerts import add_alerts
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.metrics import add_metrics
 from aporia_provider.cli.retire import add_retire
@@ -69,6 +70,8 @@ def _parser() -> ArgumentParser:
     migrate.set_defaults(run=_migrate)
     _add_database_url(add_metrics(commands))
     _add_database_url(add_retire(commands))
+    for action in add_alerts(commands):
+        _add_database_url(action)
     policy = commands.add_parser("iam-policy", help="print the IAM policy required to read these tables")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)

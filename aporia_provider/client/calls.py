@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from aporia_provider.alerts import Alert, AlertStatus, parse_alerts, parse_time
 from aporia_provider.api import IfExists, Registered, Version, check_if_exists
 from aporia_provider.choices import parse_boolean
 from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import secrets_between
 from aporia_provider.client.error_responses import explanation, lines
-from aporia_provider.client.messages import Call, Request, segment
+from aporia_provider.client.messages import Call, Reply, Request, segment
 from aporia_provider.client.registration import (
     compared,
     field_schemas_supported,
@@ -230,6 +233,40 @@ class Calls:
         """Delete a monitor."""
         path = f"/v1beta/monitors/{segment(monitor_id, 'monitor id')}"
         yield from _deleted(f"Deleting monitor {monitor_id!r}", path)
+
+    def get_alerts(
+        self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100
+    ) -> Call[list[Alert]]:
+        """Return alerts. Only this project's server has them."""
+        parameters = {"model_id": model_id, "status": status, "limit": limit}
+        query = urlencode({name: value for name, value in parameters.items() if value is not None})
+        reply = yield Request("Getting alerts", "GET", f"/v1beta/alerts?{query}")
+        return _alerts(reply, reply.accepted())
+
+    def acknowledge_alert(self, alert_id: str, by: str | None = None) -> Call[Alert]:
+        """Mark an alert as seen by somebody."""
+        path = f"{_alert(alert_id)}/acknowledge"
+        reply = yield Request(f"Acknowledging alert {alert_id!r}", "POST", path, {"by": by})
+        return _alerts(reply, [reply.accepted()])[0]
+
+    def snooze_alert(self, alert_id: str, until: datetime | str) -> Call[Alert]:
+        """Send no notifications of an alert until a time."""
+        body = {"until": parse_time(until).isoformat()}
+        reply = yield Request(f"Snoozing alert {alert_id!r}", "POST", f"{_alert(alert_id)}/snooze", body)
+        return _alerts(reply, [reply.accepted()])[0]
+
+
+def _alert(alert_id: str) -> str:
+    return f"/v1beta/alerts/{segment(alert_id, 'alert id')}"
+
+
+def _alerts(reply: Reply, body: Any) -> list[Alert]:
+    try:
+        return parse_alerts(body)
+    except ValidationError as error:
+        problems = "; ".join(error.problems[:_MAX_PROBLEMS])
+        message = reply.error_message(f"the reply is not a list of alerts ({problems})")
+        raise AporiaError(message, status=reply.status) from None
 
 
 def _model(model_id: str) -> str:

@@ -62,6 +62,9 @@ class AporiaClient(Connection):
     set_feature_importance = _sync(Calls.set_feature_importance)
     create_monitor = _sync(Calls.create_monitor)
     delete_monitor = _sync(Calls.delete_monitor)
+    get_alerts = _sync(Calls.get_alerts)
+    acknowledge_alert = _sync(Calls.acknowledge_alert)
+    snooze_alert = _sync(Calls.snooze_alert)
     identify_server = _sync(Calls.identify_server)
 
     @property
@@ -142,6 +145,9 @@ class AsyncAporiaClient(Connection):
     set_feature_importance = _async(Calls.set_feature_importance)
     create_monitor = _async(Calls.create_monitor)
     delete_monitor = _async(Calls.delete_monitor)
+    get_alerts = _async(Calls.get_alerts)
+    acknowledge_alert = _async(Calls.acknowledge_alert)
+    snooze_alert = _async(Calls.snooze_alert)
     identify_server = _async(Calls.identify_server)
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from aporia_provider.alerts import ALERT_STATUSES, Alert, AlertEvent, AlertStatus
+from aporia_provider.alerts import ALERT_STATUSES, Alert, AlertEvent, AlertStatus, parse_time
 from aporia_provider.backend.monitors.alert_reading import alerts_of, find_alert, read_alerts
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_names
@@ -72,22 +72,21 @@ class Alerts(RegistryBase):
                 _record(session, alert, "acknowledged", by=by)
             return read_alerts(session, [(alert, monitor)])[0]
 
-    def snooze_alert(self, alert_id: str, until: datetime) -> Alert:
+    def snooze_alert(self, alert_id: str, until: datetime | str) -> Alert:
         """
         Send no notifications of an alert until a time.
 
         :param alert_id: Id of the alert.
-        :param until: Timezone-aware time. A time in the past ends a snooze.
+        :param until: Time with a time zone, also in ISO format. A time in the past ends a snooze.
         :return: The alert.
         :raises aporia_provider.errors.NotFoundError: if there is no such alert.
         """
         check_names(alert=alert_id)
-        if not isinstance(until, datetime) or until.tzinfo is None:
-            raise ValidationError(f"until: {until!r} is not a timezone-aware datetime")
+        moment = parse_time(until)
         with self.database.write_transaction() as session:
             alert, monitor = find_alert(session, self.environment, alert_id)
-            alert.snoozed_until = until
-            _record(session, alert, "snoozed", until=until.isoformat())
+            alert.snoozed_until = moment
+            _record(session, alert, "snoozed", until=moment.isoformat())
             return read_alerts(session, [(alert, monitor)])[0]
 
     def deliver_alert_events(self, send: Callable[[Alert, AlertEvent], None]) -> DeliveryReport:

@@ -15,7 +15,15 @@ from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.error_handlers import add_error_handlers
 from aporia_provider.backend.server.middleware import AuthenticationMiddleware
 from aporia_provider.backend.server.openapi import remove_markup
-from aporia_provider.backend.server.routes import datasets, metrics, models, monitors, system, versions
+from aporia_provider.backend.server.routes import (
+    alerts,
+    datasets,
+    metrics,
+    models,
+    monitors,
+    system,
+    versions,
+)
 from aporia_provider.backend.store.database import Database
 
 MAX_BODY = 64 * 1024 * 1024
@@ -89,6 +97,7 @@ def _v1() -> APIRouter:
         datasets.router,
         monitors.router,
         metrics.router,
+        alerts.router,
     ):
         router.include_router(part)
     return router

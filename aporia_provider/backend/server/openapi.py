@@ -34,7 +34,7 @@ _REASONS = {
     400: "The path or the body cannot be read",
     401: "The token is missing or wrong",
     403: "The token belongs to another environment",
-    404: "There is no such model, version or dataset",
+    404: "There is no such model, version, dataset, monitor or alert",
     405: "The path has no such method",
     409: "The name is already used by a different object",
     413: "The body is too large",
@@ -190,6 +190,8 @@ TAGS = inline_definitions(ModelTags)
 METRICS = _metrics_query()
 OWNER = object_schema({"owner": _NAME})
 ENVIRONMENT = object_schema({"name": _NAME})
+ACKNOWLEDGEMENT = object_schema({}, {"by": _or_null(_NAME)})
+SNOOZE = object_schema({"until": {"type": "string", "format": "date-time"}})
 FEATURE_IMPORTANCE = object_schema({"feature_importance": _IMPORTANCE})
 FEATURE_POSITIONS = object_schema({"feature_positions": _POSITIONS})
 MODEL_ARTIFACT = object_schema(

@@ -6,6 +6,7 @@ from typing import Any, Literal, Required
 
 from pydantic import BaseModel, RootModel
 
+from aporia_provider.alerts import Alert
 from aporia_provider.api import Version
 from aporia_provider.metric_results import RangeResults
 
@@ -99,6 +100,10 @@ class StoredVersion(Version):
 
 class MetricsResponse(RootModel[list[RangeResults]]):
     """Results of a metric query, in chronological order."""
+
+
+class AlertsResponse(RootModel[list[Alert]]):
+    """Alerts: open ones first, then by severity and time."""
 
 
 class HealthResponse(BaseModel):
