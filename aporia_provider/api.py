@@ -27,6 +27,8 @@ PRODUCT = "airflow-provider-aporia"
 """Product name in the responses of this project's server."""
 ENVIRONMENT_PATH = "/v1/environment"
 """Path, not part of the protocol, at which this project's server returns the environment of a token."""
+MONITORS_PATH = "/v1/monitors"
+"""Path, not part of the protocol, at which this project's server lists and evaluates monitors."""
 
 
 class Registered(TypedDict):
@@ -141,6 +143,28 @@ class AporiaApi(Protocol):
 
     def snooze_alert(self, alert_id: str, until: datetime | str) -> Alert:
         """Send no notifications of an alert until a time. Not part of the protocol."""
+
+    def get_monitors(self, model_id: str | None = None) -> list[dict[str, Any]]:
+        """
+        Return the monitors of a model, or of all models, in the order of their creation.
+
+        Only this project's server has this call.
+        """
+
+    def evaluate_monitors(
+        self,
+        model_id: str,
+        model_version: str | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> dict[str, Any]:
+        """
+        Judge the windows of a model's monitors whose data is complete and has changed since.
+
+        Only this project's server has this call. For the parameters and the result see
+        :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.evaluate_monitors`.
+        """
 
 
 def registered_schema(api: AporiaApi, model_id: str, model_version: str) -> VersionSchema | None:

@@ -74,7 +74,8 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         try:
             return validate(value)
         except pydantic.ValidationError as error:
-            faults = [_with_suggestion(fault, cls.model_fields) for fault in error.errors(include_url=False)]
+            names = [field.alias or name for name, field in cls.model_fields.items()]
+            faults = [_with_suggestion(fault, names) for fault in error.errors(include_url=False)]
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
 
     @classmethod

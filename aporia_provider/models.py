@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from aporia_provider.base_model import MAX_TITLE, Cron, Name, PublicModel, Title, is_template, one_of
+from aporia_provider.query_types import Time
 
 COLORS = ("blue", "arctic_blue", "green", "turquoise", "pink", "purple", "yellow", "red")
 ICONS = (
@@ -157,6 +158,26 @@ class Monitor(PublicModel):
         :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
         return cls(**body)
+
+
+class EvaluationRequest(PublicModel):
+    """
+    A request to evaluate the monitors of a model.
+
+    :param model_id: The model.
+    :param model_version: The only version to judge, apart from the union of all versions. Default: all.
+    :param start: Start of the first window. Default: the windows since the first that was judged.
+    :param end: End of the last window. Default: the latest whose data is complete.
+    """
+
+    model_id: Name
+    model_version: Name | None = None
+    start: Time | None = None
+    end: Time | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body of the request."""
+        return self.model_dump(mode="json")
 
 
 def finite_numbers(values: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:

@@ -76,6 +76,8 @@ class AsyncEmbeddedRegistry:
     get_alerts = _threaded(EmbeddedRegistry.get_alerts)
     acknowledge_alert = _threaded(EmbeddedRegistry.acknowledge_alert)
     snooze_alert = _threaded(EmbeddedRegistry.snooze_alert)
+    get_monitors = _threaded(EmbeddedRegistry.get_monitors)
+    evaluate_monitors = _threaded(EmbeddedRegistry.evaluate_monitors)
 
     def __init__(self, database_url: str, environment: str) -> None:
         self.database_url = database_url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aporia_provider.backend.metrics.calls import Metrics
 from aporia_provider.backend.monitors.alert_calls import Alerts
+from aporia_provider.backend.monitors.evaluation_calls import MonitorEvaluations
 from aporia_provider.backend.registration.attachments import Attachments
 from aporia_provider.backend.registration.datasets import Datasets
 from aporia_provider.backend.registration.models import Models
@@ -13,7 +14,18 @@ from aporia_provider.backend.registration.versions import Versions
 from aporia_provider.backend.sync.calls import Syncs
 
 
-class Registry(Models, Versions, Attachments, Datasets, Monitors, Syncs, Retirements, Metrics, Alerts):
+class Registry(
+    Models,
+    Versions,
+    Attachments,
+    Datasets,
+    Monitors,
+    MonitorEvaluations,
+    Syncs,
+    Retirements,
+    Metrics,
+    Alerts,
+):
     """
     Implementation of :class:`~aporia_provider.api.AporiaApi` for one environment of a database.
 

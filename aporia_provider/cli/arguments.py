@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 _DAY = 86_400
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -16,6 +16,16 @@ def period(text: str) -> timedelta:
     if match is None:
         raise ArgumentTypeError(f"{text!r} is not a period: write a number and h, d or w, such as 90d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def moment(text: str) -> datetime:
+    """Parse a date or time in ISO format, which is in UTC unless it has a time zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "write 2024-01-31 or 2024-01-31T06:00"
+        raise ArgumentTypeError(f"{text!r} is not a date or time: {hint}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def port(text: str) -> int:

@@ -15,6 +15,7 @@ from aporia_provider.cli.about import add_about
 from aporia_provider.cli.alerts import add_alerts
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.metrics import add_metrics
+from aporia_provider.cli.monitors import add_monitors
 from aporia_provider.cli.retire import add_retire
 from aporia_provider.errors import AporiaError
 
@@ -72,6 +73,8 @@ def _parser() -> ArgumentParser:
     _add_database_url(add_retire(commands))
     for action in add_alerts(commands):
         _add_database_url(action)
+    for command in add_monitors(commands):
+        _add_database_url(command)
     policy = commands.add_parser("iam-policy", help="print the IAM policy required to read these tables")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)

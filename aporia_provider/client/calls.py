@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aporia_provider.alerts import Alert, AlertStatus, parse_alerts, parse_time
-from aporia_provider.api import IfExists, Registered, Version, check_if_exists
+from aporia_provider.api import MONITORS_PATH, IfExists, Registered, Version, check_if_exists
 from aporia_provider.choices import parse_boolean
 from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import secrets_between
@@ -25,7 +25,7 @@ from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import RangeResults, parse_results
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import Model, ModelTags, Monitor, finite_numbers
+from aporia_provider.models import EvaluationRequest, Model, ModelTags, Monitor, finite_numbers
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
@@ -254,6 +254,26 @@ class Calls:
         body = {"until": parse_time(until).isoformat()}
         reply = yield Request(f"Snoozing alert {alert_id!r}", "POST", f"{_alert(alert_id)}/snooze", body)
         return _alerts(reply, [reply.accepted()])[0]
+
+    def get_monitors(self, model_id: str | None = None) -> Call[list[dict[str, Any]]]:
+        """Return the monitors of a model, or of all models."""
+        query = "" if model_id is None else f"?model_id={segment(model_id, 'model id')}"
+        reply = yield Request("Getting the monitors", "GET", f"{MONITORS_PATH}{query}")
+        return [dict(each) for each in reply.mapping().get("monitors", [])]
+
+    def evaluate_monitors(
+        self,
+        model_id: str,
+        model_version: str | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Call[dict[str, Any]]:
+        """Judge the windows of a model's monitors."""
+        body = EvaluationRequest(model_id=model_id, model_version=model_version, start=start, end=end)
+        description = f"Evaluating the monitors of model {model_id!r}"
+        request = Request(description, "POST", f"{MONITORS_PATH}/evaluate", body.to_wire())
+        return dict((yield request).mapping())
 
 
 def _alert(alert_id: str) -> str:

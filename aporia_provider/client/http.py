@@ -65,6 +65,8 @@ class AporiaClient(Connection):
     get_alerts = _sync(Calls.get_alerts)
     acknowledge_alert = _sync(Calls.acknowledge_alert)
     snooze_alert = _sync(Calls.snooze_alert)
+    get_monitors = _sync(Calls.get_monitors)
+    evaluate_monitors = _sync(Calls.evaluate_monitors)
     identify_server = _sync(Calls.identify_server)
 
     @property
@@ -148,6 +150,8 @@ class AsyncAporiaClient(Connection):
     get_alerts = _async(Calls.get_alerts)
     acknowledge_alert = _async(Calls.acknowledge_alert)
     snooze_alert = _async(Calls.snooze_alert)
+    get_monitors = _async(Calls.get_monitors)
+    evaluate_monitors = _async(Calls.evaluate_monitors)
     identify_server = _async(Calls.identify_server)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.drift.measures import DISTANCES
 from aporia_provider.monitoring.metric_definition import Kind, MetricDefinition
@@ -25,16 +27,21 @@ def metric_kinds(name: str, model_type: str) -> set[Kind]:
 
     :raises aporia_provider.errors.ValidationError: if no such metric exists for the model type.
     """
+    if kinds := _kinds(name, model_type):
+        return set(kinds)
     definitions = [each for each in CATALOGUE if each.name == ALIASES.get(name, name)]
-    kinds = {each.kind for each in definitions if _applies(each, model_type)}
-    if kinds:
-        return kinds
     others = list(dict.fromkeys(type_ for each in definitions for type_ in each.types))
     if others:
         raise ValidationError(f"Metric {name!r} is for {' and '.join(others)} models, not for {model_type}")
     applicable = {each.name for each in CATALOGUE if _applies(each, model_type)}
     aliases = (alias for alias, of in ALIASES.items() if of in applicable)
     raise ValidationError(f"There is no metric {name!r}; {nearest(name, sorted({*applicable, *aliases}))}")
+
+
+@lru_cache(4096)
+def _kinds(name: str, model_type: str) -> frozenset[Kind]:
+    definitions = (each for each in CATALOGUE if each.name == ALIASES.get(name, name))
+    return frozenset(each.kind for each in definitions if _applies(each, model_type))
 
 
 def _applies(metric: MetricDefinition, model_type: str) -> bool:

@@ -57,4 +57,6 @@ CALLS = [
     ("delete_model_tag", ("m", "a b"), {}, "DELETE", "/v1beta/models/m/tags/a%20b"),
     ("set_feature_importance", ("m", "v", {"age": 1}), {}, "POST", f"{VERSIONS}/v/feature_importance"),
     ("delete_monitor", ("x",), {}, "DELETE", "/v1beta/monitors/x"),
+    ("evaluate_monitors", ("m", "v"), {}, "POST", "/v1/monitors/evaluate"),
+    ("get_monitors", ("a b",), {}, "GET", "/v1/monitors?model_id=a%20b"),
 ]

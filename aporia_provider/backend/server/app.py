@@ -75,7 +75,8 @@ def create_app(
     add_error_handlers(app)
     app.include_router(_v1())
     # The middleware checks tokens; this declares them in the OpenAPI document.
-    app.include_router(system.own, dependencies=[Security(HTTPBearer(auto_error=False))])
+    for own in (system.own, monitors.own):
+        app.include_router(own, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(system.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(system.health)
     return app

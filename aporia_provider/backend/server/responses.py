@@ -106,6 +106,23 @@ class AlertsResponse(RootModel[list[Alert]]):
     """Alerts: open ones first, then by severity and time."""
 
 
+class MonitorsResponse(BaseModel):
+    """Monitors: their ids, models and registrations, and the problems of their configurations."""
+
+    monitors: list[dict[str, Any]]
+
+
+class EvaluationResponse(BaseModel):
+    """Numbers of windows, verdicts and alerts of an evaluation, and the same of each monitor."""
+
+    model_id: str
+    windows: int
+    verdicts: dict[str, int]
+    opened: int
+    resolved: int
+    monitors: list[dict[str, Any]]
+
+
 class HealthResponse(BaseModel):
     """Confirmation that the server and its database respond."""
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.store.baselines import Baseline, dump_origins, load_origins
+from aporia_provider.backend.store.bucket_changes import record_changes
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.lookups import upsert
 from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets
@@ -33,7 +34,7 @@ def replace_profile(
     null_timestamps: bool,
 ) -> None:
     """
-    Replace the stored states of recomputed buckets, and the sums that include them.
+    Replace the stored states of recomputed buckets and the sums that include them, and record the changes.
 
     :param states: New states.
     :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
@@ -44,6 +45,7 @@ def replace_profile(
         replacement.replace_all(states)
     else:
         replacement.replace(states, intervals, null_timestamps)
+    record_changes(session, dataset_key, part, replacement.changed_buckets)
 
 
 def is_stored(session: Session, dataset_key: int, part: str, states: Profile) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, false, insert, or_, select
+from sqlalchemy import ColumnElement, delete, false, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.buckets import Interval
@@ -25,6 +25,7 @@ from aporia_provider.backend.store.state_blocks import (
     sum_values,
 )
 from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
+from aporia_provider.errors import AporiaError
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.monitoring.states.state import State
 
@@ -65,9 +66,13 @@ class StateReplacement:
         self._session = session
         self._owner = {"dataset_key": dataset_key, "part": part}
         self._layout = BlockLayout.of(session, dataset_key)
+        self.changed_buckets: set[int] = set()
+        """Starts of the buckets whose states have been replaced by different ones."""
 
     def replace_all(self, states: Profile) -> None:
         """Replace all states."""
+        # With other bins, all states differ even if the rows are the same.
+        self.changed_buckets |= {bucket for bucket, _ in states if bucket is not None} | self._buckets()
         self._session.execute(delete(StateBlockRow).filter_by(**self._owner))
         blocks = self._by_block(states)
         for month, group in groupby(sorted(blocks, key=_order), _month):
@@ -100,6 +105,24 @@ class StateReplacement:
             for month, additions in changed.items():
                 if month != _NO_TIME:
                     self._update_month(month, additions)
+
+    def _buckets(self) -> set[int]:
+        """Return the stored buckets. All fields of a part have the same ones."""
+        row, query = StateBlockRow, select(func.min(StateBlockRow.field)).filter_by(**self._owner)
+        field = self._session.scalar(query) or ""
+        blocks = select(row.first, row.last, row.states).filter_by(
+            **self._owner, field=field, span=self._layout.span
+        )
+        found: set[int] = set()
+        for first, last, states in self._session.execute(blocks.where(row.first.is_not(None))):
+            try:
+                found |= {
+                    bucket for bucket in read_buckets(field, first, states or b"") if bucket is not None
+                }
+            except AporiaError:
+                # States that cannot be read are replaced.
+                found |= set(range(first or 0, (last or 0) + 1, self._layout.seconds))
+        return found
 
     def _by_block(self, states: Profile) -> dict[Block, Changes]:
         blocks: dict[Block, Changes] = defaultdict(lambda: defaultdict(dict))
@@ -140,6 +163,7 @@ class StateReplacement:
                 if bucket not in added and not _is_replaced(bucket, intervals, null_timestamps)
             }
             is_addition = len(kept) == len(before.states)
+            self._record_changes(before.states, added, before.states.keys() - kept.keys())
             if added or not is_addition:
                 outdated += before.keys
                 owner = {**self._owner, "field": field}
@@ -150,6 +174,16 @@ class StateReplacement:
         self._delete(outdated)
         self._insert(rows)
         return additions
+
+    def _record_changes(self, before: Buckets, added: Buckets, replaced: Set[int | None]) -> None:
+        changed = {
+            bucket
+            for bucket in replaced | added.keys()
+            if bucket is not None
+            and bucket not in self.changed_buckets
+            and before.get(bucket) != added.get(bucket)
+        }
+        self.changed_buckets |= changed
 
     def _read_block(self, block: Block) -> Mapping[str, _Stored]:
         """Return the stored states of a block by field."""

@@ -70,7 +70,9 @@ class Syncs(RegistryBase):
         :param engines: Embedded engines that several syncs share, see ``embedded_engines()``. Default: an
             engine is started if it is needed, and ends with the sync.
         :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
-            has changed) and ``changed_parts`` (``fields`` or ``performance``).
+            has changed) and ``changed_parts`` (``fields`` or ``performance``). If the model has active
+            monitors, ``monitors`` is the result of their evaluation, see
+            :meth:`~.evaluation_calls.MonitorEvaluations.evaluate_monitors`, or has an ``error``.
         :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
             schema.
@@ -91,7 +93,13 @@ class Syncs(RegistryBase):
             )
             parts = run.sync(role, full=full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
         status = self.get_dataset_sync_status(model_id, model_version, role)
-        return {**status, "changed": bool(parts), "changed_parts": parts}
+        report = {**status, "changed": bool(parts), "changed_parts": parts}
+        monitors = self._evaluate_after_sync(model_id, model_version)
+        return report if monitors is None else {**report, "monitors": monitors}
+
+    def _evaluate_after_sync(self, model_id: str, model_version: str) -> dict[str, Any] | None:
+        """Evaluate monitors after a sync, in registries that have monitors."""
+        return None
 
     def get_dataset_sync_status(self, model_id: str, model_version: str, role: Role) -> dict[str, Any]:
         """

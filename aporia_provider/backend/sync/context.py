@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from aporia_provider.backend.store.baselines import Baseline
@@ -88,6 +89,7 @@ class Result:
     :param computed_at_version: Version of the table, if all states and all their bins were computed from all
         of its rows.
     :param copied: Whether the states were copied from another version without reading the table.
+    :param committed_at: Time of the last commit that changed the data of the table; None if unknown.
     """
 
     checkpoint: Checkpoint
@@ -102,6 +104,7 @@ class Result:
     notes: tuple[str, ...] = ()
     computed_at_version: int | None = None
     copied: bool = False
+    committed_at: datetime | None = None
 
     @property
     def changed(self) -> bool:

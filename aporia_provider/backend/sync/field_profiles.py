@@ -77,6 +77,7 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
         extent=extent,
         types=field_types(table.dataset, snapshot.schema, types),
         notes=table.log.notes,
+        committed_at=table.log.committed_at,
     )
     return _with_baseline(result, snapshot, role, baseline)
 

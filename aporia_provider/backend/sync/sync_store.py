@@ -121,6 +121,7 @@ class SyncStore:
             "notes": notes,
             "types": dict(result.types),
             "made_at": result.computed_at_version,
+            "committed_at": result.committed_at and result.committed_at.isoformat(),
         }
 
 

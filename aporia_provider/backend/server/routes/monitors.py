@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 
-from aporia_provider.api import Registered
+from aporia_provider.api import MONITORS_PATH, Registered
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
-from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody
-from aporia_provider.backend.server.responses import EmptyResponse
-from aporia_provider.models import Monitor
+from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody, SmallBody
+from aporia_provider.backend.server.responses import EmptyResponse, EvaluationResponse, MonitorsResponse
+from aporia_provider.models import EvaluationRequest, Monitor
 
 router = APIRouter(prefix="/monitors", tags=["monitors"])
+own = APIRouter(prefix=MONITORS_PATH, tags=["monitors"])
 
 
 @router.post("", **documented(Registered, openapi.MONITOR))
@@ -27,3 +31,21 @@ def delete_monitor(registry: CurrentRegistry, monitor_id: str) -> Any:
     """Delete a monitor."""
     registry.delete_monitor(monitor_id)
     return {}
+
+
+@own.get("", **documented(MonitorsResponse))
+def get_monitors(registry: CurrentRegistry, model_id: str | None = None) -> Any:
+    """Return the monitors of a model, or of all models. Not part of the protocol."""
+    return {"monitors": registry.get_monitors(model_id)}
+
+
+@own.post("/evaluate", **documented(EvaluationResponse, openapi.EVALUATION))
+async def evaluate_monitors(request: Request, registry: CurrentRegistry, body: SmallBody) -> Any:
+    """Judge the windows of a model's monitors. Not part of the protocol."""
+    return await run_sync(_evaluation, registry, body, limiter=request.app.state.queries)
+
+
+def _evaluation(registry: Registry, body: dict[str, Any]) -> dict[str, Any]:
+    check_deadline()
+    asked = EvaluationRequest(**body)
+    return registry.evaluate_monitors(asked.model_id, asked.model_version, start=asked.start, end=asked.end)

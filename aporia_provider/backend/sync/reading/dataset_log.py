@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 
 from aporia_provider.backend.store.buckets import Interval
@@ -22,6 +23,8 @@ from aporia_provider.preflight.inspection import requested_version
 from aporia_provider.schema import VersionSchema
 
 log = logging.getLogger(__name__)
+
+_LATEST_COMMITS = 10
 
 
 class DatasetLog:
@@ -148,6 +151,23 @@ class DatasetLog:
         """Return whether the table may have changed since a position; None for one that was never read."""
         delta = self.delta
         return delta is None or position is None or delta.version != position.version
+
+    @property
+    def committed_at(self) -> datetime | None:
+        """Time of the last commit that changed the data; None if it is not among the latest commits."""
+        delta = self.delta
+        if delta is None:
+            return None
+        # In most cases, it is the last commit: earlier ones are read only if that was a compaction.
+        for commits in (1, _LATEST_COMMITS):
+            try:
+                latest = delta.commits(max(delta.version - commits, -1))
+            except AporiaError:
+                return None
+            times = [commit.timestamp for commit in latest if commit.data_change and commit.timestamp]
+            if times:
+                return times[-1]
+        return None
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

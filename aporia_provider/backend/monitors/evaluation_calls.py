@@ -1,0 +1,150 @@
+"""Registry methods that evaluate monitors."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from aporia_provider.backend.registration.scope import RegistryBase
+from aporia_provider.backend.store.lookups import find_model, find_version
+from aporia_provider.backend.store.tables import MonitorRow, utc_now
+from aporia_provider.errors import ValidationError
+
+log = logging.getLogger(__name__)
+
+
+class MonitorEvaluations(RegistryBase):
+    """Registry methods that evaluate monitors."""
+
+    def evaluate_monitors(
+        self,
+        model_id: str,
+        model_version: str | None = None,
+        *,
+        now: datetime | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> dict[str, Any]:
+        """
+        Judge the windows of a model's monitors whose data is complete and has changed since.
+
+        The first evaluation of a monitor judges its latest window only, unless ``start`` is given.
+
+        :param model_id: Id of the model.
+        :param model_version: The only version to judge, apart from the union of all versions. Default: all.
+        :param now: Timezone-aware time of the evaluation. Default: the current time.
+        :param start: Start of the first window. At most 100 windows of a version are judged, the latest ones.
+        :param end: End of the last window. Default: the latest whose data is complete.
+        :return: ``model_id``; the numbers of ``windows`` and, by outcome, of ``verdicts``; the numbers of
+            alerts ``opened`` and ``resolved``; and ``monitors``, with the same of each active monitor (its
+            alerts by id), the number of older windows that were ``left_out``, ``problems`` of its
+            configuration, and ``notes`` on insufficient data.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
+        :raises aporia_provider.errors.ValidationError: if a time is invalid; all problems are listed.
+        """
+        _check_times(now=now, start=start, end=end)
+        monitors = self._active_monitors(model_id, model_version)
+        if not monitors:
+            return _report(model_id, [])
+        from aporia_provider.backend.monitors.evaluation import Evaluation
+        from aporia_provider.backend.monitors.pending_windows import Limits
+
+        moment = now or utc_now()
+        limits = Limits(int(moment.timestamp()), _second(start), _second(end))
+        evaluation = Evaluation(
+            self.database, self.environment, model_id, model_version, limits, moment.astimezone(UTC)
+        )
+        return _report(model_id, [report.to_json() for report in evaluation.run(monitors)])
+
+    def get_monitors(self, model_id: str | None = None) -> list[dict[str, Any]]:
+        """
+        Return monitors in the order of their creation.
+
+        :param model_id: The model. Default: all models.
+        :return: ``id``, ``model_id``, ``created_at``, the keys of the registration, and ``problems`` of the
+            configuration.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model.
+        """
+        query = select(MonitorRow).where(MonitorRow.environment == self.environment)
+        with self.database.read_transaction() as session:
+            if model_id is not None:
+                query = query.where(MonitorRow.subject == find_model(session, self.environment, model_id).id)
+            return [_listed(row) for row in session.scalars(query.order_by(MonitorRow.key))]
+
+    def _active_monitors(self, model_id: str, model_version: str | None) -> list[Any]:
+        from aporia_provider.backend.monitors.monitor_plan import StoredMonitor
+
+        with self.database.read_transaction() as session:
+            if model_version is None:
+                find_model(session, self.environment, model_id)
+            else:
+                find_version(session, self.environment, model_id, model_version)
+            mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
+            found = [StoredMonitor.of(row) for row in session.scalars(mine.order_by(MonitorRow.key))]
+        return [monitor for monitor in found if monitor.is_active]
+
+    def _evaluate_after_sync(self, model_id: str, model_version: str) -> dict[str, Any] | None:
+        """
+        Evaluate the monitors of a model; an error does not fail the sync.
+
+        :return: See :meth:`evaluate_monitors`, or ``error``; None if the model has no active monitors.
+        """
+        try:
+            report = self.evaluate_monitors(model_id, model_version)
+        except Exception as error:
+            log.exception("The monitors of model %r could not be evaluated", model_id)
+            return {"error": f"{type(error).__name__}: the monitors could not be evaluated, see the log"}
+        return report if report["monitors"] else None
+
+
+def _check_times(**times: datetime | None) -> None:
+    problems = [
+        f"{name}: {time!r} is not a datetime with a time zone"
+        for name, time in times.items()
+        if time is not None and (not isinstance(time, datetime) or time.tzinfo is None)
+    ]
+    start, end = times["start"], times["end"]
+    if not problems and start is not None and end is not None and start >= end:
+        problems.append(f"start {start.isoformat()} is not before end {end.isoformat()}")
+    if problems:
+        raise ValidationError("The monitors cannot be evaluated", problems=problems)
+
+
+def _second(time: datetime | None) -> int | None:
+    return None if time is None else int(time.timestamp())
+
+
+def _report(model_id: str, monitors: list[dict[str, Any]]) -> dict[str, Any]:
+    verdicts: Counter[str] = Counter({"pass": 0, "fail": 0, "insufficient": 0})
+    for monitor in monitors:
+        verdicts.update(monitor["verdicts"])
+    return {
+        "model_id": model_id,
+        "windows": sum(monitor["windows"] for monitor in monitors),
+        "verdicts": dict(verdicts),
+        "opened": sum(len(monitor["opened"]) for monitor in monitors),
+        "resolved": sum(len(monitor["resolved"]) for monitor in monitors),
+        "monitors": monitors,
+    }
+
+
+def _listed(row: MonitorRow) -> dict[str, Any]:
+    from aporia_provider.monitor_configuration import parse_configuration
+
+    try:
+        parse_configuration(row.registration["type"], row.registration["configuration"])
+        problems: list[str] = []
+    except ValidationError as error:
+        problems = error.problems or [error.message]
+    created = row.created_at.isoformat()
+    return {
+        "id": row.id,
+        "model_id": row.subject or None,
+        "created_at": created,
+        **row.registration,
+        "problems": problems,
+    }

@@ -1,0 +1,151 @@
+"""Rule ``TIME_SERIES_ANOMALY``: comparison with the values of earlier windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aporia_provider.backend.monitors.fields import Subject
+from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
+from aporia_provider.backend.monitors.windows import HISTORY
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitor_configuration.parts import SeriesRule
+from aporia_provider.monitor_configuration.spans import DAY
+from aporia_provider.monitoring.verdicts.promised_rate import rate_of_sensitivity
+from aporia_provider.monitoring.verdicts.series_deviations import Kind
+from aporia_provider.monitoring.verdicts.series_rule import judge_series
+from aporia_provider.verdicts import Verdict
+
+SENSITIVITY = 0.5
+Floats = NDArray[np.float64]
+_Series = tuple[Floats, Floats, list[tuple[int, ...]], list[int]]
+"""Values, numbers of rows, seasons and starts."""
+_SEASONAL = 42 * DAY
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHARES = ("accuracy", "precision", "recall", "f1", "specificity", "label_coverage")
+
+
+def judge_anomaly(case: Case) -> list[Verdict]:
+    """
+    Judge whether values are in the range that is expected from the parts of the baseline.
+
+    A baseline of fewer than :data:`~.windows.HISTORY` parts is extended by earlier ones, if there is data.
+
+    The promised number of false alarms is divided among the fields.
+    """
+    return [_judge(case, subject) for subject in case.subjects]
+
+
+def _judge(case: Case, subject: Subject) -> Verdict:
+    result = case.focal(subject)
+    value = reliable(result)
+    if value is None:
+        return case.insufficient(subject, result)
+    key = id(case.version), case.question, subject.field, case.window, case.plan.aggregation_seconds
+    if key not in case.measures.cache:
+        case.measures.cache[key] = _series(case, subject)
+    values, sizes, found_seasons, starts = case.measures.cache[key]
+    if not len(values):
+        return case.insufficient(subject, result, "there is no data before the window")
+    found = judge_series(
+        np.append(values, value),
+        np.append(sizes, result.samples),
+        found_seasons,
+        buckets_a_year=case.plan.windows_a_year,
+        false_alarms_a_year=false_alarms(case) / len(case.subjects),
+        only_increase=case.rule.test_only_increase,
+        kind=_kind(case),
+        excluded=[place for place, start in enumerate(starts) if (subject.field, start) in case.excluded],
+    )
+    if found.outcome == "insufficient":
+        return case.insufficient(subject, result, found.reason)
+    baseline = MetricResult(found.expected, samples=int(sizes.sum()))
+    low = None if case.rule.test_only_increase else found.low
+    effect = excess_over(value, low, found.high) if found.outcome == "fail" else 0.0
+    return case.verdict(
+        found.outcome, subject, result, baseline, low=low, high=found.high, effect=effect, reason=found.reason
+    )
+
+
+def _series(case: Case, subject: Subject) -> _Series:
+    """Return the parts of the baseline, and the seasons of them and of the window."""
+    past = _past(case, subject)
+    values = np.array([_number(case, each, part) for part, each in past])
+    sizes = np.array([each.samples for _, each in past], dtype=np.float64)
+    of_all = seasons([*(part for part, _ in past), (case.window.start, case.window.end)])
+    return values, sizes, of_all, [start for (start, _), _ in past]
+
+
+def false_alarms(case: Case) -> float:
+    """Return the number of false alarms a year that the configuration of a monitor permits."""
+    rule = case.rule
+    if rule.false_alarms_a_year is not None:
+        return float(rule.false_alarms_a_year)
+    if isinstance(rule, SeriesRule):
+        return rate_of_sensitivity(SENSITIVITY if rule.sensitivity is None else rule.sensitivity)
+    return 1.0
+
+
+def seasons(windows: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """
+    Return the seasons of windows: weekdays, with the hour for windows shorter than a day.
+
+    All windows have the same season if they cover less than six weeks, since there are too few of a season.
+    """
+    if windows[-1][1] - windows[0][0] < _SEASONAL:
+        return [()] * len(windows)
+    return [season(*window) for window in windows]
+
+
+def season(start: int, end: int) -> tuple[int, ...]:
+    """Return the season of a window."""
+    begins = _EPOCH + timedelta(seconds=start)
+    if end - start < DAY:
+        return begins.weekday(), begins.hour
+    return (begins.weekday(),) if end - start == DAY else ()
+
+
+def _past(case: Case, subject: Subject) -> list[tuple[tuple[int, int], MetricResult]]:
+    """Return the metric in the parts of the baseline that begin with the first bucket with rows, or later."""
+    parts = [
+        part
+        for part in case.plan.parts(case.window, HISTORY)
+        if case.first is not None and part[0] >= case.first
+    ]
+    results = [
+        (part, case.measures.result(case.version, case.question, subject.field, part)) for part in parts
+    ]
+    return _without_trailing_zeros(case, results)
+
+
+def _without_trailing_zeros(
+    case: Case, results: list[tuple[tuple[int, int], MetricResult]]
+) -> list[tuple[tuple[int, int], MetricResult]]:
+    conditions = case.configuration.settings.pre_conditions
+    condition = next((each for each in conditions if each.name == "IGNORE_TRAILING_ZEROS"), None)
+    if condition is None:
+        return results
+    kept = list(results)
+    while kept and not reliable(kept[-1][1]):
+        kept.pop()
+    return kept if len(kept) >= (condition.minimum_time_windows_in_baseline or 1) else []
+
+
+def _number(case: Case, result: MetricResult, part: tuple[int, int]) -> float:
+    value = reliable(result)
+    if value is None:
+        return math.nan
+    if not case.question.is_additive:
+        return value
+    return value * (case.window.end - case.window.start) / (part[1] - part[0])
+
+
+def _kind(case: Case) -> Kind:
+    if case.question.is_additive:
+        return "count"
+    is_share = case.question.metric.endswith("_ratio") or case.question.metric.startswith(_SHARES)
+    return "ratio" if is_share else "value"

@@ -1,0 +1,168 @@
+"""Metrics of monitors, each computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from aporia_provider.backend.metrics.metric_request import MetricRequest
+from aporia_provider.backend.metrics.model_states import Range
+from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
+from aporia_provider.backend.monitors.version_states import MonitoredModel, MonitoredVersion
+from aporia_provider.datasets import SERVING
+from aporia_provider.errors import AporiaError
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricParameters, TimeRange
+from aporia_provider.monitor_configuration.parts import MetricChoice
+from aporia_provider.monitoring.catalogue import metric_kinds
+
+METRIC_NAMES: Mapping[str, str] = {"histogram": "drift_score", "missing": "missing_count"}
+"""Metrics of the protocol that have another name in the catalogue."""
+_SUMS = frozenset(("count", "sum", "absolute_sum", "squared_sum", "absolute_error_sum", "squared_error_sum"))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    A metric with its parameters.
+
+    :param metric: Name in the catalogue.
+    :param parameters: Parameters, see :class:`~aporia_provider.metrics.MetricParameters`.
+    """
+
+    metric: str
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, choice: MetricChoice) -> Question:
+        """Return the metric of a monitor's configuration."""
+        given = {
+            "threshold": choice.threshold,
+            "k": choice.metric_at_k,
+            "class_name": choice.metric_per_class,
+            "average": choice.average,
+            "quantile": choice.quantile,
+            "value": choice.value,
+        }
+        parameters = tuple((name, _plain(value)) for name, value in given.items() if value is not None)
+        return cls(METRIC_NAMES.get(choice.type, choice.type), parameters)
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether the metric of a period is the sum of those of its parts, so it grows with its length."""
+        return self.metric in _SUMS or self.metric.endswith(("_count", "_count_per_class"))
+
+
+@dataclass(frozen=True)
+class BaselineData:
+    """
+    The data of a baseline.
+
+    :param role: Role of the dataset.
+    :param within: Range; None for all rows.
+    """
+
+    role: str
+    within: tuple[int, int] | None = None
+
+
+@dataclass
+class Measures:
+    """
+    Metrics of a model.
+
+    :param model: The model.
+    """
+
+    model: MonitoredModel
+    _results: dict[Any, MetricResult] = field(default_factory=dict)
+    _selectors: dict[Any, StateSelector] = field(default_factory=dict)
+    cache: dict[Any, Any] = field(default_factory=dict)
+    """Other values that several monitors have in common."""
+
+    def kinds(self, version: MonitoredVersion, question: Question) -> set[Any]:
+        """
+        Return the kinds of a metric.
+
+        :raises aporia_provider.errors.ValidationError: if it does not exist for the type of the model.
+        """
+        return set(metric_kinds(question.metric, version.schema.model_type))
+
+    def selector(self, version: MonitoredVersion, question: Question, column: str | None) -> StateSelector:
+        """
+        Return the states that a metric of a field is computed from.
+
+        :raises aporia_provider.errors.ValidationError: if there is no such metric or field.
+        """
+        key = id(version), question.metric, column
+        if key not in self._selectors:
+            metric = _metric(question, column, SERVING, None)
+            self._selectors[key] = select_states(metric, version)
+        return self._selectors[key]
+
+    def result(
+        self,
+        version: MonitoredVersion,
+        question: Question,
+        column: str | None,
+        within: tuple[int, int] | None,
+        *,
+        role: str = SERVING,
+        baseline: BaselineData | None = None,
+    ) -> MetricResult:
+        """
+        Return the result of a metric; if it cannot be computed, it is undefined and has a reason.
+
+        :param version: The version.
+        :param question: The metric.
+        :param column: Qualified name of the field; None for metrics of rows.
+        :param within: Range of the data; None for all rows.
+        :param role: Role of the dataset.
+        :param baseline: Baseline of a distance.
+        """
+        key = id(version), question, column, within, role, baseline
+        if key not in self._results:
+            try:
+                found = self._computed(version, question, column, within or (None, None), role, baseline)
+            except AporiaError as error:
+                found = MetricResult(None, "undefined", reason=error.message)
+            self._results[key] = found
+        return self._results[key]
+
+    def _computed(
+        self,
+        version: MonitoredVersion,
+        question: Question,
+        column: str | None,
+        within: Range,
+        role: str,
+        baseline: BaselineData | None,
+    ) -> MetricResult:
+        selector = self.selector(version, question, column)
+        metric = _metric(question, column, role, baseline)
+        return MetricRequest(self.model, metric, None, within, version, selector).result(within)
+
+
+@lru_cache(4096)
+def _metric(question: Question, column: str | None, role: str, baseline: BaselineData | None) -> Metric:
+    data = MetricDataset(dataset_type=role)
+    compared = None if baseline is None else _baseline(baseline)
+    parameters = MetricParameters(column=column, **dict(question.parameters))
+    datasets = MetricDatasets(data=data, baseline=compared)
+    return Metric(metric=question.metric, parameters=parameters, datasets=datasets)
+
+
+def _baseline(baseline: BaselineData) -> MetricDataset:
+    if baseline.within is None:
+        return MetricDataset(dataset_type=baseline.role)
+    start, end = (_EPOCH + timedelta(seconds=second) for second in baseline.within)
+    return MetricDataset(dataset_type=baseline.role, time_range=TimeRange(start=start, end=end))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that is hashable."""
+    return value if isinstance(value, str | bool | int | float) else str(value)

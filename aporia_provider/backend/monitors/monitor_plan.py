@@ -1,0 +1,257 @@
+"""What an evaluation does for one monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.monitors.fields import Subject, subjects_of
+from aporia_provider.backend.monitors.judging.drift import is_by_history
+from aporia_provider.backend.monitors.measures import Measures, Question
+from aporia_provider.backend.monitors.pending_windows import (
+    Inputs,
+    Judged,
+    Limits,
+    closed_windows,
+    digest,
+    left_out,
+    overlaps_data,
+    pending_windows,
+)
+from aporia_provider.backend.monitors.targets import Target, Targets
+from aporia_provider.backend.monitors.windows import HISTORY, Window, WindowPlan
+from aporia_provider.backend.store.bucket_changes import BucketChanges
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
+from aporia_provider.backend.store.tables import MonitorRow
+from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.monitor_configuration import MonitorConfiguration, parse_configuration
+from aporia_provider.monitor_configuration.parts import TRAINING, DriftRule, SeriesRule
+from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS, ROWS
+
+_MARGIN = 31 * 86_400
+_SPECIAL = ("last_version_creation", "min_max", "unique_values", "custom_metric", "code")
+"""Metrics that rules compute themselves."""
+
+
+@dataclass(frozen=True)
+class StoredMonitor:
+    """
+    A monitor.
+
+    :param key: Key of its row.
+    :param id: Its id.
+    :param registration: Body of the request that created it.
+    :param created_at: When it was created.
+    """
+
+    key: int
+    id: str
+    registration: Mapping[str, Any]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: MonitorRow) -> StoredMonitor:
+        """Return the monitor of a row."""
+        return cls(row.key, row.id, row.registration, row.created_at)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is evaluated."""
+        return bool(self.registration.get("is_active", True))
+
+
+@dataclass(frozen=True)
+class PlannedVersion:
+    """
+    The windows of a version that are judged.
+
+    :param target: The version.
+    :param subjects: The fields.
+    :param windows: The windows, the oldest first.
+    :param inputs: Their inputs.
+    :param part: Part of the states that they are judged from.
+    :param left_out: Number of older windows that were never judged.
+    """
+
+    target: Target
+    subjects: tuple[Subject, ...]
+    windows: list[Window]
+    inputs: Inputs
+    part: str
+    left_out: int
+
+
+@dataclass
+class MonitorPlan:
+    """
+    What an evaluation does for one monitor.
+
+    :param monitor: The monitor.
+    :param configuration: Its configuration; None if it is not valid.
+    :param versions: The versions and windows.
+    :param problems: Why the monitor, or a version, cannot be judged.
+    """
+
+    monitor: StoredMonitor
+    configuration: MonitorConfiguration | None = None
+    versions: list[PlannedVersion] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def windows(self) -> WindowPlan:
+        """The windows of the configuration."""
+        assert self.configuration is not None  # noqa: S101
+        return WindowPlan(self.configuration)
+
+    @property
+    def size(self) -> int:
+        """Number of verdicts."""
+        return sum(len(each.windows) * len(each.subjects) for each in self.versions)
+
+
+class Planner:
+    """
+    Selects what is judged.
+
+    :param session: A session with a read transaction.
+    :param targets: The versions of the model.
+    :param measures: Metrics of the model.
+    :param limits: Limits of the evaluation.
+    """
+
+    def __init__(self, session: Session, targets: Targets, measures: Measures, limits: Limits) -> None:
+        self._session, self._targets, self._measures, self._limits = session, targets, measures, limits
+        self._changes: dict[tuple[int, str], BucketChanges] = {}
+
+    def plan(self, monitor: StoredMonitor) -> MonitorPlan:
+        """Return the plan of a monitor; problems are part of it."""
+        plan = MonitorPlan(monitor)
+        try:
+            registration = monitor.registration
+            plan.configuration = parse_configuration(registration["type"], registration["configuration"])
+            problem = plan.windows.problem(BUCKET_SECONDS[self._targets.model.period])
+            if problem is not None:
+                raise ValidationError(problem)
+            targets = self._targets.of(plan.configuration)
+        except AporiaError as error:
+            plan.problems += getattr(error, "problems", None) or [error.message]
+            return plan
+        for target in targets:
+            try:
+                plan.versions.append(self._version(monitor, plan.configuration, target))
+            except AporiaError as error:
+                problems = getattr(error, "problems", None) or [error.message]
+                plan.problems += [f"version {target.name}: {problem}" for problem in problems]
+        return plan
+
+    def _version(
+        self, monitor: StoredMonitor, configuration: MonitorConfiguration, target: Target
+    ) -> PlannedVersion:
+        subjects, part = self._subjects(configuration, target)
+        plan = WindowPlan(configuration)
+        windows = self._closed(monitor, configuration, plan, target)
+        since = min((window.start for window in windows), default=0)
+        changes = [self._bucket_changes(key, part, since) for key in target.data.dataset_keys]
+        inputs = Inputs(changes, self._constant(monitor))
+        judged = Judged.of(self._session, monitor.key, target.name, since)
+        pending = pending_windows(windows, judged, inputs, self._limits)
+        older = left_out(windows, judged, self._limits, plan.step)
+        return PlannedVersion(target, subjects, pending, inputs, part, older)
+
+    def _bucket_changes(self, dataset_key: int, part: str, since: int) -> BucketChanges:
+        known = self._changes.get((dataset_key, part))
+        if known is None or known.start > since:
+            # Other monitors may have longer windows.
+            known = BucketChanges(self._session, dataset_key, part, since - _MARGIN)
+            self._changes[dataset_key, part] = known
+        return known
+
+    def _constant(self, monitor: StoredMonitor) -> str:
+        text = digest(monitor.registration)
+        if monitor.registration["type"] == "model_staleness":
+            return f"{text}:{len(self._targets.created)}"
+        return text
+
+    def _closed(
+        self,
+        monitor: StoredMonitor,
+        configuration: MonitorConfiguration,
+        plan: WindowPlan,
+        target: Target,
+    ) -> list[Window]:
+        by_clock = configuration.type in ("model_activity", "model_staleness")
+        windows = closed_windows(plan, target.data, self._limits, by_clock=by_clock)
+        if configuration.type != "model_activity":
+            return windows
+        # Before a monitor exists, a version without rows may not have been in use.
+        created, seconds = monitor.created_at.timestamp(), BUCKET_SECONDS[self._targets.model.period]
+        return [
+            window
+            for window in windows
+            if window.end > created or overlaps_data(window, target.data, seconds)
+        ]
+
+    def _subjects(
+        self, configuration: MonitorConfiguration, target: Target
+    ) -> tuple[tuple[Subject, ...], str]:
+        """
+        Return the fields, and the part of the states that the metric is computed from.
+
+        :raises aporia_provider.errors.AporiaError: if there is no such field or metric.
+        """
+        subjects = tuple(subjects_of(configuration, target.version.schema))
+        if not subjects:
+            raise ValidationError(f"there are no fields that {configuration.type} is for")
+        question = Question.of(configuration.metric)
+        if question.metric in _SPECIAL or configuration.unsupported:
+            return subjects, FIELDS
+        kinds = self._measures.kinds(target.version, question)
+        return subjects, PERFORMANCE if "performance" in kinds else FIELDS
+
+    def prepare(self, plans: list[MonitorPlan]) -> None:
+        """Read the states that the plans need, with few queries."""
+        needed: dict[int, tuple[Target, set[str], list[int]]] = {}
+        for plan in plans:
+            for version in plan.versions:
+                if not version.windows or plan.configuration is None or plan.configuration.unsupported:
+                    continue
+                entry = needed.setdefault(id(version.target.version), (version.target, {ROWS}, []))
+                entry[1].update(self._keys(plan.configuration, version))
+                entry[2].extend(_extent(plan.configuration, plan.windows, version.windows))
+                baseline = plan.configuration.baseline
+                if baseline is not None and baseline.source == TRAINING:
+                    keys = self._keys(plan.configuration, version)
+                    version.target.version.prepare_totals("training", keys)
+        for target, keys, ends in needed.values():
+            if target.data.dataset_keys:
+                target.version.prepare("serving", keys, (min(ends), max(ends)))
+
+    def _keys(self, configuration: MonitorConfiguration, version: PlannedVersion) -> set[str]:
+        question = Question.of(configuration.metric)
+        if question.metric in _SPECIAL or version.part == FIELDS:
+            return {subject.field or ROWS for subject in version.subjects}
+        found = set()
+        for subject in version.subjects:
+            try:
+                selector = self._measures.selector(version.target.version, question, subject.field)
+                found.add(selector.key)
+            except AporiaError:
+                # The error is part of the verdict.
+                continue
+        return found
+
+
+def _extent(configuration: MonitorConfiguration, plan: WindowPlan, windows: list[Window]) -> list[int]:
+    """Return the ends of the range of serving data that windows are judged from."""
+    first = plan.baseline(windows[0]) or (windows[0].start, windows[0].end)
+    start, rule = min(first[0], windows[0].start), configuration.rule
+    if isinstance(rule, DriftRule) and is_by_history(rule):
+        for _ in range(HISTORY):
+            start = configuration.focal.period.before(start)
+    if isinstance(rule, SeriesRule) and plan.baseline(windows[0]):
+        start = min(start, plan.parts(windows[0], HISTORY)[0][0])
+    return [start, max(windows[-1].end, first[1])]

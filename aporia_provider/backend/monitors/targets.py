@@ -1,0 +1,136 @@
+"""The versions that a monitor judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.monitors.data_times import data_time
+from aporia_provider.backend.monitors.version_states import MonitoredModel, MonitoredVersion
+from aporia_provider.backend.store.bucket_ranges import NO_BUCKET, serving_ranges
+from aporia_provider.backend.store.tables import DatasetRow, VersionRow
+from aporia_provider.datasets import SERVING
+from aporia_provider.errors import NotFoundError
+from aporia_provider.monitor_configuration import MonitorConfiguration
+from aporia_provider.nearest import nearest
+
+
+@dataclass(frozen=True)
+class DataRange:
+    """
+    The serving data of a version.
+
+    :param dataset_keys: Keys of the serving datasets.
+    :param complete: Time up to which the data is complete, in seconds since 1970; None if it is not known.
+    :param first: Start of the first bucket; None if there is none.
+    :param last: Start of the last bucket that is not in the future.
+    """
+
+    dataset_keys: tuple[int, ...] = ()
+    complete: int | None = None
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A version that a monitor judges.
+
+    :param name: Name of the version; None for the union of all versions.
+    :param version: The version.
+    :param data: Its serving data.
+    """
+
+    name: str | None
+    version: MonitoredVersion
+    data: DataRange
+
+
+class Targets:
+    """
+    The versions of a model.
+
+    :param session: A session with a read transaction.
+    :param model: The model.
+    :param now: The current time in seconds since 1970.
+    :param only: Name of the only version to judge, apart from the union; None for all.
+    """
+
+    def __init__(self, session: Session, model: MonitoredModel, now: int, only: str | None) -> None:
+        self._session, self.model, self._now, self._only = session, model, now, only
+        self._targets: dict[str, Target] = {}
+        query = select(VersionRow).filter_by(model_key=model.row.key).order_by(VersionRow.key)
+        self.rows = session.scalars(query).all()
+
+    @cached_property
+    def created(self) -> tuple[int, ...]:
+        """Times at which the versions were registered, in seconds since 1970."""
+        return tuple(int(row.created_at.timestamp()) for row in self.rows)
+
+    @cached_property
+    def _active(self) -> list[VersionRow]:
+        """Versions whose serving data is synced."""
+        keys = set(
+            self._session.scalars(
+                select(DatasetRow.version_key).where(DatasetRow.role == SERVING, DatasetRow.enabled)
+            )
+        )
+        return [row for row in self.rows if row.key in keys]
+
+    @cached_property
+    def _ranges(self) -> dict[int, tuple[int, int, int]]:
+        return serving_ranges(self._session, self.model.row.key, self._now)
+
+    def of(self, configuration: MonitorConfiguration) -> list[Target]:
+        """
+        Return the versions that a monitor judges.
+
+        :raises aporia_provider.errors.NotFoundError: if there are none.
+        """
+        asked = configuration.identification.models.version
+        if configuration.type == "model_staleness":
+            return [Target(None, self.model.version(None), DataRange())]
+        if asked == "all_versions":
+            return [self._union()]
+        found = [self.model.latest()] if asked == "latest" else self._named(asked)
+        return [self._target(row) for row in found if self._only in (None, row.name)]
+
+    def _named(self, asked: str | None) -> Sequence[VersionRow]:
+        if asked is None:
+            if not self._active:
+                raise NotFoundError("no version has a serving dataset whose syncs are enabled")
+            return self._active
+        found = [row for row in self.rows if asked in (row.id, row.name)]
+        if not found:
+            hint = nearest(asked, [row.name for row in self.rows])
+            raise NotFoundError(f"models.version: there is no version {asked!r}; {hint}")
+        return found[:1]
+
+    def _target(self, row: VersionRow) -> Target:
+        if row.name not in self._targets:
+            target = Target(row.name, self.model.version(row.name), self._data([row]))
+            self._targets[row.name] = target
+        return self._targets[row.name]
+
+    def _union(self) -> Target:
+        rows = self._named(None)
+        return Target(None, self.model.union([row.name for row in rows]), self._data(rows))
+
+    def _data(self, rows: Sequence[VersionRow]) -> DataRange:
+        keys = [row.key for row in rows]
+        datasets = select(DatasetRow.key).where(DatasetRow.version_key.in_(keys), DatasetRow.role == SERVING)
+        times = [time for key in keys if (time := data_time(self._session, key)) is not None]
+        ranges = [self._ranges[key] for key in keys if key in self._ranges]
+        firsts = [first for _, _, first in ranges if first != NO_BUCKET]
+        lasts = [last for last, _, _ in ranges if last != NO_BUCKET]
+        return DataRange(
+            tuple(self._session.scalars(datasets.order_by(DatasetRow.key))),
+            max(times, default=None),
+            min(firsts, default=None),
+            max(lasts, default=None),
+        )

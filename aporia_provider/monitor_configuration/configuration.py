@@ -1,0 +1,199 @@
+"""Parsing of the configuration of a monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aporia_provider.errors import ValidationError
+from aporia_provider.monitor_configuration.parts import (
+    TRAINING,
+    Action,
+    AnyRule,
+    Baseline,
+    DriftRule,
+    Focal,
+    Identification,
+    MetricChoice,
+    Part,
+    RangeRule,
+    RatioRule,
+    SeriesRule,
+    Settings,
+    StalenessRule,
+    ValuesRule,
+)
+from aporia_provider.monitor_configuration.spans import Span
+
+Method = Literal["anomaly", "percentage", "absolute", "segment", "training"]
+"""How a monitor finds what is wrong. The protocol does not write it down: it follows from the rule."""
+
+EUCLIDEAN = "euclidean_distance"
+_SERIES = ("TIME_SERIES_ANOMALY", "RATIO", "RANGE")
+_RULES_OF_TYPES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("model_activity", "missing_values", "performance_degradation", "metric_change", "custom_metric"),
+        _SERIES,
+    ),
+    **dict.fromkeys(("data_drift", "prediction_drift"), ("APORIA_DRIFT_SCORE", "RANGE")),
+    **dict.fromkeys(("values_range", "new_values"), ("VALUES_RANGE",)),
+    "model_staleness": ("MODEL_STALENESS",),
+}
+_METRICS_OF_TYPES = {
+    "model_activity": ("count",),
+    "missing_values": ("missing_ratio", "missing_count", "missing"),
+    "values_range": ("min_max",),
+    "new_values": ("unique_values",),
+    "model_staleness": ("last_version_creation",),
+    "custom_metric": ("custom_metric", "code"),
+}
+_SEGMENTS = "segments are not supported yet"
+
+
+class _Body(Part):
+    """The two parts of a configuration."""
+
+    identification: Identification
+    configuration: Settings
+
+
+@dataclass(frozen=True)
+class MonitorConfiguration:
+    """
+    Configuration of a monitor.
+
+    :param type: One of :data:`~aporia_provider.models.MONITOR_TYPES`.
+    :param identification: The model and the fields that are judged.
+    :param settings: What is judged, and how.
+    """
+
+    type: str
+    identification: Identification
+    settings: Settings
+
+    @property
+    def focal(self) -> Focal:
+        """The data that is judged."""
+        return self.settings.focal
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The data that the focal data is compared with."""
+        return self.settings.baseline
+
+    @property
+    def metric(self) -> MetricChoice:
+        """The metric."""
+        return self.settings.metric
+
+    @property
+    def rule(self) -> AnyRule:
+        """The rule that decides."""
+        return self.settings.logic_evaluations[0]
+
+    @property
+    def action(self) -> Action:
+        """What happens if a window fails."""
+        return self.settings.actions[0] if self.settings.actions else Action()
+
+    @property
+    def method(self) -> Method:
+        """How the monitor finds what is wrong."""
+        baseline = self.baseline
+        if baseline is not None and baseline.names_segment:
+            return "segment"
+        if baseline is not None and baseline.source == TRAINING:
+            return "training"
+        if isinstance(self.rule, SeriesRule | DriftRule):
+            return "anomaly"
+        if isinstance(self.rule, RangeRule) and self.type in ("data_drift", "prediction_drift"):
+            return "anomaly"
+        is_compared = isinstance(self.rule, RatioRule) or _needs_baseline(self)
+        return "percentage" if is_compared else "absolute"
+
+    @property
+    def aggregation(self) -> Span:
+        """Length of the parts of the baseline. Default: that of the focal windows."""
+        given = self.baseline.aggregation_period if self.baseline else None
+        return Span.of(given) if given else self.focal.period
+
+    @property
+    def unsupported(self) -> str | None:
+        """Why no window can be judged, however much data there is; None if windows can be judged."""
+        segment = self.identification.segment
+        if (segment is not None and segment.group is not None) or self.method == "segment":
+            return _SEGMENTS
+        if self.metric.type in ("custom_metric", "code") or self.type == "code_based_metric":
+            return "custom metrics are not supported yet"
+        return None
+
+
+def parse_configuration(type_: str, body: Mapping[str, Any]) -> MonitorConfiguration:
+    """
+    Parse the configuration of a monitor.
+
+    :param type_: Type of the monitor.
+    :param body: ``configuration`` of its registration: ``identification`` and ``configuration``.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    """
+    try:
+        parsed = _Body(**body)
+    except ValidationError as error:
+        raise ValidationError("The configuration is not valid", problems=error.problems) from None
+    found = MonitorConfiguration(type_, parsed.identification, parsed.configuration)
+    if problems := list(_problems(found)):
+        raise ValidationError("The configuration is not valid", problems=problems)
+    return found
+
+
+def _problems(found: MonitorConfiguration) -> Iterator[str]:
+    rule = found.rule
+    allowed = _RULES_OF_TYPES.get(found.type)
+    if allowed is not None and rule.name not in allowed:
+        choices = " or ".join(allowed)
+        yield f"logicEvaluations.0.name: {rule.name} is not a rule of {found.type}: use {choices}"
+    metrics = _METRICS_OF_TYPES.get(found.type)
+    if metrics is not None and found.metric.type not in metrics:
+        yield f"metric.type: {found.metric.type!r} is not a metric of {found.type}: use {metrics[0]!r}"
+    yield from _limit_problems(found)
+    yield from _baseline_problems(found)
+
+
+def _limit_problems(found: MonitorConfiguration) -> Iterator[str]:
+    rule = found.rule
+    if isinstance(rule, RangeRule | RatioRule):
+        if rule.min is None and rule.max is None:
+            yield f"logicEvaluations.0: {rule.name} requires min or max"
+        elif rule.min is not None and rule.max is not None and rule.min > rule.max:
+            yield f"logicEvaluations.0: min {rule.min:g} is greater than max {rule.max:g}"
+    if isinstance(rule, ValuesRule):
+        new = rule.new_values_count_threshold, rule.new_values_ratio_threshold
+        limits = rule.distance, rule.min, rule.max, rule.values
+        if found.type == "new_values" and new == (None, None):
+            names = "new_values_count_threshold or new_values_ratio_threshold"
+            yield f"logicEvaluations.0: new_values requires {names}"
+        if found.type == "values_range" and all(limit is None for limit in limits):
+            yield "logicEvaluations.0: values_range requires distance, min, max or values"
+
+
+def _baseline_problems(found: MonitorConfiguration) -> Iterator[str]:
+    rule, baseline = found.rule, found.baseline
+    if baseline is None:
+        if _needs_baseline(found):
+            yield f"baseline: {rule.name} requires a baseline"
+        return
+    if baseline.source == TRAINING:
+        if isinstance(rule, SeriesRule):
+            yield "baseline.source: TIME_SERIES_ANOMALY requires a baseline of SERVING data"
+    elif baseline.time_period is None and not isinstance(rule, StalenessRule):
+        yield "baseline.timePeriod: a baseline of SERVING data requires a timePeriod"
+
+
+def _needs_baseline(found: MonitorConfiguration) -> bool:
+    rule = found.rule
+    if isinstance(rule, ValuesRule):
+        return found.type == "new_values" or rule.distance is not None
+    if isinstance(rule, DriftRule):
+        return rule.thresholds is not None
+    return isinstance(rule, RatioRule | SeriesRule) or found.metric.type == EUCLIDEAN

@@ -1,0 +1,181 @@
+"""
+Verdicts on the values of a metric in the buckets, with a promised rate of false alarms.
+
+A value is compared to the median of the last eight of the same season. Its deviation, in relation to the
+median deviation in the past, is ranked among those of the past, with a tail fitted to the greatest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aporia_provider.monitoring.verdicts.null_sample import NullSample
+from aporia_provider.monitoring.verdicts.outcome import Outcome
+from aporia_provider.monitoring.verdicts.promised_rate import SPENT, level_of_bucket, pooled_buckets
+from aporia_provider.monitoring.verdicts.seasonal_past import Floats, season_codes
+from aporia_provider.monitoring.verdicts.series_deviations import Deviations, Kind, deviations, shown
+
+_FEWEST_DEVIATIONS: Final = 10
+_TAIL: Final = 1 / 3
+
+
+@dataclass(frozen=True)
+class SeriesVerdict:
+    """
+    Verdict on a value of a series.
+
+    :param outcome: ``fail`` if the value is outside the expected range.
+    :param value: The value.
+    :param expected: Typical value of a bucket of this season.
+    :param low: Lower end of the expected range; None if a decrease is not judged.
+    :param high: Upper end of the expected range.
+    :param p_value: Probability of such a deviation from the typical value if nothing changed.
+    :param threshold: P-value at or below which the outcome is ``fail``.
+    :param reason: Why the outcome is ``insufficient``.
+    """
+
+    outcome: Outcome
+    value: float | None
+    expected: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    threshold: float | None = None
+    reason: str | None = None
+
+
+def judge_series(
+    values: ArrayLike,
+    sizes: ArrayLike | None,
+    seasons: Sequence[Hashable],
+    *,
+    buckets_a_year: float,
+    false_alarms_a_year: float = 1.0,
+    only_increase: bool = False,
+    kind: Kind = "value",
+    excluded: Collection[int] = (),
+) -> SeriesVerdict:
+    """
+    Judge the last value of a series.
+
+    :param values: Values of the buckets from the oldest to the newest; NaN for a bucket without one.
+    :param sizes: Number of rows of each bucket, if values of fewer rows deviate more.
+    :param seasons: Season of each bucket, such as its weekday.
+    :param buckets_a_year: Number of buckets in a year.
+    :param false_alarms_a_year: Promised number of false alarms of this series.
+    :param only_increase: Whether only an increase is an anomaly.
+    :param kind: What the values are. Counts are compared by their ratios.
+    :param excluded: Indices of buckets that were alarmed, and whose alert is not acknowledged.
+    :raises ValueError: if the numbers of buckets differ, or the promised rate is not positive.
+    """
+    rule = _SeriesRule(values, sizes, seasons, kind, only_increase, buckets_a_year, false_alarms_a_year)
+    rule.exclude(excluded)
+    return rule.judge(len(seasons) - 1)
+
+
+def judge_series_history(
+    values: ArrayLike,
+    sizes: ArrayLike | None,
+    seasons: Sequence[Hashable],
+    *,
+    buckets_a_year: float,
+    false_alarms_a_year: float = 1.0,
+    only_increase: bool = False,
+    kind: Kind = "value",
+    acknowledged: bool = False,
+) -> list[SeriesVerdict]:
+    """
+    Judge every value of a series, as if each had been judged when it was the last one.
+
+    The parameters are those of :func:`judge_series`.
+
+    :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
+        which there is an alarm are excluded from then on.
+    """
+    rule = _SeriesRule(values, sizes, seasons, kind, only_increase, buckets_a_year, false_alarms_a_year)
+    verdicts = []
+    for bucket in range(len(seasons)):
+        verdicts.append(rule.judge(bucket))
+        if verdicts[-1].outcome == "fail" and not acknowledged:
+            rule.exclude([bucket])
+    return verdicts
+
+
+class _SeriesRule:
+    """The buckets of a series, each of which is judged from those before it."""
+
+    def __init__(
+        self,
+        values: ArrayLike,
+        sizes: ArrayLike | None,
+        seasons: Sequence[Hashable],
+        kind: Kind,
+        only_increase: bool,
+        buckets_a_year: float,
+        false_alarms_a_year: float,
+    ) -> None:
+        self._values = np.asarray(values, dtype=np.float64)
+        self._sizes = np.ones(len(seasons)) if sizes is None else np.asarray(sizes, dtype=np.float64)
+        if not len(self._values) == len(self._sizes) == len(seasons):
+            raise ValueError(
+                f"there are {len(self._values)} values, {len(self._sizes)} sizes and {len(seasons)} seasons"
+            )
+        self._codes = season_codes(seasons)
+        self._kind, self._only_increase = kind, only_increase
+        self._sized = sizes is not None
+        self._level = SPENT * level_of_bucket(false_alarms_a_year, buckets_a_year)
+        self._pooled = pooled_buckets(buckets_a_year)
+        self._included = np.ones(len(seasons), dtype=np.bool_)
+        self._deviations = self._compute()
+
+    def exclude(self, buckets: Collection[int]) -> None:
+        """Remove buckets from what later ones are compared to."""
+        self._included[list(buckets)] = False
+        self._deviations = self._compute()
+
+    def judge(self, bucket: int) -> SeriesVerdict:
+        """Judge the value of a bucket."""
+        value = float(self._values[bucket])
+        if not np.isfinite(value):
+            return SeriesVerdict("insufficient", None, reason="the bucket has no value")
+        null, expected = self._null(bucket), float(self._deviations.expected[bucket])
+        if null is None or not np.isfinite(expected):
+            reason = "too few of the buckets before can be compared"
+            return SeriesVerdict("insufficient", value, reason=reason)
+        level = self._level / (1 + self._open_alarms(bucket))
+        radius = null.quantile(level) * float(self._deviations.unit[bucket])
+        low, high = (float(shown(expected + sign * radius, self._kind)) for sign in (-1, 1))
+        p_value = float(null.p_values(self._ratios(bucket, bucket + 1))[0])
+        return SeriesVerdict(
+            "fail" if p_value <= level else "pass",
+            value,
+            float(shown(expected, self._kind)),
+            None if self._only_increase else low,
+            high,
+            p_value,
+            level,
+        )
+
+    def _compute(self) -> Deviations:
+        return deviations(
+            self._values, self._sizes if self._sized else None, self._codes, self._included, self._kind
+        )
+
+    def _ratios(self, start: int, end: int) -> Floats:
+        ratios = self._deviations.deviation[start:end] / self._deviations.unit[start:end]
+        return np.maximum(ratios, 0.0) if self._only_increase else np.abs(ratios)
+
+    def _null(self, bucket: int) -> NullSample | None:
+        start = max(0, bucket - self._pooled)
+        ratios = self._ratios(start, bucket)[self._included[start:bucket]]
+        ratios = ratios[np.isfinite(ratios)]
+        return NullSample.of(ratios, _TAIL) if len(ratios) >= _FEWEST_DEVIATIONS else None
+
+    def _open_alarms(self, bucket: int) -> int:
+        alarmed = (~self._included[max(0, bucket - self._pooled) : bucket]).astype(np.int64)
+        return int((np.diff(alarmed, append=alarmed[-1:]) < 0).sum())
