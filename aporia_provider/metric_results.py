@@ -31,6 +31,10 @@ class MetricResult:
     :param noise: Expected value without drift, given both numbers of samples.
     :param excess: Lower bound of the value minus the noise, at least 0. The measure of drift.
     :param bound: Maximum difference between ``value`` and the exact value.
+    :param low: Lower bound of an interval of the value, or of ``shown``, with the probability
+        :attr:`~aporia_provider.metrics.MetricParameters.confidence`; None if the metric has no interval. The
+        interval accounts for the sampling of the rows, and is widened by ``bound``.
+    :param high: Upper bound of the interval.
     :param p_value: Probability of a value at least this great without drift, if there is a test.
     :param shown: Value that is not reliable, because of too little data or too wide a bound.
     :param left_out: Number of rows of the data and of the baseline with a value that cannot be used, such as
@@ -47,6 +51,8 @@ class MetricResult:
     noise: float | None = None
     excess: float | None = None
     bound: float = 0.0
+    low: float | str | None = None
+    high: float | str | None = None
     p_value: float | None = None
     shown: Any = None
     left_out: int = 0

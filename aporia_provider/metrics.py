@@ -10,7 +10,17 @@ from pydantic import Field, model_validator
 from aporia_provider.base_model import Name, PublicModel, exactly, one_of
 from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
-from aporia_provider.query_types import Count, Number, Time, Value, Whole, Window, a_dict, described
+from aporia_provider.query_types import (
+    Confidence,
+    Count,
+    Number,
+    Time,
+    Value,
+    Whole,
+    Window,
+    a_dict,
+    described,
+)
 
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """
@@ -98,6 +108,8 @@ class MetricParameters(PublicModel):
     :param minimum: Number of values below which there is insufficient data; for a distance, of the data. AUC
         and average precision also require 10 labels of each class, or ``minimum`` of each if that is less.
     :param minimum_baseline: The same for the baseline of a distance.
+    :param confidence: Probability that the interval from ``low`` to ``high`` contains the number, from 0.5 to
+        0.999. Default: 0.95.
     """
 
     column: Name | None = None
@@ -111,6 +123,7 @@ class MetricParameters(PublicModel):
     zeros: Annotated[Zeros, exactly(*get_args(Zeros))] = "floor"
     minimum: Count | None = None
     minimum_baseline: Count | None = None
+    confidence: Confidence | None = None
 
 
 class MetricDatasets(PublicModel):

@@ -13,6 +13,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 _MOST_SHOWN = 40
 _DATED = re.compile(r"\s*\d{4}-")
 
+LEAST_CONFIDENCE = 0.5
+GREATEST_CONFIDENCE = 0.999
+
 T = TypeVar("T")
 
 
@@ -97,3 +100,10 @@ typed values.
 Number = Annotated[float, described("a number, such as 0.5", _is_no_boolean)]
 Whole = Annotated[int, described("a whole number, such as 5", _is_no_boolean)]
 Count = Annotated[int, Field(ge=1), described("a whole number of at least 1, such as 100", _is_no_boolean)]
+Confidence = Annotated[
+    float,
+    Field(ge=LEAST_CONFIDENCE, le=GREATEST_CONFIDENCE),
+    described(
+        f"a probability from {LEAST_CONFIDENCE} to {GREATEST_CONFIDENCE}, such as 0.95", _is_no_boolean
+    ),
+]

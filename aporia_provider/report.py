@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aporia_provider.metrics import Metric, MetricsQuery
 
 _HEADERS = (
-    *("from", "to", "metric", "column", "value", "noise", "excess", "±", "p"),
+    *("from", "to", "metric", "column", "value", "low", "high", "noise", "excess", "±", "p"),
     *("samples", "baseline", "left out", "note"),
 )
 _STATUS = {"ok": "", "undefined": "undefined", "insufficient_data": "insufficient data"}
@@ -109,6 +109,8 @@ def _lines(
             metric.metric,
             metric.parameters.column or "",
             _value(result),
+            _number(result.low),
+            _number(result.high),
             _number(result.noise),
             _number(result.excess),
             _number(result.bound or None),

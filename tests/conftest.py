@@ -25,6 +25,9 @@ for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
+COVERAGE_SAMPLES = int(os.environ.get("APORIA_COVERAGE_SAMPLES", "100"))
+"""Number of samples in simulations of the coverage of intervals."""
+
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("aporia", deadline=None)
 settings.load_profile("aporia")

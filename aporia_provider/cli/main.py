@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aporia_provider.cli.about import add_about
 from aporia_provider.cli.alerts import add_alerts
 from aporia_provider.cli.arguments import period, port, seconds
+from aporia_provider.cli.compare import add_compare
 from aporia_provider.cli.metrics import add_metrics
 from aporia_provider.cli.monitors import add_monitors
 from aporia_provider.cli.retire import add_retire
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Only the result is written to standard output. Output of libraries, such as log lines of Airflow and
     Alembic, is redirected to standard error.
 
-    :return: Exit code: 0 on success, 1 if no metric could be computed, 2 after any other error.
+    :return: Exit code: 0 on success, 1 if no metric could be computed or a comparison is not passed, 2 after
+        any other error.
     """
     try:
         code = _run(arguments)
@@ -70,6 +72,7 @@ def _parser() -> ArgumentParser:
     _add_database_url(migrate)
     migrate.set_defaults(run=_migrate)
     _add_database_url(add_metrics(commands))
+    _add_database_url(add_compare(commands))
     _add_database_url(add_retire(commands))
     for action in add_alerts(commands):
         _add_database_url(action)

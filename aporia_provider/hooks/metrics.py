@@ -84,6 +84,47 @@ class MetricsHook(AporiaHook):
         _raise(failed_results(results))
         return [_flat(item) for item in results]
 
+    def compare_versions(
+        self,
+        model_id: str,
+        champion: str,
+        challenger: str,
+        metric: str,
+        margin: float,
+        *,
+        dataset_type: str | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        """
+        Judge whether a version is not worse than another by more than a margin (non-inferiority).
+
+        The rows of the versions count as independent. If both have scored the same rows and their errors are
+        positively correlated, as is usual, the interval of the difference is wider than necessary, so the
+        outcome is more often ``insufficient``.
+
+        :param model_id: Id of the model.
+        :param champion: Name of the version in use.
+        :param challenger: Name of the version that may replace it.
+        :param metric: Name of a metric of performance, such as ``auc_roc``, ``f1`` or ``rmse``.
+        :param margin: Greatest acceptable loss, in units of the metric.
+        :param dataset_type: Role of the datasets. Default: ``testing`` if both versions have labels there,
+            else ``serving``.
+        :param start: Start of the time range. Requires ``end``; without both, all rows are included.
+        :param end: End of the time range, exclusive.
+        :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``threshold``,
+            ``confidence`` …
+        :return: JSON form of a :class:`~aporia_provider.version_comparisons.VersionComparison`.
+        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a version, or
+            neither higher nor lower numbers of it are better.
+        """
+        from aporia_provider.backend.metrics.version_comparison import VersionPair, compare
+
+        time_range = {"start": start, "end": end} if start is not None or end is not None else None
+        pair = VersionPair(model_id, champion, challenger, dataset_type, time_range)
+        return compare(self._query, pair, metric, margin, parameters).to_json()
+
 
 def dataset(
     dataset_type: str, model_version: str | None, start: datetime | str | None, end: datetime | str | None

@@ -11,6 +11,7 @@ from aporia_provider.monitoring.performance.computation import ALIASES, PERFORMA
 from aporia_provider.monitoring.statistics.field_statistics import STATISTICS
 from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
 from aporia_provider.nearest import nearest
+from aporia_provider.version_comparisons import Better
 
 CATALOGUE: tuple[MetricDefinition, ...] = (*ROW_METRICS, *STATISTICS, *DISTANCES, *PERFORMANCE_METRICS)
 """Definitions of all metrics. A metric that is computed differently for different types has several."""
@@ -42,6 +43,22 @@ def metric_kinds(name: str, model_type: str) -> set[Kind]:
 def _kinds(name: str, model_type: str) -> frozenset[Kind]:
     definitions = (each for each in CATALOGUE if each.name == ALIASES.get(name, name))
     return frozenset(each.kind for each in definitions if _applies(each, model_type))
+
+
+def better(name: str) -> Better:
+    """
+    Return whether higher or lower numbers of a metric are better.
+
+    :raises aporia_provider.errors.ValidationError: if there is no such metric of performance, or neither is.
+    """
+    directions = {each.name: each.better for each in PERFORMANCE_METRICS}
+    direction = directions.get(ALIASES.get(name, name))
+    if direction is not None:
+        return direction
+    comparable = [each for each, found in directions.items() if found]
+    if name in directions:
+        raise ValidationError(f"Neither higher nor lower numbers of {name!r} are better")
+    raise ValidationError(f"There is no metric of performance {name!r}; {nearest(name, comparable)}")
 
 
 def _applies(metric: MetricDefinition, model_type: str) -> bool:

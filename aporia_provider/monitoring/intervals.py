@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from aporia_provider.monitoring.confidence.interval import Interval
+from aporia_provider.monitoring.confidence.proportions import wilson
 
 _Z = 3.0
 _TAIL = (
@@ -12,48 +14,6 @@ _TAIL = (
 )  # The probability that a normal variable exceeds its mean by more than three standard deviations.
 _ENOUGH = 10.0
 _STEPS = 60
-
-
-@dataclass(frozen=True)
-class Interval:
-    """
-    A number with a lower and an upper bound.
-
-    :param value: Estimate.
-    :param low: Lower bound.
-    :param high: Upper bound.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __add__(self, other: Interval) -> Interval:
-        return Interval(self.value + other.value, self.low + other.low, self.high + other.high)
-
-    def __mul__(self, factor: float) -> Interval:
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
-
-    def with_errors(self, *others: Interval) -> Interval:
-        """
-        Return the interval widened by the errors of other intervals of the same number.
-
-        The squares of independent errors add up (Zou and Donner, *Construction of confidence limits about
-        effect measures*, Stat. Med. 27, 2008).
-
-        :param others: Intervals of the same number, with independent errors.
-        """
-        every = (self, *others)
-        below, above = (
-            math.hypot(*errors)
-            for errors in zip(*((one.value - one.low, one.high - one.value) for one in every), strict=True)
-        )
-        return Interval(self.value, self.value - below, self.value + above)
-
-
-def exactly(number: float) -> Interval:
-    """Return the interval of an exact number."""
-    return Interval(number, number, number)
 
 
 def normal(mean: float, deviation: float) -> Interval:
@@ -74,7 +34,7 @@ def interval(share: float, size: float) -> Interval:
     :param size: Effective size of the sample.
     """
     if size * min(share, 1 - share) >= _ENOUGH:
-        return _wilson(share, size)
+        return wilson(share, size, _Z)
     most = -math.log(_TAIL) / size
     low = _limit(lambda limit: _divergence(share, limit) > most, 0.0, share)
     high = 1 - _limit(lambda limit: _divergence(1 - share, limit) > most, 0.0, 1 - share)
@@ -84,13 +44,6 @@ def interval(share: float, size: float) -> Interval:
 def greatest_count(mean: float) -> float:
     """Return the upper limit, at three standard errors, of a Poisson variable with at most this mean."""
     return mean + _Z * _Z / 2 + _Z * math.sqrt(mean + _Z * _Z / 4)
-
-
-def _wilson(share: float, size: float) -> Interval:
-    weight = _Z * _Z / size
-    centre = (share + weight / 2) / (1 + weight)
-    half = math.sqrt(share * (1 - share) * weight + weight * weight / 4) / (1 + weight)
-    return Interval(share, centre - half, centre + half)
 
 
 def _limit(excluded: Callable[[float], bool], low: float, high: float) -> float:

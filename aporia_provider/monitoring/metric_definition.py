@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from aporia_provider.version_comparisons import Better
+
 Kind = Literal["rows", "statistic", "distance", "performance"]
 
 NUMBER_TYPES = ("numeric", "datetime", "text")
@@ -51,7 +53,7 @@ class FieldStatistic(MetricDefinition):
     """A statistic of a field, computed from its state and a :class:`~.row_statistics.StatisticParameters`."""
 
     kind = "statistic"
-    shared_parameters = ("column",)
+    shared_parameters = ("column", "confidence")
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,18 @@ class DriftDistance(MetricDefinition):
     compared: Literal["bins", "categories", "histograms", "vectors"] = "bins"
 
 
+@dataclass(frozen=True)
 class PerformanceMetric(MetricDefinition):
-    """A metric of predictions and labels, computed from their state and parameters."""
+    """
+    A metric of predictions and labels, computed from their state and parameters.
+
+    :param better: Whether higher or lower numbers are better; None if neither is.
+    """
 
     kind = "performance"
-    shared_parameters: ClassVar[tuple[str, ...]] = ("column", "minimum")
+    shared_parameters: ClassVar[tuple[str, ...]] = ("column", "minimum", "confidence")
+
+    better: Better | None = None
 
 
 class LabelCount(PerformanceMetric):

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.interval import Interval
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
 
 INFINITE: Final = "infinite values"
@@ -18,6 +19,7 @@ NO_BOOLEANS: Final = "integers other than 0 and 1 in a boolean field"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _WHOLE = 2.0**53  # Beyond this, the spacing of floats is greater than one.
 
 
@@ -68,6 +70,28 @@ def with_left_out(result: MetricResult, count: int, noun: str, remaining: int | 
     return unreliable(counted)
 
 
+def with_interval(result: MetricResult, interval: Interval | None) -> MetricResult:
+    """
+    Return a result with an interval, which is widened by the bound of the result.
+
+    :param result: The result.
+    :param interval: Interval that accounts for sampling; None if there is none.
+    """
+    if interval is None or result.number is None:
+        return result
+    widened = interval.widened(result.bound)
+    return replace(result, low=widened.low, high=widened.high)
+
+
+def widened(result: MetricResult, by: float) -> MetricResult:
+    """Return a result of a number without limits, with a greater bound and a wider interval."""
+    low, high = (
+        None if not isinstance(end, float) else end + error
+        for end, error in ((result.low, -by), (result.high, by))
+    )
+    return replace(result, bound=result.bound + by, low=low, high=high)
+
+
 def number_result(number: Fraction | float, samples: int) -> MetricResult:
     """Return the result of a metric from its number. The result is undefined if no float is large enough."""
     try:
@@ -80,12 +104,23 @@ def as_time(result: MetricResult) -> MetricResult:
     """Convert a result in microseconds since 1970 to a time, and its bound to seconds."""
     if result.value is None:
         return result
-    # The nearest float to the last microsecond of the year 9999 is the start of the next year.
-    micros = _LAST if result.value == float(_LAST) else round(result.value)
-    try:
-        moment = _EPOCH + timedelta(microseconds=micros)
-    except OverflowError:
+    moment = _time_of(result.value)
+    if moment is None:
         reason = "the time is not in the years 1 to 9999: check the unit of the column, and outliers in it"
         return undefined(reason, result.samples)
     rounding = math.ulp(result.value) if abs(result.value) > _WHOLE else 0.0
-    return replace(result, value=moment.isoformat(), bound=(result.bound + rounding) / 1_000_000)
+    # An interval that extends beyond these years ends with them.
+    low, high = (
+        None if not isinstance(end, float) else _time_of(min(max(end, _FIRST), _LAST))
+        for end in (result.low, result.high)
+    )
+    return replace(result, value=moment, bound=(result.bound + rounding) / 1_000_000, low=low, high=high)
+
+
+def _time_of(number: float) -> str | None:
+    # The nearest float to the last microsecond of the year 9999 is the start of the next year.
+    micros = _LAST if number == float(_LAST) else round(number)
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).isoformat()
+    except OverflowError:
+        return None

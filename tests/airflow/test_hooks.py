@@ -492,6 +492,13 @@ def test_metrics_of_what_is_synced(synced: pa.Table) -> None:
     )
     assert at_half["value"] == pytest.approx(((score >= 0.5) == label).mean(), rel=1e-12)
     assert higher["value"] == pytest.approx(((score >= 0.8) == label).mean(), rel=1e-12)
+    assert mean["low"] < mean["value"] < mean["high"]
+
+
+def test_a_version_is_compared_by_the_hook(synced: pa.Table) -> None:
+    found = MetricsHook().compare_versions("m", "v1", "v1", "accuracy", 1.0, threshold=0.5)
+    assert (found["outcome"], found["improvement"], found["dataset_type"]) == ("pass", 0.0, "serving")
+    assert found["low"] == -found["high"]
 
 
 def test_drift_from_a_moving_baseline(synced: pa.Table) -> None:

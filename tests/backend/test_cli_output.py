@@ -24,6 +24,7 @@ FIRST = {
     "token revoke": (("token", "revoke", *NAMED), ""),
     "migrate": (("migrate",), ""),
     "metrics": (METRICS, ""),
+    "compare": (("compare", "churn", "v1", "v2", "f1", "--margin", "0", "--environment", "prod"), ""),
     "retire": (("retire", "churn", "--keep", "1", "--environment", "prod"), ""),
     "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
     "about": (("about",), r"(?:[\w-]+\t.+\n){5}"),

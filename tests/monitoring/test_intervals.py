@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, poisson
 
-from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval, normal
+from aporia_provider.monitoring.confidence.interval import Interval, exactly
+from aporia_provider.monitoring.intervals import greatest_count, interval, normal
 
 BEYOND = float(norm.sf(3))
 

@@ -10,7 +10,6 @@ import pytest
 from sklearn import metrics
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.performance import Options, compute, state_class
 
 Ranking = state_class("ranking")
@@ -220,7 +219,8 @@ def test_queries_some_of_whose_candidates_have_no_label_say_so():
     assert found.reason == (
         "2 queries have a prediction or label that cannot be compared: 2 with candidates that have no label"
     )
-    assert compute("label_coverage", state) == MetricResult(0.0, samples=4, reason=found.reason)
+    coverage = compute("label_coverage", state)
+    assert (coverage.value, coverage.samples, coverage.reason) == (0.0, 4, found.reason)
     assert compute("ndcg_at_k", made(scores[:1], [[None, None]]), {"k": 3}).reason == "no row is labelled"
     state = made([[0.5], [0.5, None]], [[1.0, 2.0], [1.0, 0.0]])
     assert compute("ndcg_at_k", state, {"k": 3}).reason.endswith(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.metrics import MetricsQuery
 
 if TYPE_CHECKING:
     from aporia_provider.metric_results import RangeResults
+    from aporia_provider.version_comparisons import VersionComparison
 
 
 class Metrics(RegistryBase):
@@ -28,3 +29,42 @@ class Metrics(RegistryBase):
         MetricsQuery.check_type(query)
         with self.database.read_transaction() as session:
             return execute_query(ModelStates(session, self.environment, query.model_id), query)
+
+    def compare_versions(
+        self,
+        model_id: str,
+        champion: str,
+        challenger: str,
+        metric: str,
+        margin: float,
+        *,
+        dataset_type: str | None = None,
+        start: Any = None,
+        end: Any = None,
+        **parameters: Any,
+    ) -> VersionComparison:
+        """
+        Judge whether a version is not worse than another by more than a margin (non-inferiority).
+
+        The rows of the versions count as independent. If both have scored the same rows and their errors are
+        positively correlated, as is usual, the interval of the difference is wider than necessary, so the
+        outcome is more often ``insufficient``.
+
+        :param model_id: Id of the model.
+        :param champion: Name of the version in use.
+        :param challenger: Name of the version that may replace it.
+        :param metric: Name of a metric of performance.
+        :param margin: Greatest acceptable loss, in units of the metric.
+        :param dataset_type: Role of the datasets. Default: ``testing`` if both versions have labels there,
+            else ``serving``.
+        :param start: Start of the time range. Requires ``end``; without both, all rows are included.
+        :param end: End of the time range, exclusive.
+        :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`.
+        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a version, or
+            neither higher nor lower numbers of it are better.
+        """
+        from aporia_provider.backend.metrics.version_comparison import VersionPair, compare
+
+        time_range = None if start is None and end is None else {"start": start, "end": end}
+        pair = VersionPair(model_id, champion, challenger, dataset_type, time_range)
+        return compare(self.query_metrics, pair, metric, margin, parameters)

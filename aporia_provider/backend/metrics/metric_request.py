@@ -26,6 +26,7 @@ from aporia_provider.backend.store.sync_tables import DAY, PERFORMANCE
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod, Metric, MetricDataset, MetricParameters, MetricsQuery
 from aporia_provider.monitoring.catalogue import metric_kinds
+from aporia_provider.monitoring.confidence.quantiles import CONFIDENCE
 from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.performance.computation import state_class
@@ -140,7 +141,8 @@ class MetricRequest:
             return advised(self._performance_request.result(state), self._advice(within))
         parameters = self._parameters
         bins = self.version.bins(self._role, self.selector.key)
-        statistic_parameters = StatisticParameters(bins, parameters.quantile, self._value)
+        confidence = CONFIDENCE if parameters.confidence is None else parameters.confidence
+        statistic_parameters = StatisticParameters(bins, parameters.quantile, self._value, confidence)
         return statistic(name, self.selector.type_of(state), state, statistic_parameters)
 
     @cached_property

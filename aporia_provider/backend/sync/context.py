@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Version of the profiling algorithm. Increase it whenever the same rows result in different states.
 STATES_VERSION = 4
+# The same of performance states, which are computed again without the states of fields.
+PERFORMANCE_STATES_VERSION = 1
 
 
 @dataclass(frozen=True)

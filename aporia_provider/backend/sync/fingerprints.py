@@ -11,7 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from aporia_provider.backend.sync.context import STATES_VERSION, VersionSnapshot
+from aporia_provider.backend.sync.context import (
+    PERFORMANCE_STATES_VERSION,
+    STATES_VERSION,
+    VersionSnapshot,
+)
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.monitoring.profiles.plan import Bins, OutcomePlan, dump_bins, fingerprint
 
@@ -49,7 +53,8 @@ def performance_fingerprint(snapshot: VersionSnapshot, outcomes: Iterable[Outcom
 def performance_registration(snapshot: VersionSnapshot) -> str:
     """Return the hash of the registration in :func:`performance_fingerprint`."""
     datasets = [_serialized_dataset(snapshot, role) for role in (SERVING, ACTUALS)]
-    return fingerprint(STATES_VERSION, snapshot.schema.to_wire(""), snapshot.period, datasets)
+    versions = (STATES_VERSION, PERFORMANCE_STATES_VERSION)
+    return fingerprint(*versions, snapshot.schema.to_wire(""), snapshot.period, datasets)
 
 
 def registration_hash(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from aporia_provider.monitoring.confidence.interval import Interval
 from aporia_provider.monitoring.drift.category_histograms import (
     CategoryHistogram,
     frequent_ones,
@@ -16,7 +17,6 @@ from aporia_provider.monitoring.drift.category_histograms import (
 from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData
 from aporia_provider.monitoring.drift.rebinning import Floats
 from aporia_provider.monitoring.drift.unseen_values import NewValueEstimate, estimate_new_values
-from aporia_provider.monitoring.intervals import Interval
 from aporia_provider.monitoring.result_limits import WIDEST_BOUND
 
 Measure = Callable[[Floats, Floats], Distance | InsufficientData]

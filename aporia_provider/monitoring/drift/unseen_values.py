@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aporia_provider.monitoring.confidence.interval import Interval, exactly
 from aporia_provider.monitoring.drift.category_histograms import CategoryHistogram
 from aporia_provider.monitoring.drift.rebinning import Floats
-from aporia_provider.monitoring.intervals import Interval, exactly, greatest_count, interval, normal
+from aporia_provider.monitoring.intervals import greatest_count, interval, normal
 from aporia_provider.monitoring.states.sketches import HashSample
 from aporia_provider.monitoring.states.value_tail import CELLS, cell
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.proportions import wilson
 from aporia_provider.monitoring.metric_definition import LabelCount, PerformanceMetric
 from aporia_provider.monitoring.performance.metrics import (
     binary_metrics,
@@ -23,7 +24,7 @@ from aporia_provider.monitoring.performance.states.multilabel_state import Multi
 from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
 from aporia_provider.monitoring.performance.states.ranking_state import Ranking
 from aporia_provider.monitoring.performance.states.regression_state import Regression
-from aporia_provider.monitoring.result import undefined
+from aporia_provider.monitoring.result import undefined, with_interval
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import MODEL_TYPES
 
@@ -37,11 +38,14 @@ STATES: Mapping[str, type[PerformanceState]] = {
 """States by model type (:data:`aporia_provider.schema.MODEL_TYPES`)."""
 
 
-def _label_coverage(state: PerformanceState, _: Parameters) -> MetricResult:
+def _label_coverage(state: PerformanceState, parameters: Parameters) -> MetricResult:
     """Return the proportion of the predictions that have a label they can be compared with."""
     if not state.rows:
         return undefined("there are no predictions")
-    return count_result(state.labelled / state.rows, state.rows, state)
+    coverage = state.labelled / state.rows
+    return with_interval(
+        count_result(coverage, state.rows, state), wilson(coverage, state.rows, parameters.z)
+    )
 
 
 def _prediction_count(state: PerformanceState, _: Parameters) -> MetricResult:

@@ -12,6 +12,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Average
 from aporia_provider.monitoring.performance.states.histogram_bins import HistogramBins
 from aporia_provider.nearest import nearest
+from aporia_provider.version_comparisons import Better
 
 _MOST_NAMED = 5
 T = TypeVar("T")
@@ -76,12 +77,14 @@ class Rate:
     :param bottom: Denominator.
     :param undefined: Reason given if the denominator is zero.
     :param description: See :attr:`~.metric_definition.MetricDefinition.description`.
+    :param better: See :attr:`~.metric_definition.PerformanceMetric.better`.
     """
 
     top: Callable[[Confusion], int]
     bottom: Callable[[Confusion], int]
     undefined: str
     description: str
+    better: Better = "higher"
 
     def of(self, counts: Confusion) -> float | None:
         """Return the rate, or None if its denominator is zero."""
@@ -127,12 +130,14 @@ RATES: Mapping[str, Rate] = {
         lambda c: c.fp + c.tn,
         "no label is negative",
         "proportion of the negative labels that are predicted positive",
+        "lower",
     ),
     "miss_rate": Rate(
         lambda c: c.fn,
         lambda c: c.fn + c.tp,
         "no label is positive",
         "proportion of the positive labels that are predicted negative",
+        "lower",
     ),
     "specificity": Rate(
         lambda c: c.tn,

@@ -10,7 +10,9 @@ from typing import Any, Literal, Self, get_args
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Average, Gain
+from aporia_provider.monitoring.confidence.quantiles import CONFIDENCE, normal_quantile
 from aporia_provider.nearest import nearest
+from aporia_provider.query_types import GREATEST_CONFIDENCE, LEAST_CONFIDENCE
 
 CLIP = 2.0**-52
 """Smallest probability in the log loss: the machine epsilon of doubles, as in scikit-learn."""
@@ -49,6 +51,7 @@ class Parameters:
     :param minimum: Number of samples below which the value is not reliable.
     :param minimum_each: AUC and average precision: minimum number of labels of each of the two classes.
         Default: 10, or :attr:`minimum` if less.
+    :param confidence: Probability that the interval contains the number, from 0.5 to 0.999.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
@@ -62,6 +65,7 @@ class Parameters:
     queries: Literal["all", "relevant"] = "all"
     minimum: int = 100
     minimum_each: int | None = None
+    confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -75,14 +79,22 @@ class Parameters:
                 yield f"{name} must be one of {', '.join(filter(None, choices))}, not {value!r}"
         if self.k is not None and not (_is_whole(self.k) and 1 <= self.k <= GREATEST_K):
             yield f"k must be a whole number from 1 to {GREATEST_K}, not {self.k!r}"
-        if self.threshold is not None and not _is_finite(self.threshold):
-            yield f"threshold must be a finite number, not {self.threshold!r}"
+        yield from self._problems_of_numbers()
         if not isinstance(self.class_name, str | None):
             yield f"class_name must be text, not {self.class_name!r}"
         for name in ("minimum", "minimum_each"):
             value = 0 if getattr(self, name) is None and name == "minimum_each" else getattr(self, name)
             if not _is_whole(value) or value < 0:
                 yield f"{name} must be a whole number that is not negative, not {value!r}"
+
+    def _problems_of_numbers(self) -> Iterable[str]:
+        if self.threshold is not None and not _is_finite(self.threshold):
+            yield f"threshold must be a finite number, not {self.threshold!r}"
+        if not (_is_finite(self.confidence) and LEAST_CONFIDENCE <= self.confidence <= GREATEST_CONFIDENCE):
+            yield (
+                f"confidence must be from {LEAST_CONFIDENCE} to {GREATEST_CONFIDENCE}, "
+                f"not {self.confidence!r}"
+            )
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Self:
@@ -98,6 +110,11 @@ class Parameters:
         if problems:
             raise ValidationError("The parameters of the metric are wrong", problems=problems)
         return cls(**given)
+
+    @property
+    def z(self) -> float:
+        """Number of standard errors of a normally distributed number on each side of an interval."""
+        return normal_quantile(self.confidence)
 
     @property
     def labels_of_each(self) -> int:

@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.interval import Interval
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
-from aporia_provider.monitoring.result import joined, unreliable
+from aporia_provider.monitoring.result import joined, unreliable, with_interval
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT, WIDEST_BOUND
 
 
@@ -21,6 +22,7 @@ def metric_result(
     *,
     bound: float = 0.0,
     scale: float = 1.0,
+    interval: Interval | None = None,
     reason: str | None = None,
     samples: int | None = None,
     skipped: int = 0,
@@ -38,6 +40,7 @@ def metric_result(
     :param number: The number; None if it is undefined for ``reason``.
     :param bound: Maximum difference from the exact number.
     :param scale: Greatest possible number, such as 1 for a rate. The limit of the bound is multiplied by it.
+    :param interval: Interval of the number that accounts for sampling, at :attr:`.Parameters.confidence`.
     :param reason: Note about the number.
     :param samples: Number of labelled rows from which it was computed. Default: all.
     :param skipped: Number of labelled rows for which the metric is undefined.
@@ -65,6 +68,7 @@ def metric_result(
         reason=joined(*objections, reason, state.explanation),
         shortage=(used, parameters.minimum) if used < parameters.minimum else None,
     )
+    result = with_interval(result, None if value is None else interval)
     return unreliable(result) if any(objections) else result
 
 

@@ -8,11 +8,20 @@ from typing import Any
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.bins.field_bins import NumericBins
+from aporia_provider.monitoring.confidence.means import error_interval
 from aporia_provider.monitoring.metric_definition import FieldStatistic
-from aporia_provider.monitoring.result import INFINITE, as_time, number_result, undefined, with_left_out
+from aporia_provider.monitoring.result import (
+    INFINITE,
+    as_time,
+    number_result,
+    undefined,
+    with_interval,
+    with_left_out,
+)
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     is_cut,
+    known_deviation,
     squared_deviations,
     squared_sum,
     standard_deviation,
@@ -63,6 +72,18 @@ def _of_squares(make: Callable[[NumericState, NumericBins | None], Any]) -> Stat
     return of_squares
 
 
+def _mean(state: NumericState, parameters: StatisticParameters) -> MetricResult:
+    result = _number(lambda state, _: state.total / state.finite)(state, parameters)
+    spread = variance(state, parameters.bins, less=1)
+    # Rounding errors dominate a variance that is not known.
+    if spread is None or known_deviation(state, parameters.bins) is None:
+        return result
+    mean = state.total / state.finite
+    return with_interval(
+        result, error_interval(mean, spread / state.finite, state.finite, parameters.confidence)
+    )
+
+
 def _quantile(state: NumericState, parameters: StatisticParameters) -> MetricResult:
     share = parameters.quantile
     if share is None or not 0 <= share <= 1:
@@ -97,7 +118,7 @@ def _in_time(statistic: Statistic) -> Statistic:
 
 
 NUMBERS: dict[str, Statistic] = {
-    "mean": _finite(_number(lambda state, _: state.total / state.finite)),
+    "mean": _finite(_mean),
     "min": _finite(_number(lambda state, _: state.least)),
     "max": _finite(_number(lambda state, _: state.greatest)),
     "median": _finite(lambda state, parameters: quantile(state, parameters.bins, 0.5)),

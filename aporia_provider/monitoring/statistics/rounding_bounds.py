@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.bins.field_bins import NumericBins
+from aporia_provider.monitoring.result import widened
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
     squared_deviations,
@@ -57,7 +57,7 @@ def rounded(
     size = _size(state)
     if number is None or size > _GREATEST or not rounding_of(max(size, abs(number))):
         return result
-    return replace(result, bound=result.bound + bound(state, bins))
+    return widened(result, bound(state, bins))
 
 
 def _size(state: NumericState) -> float:

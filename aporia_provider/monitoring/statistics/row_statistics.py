@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.proportions import wilson
+from aporia_provider.monitoring.confidence.quantiles import CONFIDENCE, normal_quantile
 from aporia_provider.monitoring.metric_definition import FieldStatistic
-from aporia_provider.monitoring.result import undefined
+from aporia_provider.monitoring.result import undefined, with_interval
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import FIELD_TYPES
 
@@ -21,11 +23,13 @@ class StatisticParameters:
     :param bins: Bins of the state.
     :param quantile: For ``quantile``, the probability, from 0 to 1.
     :param value: For ``value_count``, the value.
+    :param confidence: Probability that the interval contains the number.
     """
 
     bins: Any = None
     quantile: float | None = None
     value: str | None = None
+    confidence: float = CONFIDENCE
 
 
 Statistic = Callable[[Any, StatisticParameters], MetricResult]
@@ -40,10 +44,12 @@ def of_rows(part: Callable[[Any], int]) -> Statistic:
 def share(part: Callable[[Any], int]) -> Statistic:
     """Return a statistic: a number of rows as a proportion of all rows."""
 
-    def of_state(state: Any, _: StatisticParameters) -> MetricResult:
+    def of_state(state: Any, parameters: StatisticParameters) -> MetricResult:
         if not state.rows:
             return undefined("there are no rows")
-        return MetricResult(part(state) / state.rows, samples=state.rows)
+        count = part(state)
+        interval = wilson(count / state.rows, state.rows, normal_quantile(parameters.confidence))
+        return with_interval(MetricResult(count / state.rows, samples=state.rows), interval)
 
     return of_state
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.interval import mean_of
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import (
     CELLS,
@@ -15,12 +16,15 @@ from aporia_provider.monitoring.performance.confusion import (
     ThresholdConfusion,
     confusion_at,
 )
+from aporia_provider.monitoring.performance.mean_results import POSITIVE, UNIT, Limits, Terms, mean_result
 from aporia_provider.monitoring.performance.metrics.calibration import calibration_bias, calibration_error
 from aporia_provider.monitoring.performance.metrics.curves import average_precision, roc_area
 from aporia_provider.monitoring.performance.metrics.matrices import matrix_answer
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.rate_errors import interval_of_rate
 from aporia_provider.monitoring.performance.result_construction import metric_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary
+from aporia_provider.version_comparisons import Better
 
 Metric = Callable[[Binary, Parameters], MetricResult]
 
@@ -77,7 +81,8 @@ def _rate(rate: Rate) -> Metric:
         confusion = confusion_of(state, parameters)
         number, bound = rate.bounded(confusion)
         note = _note(state, parameters, confusion) if number is not None else rate.undefined
-        return metric_result(state, parameters, number, bound=bound, reason=note)
+        interval = interval_of_rate(rate, confusion.counts, parameters.z)
+        return metric_result(state, parameters, number, bound=bound, interval=interval, reason=note)
 
     return metric
 
@@ -106,7 +111,9 @@ def _balanced_accuracy(state: Binary, parameters: Parameters) -> MetricResult:
     lacking = [RATES[name].undefined for name in rates if name not in defined]
     alone = f"{lacking[0]}, so the value is the {next(iter(defined))} alone" if lacking else None
     reason = "; ".join(filter(None, (alone, _note(state, parameters, confusion)))) or None
-    return metric_result(state, parameters, mean, bound=bound, reason=reason)
+    intervals = [interval_of_rate(RATES[name], confusion.counts, parameters.z) for name in defined]
+    interval = mean_of([one for one in intervals if one is not None])
+    return metric_result(state, parameters, mean, bound=bound, interval=interval, reason=reason)
 
 
 def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
@@ -127,33 +134,48 @@ def _confusion_matrix(state: Binary, parameters: Parameters) -> MetricResult:
     return matrix_answer(concluded, names, [[at.tn, at.fp], [at.fn, at.tp]])
 
 
-def _mean(total: Callable[[Binary], Fraction]) -> Metric:
+def _mean(name: str, limits: Limits) -> Metric:
+    """Return a metric: the mean of the terms of an attribute of the state."""
+
     def metric(state: Binary, parameters: Parameters) -> MetricResult:
         if state.outside:
             reason = f"{state.outside} scores are not probabilities from 0 to 1"
             return metric_result(state, parameters, None, reason=reason)
-        return metric_result(state, parameters, total(state) / state.labelled)
+        squares = state.squares.get(name, Fraction())
+        return mean_result(state, parameters, Terms(getattr(state, name), squares, state.labelled, limits))
 
     return metric
 
 
-def _binary(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
-    return PerformanceMetric(name, ("binary",), metric, description, parameters)
+def _binary(
+    name: str, metric: Metric, description: str, *parameters: str, better: Better | None = None
+) -> PerformanceMetric:
+    return PerformanceMetric(name, ("binary",), metric, description, parameters, better)
 
 
 METRICS = (
-    *(_binary(name, _rate(rate), rate.description, "threshold") for name, rate in RATES.items()),
+    *(
+        _binary(name, _rate(rate), rate.description, "threshold", better=rate.better)
+        for name, rate in RATES.items()
+    ),
     *(_binary(f"{cell}_count", _cell(cell), what, "threshold") for cell, what in CELLS.items()),
-    _binary("balanced_accuracy", _balanced_accuracy, "mean of recall and specificity", "threshold"),
+    _binary(
+        "balanced_accuracy",
+        _balanced_accuracy,
+        "mean of recall and specificity",
+        "threshold",
+        better="higher",
+    ),
     _binary("confusion_matrix", _confusion_matrix, "counts by label and prediction", "threshold"),
-    _binary("auc_roc", roc_area, "area under the ROC curve"),
-    _binary("average_precision", average_precision, "area under the precision-recall curve"),
-    _binary("logloss", _mean(lambda state: state.log_loss), "mean of −ln(probability of the label)"),
-    _binary("brier", _mean(lambda state: state.brier), "mean squared error of the probabilities"),
+    _binary("auc_roc", roc_area, "area under the ROC curve", better="higher"),
+    _binary("average_precision", average_precision, "area under the precision-recall curve", better="higher"),
+    _binary("logloss", _mean("log_loss", POSITIVE), "mean of −ln(probability of the label)", better="lower"),
+    _binary("brier", _mean("brier", UNIT), "mean squared error of the probabilities", better="lower"),
     _binary(
         "calibration_error",
         calibration_error,
         "mean difference of score and proportion of positive labels, in groups of scores",
+        better="lower",
     ),
     _binary("calibration_bias", calibration_bias, "mean score minus the proportion of positive labels"),
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.performance.mean_results import Terms
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.result_construction import metric_result
@@ -87,7 +88,10 @@ def calibration_bias(state: Binary, parameters: Parameters) -> MetricResult:
     """Return the mean score minus the proportion of true labels: by how much the model overestimates."""
     if state.outside:
         return metric_result(state, parameters, None, reason=_reason(state))
-    return metric_result(state, parameters, (state.scores - state.true) / state.labelled)
+    # The square of a score minus a label is a term of the Brier score, and has always been kept.
+    terms = Terms(state.scores - state.true, state.brier, state.labelled, (-1.0, 1.0))
+    interval = terms.interval(parameters.confidence)
+    return metric_result(state, parameters, terms.total / state.labelled, interval=interval)
 
 
 def _reason(state: Binary) -> str | None:

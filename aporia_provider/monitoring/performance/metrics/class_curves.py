@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import reduce
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.areas import area_interval, delong
+from aporia_provider.monitoring.confidence.interval import Interval
 from aporia_provider.monitoring.performance.confusion import listed, pick
 from aporia_provider.monitoring.performance.metrics.curves import Area, area_under_roc
 from aporia_provider.monitoring.performance.parameters import Parameters
@@ -33,10 +35,20 @@ def roc_area(state: Multiclass, parameters: Parameters) -> MetricResult:
         return metric_result(state, parameters, None, reason=reason)
     areas = _areas(state)
     if parameters.class_name is not None and parameters.average is None:
-        return _answer(state, parameters, {"": pick(parameters.class_name, areas, "class")})
+        area = pick(parameters.class_name, areas, "class")
+        return _answer(state, parameters, {"": area}, _interval(state, parameters, area))
     if parameters.average == "micro":
         return _answer(state, parameters, {"": _pooled(state)})
     return _answer(state, parameters, areas)
+
+
+def _interval(state: Multiclass, parameters: Parameters, area: Area) -> Interval | None:
+    """Return the interval of the area of a class. Those of several classes depend on each other."""
+    positives, negatives, _ = zip(*_bins(state, parameters.class_name or ""), strict=True)
+    error = delong(positives, negatives)
+    if error is None or area.number is None:
+        return None
+    return area_interval(area.number, error, min(area.true, area.false), parameters.confidence)
 
 
 def _hindered(state: Multiclass) -> str | None:
@@ -73,7 +85,9 @@ def _added(counts: Counts | None) -> dict[int, int]:
     return reduce(BIN_COUNTS.add, (counts or {}).values(), none)
 
 
-def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]) -> MetricResult:
+def _answer(
+    state: Multiclass, parameters: Parameters, areas: Mapping[str, Area], interval: Interval | None = None
+) -> MetricResult:
     defined = {name: area for name, area in areas.items() if area.number is not None}
     if not defined:
         return metric_result(
@@ -85,7 +99,7 @@ def _answer(state: Multiclass, parameters: Parameters, areas: Mapping[str, Area]
     bound = sum(weights[name] * area.bound for name, area in defined.items()) / total
     left_out = [name for name in areas if name not in defined]
     note = f"left out {listed(left_out)}: no label is of the class" if left_out else None
-    answer = metric_result(state, parameters, number, bound=bound, reason=note)
+    answer = metric_result(state, parameters, number, bound=bound, interval=interval, reason=note)
     if parameters.average == "weighted":
         return answer
     return from_classes(answer, min(min(area.true, area.false) for area in defined.values()), parameters)

@@ -7,6 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.areas import (
+    AreaError,
+    area_interval,
+    average_precision_error,
+    delong,
+)
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.performance.result_construction import from_classes, metric_result
 from aporia_provider.monitoring.performance.states.binary_state import Binary
@@ -56,7 +62,9 @@ def roc_area(state: Binary, parameters: Parameters) -> MetricResult:
     area = area_under_roc(_bins(state))
     if area.number is None:
         return _one_class(state, parameters)
-    return _both_classes(state, parameters, area.number, area.bound)
+    histograms = state.histograms
+    error = delong(histograms.positives, histograms.negatives)
+    return _both_classes(state, parameters, area.number, area.bound, error)
 
 
 def average_precision(state: Binary, parameters: Parameters) -> MetricResult:
@@ -77,7 +85,9 @@ def average_precision(state: Binary, parameters: Parameters) -> MetricResult:
         most += step if exact or not true else true * seen_true / (seen_true + above_false)
         above_true, above_false = seen_true, seen_false
     bound = max(most - area, area - least) / state.true
-    return _both_classes(state, parameters, area / state.true, bound)
+    histograms = state.histograms
+    error = average_precision_error(histograms.positives, histograms.negatives)
+    return _both_classes(state, parameters, area / state.true, bound, error)
 
 
 def _least(true: int, above: int, false: int) -> float:
@@ -104,6 +114,10 @@ def _one_class(state: Binary, parameters: Parameters) -> MetricResult:
     )
 
 
-def _both_classes(state: Binary, parameters: Parameters, number: float, bound: float) -> MetricResult:
-    answer = metric_result(state, parameters, number, bound=bound)
-    return from_classes(answer, min(state.true, state.false), parameters)
+def _both_classes(
+    state: Binary, parameters: Parameters, number: float, bound: float, error: AreaError | None
+) -> MetricResult:
+    rarer = min(state.true, state.false)
+    interval = None if error is None else area_interval(number, error, rarer, parameters.confidence)
+    answer = metric_result(state, parameters, number, bound=bound, interval=interval)
+    return from_classes(answer, rarer, parameters)

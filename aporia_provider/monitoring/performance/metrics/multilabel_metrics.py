@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.confidence.interval import Interval
+from aporia_provider.monitoring.confidence.proportions import wilson
 from aporia_provider.monitoring.metric_definition import PerformanceMetric
 from aporia_provider.monitoring.performance.confusion import (
     CELLS,
@@ -16,9 +19,12 @@ from aporia_provider.monitoring.performance.confusion import (
     averaged,
     pick,
 )
+from aporia_provider.monitoring.performance.mean_results import UNIT, Terms, mean_result
 from aporia_provider.monitoring.performance.parameters import Parameters
+from aporia_provider.monitoring.performance.rate_errors import interval_of_rate
 from aporia_provider.monitoring.performance.result_construction import metric_result, undefined_if
 from aporia_provider.monitoring.performance.states.multilabel_state import MultiLabel
+from aporia_provider.version_comparisons import Better
 
 Metric = Callable[[MultiLabel, Parameters], MetricResult]
 
@@ -49,7 +55,9 @@ def _averaged(rate: Rate) -> Metric:
     return metric
 
 
-def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> MetricResult:
+def _of_all(
+    state: MultiLabel, parameters: Parameters, answer: Averaged, interval: Interval | None = None
+) -> MetricResult:
     """Return the result of a metric of all labels. Its number of samples is the number of rows."""
     skipped = sum((state.skipped or {}).values())
     labels = {*(state.positives or ()), *(state.negatives or ()), *(state.skipped or ())}
@@ -58,6 +66,7 @@ def _of_all(state: MultiLabel, parameters: Parameters, answer: Averaged) -> Metr
         parameters,
         answer.number,
         bound=answer.bound,
+        interval=interval,
         reason=_together(answer.reason, _note(state, parameters), _of_skipped(skipped)),
         skipped=-(-skipped // len(labels)) if skipped else 0,
     )
@@ -76,7 +85,8 @@ def _of_label(rate: Rate) -> Metric:
         confusion = pick(parameters.class_name, _confusions(state, parameters), "label")
         number, bound = rate.bounded(confusion)
         undefined = None if number is not None else rate.undefined
-        return _of_one(state, parameters, confusion, (number, bound), undefined)
+        interval = interval_of_rate(rate, confusion.counts, parameters.z)
+        return _of_one(state, parameters, confusion, (number, bound), undefined, interval=interval)
 
     return metric
 
@@ -88,6 +98,7 @@ def _of_one(
     bounded: tuple[float | None, float],
     undefined: str | None = None,
     scale: float = 1.0,
+    interval: Interval | None = None,
 ) -> MetricResult:
     """Return the result of a metric of one label, whose samples are the rows where it is not skipped."""
     skipped, (number, bound) = state.labelled - confusion.counts.total, bounded
@@ -97,6 +108,7 @@ def _of_one(
         number,
         bound=bound,
         scale=scale,
+        interval=interval,
         reason=_together(undefined, _note(state, parameters), _of_skipped(skipped)),
         samples=confusion.counts.total,
         skipped=skipped,
@@ -118,6 +130,7 @@ _WRONG = Rate(
     lambda c: c.total,
     "no row has a label",
     "proportion of pairs of row and label that are predicted incorrectly",
+    "lower",
 )
 
 
@@ -128,7 +141,27 @@ def _hamming(state: MultiLabel, parameters: Parameters) -> MetricResult:
     Schapire and Singer, *BoosTexter*, Machine Learning 39, 2000. The labels are all those that occur in the
     state.
     """
-    return _of_all(state, parameters, averaged(_WRONG, _confusions(state, parameters), "micro"))
+    confusions = _confusions(state, parameters)
+    interval = _of_wrong(state, parameters, confusions)
+    return _of_all(state, parameters, averaged(_WRONG, confusions, "micro"), interval)
+
+
+def _of_wrong(
+    state: MultiLabel, parameters: Parameters, confusions: Mapping[str, ThresholdConfusion]
+) -> Interval | None:
+    """
+    Return the interval of the Hamming loss, the mean over rows of the proportion of wrong labels.
+
+    It is None at another threshold than that at which the labels of rows were counted, and if a label is
+    skipped in any row.
+    """
+    skipped = any((state.skipped or {}).values())
+    if skipped or state.without_squares or parameters.threshold not in (None, state.threshold):
+        return None
+    wrong = sum(_WRONG.top(confusion.counts) for confusion in confusions.values())
+    labels = max(1, len(confusions))
+    squares = Fraction(state.wrong_squares, labels**2)
+    return Terms(Fraction(wrong, labels), squares, state.labelled, UNIT).interval(parameters.confidence)
 
 
 def _by_row(state: MultiLabel, parameters: Parameters) -> None:
@@ -142,7 +175,8 @@ def _by_row(state: MultiLabel, parameters: Parameters) -> None:
 def _subset_accuracy(state: MultiLabel, parameters: Parameters) -> MetricResult:
     """Return the proportion of rows whose predicted labels equal the true ones (scikit-learn's accuracy)."""
     _by_row(state, parameters)
-    return metric_result(state, parameters, state.matched / state.labelled)
+    share = state.matched / state.labelled
+    return metric_result(state, parameters, share, interval=wilson(share, state.labelled, parameters.z))
 
 
 def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
@@ -156,28 +190,38 @@ def _example_f1(state: MultiLabel, parameters: Parameters) -> MetricResult:
     _by_row(state, parameters)
     left_out = state.labelled - state.named
     reason = f"left out {left_out} rows without a label, true or predicted" if left_out else None
-    mean = state.overlap / state.named if state.named else None
-    return metric_result(state, parameters, mean, samples=state.named, reason=reason, skipped=left_out)
+    terms = Terms(state.overlap, state.overlap_squares, state.named, UNIT)
+    return mean_result(state, parameters, terms, samples=state.named, reason=reason, skipped=left_out)
 
 
-def _multilabel(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
-    return PerformanceMetric(name, ("multi-label",), metric, description, parameters)
+def _multilabel(
+    name: str, metric: Metric, description: str, *parameters: str, better: Better | None = None
+) -> PerformanceMetric:
+    return PerformanceMetric(name, ("multi-label",), metric, description, parameters, better)
 
 
-def _of_labels(name: str, metric: Metric, description: str, *parameters: str) -> PerformanceMetric:
+def _of_labels(
+    name: str, metric: Metric, description: str, *parameters: str, better: Better | None = None
+) -> PerformanceMetric:
     """Return the definition of a metric that is undefined if there are too many labels to count."""
     checked = undefined_if(lambda state: state.too_many, metric)
-    return _multilabel(name, checked, description, "threshold", *parameters)
+    return _multilabel(name, checked, description, "threshold", *parameters, better=better)
 
 
 METRICS = (
     *(
-        _of_labels(name, _averaged(rate), rate.description, "average", "class_name")
+        _of_labels(name, _averaged(rate), rate.description, "average", "class_name", better=rate.better)
         for name, rate in RATES.items()
         if name != "accuracy"
     ),
     *(
-        _of_labels(f"{name}_per_class", _of_label(rate), f"{rate.description}, of one label", "class_name")
+        _of_labels(
+            f"{name}_per_class",
+            _of_label(rate),
+            f"{rate.description}, of one label",
+            "class_name",
+            better=rate.better,
+        )
         for name, rate in RATES.items()
     ),
     *(
@@ -185,11 +229,16 @@ METRICS = (
         for name in ("{}_count_per_class", "{}_count")
         for cell, what in CELLS.items()
     ),
-    _of_labels("hamming", _hamming, _WRONG.description),
+    _of_labels("hamming", _hamming, _WRONG.description, better=_WRONG.better),
     *(
-        _multilabel(name, _subset_accuracy, "proportion of rows whose labels are all predicted correctly")
+        _multilabel(
+            name,
+            _subset_accuracy,
+            "proportion of rows whose labels are all predicted correctly",
+            better="higher",
+        )
         for name in ("accuracy", "subset_accuracy")
     ),
-    _multilabel("example_f1", _example_f1, "mean F1 of the labels of a row"),
+    _multilabel("example_f1", _example_f1, "mean F1 of the labels of a row", better="higher"),
 )
 """Metrics of multi-label classification."""

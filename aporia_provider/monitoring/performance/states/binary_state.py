@@ -31,7 +31,13 @@ from aporia_provider.monitoring.performance.states.performance_state import (
     of_one_length,
     usable_pairs,
 )
-from aporia_provider.monitoring.performance.states.state_parts import EDGES, HISTOGRAM, nothing_if_zero
+from aporia_provider.monitoring.performance.states.state_parts import (
+    EDGES,
+    HISTOGRAM,
+    NAMED_SUMS,
+    named_sums,
+    nothing_if_zero,
+)
 from aporia_provider.monitoring.portable_math import log
 from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import SUM, TOTAL, part
@@ -77,6 +83,7 @@ class Binary(PerformanceState):
         R. Stat. Soc. B 14, 1952).
     :param brier: Sum of (score - label)² (Brier, *Verification of forecasts expressed in terms of
         probability*, Monthly Weather Review 78, 1950).
+    :param squares: Sums of the squares of the terms of :attr:`log_loss` and :attr:`brier`, by name.
     """
 
     kind: ClassVar[str] = "binary-performance"
@@ -89,6 +96,7 @@ class Binary(PerformanceState):
     scores: Fraction = part(SUM)
     log_loss: Fraction = part(SUM)
     brier: Fraction = part(SUM)
+    squares: dict[str, Fraction] = part(NAMED_SUMS)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -178,14 +186,18 @@ def _histograms(scores: Scores, true: Truths, options: Options) -> dict[str, Any
 
 
 def _sums(scores: Scores, true: Truths) -> dict[str, Any]:
+    labelled = len(scores)
     inside = (scores >= 0) & (scores <= 1)
-    outside = len(scores) - int(np.count_nonzero(inside))
+    outside = labelled - int(np.count_nonzero(inside))
     if outside:
         scores, true = scores[inside], true[inside]
     sums = {"scores": Fraction(), "log_loss": Fraction(), "brier": Fraction()}
+    squares: dict[str, Fraction] = {}
     for some, are_true in _slices(scores, true):
-        chances = np.where(are_true, some, 1 - some)
+        losses = -log(np.clip(np.where(are_true, some, 1 - some), CLIP, 1 - CLIP))
+        errors = (some - are_true) ** 2
         sums["scores"] += exact_sum(some)
-        sums["log_loss"] += exact_sum(-log(np.clip(chances, CLIP, 1 - CLIP)))
-        sums["brier"] += exact_sum((some - are_true) ** 2)
-    return {"outside": outside, **sums}
+        sums["log_loss"] += exact_sum(losses)
+        sums["brier"] += exact_sum(errors)
+        squares = NAMED_SUMS.add(squares, named_sums(log_loss=losses**2, brier=errors**2))
+    return {"outside": outside, **sums, "squares": squares, "squared": labelled}

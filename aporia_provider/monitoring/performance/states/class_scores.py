@@ -83,7 +83,7 @@ def counted(scores: Named, label: Classes, usable: NDArray[np.bool_]) -> dict[st
         "positives": _by_class(codes[hits], bins[hits], scores.names),
         "negatives": _by_class(codes[~hits], bins[~hits], scores.names),
         "outside": len(np.unique(rows[(values < 0) | (values > 1)])),
-        "log_loss": _log_loss(values[hits], int(np.count_nonzero(usable))),
+        **_log_loss(values[hits], int(np.count_nonzero(usable))),
     }
 
 
@@ -102,11 +102,15 @@ def _tally(row: NDArray[np.int64]) -> dict[int, int]:
     return dict(zip(bins.tolist(), row[bins].tolist(), strict=True))
 
 
-def _log_loss(values: NDArray[np.float64], count: int) -> Fraction:
-    """Return the sum of -ln(score of the true class) over all rows; missing scores count as 0."""
-    unscored = count - len(values)
-    losses = exact_sum(-log(np.clip(values, CLIP, 1 - CLIP)))
-    return losses + unscored * Fraction(float(-log(np.array([CLIP]))[0]))
+def _log_loss(values: NDArray[np.float64], count: int) -> dict[str, Any]:
+    """Return the sums of -ln(score of the true class) and its square; missing scores count as 0."""
+    unscored, greatest = count - len(values), float(-log(np.array([CLIP]))[0])
+    losses = -log(np.clip(values, CLIP, 1 - CLIP))
+    return {
+        "log_loss": exact_sum(losses) + unscored * Fraction(greatest),
+        "log_loss_squares": exact_sum(losses**2) + unscored * Fraction(greatest**2),
+        "squared": count,
+    }
 
 
 def bins_of(positives: Mapping[int, int], negatives: Mapping[int, int], true: int, false: int) -> BinCounts:

@@ -66,6 +66,7 @@ class Multiclass(PerformanceState):
     :param negatives: The same where the class is not the label.
     :param outside: Labelled rows with a score outside [0, 1].
     :param log_loss: Sum of -ln(score of the label), clipped at 2**-52.
+    :param log_loss_squares: Sum of the squares of the terms of :attr:`log_loss`.
     """
 
     kind: ClassVar[str] = "multiclass-performance"
@@ -75,6 +76,7 @@ class Multiclass(PerformanceState):
     negatives: Counts | None = part(SCORED)
     outside: int = part(TOTAL)
     log_loss: Fraction = part(SUM)
+    log_loss_squares: Fraction = part(SUM)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -100,7 +102,11 @@ class Multiclass(PerformanceState):
             made_with={"classes": list(options.classes), "scored": scores is not None},
             **comparable.counts,
             confusion=_confusion(prediction, label, comparable),
-            **({} if scores is None else counted(scores, label, comparable.usable)),
+            **(
+                {"squared": comparable.counts["labelled"]}
+                if scores is None
+                else counted(scores, label, comparable.usable)
+            ),
         )
 
     @property

@@ -62,6 +62,8 @@ class MultiLabel(PerformanceState):
     :param matched: Labelled rows whose predicted labels equal the true ones.
     :param named: Labelled rows in which a label is true or predicted.
     :param overlap: Sum of ``2 · |true and predicted| / (|true| + |predicted|)`` over these rows.
+    :param overlap_squares: Sum of the squares of these terms.
+    :param wrong_squares: Sum of the squares of the number of labels of a row that are predicted incorrectly.
     """
 
     kind: ClassVar[str] = "multi-label-performance"
@@ -72,6 +74,8 @@ class MultiLabel(PerformanceState):
     matched: int = part(TOTAL)
     named: int = part(TOTAL)
     overlap: Fraction = part(SUM)
+    overlap_squares: Fraction = part(SUM)
+    wrong_squares: int = part(TOTAL)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -220,8 +224,12 @@ def _by_row(pairs: _Pairs, usable: NDArray[np.bool_], threshold: float) -> dict[
         for chosen in (true & predicted, true != predicted, true | predicted)
     )
     named = either > 0
+    overlaps = 2 * both[named] / (2 * both[named] + wrong[named])
     return {
         "matched": int(np.count_nonzero(usable & (wrong == 0))),
         "named": int(np.count_nonzero(named)),
-        "overlap": exact_sum(2 * both[named] / (2 * both[named] + wrong[named])),
+        "overlap": exact_sum(overlaps),
+        "overlap_squares": exact_sum(overlaps**2),
+        "wrong_squares": int(wrong @ wrong),
+        "squared": int(np.count_nonzero(usable)),
     }

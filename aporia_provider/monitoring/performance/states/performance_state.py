@@ -35,6 +35,8 @@ class PerformanceState(State):
     :param faults: Number of rows that have a prediction and a label which cannot be compared, by reason (see
         :mod:`aporia_provider.monitoring.performance.inputs.invalid_pairs`).
     :param ties: Number of rows with several different labels of the same time, of which one is used.
+    :param squared: Number of labelled rows of which the sums of squares are known, from which intervals are
+        computed. It is 0 in states of older releases.
     """
 
     kind: ClassVar[str] = "performance"
@@ -45,6 +47,7 @@ class PerformanceState(State):
     labelled: int = part(TOTAL)
     faults: dict[str, int] = part(TALLY)
     ties: int = part(TOTAL)
+    squared: int = part(TOTAL)
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -72,6 +75,17 @@ class PerformanceState(State):
     def left_out(self) -> int:
         """Number of unusable rows, excluding those whose labels may still arrive."""
         return sum(count for name, count in self.faults.items() if name not in AWAITED)
+
+    @property
+    def without_squares(self) -> str | None:
+        """Reason why means have no interval; None if the sums of squares are those of all labelled rows."""
+        if self.squared == self.labelled:
+            return None
+        return (
+            f"there is no interval, since the squares of {self.labelled - self.squared} {self.what} are not "
+            "known: they are beyond the largest float, or were stored by an older release and are computed "
+            "by the next sync"
+        )
 
     @property
     def doubt(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -14,7 +15,7 @@ from aporia_provider.monitoring.performance.inputs.ranked_queries import Matrix,
 from aporia_provider.monitoring.performance.options import Options
 from aporia_provider.monitoring.performance.parameters import GREATEST_K
 from aporia_provider.monitoring.performance.states.performance_state import PerformanceState
-from aporia_provider.monitoring.performance.states.state_parts import SUMS, nothing_if_zero
+from aporia_provider.monitoring.performance.states.state_parts import SUMS, by_name, nothing_if_zero
 from aporia_provider.monitoring.portable_math import exp2, exp2m1
 from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.state import COUNTS, TOTAL, part
@@ -43,7 +44,9 @@ class Ranking(PerformanceState):
     :param recall: Proportion of the relevant items that are in the first k places.
     :param served: Relevant items in the first k places, divided by min(k, candidates).
     :param hits: Relevant items in the first k places.
+    :param squared_hits: The square of the number of relevant items in the first k places.
     :param found: Queries with any relevant item in the first k places.
+    :param squares: Sums of the squares of the terms of these sums, by the name of the attribute.
     """
 
     kind: ClassVar[str] = "ranking-performance"
@@ -59,7 +62,9 @@ class Ranking(PerformanceState):
     recall: tuple[Fraction, ...] = part(SUMS)
     served: tuple[Fraction, ...] = part(SUMS)
     hits: tuple[int, ...] = part(COUNTS)
+    squared_hits: tuple[int, ...] = part(COUNTS)
     found: tuple[int, ...] = part(COUNTS)
+    squares: dict[str, tuple[Fraction, ...]] = part(by_name(SUMS))
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -76,16 +81,22 @@ class Ranking(PerformanceState):
         queries = read_queries(predictions, labels, options)
         settings = {"candidates": options.candidates, "relevant_above": float(options.relevant_above)}
         relevant = queries.ranked > options.relevant_above
-        return cls(made_with=settings, **queries.counts, **_gains(queries), **_hits(queries, relevant))
+        return cls(
+            made_with=settings,
+            **queries.counts,
+            **_hits(queries, relevant),
+            **_with_squares({**_gains(queries), **_precisions(queries, relevant)}),
+            squared=queries.counts["labelled"],
+        )
 
 
-def _gains(queries: Queries) -> dict[str, Any]:
+def _gains(queries: Queries) -> dict[str, Matrix]:
+    """Return the terms of the sums of queries with a relevance that is not zero."""
     # nDCG is a ratio: divided by the greatest relevance, gains do not overflow.
     greatest = queries.ideal[:, :1]
     some = greatest[:, 0] > 0
     greatest, ranked, ideal = greatest[some], queries.ranked[some], queries.ideal[some]
     return {
-        "without_gain": int(np.count_nonzero(~some)),
         "ndcg_linear": _share(ranked / greatest, ideal / greatest),
         "ndcg_exponential": _share(_exponential(ranked, greatest), _exponential(ideal, greatest)),
     }
@@ -96,25 +107,44 @@ def _exponential(relevances: Matrix, greatest: Matrix) -> Matrix:
     return exp2(relevances - greatest) * -exp2m1(-relevances)
 
 
-def _share(gains: NDArray[np.float64], ideal: NDArray[np.float64]) -> tuple[Fraction, ...]:
-    return _sums(np.cumsum(gains * _DISCOUNTS, axis=1) / np.cumsum(ideal * _DISCOUNTS, axis=1))
+def _share(gains: Matrix, ideal: Matrix) -> Matrix:
+    share: Matrix = np.cumsum(gains * _DISCOUNTS, axis=1) / np.cumsum(ideal * _DISCOUNTS, axis=1)
+    return share
 
 
-def _hits(queries: Queries, relevant: NDArray[np.bool_]) -> dict[str, Any]:
+def _precisions(queries: Queries, relevant: NDArray[np.bool_]) -> dict[str, Matrix]:
+    """Return the terms of the sums of queries with a relevant item."""
     some = queries.relevant > 0
     relevant, total = relevant[some], queries.relevant[some][:, None]
     hits = np.cumsum(relevant, axis=1)
     precisions = np.cumsum(relevant * (hits / _PLACES), axis=1)
     first = relevant & (hits == 1)
     return {
-        "without_relevant": int(np.count_nonzero(~some)),
-        "precision_relevant": _sums(precisions / total),
-        "precision_reachable": _sums(precisions / np.minimum(total, _PLACES)),
-        "reciprocal": _sums(np.cumsum(first / _PLACES, axis=1)),
-        "recall": _sums(hits / total),
-        "served": _sums(hits / np.clip(queries.lengths[some][:, None], 1, _PLACES)),
+        "precision_relevant": precisions / total,
+        "precision_reachable": precisions / np.minimum(total, _PLACES),
+        "reciprocal": np.cumsum(first / _PLACES, axis=1),
+        "recall": hits / total,
+        "served": hits / np.clip(queries.lengths[some][:, None], 1, _PLACES),
+    }
+
+
+def _hits(queries: Queries, relevant: NDArray[np.bool_]) -> dict[str, Any]:
+    hits = np.cumsum(relevant, axis=1)
+    return {
+        "without_gain": int(np.count_nonzero(queries.ideal[:, 0] <= 0)),
+        "without_relevant": int(np.count_nonzero(queries.relevant <= 0)),
         "hits": nothing_if_zero(hits.sum(axis=0).tolist()),
+        "squared_hits": nothing_if_zero((hits**2).sum(axis=0).tolist()),
         "found": nothing_if_zero(np.count_nonzero(hits, axis=0).tolist()),
+    }
+
+
+def _with_squares(terms: Mapping[str, Matrix]) -> dict[str, Any]:
+    """Return the sums of the terms, and those of their squares."""
+    squares = {name: _sums(values**2) for name, values in terms.items()}
+    return {
+        **{name: _sums(values) for name, values in terms.items()},
+        "squares": {name: sums for name, sums in sorted(squares.items()) if sums},
     }
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.states.exact_sums import exact_sum
 from aporia_provider.monitoring.states.packed_numbers import (
     pack_fractions,
     pack_integers,
     unpack_fractions,
     unpack_integers,
 )
-from aporia_provider.monitoring.states.state import COUNTS, Rule, total_counts, total_sums
+from aporia_provider.monitoring.states.state import COUNTS, SUM, Rule, total_counts, total_sums
 
 T = TypeVar("T")
 
@@ -89,6 +94,15 @@ def by_name(rule: Rule[T]) -> Rule[dict[str, T]]:
     )
 
 
+def _without_zeros(sums: Mapping[str, Fraction]) -> dict[str, Fraction]:
+    return {name: total for name, total in sorted(sums.items()) if total}
+
+
+_NAMED_SUMS = by_name(SUM)
+NAMED_SUMS = replace(_NAMED_SUMS, add=lambda one, other: _without_zeros(_NAMED_SUMS.add(one, other)))
+"""Exact sums by name, without those that are zero."""
+
+
 def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
     """
     Return the rule for values that become None, permanently, once they exceed a limit.
@@ -117,3 +131,8 @@ def at_most(rule: Rule[T], most: Callable[[T], bool]) -> Rule[T | None]:
 def nothing_if_zero(values: Sequence[T]) -> tuple[T, ...]:
     """Return values as a tuple; empty if all are zero, so that equal states have the same JSON form."""
     return tuple(values) if any(values) else ()
+
+
+def named_sums(**values: NDArray[np.float64]) -> dict[str, Fraction]:
+    """Return the exact sums of finite values by name, without those that are zero."""
+    return _without_zeros({name: exact_sum(column) for name, column in values.items()})

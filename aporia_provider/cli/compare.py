@@ -1,0 +1,68 @@
+"""Command ``aporia-provider compare``."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.datasets import ROLES
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add_compare(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
+    """Add the command and return its parser. The caller adds the option ``--database-url``."""
+    parser = commands.add_parser(
+        "compare",
+        help="judge whether a version of a model is not worse than another",
+        description="Print pass, fail or insufficient, with the interval of the improvement. The exit status "
+        "is 0 for pass, 1 otherwise.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="id of the model")
+    parser.add_argument("champion", metavar="CHAMPION", help="name of the version in use")
+    parser.add_argument("challenger", metavar="CHALLENGER", help="name of the version that may replace it")
+    parser.add_argument("metric", metavar="METRIC", help="such as auc_roc, f1 or rmse")
+    parser.add_argument(
+        "--margin", type=float, required=True, help="greatest acceptable loss, in units of the metric"
+    )
+    parser.add_argument(
+        "--dataset", choices=ROLES, help="default: testing if both versions have labels there, else serving"
+    )
+    parser.add_argument("--start", metavar="TIME", help="such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
+    parser.add_argument("--end", metavar="TIME", help="end of the range, not part of it")
+    for name in ("column", "threshold", "k", "class-name", "average", "gain", "minimum", "confidence"):
+        parser.add_argument(f"--{name}", help=f"parameter {name.replace('-', '_')} of the metric")
+    parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    parser.set_defaults(run=_run)
+    return parser
+
+
+def _run(options: Namespace) -> int:
+    from aporia_provider import settings
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    names = ("column", "threshold", "k", "class_name", "average", "gain", "minimum", "confidence")
+    url = options.database_url or settings.database_url()
+    with EmbeddedRegistry(url, options.environment or settings.environment()) as registry:
+        comparison = registry.compare_versions(
+            options.model,
+            options.champion,
+            options.challenger,
+            options.metric,
+            options.margin,
+            dataset_type=options.dataset,
+            start=options.start,
+            end=options.end,
+            **{name: getattr(options, name) for name in names if getattr(options, name) is not None},
+        )
+    answer = comparison.to_json()
+    lines = (f"{name}\t{_text(value)}" for name, value in answer.items() if value is not None)
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines), file=options.answers)
+    return 0 if comparison.outcome == "pass" else 1
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

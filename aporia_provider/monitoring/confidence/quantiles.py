@@ -1,0 +1,36 @@
+"""Two-sided quantiles of the normal distribution and of Student's t."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Final
+
+CONFIDENCE: Final = 0.95
+"""Default probability that an interval contains the number."""
+
+
+def normal_quantile(confidence: float) -> float:
+    """Return the number of standard deviations from the mean that contain this probability."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def student_quantile(confidence: float, degrees: int) -> float:
+    """
+    Return the same for Student's t, at least 1 degree of freedom.
+
+    It is exact for 1 and 2 degrees. For more it is the expansion of Abramowitz and Stegun, *Handbook of
+    mathematical functions*, 1964, 26.7.5, whose error is below 1 % at a confidence of 0.95.
+    """
+    if degrees == 1:
+        return math.tan(math.pi * confidence / 2)
+    if degrees == 2:
+        return confidence * math.sqrt(2 / (1 - confidence * confidence))
+    z = normal_quantile(confidence)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / float(degrees) ** power for power, term in enumerate(terms, 1))
