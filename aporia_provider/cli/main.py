@@ -15,6 +15,7 @@ from aporia_provider.cli.about import add_about
 from aporia_provider.cli.alerts import add_alerts
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.compare import add_compare
+from aporia_provider.cli.freshness import add_freshness
 from aporia_provider.cli.metrics import add_metrics
 from aporia_provider.cli.monitors import add_monitors
 from aporia_provider.cli.retire import add_retire
@@ -35,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Only the result is written to standard output. Output of libraries, such as log lines of Airflow and
     Alembic, is redirected to standard error.
 
-    :return: Exit code: 0 on success, 1 if no metric could be computed or a comparison is not passed, 2 after
-        any other error.
+    :return: Exit code: 0 on success; 1 if no metric could be computed, a comparison is not passed or a table
+        is late; 2 after any other error.
     """
     try:
         code = _run(arguments)
@@ -81,6 +82,7 @@ def _parser() -> ArgumentParser:
     policy = commands.add_parser("iam-policy", help="print the IAM policy required to read these tables")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")
     policy.set_defaults(run=_iam_policy)
+    add_freshness(commands)
     add_about(commands)
     return parser
 

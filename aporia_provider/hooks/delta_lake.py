@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
@@ -138,6 +139,54 @@ class DeltaLakeHook(BaseHook):
     def get_commits(self, object_path: str, since: int) -> list[Commit]:
         """Return the commits after version ``since``, oldest first."""
         return self.open(object_path).commits(since)
+
+    def check_freshness(
+        self,
+        object_paths: str | Sequence[str],
+        *,
+        now: datetime | None = None,
+        probability: float = 0.99,
+        max_gap: timedelta | None = None,
+        timezone: str = "UTC",
+        period: Literal["hour", "day"] | None = None,
+        history_folder: str | None = None,
+    ) -> dict[str, Any]:
+        """
+        Return verdicts on the freshness and volume of Delta tables, learned from their logs alone.
+
+        The tables need not be connected to a model. No data file is read, and no engine is needed.
+
+        :param object_paths: One table or several, see :class:`~aporia_provider.data_sources.S3DataSource`.
+        :param now: Time of the verdicts, with a time zone. Default: the current time.
+        :param probability: Probability that a value that follows the past ones passes. With 0.99, one gap in
+            100 of a table without any fault is late.
+        :param max_gap: Longest allowed gap between writes. Default: learned for each table.
+        :param timezone: Time zone of weekdays, days and hours.
+        :param period: Length of the buckets in which rows, files and nulls are counted. Default: hours for
+            tables with about three writes an hour or more, otherwise days.
+        :param history_folder: Folder that keeps what was read, so that the next call reads only new commits.
+            Default: the last 500 commits of each table are read.
+        :return: ``outcome`` (``fail`` if a table is late, ``insufficient`` if no table has enough commits for
+            a verdict, otherwise ``pass``), ``late`` with the URIs of the late tables, ``unreadable`` with
+            those whose log could not be read, and ``tables`` with a dict for each table, in the given order.
+        :raises aporia_provider.errors.ValidationError: if a parameter is invalid.
+        """
+        from aporia_provider.backend.freshness.tables import check_tables, summary
+        from aporia_provider.lake.log.history_folder import HistoryFolder
+        from aporia_provider.monitoring.freshness import FreshnessSettings
+
+        paths = [object_paths] if isinstance(object_paths, str) else object_paths
+        sources = [S3DataSource(object_path=path, object_format="delta") for path in paths]
+        tables = check_tables(
+            [source.uri for source in sources],
+            self.get_credentials,
+            settings=FreshnessSettings(
+                probability=probability, max_gap=max_gap, timezone=timezone, period=period
+            ),
+            now=now,
+            histories=HistoryFolder(history_folder) if history_folder is not None else None,
+        )
+        return summary(tables)
 
     def infer_schema(self, source: DataSource, **choices: Any) -> tuple[VersionSchema, int | None]:
         """

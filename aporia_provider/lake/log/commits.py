@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class FileAction:
     :param partition_values: Physical names of partition columns to values as text.
     :param stats: Statistics as written in the log, with physical names; often missing for removed files.
     :param deleted: Number of rows deleted by its deletion vector.
+    :param size: Size in bytes; None if the log does not contain it.
     """
 
     path: str
@@ -41,6 +42,7 @@ class FileAction:
     partition_values: Mapping[str, str | None]
     stats: Mapping[str, Any] | None
     deleted: int
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Commit:
     :param adds: Files that the commit adds.
     :param removes: Files that the commit removes.
     :param changes_metadata: Whether the commit changes the schema or the properties.
+    :param info: Description of the commit by its writer, whose keys depend on the writer.
+    :param applications: Ids of the applications that recorded a transaction in the commit.
+    :param schema: Schema in the metadata of the commit; None if it does not change the metadata.
     """
 
     version: int
@@ -62,6 +67,9 @@ class Commit:
     adds: tuple[FileAction, ...]
     removes: tuple[FileAction, ...]
     changes_metadata: bool
+    info: Mapping[str, Any] = field(default_factory=dict)
+    applications: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
 
     @property
     def data_change(self) -> bool:
@@ -91,29 +99,41 @@ def commits_since(uri: str, credentials: AwsCredentials, since: int, until: int)
         content = read_file(f"_delta_log/{version:020}.json")
         if content is None:
             raise LogExpiredError(f"Version {version} of {uri} was deleted by log cleanup")
-        return _parse(uri, version, content)
+        return parse_commit(uri, version, content)
 
     with ThreadPoolExecutor(_MAX_THREADS) as pool:
         return list(pool.map(read_commit, range(since + 1, until + 1)))
 
 
-def file_reader(uri: str, credentials: AwsCredentials) -> Callable[[str], bytes | None]:
+def file_reader(uri: str, credentials: AwsCredentials, client: Any = None) -> Callable[[str], bytes | None]:
     """
     Return a function that reads a file of the table by its name, and returns None if it does not exist.
 
     delta-rs could read it too, but holds the GIL until S3 responds.
+
+    :param uri: The table.
+    :param credentials: Credentials for S3.
+    :param client: A boto3 client. Default: a new one.
     """
     if not uri.startswith("s3://"):
         return lambda name: _read_local(Path(local_path(uri), name))
-    client = credentials.client()
-    return lambda name: get_object(client, uri, name, credentials)
+    s3 = client or credentials.client()
+    return lambda name: get_object(s3, uri, name, credentials)
 
 
 def _read_local(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def _parse(uri: str, version: int, content: bytes) -> Commit:
+def parse_commit(uri: str, version: int, content: bytes) -> Commit:
+    """
+    Return a commit.
+
+    :param uri: The table.
+    :param version: Number of the version that the commit creates.
+    :param content: Content of the commit's file.
+    :raises aporia_provider.errors.ValidationError: if the content is malformed.
+    """
     try:
         actions = json_values(content)
         info: dict[str, Any] = next(_actions_of_kind("commitInfo", actions), {})
@@ -124,6 +144,9 @@ def _parse(uri: str, version: int, content: bytes) -> Commit:
             adds=tuple(map(_file_action, _actions_of_kind("add", actions))),
             removes=tuple(map(_file_action, _actions_of_kind("remove", actions))),
             changes_metadata=any(_actions_of_kind("metaData", actions)),
+            info=info,
+            applications=tuple(str(action["appId"]) for action in _actions_of_kind("txn", actions)),
+            schema=_json_object(next(_actions_of_kind("metaData", actions), {}).get("schemaString")),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValidationError(
@@ -172,15 +195,16 @@ def _file_action(action: Mapping[str, Any]) -> FileAction:
         path=action["path"],
         data_change=bool(action.get("dataChange", True)),
         partition_values=action.get("partitionValues") or {},
-        stats=_statistics(action.get("stats")),
+        stats=_json_object(action.get("stats")),
         deleted=int(vector["cardinality"]) if vector else 0,
+        size=size if isinstance(size := action.get("size"), int) else None,
     )
 
 
-def _statistics(text: str | None) -> Mapping[str, Any] | None:
-    """Return the statistics of a file; None if they cannot be parsed."""
+def _json_object(text: str | None) -> Mapping[str, Any] | None:
+    """Return a JSON object in a string; None if the string is something else."""
     try:
-        stats = json.loads(text) if text else None
+        value = json.loads(text) if text else None
     except ValueError:
         return None
-    return stats if isinstance(stats, dict) else None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,1 @@
+"""Freshness and volume of Delta tables, from their logs alone."""
