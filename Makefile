@@ -17,6 +17,8 @@ RACES ?= 10000
 ENVIRONMENTS ?= python3.12=3.12=constraints.txt python3.13=3.13=constraints.txt \
 	airflow3.1=3.11=tests/matrix/constraints-airflow-3.1.txt
 SOAK ?= tests/soak
+# The modules that import tests/sizes.py: their tests are smaller in make test.
+FULL_SIZE ?= $(shell grep -rl "^from tests.sizes import" tests --include="test_*.py" | sort)
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 # Bytecode is kept: each process of a test would compile the package again.
@@ -40,10 +42,12 @@ test-numpy: setup
 		tests/backend/test_histories.py
 	PYTHON=$(BIN)/python tests/kernel/run_sanitizers.sh
 
-# Many random histories, and many syncs that are killed. HISTORIES and CRASHES: how many of each.
+# Many random histories, many syncs that are killed, and the tests of FULL_SIZE in their full size. HISTORIES and
+# CRASHES: how many histories and kills.
 test-long: setup
 	APORIA_HISTORIES=$(HISTORIES) APORIA_CRASHES=$(CRASHES) $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		tests/backend/test_histories.py tests/backend/test_sync_crash.py
+	$(if $(strip $(FULL_SIZE)),APORIA_FULL_SIZE=1 $(BIN)/python -m pytest -n 2 --timeout 3600 $(FULL_SIZE))
 
 # Hostile requests, killed processes and registrations that race: REQUESTS, KILLS and RACES say how many. SEED
 # repeats a run. The full size takes hours.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import ValidationError
@@ -10,6 +11,8 @@ from aporia_provider.redaction import HIDDEN, redact_text, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from botocore.loaders import Loader
 
 _SECRETS = ("secret_access_key", "session_token")
 # By default, delta-rs retries an unreachable endpoint for minutes. Airflow retries the task anyway.
@@ -103,6 +106,7 @@ class AwsCredentials:
             concurrently.
         """
         import boto3
+        import botocore.session
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -116,7 +120,9 @@ class AwsCredentials:
             settings["signature_version"] = UNSIGNED
         if self.endpoint_url:
             settings["s3"] = {"addressing_style": "path"}
-        session = boto3.session.Session(**self._session_arguments())
+        botocore_session = botocore.session.get_session()
+        session = boto3.session.Session(**self._session_arguments(), botocore_session=botocore_session)
+        botocore_session.register_component("data_loader", _shared_loader())
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(**settings))  # type: ignore[call-overload]
 
     def redact(self, text: str) -> str:
@@ -150,6 +156,19 @@ class AwsCredentials:
             options["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = "false"
             options["AWS_ALLOW_HTTP"] = "true" if self.endpoint_url.startswith("http://") else None
         return {name: value for name, value in options.items() if value}
+
+
+@cache
+def _shared_loader() -> Loader:
+    """
+    Return the loader of the descriptions of AWS services that all clients share.
+
+    A session's own loader would parse these descriptions, which are large, again for each client.
+    """
+    import botocore.session
+
+    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    return loader
 
 
 def _milliseconds(seconds: float) -> str:

@@ -72,7 +72,8 @@ class Deployment:
                     return answer
             except (urllib.error.HTTPError, OSError):
                 pass
-            time.sleep(0.3)
+            # Each request takes the API server as long as a small task.
+            time.sleep(1)
         raise TimeoutError(f"Airflow did not get there in {SECONDS} s; see {self.home}")
 
 
@@ -94,6 +95,8 @@ def deployed(home: Path, dags: Path, migrated: Path, **settings: str) -> Iterato
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__PARALLELISM": "2",
+        # The files do not change; the default is to parse them every 30 seconds.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,

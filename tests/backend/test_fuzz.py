@@ -17,12 +17,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.server import create_app
+from aporia_provider.backend.server.app import create_app
 from aporia_provider.backend.store.database import Database, migrate
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, empty_postgres, serving, token_for
 from tests.processes import starts_process
+from tests.sizes import sized
 
 # The document is made of the routes alone, before there is any database.
 DOCUMENT = create_app(cast("Database", None)).openapi()
@@ -76,7 +77,7 @@ def stocked(targets: list[Target]) -> list[Target]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=20,
+    max_examples=sized(8, 20),
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
@@ -96,7 +97,7 @@ def test_every_answer_is_a_documented_one(case: schemathesis.Case, stocked: list
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=5,
+    max_examples=sized(2, 5),
     derandomize=True,
     database=None,
     phases=[Phase.generate],

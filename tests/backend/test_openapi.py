@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from aporia_provider.backend.server import create_app
+from aporia_provider.backend.server.app import create_app
 from aporia_provider.backend.store.database import Database
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection

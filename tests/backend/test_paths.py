@@ -28,6 +28,7 @@ from tests.backend.syncing import SyncedVersion, spread
 from tests.backend.test_sync_sources import write_file
 from tests.conftest import S3
 from tests.lake import logs
+from tests.sizes import sized
 
 ROWS = spread(1, 2, 3)
 NASTY = "ab []{}*?%#+:&=;,'\"`\\<>^|~@!$()ü日é\u0301\U0001f642"
@@ -45,7 +46,7 @@ def spark(engine: str) -> Iterator[Any]:
 
 
 class TestLocal:
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=sized(15, 40), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         segments=st.lists(SEGMENTS, min_size=1, max_size=2),
         object_format=st.sampled_from(["delta", "parquet", "csv", "json"]),

@@ -1,4 +1,4 @@
-"""Fifty processes that want the same thing at the same moment."""
+"""Processes that request the same at the same time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
 from tests.backend.killable import poll
+from tests.sizes import sized
 
 pytestmark = pytest.mark.process
 
-PROCESSES = 50
+PROCESSES = sized(20, 50)
 
 Work = Callable[[Registry, int], str]
 

@@ -25,6 +25,7 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model
 from aporia_provider.monitoring.states.row_state import RowState
 from tests.backend.syncing import DAY, MODEL, SCHEMA, SyncedVersion, spread
+from tests.sizes import sized
 
 NOW = datetime.now(UTC)
 
@@ -202,7 +203,7 @@ def test_what_is_no_policy(registry: EmbeddedRegistry, given: Any, message: str)
 def test_of_any_versions_the_newest_stay(migrated: Path, tmp_path: Path) -> None:
     """No version that is kept reaches less far than one that was retired for want of newness."""
 
-    @settings(max_examples=30, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=sized(12, 30), suppress_health_check=list(HealthCheck), database=None)
     @given(st.lists(st.none() | st.integers(0, 20), min_size=1, max_size=8), st.integers(1, 8))
     def run(ages: list[int | None], keep: int) -> None:
         path = tmp_path / "copy.db"

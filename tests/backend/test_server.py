@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from aporia_provider import __version__
 from aporia_provider.backend.registration.attachments import Kind
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.server import create_app
+from aporia_provider.backend.server.app import create_app
 from aporia_provider.backend.server.auth.tokens import create_token, digest
 from aporia_provider.backend.store.database import Database
 from tests.backend.running import Served, serving, token_for

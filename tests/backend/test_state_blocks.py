@@ -32,6 +32,7 @@ from aporia_provider.schema import VersionSchema
 from tests.backend.stored_states import stored_states
 from tests.backend.syncing import SyncedVersion, spread
 from tests.processes import starts_process
+from tests.sizes import sized
 
 START = 1_704_067_200 - 40 * 86_400
 """2023-11-22: the ranges below cross two ends of months."""
@@ -91,7 +92,7 @@ def replacements(draw: st.DrawFn, seconds: int) -> tuple[Places, list[tuple[int,
 
 
 HISTORY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=sized(10, 25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -21,6 +21,7 @@ from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.preflight.checks import preflight
 from tests.backend.mapped import MappedTable
 from tests.backend.syncing import NOWHERE, SCHEMA, SyncedVersion, labelled
+from tests.sizes import sized
 
 COLUMNS = {
     "id": "string",
@@ -213,7 +214,7 @@ changes = st.builds(
 )
 
 
-@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@settings(max_examples=sized(3, 6), suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(["name", "id"]), st.lists(changes, min_size=2, max_size=6))
 def test_random_changes_of_columns(migrated: Path, engine: str, mode: str, drawn: list[Change]) -> None:
     with (

@@ -20,7 +20,7 @@ from tests.backend.syncing import Stored, SyncedVersion, assert_equal_rows, labe
 
 pytestmark = pytest.mark.process
 
-CRASHES = int(os.environ.get("APORIA_CRASHES", "5"))
+CRASHES = int(os.environ.get("APORIA_CRASHES", "3"))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.schema import VersionSchema
 from tests.backend.syncing import SyncedVersion, served, times
 from tests.lake.columns import WRITERS, columns, write
+from tests.sizes import sized
 
 START = 1_704_067_200
 """1 January 2024, in seconds since 1970."""
@@ -58,7 +59,7 @@ def told(value: Any) -> Any:
     return repr(value) if isinstance(value, float) else value
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=sized(15, 40), suppress_health_check=list(HealthCheck))
 @given(columns(), st.sampled_from(WRITERS), st.booleans())
 def test_rows_of_random_values(
     spark: Any, drawn: tuple[pa.DataType, list[list[Any]]], writer: str, whole: bool

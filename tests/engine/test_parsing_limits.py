@@ -19,6 +19,7 @@ from aporia_provider.engine.sql.expressions import check_select_expr, source_col
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
+from tests.sizes import sized
 
 NAMES = [
     "struct",
@@ -161,7 +162,7 @@ def test_no_nesting_of_types_takes_more_work_than_the_limit(shape: tuple[str, st
 
 
 @pytest.mark.slow
-@settings(max_examples=25, derandomize=True)
+@settings(max_examples=sized(10, 25), derandomize=True)
 @given(st.lists(st.sampled_from(SHAPES), min_size=4, max_size=40))
 def test_no_mixture_of_shapes_takes_more_work_than_the_limit(shapes: list[tuple[str, str, str]]) -> None:
     text = "a"

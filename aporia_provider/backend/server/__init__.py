@@ -1,5 +1,1 @@
-"""FastAPI application that serves the protocol over HTTP."""
-
-from aporia_provider.backend.server.app import create_app
-
-__all__ = ["create_app"]
+"""FastAPI application that serves the protocol over HTTP; see :mod:`aporia_provider.backend.server.app`."""

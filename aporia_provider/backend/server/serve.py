@@ -14,9 +14,8 @@ from typing import Any, cast
 
 import uvicorn
 
-from aporia_provider.backend.server import create_app
 from aporia_provider.backend.server.allocation import configure_malloc
-from aporia_provider.backend.server.app import REQUEST_SECONDS
+from aporia_provider.backend.server.app import REQUEST_SECONDS, create_app
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.auth.tokens import list_tokens
 from aporia_provider.backend.server.connections import LimitedConfig, LimitedProtocol
