@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aporia_provider.monitoring.verdicts.drift_statistics import DriftStatistics, drift_statistics
 from aporia_provider.monitoring.verdicts.false_discovery import adjusted_p_values
+from aporia_provider.monitoring.verdicts.fitted_tails import ParetoTail
 from aporia_provider.monitoring.verdicts.null_sample import NullSample
 from aporia_provider.monitoring.verdicts.promised_rate import SPENT, pooled_buckets
 from aporia_provider.monitoring.verdicts.seasonal_past import Flags, Floats, Integers, season_codes
@@ -65,7 +66,7 @@ class DriftPool:
         if min(map(len, pools)) < _FEWEST_IN_POOL:
             return None
         each = [
-            NullSample.of(pool).p_values(self._minima(bucket, bucket + 1, run)[:, -1])
+            NullSample.of(pool, ParetoTail).p_values(self._minima(bucket, bucket + 1, run)[:, -1])
             for pool, run in zip(pools, _RUNS, strict=True)
         ]
         smallest = np.min([self._adjusted(p) for p in each], axis=0)

@@ -17,6 +17,8 @@ GREAT_EFFECT: Final = 1.0
 """Effect from which on the outcome is ``fail`` after one bucket. It is that of a shift by one standard
 deviation."""
 
+_ONCE: Final = "the effect is relevant, but not yet in two consecutive buckets"
+
 
 @dataclass(frozen=True)
 class Effect:

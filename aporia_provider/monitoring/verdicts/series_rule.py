@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aporia_provider.monitoring.verdicts.fitted_tails import StudentTail
 from aporia_provider.monitoring.verdicts.null_sample import NullSample
 from aporia_provider.monitoring.verdicts.outcome import Outcome
 from aporia_provider.monitoring.verdicts.promised_rate import SPENT, level_of_bucket, pooled_buckets
@@ -21,7 +22,6 @@ from aporia_provider.monitoring.verdicts.seasonal_past import Floats, season_cod
 from aporia_provider.monitoring.verdicts.series_deviations import Deviations, Kind, deviations, shown
 
 _FEWEST_DEVIATIONS: Final = 10
-_TAIL: Final = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _SeriesRule:
         start = max(0, bucket - self._pooled)
         ratios = self._ratios(start, bucket)[self._included[start:bucket]]
         ratios = ratios[np.isfinite(ratios)]
-        return NullSample.of(ratios, _TAIL) if len(ratios) >= _FEWEST_DEVIATIONS else None
+        return NullSample.of(ratios, StudentTail) if len(ratios) >= _FEWEST_DEVIATIONS else None
 
     def _open_alarms(self, bucket: int) -> int:
         alarmed = (~self._included[max(0, bucket - self._pooled) : bucket]).astype(np.int64)
