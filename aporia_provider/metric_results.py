@@ -32,7 +32,7 @@ class MetricResult:
     :param excess: Lower bound of the value minus the noise, at least 0. The measure of drift.
     :param bound: Maximum difference between ``value`` and the exact value.
     :param low: Lower bound of an interval of the value, or of ``shown``, with the probability
-        :attr:`~aporia_provider.metrics.MetricParameters.confidence`; None if the metric has no interval. The
+        ``confidence`` (see :class:`~aporia_provider.metrics.MetricParameters`); None if there is none. The
         interval accounts for the sampling of the rows, and is widened by ``bound``.
     :param high: Upper bound of the interval.
     :param p_value: Probability of a value at least this great without drift, if there is a test.

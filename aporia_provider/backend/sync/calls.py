@@ -71,8 +71,9 @@ class Syncs(RegistryBase):
             engine is started if it is needed, and ends with the sync.
         :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
             has changed) and ``changed_parts`` (``fields`` or ``performance``). If the model has active
-            monitors, ``monitors`` is the result of their evaluation, see
-            :meth:`~.evaluation_calls.MonitorEvaluations.evaluate_monitors`, or has an ``error``.
+            monitors, ``monitors`` is the result of
+            :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.evaluate_monitors`,
+            or has an ``error``.
         :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
             schema.
