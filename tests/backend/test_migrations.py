@@ -116,11 +116,11 @@ def test_states_of_the_older_format_are_deleted_and_all_else_is_kept(empty_url: 
     with Database(empty_url) as database, database.read_transaction() as session:
         counts = {
             table: session.scalar(sqlalchemy.text(f"SELECT count(*) FROM aporia_{table}"))
-            for table in ("model", "version", "dataset", "lease", "sync", "state_block", "bins")
+            for table in ("model", "version", "dataset", "lease", "sync", "state_block", "grid")
         }
     assert counts == {
         **dict.fromkeys(("model", "version", "dataset", "lease"), 1),
-        **dict.fromkeys(("sync", "state_block", "bins"), 0),
+        **dict.fromkeys(("sync", "state_block", "grid"), 0),
     }
 
 
