@@ -96,6 +96,7 @@ HISTORY = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", SECONDS)
 @HISTORY
 @given(data=st.data())
@@ -154,6 +155,7 @@ def _check_ranges(
                     assert {piece.first: piece.state for piece in pieces} == inside
 
 
+@pytest.mark.slow
 def test_a_range_costs_the_number_of_its_sums(registry: EmbeddedRegistry) -> None:
     """Two years of hours from 2024-01-01, and ranges of them that do not begin with a month or a day."""
     first, key = 1_704_067_200, dataset_key(registry, "hourly")
