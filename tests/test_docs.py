@@ -81,7 +81,7 @@ def test_commands_exist(text: str, capsys: pytest.CaptureFixture[str]) -> None:
             assert command[1] in targets, command
         elif command[0] == "aporia-provider":
             words = [word for word in command[1:3] if re.fullmatch(r"[a-z-]+", word) and word[0] != "-"]
-            words = words if words[0] == "token" else words[:1]
+            words = words if words[0] in ("alerts", "monitors", "token") else words[:1]
             with pytest.raises(SystemExit) as ended:
                 main([*words, "--help"])
             assert ended.value.code == 0, command
