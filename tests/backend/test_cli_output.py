@@ -18,6 +18,7 @@ pytestmark = pytest.mark.process
 TOKEN = r"aporia_[\w-]{43}\n"
 METRICS = ("metrics", "churn", "count", "--environment", "prod")
 NAMED = ("--environment", "prod", "--name", "airflow")
+FRESHNESS = r"table .*\n-.*\nfile:///no/such/table +insufficient\n"
 FIRST = {
     "token create": (("token", "create", *NAMED), TOKEN),
     "token list": (("token", "list"), ""),
@@ -25,6 +26,12 @@ FIRST = {
     "migrate": (("migrate",), ""),
     "metrics": (METRICS, ""),
     "compare": (("compare", "churn", "v1", "v2", "f1", "--margin", "0", "--environment", "prod"), ""),
+    "alerts list": (("alerts", "list"), ""),
+    "alerts acknowledge": (("alerts", "acknowledge", "unknown"), ""),
+    "alerts snooze": (("alerts", "snooze", "unknown", "--for", "1d"), ""),
+    "monitors list": (("monitors", "list"), ""),
+    "monitors evaluate": (("monitors", "evaluate", "churn"), ""),
+    "freshness": (("freshness", "file:///no/such/table"), FRESHNESS),
     "retire": (("retire", "churn", "--keep", "1", "--environment", "prod"), ""),
     "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
     "about": (("about",), r"(?:[\w-]+\t.+\n){5}"),
@@ -79,5 +86,6 @@ def test_every_command_is_tried() -> None:
     def commands(*group: str) -> set[str]:
         return set(re.findall(r"^    ([\w-]+)\s", run_cli(*group, "--help").stdout, re.MULTILINE))
 
-    tokens = {f"token {action}" for action in commands("token")}
-    assert tokens | commands() - {"token"} == {*FIRST, "serve"}
+    groups = ("alerts", "monitors", "token")
+    actions = {f"{group} {action}" for group in groups for action in commands(group)}
+    assert actions | commands() - {*groups} == {*FIRST, "serve"}
