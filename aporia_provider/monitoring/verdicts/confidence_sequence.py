@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from statistics import NormalDist
 from typing import Final, Literal
 
@@ -14,6 +16,7 @@ Direction = Literal["decrease", "increase", "both"]
 
 _FEWEST: Final = 30  # Values from which on a mean is nearly normal.
 _POWER: Final = 0.8
+_BETWEEN_STARTS: Final = 7  # Number of buckets.
 _BEST_AT: Final = 2000.0  # Number of values at which the interval is the narrowest in relation to its number.
 
 
@@ -30,6 +33,7 @@ class MeanVerdict:
     :param detectable: Minimal detectable effect: the magnitude of a change that these numbers of values
         would have shown with a probability of 80 %.
     :param reason: Why the outcome is ``insufficient``.
+    :param buckets: Number of the last buckets whose mean was judged; None for sums.
     """
 
     outcome: Outcome
@@ -38,6 +42,62 @@ class MeanVerdict:
     high: float | None
     detectable: float | None
     reason: str | None = None
+    buckets: int | None = None
+
+
+@dataclass(frozen=True)
+class MeanSums:
+    """
+    Sums from which a mean is judged.
+
+    :param total: Sum of the values.
+    :param total_of_squares: Sum of their squares.
+    :param count: Number of them.
+    """
+
+    total: float
+    total_of_squares: float
+    count: int
+
+    def __add__(self, other: MeanSums) -> MeanSums:
+        return MeanSums(
+            self.total + other.total,
+            self.total_of_squares + other.total_of_squares,
+            self.count + other.count,
+        )
+
+
+def judge_mean_of_buckets(
+    buckets: Sequence[MeanSums],
+    baseline: MeanSums,
+    *,
+    buckets_a_year: float,
+    alpha: float = 0.05,
+    direction: Direction = "both",
+) -> MeanVerdict:
+    """
+    Judge whether a mean differs from that of its baseline since any time, however often it is looked at.
+
+    The mean of all buckets hardly changes if there are many before a change. So it is judged with one half of
+    ``alpha``; the other half is for the means since every seventh bucket.
+
+    :param buckets: Sums of the buckets since the model version is in use, from the oldest to the newest.
+    :param baseline: Sums of the baseline.
+    :param buckets_a_year: Number of buckets in a year.
+    :param alpha: Probability of a false alarm in a year, over all looks together.
+    :param direction: Which change is harmful.
+    :return: The verdict on the mean that changed the most clearly; on that of all buckets if none did.
+    """
+    starts_a_year = max(1, math.ceil(buckets_a_year / _BETWEEN_STARTS))
+    since = list(accumulate(reversed(buckets)))[::-1] or [MeanSums(0.0, 0.0, 0)]
+    verdicts = []
+    for start in range(0, len(since), _BETWEEN_STARTS):
+        share = alpha / 2 if start == 0 else alpha / 2 / starts_a_year
+        verdicts.append(
+            replace(_judged(since[start], baseline, share, direction), buckets=len(buckets) - start)
+        )
+    failed = [verdict for verdict in verdicts if verdict.outcome == "fail"]
+    return max(failed, key=_clarity) if failed else verdicts[0]
 
 
 def judge_mean(
@@ -67,21 +127,36 @@ def judge_mean(
     :param alpha: Probability of a false alarm, over all looks together.
     :param direction: Which change is harmful.
     """
-    if min(count, baseline_count) < _FEWEST:
-        reason = f"there are {count} values, and {baseline_count} in the baseline; {_FEWEST} are required"
+    baseline = MeanSums(baseline_total, baseline_total_of_squares, baseline_count)
+    return _judged(MeanSums(total, total_of_squares, count), baseline, alpha, direction)
+
+
+def _judged(current: MeanSums, baseline: MeanSums, alpha: float, direction: Direction) -> MeanVerdict:
+    if min(current.count, baseline.count) < _FEWEST:
+        counts = f"there are {current.count} values, and {baseline.count} in the baseline"
+        reason = f"{counts}; {_FEWEST} are required"
         return MeanVerdict("insufficient", None, None, None, None, reason)
-    both = count + baseline_count
-    mean, baseline = total / count, baseline_total / baseline_count
-    squares = total_of_squares - count * mean**2 + baseline_total_of_squares - baseline_count * baseline**2
-    deviation = math.sqrt(max(squares, 0.0) / (both - 2))
-    information = 1 / (1 / count + 1 / baseline_count)
-    difference = mean - baseline
+    squares = _squared_deviations(current) + _squared_deviations(baseline)
+    deviation = math.sqrt(squares / (current.count + baseline.count - 2))
+    information = 1 / (1 / current.count + 1 / baseline.count)
+    difference = current.total / current.count - baseline.total / baseline.count
     radius = deviation * _radius(information, alpha, direction)
     low = -math.inf if direction == "decrease" else difference - radius
     high = math.inf if direction == "increase" else difference + radius
     detectable = radius + deviation * NormalDist().inv_cdf(_POWER) / math.sqrt(information)
     outcome: Outcome = "fail" if low > 0 or high < 0 else "pass"
     return MeanVerdict(outcome, difference, low, high, detectable)
+
+
+def _squared_deviations(sums: MeanSums) -> float:
+    return max(0.0, sums.total_of_squares - sums.total**2 / sums.count)
+
+
+def _clarity(verdict: MeanVerdict) -> float:
+    """Return the distance of the interval from zero, in relation to its half width."""
+    difference, low, high = verdict.difference or 0.0, verdict.low or 0.0, verdict.high or 0.0
+    bound = low if difference > 0 else high
+    return abs(bound) / max(abs(difference - bound), math.ulp(1.0))
 
 
 def _radius(information: float, alpha: float, direction: Direction) -> float:

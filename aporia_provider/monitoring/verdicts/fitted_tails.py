@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_LEAST_EXCESS: Final = 0.1
+_LEAST_LOGARITHM: Final = 0.1
+_LEAST_EXCESS: Final = 0.25  # About half of that of a normal variable, in relation to its median magnitude.
 _SHAPE: Final = 1 / 3
 
 
@@ -41,9 +42,9 @@ class ParetoTail:
     excess: float
 
     @classmethod
-    def of(cls, beyond: Floats) -> Self:
-        """Fit the tail to values in relation to its start."""
-        return cls(len(beyond), max(float(np.log(beyond).mean()), _LEAST_EXCESS))
+    def of(cls, values: Floats, start: float) -> Self:
+        """Fit the tail to values beyond its start."""
+        return cls(len(values), max(float(np.log(values / start).mean()), _LEAST_LOGARITHM))
 
     def survival(self, beyond: Floats) -> Floats:
         survival: Floats = (1 + np.log(beyond) / (self.excess * self.fitted)) ** -self.fitted
@@ -67,10 +68,10 @@ class StudentTail:
     scale: float
 
     @classmethod
-    def of(cls, beyond: Floats) -> Self:
-        """Fit the tail to values in relation to its start."""
-        excess = max(float((beyond - 1).mean()), _LEAST_EXCESS)
-        return cls(excess * (1 - _SHAPE) * (1 + 1 / math.sqrt(len(beyond))))  # One standard error more.
+    def of(cls, values: Floats, start: float) -> Self:
+        """Fit the tail to values beyond its start."""
+        excess = max(float((values - start).mean()), _LEAST_EXCESS) / start
+        return cls(excess * (1 - _SHAPE) * (1 + 1 / math.sqrt(len(values))))  # One standard error more.
 
     def survival(self, beyond: Floats) -> Floats:
         survival: Floats = (1 + _SHAPE * (beyond - 1) / self.scale) ** (-1 / _SHAPE)

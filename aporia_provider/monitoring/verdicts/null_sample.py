@@ -50,8 +50,8 @@ class NullSample:
         size = len(ordered)
         fitted = min(max(_FEWEST, int(size**_EXPONENT)), int(size * _MOST))
         start = max(float(ordered[size - fitted - 1]), _TYPICAL)
-        beyond = np.maximum(ordered[size - fitted :] / start, 1.0)
-        return cls(ordered, start, (1 + fitted) / (1 + size), kind.of(beyond))
+        greatest = np.maximum(ordered[size - fitted :], start)
+        return cls(ordered, start, (1 + fitted) / (1 + size), kind.of(greatest, start))
 
     def p_values(self, statistics: Floats) -> Floats:
         """Return the probabilities of statistics at least as great; NaN of NaN."""

@@ -1,0 +1,112 @@
+"""Verdicts on means that are looked at every day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from aporia_provider.monitoring.verdicts.confidence_sequence import (
+    MeanSums,
+    MeanVerdict,
+    judge_mean,
+    judge_mean_of_buckets,
+)
+
+LABELS, DAYS, BASELINE = 500, 365, 20_000
+MIXTURE = (-2 * math.log(0.05) + math.log(-2 * math.log(0.05) + 1)) / 2000  # Narrowest at 2,000 values.
+
+
+def _verdict(right: int, count: int, baseline: int, alpha: float = 0.05) -> MeanVerdict:
+    return judge_mean(right, right, count, baseline, baseline, BASELINE, alpha=alpha, direction="decrease")
+
+
+def _alarms(right: NDArray[np.int64], baseline: NDArray[np.int64]) -> Iterator[int]:
+    """Yield the day of the first alarm of each stream, from one; a day after the last if there is none."""
+    for stream, base in zip(right.cumsum(axis=1), baseline, strict=True):
+        looks = (_verdict(int(r), LABELS * (d + 1), int(base)).outcome for d, r in enumerate(stream))
+        yield next((day for day, outcome in enumerate(looks, 1) if outcome == "fail"), len(stream) + 1)
+
+
+def test_at_most_five_percent_of_streams_without_a_change_have_an_alarm_in_a_year() -> None:
+    rng = np.random.default_rng(4)
+    streams = 1000
+    baseline = rng.binomial(BASELINE, 0.9, streams)
+    firsts = np.array(list(_alarms(rng.binomial(LABELS, 0.9, (streams, DAYS)), baseline)))
+    assert (firsts <= DAYS).sum() <= binom.ppf(0.99, streams, 0.05)
+    assert (firsts <= DAYS).mean() <= 0.05
+
+
+def test_a_drop_of_two_points_is_found_in_a_week() -> None:
+    rng = np.random.default_rng(5)
+    baseline = rng.binomial(BASELINE, 0.9, 100)
+    assert np.median(list(_alarms(rng.binomial(LABELS, 0.88, (100, 40)), baseline))) <= 7
+
+
+def test_a_late_drop_is_found_in_about_two_weeks() -> None:
+    """The mean of all labels would find it after about two months. The median of many streams is 13 days."""
+    rng = np.random.default_rng(6)
+    base = MeanSums(0.9 * BASELINE, 0.9 * BASELINE, BASELINE)
+    delays = []
+    for _ in range(60):
+        right = np.concatenate([rng.binomial(LABELS, 0.9, 100), rng.binomial(LABELS, 0.88, 60)])
+        days = [MeanSums(r, r, LABELS) for r in right.tolist()]
+        judged = (
+            judge_mean_of_buckets(days[: 100 + d], base, buckets_a_year=365.25, direction="decrease")
+            for d in range(61)
+        )
+        delays.append(next(day for day, verdict in enumerate(judged) if verdict.outcome == "fail"))
+    assert 0 < np.median(delays) <= 17
+
+
+def test_the_probability_of_an_alarm_is_shared_by_all_starts() -> None:
+    """With ``alpha`` for the mean since each of them, 35 of these streams would have an alarm."""
+    rng = np.random.default_rng(7)
+    base = MeanSums(0.9 * BASELINE, 0.9 * BASELINE, BASELINE)
+    alarmed = 0
+    for right in rng.binomial(LABELS, 0.9, (40, DAYS)).tolist():
+        days = [MeanSums(r, r, LABELS) for r in right]
+        looks = (
+            judge_mean_of_buckets(days[:d], base, buckets_a_year=365.25, alpha=0.5)
+            for d in range(7, DAYS + 1, 14)
+        )
+        alarmed += any(verdict.outcome == "fail" for verdict in looks)
+    assert alarmed <= 20
+
+
+def test_the_interval_is_that_of_the_published_formula() -> None:
+    # Robbins' normal mixture: s * sqrt((1 + I r) / (I**2 r) * log((1 + I r) / alpha**2)).
+    verdict = judge_mean(4500, 4500, 5000, 18_000, 18_000, BASELINE)
+    information = 1 / (1 / 5000 + 1 / BASELINE)
+    deviation = math.sqrt(0.09 * 25_000 / 24_998)
+    inside = (1 + information * MIXTURE) / (information**2 * MIXTURE)
+    half = deviation * math.sqrt(inside * math.log((1 + information * MIXTURE) / 0.05**2))
+    assert verdict.high == pytest.approx(half, rel=1e-9)
+    assert verdict.low == pytest.approx(-half, rel=1e-9)
+
+
+def test_the_power_at_the_detectable_effect_is_eighty_percent() -> None:
+    rng = np.random.default_rng(8)
+    detectable = _verdict(4500, 5000, 18_000).detectable
+    assert detectable is not None
+    right = rng.binomial(5000, 0.9 - detectable, 3000)
+    baseline = rng.binomial(BASELINE, 0.9, 3000)
+    found = [_verdict(int(r), 5000, int(b)).outcome == "fail" for r, b in zip(right, baseline, strict=True)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+
+
+def test_only_the_harmful_direction_is_an_alarm() -> None:
+    better = _verdict(4950, 5000, 18_000)
+    assert (better.outcome, better.low) == ("pass", -math.inf)
+    assert judge_mean(4950, 4950, 5000, 18_000, 18_000, BASELINE).outcome == "fail"
+
+
+def test_few_values_are_insufficient() -> None:
+    verdict = _verdict(20, 29, 18_000)
+    assert verdict.outcome == "insufficient"
+    assert verdict.reason == "there are 29 values, and 20000 in the baseline; 30 are required"
+    assert judge_mean_of_buckets([], MeanSums(1, 1, 1), buckets_a_year=12).outcome == "insufficient"
