@@ -10,6 +10,7 @@ LIBRARIES := nannyml whylogs evidently dataframes
 BIN := $(VENV)/bin
 HISTORIES ?= 300
 CRASHES ?= 50
+YEARS ?= 20
 REQUESTS ?= 1000000
 KILLS ?= 1000
 RACES ?= 10000
@@ -47,6 +48,8 @@ test-numpy: setup
 test-long: setup
 	APORIA_HISTORIES=$(HISTORIES) APORIA_CRASHES=$(CRASHES) $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		tests/backend/test_histories.py tests/backend/test_sync_crash.py
+	$(if $(strip $(YEARS)),APORIA_SIMULATED_YEARS=$(YEARS) $(BIN)/python -m pytest -n 2 --timeout 3600 \
+		tests/monitoring/verdicts)
 	$(if $(strip $(FULL_SIZE)),APORIA_FULL_SIZE=1 $(BIN)/python -m pytest -n 2 --timeout 3600 $(FULL_SIZE))
 
 # Hostile requests, killed processes and registrations that race: REQUESTS, KILLS and RACES say how many. SEED
