@@ -88,6 +88,24 @@ class Alert:
         return asdict(self)
 
 
+def alert_text(alert: Alert, event: AlertEvent) -> str:
+    """
+    Return the text of a notification: what happened to an alert, and its description.
+
+    :param alert: The alert.
+    :param event: The change of it that the notification tells.
+    """
+    version = f"version {alert.model_version}" if alert.model_version else "all versions"
+    windows = f"{alert.occurrences} window" + ("s" if alert.occurrences > 1 else "")
+    first = (
+        f"{alert.severity} alert {event.kind}: {alert.monitor} of model {alert.model_id}, {version}, "
+        f"{windows} from {alert.start} to {alert.end}"
+    )
+    fields = ", ".join(verdict.field or verdict.metric for verdict in alert.failed)
+    lines = [first, f"Failed: {fields}" if fields else None, alert.description]
+    return "\n".join(line for line in lines if line)
+
+
 def parse_time(value: Any) -> datetime:
     """
     Return a time with a time zone in ISO format as a datetime.

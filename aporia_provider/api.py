@@ -11,11 +11,12 @@ from typing_extensions import TypedDict
 
 from aporia_provider.alerts import Alert, AlertStatus
 from aporia_provider.choices import validated_choice
-from aporia_provider.datasets import DatasetConnection, Role
+from aporia_provider.datasets import ROLES, DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metric_results import RangeResults
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, Monitor
+from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
 
@@ -133,6 +134,21 @@ class AporiaApi(Protocol):
     def delete_monitor(self, monitor_id: str) -> None:
         """Delete a monitor."""
 
+    def apply_monitors(
+        self,
+        model_id: str,
+        monitors: Sequence[Monitor],
+        *,
+        delete_others: bool = False,
+        dry_run: bool = False,
+    ) -> list[MonitorChange]:
+        """
+        Make the monitors of a model what is given, or return what that would change.
+
+        Only this project's server has this call. For the parameters and the result see
+        :meth:`~aporia_provider.backend.registration.monitors.Monitors.apply_monitors`.
+        """
+
     def get_alerts(
         self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100
     ) -> list[Alert]:
@@ -193,6 +209,28 @@ def connected_datasets(api: AporiaApi, model_id: str, model_version: str) -> lis
     """
     get_datasets = getattr(api, "get_datasets", None)
     return [] if get_datasets is None else list(get_datasets(model_id, model_version))
+
+
+def latest_version(api: AporiaApi, model_id: str) -> str:
+    """
+    Return the name of the version of a model that was registered last.
+
+    :raises aporia_provider.errors.NotFoundError: if there is no such model, or it has no version.
+    """
+    versions = api.get_model_versions(model_id)
+    if not versions:
+        raise NotFoundError(f"Model {model_id!r} has no version: register one first")
+    return versions[-1]["name"]
+
+
+def connected_roles(api: AporiaApi, model_id: str, model_version: str) -> list[Role]:
+    """
+    Return the roles of the datasets that are connected to a version.
+
+    :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
+    """
+    registered_schema(api, model_id, model_version)
+    return [role for role in ROLES if _is_connected(api, model_id, model_version, role)]
 
 
 def check_connected(api: AporiaApi, model_id: str, model_version: str, roles: Sequence[str]) -> None:

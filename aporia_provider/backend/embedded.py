@@ -73,6 +73,7 @@ class AsyncEmbeddedRegistry:
     set_feature_importance = _threaded(EmbeddedRegistry.set_feature_importance)
     create_monitor = _threaded(EmbeddedRegistry.create_monitor)
     delete_monitor = _threaded(EmbeddedRegistry.delete_monitor)
+    apply_monitors = _threaded(EmbeddedRegistry.apply_monitors)
     get_alerts = _threaded(EmbeddedRegistry.get_alerts)
     acknowledge_alert = _threaded(EmbeddedRegistry.acknowledge_alert)
     snooze_alert = _threaded(EmbeddedRegistry.snooze_alert)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.cli.arguments import moment
+from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.models import Monitor
 
 
 def add_monitors(commands: _SubParsersAction[ArgumentParser]) -> list[ArgumentParser]:
     """Add the command and return its actions. The caller adds the option ``--database-url`` to each."""
-    parser = commands.add_parser("monitors", help="list and evaluate monitors")
+    parser = commands.add_parser("monitors", help="list, apply, evaluate and delete monitors")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    added = [_add_list(actions), _add_evaluate(actions)]
+    added = [_add_list(actions), _add_apply(actions), _add_evaluate(actions), _add_delete(actions)]
     for action in added:
         action.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
         action.add_argument("--json", action="store_true", help="print JSON instead of lines")
@@ -32,6 +35,30 @@ def _add_list(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser = actions.add_parser("list", help="list monitors: id, model, type, active or not, name, problems")
     parser.add_argument("model", metavar="MODEL", nargs="?", help="id of the model; default: all models")
     parser.set_defaults(run=_list)
+    return parser
+
+
+def _add_apply(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
+    parser = actions.add_parser(
+        "apply",
+        help="make the monitors of models what YAML files say",
+        description="Make the monitors of models what YAML files say. Nothing is changed if a file is not valid.",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="YAML file with the monitors of a model")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would change")
+    parser.add_argument(
+        "--delete-others",
+        action="store_true",
+        help="delete the monitors of these models that are in no file, with their alerts",
+    )
+    parser.set_defaults(run=_apply)
+    return parser
+
+
+def _add_delete(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
+    parser = actions.add_parser("delete", help="delete monitors, with their alerts")
+    parser.add_argument("monitors", metavar="MONITOR", nargs="+", help="id of a monitor")
+    parser.set_defaults(run=_delete)
     return parser
 
 
@@ -71,6 +98,62 @@ def _list(options: Namespace) -> None:
         problems = "; ".join(each["problems"]) or "-"
         line = each["id"], each["model_id"] or "-", each["type"], active, each["name"], problems
         print(*line, sep="\t", file=options.answers)
+
+
+def _apply(options: Namespace) -> None:
+    from aporia_provider.monitor_changes import summary
+
+    wanted = _read_files(options.files)
+    with _registry(options) as registry:
+        choices = {"delete_others": options.delete_others}
+        # What one file would change is checked before anything is changed for another.
+        for model_id, monitors in wanted.items():
+            registry.apply_monitors(model_id, monitors, dry_run=True, **choices)
+        changes = {
+            model_id: registry.apply_monitors(model_id, monitors, dry_run=options.dry_run, **choices)
+            for model_id, monitors in wanted.items()
+        }
+    if options.json:
+        body = [
+            {"model_id": name, "changes": [each.to_json() for each in found]}
+            for name, found in changes.items()
+        ]
+        print(json.dumps(body, indent=2), file=options.answers)
+        return
+    for model_id, found in changes.items():
+        for change in found:
+            print(change.action, model_id, change.name, sep="\t", file=options.answers)
+            for difference in change.differences:
+                print(f"{change.name}: {difference}", file=sys.stderr)
+        print(f"Model {model_id}: {summary(found)}.", file=sys.stderr)
+    if options.dry_run:
+        print("Nothing was changed.", file=sys.stderr)
+
+
+def _read_files(paths: Sequence[str]) -> dict[str, list[Monitor]]:
+    """Return the monitors of files by model; all faults of all files are listed."""
+    from aporia_provider.monitor_definitions import parse_monitor_file
+
+    wanted: dict[str, list[Monitor]] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            file = parse_monitor_file(Path(path).read_text())
+            wanted.setdefault(file.model, []).extend(file.to_monitors())
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: {error}")
+        except ValidationError as error:
+            problems += [f"{path}: {problem}" for problem in error.problems or [error.message]]
+    if problems:
+        raise ValidationError("The files cannot be applied", problems=problems)
+    return wanted
+
+
+def _delete(options: Namespace) -> None:
+    with _registry(options) as registry:
+        for monitor in options.monitors:
+            registry.delete_monitor(monitor)
+            print(f"Monitor {monitor} was deleted.", file=sys.stderr)
 
 
 def _evaluate(options: Namespace) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from aporia_provider.alerts import Alert, AlertStatus, parse_alerts, parse_time
-from aporia_provider.api import MONITORS_PATH, IfExists, Registered, Version, check_if_exists
+from aporia_provider.api import IfExists, Registered, Version, check_if_exists
 from aporia_provider.choices import parse_boolean
 from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import secrets_between
 from aporia_provider.client.error_responses import explanation, lines
-from aporia_provider.client.messages import Call, Reply, Request, segment
+from aporia_provider.client.messages import Call, Request, segment
+from aporia_provider.client.monitor_calls import MonitorCalls, deletion
 from aporia_provider.client.registration import (
     compared,
     field_schemas_supported,
@@ -25,7 +23,7 @@ from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import RangeResults, parse_results
 from aporia_provider.metrics import MetricsQuery
-from aporia_provider.models import EvaluationRequest, Model, ModelTags, Monitor, finite_numbers
+from aporia_provider.models import Model, ModelTags, finite_numbers
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
@@ -33,7 +31,7 @@ DATASET_TIMEOUT = 600.0
 _MAX_PROBLEMS = 3
 
 
-class Calls:
+class Calls(MonitorCalls):
     """
     The calls without I/O, which a transport performs.
 
@@ -83,7 +81,7 @@ class Calls:
 
     def delete_model(self, model_id: str) -> Call[None]:
         """Delete a model with its versions and datasets."""
-        yield from _deleted(f"Deleting model {model_id!r}", _model(model_id))
+        yield from deletion(f"Deleting model {model_id!r}", _model(model_id))
 
     def create_model_version(
         self, model_id: str, model_version: str, schema: VersionSchema, *, if_exists: IfExists = "match"
@@ -216,78 +214,6 @@ class Calls:
         body = {"feature_importance": numbers}
         (yield Request(description, "POST", path, body)).accepted()
 
-    def create_monitor(self, monitor: Monitor) -> Call[Registered]:
-        """
-        Create a monitor.
-
-        Monitor names are not unique, so a request that may have been received is not repeated.
-        """
-        Monitor.check_type(monitor)
-        description = f"Creating monitor {monitor.name!r}"
-        reply = yield Request(description, "POST", "/v1beta/monitors", monitor.to_wire(), repeatable=False)
-        if not reply.mapping().get("id"):
-            raise AporiaError(reply.error_message("the reply has no id"), status=reply.status)
-        return registered(reply, f"Monitor {monitor.name!r}", "", "match")
-
-    def delete_monitor(self, monitor_id: str) -> Call[None]:
-        """Delete a monitor."""
-        path = f"/v1beta/monitors/{segment(monitor_id, 'monitor id')}"
-        yield from _deleted(f"Deleting monitor {monitor_id!r}", path)
-
-    def get_alerts(
-        self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100
-    ) -> Call[list[Alert]]:
-        """Return alerts. Only this project's server has them."""
-        parameters = {"model_id": model_id, "status": status, "limit": limit}
-        query = urlencode({name: value for name, value in parameters.items() if value is not None})
-        reply = yield Request("Getting alerts", "GET", f"/v1beta/alerts?{query}")
-        return _alerts(reply, reply.accepted())
-
-    def acknowledge_alert(self, alert_id: str, by: str | None = None) -> Call[Alert]:
-        """Mark an alert as seen by somebody."""
-        path = f"{_alert(alert_id)}/acknowledge"
-        reply = yield Request(f"Acknowledging alert {alert_id!r}", "POST", path, {"by": by})
-        return _alerts(reply, [reply.accepted()])[0]
-
-    def snooze_alert(self, alert_id: str, until: datetime | str) -> Call[Alert]:
-        """Send no notifications of an alert until a time."""
-        body = {"until": parse_time(until).isoformat()}
-        reply = yield Request(f"Snoozing alert {alert_id!r}", "POST", f"{_alert(alert_id)}/snooze", body)
-        return _alerts(reply, [reply.accepted()])[0]
-
-    def get_monitors(self, model_id: str | None = None) -> Call[list[dict[str, Any]]]:
-        """Return the monitors of a model, or of all models."""
-        query = "" if model_id is None else f"?model_id={segment(model_id, 'model id')}"
-        reply = yield Request("Getting the monitors", "GET", f"{MONITORS_PATH}{query}")
-        return [dict(each) for each in reply.mapping().get("monitors", [])]
-
-    def evaluate_monitors(
-        self,
-        model_id: str,
-        model_version: str | None = None,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> Call[dict[str, Any]]:
-        """Judge the windows of a model's monitors."""
-        body = EvaluationRequest(model_id=model_id, model_version=model_version, start=start, end=end)
-        description = f"Evaluating the monitors of model {model_id!r}"
-        request = Request(description, "POST", f"{MONITORS_PATH}/evaluate", body.to_wire())
-        return dict((yield request).mapping())
-
-
-def _alert(alert_id: str) -> str:
-    return f"/v1beta/alerts/{segment(alert_id, 'alert id')}"
-
-
-def _alerts(reply: Reply, body: Any) -> list[Alert]:
-    try:
-        return parse_alerts(body)
-    except ValidationError as error:
-        problems = "; ".join(error.problems[:_MAX_PROBLEMS])
-        message = reply.error_message(f"the reply is not a list of alerts ({problems})")
-        raise AporiaError(message, status=reply.status) from None
-
 
 def _model(model_id: str) -> str:
     return f"/v1beta/models/{segment(model_id, 'model id')}"
@@ -300,10 +226,3 @@ def _model_version(model_id: str, model_version: str) -> str:
 def _named(model_version: str) -> str:
     segment(model_version, "model version")
     return model_version
-
-
-def _deleted(description: str, path: str) -> Call[None]:
-    reply = yield Request(description, "DELETE", path)
-    # An earlier attempt whose reply was lost has deleted it.
-    if not (reply.status == 404 and reply.ambiguous):
-        reply.accepted()

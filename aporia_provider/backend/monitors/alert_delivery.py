@@ -15,6 +15,7 @@ from aporia_provider.backend.monitors.alert_reading import event_of, read_alerts
 from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.monitor_tables import AlertEventRow, AlertRow
 from aporia_provider.backend.store.tables import MonitorRow, utc_now
+from aporia_provider.errors import AporiaError
 from aporia_provider.redaction import redact_text
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,19 @@ class DeliveryReport:
 
     sent: int = 0
     errors: dict[str, str] = field(default_factory=dict)
+
+    def raise_for_errors(self) -> None:
+        """
+        Raise an error if events could not be sent.
+
+        :raises aporia_provider.errors.AporiaError: naming their alerts.
+        """
+        if self.errors:
+            lines = "".join(f"\n  - alert {alert}: {error}" for alert, error in self.errors.items())
+            raise AporiaError(
+                f"{self.sent} notifications were sent, and {len(self.errors)} were not; the next delivery "
+                f"sends them again{lines}"
+            )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from aporia_provider.data_sources import DATA_SOURCES
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import EvaluationRequest, Model, ModelTags, Monitor
+from aporia_provider.monitor_changes import ApplyRequest
 from aporia_provider.monitoring.catalogue import metric_names
 from aporia_provider.schema import WIRE_CATEGORIES, VersionSchema
 
@@ -186,6 +187,7 @@ MODEL = _model()
 VERSION = _version()
 DATASET = _dataset()
 MONITOR = inline_definitions(Monitor)
+MONITORS = inline_definitions(ApplyRequest)
 EVALUATION = inline_definitions(EvaluationRequest)
 TAGS = inline_definitions(ModelTags)
 METRICS = _metrics_query()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, RootModel
 from aporia_provider.alerts import Alert
 from aporia_provider.api import Version
 from aporia_provider.metric_results import RangeResults
+from aporia_provider.monitor_changes import MonitorChange
 
 
 class EmptyResponse(BaseModel):
@@ -110,6 +111,12 @@ class MonitorsResponse(BaseModel):
     """Monitors: their ids, models and registrations, and the problems of their configurations."""
 
     monitors: list[dict[str, Any]]
+
+
+class ChangesResponse(BaseModel):
+    """Changes of monitors."""
+
+    changes: list[MonitorChange]
 
 
 class EvaluationResponse(BaseModel):

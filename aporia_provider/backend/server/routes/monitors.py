@@ -13,8 +13,14 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody, SmallBody
-from aporia_provider.backend.server.responses import EmptyResponse, EvaluationResponse, MonitorsResponse
+from aporia_provider.backend.server.responses import (
+    ChangesResponse,
+    EmptyResponse,
+    EvaluationResponse,
+    MonitorsResponse,
+)
 from aporia_provider.models import EvaluationRequest, Monitor
+from aporia_provider.monitor_changes import ApplyRequest
 
 router = APIRouter(prefix="/monitors", tags=["monitors"])
 own = APIRouter(prefix=MONITORS_PATH, tags=["monitors"])
@@ -37,6 +43,16 @@ def delete_monitor(registry: CurrentRegistry, monitor_id: str) -> Any:
 def get_monitors(registry: CurrentRegistry, model_id: str | None = None) -> Any:
     """Return the monitors of a model, or of all models. Not part of the protocol."""
     return {"monitors": registry.get_monitors(model_id)}
+
+
+@own.post("/apply", **documented(ChangesResponse, openapi.MONITORS))
+def apply_monitors(registry: CurrentRegistry, body: MediumBody) -> Any:
+    """Make the monitors of a model what is given. Not part of the protocol."""
+    asked = ApplyRequest(**body)
+    changes = registry.apply_monitors(
+        asked.model_id, asked.monitors, delete_others=asked.delete_others, dry_run=asked.dry_run
+    )
+    return {"changes": changes}
 
 
 @own.post("/evaluate", **documented(EvaluationResponse, openapi.EVALUATION))

@@ -1,0 +1,206 @@
+"""Hook for monitors and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from aporia_provider import settings
+from aporia_provider.alerts import Alert, AlertEvent, AlertStatus
+from aporia_provider.api import AporiaApi, connected_roles, latest_version, registered_schema
+from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.hooks.aporia import AporiaHook
+from aporia_provider.models import Monitor
+from aporia_provider.monitor_changes import MonitorChange
+from aporia_provider.monitor_definitions import MonitorDefinition, parse_monitor_file, standard_monitors
+from aporia_provider.monitor_definitions.standard import PREFIX
+from aporia_provider.nearest import nearest
+
+
+class MonitorsHook(AporiaHook):
+    """
+    Hook for monitors and alerts.
+
+    Parameters: see :class:`~aporia_provider.hooks.aporia.AporiaHook`.
+    """
+
+    def get_monitors(self, model_id: str | None = None) -> list[dict[str, Any]]:
+        """Return the monitors of a model, or of all models; see :class:`~aporia_provider.api.AporiaApi`."""
+        with self.get_conn() as api:
+            return api.get_monitors(model_id)
+
+    def apply_monitors(
+        self,
+        model_id: str,
+        monitors: Sequence[MonitorDefinition | Monitor | Mapping[str, Any]],
+        *,
+        delete_others: bool = False,
+        dry_run: bool = False,
+    ) -> list[MonitorChange]:
+        """
+        Make the monitors of a model what is given, in one transaction.
+
+        :param model_id: Id of the model.
+        :param monitors: Monitors in short form, also as dicts, or with the configuration of the protocol.
+        :param delete_others: Whether other monitors of the model are deleted, with their alerts.
+        :param dry_run: Whether nothing is changed.
+        :return: One item for each monitor.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        """
+        made = _monitors(model_id, monitors)
+        with self.get_conn() as api:
+            return api.apply_monitors(model_id, made, delete_others=delete_others, dry_run=dry_run)
+
+    def apply_file(
+        self, text: str, *, delete_others: bool = False, dry_run: bool = False
+    ) -> list[MonitorChange]:
+        """
+        Make the monitors of a model what a YAML file says.
+
+        :param text: Content of the file; see
+            :func:`~aporia_provider.monitor_definitions.file.parse_monitor_file`.
+
+        For the other parameters, the result and the errors see :meth:`apply_monitors`.
+        """
+        file = parse_monitor_file(text)
+        made = file.to_monitors()
+        with self.get_conn() as api:
+            return api.apply_monitors(file.model, made, delete_others=delete_others, dry_run=dry_run)
+
+    def apply_standard_monitors(
+        self, model_id: str, *, false_alarms_a_year: float = 1.0, max_version_age: str | None = None
+    ) -> dict[str, Any]:
+        """
+        Create or update the standard monitors of a model, and delete those that no longer apply.
+
+        Other monitors are not changed. For the parameters see
+        :func:`~aporia_provider.monitor_definitions.standard.standard_monitors`.
+
+        :return: ``model_id``, the ``changes``, and ``left_out``: why there is no monitor of a kind.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model, or it has no version.
+        """
+        with self.get_conn() as api:
+            version = latest_version(api, model_id)
+            schema = registered_schema(api, model_id, version)
+            if schema is None:
+                raise ValidationError(
+                    "The server does not return the schema of a version: give the monitors explicitly"
+                )
+            found = standard_monitors(
+                model_id,
+                schema,
+                connected_roles(api, model_id, version),
+                false_alarms_a_year=false_alarms_a_year,
+                max_version_age=max_version_age,
+            )
+            changes = api.apply_monitors(model_id, found.monitors)
+            changes += self._delete_standard(api, model_id, {monitor.name for monitor in found.monitors})
+        return {
+            "model_id": model_id,
+            "changes": [change.to_json() for change in changes],
+            "left_out": found.left_out,
+        }
+
+    def _delete_standard(self, api: AporiaApi, model_id: str, kept: set[str]) -> list[MonitorChange]:
+        others = [
+            each
+            for each in api.get_monitors(model_id)
+            if each["name"].startswith(PREFIX) and each["name"] not in kept
+        ]
+        for each in others:
+            api.delete_monitor(each["id"])
+        return [MonitorChange(name=each["name"], action="deleted", id=each["id"]) for each in others]
+
+    def delete_monitor(self, model_id: str, name: str, *, ignore_if_missing: bool = True) -> bool:
+        """
+        Delete a monitor, with its alerts.
+
+        :param model_id: Id of the model.
+        :param name: Name of the monitor.
+        :param ignore_if_missing: Whether to return if there is no such model or monitor.
+        :return: Whether there was such a monitor.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model or monitor.
+        """
+        with self.get_conn() as api:
+            try:
+                names = {each["name"]: each["id"] for each in api.get_monitors(model_id)}
+                if name not in names:
+                    raise NotFoundError(f"Model {model_id!r} has no monitor {name!r}; {nearest(name, names)}")
+                api.delete_monitor(names[name])
+            except NotFoundError:
+                if not ignore_if_missing:
+                    raise
+                return False
+        return True
+
+    def evaluate_monitors(
+        self,
+        model_id: str,
+        model_version: str | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Evaluate the monitors of a model; see :class:`~aporia_provider.api.AporiaApi`."""
+        with self.get_conn() as api:
+            return api.evaluate_monitors(model_id, model_version, start=start, end=end)
+
+    def get_alerts(
+        self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100
+    ) -> list[Alert]:
+        """Return alerts; see :class:`~aporia_provider.api.AporiaApi`."""
+        with self.get_conn() as api:
+            return api.get_alerts(model_id, status=status, limit=limit)
+
+    def acknowledge_alert(self, alert_id: str, by: str | None = None) -> Alert:
+        """Mark an alert as seen by somebody."""
+        with self.get_conn() as api:
+            return api.acknowledge_alert(alert_id, by)
+
+    def snooze_alert(self, alert_id: str, until: datetime | timedelta | str) -> Alert:
+        """Send no notifications of an alert until a time, or for some time from now."""
+        if isinstance(until, timedelta):
+            until = datetime.now().astimezone() + until
+        with self.get_conn() as api:
+            return api.snooze_alert(alert_id, until)
+
+    def notify(self, send: Callable[[Alert, AlertEvent], None]) -> int:
+        """
+        Send the notifications of alerts that have not been sent; requires the embedded backend.
+
+        :param send: Function that sends the notification of an event. The event is sent again by the next
+            call if it raises.
+        :return: Number of events that were sent.
+        :raises aporia_provider.errors.AporiaError: naming the alerts whose notifications were not sent.
+        """
+        from aporia_provider.backend.embedded import EmbeddedRegistry
+
+        server = self._server()
+        if server.url is not None:
+            raise ValidationError(
+                f"Connection {self.aporia_conn_id!r} refers to a server; notifications are sent by tasks "
+                "that can reach the database of the backend"
+            )
+        with EmbeddedRegistry(settings.database_url(), server.environment) as registry:
+            report = registry.deliver_alert_events(send)
+        report.raise_for_errors()
+        return report.sent
+
+
+def _monitors(
+    model_id: str, given: Sequence[MonitorDefinition | Monitor | Mapping[str, Any]]
+) -> list[Monitor]:
+    monitors: list[Monitor] = []
+    problems: list[str] = []
+    for number, each in enumerate(given):
+        try:
+            short = MonitorDefinition(**each) if isinstance(each, Mapping) else each
+            monitors.append(short if isinstance(short, Monitor) else short.to_monitor(model_id))
+        except ValidationError as error:
+            name = each.get("name") if isinstance(each, Mapping) else each.name
+            problems += [f"{name or number}: {problem}" for problem in error.problems or [error.message]]
+    if problems:
+        raise ValidationError("The monitors are not valid", problems=problems)
+    return monitors

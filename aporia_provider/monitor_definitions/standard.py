@@ -1,0 +1,114 @@
+"""The standard monitors of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from aporia_provider.models import Monitor
+from aporia_provider.monitor_definitions.definition import MonitorDefinition
+from aporia_provider.schema import VersionSchema
+
+PREFIX = "Standard: "
+"""Start of the names of standard monitors."""
+_PERFORMANCE = {
+    "binary": ("auc_roc", "accuracy"),
+    "multiclass": ("accuracy", "accuracy"),
+    "multi-label": ("accuracy", "accuracy"),
+    "regression": ("rmse", "rmse"),
+    "ranking": ("ndcg_at_k", "ndcg_at_k"),
+}
+"""Metric of performance by type of the model: with, and without, a numeric prediction."""
+_RANKS = {"metricAtK": 10}
+_CATEGORICAL = ("categorical", "string", "boolean", "array")
+_NEW_VALUES_RATIO = 0.05
+
+
+@dataclass
+class StandardMonitors:
+    """
+    The standard monitors of a model.
+
+    :param monitors: The monitors.
+    :param left_out: Why there is no monitor of a kind, by the name of the monitor.
+    """
+
+    monitors: list[Monitor] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def standard_monitors(
+    model_id: str,
+    schema: VersionSchema,
+    roles: Collection[str],
+    *,
+    false_alarms_a_year: float = 1.0,
+    max_version_age: str | None = None,
+) -> StandardMonitors:
+    """
+    Return monitors of activity, missing values, drift, performance, new values and the age of the version.
+
+    Those that learn from the history share ``false_alarms_a_year`` equally.
+
+    :param model_id: Id of the model.
+    :param schema: Schema of its latest version.
+    :param roles: Roles of the datasets that are connected to it.
+    :param false_alarms_a_year: Number of false alarms a year of all learned monitors together, for each
+        version that receives data.
+    :param max_version_age: Age of the latest version above which it is stale, such as ``8w``.
+    :raises aporia_provider.errors.ValidationError: if a parameter is not valid.
+    """
+    found = StandardMonitors()
+    learned = [*_learned(schema, roles, found.left_out)]
+    share = false_alarms_a_year / len(learned)
+    definitions = [{**each, "false_alarms_a_year": share} for each in learned]
+    definitions += _limited(schema, roles, max_version_age, found.left_out)
+    for each in definitions:
+        name = f"{PREFIX}{each.pop('name')}"
+        found.monitors.append(MonitorDefinition(name=name, **each).to_monitor(model_id))
+    return found
+
+
+def _learned(
+    schema: VersionSchema, roles: Collection[str], left_out: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    yield {"name": "activity", "type": "model_activity", "severity": "HIGH"}
+    yield {"name": "missing values", "type": "missing_values", "only_increase": True}
+    if schema.features or schema.raw_inputs:
+        yield {"name": "data drift", "type": "data_drift"}
+    yield {"name": "prediction drift", "type": "prediction_drift"}
+    if "actuals" not in roles:
+        left_out["performance"] = "the latest version has no actuals dataset"
+        return
+    is_scored = any(prediction.type == "numeric" for prediction in schema.fields("predictions").values())
+    metric = _PERFORMANCE[schema.model_type][0 if is_scored else 1]
+    parameters = _RANKS if schema.model_type == "ranking" else {}
+    yield {
+        "name": "performance",
+        "type": "performance_degradation",
+        "metric": metric,
+        "parameters": parameters,
+        "severity": "HIGH",
+    }
+
+
+def _limited(
+    schema: VersionSchema, roles: Collection[str], max_version_age: str | None, left_out: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    fields = {
+        category: [name for name, each in schema.fields(category).items() if each.type in _CATEGORICAL]
+        for category in ("raw_inputs", "features")
+    }
+    named = {category: names for category, names in fields.items() if names}
+    if "training" not in roles:
+        left_out["new values"] = "the latest version has no training dataset"
+    elif not named:
+        left_out["new values"] = "the latest version has no categorical inputs"
+    else:
+        ratio = _NEW_VALUES_RATIO
+        yield {"name": "new values", "type": "new_values", "max_new_values_ratio": ratio, **named}
+    if max_version_age is None:
+        left_out["staleness"] = "max_version_age is not given"
+    else:
+        yield {"name": "staleness", "type": "model_staleness", "max_age": max_version_age, "severity": "LOW"}

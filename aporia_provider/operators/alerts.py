@@ -1,0 +1,125 @@
+"""Operators that monitor a model and send notifications of alerts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseNotifier
+
+from aporia_provider.alerts import Alert, AlertEvent, alert_text
+from aporia_provider.monitor_changes import MonitorChange
+from aporia_provider.operators.base import fail_without_retry
+from aporia_provider.operators.monitors import MonitorsOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+Notify = BaseNotifier | Callable[[Alert, AlertEvent], None]
+"""A notifier of Airflow, or a function."""
+
+
+class NotifyAlertsOperator(MonitorsOperator):
+    """
+    Send the notifications of alerts that were opened, recurred or were resolved since the last time.
+
+    Each event is sent once. It is sent again by the next task if a notifier raises an error, which also fails
+    this task after all other events have been sent. Requires the embedded backend.
+
+    :param notify: Functions that are called with the :class:`~aporia_provider.alerts.Alert` and the
+        :class:`~aporia_provider.alerts.AlertEvent`, or notifiers of Airflow, whose templates can use
+        ``alert``, ``event`` and ``alert_text``.
+    :return: ``{"sent"}``, the number of events.
+    """
+
+    template_fields = ("aporia_conn_id",)
+
+    def __init__(self, *, notify: Notify | Sequence[Notify], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.notify = notify
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send the notifications."""
+        with fail_without_retry():
+            sent = self.aporia_hook.notify(_sender(self.notify, context))
+        self.log.info("%d notifications were sent", sent)
+        return {"sent": sent}
+
+
+class MonitorModelOperator(MonitorsOperator):
+    """
+    Set up the standard monitors of a model, evaluate its monitors, and send the notifications of alerts.
+
+    The standard monitors concern activity, missing values, drift of inputs and predictions, performance once
+    labels are connected, new values, and the age of the latest version. They follow the schema and the
+    datasets of the latest version. Other monitors of the model are not changed.
+
+    :param model_id: Id of the model.
+    :param false_alarms_a_year: Number of false alarms a year that the standard monitors that learn from the
+        history may raise together, for each version that receives data.
+    :param max_version_age: Age of the latest version above which it is stale, such as ``8w``. None creates
+        no such monitor.
+    :param notify: See :class:`NotifyAlertsOperator`. None sends nothing.
+    :return: ``model_id``; ``changes`` of the monitors; ``left_out``, why there is no monitor of a kind;
+        ``evaluation``, see :class:`~aporia_provider.api.AporiaApi`; and ``sent``, the number of
+        notifications.
+    """
+
+    template_fields = (*MonitorsOperator.template_fields, "false_alarms_a_year", "max_version_age")
+
+    def __init__(
+        self,
+        *,
+        model_id: str,
+        false_alarms_a_year: float = 1.0,
+        max_version_age: str | None = None,
+        notify: Notify | Sequence[Notify] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(model_id=model_id, **kwargs)
+        self.false_alarms_a_year = false_alarms_a_year
+        self.max_version_age = max_version_age
+        self.notify = notify
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Set up and evaluate the monitors, and send the notifications."""
+        assert self.model_id is not None  # noqa: S101
+        hook = self.aporia_hook
+        with fail_without_retry():
+            result = hook.apply_standard_monitors(
+                self.model_id,
+                false_alarms_a_year=self.false_alarms_a_year,
+                max_version_age=self.max_version_age,
+            )
+            self.log_changes([MonitorChange(**change) for change in result["changes"]])
+            for name, reason in result["left_out"].items():
+                self.log.info("No monitor of %s: %s", name, reason)
+            evaluation = hook.evaluate_monitors(self.model_id)
+            self._log_evaluation(evaluation)
+            sent = hook.notify(_sender(self.notify, context)) if self.notify else 0
+        return {**result, "evaluation": evaluation, "sent": sent}
+
+    def _log_evaluation(self, evaluation: dict[str, Any]) -> None:
+        for monitor in evaluation["monitors"]:
+            for text in (*monitor["problems"], *monitor["notes"]):
+                self.log.info("%s: %s", monitor["name"], text)
+        self.log.info(
+            "%d windows were judged; %d alerts were opened, and %d resolved",
+            *(evaluation[name] for name in ("windows", "opened", "resolved")),
+        )
+
+
+def _sender(notify: Notify | Sequence[Notify], context: Context) -> Callable[[Alert, AlertEvent], None]:
+    targets = list(notify) if isinstance(notify, Sequence) else [notify]
+
+    def send(alert: Alert, event: AlertEvent) -> None:
+        for target in targets:
+            if isinstance(target, BaseNotifier):
+                told = {"alert": alert, "event": event, "alert_text": alert_text(alert, event)}
+                # A notifier renders its templates in place.
+                copy.copy(target)({**context, **told})
+            else:
+                target(alert, event)
+
+    return send
