@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NotRequired, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, cast, get_args
 
 # Pydantic refuses typing.TypedDict before Python 3.12.
 from typing_extensions import TypedDict
@@ -16,9 +16,11 @@ from aporia_provider.errors import ConflictError, NotFoundError
 from aporia_provider.metric_results import RangeResults
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, Monitor
-from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
+
+if TYPE_CHECKING:
+    from aporia_provider.monitor_changes import MonitorChange
 
 IfExists = Literal["match", "skip", "fail"]
 IF_EXISTS: tuple[str, ...] = get_args(IfExists)

@@ -116,6 +116,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.hooks.aporia",
                     "aporia_provider.hooks.delta_lake",
                     "aporia_provider.hooks.metrics",
+                    "aporia_provider.hooks.monitors",
                     "aporia_provider.hooks.spark_connect",
                     "aporia_provider.hooks.sync",
                 ],
@@ -133,6 +134,8 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.sync",
                     "aporia_provider.operators.sync_datasets",
                     "aporia_provider.operators.retirement",
+                    "aporia_provider.operators.monitors",
+                    "aporia_provider.operators.alerts",
                 ],
             }
         ],

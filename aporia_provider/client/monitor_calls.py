@@ -88,7 +88,7 @@ class MonitorCalls:
         body.check()
         description = f"Applying {len(body.monitors)} monitors of model {model_id!r}"
         reply = yield Request(description, "POST", f"{MONITORS_PATH}/apply", body.to_wire())
-        return _parsed(reply, "changes", parse_changes, reply.mapping().get("changes"))
+        return _parsed(reply, "changes", parse_changes, reply.mapping().get("changes", []))
 
     def evaluate_monitors(
         self,

@@ -60,7 +60,7 @@ class MonitorsHook(AporiaHook):
         Make the monitors of a model what a YAML file says.
 
         :param text: Content of the file; see
-            :func:`~aporia_provider.monitor_definitions.file.parse_monitor_file`.
+            :func:`~aporia_provider.monitor_definitions.parse_monitor_file`.
 
         For the other parameters, the result and the errors see :meth:`apply_monitors`.
         """
@@ -76,7 +76,7 @@ class MonitorsHook(AporiaHook):
         Create or update the standard monitors of a model, and delete those that no longer apply.
 
         Other monitors are not changed. For the parameters see
-        :func:`~aporia_provider.monitor_definitions.standard.standard_monitors`.
+        :func:`~aporia_provider.monitor_definitions.standard_monitors`.
 
         :return: ``model_id``, the ``changes``, and ``left_out``: why there is no monitor of a kind.
         :raises aporia_provider.errors.NotFoundError: if there is no such model, or it has no version.

@@ -120,7 +120,12 @@ class MonitorDefinition(PublicModel):
         return self
 
     def _problems(self) -> Iterator[str]:
-        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        fields = type(self).model_fields
+        given = {
+            name
+            for name in fields
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
         if self.configuration is not None:
             if surplus := sorted(given - _WITH_CONFIGURATION):
                 yield f"with configuration, there must not be {', '.join(surplus)}"

@@ -55,7 +55,7 @@ class CreateMonitorOperator(MonitorsOperator):
     Create a monitor, or update the monitor of the model that has its name.
 
     :param model_id: Id of the model.
-    :param monitor: The monitor: a :class:`~aporia_provider.monitor_definitions.definition.MonitorDefinition`,
+    :param monitor: The monitor: a :class:`~aporia_provider.monitor_definitions.MonitorDefinition`,
         a dict of its parameters, or a :class:`~aporia_provider.models.Monitor` with the configuration of the
         protocol.
     :return: ``{"monitor_id", "name", "status"}`` with status ``created``, ``updated`` or ``unchanged``.

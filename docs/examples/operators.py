@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, chain
 
+from aporia_provider.alerts import Alert, AlertEvent, alert_text
 from aporia_provider.assets import version_completed
 from aporia_provider.data_sources import S3DataSource
+from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
+from aporia_provider.operators.alerts import MonitorModelOperator, NotifyAlertsOperator
 from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
@@ -18,6 +22,11 @@ from aporia_provider.operators.dataset import (
     SetSyncEnabledOperator,
 )
 from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
+from aporia_provider.operators.monitors import (
+    ApplyMonitorsOperator,
+    CreateMonitorOperator,
+    DeleteMonitorOperator,
+)
 from aporia_provider.operators.retirement import RetireModelVersionsOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.sync_datasets import SyncDatasetsOperator
@@ -26,6 +35,15 @@ from aporia_provider.schema import VersionSchema
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 VERSION = {"model_id": "insurance", "model_version": "v1"}
+
+
+# example: send
+def send(alert: Alert, event: AlertEvent) -> None:
+    """Tell somebody: here, whoever reads the log."""
+    logging.getLogger(__name__).warning("%s", alert_text(alert, event))
+
+
+# end
 
 with DAG("operators", schedule=None, start_date=START):
     # example: create_model
@@ -130,6 +148,39 @@ with DAG("operators", schedule=None, start_date=START):
         ],
     )
     # end
+    # example: monitor_model
+    monitor_model = MonitorModelOperator(
+        task_id="monitor_model",
+        model_id="insurance",
+        false_alarms_a_year=1,
+        max_version_age="8w",
+        notify=send,
+    )
+    # end
+    # example: create_monitor
+    create_monitor = CreateMonitorOperator(
+        task_id="create_monitor",
+        model_id="insurance",
+        monitor=MonitorDefinition(
+            name="Mean amount",
+            type="metric_change",
+            metric="mean",
+            features=["amount"],
+            min_ratio=0.8,
+            max_ratio=1.2,
+            baseline="4w",
+        ),
+    )
+    # end
+    # example: apply_monitors
+    apply_monitors = ApplyMonitorsOperator(task_id="apply_monitors", monitors="monitors.yaml")
+    # end
+    # example: notify_alerts
+    notify_alerts = NotifyAlertsOperator(task_id="notify_alerts", notify=send)
+    # end
+    # example: delete_monitor
+    delete_monitor = DeleteMonitorOperator(task_id="delete_monitor", model_id="insurance", name="Mean amount")
+    # end
     # example: retire
     retire = RetireModelVersionsOperator(
         task_id="retire", model_id="insurance", keep=10, ended_for=timedelta(days=90)
@@ -148,7 +199,9 @@ with DAG("operators", schedule=None, start_date=START):
     for task in connect:
         [create_version, grant_access] >> task
     chain(create_version, infer_version)
-    chain(connect, complete, sync, sync_several, retire, disable_syncs, delete_model)
+    monitors = [create_monitor, apply_monitors]
+    chain(connect, complete, sync, sync_several, monitor_model, monitors, notify_alerts, delete_monitor)
+    chain(delete_monitor, retire, disable_syncs, delete_model)
     infer_version >> delete_model
 
 # example: consumer

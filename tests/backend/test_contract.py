@@ -20,6 +20,7 @@ from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model, Monitor
+from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, token_for
 from tests.processes import starts_process
@@ -364,6 +365,51 @@ def test_monitors_are_created_once_and_deleted(api: AporiaApi) -> None:
     api.delete_monitor(first["id"])
     with pytest.raises(NotFoundError):
         api.delete_monitor(first["id"])
+
+
+def activity(name: str, low: float = 1.0, model_id: str = "churn") -> Monitor:
+    return MonitorDefinition(name=name, type="model_activity", min=low).to_monitor(model_id)
+
+
+def test_monitors_are_applied_at_once(api: AporiaApi, version: Any) -> None:
+    api.create_model(Model(id="other", name="Other"))
+    kept = api.create_monitor(activity("Rows", model_id="other"))["id"]
+    wanted = [activity("a"), activity("b")]
+    assert [(each.action, each.id) for each in api.apply_monitors("churn", wanted, dry_run=True)] == [
+        ("created", None),
+        ("created", None),
+    ]
+    assert api.get_monitors("churn") == []
+    first, second = api.apply_monitors("churn", wanted)
+    assert [each["id"] for each in api.get_monitors("churn")] == [first.id, second.id]
+    changed = api.apply_monitors("churn", [activity("b", 5), activity("c")], delete_others=True)
+    assert [(each.name, each.action) for each in changed] == [
+        ("b", "updated"),
+        ("c", "created"),
+        ("a", "deleted"),
+    ]
+    assert changed[0].id == second.id
+    (line,) = changed[0].differences
+    assert line.endswith("[{'name': 'RANGE', 'min': 5.0}] was given")
+    assert [each["name"] for each in api.get_monitors("churn")] == ["b", "c"]
+    again = api.apply_monitors("churn", [activity("b", 5), activity("c")], delete_others=True)
+    assert {each.action for each in again} == {"unchanged"}
+    assert [each["id"] for each in api.get_monitors("other")] == [kept]
+
+
+def test_nothing_is_applied_if_a_monitor_is_not_valid(api: AporiaApi, version: Any) -> None:
+    wrong = Monitor(name="w", type="data_drift", scheduling="* * * * *", configuration={"identification": {}})
+    monitors = [activity("a"), activity("a"), activity("x", model_id="other"), wrong]
+    with pytest.raises(ValidationError) as fault:
+        api.apply_monitors("churn", monitors)
+    assert fault.value.problems[:2] == [
+        "a: there are 2 monitors of this name",
+        "x: identification.models.id is 'other', not 'churn'",
+    ]
+    assert {problem.partition(":")[0] for problem in fault.value.problems[2:]} == {"w"}
+    assert api.get_monitors("churn") == []
+    with pytest.raises(NotFoundError):
+        api.apply_monitors("unknown", [activity("a", model_id="unknown")])
 
 
 def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version: Any) -> None:

@@ -58,5 +58,6 @@ CALLS = [
     ("set_feature_importance", ("m", "v", {"age": 1}), {}, "POST", f"{VERSIONS}/v/feature_importance"),
     ("delete_monitor", ("x",), {}, "DELETE", "/v1beta/monitors/x"),
     ("evaluate_monitors", ("m", "v"), {}, "POST", "/v1/monitors/evaluate"),
+    ("apply_monitors", ("m", []), {}, "POST", "/v1/monitors/apply"),
     ("get_monitors", ("a b",), {}, "GET", "/v1/monitors?model_id=a%20b"),
 ]

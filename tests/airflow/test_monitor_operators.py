@@ -1,0 +1,209 @@
+"""The operators for monitors and alerts, against the embedded backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseNotifier
+
+from aporia_provider import settings
+from aporia_provider.alerts import Alert, AlertEvent
+from aporia_provider.errors import AporiaError
+from aporia_provider.hooks.monitors import MonitorsHook
+from aporia_provider.models import Monitor
+from aporia_provider.monitor_definitions import MonitorDefinition
+from aporia_provider.operators.alerts import MonitorModelOperator, NotifyAlertsOperator
+from aporia_provider.operators.monitors import (
+    ApplyMonitorsOperator,
+    CreateMonitorOperator,
+    DeleteMonitorOperator,
+)
+from tests.airflow.running import execute, new_dag, run
+from tests.backend.monitors.monitored_model import MonitoredModel, numbers, on, usual
+
+pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
+
+
+@pytest.fixture
+def model() -> Iterator[MonitoredModel]:
+    """A model with 30 usual days and no monitors."""
+    with MonitoredModel(settings.database_url(), settings.environment()) as found:
+        found.store({day: usual() for day in range(10)}, role="training")
+        found.store({day: usual() for day in range(30)})
+        found.complete_until(on(30))
+        yield found
+
+
+def names(model: MonitoredModel) -> list[str]:
+    return [each["name"] for each in model.registry.get_monitors("m")]
+
+
+def test_a_monitor_is_created_updated_and_deleted(model: MonitoredModel) -> None:
+    with new_dag("monitors") as dag:
+        create = CreateMonitorOperator(
+            task_id="create",
+            model_id="m",
+            monitor={"name": "Age {{ params.version }}", "type": "values_range", "features": ["age"]},
+        )
+        update = CreateMonitorOperator(
+            task_id="update",
+            model_id="m",
+            monitor=MonitorDefinition(
+                name="Age {{ params.version }}", type="values_range", features=["age"], max=99
+            ),
+        )
+        delete = DeleteMonitorOperator(task_id="delete", model_id="m", name="Age {{ params.version }}")
+        again = DeleteMonitorOperator(task_id="again", model_id="m", name="Age v1")
+        create >> update >> delete >> again
+    results = run(dag)
+    monitor_id = results["create"]["monitor_id"]
+    assert results["create"] == {"monitor_id": monitor_id, "name": "Age v1", "status": "created"}
+    assert results["update"] == {"monitor_id": monitor_id, "name": "Age v1", "status": "updated"}
+    assert [results[task]["status"] for task in ("delete", "again")] == ["deleted", "missing"]
+    assert names(model) == []
+
+
+def test_faults_fail_without_a_retry(model: MonitoredModel) -> None:
+    wrong = {"name": "n", "type": "data_drift", "min": 1, "features": ["age"]}
+    with pytest.raises(AirflowFailException, match="n: min is no option of data_drift"):
+        execute(CreateMonitorOperator(task_id="t", model_id="m", monitor=wrong))
+    with pytest.raises(AirflowFailException, match="Model 'm' has no monitor 'x'"):
+        execute(DeleteMonitorOperator(task_id="d", model_id="m", name="x", ignore_if_missing=False))
+    with pytest.raises(AirflowFailException, match="A list of monitors requires model_id"):
+        execute(ApplyMonitorsOperator(task_id="a", monitors=[]))
+    text = "model: other\nmonitors:\n- {name: a, type: data_drift}"
+    with pytest.raises(AirflowFailException, match="of model 'other', not of 'm'"):
+        execute(ApplyMonitorsOperator(task_id="b", monitors=text, model_id="m"))
+
+
+def test_a_file_beside_the_dag_is_rendered_and_applied(model: MonitoredModel, tmp_path: Path) -> None:
+    (tmp_path / "monitors.yaml").write_text(
+        "model: m\nmonitors:\n- {name: 'Rows of {{ params.version }}', type: model_activity, min: 10}\n"
+    )
+    protocol = MonitorDefinition(name="Other", type="model_activity", min=1).to_monitor("m")
+    with new_dag("applied") as dag:
+        dag.template_searchpath = [str(tmp_path)]
+        first = CreateMonitorOperator(task_id="other", model_id="m", monitor=protocol)
+        preview = ApplyMonitorsOperator(
+            task_id="preview", monitors="monitors.yaml", delete_others=True, dry_run=True
+        )
+        keep = ApplyMonitorsOperator(task_id="keep", monitors="monitors.yaml")
+        only = ApplyMonitorsOperator(task_id="only", monitors="monitors.yaml", delete_others=True)
+        first >> preview >> keep >> only
+    results = run(dag)
+    actions = {
+        task: [(change["name"], change["action"]) for change in results[task]["changes"]]
+        for task in ("preview", "keep", "only")
+    }
+    assert actions == {
+        "preview": [("Rows of v1", "created"), ("Other", "deleted")],
+        "keep": [("Rows of v1", "created")],
+        "only": [("Rows of v1", "unchanged"), ("Other", "deleted")],
+    }
+    assert names(model) == ["Rows of v1"]
+
+
+class Recorded(BaseNotifier):
+    """A notifier that records what its template becomes."""
+
+    template_fields = ("text",)
+    texts: list[str] = []
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def notify(self, context: Any) -> None:
+        self.texts.append(self.text)
+
+
+@pytest.fixture
+def alerted(model: MonitoredModel) -> MonitoredModel:
+    """The ages of the last day are those of the younger half."""
+    model.store({29: usual(age=numbers(np.arange(300) % 50))})
+    model.complete_until(on(30))
+    low = {"name": "Mean age", "type": "metric_change", "metric": "mean", "features": ["age"], "min": 40}
+    CreateMonitorOperator(task_id="c", model_id="m", monitor=low).execute({})
+    model.evaluate(30)
+    return model
+
+
+def test_each_event_is_sent_once_to_functions_and_notifiers(alerted: MonitoredModel) -> None:
+    sent: list[tuple[str, str]] = []
+
+    def send(alert: Alert, event: AlertEvent) -> None:
+        sent.append((alert.monitor, event.kind))
+
+    Recorded.texts.clear()
+    notifier = Recorded("{{ alert.severity }} {{ event.kind }}: {{ alert_text }}")
+    task = NotifyAlertsOperator(task_id="n", notify=[send, notifier])
+    assert execute(task) == {"sent": 1}
+    assert sent == [("Mean age", "opened")]
+    (text,) = Recorded.texts
+    assert text.startswith(
+        "MEDIUM opened: MEDIUM alert opened: Mean age of model m, version v1, 1 window from"
+    )
+    assert "Failed: features.age" in text
+    assert execute(task) == {"sent": 0}
+    # The next day is as usual.
+    alerted.store({30: usual()})
+    alerted.complete_until(on(31))
+    alerted.evaluate(31)
+    assert execute(task) == {"sent": 1}
+    assert "alert resolved: Mean age" in Recorded.texts[-1]
+
+
+def test_an_event_that_was_not_sent_fails_the_task_and_is_sent_by_the_next(alerted: MonitoredModel) -> None:
+    def fails(alert: Alert, event: AlertEvent) -> None:
+        raise OSError("the webhook does not answer")
+
+    with pytest.raises(AirflowFailException, match=r"0 notifications were sent, and 1 were not.*\n.*webhook"):
+        execute(NotifyAlertsOperator(task_id="n", notify=fails))
+    texts: list[Alert] = []
+    assert (
+        execute(NotifyAlertsOperator(task_id="n", notify=lambda alert, _: texts.append(alert)))["sent"] == 1
+    )
+
+
+def test_one_task_sets_up_evaluates_and_notifies(model: MonitoredModel) -> None:
+    mine = MonitorDefinition(name="Mine", type="model_activity", min=1)
+    MonitorsHook().apply_monitors("m", [mine])
+    with new_dag("whole") as dag:
+        MonitorModelOperator(task_id="monitor", model_id="m", max_version_age="8w")
+    result = run(dag)["monitor"]
+    created = [change["name"].removeprefix("Standard: ") for change in result["changes"]]
+    expected = ["activity", "missing values", "data drift", "prediction drift", "new values", "staleness"]
+    assert created == expected
+    assert result["left_out"] == {"performance": "the latest version has no actuals dataset"}
+    assert (result["sent"], len(result["evaluation"]["monitors"])) == (0, 7)
+    again = run(dag)["monitor"]
+    assert {change["action"] for change in again["changes"]} == {"unchanged"}
+    # Without a limit of the age, there is no monitor of it.
+    third = execute(MonitorModelOperator(task_id="third", model_id="m"))
+    assert [c["name"] for c in third["changes"] if c["action"] == "deleted"] == ["Standard: staleness"]
+    assert names(model) == ["Mine", *(f"Standard: {name}" for name in expected[:-1])]
+
+
+def test_the_standard_monitors_of_a_model_without_a_version(registry: Any) -> None:
+    from aporia_provider.models import Model
+
+    registry.create_model(Model(id="empty", name="Empty"))
+    with pytest.raises(AporiaError, match="has no version: register one first"):
+        MonitorsHook().apply_standard_monitors("empty")
+
+
+def test_the_hook_lists_alerts_and_acknowledges(alerted: MonitoredModel) -> None:
+    hook = MonitorsHook()
+    (alert,) = hook.get_alerts("m", status="open")
+    assert hook.acknowledge_alert(alert.id, "ann").acknowledged_by == "ann"
+    assert [Monitor.from_wire(_body(each)).name for each in hook.get_monitors("m")] == ["Mean age"]
+
+
+def _body(listed: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value for key, value in listed.items() if key not in ("id", "model_id", "created_at", "problems")
+    }
