@@ -1,5 +1,6 @@
 """
-Retrain a model every year, register the new version, connect its data, and complete the version.
+Retrain a model every year, register the new version, connect its data, complete the version, and set up the
+monitors of the model.
 
 To use it for a model of yours, change the three lines below and what ``retrain`` does. DAGs that are
 scheduled on ``version_completed("employment")``, from :mod:`aporia_provider.assets`, run once after each
@@ -15,6 +16,7 @@ from airflow.sdk import dag, task
 
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
+from aporia_provider.operators.alerts import MonitorModelOperator
 from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
@@ -125,8 +127,9 @@ def retrain_and_register():
         **version,
     )
     complete = CompleteModelVersionOperator(task_id="complete", model_id=MODEL_ID, model_version=VERSION)
+    monitor = MonitorModelOperator(task_id="monitor", model_id=MODEL_ID, max_version_age="54w")
     retrain(VERSION) >> create_model >> create_version >> grant_access
-    grant_access >> [connect_training, connect_serving, connect_actuals] >> complete
+    grant_access >> [connect_training, connect_serving, connect_actuals] >> complete >> monitor
 
 
 retrain_and_register()

@@ -73,9 +73,11 @@ def judge_series(
     :param excluded: Indices of buckets that were alarmed, and whose alert is not acknowledged.
     :raises ValueError: if the numbers of buckets differ, or the promised rate is not positive.
     """
-    rule = _SeriesRule(values, sizes, seasons, kind, only_increase, buckets_a_year, false_alarms_a_year)
-    rule.exclude(excluded)
-    return rule.judge(len(seasons) - 1)
+    series = Series(
+        values, sizes, seasons, buckets_a_year=buckets_a_year, only_increase=only_increase, kind=kind
+    )
+    series.exclude(excluded)
+    return series.judge(len(seasons) - 1, false_alarms_a_year)
 
 
 def judge_series_history(
@@ -97,27 +99,33 @@ def judge_series_history(
     :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
         which there is an alarm are excluded from then on.
     """
-    rule = _SeriesRule(values, sizes, seasons, kind, only_increase, buckets_a_year, false_alarms_a_year)
+    series = Series(
+        values, sizes, seasons, buckets_a_year=buckets_a_year, only_increase=only_increase, kind=kind
+    )
     verdicts = []
     for bucket in range(len(seasons)):
-        verdicts.append(rule.judge(bucket))
+        verdicts.append(series.judge(bucket, false_alarms_a_year))
         if verdicts[-1].outcome == "fail" and not acknowledged:
-            rule.exclude([bucket])
+            series.exclude([bucket])
     return verdicts
 
 
-class _SeriesRule:
-    """The buckets of a series, each of which is judged from those before it."""
+class Series:
+    """
+    The buckets of a series, each of which is judged from those before it.
+
+    The parameters are those of :func:`judge_series`.
+    """
 
     def __init__(
         self,
         values: ArrayLike,
         sizes: ArrayLike | None,
         seasons: Sequence[Hashable],
-        kind: Kind,
-        only_increase: bool,
+        *,
         buckets_a_year: float,
-        false_alarms_a_year: float,
+        only_increase: bool = False,
+        kind: Kind = "value",
     ) -> None:
         self._values = np.asarray(values, dtype=np.float64)
         self._sizes = np.ones(len(seasons)) if sizes is None else np.asarray(sizes, dtype=np.float64)
@@ -128,26 +136,37 @@ class _SeriesRule:
         self._codes = season_codes(seasons)
         self._kind, self._only_increase = kind, only_increase
         self._sized = sizes is not None
-        self._level = SPENT * level_of_bucket(false_alarms_a_year, buckets_a_year)
+        self._buckets_a_year = buckets_a_year
         self._pooled = pooled_buckets(buckets_a_year)
         self._included = np.ones(len(seasons), dtype=np.bool_)
+        self._nulls: dict[int, NullSample | None] = {}
         self._deviations = self._compute()
 
     def exclude(self, buckets: Collection[int]) -> None:
         """Remove buckets from what later ones are compared to."""
+        if not buckets:
+            return
+        self._nulls.clear()
         self._included[list(buckets)] = False
         self._deviations = self._compute()
 
-    def judge(self, bucket: int) -> SeriesVerdict:
-        """Judge the value of a bucket."""
+    def judge(self, bucket: int, false_alarms_a_year: float) -> SeriesVerdict:
+        """
+        Judge the value of a bucket.
+
+        :raises ValueError: if the promised rate is not positive.
+        """
+        promised = SPENT * level_of_bucket(false_alarms_a_year, self._buckets_a_year)
         value = float(self._values[bucket])
         if not np.isfinite(value):
             return SeriesVerdict("insufficient", None, reason="the bucket has no value")
-        null, expected = self._null(bucket), float(self._deviations.expected[bucket])
+        if bucket not in self._nulls:
+            self._nulls[bucket] = self._null(bucket)
+        null, expected = self._nulls[bucket], float(self._deviations.expected[bucket])
         if null is None or not np.isfinite(expected):
             reason = "too few of the buckets before can be compared"
             return SeriesVerdict("insufficient", value, reason=reason)
-        level = self._level / (1 + self._open_alarms(bucket))
+        level = promised / (1 + self._open_alarms(bucket))
         radius = null.quantile(level) * float(self._deviations.unit[bucket])
         low, high = (float(shown(expected + sign * radius, self._kind)) for sign in (-1, 1))
         p_value = float(null.p_values(self._ratios(bucket, bucket + 1))[0])

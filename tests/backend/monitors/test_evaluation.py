@@ -385,3 +385,17 @@ def test_rows_of_a_count(model: MonitoredModel) -> None:
     model.store({DAY: usual(rows=rows(99))})
     model.monitor("model_activity", ACTIVITY)
     assert model.evaluate(DAY + 1)["verdicts"]["fail"] == 1
+
+
+def test_monitors_of_one_metric_keep_their_own_baselines(model: MonitoredModel) -> None:
+    rule = {"name": "TIME_SERIES_ANOMALY", "falseAlarmsAYear": 1.0}
+    for name, skipped in (("near", "1d"), ("far", "11d")):
+        baseline = {"timePeriod": "2w", "skipPeriod": skipped, "aggregationPeriod": "1d"}
+        body = configuration("mean", rule, baseline=baseline, features=["age"])
+        model.monitor("metric_change", body, name)
+    model.store({29: usual(age=numbers(np.arange(300) % 10))})
+    model.complete_until(on(30))
+    assert model.evaluate(30)["opened"] == 2
+    compared = {alert.monitor: alert.failed[0].baseline_samples for alert in model.registry.get_alerts()}
+    # 300 rows a day: the days 0 to 28, and 0 to 18.
+    assert compared == {"near": 29 * 300, "far": 19 * 300}

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-import numpy as np
-from numpy.typing import NDArray
 
 from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
 from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitor_configuration.parts import SeriesRule
+from aporia_provider.monitor_configuration.parts import Condition, SeriesRule
 from aporia_provider.monitor_configuration.spans import DAY
 from aporia_provider.monitoring.verdicts.promised_rate import rate_of_sensitivity
 from aporia_provider.monitoring.verdicts.series_deviations import Kind
-from aporia_provider.monitoring.verdicts.series_rule import judge_series
+from aporia_provider.monitoring.verdicts.series_rule import Series
 from aporia_provider.verdicts import Verdict
 
 SENSITIVITY = 0.5
-Floats = NDArray[np.float64]
-_Series = tuple[Floats, Floats, list[tuple[int, ...]], list[int]]
-"""Values, numbers of rows, seasons and starts."""
 _SEASONAL = 42 * DAY
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHARES = ("accuracy", "precision", "recall", "f1", "specificity", "label_coverage")
@@ -45,25 +40,13 @@ def _judge(case: Case, subject: Subject) -> Verdict:
     value = reliable(result)
     if value is None:
         return case.insufficient(subject, result)
-    key = id(case.version), case.question, subject.field, case.window, case.plan.aggregation_seconds
-    if key not in case.measures.cache:
-        case.measures.cache[key] = _series(case, subject)
-    values, sizes, found_seasons, starts = case.measures.cache[key]
-    if not len(values):
+    compared = _compared(case, subject, value, result.samples)
+    if compared is None:
         return case.insufficient(subject, result, "there is no data before the window")
-    found = judge_series(
-        np.append(values, value),
-        np.append(sizes, result.samples),
-        found_seasons,
-        buckets_a_year=case.plan.windows_a_year,
-        false_alarms_a_year=false_alarms(case) / len(case.subjects),
-        only_increase=case.rule.test_only_increase,
-        kind=_kind(case),
-        excluded=[place for place, start in enumerate(starts) if (subject.field, start) in case.excluded],
-    )
+    found = compared.series.judge(compared.parts, false_alarms(case) / len(case.subjects))
     if found.outcome == "insufficient":
         return case.insufficient(subject, result, found.reason)
-    baseline = MetricResult(found.expected, samples=int(sizes.sum()))
+    baseline = MetricResult(found.expected, samples=compared.samples)
     low = None if case.rule.test_only_increase else found.low
     effect = excess_over(value, low, found.high) if found.outcome == "fail" else 0.0
     return case.verdict(
@@ -71,13 +54,60 @@ def _judge(case: Case, subject: Subject) -> Verdict:
     )
 
 
-def _series(case: Case, subject: Subject) -> _Series:
-    """Return the parts of the baseline, and the seasons of them and of the window."""
+@dataclass(frozen=True)
+class _Compared:
+    """
+    The parts of a baseline and a window.
+
+    :param series: Their values.
+    :param parts: Number of the parts.
+    :param samples: Number of rows of the parts.
+    """
+
+    series: Series
+    parts: int
+    samples: int
+
+
+def _compared(case: Case, subject: Subject, value: float, samples: int) -> _Compared | None:
+    """Return the values of the parts of the baseline and of the window; None if there are no parts."""
+    condition, baseline = _trailing_zeros(case), case.configuration.baseline
+    excluded = frozenset(start for field, start in case.excluded if field == subject.field)
+    key = (
+        id(case.version),
+        case.question,
+        subject.field,
+        case.window,
+        case.plan.aggregation_seconds,
+        baseline and (baseline.time_period, baseline.skip_period),
+        condition and condition.minimum_time_windows_in_baseline,
+        condition is None,
+        case.rule.test_only_increase,
+        excluded,
+    )
+    if key not in case.measures.cache:
+        case.measures.cache[key] = _series(case, subject, value, samples, excluded)
+    found: _Compared | None = case.measures.cache[key]
+    return found
+
+
+def _series(
+    case: Case, subject: Subject, value: float, samples: int, excluded: Collection[int]
+) -> _Compared | None:
     past = _past(case, subject)
-    values = np.array([_number(case, each, part) for part, each in past])
-    sizes = np.array([each.samples for _, each in past], dtype=np.float64)
-    of_all = seasons([*(part for part, _ in past), (case.window.start, case.window.end)])
-    return values, sizes, of_all, [start for (start, _), _ in past]
+    if not past:
+        return None
+    sizes = [each.samples for _, each in past]
+    series = Series(
+        [*(_number(case, each, part) for part, each in past), value],
+        [*sizes, samples],
+        seasons([*(part for part, _ in past), (case.window.start, case.window.end)]),
+        buckets_a_year=case.plan.windows_a_year,
+        only_increase=case.rule.test_only_increase,
+        kind=_kind(case),
+    )
+    series.exclude([place for place, ((start, _), _) in enumerate(past) if start in excluded])
+    return _Compared(series, len(past), sum(sizes))
 
 
 def false_alarms(case: Case) -> float:
@@ -125,14 +155,18 @@ def _past(case: Case, subject: Subject) -> list[tuple[tuple[int, int], MetricRes
 def _without_trailing_zeros(
     case: Case, results: list[tuple[tuple[int, int], MetricResult]]
 ) -> list[tuple[tuple[int, int], MetricResult]]:
-    conditions = case.configuration.settings.pre_conditions
-    condition = next((each for each in conditions if each.name == "IGNORE_TRAILING_ZEROS"), None)
+    condition = _trailing_zeros(case)
     if condition is None:
         return results
     kept = list(results)
     while kept and not reliable(kept[-1][1]):
         kept.pop()
     return kept if len(kept) >= (condition.minimum_time_windows_in_baseline or 1) else []
+
+
+def _trailing_zeros(case: Case) -> Condition | None:
+    conditions = case.configuration.settings.pre_conditions
+    return next((each for each in conditions if each.name == "IGNORE_TRAILING_ZEROS"), None)
 
 
 def _number(case: Case, result: MetricResult, part: tuple[int, int]) -> float:
