@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.cli.arguments import moment
-from aporia_provider.errors import ValidationError
+from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -24,7 +25,8 @@ def add_monitors(commands: _SubParsersAction[ArgumentParser]) -> list[ArgumentPa
     """Add the command and return its actions. The caller adds the option ``--database-url`` to each."""
     parser = commands.add_parser("monitors", help="list, apply, evaluate and delete monitors")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    added = [_add_list(actions), _add_apply(actions), _add_evaluate(actions), _add_delete(actions)]
+    makers = (_add_list, _add_apply, _add_evaluate, _add_replay, _add_delete)
+    added = [make(actions) for make in makers]
     for action in added:
         action.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
         action.add_argument("--json", action="store_true", help="print JSON instead of lines")
@@ -52,6 +54,22 @@ def _add_apply(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
         help="delete the monitors of these models that are in no file, with their alerts",
     )
     parser.set_defaults(run=_apply)
+    return parser
+
+
+def _add_replay(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
+    parser = actions.add_parser(
+        "replay",
+        help="print the alerts that a monitor would have raised",
+        description="Judge the windows of a range in order, as if the monitor had been evaluated after each. "
+        "Nothing is stored.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="id of the model")
+    parser.add_argument("name", metavar="NAME", help="name of the monitor, also of one in --file")
+    parser.add_argument("--file", help="YAML file with the monitor, which need not be applied")
+    parser.add_argument("--from", dest="start", type=moment, metavar="TIME", required=True)
+    parser.add_argument("--to", dest="end", type=moment, metavar="TIME", required=True)
+    parser.set_defaults(run=_replay)
     return parser
 
 
@@ -147,6 +165,31 @@ def _read_files(paths: Sequence[str]) -> dict[str, list[Monitor]]:
     if problems:
         raise ValidationError("The files cannot be applied", problems=problems)
     return wanted
+
+
+def _replay(options: Namespace) -> None:
+    monitor: str | Monitor = options.name
+    if options.file:
+        made = {each.name: each for each in _read_files([options.file]).get(options.model, [])}
+        if options.name not in made:
+            raise NotFoundError(
+                f"{options.file} has no monitor {options.name!r} of model {options.model!r}; "
+                f"{nearest(options.name, made)}"
+            )
+        monitor = made[options.name]
+    with _registry(options) as registry:
+        report = registry.replay_monitor(options.model, monitor, start=options.start, end=options.end)
+    if options.json:
+        print(json.dumps(report, indent=2), file=options.answers)
+        return
+    for alert in report["alerts"]:
+        window, failed = f"{alert['start']}/{alert['end']}", ",".join(alert["failed"])
+        line = alert["model_version"] or "all", window, alert["occurrences"], failed
+        print(*line, sep="\t", file=options.answers)
+    for text in (*report["problems"], *report["notes"]):
+        print(text, file=sys.stderr)
+    verdicts = ", ".join(f"{count} {outcome}" for outcome, count in report["verdicts"].items())
+    print(f"{report['windows']} windows: {verdicts}; {len(report['alerts'])} alerts.", file=sys.stderr)
 
 
 def _delete(options: Namespace) -> None:

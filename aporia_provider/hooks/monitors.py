@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aporia_provider import settings
 from aporia_provider.alerts import Alert, AlertEvent, AlertStatus
@@ -16,6 +16,9 @@ from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.monitor_definitions import MonitorDefinition, parse_monitor_file, standard_monitors
 from aporia_provider.monitor_definitions.standard import PREFIX
 from aporia_provider.nearest import nearest
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.embedded import EmbeddedRegistry
 
 
 class MonitorsHook(AporiaHook):
@@ -147,6 +150,21 @@ class MonitorsHook(AporiaHook):
         with self.get_conn() as api:
             return api.evaluate_monitors(model_id, model_version, start=start, end=end)
 
+    def replay_monitor(
+        self, model_id: str, monitor: str | MonitorDefinition | Monitor, *, start: datetime, end: datetime
+    ) -> dict[str, Any]:
+        """
+        Return the alerts that a monitor would have raised; nothing is stored. Requires the embedded backend.
+
+        :param monitor: Name of a monitor of the model, or a monitor that need not be created.
+
+        For the other parameters, the result and the errors see
+        :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.replay_monitor`.
+        """
+        made = monitor.to_monitor(model_id) if isinstance(monitor, MonitorDefinition) else monitor
+        with self._registry("a monitor is replayed by tasks") as registry:
+            return registry.replay_monitor(model_id, made, start=start, end=end)
+
     def get_alerts(
         self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100
     ) -> list[Alert]:
@@ -175,18 +193,22 @@ class MonitorsHook(AporiaHook):
         :return: Number of events that were sent.
         :raises aporia_provider.errors.AporiaError: naming the alerts whose notifications were not sent.
         """
+        with self._registry("notifications are sent by tasks") as registry:
+            report = registry.deliver_alert_events(send)
+        report.raise_for_errors()
+        return report.sent
+
+    def _registry(self, reason: str) -> EmbeddedRegistry:
+        """Open the embedded backend; raise an error if the connection refers to a server."""
         from aporia_provider.backend.embedded import EmbeddedRegistry
 
         server = self._server()
         if server.url is not None:
             raise ValidationError(
-                f"Connection {self.aporia_conn_id!r} refers to a server; notifications are sent by tasks "
-                "that can reach the database of the backend"
+                f"Connection {self.aporia_conn_id!r} refers to a server; {reason} that can reach the "
+                "database of the backend"
             )
-        with EmbeddedRegistry(settings.database_url(), server.environment) as registry:
-            report = registry.deliver_alert_events(send)
-        report.raise_for_errors()
-        return report.sent
+        return EmbeddedRegistry(settings.database_url(), server.environment)
 
 
 def _monitors(

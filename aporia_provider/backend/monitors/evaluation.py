@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,46 +12,25 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.monitors.alert_recording import record_verdicts
-from aporia_provider.backend.monitors.descriptions import Failure, describe
-from aporia_provider.backend.monitors.judging.case import Case
-from aporia_provider.backend.monitors.judging.rules import judge
-from aporia_provider.backend.monitors.measures import Measures, Question
+from aporia_provider.backend.monitors.measures import Measures
 from aporia_provider.backend.monitors.monitor_plan import (
     MonitorPlan,
-    PlannedVersion,
     Planner,
     StoredMonitor,
 )
 from aporia_provider.backend.monitors.pending_windows import Inputs, Limits, digest
 from aporia_provider.backend.monitors.targets import Targets
 from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.monitors.window_judge import JudgedVersion, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.bucket_changes import BucketChanges
 from aporia_provider.backend.store.database import Database
-from aporia_provider.backend.store.monitor_tables import AlertRow, AlertWindowRow, VerdictRow
+from aporia_provider.backend.store.monitor_tables import AlertRow, VerdictRow
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.verdicts import OUTCOMES, WindowVerdict
 
-_LEAVE_OUT = ("APORIA_DRIFT_SCORE", "TIME_SERIES_ANOMALY")
 _MOST_VERDICTS = 50_000
 """Number of verdicts that are held in memory."""
-
-
-@dataclass
-class JudgedVersion:
-    """
-    The verdicts on a version.
-
-    :param version_key: Key of the version; None for the union.
-    :param dataset_keys: Keys of the datasets.
-    :param part: Part of the states.
-    :param windows: The windows with their verdicts.
-    """
-
-    version_key: int | None
-    dataset_keys: tuple[int, ...]
-    part: str
-    windows: list[tuple[Window, WindowVerdict]]
 
 
 @dataclass
@@ -160,7 +139,7 @@ class Evaluation:
                 break
             plans.append(plan)
         planner.prepare(plans)
-        judge = _Judge(session, self._environment, targets, measures)
+        judge = WindowJudge(session, self._environment, targets, measures)
         return [MonitorReport(plan, [*judge.judged(plan)]) for plan in plans]
 
     def _record(self, report: MonitorReport) -> None:
@@ -218,89 +197,3 @@ def _still_valid(
         for window, verdict in version.windows
         if stored.get(window.start) != verdict.inputs and inputs.of(window) == verdict.inputs
     ]
-
-
-class _Judge:
-    """
-    Computes verdicts.
-
-    :param session: A session with a read transaction.
-    :param environment: Environment of the model.
-    :param targets: The versions.
-    :param measures: Metrics of the model.
-    """
-
-    def __init__(self, session: Session, environment: str, targets: Targets, measures: Measures) -> None:
-        self._session, self._environment = session, environment
-        self._targets, self._measures = targets, measures
-
-    def judged(self, plan: MonitorPlan) -> Iterator[JudgedVersion]:
-        """Yield the verdicts of a monitor on each version."""
-        for version in plan.versions:
-            windows = [*self._windows(plan, version)]
-            target = version.target
-            key = None if target.name is None else target.version.row.key
-            yield JudgedVersion(key, target.data.dataset_keys, version.part, windows)
-
-    def _windows(self, plan: MonitorPlan, version: PlannedVersion) -> Iterator[tuple[Window, WindowVerdict]]:
-        assert plan.configuration is not None  # noqa: S101
-        failed = self._failed(plan, version)
-        for window in version.windows:
-            check_deadline()
-            case = Case(
-                plan.configuration,
-                plan.windows,
-                version.target.version,
-                window,
-                version.subjects,
-                self._measures,
-                Question.of(plan.configuration.metric),
-                version.target.data.first,
-                self._targets.created,
-                frozenset(failed),
-            )
-            verdict = self._verdict(plan, version, case)
-            failed -= {place for place in failed if place[1] == window.start}
-            failed |= {(each.field, window.start) for each in verdict.failed}
-            yield window, verdict
-
-    def _verdict(self, plan: MonitorPlan, version: PlannedVersion, case: Case) -> WindowVerdict:
-        window = case.window
-        found = WindowVerdict(
-            model_version=version.target.name,
-            start=window.start,
-            end=window.end,
-            verdicts=tuple(judge(case)),
-            inputs=version.inputs.of(window),
-        )
-        if found.outcome != "fail":
-            return found
-        failure = Failure(
-            case.configuration,
-            self._environment,
-            self._targets.model.row.registration,
-            found,
-            case.plan.baseline(window),
-            case.version.schema.feature_importance or {},
-            max(case.created, default=None),
-        )
-        custom = plan.monitor.registration.get("custom_alert_description")
-        return replace(found, description=describe(failure, custom))
-
-    def _failed(self, plan: MonitorPlan, version: PlannedVersion) -> set[tuple[str | None, int]]:
-        """
-        Return the fields and starts of failed windows whose alert is not acknowledged, for rules that leave
-        them out.
-        """
-        assert plan.configuration is not None  # noqa: S101
-        if not version.windows or plan.configuration.rule.name not in _LEAVE_OUT:
-            return set()
-        name = version.target.name or ""
-        alerted = select(AlertWindowRow.start).join(AlertRow, AlertWindowRow.alert_key == AlertRow.key)
-        mine = AlertRow.monitor_key == plan.monitor.key, AlertRow.version == name
-        query = select(VerdictRow.start, VerdictRow.findings).filter_by(
-            monitor_key=plan.monitor.key, version=name, segment="", outcome="fail"
-        )
-        query = query.where(VerdictRow.start.in_(alerted.where(*mine, AlertRow.acknowledged_at.is_(None))))
-        rows = self._session.execute(query.where(VerdictRow.start < version.windows[-1].start))
-        return {(each["field"], start) for start, findings in rows for each in findings["failed"]}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_model, find_version
 from aporia_provider.backend.store.tables import MonitorRow, utc_now
-from aporia_provider.errors import ValidationError
+from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.models import Monitor
+from aporia_provider.nearest import nearest
+
+if TYPE_CHECKING:
+    from aporia_provider.backend.monitors.monitor_plan import StoredMonitor
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +64,48 @@ class MonitorEvaluations(RegistryBase):
             self.database, self.environment, model_id, model_version, limits, moment.astimezone(UTC)
         )
         return _report(model_id, [report.to_json() for report in evaluation.run(monitors)])
+
+    def replay_monitor(
+        self, model_id: str, monitor: str | Monitor, *, start: datetime, end: datetime
+    ) -> dict[str, Any]:
+        """
+        Return the alerts that a monitor would have raised; nothing is stored.
+
+        Its windows are judged in order, from the states of today: with late data and late labels. Alerts
+        count as not acknowledged. Of ``model_activity``, windows after the last row are left out.
+
+        :param model_id: Id of the model.
+        :param monitor: Name of a monitor of the model, or a monitor that need not be created.
+        :param start: Start of the first window.
+        :param end: End of the last window.
+        :return: ``monitor``, its name; the number of ``windows``; the numbers of ``verdicts`` by outcome;
+            ``alerts`` with ``model_version``, ``start``, ``end``, ``occurrences``, ``failed`` and
+            ``description``; ``problems`` of the configuration, and ``notes`` on insufficient data.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model or monitor.
+        :raises aporia_provider.errors.ValidationError: if a time is invalid, or the range has more than 1,000
+            windows.
+        """
+        _check_times(start=start, end=end)
+        from aporia_provider.backend.monitors.pending_windows import Limits
+        from aporia_provider.backend.monitors.replay import Replay
+
+        stored = self._replayed(model_id, monitor)
+        limits = Limits(int(utc_now().timestamp()), _second(start), _second(end))
+        return Replay(self.database, self.environment, model_id, stored, limits).run()
+
+    def _replayed(self, model_id: str, monitor: str | Monitor) -> StoredMonitor:
+        """Return a monitor without stored verdicts."""
+        from aporia_provider.backend.monitors.monitor_plan import StoredMonitor
+
+        with self.database.read_transaction() as session:
+            find_model(session, self.environment, model_id)
+            if isinstance(monitor, Monitor):
+                return StoredMonitor(-1, "", monitor.to_wire(), utc_now())
+            mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
+            rows = {row.name: row.registration for row in session.scalars(mine)}
+        if monitor not in rows:
+            raise NotFoundError(f"Model {model_id!r} has no monitor {monitor!r}; {nearest(monitor, rows)}")
+        return StoredMonitor(-1, "", rows[monitor], utc_now())
 
     def get_monitors(self, model_id: str | None = None) -> list[dict[str, Any]]:
         """

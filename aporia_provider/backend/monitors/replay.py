@@ -1,0 +1,148 @@
+"""Replay of a monitor: the alerts that it would have raised."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.monitors.alert_settings import AlertSettings
+from aporia_provider.backend.monitors.incidents import Incident, JudgedWindow, find_incidents
+from aporia_provider.backend.monitors.measures import Measures
+from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, Planner, StoredMonitor
+from aporia_provider.backend.monitors.pending_windows import MAX_WINDOWS, Limits
+from aporia_provider.backend.monitors.targets import Targets
+from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
+from aporia_provider.backend.store.database import Database
+from aporia_provider.errors import ValidationError
+from aporia_provider.verdicts import OUTCOMES, Outcome, WindowVerdict
+
+MAX_REPLAYED = 1_000
+"""Maximum number of windows of a replay."""
+
+
+class Replay:
+    """
+    Verdicts of a monitor on the windows of a range, as if it had been evaluated after each.
+
+    Nothing is stored. Alerts count as not acknowledged. The states are those of today, with late data and
+    labels.
+
+    :param database: The database.
+    :param environment: Environment of the model.
+    :param model_id: Id of the model.
+    :param monitor: The monitor.
+    :param limits: The range; both ends are given.
+    """
+
+    def __init__(
+        self, database: Database, environment: str, model_id: str, monitor: StoredMonitor, limits: Limits
+    ) -> None:
+        self._database, self._environment, self._model_id = database, environment, model_id
+        self._monitor, self._limits = monitor, limits
+        self._failed: dict[str, set[FailedWindow]] = {}
+        self._verdicts: dict[str | None, dict[int, WindowVerdict]] = defaultdict(dict)
+        self._problems: list[str] = []
+
+    def run(self) -> dict[str, Any]:
+        """
+        Judge the windows.
+
+        :return: ``monitor``, the number of ``windows``, the numbers of ``verdicts`` by outcome, the
+            ``alerts``, ``problems`` of the configuration, and ``notes`` on insufficient data.
+        """
+        for limits in self._steps():
+            check_deadline()
+            with self._database.read_transaction() as session:
+                self._judge(session, limits)
+        return self._report()
+
+    def _steps(self) -> Iterator[Limits]:
+        """Yield ranges of at most as many windows as are judged at once."""
+        start, end, now = self._limits.start, self._limits.end, self._limits.now
+        assert start is not None  # noqa: S101
+        assert end is not None  # noqa: S101
+        step = self._step()
+        if (end - start) / step > MAX_REPLAYED:
+            raise ValidationError(f"The range has more than {MAX_REPLAYED} windows")
+        for first in range(start, end, MAX_WINDOWS * step):
+            yield Limits(now, first, min(first + MAX_WINDOWS * step, end))
+
+    def _step(self) -> int:
+        with self._database.read_transaction() as session:
+            plan = self._planner(session, self._limits)[0].plan(self._monitor)
+        return 86_400 if plan.configuration is None else plan.windows.step
+
+    def _planner(self, session: Session, limits: Limits) -> tuple[Planner, Targets, Measures]:
+        model = MonitoredModel(session, self._environment, self._model_id)
+        targets, measures = Targets(session, model, limits.now, None), Measures(model)
+        return Planner(session, targets, measures, limits), targets, measures
+
+    def _judge(self, session: Session, limits: Limits) -> None:
+        planner, targets, measures = self._planner(session, limits)
+        plan = planner.plan(self._monitor)
+        planner.prepare([plan])
+        judge = WindowJudge(session, self._environment, targets, measures, self._failed)
+        for version in judge.judged(plan):
+            for window, verdict in version.windows:
+                self._verdicts[verdict.model_version][window.start] = verdict
+        self._note(plan)
+
+    def _note(self, plan: MonitorPlan) -> None:
+        self._problems += [problem for problem in plan.problems if problem not in self._problems]
+
+    def _report(self) -> dict[str, Any]:
+        windows = [verdict for found in self._verdicts.values() for verdict in found.values()]
+        counts = Counter(verdict.outcome for window in windows for verdict in window.verdicts)
+        reasons = [
+            f"{verdict.field or 'rows'}: {verdict.reason}"
+            for window in windows
+            for verdict in window.verdicts
+            if verdict.outcome == "insufficient"
+        ]
+        return {
+            "monitor": self._monitor.registration["name"],
+            "windows": len(windows),
+            "verdicts": {outcome: counts[outcome] for outcome in OUTCOMES},
+            "alerts": sorted(self._alerts(), key=lambda alert: alert["start"]),
+            "problems": self._problems,
+            "notes": list(dict.fromkeys(reasons))[:5],
+        }
+
+    def _alerts(self) -> Iterator[dict[str, Any]]:
+        settings = AlertSettings.of(self._monitor.registration)
+        for version, verdicts in self._verdicts.items():
+            fields = {verdict.field for window in verdicts.values() for verdict in window.failed}
+            for field in sorted(fields, key=str) if settings.by_field else [None]:
+                judged = [
+                    JudgedWindow(window.start, window.end, _outcome(window, field, settings.by_field))
+                    for window in verdicts.values()
+                ]
+                for incident in find_incidents(judged, settings.repeat_seconds):
+                    last = verdicts[incident.windows[-1].start]
+                    failed = [each.field or each.metric for each in last.failed]
+                    yield _shown(version, incident, [str(field)] if settings.by_field else failed, last)
+
+
+def _outcome(window: WindowVerdict, field: str | None, by_field: bool) -> Outcome:
+    if not by_field:
+        return window.outcome
+    found: Outcome = next((each.outcome for each in window.verdicts if each.field == field), "insufficient")
+    return found
+
+
+def _shown(version: str | None, incident: Incident, failed: list[str], last: WindowVerdict) -> dict[str, Any]:
+    start, end = incident.windows[0].start, incident.windows[-1].end
+    return {
+        "model_version": version,
+        "start": datetime.fromtimestamp(start, UTC).isoformat(),
+        "end": datetime.fromtimestamp(end, UTC).isoformat(),
+        "occurrences": len(incident.windows),
+        "failed": failed,
+        "description": last.description,
+    }
