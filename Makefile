@@ -18,8 +18,10 @@ RACES ?= 10000
 ENVIRONMENTS ?= python3.12=3.12=constraints.txt python3.13=3.13=constraints.txt \
 	airflow3.1=3.11=tests/matrix/constraints-airflow-3.1.txt
 SOAK ?= tests/soak
-# The modules that import tests/sizes.py: their tests are smaller in make test.
-FULL_SIZE ?= $(shell grep -rl "^from tests.sizes import" tests --include="test_*.py" | sort)
+# The modules whose tests are smaller or fewer in make test: those that import tests/sizes.py or hypothesis, whose
+# number of examples tests/conftest.py sets, and those with tests that are marked long.
+FULL_SIZE ?= $(shell grep -rlE "^(from (tests.sizes|hypothesis)|import hypothesis|@pytest.mark.long)" tests --include="test_*.py" \
+	--exclude-dir=soak --exclude-dir=spark | sort)
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 # Bytecode is kept: each process of a test would compile the package again.

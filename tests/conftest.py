@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from tests import servers
 from tests.processes import in_slow_folder, is_fast, no_process, starts_process
+from tests.sizes import FULL, sized
 
 # Airflow reads its home when it is first imported, which collecting the tests does.
 _HOME = tempfile.mkdtemp(prefix="aporia-airflow-home-")
@@ -25,12 +27,14 @@ for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
-COVERAGE_SAMPLES = int(os.environ.get("APORIA_COVERAGE_SAMPLES", "100"))
+COVERAGE_SAMPLES = int(os.environ.get("APORIA_COVERAGE_SAMPLES", sized(40, 100)))
 """Number of samples in simulations of the coverage of intervals."""
 
 # How long an example takes says more of the machine than of the code.
-settings.register_profile("aporia", deadline=None)
+settings.register_profile("aporia", deadline=None, max_examples=sized(25, 100))
 settings.load_profile("aporia")
+# Collecting the tests makes millions of objects that stay: see pytest_collection_finish.
+gc.disable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -39,7 +43,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if ignored else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from visiting all modules and tests again and again."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not FULL and (long := [item for item in items if item.get_closest_marker("long")]):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     # Files that take long come first, so that both workers end at about the same time.
     items.sort(key=lambda item: not in_slow_folder(item.path))
     for item in items:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aporia_provider.testing.s3 import s3_server
+from tests.durability import do_not_wait_for_the_disk
 from tests.pickling import pickle_quickly
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         server = started_postgres(folder)
         try:
-            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+            do_not_wait_for_the_disk(url)
+            yield url
         finally:
             server.cleanup()
 

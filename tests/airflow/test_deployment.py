@@ -194,6 +194,8 @@ def test_a_task_killed_before_the_server_answers_succeeds_on_retry(
     assert airflow.call("GET", place)["value"]["status"] == "unchanged"
 
 
+# Events and their consumers: test_events.py, with the scheduler's own function that creates runs.
+@pytest.mark.long
 def test_a_consumer_runs_once_for_a_version_of_a_model_that_is_known_when_the_dag_runs(
     airflow: Deployment,
 ) -> None:
@@ -230,6 +232,8 @@ def test_a_consumer_runs_once_for_a_version_of_a_model_that_is_known_when_the_da
     assert airflow.call("GET", "/api/v2/dags/checks/dagRuns")["total_entries"] == 1
 
 
+# Progress and secrets of syncs: test_sync_operator.py, test_sync_datasets.py.
+@pytest.mark.long
 def test_a_sync_shows_its_progress_and_no_secret(airflow: Deployment, home: Path) -> None:
     instances = airflow.run("syncs")
     failed = {"wrong_engine", "wrong_key"}

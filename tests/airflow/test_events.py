@@ -26,6 +26,7 @@ from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
 from tests.airflow.running import START, finish, new_dag, store
+from tests.sizes import sized
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
 DAG_FILE = Path(__file__).parents[2] / "dags" / "retrain_and_register.py"
@@ -140,7 +141,7 @@ def test_a_schedule_takes_no_templates() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_how_often_consumers_run_for_three_versions(tables: Path, engine: str) -> None:
+def test_how_often_consumers_run_for_each_version(tables: Path, engine: str) -> None:
     schedules = {
         "of_completed": model_alias("three"),
         "of_changed": data_changed("three"),
@@ -151,11 +152,12 @@ def test_how_often_consumers_run_for_three_versions(tables: Path, engine: str) -
     for dag_id, schedule in schedules.items():
         consume(dag_id, schedule)
 
-    versions = [f"v{number}" for number in range(3)]
+    versions = [f"v{number}" for number in range(sized(2, 3))]
     for version in versions:
         dag = retrain("three", tables, model_id="three", model_version=version)
         assert finish(prompt(dag)).state == "success"
-    expected = {"of_completed": 3, "of_changed": 0, "of_registered": 12, "of_all_models": 3}
+    count = len(versions)
+    expected = {"of_completed": count, "of_changed": 0, "of_registered": 4 * count, "of_all_models": count}
     assert runs(schedules) == {**expected, "of_another_model": 0}
 
     with new_dag("three_syncs") as syncs:
@@ -171,7 +173,7 @@ def test_how_often_consumers_run_for_three_versions(tables: Path, engine: str) -
     append(tables / "serving", 1)
     assert finish(prompt(syncs)).state == "success"
     # The first sync of each dataset found something new, and the second one of the predictions did.
-    assert runs(schedules) == {**expected, "of_changed": 3 * 3 + 3, "of_another_model": 0}
+    assert runs(schedules) == {**expected, "of_changed": 3 * count + count, "of_another_model": 0}
     assert consumed("of_completed") == [f"aporia://prod/three/{version}" for version in versions]
 
 

@@ -29,6 +29,7 @@ from tests import servers
 from tests.backend.syncing import MODEL, NOWHERE, SCHEMA, VERSION, SyncedVersion, labelled, served, spread
 from tests.conftest import S3
 from tests.lake.strict_s3 import StrictS3, strict_s3
+from tests.sizes import sized
 
 
 @pytest.fixture
@@ -539,7 +540,7 @@ def test_nothing_that_a_sync_would_do_is_left_out(engine: str, migrated: Path) -
     """
 
     @settings(
-        max_examples=int(os.environ.get("APORIA_HISTORIES", "4")),
+        max_examples=int(os.environ.get("APORIA_HISTORIES", sized(2, 10))),
         suppress_health_check=list(HealthCheck),
         database=None,
     )

@@ -23,7 +23,7 @@ from tests.sizes import sized
 
 pytestmark = pytest.mark.process
 
-PROCESSES = sized(20, 50)
+PROCESSES = sized(12, 50)
 
 Work = Callable[[Registry, int], str]
 

@@ -27,6 +27,7 @@ from tests.backend.running import Served, serving, token_for
 from tests.backend.stored import store_days
 from tests.backend.test_server import VERSION
 from tests.processes import starts_process
+from tests.sizes import sized
 
 FILES = 256
 MB = 1024 * 1024
@@ -249,7 +250,7 @@ def test_names_of_fields_are_limited(small: Served, token: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(JSON, st.booleans())
 def test_values_are_counted_without_reading_them(value: Any, is_ascii: bool) -> None:
     text = json.dumps([value], ensure_ascii=is_ascii)

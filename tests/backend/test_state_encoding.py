@@ -28,6 +28,7 @@ from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
+from tests.sizes import sized
 
 INTEGERS = st.one_of(st.integers(0, 300), st.integers(-(2**80), 2**80))
 FLOATS = st.one_of(st.none(), st.integers(0, 2**40), st.floats(allow_nan=False))
@@ -87,7 +88,7 @@ def ids(draw: st.DrawFn) -> State:
 STATES = st.one_of(numeric(), values(), vectors(), ids())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=sized(15, 60), deadline=None)
 @given(st.lists(STATES, min_size=1, max_size=4))
 def test_states_are_read_as_they_were_to_the_last_bit(states: list[State]) -> None:
     offsets, read = decode_states(encode_states(range(len(states)), states))

@@ -24,6 +24,7 @@ from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
 from tests.backend.stored import DAY, store_days
+from tests.sizes import sized
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def values(seed: int) -> State:
 STATES = {kind: [make(seed) for seed in range(24)] for kind, make in (("n", numeric), ("v", values))}
 
 
-@settings(max_examples=30)
+@settings(max_examples=sized(8, 30))
 @given(
     kind=st.sampled_from("nv"),
     buckets=st.sets(st.integers(0, 60), min_size=1, max_size=24),
@@ -63,7 +64,7 @@ def test_sums_are_those_of_the_states_to_the_last_bit(
         assert (found and found.to_json()) == (expected and expected.to_json())
 
 
-@settings(max_examples=30)
+@settings(max_examples=sized(8, 30))
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=40))
 def test_windows_of_any_lengths_that_do_not_move_back(moves: list[tuple[int, int]]) -> None:
     timed = [(place, numeric(place)) for place in range(30)]

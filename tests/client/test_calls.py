@@ -27,6 +27,7 @@ from tests.client.calls import (
     Ask,
 )
 from tests.recording import Answer, RecordingServer
+from tests.sizes import sized
 
 
 @pytest.mark.parametrize(("method", "args", "kwargs", "verb", "path"), CALLS)
@@ -104,7 +105,7 @@ def test_odd_ids_arrive_as_sent(ask: Ask, server: RecordingServer, text: str) ->
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=sized(38, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_any_id_round_trips_through_the_path(server: RecordingServer, text: str) -> None:
     server.answer()

@@ -1,14 +1,17 @@
 """
-Make calls with the official SDK, unmodified: ``drive_sdk.py JSON``, in the SDK's own environment.
+Make calls with the official SDK, unmodified, in the SDK's own environment.
 
-The JSON holds ``host``, ``port``, ``token``, ``environment`` and ``steps``, a list of ``[call, arguments]``.
-The result is a JSON list of ``{"call", "result", "error", "log"}``, one for each step.
+Each line of standard input is a task in JSON: ``host``, ``port``, ``token``, ``environment`` and ``steps``, a
+list of ``[call, arguments]``. The line of standard output that answers it is a JSON list of
+``{"call", "result", "error", "log"}``, one for each step. Each task has a process of its own, forked from
+this one, since importing the SDK takes longer than its calls.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from functools import cache
 from typing import Any
@@ -95,4 +98,10 @@ def main(task: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(json.loads(sys.argv[1]))))
+    for line in sys.stdin:
+        if not (child := os.fork()):
+            sys.stdout.write(json.dumps(main(json.loads(line))) + "\n")
+            sys.stdout.flush()
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            sys.exit(1)

@@ -12,6 +12,7 @@ from aporia_provider.engine.readers import read
 from aporia_provider.engine.session import spark_session
 from aporia_provider.engine.sql.expressions import check_select_expr, source_columns, unchanged_columns
 from aporia_provider.engine.sql.functions import ALLOWED, SYNTAX, rejection_reason
+from tests.sizes import sized
 
 GOOD = """\
 *
@@ -190,14 +191,14 @@ def nested(core: str, layers: list[tuple[str, str]]) -> str:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=sized(75, 300))
 @given(st.sampled_from(FORBIDDEN), LAYERS)
 def test_nothing_forbidden_hides_at_any_depth(core: str, layers: list[tuple[str, str]]) -> None:
     assert check_select_expr([f"{nested(core, layers)} AS y"])
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=sized(75, 300))
 @given(st.sampled_from(["a", "1", "'x'", "s.f"]), LAYERS)
 def test_functions_are_never_refused_for_what_they_are_around(
     core: str, layers: list[tuple[str, str]]
@@ -208,7 +209,7 @@ def test_functions_are_never_refused_for_what_they_are_around(
 
 @pytest.mark.slow
 @given(st.text(max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=sized(75, 300))
 def test_any_text_is_answered(expression: str) -> None:
     assert all(isinstance(line, str) for line in check_select_expr([expression]))
 

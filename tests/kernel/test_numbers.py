@@ -18,6 +18,7 @@ from aporia_provider.monitoring.profiles.plan import FieldPlan, ProfilePlan
 from aporia_provider.monitoring.states.number_state import NumericState
 from tests.kernel.comparing import assert_equal, with_kernel
 from tests.monitoring.columns import DAY, KEY, table_of
+from tests.sizes import sized
 
 LARGEST, LEAST = 1.7976931348623157e308, 5e-324
 Floats = NDArray[np.float64]
@@ -82,7 +83,7 @@ shares = st.sampled_from([0.0, 0.05, 0.5, 1.0])
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=sized(38, 150))
 @given(
     kinds,
     seeds,
@@ -102,7 +103,7 @@ def test_any_distribution(
     assert_equal([table_of(array, times)], plan_of(bins))
 
 
-@settings(max_examples=100)
+@settings(max_examples=sized(25, 100))
 @given(kinds, seeds, st.sampled_from(SIZES), st.sampled_from([0, 1, 2, 5, 40, 300]))
 def test_bins_of_the_same_distribution(kind: str, seed: int, size: int, known: int) -> None:
     bins = bins_of(kind, seed, known)
@@ -123,7 +124,7 @@ edges = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=sized(38, 150))
 @given(
     st.lists(doubles, max_size=40),
     edges,

@@ -22,6 +22,7 @@ from aporia_provider.monitoring.states.value_state import ValueState
 from tests.kernel.comparing import assert_equal, digest, kernel, with_kernel
 from tests.monitoring.columns import DAY, KEY, table_of
 from tests.monitoring.test_profile import split_rows
+from tests.sizes import sized
 
 ROWS = 3_000
 FIELDS = (
@@ -121,7 +122,7 @@ def test_digests_of_all_states_are_equal(way: str, period: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=sized(38, 150))
 @given(split_rows())
 def test_columns_of_any_type(split: Any) -> None:
     kind, whole, parts, period, bins = split

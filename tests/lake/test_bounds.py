@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aporia_provider.lake.log.file_statistics import FileStatistics
 from aporia_provider.lake.log.table import DeltaLog
 from tests.lake.columns import WRITERS, columns, write
+from tests.sizes import sized
 
 LAST_SECOND = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC).replace(tzinfo=None)
 """The second before 1970, without a time zone."""
@@ -27,7 +28,7 @@ def statistics(folder: Path) -> FileStatistics:
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=sized(20, 80))
 @example((pa.decimal128(38, 0), [[Decimal(10**37)], [Decimal(10**36), Decimal(1)]]), "json")
 @example((pa.decimal128(18, 18), [[Decimal("-0.013478557558579658")]]), "json")
 @example((pa.decimal128(38, 18), [[Decimal("21.534958907946629730")]]), "checkpoint")

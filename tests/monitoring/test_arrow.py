@@ -21,6 +21,7 @@ from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.performance import STATES
 from aporia_provider.monitoring.profiles.plan import FieldPlan
 from tests.monitoring.columns import KEY, bins_by_key, states_of
+from tests.sizes import sized
 
 _WIDTHS: Sequence[tuple[Callable[[int, int], pa.DataType], int]] = (
     (pa.decimal32, 9),
@@ -44,7 +45,7 @@ def read_by_python(values: Any) -> list[float]:
 
 class TestFloats:
     @pytest.mark.slow
-    @settings(max_examples=120)
+    @settings(max_examples=sized(30, 120))
     @given(st.lists(_SINGLES, max_size=20))
     def test_floats_of_32_bits_are_their_shortest_decimals(self, values: list[float]) -> None:
         singles = np.array(values, dtype=np.float32)
@@ -99,7 +100,7 @@ def array_of_decimals(values: Sequence[Decimal], type_: pa.DataType) -> pa.Array
 
 class TestDecimals:
     @pytest.mark.slow
-    @settings(max_examples=120)
+    @settings(max_examples=sized(30, 120))
     @given(_decimals())
     def test_decimals_are_the_nearest_doubles(self, drawn: tuple[list[Decimal], pa.DataType]) -> None:
         values, type_ = drawn
@@ -123,7 +124,7 @@ class TestDecimals:
         assert doubles(array).tolist() == [float(Fraction(number, 10**places)) for number in integers]
 
     @pytest.mark.slow
-    @settings(max_examples=80)
+    @settings(max_examples=sized(20, 80))
     @given(_decimals())
     def test_texts_have_all_digits(self, drawn: tuple[list[Decimal], pa.DataType]) -> None:
         values, type_ = drawn
@@ -155,7 +156,7 @@ def _alike(draw: st.DrawFn) -> list[pa.Array]:
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=sized(8, 30))
 @given(_alike())
 def test_equal_numbers_have_equal_states_and_no_drift(arrays: list[pa.Array]) -> None:
     for type_ in ("numeric", "categorical"):
@@ -173,7 +174,7 @@ def test_equal_numbers_have_equal_states_and_no_drift(arrays: list[pa.Array]) ->
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=sized(6, 25))
 @given(st.lists(st.tuples(st.none() | st.integers(0, 1000), st.booleans()), max_size=25))
 def test_equal_scores_have_equal_performance(rows: list[tuple[int | None, bool]]) -> None:
     exact = [None if score is None else Decimal(score).scaleb(-3) for score, _ in rows]

@@ -16,10 +16,11 @@ from aporia_provider.monitoring.profiles.baseline_bins import make_bins
 from aporia_provider.monitoring.profiles.plan import FieldPlan, dump_bins, fingerprint, load_bins
 from aporia_provider.monitoring.states.vector_state import VectorBins
 from tests.monitoring.columns import KEY, KINDS, array_of, bins_by_key
+from tests.sizes import sized
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=sized(20, 80))
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_order_and_chunks_do_not_matter(name: str, data: st.DataObject) -> None:
     kind = KINDS[name]

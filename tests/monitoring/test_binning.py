@@ -18,6 +18,7 @@ from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.states.number_state import NumericState
 from tests.monitoring.histograms import bins_of, histogram
+from tests.sizes import sized
 
 BASELINE, FOCAL = 20_000, 5_000
 BINNED = ("js_distance", "hellinger_distance", "total_variation", "psi")
@@ -82,7 +83,7 @@ changes = st.sampled_from([(1000.0, 0.0), (20.0, 0.0), (0.05, 0.0), (-1.0, 0.0),
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(mixtures, changes)
 def test_a_change_beside_frequent_values_is_seen(mixture: Mixture, change: tuple[float, float]) -> None:
     baseline = mixture.draw(BASELINE, 0)
@@ -99,7 +100,7 @@ def test_a_change_beside_frequent_values_is_seen(mixture: Mixture, change: tuple
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(mixtures)
 def test_without_a_change_there_is_none(mixture: Mixture) -> None:
     baseline, current = mixture.draw(BASELINE, 0), mixture.draw(FOCAL, 1)
@@ -113,7 +114,7 @@ def test_without_a_change_there_is_none(mixture: Mixture) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=sized(10, 40))
 @given(mixtures, changes)
 def test_distances_of_whole_distributions_are_within_their_bounds(
     mixture: Mixture, change: tuple[float, float]

@@ -17,6 +17,7 @@ from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import read_state
 from aporia_provider.monitoring.statistics.duplicate_ids import duplicate_ids
 from tests.monitoring.ids import hashes
+from tests.sizes import sized
 
 
 def bucket(ids: Any, seed: int = 0) -> RowState:
@@ -77,7 +78,7 @@ def test_many_ids_are_estimated_within_the_bound(again: int) -> None:
     assert misses <= 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=sized(5, 20), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3))
 def test_what_is_kept_of_a_bucket_is_small(seed: int, times: int) -> None:
     rng = np.random.default_rng(seed)

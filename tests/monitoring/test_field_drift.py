@@ -18,6 +18,7 @@ from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS, NUMERIC_
 from aporia_provider.monitoring.profiles.plan import Bins
 from aporia_provider.monitoring.states.vector_state import VectorBins, norms
 from tests.monitoring.columns import KEY, states_of
+from tests.sizes import sized
 
 Vectors = NDArray[np.float64]
 ANY = Minimum(1, 0, 1)
@@ -166,7 +167,7 @@ def test_a_baseline_that_is_one_value_and_what_leaves_it() -> None:
             assert answer.excess > 0.9
 
 
-@settings(max_examples=30)
+@settings(max_examples=sized(8, 30))
 @given(
     st.integers(0, 2**32),
     st.sampled_from([(2.0**996, 0.0), (2.0**-996, 0.0), (2.0**-500, 0.0), (2.0**600, 0.0), (32.0, OFFSET)]),

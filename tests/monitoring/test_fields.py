@@ -23,6 +23,7 @@ from aporia_provider.monitoring.states.state import read_state
 from aporia_provider.monitoring.states.value_state import ValueState, shortened
 from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
 from tests.monitoring.columns import KEY, KINDS, array_of, bins_by_key, states_of
+from tests.sizes import sized
 
 _LARGEST = 1.7976931348623157e308
 _floats = st.floats() | st.sampled_from([0.0, -0.0, 1.0, 1.5, 2.0, -_LARGEST, _LARGEST, math.nan, math.inf])
@@ -47,7 +48,7 @@ def counted(state: ValueState) -> dict[str, int]:
 
 class TestNumbers:
     @pytest.mark.slow
-    @settings(max_examples=200)
+    @settings(max_examples=sized(50, 200))
     @given(st.lists(st.none() | _floats, min_size=1, max_size=30), st.lists(_floats, max_size=12))
     def test_all_of_it(self, values: list[float | None], baseline: list[float]) -> None:
         bins = NumericBins.of(np.array(baseline))
@@ -125,7 +126,7 @@ class TestTimes:
 
 
 class TestTexts:
-    @settings(max_examples=150)
+    @settings(max_examples=sized(38, 150))
     @given(
         st.lists(
             st.none() | st.sampled_from(["a", "b", "c", ""]) | st.text(max_size=3), min_size=1, max_size=40
@@ -338,7 +339,7 @@ class TestDicts:
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=sized(38, 150))
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_every_row_is_counted_once(name: str, data: st.DataObject) -> None:
     kind = KINDS[name]

@@ -32,6 +32,7 @@ from tests.monitoring.commit_times import (
     on_first_and_fifth,
     on_weekdays,
 )
+from tests.sizes import sized
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -164,7 +165,7 @@ class TestLate:
         share=st.floats(0, 1),
         start=st.integers(0, 10**9),
     )
-    @hypothesis_settings(max_examples=40)
+    @hypothesis_settings(max_examples=sized(10, 40))
     def test_on_schedule_is_never_late(self, gap: float, count: int, share: float, start: int) -> None:
         times = start + gap * np.arange(count)
         assert model_of(times, float(times[-1]) + share * gap) in ("pass", "insufficient")
@@ -173,7 +174,7 @@ class TestLate:
         gaps=st.lists(st.floats(0.5, 2), min_size=15, max_size=120),
         scale=st.floats(1, 50),
     )
-    @hypothesis_settings(max_examples=40)
+    @hypothesis_settings(max_examples=sized(10, 40))
     def test_the_unit_of_time_does_not_matter(self, gaps: list[float], scale: float) -> None:
         logs = np.log(gaps)
         first, second = (upper_limit(logs + shift, 0.99, 0.05) for shift in (0.0, math.log(scale)))

@@ -21,6 +21,7 @@ from aporia_provider.monitoring.profiles.plan import FieldPlan
 from aporia_provider.monitoring.result_limits import MOST_LEFT_OUT
 from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from tests.monitoring.columns import KEY, bins_by_key, states_of
+from tests.sizes import sized
 
 NAN, INF = math.nan, math.inf
 OF_FINITE = (
@@ -46,7 +47,7 @@ def asked(name: str, array: pa.Array, type_: str = "numeric", **more: Any) -> Me
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(
     st.lists(st.none() | st.floats(width=32) | st.sampled_from([NAN, INF, 1.0]), min_size=1, max_size=20),
     st.sampled_from([pa.float64(), pa.float32()]),
@@ -113,7 +114,7 @@ class TestInfiniteValues:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=sized(25, 100))
 @given(
     st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(2**53 - 3, 2**53 + 3), min_size=1, max_size=10)
 )
@@ -149,7 +150,7 @@ def allowed(found: MetricResult, values: list[int]) -> float:
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=sized(20, 80))
 @given(
     st.lists(st.integers(2**53 - 3, 2**53 + 3), min_size=2, max_size=8)
     | st.lists(st.integers(2**60, 2**60 + 300), min_size=2, max_size=8)

@@ -22,6 +22,7 @@ from aporia_provider.monitoring.drift.measures import CATEGORY_METRICS
 from aporia_provider.monitoring.drift.unseen_values import estimate_new_values
 from aporia_provider.monitoring.states.value_tail import Tail
 from tests.monitoring.vocabularies import Pair, by_hash, by_vocabulary, state_of, zipf
+from tests.sizes import sized
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,10 @@ pairs = st.builds(
 )
 
 
-@settings(max_examples=40, derandomize=True)
+UNCHANGED = [(700, 0.0), (2_000, 0.0), (5_000, 1.0), (5_000, 0.0), (40_000, 1.0)]
+
+
+@settings(max_examples=sized(10, 40), derandomize=True)
 @given(pairs, st.sampled_from(sorted(ORACLES)))
 def test_the_distance_of_all_rows_is_within_the_bound(pair: Pair, metric: str) -> None:
     answer = ask(metric, pair)
@@ -77,7 +81,7 @@ def test_the_distance_of_all_rows_is_within_the_bound(pair: Pair, metric: str) -
         assert answer.value == pytest.approx(right(metric, by_hash(pair, 256)), abs=1e-9)
 
 
-@settings(max_examples=30, derandomize=True)
+@settings(max_examples=sized(8, 30), derandomize=True)
 @given(pairs)
 def test_what_is_replaced_is_seen_and_nothing_else(pair: Pair) -> None:
     answer = ask("total_variation", pair)
@@ -110,9 +114,7 @@ def test_a_replaced_vocabulary_is_as_far_as_can_be(distinct: int, power: float, 
         assert all(part in reason for part in ("distinct values", "100.0%", "'1-", "'new 1-"))
 
 
-@pytest.mark.parametrize(
-    ("distinct", "power"), [(700, 0.0), (2_000, 0.0), (5_000, 0.0), (5_000, 1.0), (40_000, 1.0)]
-)
+@pytest.mark.parametrize(("distinct", "power"), UNCHANGED[: sized(3, 5)])
 def test_unchanged_vocabularies_have_the_noise_and_uniform_p_values(distinct: int, power: float) -> None:
     found: dict[str, list[MetricResult]] = {metric: [] for metric in (*DISTANCES, "chi_squared")}
     for seed in range(20):

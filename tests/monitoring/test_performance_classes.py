@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from aporia_provider.monitoring.performance import Options, compute, state_class
+from tests.sizes import sized
 
 Binary, Multiclass, MultiLabel = map(state_class, ("binary", "multiclass", "multi-label"))
 CLASSES = ["bird", "cat", "dog", "eel"]
@@ -131,7 +132,7 @@ def test_matrices_and_balanced_accuracy():
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes")
-@settings(max_examples=30)
+@settings(max_examples=sized(8, 30))
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=30))
 def test_balanced_accuracy_is_that_of_scikit_learn(pairs):
     predictions, labels = zip(*pairs, strict=True)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from aporia_provider.backend.store.state_encoding import decode_state, encode_state
 from aporia_provider.monitoring.performance import STATES, Options
 from aporia_provider.monitoring.performance.states import multiclass_state, multilabel_state
+from tests.sizes import sized
 
 pytestmark = pytest.mark.slow
 
@@ -53,19 +54,19 @@ def of(model_type: str, rows: list, kind: tuple, options: Options) -> object:
 
 
 @pytest.mark.parametrize("model_type", KINDS)
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_state(model_type, data):
     check_law(model_type, data, KINDS[model_type])
 
 
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_scores_of_classes(data):
     check_law("multiclass", data, (DICTS, pa.map_(pa.string(), pa.float64()), CLASSES, pa.string()))
 
 
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_bins_of_scores(data):
     options = Options(edges=(-2.0, 0.0, 5e-324, 0.001, 0.5, math.nextafter(0.5, 1), 1.0))
@@ -75,7 +76,7 @@ def test_any_order_and_any_split_give_the_same_bins_of_scores(data):
 WORDS = st.sampled_from([None, "yes", "FALSE", "ok", "fraud"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(data=st.data())
 def test_any_order_and_any_split_give_the_same_faults(data):
     check_law("binary", data, (WORDS, pa.string(), WORDS, pa.string()))
@@ -83,7 +84,7 @@ def test_any_order_and_any_split_give_the_same_faults(data):
 
 @pytest.mark.parametrize("model_type", ["multiclass", "multi-label"])
 @pytest.mark.parametrize("most", [1, 2, 3])
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(data=st.data())
 def test_too_many_classes_are_too_many_in_any_order_and_any_split(model_type, most, data):
     with (

@@ -22,6 +22,7 @@ from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.sketches import HashSample
 from aporia_provider.monitoring.states.state import read_state
 from tests.monitoring.columns import DAY, KEY, KINDS, Kind, array_of, bins_by_key, profiled, table_of
+from tests.sizes import sized
 
 _SECONDS = {"daily": 86_400, "hourly": 3_600}
 _times = st.none() | st.sampled_from([-1, 0, DAY - 1, DAY, -DAY, -DAY - 1]) | st.integers(-2 * DAY, 2 * DAY)
@@ -66,7 +67,7 @@ def _texts(found: Profile) -> dict[Any, str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=sized(25, 100))
 @given(split_rows(), st.sampled_from([(1, 0, 1 << 25), (5, 0, 1 << 25), (1, 2, 1 << 25), (1 << 18, 0, 150)]))
 def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]) -> None:
     kind, whole, parts, period, bins = rows
@@ -85,7 +86,7 @@ def test_splits_and_order_leave_no_trace(rows: Any, limits: tuple[int, int, int]
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=sized(15, 60))
 @given(split_rows())
 def test_every_row_is_in_one_bucket(rows: Any) -> None:
     kind, whole, _, period, bins = rows

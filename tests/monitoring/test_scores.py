@@ -17,6 +17,7 @@ from aporia_provider.monitoring.bins.score_bins import ScoreBins
 from aporia_provider.monitoring.performance import Options, calibration, compute, state_class
 from aporia_provider.monitoring.profiles.baseline_bins import make_bins
 from aporia_provider.monitoring.profiles.plan import FieldPlan, dump_bins, load_bins
+from tests.sizes import sized
 
 Binary = state_class("binary")
 AREAS = {"auc_roc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}
@@ -56,7 +57,7 @@ def test_scores_below_the_first_thousandth_are_resolved():
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=sized(6, 25))
 @given(
     a=SHAPES,
     b=SHAPES,

@@ -31,6 +31,7 @@ from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.monitoring.states.value_tail import TAIL, Tail, cell
 from aporia_provider.monitoring.states.vector_state import VectorState
 from tests.monitoring.ids import hashes
+from tests.sizes import sized
 
 OF_TEXTS = [
     0,
@@ -96,7 +97,7 @@ class TestIds:
         assert HashSample.of(hashes(ids)).duplicates == 1
         assert HashSample.of(hashes([*ids, CAPACITY])).level == 1
 
-    @settings(max_examples=25)
+    @settings(max_examples=sized(6, 25))
     @given(st.integers(0, 2**32), st.lists(st.integers(0, 20_000), max_size=5))
     def test_order_and_split_do_not_matter_above_it(self, seed: int, cuts: list[int]) -> None:
         rng = np.random.default_rng(seed)
@@ -149,7 +150,7 @@ class TestTexts:
         assert (ValueSample.of(full) + ValueSample.of({"one more": 1})).level > 0
 
     @pytest.mark.slow
-    @settings(max_examples=40)
+    @settings(max_examples=sized(10, 40))
     @given(st.integers(0, 2**32), st.lists(st.integers(0, 2_000), max_size=4))
     def test_order_and_split_do_not_matter_above_it(self, seed: int, cuts: list[int]) -> None:
         drawn = [f"t{number}" for number in np.random.default_rng(seed).zipf(1.3, 2_000) % 5_000]
@@ -181,7 +182,7 @@ class TestTails:
         assert Tail().bins(256).tolist() == [0] * 256
 
     @pytest.mark.slow
-    @settings(max_examples=25)
+    @settings(max_examples=sized(6, 25))
     @given(st.integers(0, 2**32), st.lists(st.integers(0, 6_000), max_size=4), st.sampled_from([500, 9_000]))
     def test_order_and_split_do_not_matter(self, seed: int, cuts: list[int], distinct: int) -> None:
         drawn = [f"t{number}" for number in np.random.default_rng(seed).integers(0, distinct, 6_000)]

@@ -18,6 +18,7 @@ from aporia_provider.monitoring.bins.field_bins import CategoryBins
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.monitoring.statistics.field_statistics import StatisticParameters, statistic
 from tests.monitoring.vocabularies import draw, zipf
+from tests.sizes import sized
 
 Buckets = list[Mapping[str, int]]
 BINS = CategoryBins(("0", "1", "2"))
@@ -54,7 +55,7 @@ def drawn(seed: int, sizes: list[int], power: float) -> Buckets:
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=sized(6, 25))
 @given(
     st.integers(0, 2**32),
     st.lists(st.sampled_from([5, 200, 300, 1_500, 2_500, 5_000]), min_size=1, max_size=4),

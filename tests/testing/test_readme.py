@@ -12,6 +12,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.sizes import sized
+
 ROOT = Path(__file__).parents[2]
 # Building a wheel, and all that Airflow imports, take long where there are other processes.
 pytestmark = pytest.mark.timeout(400)
@@ -110,10 +112,10 @@ def test_the_commands_of_the_readme_run(installed: Path, project: tuple[Path, di
     (create,) = re.findall(r"^\$ aporia-provider (token create .*)$", text, re.MULTILINE)
     queries = re.findall(r"^\$ aporia-provider (metrics .*)$", text, re.MULTILINE)
     assert len(run(installed / "bin" / "aporia-provider", *create.split(), cwd=folder, env=environment)) > 40
-    for query in queries:
+    assert len(queries) == 2
+    for query in queries[: sized(1, 2)]:
         with pytest.raises(AssertionError, match="There is no model 'insurance'"):
             run(installed / "bin" / "aporia-provider", *query.split(), cwd=folder, env=environment)
-    assert len(queries) == 2
 
 
 def test_the_test_of_the_readme_passes_with_the_wheel(project: tuple[Path, dict[str, str]]) -> None:

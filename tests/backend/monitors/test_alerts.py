@@ -23,6 +23,7 @@ from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
 from aporia_provider.verdicts import Outcome, Verdict, WindowVerdict
 from tests.processes import starts_process
+from tests.sizes import sized
 
 DAY = 86_400
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -193,7 +194,7 @@ def test_fields_have_their_own_alerts_if_they_are_not_grouped(database: Database
     assert by_field == {"features.a": "resolved", "features.b": "open"}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=sized(5, 10), deadline=None)
 @given(data=st.data(), letters=st.text("Fpi", min_size=1, max_size=8))
 def test_alerts_hold_exactly_the_failed_windows(
     shared_sqlite: Database, data: st.DataObject, letters: str
