@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from aporia_provider.base_model import MAX_TITLE, Cron, Name, PublicModel, Title, is_template, one_of
 from aporia_provider.query_types import Time
+from aporia_provider.retention import Retention, RetentionText
 
 COLORS = ("blue", "arctic_blue", "green", "turquoise", "pink", "purple", "yellow", "red")
 ICONS = (
@@ -99,6 +100,9 @@ class Model(PublicModel):
     :param tags: See :class:`ModelTags`.
     :param aggregation_period: Length of the buckets of its metrics, ``hourly`` or ``daily``. Default:
         ``daily``. It cannot be changed after registration, and neither can the other attributes.
+    :param retention: How long the states of the serving dataset and the actuals are kept, such as
+        ``hourly for 30 days, daily for 2 years``; see :class:`~aporia_provider.retention.Retention`. It
+        begins with the aggregation period. Default: all are kept for ever. Not part of Aporia's protocol.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
 
@@ -110,11 +114,23 @@ class Model(PublicModel):
     icon: Annotated[str, one_of(*ICONS)] = "general"
     tags: Tags | None = None
     aggregation_period: Annotated[str, one_of(*AGGREGATION_PERIODS)] | None = None
+    retention: RetentionText | None = None
+
+    @model_validator(mode="after")
+    def _retention_fits_the_period(self) -> Self:
+        period = self.aggregation_period or "daily"
+        if self.retention is None or is_template(self.retention) or is_template(period):
+            return self
+        problem = Retention.parse(self.retention).problem(period)
+        if problem is not None:
+            raise ValueError(f"retention {problem}")
+        return self
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of the request that creates the model."""
-        # Without a period, the request is byte for byte equal to that of the official SDK.
-        return self.model_dump(exclude=None if self.aggregation_period else {"aggregation_period"})
+        # Without both, the request is byte for byte equal to that of the official SDK.
+        own = ("aggregation_period", "retention")
+        return self.model_dump(exclude={name for name in own if not getattr(self, name)})
 
 
 class Monitor(PublicModel):

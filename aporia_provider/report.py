@@ -73,7 +73,7 @@ def _limits(cells: list[list[str]], width: int) -> list[int | None]:
 
 def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
     """
-    Yield up to four lines that describe the result of a sync.
+    Yield up to six lines that describe the result of a sync.
 
     :param status: Result of :meth:`~aporia_provider.hooks.sync.SyncHook.sync_dataset`.
     """
@@ -84,6 +84,10 @@ def sync_lines(status: Mapping[str, Any]) -> Iterator[str]:
     )
     if status.get("provisional_bins"):
         yield f"Provisional bins, from fewer than 1,000 values: {_listed(list(status['provisional_bins']))}"
+    parts = {"": status, " of performance": status.get("performance") or {}}
+    for name, part in parts.items():
+        if late := part.get("late_buckets"):
+            yield f"Late buckets{name}, not computed since retention keeps nothing of them: {late:,}"
     if not status["changed"]:
         yield "Nothing has changed"
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+from aporia_provider.month_arithmetic import months_before
 
 HOUR, DAY = 3_600, 86_400
 _SECONDS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -59,9 +60,7 @@ class Span:
         """
         if self.unit != "M":
             return second - self.count * _SECONDS[self.unit]
-        end = _EPOCH + timedelta(seconds=second)
-        year, month = divmod(end.year * 12 + end.month - 1 - self.count, 12)
-        start = end.replace(year=year, month=month + 1, day=min(end.day, monthrange(year, month + 1)[1]))
+        start = months_before(_EPOCH + timedelta(seconds=second), self.count)
         return int((start - _EPOCH).total_seconds())
 
     def __str__(self) -> str:

@@ -6,16 +6,29 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.api import IF_EXISTS
-from aporia_provider.errors import NotFoundError
+from aporia_provider.base_model import is_template
+from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, Model
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
-from aporia_provider.operators.parameters import Choice, Flag
+from aporia_provider.operators.parameters import CheckedParameter, Choice, Flag, ParameterError
+from aporia_provider.retention import LEVELS, Retention
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from aporia_provider.api import IfExists
     from aporia_provider.models import AggregationPeriod
+
+
+class RetentionParameter(CheckedParameter["str | None"]):
+    """A parameter that is a :class:`~aporia_provider.retention.Retention` in words, or None."""
+
+    def _checked(self, value: Any) -> str | None:
+        if value is None or isinstance(value, Retention):
+            return None if value is None else str(value)
+        if not isinstance(value, str):
+            raise ValidationError(f"{self.name}: {value!r} is not a text")
+        return str(Retention.parse(value))
 
 
 class CreateModelOperator(AporiaOperator):
@@ -30,6 +43,8 @@ class CreateModelOperator(AporiaOperator):
     :param icon: One of the protocol's icons.
     :param tags: At most 10 tags.
     :param aggregation_period: Length of the time buckets, ``hourly`` or ``daily``; None means daily.
+    :param retention: How long states are kept, such as ``hourly for 30 days, daily for 2 years``; None keeps
+        all of them. See :class:`~aporia_provider.retention.Retention`.
     :param if_exists: If the model exists, ``match`` succeeds if it is identical and fails otherwise, ``skip``
         keeps the existing model, and ``fail`` always fails.
     :return: ``{"model_id", "status"}`` with status ``created``, ``unchanged`` or ``skipped``.
@@ -45,6 +60,7 @@ class CreateModelOperator(AporiaOperator):
         "color",
         "icon",
         "aggregation_period",
+        "retention",
         "if_exists",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
@@ -53,6 +69,7 @@ class CreateModelOperator(AporiaOperator):
     color = Choice[str](COLORS)
     icon = Choice[str](ICONS)
     aggregation_period = Choice["AggregationPeriod | None"](AGGREGATION_PERIODS, optional=True)
+    retention = RetentionParameter()
     if_exists = Choice["IfExists"](IF_EXISTS)
 
     def __init__(
@@ -66,6 +83,7 @@ class CreateModelOperator(AporiaOperator):
         icon: str = "general",
         tags: Mapping[str, str] | None = None,
         aggregation_period: AggregationPeriod | None = None,
+        retention: str | Retention | None = None,
         if_exists: IfExists = "match",
         **kwargs: Any,
     ) -> None:
@@ -78,7 +96,18 @@ class CreateModelOperator(AporiaOperator):
         self.icon = icon
         self.tags = tags
         self.aggregation_period = aggregation_period
+        self.retention = retention
+        self._check_retention()
         self.if_exists = if_exists
+
+    def _check_retention(self) -> None:
+        """Check that the retention fits the aggregation period, unless one of them is rendered later."""
+        period = self.aggregation_period or "daily"
+        if not isinstance(self.retention, str) or is_template(self.retention) or period not in LEVELS:
+            return
+        problem = Retention.parse(self.retention).problem(period)
+        if problem is not None:
+            raise ParameterError(f"retention {problem}")
 
     def execute(self, context: Context) -> dict[str, str]:
         """Register the model."""
@@ -97,6 +126,7 @@ class CreateModelOperator(AporiaOperator):
             icon=self.icon,
             tags=self.tags,
             aggregation_period=self.aggregation_period,
+            retention=self.retention,
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aporia_provider.choices import parse_boolean
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import parameter_errors
-from aporia_provider.retention import check_retention
+from aporia_provider.retirement_parameters import check_retirement
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,7 +49,7 @@ class RetireModelVersionsOperator(AporiaOperator):
     ) -> None:
         super().__init__(**kwargs)
         with parameter_errors():
-            check_retention(keep, ended_for)
+            check_retirement(keep, ended_for)
             self.dry_run_only = parse_boolean("dry_run", dry_run)
         self.model_id = model_id
         self.keep = keep
@@ -64,7 +64,7 @@ class RetireModelVersionsOperator(AporiaOperator):
         """
         with parameter_errors():
             if kwargs.keys() & {"keep", "ended_for"}:
-                check_retention(kwargs.get("keep"), kwargs.get("ended_for"))
+                check_retirement(kwargs.get("keep"), kwargs.get("ended_for"))
             parse_boolean("dry_run", kwargs.get("dry_run", False))
         return super().partial(**kwargs)
 

@@ -88,12 +88,27 @@ def test_a_template_is_checked_once_rendered_and_then_fails_the_task_at_once(
             assert str(getattr(operator, name)).lower() == meant
 
 
+def test_a_retention_has_to_fit_the_buckets_when_the_dag_is_read() -> None:
+    with pytest.raises(ValidationError, match="begins with 'hourly', but the buckets of the model are daily"):
+        CreateModelOperator(task_id="t", model_id="m", retention="hourly for 30 days")
+    fits = CreateModelOperator(
+        task_id="t", model_id="m", retention="Hourly for one day", aggregation_period="hourly"
+    )
+    assert fits.retention == "hourly for 1 day"
+
+
 WORDS: dict[str, Any] = {
     "model_type": "binary",
     "features": {"a": "numeric"},
     "predictions": {"p": "boolean"},
 }
 REFUSED: list[tuple[Make, dict[str, Any], list[str]]] = [
+    (
+        CreateModelOperator,
+        {"model_id": "m", "retention": "dayly for 30 dais, monthly for 1 week"},
+        ["did you mean 'daily'", "did you mean 'days'"],
+    ),
+    (CreateModelOperator, {"model_id": "m", "retention": 30}, ["retention: 30 is not a text"]),
     (RetireModelVersionsOperator, {"model_id": "m"}, ["Give keep, ended_for or both"]),
     (
         RetireModelVersionsOperator,

@@ -115,9 +115,13 @@ class SyncedVersion:
     options: dict[str, str] = field(default_factory=dict)
 
     def register(
-        self, schema: VersionSchema = SCHEMA, period: AggregationPeriod | None = None
+        self,
+        schema: VersionSchema = SCHEMA,
+        period: AggregationPeriod | None = None,
+        retention: str | None = None,
     ) -> SyncedVersion:
-        self.registry.create_model(Model(id=MODEL, name="Churn", aggregation_period=period))
+        model = Model(id=MODEL, name="Churn", aggregation_period=period, retention=retention)
+        self.registry.create_model(model)
         self.registry.create_model_version(MODEL, VERSION, schema)
         return self
 

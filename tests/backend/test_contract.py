@@ -170,6 +170,25 @@ def test_the_aggregation_period_is_part_of_a_model(api: AporiaApi) -> None:
     assert fault.value.problems == ["aggregation_period: 'weekly' is not one of hourly, daily"]
 
 
+def test_the_retention_is_part_of_a_model(api: AporiaApi) -> None:
+    given = Model(id="m", name="M", aggregation_period="hourly", retention="Hourly for 30 days")
+    assert api.create_model(given)["status"] == "created"
+    same = Model(id="m", name="M", aggregation_period="hourly", retention="hourly for 30 days")
+    assert api.create_model(same)["status"] == "unchanged"
+    for other in (None, "hourly for 2 months"):
+        with pytest.raises(ConflictError) as conflict:
+            api.create_model(same.model_copy(update={"retention": other}))
+        assert conflict.value.differences == [
+            f"retention: 'hourly for 30 days' is registered, {'nothing' if other is None else repr(other)} "
+            "was given"
+        ]
+    api.create_model_version("m", "v1", SCHEMA)
+    source = S3DataSource(object_path="lake/serving", object_format="delta")
+    dataset = DatasetConnection(role="serving", data_source=source, id_column="id", timestamp_column="at")
+    api.connect_dataset("m", "v1", dataset)
+    assert api.get_dataset_sync_status("m", "v1", "serving")["retention"] == "hourly for 30 days"
+
+
 @pytest.mark.parametrize(
     ("call", "path", "expected"),
     [
@@ -320,6 +339,7 @@ def test_syncs_are_turned_off_and_on(api: AporiaApi, version: Any) -> None:
         "rows": 0,
         "buckets": 0,
         "provisional_bins": {},
+        "late_buckets": 0,
         "notes": [],
     }
     assert {"last_sync_at", "table_version", "lag", "last_error", "performance"} <= set(status)

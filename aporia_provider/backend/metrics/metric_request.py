@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from aporia_provider.backend.metrics.model_states import (
     ModelStates,
-    Range,
     Series,
     StatesKey,
     StatesSummary,
@@ -21,6 +20,7 @@ from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split, align_to_buckets, moving_window
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.metrics.value_texts import counted_as
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.state_sums import SPANS
 from aporia_provider.backend.store.sync_tables import DAY, PERFORMANCE
 from aporia_provider.metric_results import MetricResult
@@ -129,6 +129,27 @@ class MetricRequest:
 
     def result(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
+        result = self._with_dropped(self._computed(within), within)
+        return self._with_dropped_baseline(result, within) if self._is_distance else result
+
+    def _with_dropped(self, result: MetricResult, within: Range) -> MetricResult:
+        dropped = self.version.dropped(self._states_key)
+        if not dropped:
+            return result
+        is_first = self.within[0] is None and within[0] == self._starts[0]
+        # Of results for all rows, the first one tells which earlier periods have no result.
+        needed = self.within if is_first and not dropped.overlapping(within) else within
+        return dropped.marked(result, needed, bool(self.series.within(within)))
+
+    def _with_dropped_baseline(self, result: MetricResult, within: Range) -> MetricResult:
+        dropped = self._baseline_version.dropped(self._baseline_key)
+        if not dropped:
+            return result
+        data = f"of the baseline ({self._baseline_dataset.dataset_type} dataset)"
+        has_states = self._baseline(within) is not None
+        return dropped.marked(result, self._baseline_window(within), has_states, data)
+
+    def _computed(self, within: Range) -> MetricResult:
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
         if self._is_distance:
@@ -238,12 +259,19 @@ class MetricRequest:
         return first[0], last[1]
 
     def _baseline(self, within: Range) -> State | None:
-        baseline, version, key = self._baseline_dataset, self._baseline_version, self._baseline_key
-        if baseline.time_period is None:
+        version, key = self._baseline_version, self._baseline_key
+        start, end = self._baseline_window(within)
+        if start is None or end is None or self._baseline_dataset.time_period is None:
             return version.merged(key)
-        start, end = moving_window(within[0], baseline, BUCKET_SECONDS[self.model.period])
         # All windows are read at once, since most of them overlap.
         return version.series(key).moving.within(start, end)
+
+    def _baseline_window(self, within: Range) -> Range:
+        """Return the range of the baseline of a result."""
+        baseline = self._baseline_dataset
+        if baseline.time_period is None:
+            return self._baseline_range
+        return moving_window(within[0], baseline, BUCKET_SECONDS[self.model.period])
 
     @property
     def _baseline_key(self) -> StatesKey:

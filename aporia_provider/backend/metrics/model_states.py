@@ -14,19 +14,21 @@ from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
 from aporia_provider.backend.metrics.moving_sums import MovingSum
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.latest_version import latest_version
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
+from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, model_retention
 from aporia_provider.backend.store.state_sums import SPANS, StateSums, is_within
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.monitoring.profiles.plan import Bins, load_bins
 from aporia_provider.monitoring.states.state import State
+from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 
-Range = tuple[int | None, int | None]
-"""Half-open range in seconds since 1970; None where it is unbounded."""
 States = list[tuple[int | None, State]]
 
 _AT_ONCE = 32
@@ -119,13 +121,15 @@ class VersionStates:
 
     :param session: A session with a read transaction.
     :param row: The version.
+    :param retention: Retention of the model; None if states are kept for ever.
     """
 
-    def __init__(self, session: Session, row: VersionRow) -> None:
-        self._session, self._row = session, row
+    def __init__(self, session: Session, row: VersionRow, retention: Retention | None = None) -> None:
+        self._session, self._row, self._retention = session, row, retention
         self._read: dict[StatesKey, Series] = {}
         self._sums: dict[StatesKey, StateSums] = {}
         self._outlines: dict[StatesKey, StatesSummary] = {}
+        self._dropped: dict[StatesKey, DroppedRanges] = {}
         self._merged: dict[StatesKey, State | None] = {}
         self._bins: dict[tuple[str, str], Bins | None] = {}
         self._dumped_bins: dict[str, dict[str, Any]] = {}
@@ -196,12 +200,26 @@ class VersionStates:
             self._read[key] = self._part_of_known(key) or self._read_series(key)
         return self._read[key]
 
+    def dropped(self, key: StatesKey) -> DroppedRanges:
+        """
+        Return the ranges whose states :meth:`series` lacks because retention has dropped them.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such dataset.
+        """
+        if self._retention is None or key.role not in RETAINED_ROLES:
+            return NOTHING_DROPPED
+        if key not in self._dropped:
+            self._dropped[key] = DroppedRanges(self._state_sums(key).dropped, str(self._retention))
+        return self._dropped[key]
+
     def _read_series(self, key: StatesKey) -> Series:
         pieces = self._state_sums(key).read()
         return Series([(piece.first, piece.state) for piece in pieces], [piece.last for piece in pieces])
 
     def _part_of_known(self, key: StatesKey) -> Series | None:
         for read_key, series in self._read.items():
+            if self.dropped(read_key):
+                continue
             is_finer = (read_key.role, read_key.field) == (key.role, key.field) and {*read_key.spans} <= {
                 *key.spans
             }
@@ -244,6 +262,11 @@ class ModelStates:
         self._model = find_model(session, environment, model_id)
         self._versions: dict[str | None, VersionStates] = {}
 
+    @cached_property
+    def retention(self) -> Retention | None:
+        """Return the retention of the model; None if states are kept for ever."""
+        return model_retention(self._model)
+
     @property
     def period(self) -> str:
         """Return the length of a bucket: ``hourly`` or ``daily``."""
@@ -257,7 +280,7 @@ class ModelStates:
         """
         if name not in self._versions:
             row = self._find(name)
-            self._versions[name] = VersionStates(self._session, row)
+            self._versions[name] = VersionStates(self._session, row, self.retention)
         return self._versions[name]
 
     def forget(self) -> None:

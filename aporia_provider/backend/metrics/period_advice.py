@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from aporia_provider.backend.metrics.model_states import Range
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import AnswerPeriod
 from aporia_provider.monitoring.result import joined

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from aporia_provider.backend.metrics.model_states import Range
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.calendar_months import month_of, month_start
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import ResultRange

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from aporia_provider.backend.deadlines import DeadlineExceededError, check_deadline
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
-from aporia_provider.backend.metrics.model_states import ModelStates, Range
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.periods import Split, align_to_buckets, result_range, time_of
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import MetricResult, QueryResult, RangeResults
 from aporia_provider.metrics import Metric, MetricsQuery

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from aporia_provider.backend.metrics.metric_request import MetricRequest
-from aporia_provider.backend.metrics.model_states import Range
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.monitors.version_states import MonitoredModel, MonitoredVersion
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import AporiaError
 from aporia_provider.metric_results import MetricResult

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
 from aporia_provider.backend.metrics.model_states import (
     ModelStates,
-    Range,
     Series,
     States,
     StatesKey,
@@ -20,27 +20,36 @@ from aporia_provider.backend.metrics.model_states import (
     total,
 )
 from aporia_provider.backend.registration.latest_version import latest_version
-from aporia_provider.backend.store.field_totals import read_totals
+from aporia_provider.backend.store.buckets import Range
+from aporia_provider.backend.store.field_totals import read_day_sums, read_totals
 from aporia_provider.backend.store.lookups import find_dataset
 from aporia_provider.backend.store.profiles import read_profile
-from aporia_provider.backend.store.tables import DatasetRow, VersionRow
+from aporia_provider.backend.store.retention_cutoffs import (
+    CLOCK_TOLERANCE,
+    RETAINED_ROLES,
+    RetentionCutoffs,
+)
+from aporia_provider.backend.store.state_blocks import DAY_SECONDS, span_range
+from aporia_provider.backend.store.sync_tables import DAY
+from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.profiles.plan import Bins
 from aporia_provider.monitoring.states.state import State
+from aporia_provider.retention import Retention
 
 
 class MonitoredVersion(VersionStates):
     """
     States of a version. Sums over a range are computed once, whatever the number of monitors.
 
-    :param session: A session with a read transaction.
-    :param row: The version.
+    For the parameters see :class:`~.model_states.VersionStates`.
     """
 
-    def __init__(self, session: Session, row: VersionRow) -> None:
-        super().__init__(session, row)
+    def __init__(self, session: Session, row: VersionRow, retention: Retention | None = None) -> None:
+        super().__init__(session, row, retention)
         self.row = row
         self._loaded: dict[tuple[str, str], tuple[Range, Series]] = {}
+        self._loaded_days: dict[tuple[str, str], tuple[Range, Series]] = {}
         self._ranges: dict[StatesKey, Series] = {}
         self._synced: dict[str, bool] = {}
         self._labelled: dict[str, list[str]] = {}
@@ -53,8 +62,11 @@ class MonitoredVersion(VersionStates):
         :param keys: Keys of the fields.
         :param within: The range.
         """
+        keys = list(keys)
+        self._prepare_days(role, keys, within)
+        within = self._kept(role, within)
         missing = sorted({key for key in keys if not self._is_loaded(role, key, within)})
-        if not missing:
+        if not missing or within[0] >= within[1]:
             return
         dataset = find_dataset(self._session, self.row, role)
         states: dict[str, States] = defaultdict(list)
@@ -62,6 +74,63 @@ class MonitoredVersion(VersionStates):
             states[field].append((bucket, state))
         for key in missing:
             self._loaded[role, key] = within, Series(states[key])
+
+    def _prepare_days(self, role: str, keys: Sequence[str], within: tuple[int, int]) -> None:
+        """Read the sums of the days of a range whose hours were dropped."""
+        cutoffs = self._cutoffs(role)
+        if cutoffs is None or self._retention is None or self._retention.spans[0].level != "hourly":
+            return
+        # A sum of which a part is in the range is not used.
+        days = max(span_range(DAY, within[0])[0], cutoffs.days), min(within[1], cutoffs.hours)
+        missing = sorted({key for key in keys if not _contains(self._days_of(role, key)[0], days)})
+        if not missing or days[0] >= days[1]:
+            return
+        dataset = find_dataset(self._session, self.row, role)
+        sums: dict[str, States] = {key: [] for key in missing}
+        for first, field, state in read_day_sums(self._session, dataset.key, missing, *days):
+            if state is None:
+                sums.pop(field, None)
+            elif field in sums:
+                sums[field].append((first, state))
+        for key, found in sums.items():
+            self._loaded_days[role, key] = days, Series(found)
+
+    def _days_of(self, role: str, key: str) -> tuple[Range, Series]:
+        return self._loaded_days.get((role, key), ((None, None), Series([])))
+
+    def _known(self, key: StatesKey) -> Series | None:
+        """Return the states, or sums of days, that contain those of a range; None if they were not read."""
+        if self._is_loaded(key.role, key.field, key.within):
+            return self._loaded[key.role, key.field][1]
+        within, sums = self._days_of(key.role, key.field)
+        are_days = all(second is not None and second % DAY_SECONDS == 0 for second in key.within)
+        return sums if key.spans and are_days and _contains(within, key.within) else None
+
+    def _cutoffs(self, role: str) -> RetentionCutoffs | None:
+        if self._retention is None or role not in RETAINED_ROLES:
+            return None
+        return RetentionCutoffs.of(self._retention, utc_now() + CLOCK_TOLERANCE)
+
+    def _kept(self, role: str, within: tuple[int, int]) -> tuple[int, int]:
+        """Return the part of a range of which all buckets are stored."""
+        kept = self.kept_since(role, whole_days=False)
+        return within if kept is None else (max(within[0], kept), within[1])
+
+    def kept_since(self, role: str, *, whole_days: bool) -> int | None:
+        """
+        Return the time after which states were not dropped; None if all are kept.
+
+        :param role: Role of the dataset.
+        :param whole_days: Whether the sums of days are sufficient.
+        """
+        cutoffs = self._cutoffs(role)
+        if cutoffs is None:
+            return None
+        return cutoffs.days if whole_days else cutoffs.hours
+
+    def dropped(self, key: StatesKey) -> DroppedRanges:
+        """Return the ranges whose states :meth:`series` lacks because retention has dropped them."""
+        return super().dropped(key) if self._known(key) is None else NOTHING_DROPPED
 
     def prepare_totals(self, role: str, keys: Iterable[str]) -> None:
         """
@@ -87,16 +156,17 @@ class MonitoredVersion(VersionStates):
         return self._ranges[key]
 
     def _found(self, key: StatesKey) -> Series:
-        if key.within[0] is None or not self._is_loaded(key.role, key.field, key.within):
+        known = self._known(key)
+        if known is None:
             return super().series(key)
-        states = self._loaded[key.role, key.field][1].within(key.within)
+        states = known.within(key.within)
         if not key.spans or len(states) < 2:
             return Series(states)
         return Series([(states[0][0], total(state for _, state in states))], [states[-1][0]])
 
     def summary(self, key: StatesKey) -> StatesSummary:
         """Return a summary of states, which are read if they have not been."""
-        if key.within[0] is None or not self._is_loaded(key.role, key.field, key.within):
+        if self._known(key) is None:
             return super().summary(key)
         series = self.series(key)
         return StatesSummary(series.extent, len(series.states))
@@ -121,10 +191,17 @@ class UnionOfVersions(MonitoredVersion):
     :param session: A session with a read transaction.
     :param latest: The latest version.
     :param versions: All versions.
+    :param retention: Retention of the model; None if states are kept for ever.
     """
 
-    def __init__(self, session: Session, latest: VersionRow, versions: Sequence[MonitoredVersion]) -> None:
-        super().__init__(session, latest)
+    def __init__(
+        self,
+        session: Session,
+        latest: VersionRow,
+        versions: Sequence[MonitoredVersion],
+        retention: Retention | None = None,
+    ) -> None:
+        super().__init__(session, latest, retention)
         self._versions = versions
 
     def prepare(self, role: str, keys: Iterable[str], within: tuple[int, int]) -> None:
@@ -161,6 +238,10 @@ class UnionOfVersions(MonitoredVersion):
         found = [name for version in self._versions for name in version.labelled(role)]
         return list(dict.fromkeys(found))
 
+    def dropped(self, key: StatesKey) -> DroppedRanges:
+        """Return the ranges whose states were dropped in any version."""
+        return NOTHING_DROPPED.union(version.dropped(key) for version in self._versions)
+
     def _found(self, key: StatesKey) -> Series:
         states = [item for version in self._versions for item in version.series(key).states]
         states.sort(key=lambda item: (item[0] is not None, item[0] or 0))
@@ -189,7 +270,7 @@ class MonitoredModel(ModelStates):
     def version(self, name: str | None) -> MonitoredVersion:
         """Return a version; without a name, the latest one."""
         row = self._find(name)
-        return self._monitored.setdefault(row.name, MonitoredVersion(self._session, row))
+        return self._monitored.setdefault(row.name, MonitoredVersion(self._session, row, self.retention))
 
     def latest(self) -> VersionRow:
         """Return the latest version."""
@@ -199,7 +280,7 @@ class MonitoredModel(ModelStates):
         """Return the union of versions."""
         if self._union is None:
             versions = [self.version(name) for name in names]
-            self._union = UnionOfVersions(self._session, self.latest(), versions)
+            self._union = UnionOfVersions(self._session, self.latest(), versions, self.retention)
         return self._union
 
 

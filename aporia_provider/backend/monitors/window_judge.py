@@ -14,9 +14,11 @@ from aporia_provider.backend.monitors.judging.case import Case
 from aporia_provider.backend.monitors.judging.rules import judge
 from aporia_provider.backend.monitors.measures import Measures, Question
 from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, PlannedVersion
-from aporia_provider.backend.monitors.targets import Targets
+from aporia_provider.backend.monitors.targets import Target, Targets
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.monitor_tables import AlertRow, AlertWindowRow, VerdictRow
+from aporia_provider.datasets import SERVING
+from aporia_provider.monitor_configuration.spans import DAY
 from aporia_provider.verdicts import WindowVerdict
 
 _LEAVE_OUT = ("APORIA_DRIFT_SCORE", "TIME_SERIES_ANOMALY")
@@ -85,7 +87,7 @@ class WindowJudge:
                 version.subjects,
                 self._measures,
                 Question.of(plan.configuration.metric),
-                version.target.data.first,
+                _first_kept(plan, version.target),
                 self._targets.created,
                 frozenset(failed),
             )
@@ -136,3 +138,12 @@ class WindowJudge:
         query = query.where(VerdictRow.start.in_(alerted.where(*mine, AlertRow.acknowledged_at.is_(None))))
         rows = self._session.execute(query.where(VerdictRow.start < version.windows[-1].start))
         return {(each["field"], start) for start, findings in rows for each in findings["failed"]}
+
+
+def _first_kept(plan: MonitorPlan, target: Target) -> int | None:
+    """Return the start of the first bucket with rows after which windows of a monitor have all states."""
+    first = target.data.first
+    windows = plan.windows
+    whole_days = min(windows.step, windows.aggregation_seconds) >= DAY
+    kept = target.version.kept_since(SERVING, whole_days=whole_days)
+    return first if first is None or kept is None else max(first, kept)

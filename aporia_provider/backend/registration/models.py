@@ -21,7 +21,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_TAGS, Model, ModelTags
 
 # Defaults of omitted values, so that omitting a value and giving its default do not cause a conflict.
-_DEFAULTS = {"aggregation_period": "daily"}
+_DEFAULTS = {"aggregation_period": "daily", "retention": None}
 
 
 class Models(RegistryBase):
@@ -32,7 +32,12 @@ class Models(RegistryBase):
         check_if_exists(if_exists)
         Model.check_type(model)
         check_names(id=model.id)
-        reject_templates(color=model.color, icon=model.icon, aggregation_period=model.aggregation_period)
+        reject_templates(
+            color=model.color,
+            icon=model.icon,
+            aggregation_period=model.aggregation_period,
+            retention=model.retention,
+        )
         body = {**model.to_wire(), "tags": None if model.tags is None else _lower(model.tags)}
         check_json(body)
         key = {"environment": self.environment, "id": model.id}

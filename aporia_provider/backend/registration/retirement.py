@@ -22,7 +22,7 @@ from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
 from aporia_provider.datasets import SERVING
 from aporia_provider.monitoring.profiles.plan import ProfilePlan
-from aporia_provider.retention import check_retention
+from aporia_provider.retirement_parameters import check_retirement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_300_799
@@ -111,7 +111,7 @@ class Retirements(RegistryBase):
         :raises aporia_provider.errors.ValidationError: if neither ``keep`` nor ``ended_for`` is given, if
             ``keep`` is less than 1, or if ``ended_for`` is negative.
         """
-        check_retention(keep, ended_for)
+        check_retirement(keep, ended_for)
         with self.database.write_transaction() as session:
             model = find_model(session, self.environment, model_id)
             period = model.registration.get("aggregation_period") or "daily"

@@ -76,6 +76,7 @@ class PartSyncStatus(BaseModel):
     buckets_recomputed: int | None
     files_read: int | None
     bytes_read: int | None
+    late_buckets: int
     notes: list[str]
     seconds: float | None
     last_error: str | None
@@ -90,6 +91,7 @@ class DatasetSyncStatus(PartSyncStatus):
     rows: int
     buckets: int
     provisional_bins: dict[str, int]
+    retention: str | None
     performance: PartSyncStatus | None
 
 

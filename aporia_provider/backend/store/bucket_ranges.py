@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.state_blocks import read_buckets
-from aporia_provider.backend.store.sync_tables import StateBlockRow
+from aporia_provider.backend.store.sync_tables import MONTH, StateBlockRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.monitoring.profiles.plan import ROWS
 
@@ -25,8 +25,12 @@ def count_rows(session: Session, dataset_key: int) -> tuple[int, int]:
     """Return the number of rows of a dataset, and of the buckets they are in."""
     row = StateBlockRow
     query = select(func.sum(row.rows), func.sum(row.buckets)).where(
-        row.dataset_key == dataset_key, row.field == ROWS, row.states.is_not(None)
+        row.dataset_key == dataset_key,
+        row.field == ROWS,
+        or_(row.total.is_not(None), row.states.is_not(None)),
     )
+    # States may have been dropped; the sums of months and those of rows without a timestamp remain.
+    query = query.where(or_(row.span == MONTH, row.first.is_(None)))
     rows, buckets = session.execute(query).one()
     return int(rows or 0), int(buckets or 0)
 
@@ -53,7 +57,7 @@ def _within_blocks(session: Session, model_key: int, now: int) -> list[tuple[int
     """Return the last bucket that is not in the future of each block that also has later buckets."""
     row = StateBlockRow
     query = _serving(model_key, DatasetRow.version_key, row.first, row.states)
-    rows = session.execute(query.where(row.first <= now, row.last > now)).all()
+    rows = session.execute(query.where(row.first <= now, row.last > now, row.states.is_not(None))).all()
     return [
         (
             version,
@@ -72,7 +76,7 @@ def _serving(model_key: int, *columns: Any) -> Any:
         .join(DatasetRow, row.dataset_key == DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
         .where(VersionRow.model_key == model_key, DatasetRow.role == "serving")
-        .where(row.field == ROWS, row.states.is_not(None))
+        .where(row.field == ROWS)
     )
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 Interval = tuple[int, int]
+Range = tuple[int | None, int | None]
+"""Half-open range in seconds since 1970; None where it is unbounded."""
 
 _SECOND = 1_000_000
 _MAX_SECOND = 253_402_300_799

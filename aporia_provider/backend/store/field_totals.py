@@ -1,15 +1,15 @@
-"""Sums of all states of many fields, read with one query."""
+"""Sums of states of many fields, read with one query."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.state_blocks import read_total, sum_states
-from aporia_provider.backend.store.sync_tables import MONTH, StateBlockRow
+from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
 from aporia_provider.monitoring.states.state import State
 
 
@@ -37,3 +37,28 @@ def read_totals(session: Session, dataset_key: int, fields: Collection[str]) -> 
         if None not in found
     }
     return {field: total for field, total in sums.items() if total is not None}
+
+
+def read_day_sums(
+    session: Session, dataset_key: int, fields: Collection[str], start: int, end: int
+) -> Iterator[tuple[int, str, State | None]]:
+    """
+    Yield the sums of the hours of each day of a range: first bucket, field and sum, ordered by bucket.
+
+    The sum is None if the states cannot be added.
+
+    :param session: A session with a transaction.
+    :param dataset_key: Key of a dataset whose buckets are hours.
+    :param fields: Keys of the fields.
+    :param start: Start of a day, in seconds since 1970.
+    :param end: End of a day, exclusive.
+    :raises aporia_provider.errors.AporiaError: if stored sums cannot be read.
+    """
+    row = StateBlockRow
+    query = select(row.first, row.field, row.total).where(
+        row.dataset_key == dataset_key, row.span == DAY, row.field.in_(fields)
+    )
+    query = query.where(row.first >= start, row.first < end).order_by(row.first)
+    for first, field, total in session.execute(query):
+        if first is not None:
+            yield first, field, None if total is None else read_total(field, first, total)

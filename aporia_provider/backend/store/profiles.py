@@ -12,6 +12,8 @@ from aporia_provider.backend.store.baselines import Baseline, dump_origins, load
 from aporia_provider.backend.store.bucket_changes import record_changes
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.lookups import upsert
+from aporia_provider.backend.store.retained_states import is_retained
+from aporia_provider.backend.store.retention_cutoffs import RetentionCutoffs
 from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets
 from aporia_provider.backend.store.state_replacement import StateReplacement
 from aporia_provider.backend.store.state_sums import is_within, overlapping
@@ -32,6 +34,7 @@ def replace_profile(
     states: Profile,
     intervals: Sequence[Interval] | None,
     null_timestamps: bool,
+    cutoffs: RetentionCutoffs | None = None,
 ) -> None:
     """
     Replace the stored states of recomputed buckets and the sums that include them, and record the changes.
@@ -39,8 +42,10 @@ def replace_profile(
     :param states: New states.
     :param intervals: Recomputed buckets, as half-open intervals in seconds since 1970; None for all.
     :param null_timestamps: Whether the state of rows without a timestamp was recomputed.
+    :param cutoffs: Times before which states are dropped; None if they are kept for ever. The intervals have
+        to be those of :meth:`.RetentionCutoffs.whole_sums`.
     """
-    replacement = StateReplacement(session, dataset_key, part)
+    replacement = StateReplacement(session, dataset_key, part, cutoffs)
     if intervals is None:
         replacement.replace_all(states)
     else:
@@ -48,8 +53,17 @@ def replace_profile(
     record_changes(session, dataset_key, part, replacement.changed_buckets)
 
 
-def is_stored(session: Session, dataset_key: int, part: str, states: Profile) -> bool:
-    """Return whether exactly these states are already stored."""
+def is_stored(
+    session: Session, dataset_key: int, part: str, states: Profile, cutoffs: RetentionCutoffs | None = None
+) -> bool:
+    """
+    Return whether exactly these states are already stored.
+
+    :param states: All states of the part.
+    :param cutoffs: Times before which states are dropped; None if they are kept for ever.
+    """
+    if cutoffs is not None:
+        return is_retained(session, dataset_key, part, states, cutoffs)
     try:
         stored = {(bucket, field): state for bucket, field, state in read_profile(session, dataset_key, part)}
     except AporiaError:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, delete, false, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.buckets import Interval
+from aporia_provider.backend.store.retention_cutoffs import RetentionCutoffs
 from aporia_provider.backend.store.state_blocks import (
     BlockLayout,
     Buckets,
@@ -25,7 +26,7 @@ from aporia_provider.backend.store.state_blocks import (
     sum_values,
 )
 from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
-from aporia_provider.errors import AporiaError
+from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.monitoring.states.state import State
 
@@ -60,10 +61,13 @@ class StateReplacement:
     :param session: A session with a write transaction.
     :param dataset_key: Key of the dataset.
     :param part: Part of the states.
+    :param cutoffs: Times before which states are dropped; None if they are kept for ever.
     """
 
-    def __init__(self, session: Session, dataset_key: int, part: str) -> None:
-        self._session = session
+    def __init__(
+        self, session: Session, dataset_key: int, part: str, cutoffs: RetentionCutoffs | None = None
+    ) -> None:
+        self._session, self._cutoffs = session, cutoffs
         self._owner = {"dataset_key": dataset_key, "part": part}
         self._layout = BlockLayout.of(session, dataset_key)
         self.changed_buckets: set[int] = set()
@@ -72,7 +76,9 @@ class StateReplacement:
     def replace_all(self, states: Profile) -> None:
         """Replace all states."""
         # With other bins, all states differ even if the rows are the same.
-        self.changed_buckets |= {bucket for bucket, _ in states if bucket is not None} | self._buckets()
+        changed = {bucket for bucket, _ in states if bucket is not None} | self._buckets()
+        oldest = min(changed, default=0) if self._cutoffs is None else self._cutoffs.months
+        self.changed_buckets |= {bucket for bucket in changed if bucket >= oldest}
         self._session.execute(delete(StateBlockRow).filter_by(**self._owner))
         blocks = self._by_block(states)
         for month, group in groupby(sorted(blocks, key=_order), _month):
@@ -95,8 +101,11 @@ class StateReplacement:
         :param null_timestamps: Whether to replace the state of rows without a timestamp.
         """
         new = self._by_block(states)
-        stored = self._stored_blocks(intervals, null_timestamps)
         changed: dict[Block, Additions] = defaultdict(lambda: defaultdict(list))
+        if self._cutoffs is not None:
+            for field, month in self._delete_sums(intervals, states, self._cutoffs.hours):
+                changed[month][field].append(None)
+        stored = self._stored_blocks(intervals, null_timestamps)
         for block in sorted({*new, *stored}, key=_order):
             added = self._replace_in_block(block, new.get(block, {}), intervals, null_timestamps)
             for field, row in added.items():
@@ -105,6 +114,30 @@ class StateReplacement:
             for month, additions in changed.items():
                 if month != _NO_TIME:
                     self._update_month(month, additions)
+
+    def _delete_sums(
+        self, intervals: Sequence[Interval], new: Profile, dropped_before: int
+    ) -> set[tuple[str, Block]]:
+        """Delete the sums without states that are replaced as a whole; return their fields and months."""
+        row = StateBlockRow
+        inside = [(row.first >= start) & (row.last < end) for start, end in intervals]
+        query = select(row.key, row.field, row.first, row.last, row.total).filter_by(**self._owner)
+        found: Any = self._session.execute(query.where(row.states.is_(None), or_(*inside, false()))).all()
+        by_field: dict[str, Buckets] = defaultdict(dict)
+        for (bucket, field), state in new.items():
+            by_field[field][bucket] = state.settled()
+        for _, field, first, last, total in found:
+            if first < dropped_before:
+                added = {
+                    bucket: state
+                    for bucket, state in by_field[field].items()
+                    if bucket is not None and first <= bucket <= last
+                }
+                before = None if total is None else read_total(field, first, total)
+                if not added or sum_states(list(added.values())) != before:
+                    self.changed_buckets |= {first, *(bucket for bucket in added if bucket is not None)}
+        self._delete([key for key, *_ in found])
+        return {(field, span_range(MONTH, first)) for _, field, first, *_ in found}
 
     def _buckets(self) -> set[int]:
         """Return the stored buckets. All fields of a part have the same ones."""
@@ -195,6 +228,12 @@ class StateReplacement:
         ):
             stored[field].keys.append(key)
             stored[field].totals.append((first, total))
+            if states is None:
+                # The clock of the process that dropped them was ahead of the clock of this sync.
+                raise TransientError(
+                    "States that this sync has recomputed in part were dropped meanwhile, since the model's "
+                    "retention does not cover them: sync again"
+                )
             stored[field].states.update(read_buckets(field, first, states))
         return stored
 

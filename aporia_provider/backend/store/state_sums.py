@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
-from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets, read_total
+from aporia_provider.backend.store.buckets import Interval
+from aporia_provider.backend.store.state_blocks import BlockLayout, read_buckets, read_total, span_range
 from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow
 from aporia_provider.monitoring.states.state import State
 
@@ -48,6 +49,7 @@ class _Row:
     last: int | None
     buckets: int
     summed: bool
+    has_states: bool
 
 
 class StateSums:
@@ -71,9 +73,11 @@ class StateSums:
         spans: Sequence[str] = SPANS,
     ) -> None:
         self._session, self._field, self._within = session, field, within
-        span = BlockLayout.of(session, dataset_key).span
+        layout = BlockLayout.of(session, dataset_key)
+        self._dataset_key, self._seconds, self._span = dataset_key, layout.seconds, layout.span
         row = StateBlockRow
-        columns = (row.key, row.span, row.first, row.last, row.buckets, row.total.is_not(None))
+        filled = (row.total.is_not(None), row.states.is_not(None))
+        columns = (row.key, row.span, row.first, row.last, row.buckets, *filled)
         query = select(*columns).where(row.dataset_key == dataset_key, row.field == field)
         rows: Any = session.execute(overlapping(query, *within).order_by(row.first))
         found = [_Row(*each) for each in rows]
@@ -81,12 +85,46 @@ class StateSums:
         months = [each for each in whole if each.span == MONTH]
         days = [each for each in whole if each.span == DAY]
         self._sums = months + _outside(days, months)
-        self._blocks = _outside([each for each in found if each.span == span], self._sums)
+        with_states = [each for each in found if each.span == self._span and each.has_states]
+        self._blocks = _outside(with_states, self._sums)
+        self._found = found
 
     @property
     def pieces(self) -> int:
         """Number of the states and sums that :meth:`read` yields, or more."""
         return len(self._sums) + sum(block.buckets for block in self._blocks)
+
+    @property
+    def dropped(self) -> list[Interval]:
+        """
+        Ranges of buckets whose states were dropped, in seconds since 1970.
+
+        A sum that may not be used instead, because results divide it, does not count.
+        """
+        timed = [row for row in self._found if not row.has_states and row.first is not None]
+        uncovered = _outside(timed, self._sums)
+        # There are sums of months beside those of days, which may be outside of the range.
+        summaries = [row for row in uncovered if row.span == MONTH] if self._span == DAY else []
+        months = {row.key for row in summaries} - self._with_days(summaries)
+        return [
+            (row.first, row.last + self._seconds)
+            for row in uncovered
+            if row.first is not None
+            and row.last is not None
+            and (row.span == self._span or row.key in months)
+        ]
+
+    def _with_days(self, months: Sequence[_Row]) -> set[int]:
+        """Return the keys of rows of months of which there are sums of days."""
+        known = {_month(each) for each in self._found if each.span == DAY}
+        return {each.key for each in months if _month(each) in known or self._has_days(each)}
+
+    def _has_days(self, month: _Row) -> bool:
+        row = StateBlockRow
+        days = exists().where(row.dataset_key == self._dataset_key, row.field == self._field, row.span == DAY)
+        return bool(
+            self._session.scalar(select(days.where(row.first >= month.first, row.first <= month.last)))
+        )
 
     @property
     def extent(self) -> tuple[int | None, int | None]:
@@ -131,6 +169,10 @@ class StateSums:
 
     def _contains(self, row: _Row) -> bool:
         return is_within(row.first, *self._within) and is_within(row.last, *self._within)
+
+
+def _month(row: _Row) -> int | None:
+    return None if row.first is None else span_range(MONTH, row.first)[0]
 
 
 def _outside(rows: Sequence[_Row], others: Sequence[_Row]) -> list[_Row]:

@@ -54,6 +54,9 @@ class StateBlockRow(Base):
     ``states``. Several rows cover a day or a month if its states are large. A row is written in the
     transaction that replaces one of its buckets, so its sum is never outdated.
 
+    If the model has a retention, ``states`` of old rows are null and days of old months have no rows. Where
+    nothing is kept, ``total`` is null as well; ``buckets`` and ``rows`` remain.
+
     ``first`` and ``last`` are the starts of the first and the last bucket that has a state, in seconds since
     1970, or null for the rows of the data whose timestamp is null. ``buckets`` is the number of states, and
     ``rows`` the number of rows they were computed from. ``total`` is null if the states cannot be added. For

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_dataset, find_version
+from aporia_provider.backend.store.tables import ModelRow
 from aporia_provider.backend.sync.leases import LEASE_SECONDS
 from aporia_provider.backend.sync.options import check_due_options, checked_options
 from aporia_provider.datasets import ROLES, Role
@@ -109,20 +110,24 @@ class Syncs(RegistryBase):
         :return: ``status`` (``never_synced``, ``synced`` or ``failed``), ``last_sync_at``, the synced
             ``table_version``, the ``latest_version`` that was seen and the ``lag`` between them in commits,
             the numbers of profiled ``rows`` and ``buckets``, the data that the last sync with changes read
-            (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``, ``bytes_read``), ``notes``
-            (warnings about values that may be interpreted differently than intended, and about columns with
-            different types in the version's datasets, see :func:`~.type_differences.type_notes`), the
-            duration of the last successful sync in ``seconds``, and ``last_error``. The serving dataset has
-            the same for the ``performance`` of its predictions. ``provisional_bins`` maps fields whose bins
-            were made from fewer than 1,000 values to the number of values; a sync of the dataset they were
-            made from rebuilds them once the number of rows has doubled.
+            (``reason``, ``rows_read``, ``buckets_recomputed``, ``files_read``, ``bytes_read``), the
+            number of ``late_buckets`` that changed after the model's ``retention`` had dropped them,
+            ``notes`` (warnings about values that may be interpreted differently than intended, and about
+            columns with different types in the version's datasets, see
+            :func:`~.type_differences.type_notes`), the duration of the last successful sync in ``seconds``,
+            and ``last_error``. The serving dataset has the same for the ``performance`` of its predictions.
+            ``provisional_bins`` maps fields whose bins were made from fewer than 1,000 values to the number
+            of values; a sync of the dataset they were made from rebuilds them once the number of rows has
+            doubled.
         """
         from aporia_provider.backend.sync.sync_status import status
 
         _check_role(role)
         with self.database.read_transaction() as session:
             version = find_version(session, self.environment, model_id, model_version)
-            return status(session, find_dataset(session, version, role))
+            model = session.get_one(ModelRow, version.model_key)
+            dataset = find_dataset(session, version, role)
+            return status(session, dataset, model.registration.get("retention"))
 
     def get_due_datasets(
         self,

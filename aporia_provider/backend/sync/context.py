@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import Interval
+from aporia_provider.backend.store.retention_cutoffs import (
+    CLOCK_TOLERANCE,
+    RETAINED_ROLES,
+    RetentionCutoffs,
+)
+from aporia_provider.backend.store.tables import utc_now
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.embedded.engines import EmbeddedEngines
@@ -20,6 +26,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.monitoring.profiles.plan import ROWS, Bins, ProfilePlan
 from aporia_provider.monitoring.profiles.profile import Profile
+from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
@@ -40,18 +47,30 @@ class VersionSnapshot:
     :param period: Length of a bucket: ``hourly`` or ``daily``.
     :param datasets: Datasets by role.
     :param baseline: Bins of the version.
+    :param retention: Retention of the model; None if states are kept for ever.
     """
 
     schema: VersionSchema
     period: str
     datasets: Mapping[str, DatasetConnection]
     baseline: Baseline
+    retention: Retention | None = None
 
     @property
     def readable_roles(self) -> frozenset[str]:
         """Return the roles of the datasets that the engine can read."""
         datasets = self.datasets.items()
         return frozenset(role for role, dataset in datasets if dataset.data_source.unreadable_reason is None)
+
+    def cutoffs(self, role: str) -> RetentionCutoffs | None:
+        """
+        Return the times before which states of a dataset are dropped; None if they are kept for ever.
+
+        They are not earlier than those of other workers, whose clocks may differ.
+        """
+        if self.retention is None or role not in RETAINED_ROLES:
+            return None
+        return RetentionCutoffs.of(self.retention, utc_now() + CLOCK_TOLERANCE)
 
     @property
     def bucket_seconds(self) -> int:
@@ -92,6 +111,8 @@ class Result:
         of its rows.
     :param copied: Whether the states were copied from another version without reading the table.
     :param committed_at: Time of the last commit that changed the data of the table; None if unknown.
+    :param cutoffs: Times before which states are dropped; None if they are kept for ever.
+    :param late_buckets: Number of changed buckets that were not computed, because nothing of them is kept.
     """
 
     checkpoint: Checkpoint
@@ -107,6 +128,8 @@ class Result:
     computed_at_version: int | None = None
     copied: bool = False
     committed_at: datetime | None = None
+    cutoffs: RetentionCutoffs | None = None
+    late_buckets: int = 0
 
     @property
     def changed(self) -> bool:

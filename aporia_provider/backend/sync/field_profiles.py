@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import DatasetPlan, fields_plan, with_baseline
 from aporia_provider.backend.store.baselines import Baseline
-from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
+from aporia_provider.backend.store.buckets import describe_intervals
+from aporia_provider.backend.sync.changed_buckets import ChangedBuckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
 from aporia_provider.backend.sync.fingerprints import dataset_bins, fields_fingerprint, registration_hash
 from aporia_provider.backend.sync.version_bins import baseline_for
@@ -45,8 +46,10 @@ def sync_fields(
     fingerprint = fields_fingerprint(context.snapshot, role, context.snapshot.baseline.bins)
     if not changes.entire_table and checkpoint.fingerprint != fingerprint:
         changes = Changes(_fingerprint_reason(checkpoint.fingerprint, fingerprint), entire_table=True)
-    if not changes.has_changes:
-        return Result(Checkpoint(fingerprint, context.positions(role)), changes.reason)
+    buckets = _buckets(context, role, changes)
+    if not changes.has_changes or (buckets.intervals == () and not changes.null_timestamps):
+        new_checkpoint = Checkpoint(fingerprint, context.positions(role))
+        return Result(new_checkpoint, changes.reason, late_buckets=buckets.late)
     return _profile_changes(context, role, changes, rebuild_bins)
 
 
@@ -60,7 +63,8 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
         is_partial = not changes.entire_table
         changes = Changes(_bins_reason(changes, snapshot.baseline, baseline), entire_table=True)
         rows = _rows(context, role, plan, changes) if is_partial else rows
-    intervals = _intervals(changes, snapshot.bucket_seconds)
+    buckets = _buckets(context, role, changes)
+    intervals = buckets.intervals
     log.info(
         "%s dataset: %s; reading %s",
         role,
@@ -78,13 +82,15 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
         types=field_types(table.dataset, snapshot.schema, types),
         notes=table.log.notes,
         committed_at=table.log.committed_at,
+        cutoffs=buckets.cutoffs,
+        late_buckets=buckets.late,
     )
     return _with_baseline(result, snapshot, role, baseline)
 
 
 def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) -> DataFrame:
     """Return the rows of the changed buckets."""
-    intervals = _intervals(changes, context.snapshot.bucket_seconds)
+    intervals = _buckets(context, role, changes).intervals
     return context.table(role).rows.in_intervals(
         context.spark, plan.columns.values(), intervals, changes.null_timestamps
     )
@@ -109,8 +115,9 @@ def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baselin
     )
 
 
-def _intervals(changes: Changes, seconds: int) -> tuple[Interval, ...] | None:
-    return None if changes.entire_table else tuple(whole_buckets(changes.intervals, seconds))
+def _buckets(context: SyncContext, role: str, changes: Changes) -> ChangedBuckets:
+    changed = None if changes.entire_table else changes.intervals
+    return ChangedBuckets.of(context.snapshot, role, changed)
 
 
 def _bins_reason(changes: Changes, previous: Baseline, current: Baseline) -> str:

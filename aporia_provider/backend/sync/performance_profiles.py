@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import performance_plan, with_baseline
 from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
+from aporia_provider.backend.sync.changed_buckets import ChangedBuckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import performance_fingerprint
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
@@ -56,18 +57,26 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
     reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
     if not predicted.has_changes and not labelled.has_changes:
         return Result(new_checkpoint, reason)
-    intervals, null_timestamps = comparison.changed_buckets(predicted, labelled)
+    buckets, null_timestamps = comparison.changed_buckets(predicted, labelled)
+    intervals = buckets.intervals
     if comparison.unavailable is not None:
         reason += f"; removed labels are {comparison.unavailable}, so all are compared"
     if intervals == () and not null_timestamps:
         log.info("performance metrics: changes found: %s; no prediction is affected", reason)
-        return Result(new_checkpoint, reason)
+        return Result(new_checkpoint, reason, late_buckets=buckets.late)
     time_ranges = describe_intervals(intervals, null_timestamps)
     log.info("performance metrics: changes found: %s; predictions to be read: %s", reason, time_ranges)
     ids = comparison.id_range(intervals, null_timestamps)
     states = comparison.states(intervals, null_timestamps, ids)
     return Result(
-        new_checkpoint, reason, states, intervals, null_timestamps, extent=comparison.extent(intervals, ids)
+        new_checkpoint,
+        reason,
+        states,
+        intervals,
+        null_timestamps,
+        extent=comparison.extent(intervals, ids),
+        cutoffs=buckets.cutoffs,
+        late_buckets=buckets.late,
     )
 
 
@@ -89,21 +98,19 @@ class _Comparison:
         )
         self.outcomes = with_baseline(self._plan.outcomes, context.snapshot.baseline.bins)
 
-    def changed_buckets(
-        self, predicted: Changes, labelled: Changes
-    ) -> tuple[tuple[Interval, ...] | None, bool]:
-        """
-        Return the buckets to recompute (None for all), and whether to recompute rows without a timestamp.
-        """
+    def changed_buckets(self, predicted: Changes, labelled: Changes) -> tuple[ChangedBuckets, bool]:
+        """Return the buckets to recompute, and whether to recompute rows without a timestamp."""
+        snapshot = self._context.snapshot
+        every = ChangedBuckets.of(snapshot, SERVING, None), True
         if predicted.entire_table or labelled.entire_table:
-            return None, True
+            return every
         buckets = self._buckets_of_labels(labelled) if labelled.has_changes else []
         if buckets is None:
-            return None, True
-        seconds = self._context.snapshot.bucket_seconds
+            return every
+        seconds = snapshot.bucket_seconds
         spans = [(bucket * _SECOND, (bucket + seconds) * _SECOND) for bucket in buckets if bucket is not None]
-        intervals = whole_buckets([*predicted.intervals, *spans], seconds)
-        return tuple(intervals), predicted.null_timestamps or None in buckets
+        changed = ChangedBuckets.of(snapshot, SERVING, [*predicted.intervals, *spans])
+        return changed, predicted.null_timestamps or None in buckets
 
     def _buckets_of_labels(self, changes: Changes) -> list[int | None] | None:
         """

@@ -13,6 +13,7 @@ from aporia_provider.backend.registration.local_access import link_faults
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_version
 from aporia_provider.backend.store.profiles import read_baseline
+from aporia_provider.backend.store.retention_cutoffs import model_retention
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, utc_now
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
@@ -76,7 +77,7 @@ class SyncRunner:
             _, snapshot = self._snapshot()
             context = SyncContext(snapshot, self._credentials, self._engine, self._limits, self._engines)
             with context:
-                store = SyncStore(self._scope.database, key, lease)
+                store = SyncStore(self._scope.database, key, lease, snapshot.retention)
                 parts = _affected_parts(snapshot, role)
                 return [part for owner, part in parts if self._sync_part(store, context, owner, part, full)]
 
@@ -140,6 +141,7 @@ class SyncRunner:
             snapshot = VersionSnapshot(
                 schema=VersionSchema.from_wire(version.registration),
                 period=model.registration.get("aggregation_period") or "daily",
+                retention=model_retention(model),
                 datasets=datasets,
                 baseline=read_baseline(session, key),
             )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline, read_profile
+from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
@@ -39,6 +40,9 @@ def copy_field_profiles(
     best_role = next((candidate for candidate in ROLES if candidate in context.snapshot.readable_roles), None)
     if checkpoint != Checkpoint() or role != best_role or role == baseline_role:
         return None
+    if context.snapshot.cutoffs(role) is not None:
+        # Copied states would have to be complete.
+        return None
     position = context.positions(role).get(role)
     if position is None or position.commit is None:
         return None
@@ -59,7 +63,7 @@ def _identical_datasets(
     registration = fields_registration(context.snapshot, role)
     # Bins and positions may be large, so they are read one checkpoint at a time.
     query = (
-        select(SyncRow.key, VersionRow.key, ModelRow.id, VersionRow.name)
+        select(SyncRow.key, VersionRow.key, ModelRow.id, VersionRow.name, ModelRow.registration)
         .join(DatasetRow, SyncRow.dataset_key == DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
@@ -69,7 +73,9 @@ def _identical_datasets(
     )
     return [
         (key, version, f"version {name!r} of model {model!r}")
-        for key, version, model, name in session.execute(query)
+        for key, version, model, name, registered in session.execute(query)
+        # States of the other model may have been dropped.
+        if role not in RETAINED_ROLES or registered.get("retention") is None
     ]
 
 

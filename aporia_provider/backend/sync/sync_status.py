@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.baselines import load_origins, provisional_bins
 from aporia_provider.backend.store.bucket_ranges import count_rows
+from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, BinsRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow
-from aporia_provider.backend.sync.sync_store import MEASURES
+from aporia_provider.backend.sync.sync_store import LATE_BUCKETS, MEASURES
 from aporia_provider.monitoring.profiles.plan import SCORES
 
 
-def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
+def status(session: Session, dataset: DatasetRow, retention: str | None) -> dict[str, Any]:
     """Return the sync status of a dataset, see :meth:`.Syncs.get_dataset_sync_status`."""
     parts = {row.part: row for row in session.scalars(select(SyncRow).filter_by(dataset_key=dataset.key))}
     total, buckets = count_rows(session, dataset.key)
@@ -27,6 +28,7 @@ def status(session: Session, dataset: DatasetRow) -> dict[str, Any]:
         "rows": total,
         "buckets": buckets,
         "provisional_bins": _provisional_bins(session, dataset, parts.get(FIELDS)),
+        "retention": retention if dataset.role in RETAINED_ROLES else None,
         "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,
     }
 
@@ -53,6 +55,7 @@ def _part_status(row: SyncRow | None, role: str) -> dict[str, Any]:
         "latest_version": latest,
         "lag": None if version is None or latest is None else max(0, latest - version),
         **{name: report.get(name) for name in MEASURES},
+        LATE_BUCKETS: report.get(LATE_BUCKETS, 0),
         "notes": report.get("notes") or [],
         "seconds": row.seconds if row else None,
         "last_error": row.error if row else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,10 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.lookups import upsert
 from aporia_provider.backend.store.profiles import is_stored, replace_profile, store_baseline
+from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES
+from aporia_provider.backend.store.state_retention import drop_replaced_states, drop_states
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
-from aporia_provider.backend.store.tables import DatasetRow
+from aporia_provider.backend.store.tables import DatasetRow, utc_now
 from aporia_provider.backend.sync.context import Checkpoint, Result
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.errors import AporiaError
@@ -22,11 +25,14 @@ from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.monitoring.profiles.plan import dump_bins
 from aporia_provider.preflight.type_differences import type_notes
 from aporia_provider.redaction import redact_text
+from aporia_provider.retention import Retention
 
 log = logging.getLogger(__name__)
 
 MEASURES = ("reason", "rows_read", "buckets_recomputed", "files_read", "bytes_read")
 """Keys of a sync's report that describe the rows read and the buckets recomputed."""
+LATE_BUCKETS = "late_buckets"
+"""Key of the number of changed buckets that syncs did not compute, because nothing of them is kept."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,14 @@ class StoredPart:
     :param role: Role of the dataset.
     :param part: ``fields`` or ``performance``.
     :param checkpoint: Checkpoint of the part.
+    :param report: Report of the last sync that changed something; empty if there was none.
     """
 
     dataset_key: int
     role: str
     part: str
     checkpoint: Checkpoint
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SyncStore:
@@ -53,10 +61,14 @@ class SyncStore:
     :param database: The database.
     :param version_key: Key of the version.
     :param lease: Lease of the version.
+    :param retention: Retention of the model; None if states are kept for ever.
     """
 
-    def __init__(self, database: Database, version_key: int, lease: Lease) -> None:
+    def __init__(
+        self, database: Database, version_key: int, lease: Lease, retention: Retention | None = None
+    ) -> None:
         self._database, self._version_key, self._lease = database, version_key, lease
+        self._retention = retention
 
     def load(self, role: str, part: str) -> StoredPart:
         """Return a part of a dataset with its checkpoint, which is empty if the part was never synced."""
@@ -68,7 +80,7 @@ class SyncStore:
             stored = (row.position if row else None) or {}
             positions = {role: LogPosition(**position) for role, position in stored.items()}
             checkpoint = Checkpoint(row.fingerprint if row else None, positions)
-            return StoredPart(dataset.key, role, part, checkpoint)
+            return StoredPart(dataset.key, role, part, checkpoint, (row.report if row else None) or {})
 
     def record_failure(
         self, stored: StoredPart, started: datetime, error: Exception, latest_version: int | None
@@ -103,21 +115,39 @@ class SyncStore:
         values = _values(stored, result) | {"started_at": started, "synced_at": started, "seconds": seconds}
         with self._database.write_transaction() as session:
             self._lease.check_held(session)
-            if result.changed:
-                values["report"] = self._report(session, stored.role, result)
+            if result.changed or result.late_buckets:
+                values["report"] = self._report(session, stored, result)
             has_changed = _replace_states(session, stored, result)
+            if self._retention is not None:
+                self._drop_states(session, self._retention, stored, result)
             if result.baseline is not None:
                 store_baseline(session, self._version_key, result.baseline)
             upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
         return has_changed
 
-    def _report(self, session: Session, role: str, result: Result) -> dict[str, Any]:
+    def _drop_states(
+        self, session: Session, retention: Retention, stored: StoredPart, result: Result
+    ) -> None:
+        now, intervals = utc_now(), result.intervals
+        dropped = drop_states(session, self._version_key, retention, now)
+        if intervals != () and stored.role in RETAINED_ROLES:
+            since = None if intervals is None else intervals[0][0]
+            dropped += drop_replaced_states(session, stored.dataset_key, retention, now, since)
+        if dropped:
+            log.info("The retention of the model, %s, covers %s rows no longer", retention, f"{dropped:,}")
+
+    def _report(self, session: Session, stored: StoredPart, result: Result) -> dict[str, Any]:
+        late = stored.report.get(LATE_BUCKETS, 0) + result.late_buckets
+        if not result.changed:
+            return {**stored.report, LATE_BUCKETS: late}
+        role = stored.role
         types = _stored_types(session, self._version_key)
         notes = [*result.notes, *type_notes(role, result.types, types)]
         for note in notes:
             log.warning("%s dataset: %s", role, note)
         return {
             **_measures(result),
+            LATE_BUCKETS: late,
             "notes": notes,
             "types": dict(result.types),
             "made_at": result.computed_at_version,
@@ -154,9 +184,11 @@ def _replace_states(session: Session, stored: StoredPart, result: Result) -> boo
         return False
     key, part = stored.dataset_key, stored.part
     # Files without a log are read by every sync, even if they are unchanged.
-    if result.intervals is None and is_stored(session, key, part, result.states):
+    if result.intervals is None and is_stored(session, key, part, result.states, result.cutoffs):
         return False
-    replace_profile(session, key, part, result.states, result.intervals, result.null_timestamps)
+    replace_profile(
+        session, key, part, result.states, result.intervals, result.null_timestamps, result.cutoffs
+    )
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -10,6 +11,7 @@ CONFIDENCE: Final = 0.95
 """Default probability that an interval contains the number."""
 
 
+@lru_cache(64)
 def normal_quantile(confidence: float) -> float:
     """Return the number of standard deviations from the mean that contain this probability."""
     return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import NamedTuple
 
 from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.states.number_state import NumericState
 
-# Minimum ratio of the squared distances from the mean to those from the centre of the bins. If it is less,
-# rounding errors dominate the variance, since squares are rounded to 53 bits.
-_LEAST_PART = Fraction(1, 2**40)
+# The squared distances from the mean are at least those from the centre of the bins, divided by two to this
+# power. If they are less, rounding errors dominate the variance, since squares are rounded to 53 bits.
+_LEAST_PART_BITS = 40
 
 
 def variance(state: NumericState, bins: NumericBins | None, *, less: int = 0) -> Fraction | None:
@@ -24,11 +25,59 @@ def variance(state: NumericState, bins: NumericBins | None, *, less: int = 0) ->
         ``variance``).
     :return: None if there are too few values.
     """
-    n = state.finite
-    if n - less < 1:
+    if state.finite - less < 1:
         return None
-    shifted = state.total - n * Fraction(bins.centre if bins else 0)
-    return max(Fraction(0), squared_distances(state, bins) - shifted * shifted / n) / (n - less)
+    deviations = _Deviations.of(state, bins)
+    return Fraction(deviations.from_mean, deviations.divisor * (state.finite - less))
+
+
+class _Deviations(NamedTuple):
+    """
+    Sums of squared distances as integers, since arithmetic of fractions takes several times as long.
+
+    :param from_mean: Sum of squared distances from the mean, times the divisor.
+    :param from_centre: Sum of squared distances from the centre of the bins, times the divisor.
+    :param divisor: A positive integer.
+    """
+
+    from_mean: int
+    from_centre: int
+    divisor: int
+
+    @classmethod
+    def of(cls, state: NumericState, bins: NumericBins | None) -> _Deviations:
+        """Return the sums for a state of at least one value."""
+        n, total, squares = state.finite, state.total, state.squares
+        centre, centre_divisor = bins.centre.as_integer_ratio() if bins else (0, 1)
+        unit, unit_divisor = bins.unit.as_integer_ratio() if bins else (1, 1)
+        shifted = total.numerator * centre_divisor - n * centre * total.denominator
+        shifted_divisor = n * (total.denominator * centre_divisor) ** 2
+        squares_divisor = squares.denominator * unit_divisor**2
+        from_centre = squares.numerator * unit**2 * shifted_divisor
+        from_mean = max(0, from_centre - shifted * shifted * squares_divisor)
+        return cls(from_mean, from_centre, squares_divisor * shifted_divisor)
+
+    @property
+    def are_rounding_errors(self) -> bool:
+        """Whether rounding errors dominate the sum of squared distances from the mean."""
+        return self.from_mean << _LEAST_PART_BITS < self.from_centre
+
+
+def accurate_variance(state: NumericState, bins: NumericBins | None, *, less: int = 0) -> Fraction | None:
+    """
+    Return the variance of the values if the deviation is accurate to at least three digits.
+
+    It is not if a squared distance from the centre overflows, or the values are so much closer to each other
+    than to the centre that rounding errors dominate. For the parameters see :func:`variance`.
+
+    :return: None if there are too few values, or the deviation is not accurate.
+    """
+    if state.finite - less < 1:
+        return None
+    deviations = _Deviations.of(state, bins)
+    if state.least != state.greatest and (is_cut(state, bins) or deviations.are_rounding_errors):
+        return None
+    return Fraction(deviations.from_mean, deviations.divisor * (state.finite - less))
 
 
 def known_deviation(state: NumericState, bins: NumericBins | None) -> float | None:
@@ -37,16 +86,11 @@ def known_deviation(state: NumericState, bins: NumericBins | None) -> float | No
 
     :param state: State of the values.
     :param bins: Bins of the state.
-    :return: None if there are no values or the deviation is not accurate: a squared distance from the centre
-        overflows, or the values are so much closer to each other than to the centre that rounding errors
-        dominate.
+    :return: None if there are no values or the deviation is not accurate, see :func:`accurate_variance`.
     """
-    variance_ = variance(state, bins)
-    if variance_ is None or state.least == state.greatest:
-        return None if variance_ is None else 0.0
-    if is_cut(state, bins) or variance_ * state.finite < _LEAST_PART * squared_distances(state, bins):
+    if accurate_variance(state, bins) is None:
         return None
-    return standard_deviation(state, bins)
+    return 0.0 if state.least == state.greatest else standard_deviation(state, bins)
 
 
 def is_cut(state: NumericState, bins: NumericBins | None) -> bool:

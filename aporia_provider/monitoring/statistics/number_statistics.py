@@ -20,8 +20,8 @@ from aporia_provider.monitoring.result import (
 )
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.statistics.moments import (
+    accurate_variance,
     is_cut,
-    known_deviation,
     squared_deviations,
     squared_sum,
     standard_deviation,
@@ -73,12 +73,13 @@ def _of_squares(make: Callable[[NumericState, NumericBins | None], Any]) -> Stat
 
 
 def _mean(state: NumericState, parameters: StatisticParameters) -> MetricResult:
-    result = _number(lambda state, _: state.total / state.finite)(state, parameters)
-    spread = variance(state, parameters.bins, less=1)
-    # Rounding errors dominate a variance that is not known.
-    if spread is None or known_deviation(state, parameters.bins) is None:
+    if not state.finite:
+        return undefined("there are no values")
+    mean, bins = state.total / state.finite, parameters.bins
+    result = number_result(mean, state.finite)
+    spread = accurate_variance(state, bins, less=1)
+    if spread is None:
         return result
-    mean = state.total / state.finite
     return with_interval(
         result, error_interval(mean, spread / state.finite, state.finite, parameters.confidence)
     )

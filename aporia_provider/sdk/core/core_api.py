@@ -10,6 +10,7 @@ from aporia_provider import models
 from aporia_provider.api import IfExists
 from aporia_provider.errors import ConflictError
 from aporia_provider.models import AggregationPeriod
+from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 from aporia_provider.sdk.core.types.words import word_of
 from aporia_provider.sdk.model import Model
@@ -96,6 +97,7 @@ def create_model(
     tags: Mapping[str, str] | None = None,
     *,
     aggregation_period: AggregationPeriod | None = None,
+    retention: str | Retention | None = None,
     if_exists: IfExists = "skip",
 ) -> str:
     """
@@ -113,6 +115,8 @@ def create_model(
     :param tags: At most 10 tags.
     :param aggregation_period: Not in the platform's SDK. Length of the time buckets, ``hourly`` or ``daily``;
         None means daily.
+    :param retention: Not in the platform's SDK. How long states are kept, such as ``daily for 2 years``; None
+        keeps all of them.
     :param if_exists: Not in the platform's SDK. ``match`` raises an error if an existing model differs,
         ``fail`` also if it is identical.
     :return: Id of the model.
@@ -126,6 +130,7 @@ def create_model(
         owner=owner,
         tags=tags,
         aggregation_period=aggregation_period,
+        retention=retention,
         **{key: value for key, value in appearance.items() if value is not None},
     )
     with current_session().open() as api:

@@ -24,10 +24,13 @@ def bin_counts(version: MonitoredVersion, key: str, start: int, end: int) -> lis
     :param key: Qualified name of the field.
     :param start: Start in seconds since 1970.
     :param end: End, exclusive.
-    :raises aporia_provider.errors.ValidationError: if the field has no bins.
+    :raises aporia_provider.errors.ValidationError: if the field has no bins, or states were dropped.
     """
     bins = version.bins(SERVING, key)
-    state = version.merged(StatesKey(SERVING, key, (start, end)))
+    states_key = StatesKey(SERVING, key, (start, end))
+    if (reason := version.dropped(states_key).reason(states_key.within)) is not None:
+        raise ValidationError(reason)
+    state = version.merged(states_key)
     return _counts(key, state, bins)
 
 

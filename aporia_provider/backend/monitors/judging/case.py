@@ -28,7 +28,8 @@ class Case:
     :param subjects: The fields.
     :param measures: Metrics of the model.
     :param question: The metric.
-    :param first: Start of the first bucket with rows; None if there are none.
+    :param first: Start of the first bucket with rows; None if there are none. If states were dropped, the
+        start of the range in which windows like this one have all of theirs.
     :param created: Times, in seconds since 1970, at which the versions of the model were registered.
     :param excluded: Starts of earlier windows in which a field failed, by field; drift rules leave them out.
     """

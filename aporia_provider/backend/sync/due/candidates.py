@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -15,18 +15,13 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline
+from aporia_provider.backend.store.retention_cutoffs import CLOCK_TOLERANCE
 from aporia_provider.backend.store.sync_tables import BinsRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import VersionSnapshot
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lake.log.changes import LogPosition
 from aporia_provider.schema import VersionSchema
-
-CLOCK_TOLERANCE: Final = timedelta(hours=1)
-"""
-Maximum difference between the clocks of the workers. Bins that may be newer than a sync by this tolerance are
-compared again.
-"""
 
 
 @dataclass(frozen=True)

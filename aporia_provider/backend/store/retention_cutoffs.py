@@ -1,0 +1,93 @@
+"""Times before which the states of a model are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from aporia_provider.backend.store.buckets import Interval
+from aporia_provider.backend.store.state_blocks import span_range
+from aporia_provider.backend.store.sync_tables import DAY, MONTH
+from aporia_provider.backend.store.tables import ModelRow
+from aporia_provider.datasets import ACTUALS, SERVING
+from aporia_provider.retention import Retention
+
+RETAINED_ROLES: Final = (SERVING, ACTUALS)
+"""Roles of the datasets whose states are dropped. Those of others are baselines, and do not grow."""
+CLOCK_TOLERANCE: Final = timedelta(hours=1)
+"""Maximum difference between the clocks of the workers."""
+
+_NEVER = -(1 << 62)
+
+
+def model_retention(model: ModelRow) -> Retention | None:
+    """Return the retention of a model; None if its states are kept for ever."""
+    text = model.registration.get("retention")
+    return None if text is None else Retention.parse(text)
+
+
+@dataclass(frozen=True)
+class RetentionCutoffs:
+    """
+    Times in seconds since 1970. Hours are dropped by whole days, and days by whole calendar months.
+
+    :param hours: Start of the first day whose hours are kept.
+    :param days: Start of the first month whose days are kept.
+    :param months: Start of the first month of which anything is kept.
+    """
+
+    hours: int
+    days: int
+    months: int
+
+    @classmethod
+    def of(cls, retention: Retention, now: datetime) -> RetentionCutoffs:
+        """
+        Return the times of a retention.
+
+        :param retention: The retention.
+        :param now: The current time.
+        """
+        levels = ((retention.spans[0].level, DAY), ("daily", MONTH), ("monthly", MONTH))
+        return cls(*(_start(retention.start(level, now), span) for level, span in levels))
+
+    def late(self, intervals: Iterable[Interval], seconds: int) -> int:
+        """
+        Return the number of buckets in intervals of which nothing is kept.
+
+        :param intervals: Half-open intervals in seconds since 1970.
+        :param seconds: Length of a bucket.
+        """
+        return sum(max(0, min(end, self.months) - start) // seconds for start, end in intervals)
+
+    def whole_sums(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+        """
+        Return the intervals to recompute, so that no part of a sum is left whose states were dropped.
+
+        Intervals are extended to whole days where hours are dropped, and to whole months where days are.
+        What is before :attr:`months` is left out.
+
+        :param intervals: Changed buckets, as half-open intervals in seconds since 1970.
+        """
+        merged: list[Interval] = []
+        for start, end in sorted(piece for interval in intervals for piece in self._pieces(interval)):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return tuple(merged)
+
+    def _pieces(self, interval: Interval) -> Iterator[Interval]:
+        zones = ((self.months, self.days, MONTH), (self.days, self.hours, DAY))
+        for first, last, span in zones:
+            start, end = max(interval[0], first), min(interval[1], last)
+            if start < end:
+                yield span_range(span, start)[0], span_range(span, end - 1)[1]
+        if interval[1] > self.hours:
+            yield max(interval[0], self.hours), interval[1]
+
+
+def _start(moment: datetime | None, span: str) -> int:
+    return _NEVER if moment is None else span_range(span, int(moment.timestamp() // 1))[0]
