@@ -107,7 +107,7 @@ class MetricParameters(PublicModel):
         ``jeffreys`` (0.5 added to each count) or ``laplace`` (1 added to each count).
     :param minimum: Number of values below which there is insufficient data; for a distance, of the data. AUC
         and average precision also require 10 labels of each class, or ``minimum`` of each if that is less.
-    :param minimum_baseline: The same for the baseline of a distance.
+    :param minimum_baseline: The same for the baseline of a distance; for expected metrics, for its labels.
     :param confidence: Probability that the interval from ``low`` to ``high`` contains the number, from 0.5 to
         0.999. Default: 0.95.
     """
@@ -131,7 +131,8 @@ class MetricDatasets(PublicModel):
     Rows from which a metric is computed, and its baseline.
 
     :param data: The rows.
-    :param baseline: Rows with which a distance compares them. Default: the training dataset.
+    :param baseline: Rows with which a distance compares them. Default: the training dataset. For expected
+        metrics, rows with labels. Default: the testing dataset if it has labels, else the training dataset.
     """
 
     data: MetricDataset

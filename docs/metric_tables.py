@@ -23,6 +23,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "statistic": ("fields", "parameters"),
     "distance": ("fields", "parameters"),
     "performance": ("models", "parameters"),
+    "expected": ("models", "parameters"),
 }
 
 

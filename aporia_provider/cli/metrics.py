@@ -64,7 +64,11 @@ def _add_data(parser: ArgumentParser) -> None:
 
 
 def _add_baseline(parser: ArgumentParser) -> None:
-    parser.add_argument("--baseline", choices=ROLES, help="dataset to compare with; default: training")
+    parser.add_argument(
+        "--baseline",
+        choices=ROLES,
+        help="default: training; for expected_* testing, if it has labels",
+    )
     parser.add_argument("--baseline-version", metavar="VERSION", help="default: the version of the data")
     parser.add_argument(
         "--baseline-period", metavar="PERIOD", help="length of a window that ends before the data, such as 2w"
@@ -201,17 +205,26 @@ def _named_option(path: re.Match[str]) -> str:
 def _datasets(options: Namespace) -> dict[str, Any]:
     given = options.start is not None or options.end is not None
     time_range = {"start": options.start, "end": options.end} if given else None
-    baseline = {
-        "dataset_type": options.baseline or ("serving" if options.baseline_period else "training"),
-        "model_version": options.baseline_version,
-        "time_period": options.baseline_period,
-        "skip_period": options.baseline_skip,
-    }
     return {
         "data": {
             "dataset_type": options.dataset,
             "model_version": options.version,
             "time_range": time_range,
         },
-        "baseline": baseline,
+        "baseline": _baseline(options),
+    }
+
+
+def _baseline(options: Namespace) -> dict[str, Any] | None:
+    """Return the baseline; None if no option of it is given, so that each metric has its own default."""
+    given = {
+        "model_version": options.baseline_version,
+        "time_period": options.baseline_period,
+        "skip_period": options.baseline_skip,
+    }
+    if options.baseline is None and not any(given.values()):
+        return None
+    return {
+        "dataset_type": options.baseline or ("serving" if options.baseline_period else "training"),
+        **given,
     }

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.metric_results import QueryResult, RangeResults, ResultRange, failed_results
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.schema import VersionSchema
 
 
 class MetricsHook(AporiaHook):
@@ -58,9 +60,10 @@ class MetricsHook(AporiaHook):
         :param dataset_type: Role of the dataset.
         :param start: Start of the time range. Requires ``end``; without both, all rows are included.
         :param end: End of the time range, exclusive.
-        :param baseline: Baseline of a distance: parameters of
+        :param baseline: Baseline of a distance or of an expected metric: parameters of
             :class:`~aporia_provider.metrics.MetricDataset`, such as ``{"dataset_type": "training"}`` (the
-            default) or ``{"dataset_type": "serving", "time_period": "2w"}``.
+            default of distances) or ``{"dataset_type": "serving", "time_period": "2w"}``. Default of expected
+            metrics: the testing dataset if it has labels, else the training dataset.
         :param aggregation_period: ``hourly``, ``daily``, ``weekly`` or ``monthly``: return a result for each
             period, including periods without rows. None returns one result for the whole range.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
@@ -124,6 +127,55 @@ class MetricsHook(AporiaHook):
         time_range = {"start": start, "end": end} if start is not None or end is not None else None
         pair = VersionPair(model_id, champion, challenger, dataset_type, time_range)
         return compare(self._query, pair, metric, margin, parameters).to_json()
+
+    def explain_change(
+        self,
+        model_id: str,
+        metric: str,
+        *,
+        start: datetime | str,
+        end: datetime | str,
+        baseline_start: datetime | str,
+        baseline_end: datetime | str,
+        model_version: str | None = None,
+        dataset_type: str = "serving",
+        importance: Mapping[str, float] | None = None,
+        **parameters: Any,
+    ) -> ChangeExplanation:
+        """
+        Divide the change of a metric of a binary model between two periods into its parts.
+
+        The change is exactly the sum of the part due to another distribution of the scores, and of the part
+        due to other labels at the same scores. Fields with drift between the periods are listed, sorted by
+        drift times importance.
+
+        :param model_id: Id of the model.
+        :param metric: ``accuracy``, ``precision``, ``recall``, ``f1``, ``auc_roc``, ``logloss`` or ``brier``.
+        :param start: Start of the later period.
+        :param end: End of the later period, exclusive.
+        :param baseline_start: Start of the earlier period.
+        :param baseline_end: End of the earlier period, exclusive.
+        :param model_version: Name of the version; None for the latest.
+        :param dataset_type: Role of the dataset.
+        :param importance: Importance by name of the feature. Default: ``feature_importance`` of the schema
+            that the version was registered with.
+        :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
+            ``threshold``, ``confidence`` …
+        :return: The explanation. ``to_markdown()`` returns it as text, ``to_dict()`` as JSON.
+        :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a period.
+        """
+        from aporia_provider.backend.metrics.change_explanation import Change, explain
+
+        later, earlier = {"start": start, "end": end}, {"start": baseline_start, "end": baseline_end}
+        change = Change(model_id, metric, later, earlier, model_version, dataset_type)
+        return explain(self._query, lambda name: self._schema(model_id, name), change, parameters, importance)
+
+    def _schema(self, model_id: str, model_version: str) -> VersionSchema | None:
+        """Return the schema of a version; None if the server does not return it."""
+        with self.get_conn() as api:
+            versions = api.get_model_versions(model_id, model_version)
+        registration = next((version.get("registration") for version in versions), None)
+        return None if registration is None else VersionSchema.from_wire(registration)
 
 
 def dataset(

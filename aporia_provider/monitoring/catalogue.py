@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.drift.measures import DISTANCES
+from aporia_provider.monitoring.estimation.expected_metrics import EXPECTED_METRICS
 from aporia_provider.monitoring.metric_definition import Kind, MetricDefinition
 from aporia_provider.monitoring.performance.computation import ALIASES, PERFORMANCE_METRICS
 from aporia_provider.monitoring.statistics.field_statistics import STATISTICS
@@ -13,8 +14,18 @@ from aporia_provider.monitoring.statistics.row_metrics import ROW_METRICS
 from aporia_provider.nearest import nearest
 from aporia_provider.version_comparisons import Better
 
-CATALOGUE: tuple[MetricDefinition, ...] = (*ROW_METRICS, *STATISTICS, *DISTANCES, *PERFORMANCE_METRICS)
+CATALOGUE: tuple[MetricDefinition, ...] = (
+    *ROW_METRICS,
+    *STATISTICS,
+    *DISTANCES,
+    *PERFORMANCE_METRICS,
+    *EXPECTED_METRICS,
+)
 """Definitions of all metrics. A metric that is computed differently for different types has several."""
+
+
+_BY_MODEL_TYPE: tuple[Kind, ...] = ("performance", "expected")
+"""Kinds of metrics whose types are model types."""
 
 
 def metric_names() -> list[str]:
@@ -62,4 +73,4 @@ def better(name: str) -> Better:
 
 
 def _applies(metric: MetricDefinition, model_type: str) -> bool:
-    return metric.kind != "performance" or model_type in metric.types
+    return metric.kind not in _BY_MODEL_TYPE or model_type in metric.types

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from aporia_provider.version_comparisons import Better
 
-Kind = Literal["rows", "statistic", "distance", "performance"]
+Kind = Literal["rows", "statistic", "distance", "performance", "expected"]
 
 NUMBER_TYPES = ("numeric", "datetime", "text")
 """Field types that are profiled as numbers. For text, the numbers are the lengths of the values."""
@@ -91,3 +91,13 @@ class LabelCount(PerformanceMetric):
     """A metric that counts predictions and labels, and requires no minimum of them."""
 
     shared_parameters = ("column",)
+
+
+class ExpectedMetric(MetricDefinition):
+    """
+    A metric of predictions without labels, computed from their state, that of a baseline with labels, and
+    parameters.
+    """
+
+    kind = "expected"
+    shared_parameters = ("column", "minimum", "minimum_baseline", "confidence")

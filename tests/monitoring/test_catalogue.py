@@ -19,7 +19,7 @@ def test_a_metric_has_one_definition_for_each_type() -> None:
     keys = sorted((each.kind, each.name, type_) for each in CATALOGUE for type_ in each.types or ("",))
     assert all(one != other for one, other in pairwise(keys))
     types = {"rows": set(), "performance": set(MODEL_TYPES), "statistic": set(FIELD_TYPES)}
-    types["distance"] = types["statistic"]
+    types["distance"], types["expected"] = types["statistic"], {"binary"}
     assert {each.kind: set() for each in CATALOGUE}.keys() == types.keys()
     for kind, expected in types.items():
         assert {type_ for each in CATALOGUE if each.kind == kind for type_ in each.types} == expected
@@ -59,6 +59,9 @@ def test_kinds_of_metrics() -> None:
     assert metric_kinds("histogram", "ranking") == {"statistic"}
     assert metric_kinds("psi", "binary") == {"distance"}
     assert metric_kinds("f1_score", "multi-label") == {"performance"}
+    assert metric_kinds("expected_f1", "binary") == {"expected"}
+    with pytest.raises(ValidationError, match="'expected_f1' is for binary models, not for regression"):
+        metric_kinds("expected_f1", "regression")
     with pytest.raises(ValidationError, match="'ndcg' is for ranking models, not for binary"):
         metric_kinds("ndcg", "binary")
     with pytest.raises(ValidationError, match="There is no metric 'drift_scor'; did you mean 'drift_score'"):

@@ -7,6 +7,11 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, cast
 
+from aporia_provider.backend.metrics.expected_request import (
+    NO_LABELLED_BASELINE,
+    ExpectedRequest,
+    labelled_role,
+)
 from aporia_provider.backend.metrics.model_states import (
     ModelStates,
     Series,
@@ -29,6 +34,7 @@ from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.confidence.quantiles import CONFIDENCE
 from aporia_provider.monitoring.drift.distance_result import Minimum
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
+from aporia_provider.monitoring.metric_definition import Kind
 from aporia_provider.monitoring.performance.computation import state_class
 from aporia_provider.monitoring.performance.parameters import Parameters
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS
@@ -101,7 +107,7 @@ class MetricRequest:
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
         yield (self.version, self._states_key), self.summary.states
-        if self._is_distance and self.ranges:
+        if self._has_baseline and self.ranges:
             version, key = self._baseline_version, self._baseline_key
             yield (version, key), version.summary(key).states
 
@@ -120,8 +126,18 @@ class MetricRequest:
         return self.metric.parameters
 
     @cached_property
-    def _is_distance(self) -> bool:
-        return "distance" in metric_kinds(self.metric.metric, self.version.schema.model_type)
+    def _kinds(self) -> set[Kind]:
+        return metric_kinds(self.metric.metric, self.version.schema.model_type)
+
+    @property
+    def _is_expected(self) -> bool:
+        return "expected" in self._kinds
+
+    @property
+    def _has_baseline(self) -> bool:
+        if self._is_expected:
+            return self._baseline_role is not None
+        return "distance" in self._kinds
 
     @property
     def _role(self) -> str:
@@ -130,7 +146,7 @@ class MetricRequest:
     def result(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
         result = self._with_dropped(self._computed(within), within)
-        return self._with_dropped_baseline(result, within) if self._is_distance else result
+        return self._with_dropped_baseline(result, within) if self._has_baseline else result
 
     def _with_dropped(self, result: MetricResult, within: Range) -> MetricResult:
         dropped = self.version.dropped(self._states_key)
@@ -152,12 +168,14 @@ class MetricRequest:
     def _computed(self, within: Range) -> MetricResult:
         states = self.series.within(within)
         name, state = self.metric.metric, total(state for _, state in states)
-        if self._is_distance:
+        if "distance" in self._kinds:
             return self._drift(within, state)
         if state is None:
             return self._without_rows()
         if self.selector.type is None:
             return row_metric(name, cast("Rows", states))
+        if self._is_expected:
+            return advised(self._expected(within, state), self._advice(within))
         if self.selector.performance:
             return advised(self._performance_request.result(state), self._advice(within))
         parameters = self._parameters
@@ -194,6 +212,8 @@ class MetricRequest:
             )
         if not any(self._range_and_total_states()):
             return insufficient(_NOT_COMPARED if labelled else _UNLABELLED)
+        if self._is_expected:
+            return insufficient(_NO_ROWS)
         result = self._performance_request.result(state_class(self.version.schema.model_type)())
         return insufficient(_NO_ROWS) if result.status == "insufficient_data" else result
 
@@ -239,10 +259,37 @@ class MetricRequest:
         baseline = parameters.minimum_baseline or default.baseline
         return Minimum(*current, baseline, advice=self._advice(part))
 
+    def _expected(self, within: Range, state: Any) -> MetricResult:
+        if self._baseline_role is None:
+            return insufficient(NO_LABELLED_BASELINE)
+        if not self._baseline_version.is_synced(self._baseline_role):
+            return _never_synced(self._baseline_version, self._baseline_role)
+        return self._expected_request.result(within, state)
+
+    @cached_property
+    def _expected_request(self) -> ExpectedRequest:
+        return ExpectedRequest(
+            self.metric.metric,
+            self._performance(),
+            self._parameters.minimum_baseline,
+            self._baseline,
+            moves=self._baseline_dataset.time_period is not None,
+        )
+
+    @cached_property
+    def _baseline_role(self) -> str | None:
+        """Return the role of the baseline; None if the metric requires labels and no dataset has any."""
+        given = self.metric.datasets.baseline
+        if given is not None:
+            return given.dataset_type
+        if not self._is_expected:
+            return "training"
+        return labelled_role(self.version, self.selector.key.removeprefix(f"{PERFORMANCE}."))
+
     @property
     def _baseline_dataset(self) -> MetricDataset:
         """Return the baseline."""
-        return self.metric.datasets.baseline or MetricDataset(dataset_type="training")
+        return self.metric.datasets.baseline or MetricDataset(dataset_type=self._baseline_role or "training")
 
     @property
     def _baseline_version(self) -> VersionStates:

@@ -48,7 +48,7 @@ def select_states(metric: Metric, version: VersionStates) -> StateSelector:
     """
     name, column, schema = metric.metric, metric.parameters.column, version.schema
     kinds = metric_kinds(name, schema.model_type)
-    if "performance" in kinds:
+    if kinds & {"performance", "expected"}:
         return StateSelector(f"{PERFORMANCE}.{_prediction(column, schema)}", "", performance=True)
     if column is None:
         if "rows" not in kinds:

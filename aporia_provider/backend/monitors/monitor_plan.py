@@ -210,7 +210,7 @@ class Planner:
         if question.metric in _SPECIAL or configuration.unsupported:
             return subjects, FIELDS
         kinds = self._measures.kinds(target.version, question)
-        return subjects, PERFORMANCE if "performance" in kinds else FIELDS
+        return subjects, PERFORMANCE if kinds & {"performance", "expected"} else FIELDS
 
     def prepare(self, plans: list[MonitorPlan]) -> None:
         """Read the states that the plans need, with few queries."""

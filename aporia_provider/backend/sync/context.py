@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Version of the profiling algorithm. Increase it whenever the same rows result in different states.
-STATES_VERSION = 4
+STATES_VERSION = 5
 # The same of performance states, which are computed again without the states of fields.
 PERFORMANCE_STATES_VERSION = 1
 

@@ -40,17 +40,23 @@ def confusion_of(state: Binary, parameters: Parameters) -> ThresholdConfusion:
     """
     histograms = state.histograms
     return confusion_at(
-        histograms.positives, histograms.negatives, histograms.bins, _threshold(state, parameters)
+        histograms.positives, histograms.negatives, histograms.bins, threshold_of(state, parameters)
     )
 
 
-def _threshold(state: Binary, parameters: Parameters) -> float:
+def threshold_of(state: Binary, parameters: Parameters) -> float:
+    """
+    Return :attr:`Parameters.threshold`. Default: 0.5 for probabilities and decisions.
+
+    :raises aporia_provider.errors.ValidationError: if there is no threshold for other scores.
+    """
     if parameters.threshold is not None:
         return parameters.threshold
     low, high = state.bins.edges[[0, -1]]
-    if low >= 0 and high <= 1 and not state.outside:
+    outside = state.outside + state.unlabelled.outside
+    if low >= 0 and high <= 1 and not outside:
         return _USUAL
-    beyond = f"{state.outside} scores are not from 0 to 1" if state.outside else "the bins go beyond 0 to 1"
+    beyond = f"{outside} scores are not from 0 to 1" if outside else "the bins go beyond 0 to 1"
     raise ValidationError(
         f"The scores are not probabilities ({beyond}), so there is no default threshold: "
         f"give a threshold from {low:g} to {high:g}"
@@ -60,7 +66,7 @@ def _threshold(state: Binary, parameters: Parameters) -> float:
 def _note(state: Binary, parameters: Parameters, confusion: ThresholdConfusion) -> str | None:
     if not confusion.corners:
         return None
-    threshold = _threshold(state, parameters)
+    threshold = threshold_of(state, parameters)
     place = state.bins.place(threshold)
     moved = (
         confusion.corners[-1].tp

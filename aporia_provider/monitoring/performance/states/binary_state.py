@@ -31,6 +31,7 @@ from aporia_provider.monitoring.performance.states.performance_state import (
     of_one_length,
     usable_pairs,
 )
+from aporia_provider.monitoring.performance.states.score_counts import ScoreCounts
 from aporia_provider.monitoring.performance.states.state_parts import (
     EDGES,
     HISTOGRAM,
@@ -40,7 +41,7 @@ from aporia_provider.monitoring.performance.states.state_parts import (
 )
 from aporia_provider.monitoring.portable_math import log
 from aporia_provider.monitoring.states.exact_sums import exact_sum
-from aporia_provider.monitoring.states.state import SUM, TOTAL, part
+from aporia_provider.monitoring.states.state import SUM, TOTAL, nested, part
 
 BINS = 1000
 """Number of bins, such that thresholds of up to three decimals are on an edge."""
@@ -58,11 +59,13 @@ class Histograms:
     :param bins: The bins.
     :param positives: Rows whose label is true.
     :param negatives: Rows whose label is false.
+    :param unlabelled: Rows with a score and without a usable label.
     """
 
     bins: HistogramBins
     positives: tuple[int, ...]
     negatives: tuple[int, ...]
+    unlabelled: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Binary(PerformanceState):
     :param brier: Sum of (score - label)² (Brier, *Verification of forecasts expressed in terms of
         probability*, Monthly Weather Review 78, 1950).
     :param squares: Sums of the squares of the terms of :attr:`log_loss` and :attr:`brier`, by name.
+    :param unlabelled: Rows with a score and without a usable label, in the same bins.
     """
 
     kind: ClassVar[str] = "binary-performance"
@@ -97,6 +101,7 @@ class Binary(PerformanceState):
     log_loss: Fraction = part(SUM)
     brier: Fraction = part(SUM)
     squares: dict[str, Fraction] = part(NAMED_SUMS)
+    unlabelled: ScoreCounts = part(nested(ScoreCounts))
 
     @classmethod
     def of(cls, predictions: Any, labels: Any, options: Options = Options()) -> Self:  # noqa: B008
@@ -115,10 +120,11 @@ class Binary(PerformanceState):
         sides = [(labels, label), *(() if scored else [(predictions, prediction)])]
         comparable = usable_pairs(prediction, label, _unread(sides, options))
         scores, true = comparable.of(prediction.values), comparable.of(label.values) == 1
+        unlabelled = prediction.values[prediction.usable & ~comparable.usable]
         return cls(
             made_with=_settings(options),
             **comparable.counts,
-            **_histograms(scores, true, options),
+            **_histograms(scores, true, unlabelled, options),
             **_sums(scores, true),
         )
 
@@ -130,8 +136,10 @@ class Binary(PerformanceState):
             bins = histogram_bins((low, high), BINS)
             sources: Sequence[int | None] = range(bins.count)
         else:
-            bins, sources = nonempty_bins(self.edges, low, high, len(self.positives or self.negatives))
-        return Histograms(bins, _taken(self.positives, sources), _taken(self.negatives, sources))
+            counts = self.positives or self.negatives or self.unlabelled.counts
+            bins, sources = nonempty_bins(self.edges, low, high, len(counts))
+        sides = (self.positives, self.negatives, self.unlabelled.counts)
+        return Histograms(bins, *(_taken(side, sources) for side in sides))
 
     @property
     def bins(self) -> HistogramBins:
@@ -174,13 +182,14 @@ def _slices(scores: Scores, true: Truths) -> Iterator[tuple[Scores, Truths]]:
         yield scores[start : start + _AT_ONCE], true[start : start + _AT_ONCE]
 
 
-def _histograms(scores: Scores, true: Truths, options: Options) -> dict[str, Any]:
+def _histograms(scores: Scores, true: Truths, unlabelled: Scores, options: Options) -> dict[str, Any]:
     bins = histogram_bins(options.edges, BINS)
-    positives, negatives = bins.counts(scores[true]), bins.counts(scores[~true])
+    positives, negatives, others = (bins.counts(some) for some in (scores[true], scores[~true], unlabelled))
     return {
         "positives": nothing_if_zero(positives.tolist()),
         "negatives": nothing_if_zero(negatives.tolist()),
-        "edges": bins.near(positives + negatives) if options.bins else {},
+        "unlabelled": ScoreCounts.of(unlabelled, others),
+        "edges": bins.near(positives + negatives + others) if options.bins else {},
         "decided": int(np.count_nonzero((scores == 0) | (scores == 1))),
     }
 

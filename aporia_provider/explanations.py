@@ -1,0 +1,118 @@
+"""Explanations of changes of performance, in Python, in JSON and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldChange:
+    """
+    Drift of a field between two periods.
+
+    :param field: Name of the field, preceded by its category.
+    :param drift: Drift above its noise and bound, ``excess`` of ``drift_score``.
+    :param importance: Importance of the feature; None if the version has none for it.
+    """
+
+    field: str
+    drift: float
+    importance: float | None = None
+
+    @property
+    def weight(self) -> float:
+        """Drift times importance, by which fields are sorted. Without an importance, the drift."""
+        return self.drift if self.importance is None else self.drift * abs(self.importance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeExplanation:
+    """
+    Division of the change of a metric between two periods.
+
+    The rows are those that have labels. ``other_inputs`` and ``other_labels`` add up to ``change``.
+
+    :param metric: Name of the metric.
+    :param model_version: Name of the version.
+    :param before: The metric in the earlier period; None if there is none.
+    :param after: The metric in the later period.
+    :param change: ``after`` minus ``before``.
+    :param other_inputs: Part due to another distribution of the scores: the change that results if the share
+        of positive labels at each score does not change.
+    :param other_labels: Part due to other labels at the same scores.
+    :param low: Lower bound of the interval that contains ``other_labels``, with the probability
+        ``confidence``, if the share of positive labels at each score has not changed.
+    :param high: Upper bound of this interval.
+    :param p_value: Probability of such ``other_labels`` if the shares have not changed.
+    :param samples: Number of labelled rows in the later period.
+    :param baseline_samples: Number of labelled rows in the earlier period.
+    :param fields: Fields whose drift is more than twice its noise, greatest weight first. Drift is associated
+        with the change, and is not necessarily its cause.
+    :param reason: Why there is no division, or notes on it.
+    """
+
+    metric: str
+    model_version: str | None = None
+    before: float | None = None
+    after: float | None = None
+    change: float | None = None
+    other_inputs: float | None = None
+    other_labels: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    samples: int = 0
+    baseline_samples: int = 0
+    fields: Sequence[FieldChange] = ()
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {**asdict(self), "fields": [asdict(field) for field in self.fields]}
+
+    def to_markdown(self) -> str:
+        """Return the explanation as Markdown."""
+        lines = [f"**{self.metric}**: {_number(self.before)} → {_number(self.after)}"]
+        if self.change is not None:
+            lines += [
+                "",
+                "| Part | Change |",
+                "| --- | --- |",
+                f"| other inputs (distribution of the scores) | {_signed(self.other_inputs)} |",
+                f"| other labels at the same scores | {_signed(self.other_labels)} |",
+                f"| total | {_signed(self.change)} |",
+                "",
+                self._judgement(),
+            ]
+        if self.fields:
+            lines += ["", "| Field | Drift above noise | Importance |", "| --- | --- | --- |"]
+            lines += [f"| {_cell(one.field)} | {one.drift:.4g} | {_importance(one)} |" for one in self.fields]
+        if self.reason:
+            lines += ["", self.reason]
+        return "\n".join(lines) + "\n"
+
+    def _judgement(self) -> str:
+        if self.low is None or self.high is None or self.other_labels is None:
+            return "There is no interval."
+        inside = self.low <= self.other_labels <= self.high
+        limits = f"{_signed(self.low)} to {_signed(self.high)}"
+        verdict = "is within" if inside else "is not within"
+        return f"The part of other labels {verdict} what sampling alone explains ({limits})."
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.6g}"
+
+
+def _signed(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:+.6f}"
+
+
+def _importance(change: FieldChange) -> str:
+    return "" if change.importance is None else f"{change.importance:.4g}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
