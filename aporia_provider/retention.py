@@ -167,9 +167,9 @@ def _checked(value: Any) -> Any:
         raise ValueError("; ".join(error.problems)) from None
 
 
+# Text of a Retention in its canonical form. Values of that class are accepted as well.
 RetentionText = Annotated[
     str,
     BeforeValidator(_checked),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "examples": [_EXAMPLE]}),
 ]
-"""Text of a :class:`Retention` in its canonical form. Values of that class are accepted as well."""

@@ -248,6 +248,27 @@ def test_learned_monitors_share_the_false_alarms() -> None:
     }
 
 
+def test_performance_is_that_of_one_prediction_with_scores_if_there_is_one() -> None:
+    two = VersionSchema(
+        model_type="binary",
+        features={"age": "numeric"},
+        predictions={"will_buy": "boolean", "proba": "numeric"},
+    )
+    plain = VersionSchema(
+        model_type="multiclass", features={"age": "numeric"}, predictions={"kind": "string"}
+    )
+    told = []
+    for schema in (two, plain):
+        found = standard_monitors("m", schema, ["serving", "actuals"])
+        (monitor,) = [each for each in found.monitors if each.type == "performance_degradation"]
+        parsed = parse_configuration(monitor.type, monitor.configuration)
+        told.append((parsed.metric.type, parsed.identification.fields))
+    assert told == [
+        ("auc_roc", {"predictions": ["proba"]}),
+        ("accuracy", {"predictions": ["kind"]}),
+    ]
+
+
 def test_what_is_left_out_is_told() -> None:
     assert standard_monitors("m", SCHEMA, ["serving"]).left_out == {
         "performance": "the latest version has no actuals dataset",

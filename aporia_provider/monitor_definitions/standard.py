@@ -81,14 +81,16 @@ def _learned(
     if "actuals" not in roles:
         left_out["performance"] = "the latest version has no actuals dataset"
         return
-    is_scored = any(prediction.type == "numeric" for prediction in schema.fields("predictions").values())
-    metric = _PERFORMANCE[schema.model_type][0 if is_scored else 1]
+    predictions = schema.fields("predictions")
+    scores = [name for name, each in predictions.items() if each.type == "numeric"]
+    metric = _PERFORMANCE[schema.model_type][0 if scores else 1]
     parameters = _RANKS if schema.model_type == "ranking" else {}
     yield {
         "name": "performance",
         "type": "performance_degradation",
         "metric": metric,
         "parameters": parameters,
+        "predictions": [*scores, *predictions][:1],
         "severity": "HIGH",
     }
 
