@@ -1,10 +1,10 @@
-"""What the embedded backend knows after the demo: what is registered, and how it does in production."""
+"""What the embedded backend knows after the demo: what is registered, and its metrics in production."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from monitoring import print_monitoring
 from tabulate import tabulate
 
 from aporia_provider.metric_results import QueryResult
@@ -19,6 +19,7 @@ SHOWN = 4
 
 
 def report() -> None:
+    """Print it."""
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
 
@@ -29,7 +30,7 @@ def report() -> None:
             _print_version(registry, version)
         print("\nServing predictions of each version's year, compared with its training set:\n")
         print(tabulate([_year(registry, item) for item in versions], headers="keys", disable_numparse=True))
-        _print_alerts(registry, versions[-1])
+        print_monitoring(registry, versions[-1])
         print("\nAsk for more: aporia-provider metrics --help")
 
 
@@ -57,20 +58,6 @@ def _year(registry: EmbeddedRegistry, version: Any) -> dict[str, str]:
         ),
         **{metric: f"{result.value:.4f}" for metric, result in zip(wanted, told, strict=True)},
     }
-
-
-def _print_alerts(registry: EmbeddedRegistry, version: Any) -> None:
-    """Evaluate the monitors on the days of the last version's year, and print the alerts."""
-    year = int(version["name"][:4])
-    start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year, 4, 11, tzinfo=UTC)
-    judged = registry.evaluate_monitors(MODEL, version["name"], start=start, end=end)
-    verdicts = ", ".join(f"{count} {outcome}" for outcome, count in judged["verdicts"].items())
-    print(f"\nMonitors of {MODEL} on 100 days of {year}: {verdicts}")
-    for alert in registry.get_alerts(MODEL):
-        fields = ", ".join(verdict.field or verdict.metric for verdict in alert.failed)
-        days = f"{alert.start[:10]} to {alert.end[:10]}"
-        print(f"  {alert.severity} alert, {alert.status}, of {alert.occurrences} days, {days}")
-        print(f"    {alert.monitor}: {fields}")
 
 
 def _score(result: QueryResult) -> str:

@@ -99,7 +99,8 @@ class TestLaws:
 class TestAgainstScikitLearn:
     def test_shares_are_those_of_isotonic_regression(self) -> None:
         random = np.random.default_rng(4)
-        past_scores = np.round(random.random(3_000) ** 2, 2)
+        # The baseline has no labels at odd hundredths.
+        past_scores = np.round(random.random(3_000) ** 2 * 50) / 50
         past_labels = random.random(3_000) < past_scores
         scores = np.round(random.random(1_000), 2)
         options = binned(np.arange(101) / 100)
@@ -127,18 +128,18 @@ class TestAgainstScikitLearn:
     def test_the_interval_is_that_of_simulated_labels(self, name: str) -> None:
         """With many labels in the baseline, only the labels of the rows are random."""
         random = np.random.default_rng(5)
-        past_scores = np.round(random.random(400_000), 1)
-        past = BINARY.of(pa.array(past_scores), pa.array(random.random(400_000) < past_scores))
+        past_scores = np.round(random.random(200_000), 1)
+        past = BINARY.of(pa.array(past_scores), pa.array(random.random(200_000) < past_scores))
         scores = np.round(random.random(1_000), 1)
         found = expect(f"expected_{name}", unlabelled(scores, Options()), past)
         numbers = []
-        for _ in range(600):
+        for _ in range(400):
             labels = random.random(1_000) < scores
             tp = (labels & (scores >= 0.5)).sum()
             f1 = 2 * tp / (labels.sum() + (scores >= 0.5).sum())
             numbers.append(f1 if name == "f1" else roc_auc_score(labels, scores))
         half = 1.96 * np.std(numbers)
-        assert (found.high - found.low) / 2 - found.bound == pytest.approx(half, rel=0.1)
+        assert (found.high - found.low) / 2 - found.bound == pytest.approx(half, rel=0.12)
         assert found.value == pytest.approx(np.mean(numbers), abs=0.002)
 
 
@@ -269,7 +270,7 @@ class TestReliability:
 @pytest.mark.parametrize(("share", "threshold"), [(0.5, 0.5), (0.1, 0.2)])
 def test_intervals_contain_the_realised_numbers(share: float, threshold: float) -> None:
     """Between 93 and 97 % of intervals, and what chance allows in addition, with shifted scores."""
-    count = sized(60, 1_000)
+    count = sized(40, 1_000)
     hits = dict.fromkeys(NAMES, 0)
     alarms = 0
     for past, state, known in Samples(share).states(np.random.default_rng(11), 10_000, 2_000, 0.5, count):
