@@ -242,7 +242,7 @@ def test_learned_monitors_share_the_false_alarms() -> None:
     assert shares(["serving"]) == {f"Standard: {name}": 0.25 for name in learned}
     everything = shares(["serving", "training", "actuals"], false_alarms_a_year=2, max_version_age="8w")
     assert everything == {
-        **{f"Standard: {name}": 0.4 for name in [*learned, "performance"]},
+        **{f"Standard: {name}": 2 / 6 for name in [*learned, "performance", "calibration"]},
         "Standard: new values": 0,
         "Standard: staleness": 0,
     }
@@ -260,7 +260,7 @@ def test_performance_is_that_of_one_prediction_with_scores_if_there_is_one() -> 
     told = []
     for schema in (two, plain):
         found = standard_monitors("m", schema, ["serving", "actuals"])
-        (monitor,) = [each for each in found.monitors if each.type == "performance_degradation"]
+        (monitor,) = [each for each in found.monitors if each.name == "Standard: performance"]
         parsed = parse_configuration(monitor.type, monitor.configuration)
         told.append((parsed.metric.type, parsed.identification.fields))
     assert told == [
@@ -277,7 +277,10 @@ def test_what_is_left_out_is_told() -> None:
     }
     numeric = VersionSchema(model_type="regression", features={"x": "numeric"}, predictions={"y": "numeric"})
     found = standard_monitors("m", numeric, ["serving", "training", "actuals"], max_version_age="1M")
-    assert found.left_out == {"new values": "the latest version has no categorical inputs"}
+    assert found.left_out == {
+        "calibration": "the model has no scores of two classes",
+        "new values": "the latest version has no categorical inputs",
+    }
     metrics = [each.configuration["configuration"]["metric"]["type"] for each in found.monitors]
     assert metrics == [
         "count", "missing_ratio", "histogram", "histogram", "rmse", "last_version_creation"

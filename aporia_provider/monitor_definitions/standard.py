@@ -47,7 +47,7 @@ def standard_monitors(
     max_version_age: str | None = None,
 ) -> StandardMonitors:
     """
-    Return monitors of activity, missing values, drift, performance, new values and the age of the version.
+    Return monitors of activity, missing values, drift, performance, calibration, new values and age.
 
     Those that learn from the history share ``false_alarms_a_year`` equally.
 
@@ -81,6 +81,12 @@ def _learned(
     if "actuals" not in roles:
         left_out["performance"] = "the latest version has no actuals dataset"
         return
+    yield from _labelled(schema, roles, left_out)
+
+
+def _labelled(
+    schema: VersionSchema, roles: Collection[str], left_out: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     predictions = schema.fields("predictions")
     scores = [name for name, each in predictions.items() if each.type == "numeric"]
     metric = _PERFORMANCE[schema.model_type][0 if scores else 1]
@@ -93,6 +99,17 @@ def _learned(
         "predictions": [*scores, *predictions][:1],
         "severity": "HIGH",
     }
+    if schema.model_type != "binary" or not scores:
+        left_out["calibration"] = "the model has no scores of two classes"
+    elif not {"testing", "training"} & set(roles):
+        left_out["calibration"] = "the latest version has no testing and no training dataset"
+    else:
+        yield {
+            "name": "calibration",
+            "type": "performance_degradation",
+            "metric": "expected_minus_realised_positives",
+            "predictions": scores[:1],
+        }
 
 
 def _limited(

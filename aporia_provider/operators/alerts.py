@@ -51,9 +51,9 @@ class MonitorModelOperator(MonitorsOperator):
     """
     Set up the standard monitors of a model, evaluate its monitors, and send the notifications of alerts.
 
-    The standard monitors concern activity, missing values, drift of inputs and predictions, performance once
-    labels are connected, new values, and the age of the latest version. They follow the schema and the
-    datasets of the latest version. Other monitors of the model are not changed.
+    The standard monitors concern activity, missing values, drift of inputs and predictions, performance and
+    calibration once labels are connected, new values, and the age of the latest version. They follow the
+    schema and the datasets of the latest version. Other monitors of the model are not changed.
 
     :param model_id: Id of the model.
     :param false_alarms_a_year: Number of false alarms a year that the standard monitors that learn from the
