@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.alerts import ALERT_STATUSES, Alert
 from aporia_provider.cli.arguments import period
+from aporia_provider.cli.registry_access import opened_registry, with_common_options
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -19,13 +20,11 @@ if TYPE_CHECKING:
 
 def add_alerts(commands: _SubParsersAction[ArgumentParser]) -> list[ArgumentParser]:
     """Add the command and return the parsers of its actions, to which the caller adds ``--database-url``."""
-    alerts = commands.add_parser("alerts", help="list, acknowledge and snooze alerts of monitors")
+    alerts = commands.add_parser("alerts", help="list, acknowledge, snooze and explain alerts of monitors")
     actions = alerts.add_subparsers(required=True, metavar="ACTION")
-    parsers = [_add_list(actions), _add_acknowledge(actions), _add_snooze(actions)]
-    for parser in parsers:
-        parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
-        parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    return parsers
+    makers = (_add_list, _add_acknowledge, _add_snooze, _add_explain)
+    parsers = [make(actions) for make in makers]
+    return with_common_options(parsers)
 
 
 def _add_list(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
@@ -60,15 +59,32 @@ def _add_snooze(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     )
 
 
+def _add_explain(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
+    parser = actions.add_parser(
+        "explain",
+        help="print why performance changed, as Markdown",
+        description="Compare the windows of an alert about the performance of a binary model with the four "
+        "weeks before: how much of the change is due to other inputs, and how much to other labels.",
+    )
+    parser.add_argument("alert", metavar="ALERT", help="id of the alert")
+    parser.set_defaults(run=_explain)
+    return parser
+
+
+def _explain(options: Namespace) -> None:
+    from aporia_provider.backend.monitors.alert_explanation import explain_alert
+
+    with opened_registry(options) as registry:
+        explanation = explain_alert(registry, options.alert)
+    text = json.dumps(explanation.to_dict(), indent=2) if options.json else explanation.to_markdown()
+    print(text, file=options.answers)
+
+
 def _runs(
     parser: ArgumentParser, call: Callable[[EmbeddedRegistry, Namespace], list[Alert]]
 ) -> ArgumentParser:
     def run(options: Namespace) -> None:
-        from aporia_provider import settings
-        from aporia_provider.backend.embedded import EmbeddedRegistry
-
-        url = options.database_url or settings.database_url()
-        with EmbeddedRegistry(url, options.environment or settings.environment()) as registry:
+        with opened_registry(options) as registry:
             alerts = call(registry, options)
         if options.json:
             print(json.dumps([alert.to_json() for alert in alerts], indent=2), file=options.answers)

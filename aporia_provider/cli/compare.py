@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.cli.registry_access import opened_registry, with_common_options
 from aporia_provider.datasets import ROLES
 
 if TYPE_CHECKING:
@@ -34,19 +35,13 @@ def add_compare(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser.add_argument("--end", metavar="TIME", help="end of the range, not part of it")
     for name in ("column", "threshold", "k", "class-name", "average", "gain", "minimum", "confidence"):
         parser.add_argument(f"--{name}", help=f"parameter {name.replace('-', '_')} of the metric")
-    parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser.set_defaults(run=_run)
-    return parser
+    return with_common_options([parser])[0]
 
 
 def _run(options: Namespace) -> int:
-    from aporia_provider import settings
-    from aporia_provider.backend.embedded import EmbeddedRegistry
-
     names = ("column", "threshold", "k", "class_name", "average", "gain", "minimum", "confidence")
-    url = options.database_url or settings.database_url()
-    with EmbeddedRegistry(url, options.environment or settings.environment()) as registry:
+    with opened_registry(options) as registry:
         comparison = registry.compare_versions(
             options.model,
             options.champion,

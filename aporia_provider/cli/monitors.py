@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.cli.arguments import moment
+from aporia_provider.cli.registry_access import opened_registry, with_common_options
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.models import Monitor
 
 
@@ -26,11 +25,7 @@ def add_monitors(commands: _SubParsersAction[ArgumentParser]) -> list[ArgumentPa
     parser = commands.add_parser("monitors", help="list, apply, evaluate and delete monitors")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     makers = (_add_list, _add_apply, _add_evaluate, _add_replay, _add_delete)
-    added = [make(actions) for make in makers]
-    for action in added:
-        action.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
-        action.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    return added
+    return with_common_options([make(actions) for make in makers])
 
 
 def _add_list(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
@@ -95,18 +90,8 @@ def _add_evaluate(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     return parser
 
 
-@contextmanager
-def _registry(options: Namespace) -> Iterator[EmbeddedRegistry]:
-    from aporia_provider import settings
-    from aporia_provider.backend.embedded import EmbeddedRegistry
-
-    url = options.database_url or settings.database_url()
-    with EmbeddedRegistry(url, options.environment or settings.environment()) as registry:
-        yield registry
-
-
 def _list(options: Namespace) -> None:
-    with _registry(options) as registry:
+    with opened_registry(options) as registry:
         monitors = registry.get_monitors(options.model)
     if options.json:
         print(json.dumps(monitors, indent=2), file=options.answers)
@@ -122,7 +107,7 @@ def _apply(options: Namespace) -> None:
     from aporia_provider.monitor_changes import summary
 
     wanted = _read_files(options.files)
-    with _registry(options) as registry:
+    with opened_registry(options) as registry:
         choices = {"delete_others": options.delete_others}
         # What one file would change is checked before anything is changed for another.
         for model_id, monitors in wanted.items():
@@ -177,7 +162,7 @@ def _replay(options: Namespace) -> None:
                 f"{nearest(options.name, made)}"
             )
         monitor = made[options.name]
-    with _registry(options) as registry:
+    with opened_registry(options) as registry:
         report = registry.replay_monitor(options.model, monitor, start=options.start, end=options.end)
     if options.json:
         print(json.dumps(report, indent=2), file=options.answers)
@@ -193,14 +178,14 @@ def _replay(options: Namespace) -> None:
 
 
 def _delete(options: Namespace) -> None:
-    with _registry(options) as registry:
+    with opened_registry(options) as registry:
         for monitor in options.monitors:
             registry.delete_monitor(monitor)
             print(f"Monitor {monitor} was deleted.", file=sys.stderr)
 
 
 def _evaluate(options: Namespace) -> None:
-    with _registry(options) as registry:
+    with opened_registry(options) as registry:
         report = registry.evaluate_monitors(
             options.model, options.version, start=options.start, end=options.end
         )

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from aporia_provider.cli.arguments import period
+from aporia_provider.cli.registry_access import opened_registry, with_common_options
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -32,18 +33,12 @@ def add_retire(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
         "--keep as well, both conditions apply",
     )
     parser.add_argument("--dry-run", action="store_true", help="only print what would be retired")
-    parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     parser.set_defaults(run=_run)
-    return parser
+    return with_common_options([parser])[0]
 
 
 def _run(options: Namespace) -> None:
-    from aporia_provider import settings
-    from aporia_provider.backend.embedded import EmbeddedRegistry
-
-    url = options.database_url or settings.database_url()
-    with EmbeddedRegistry(url, options.environment or settings.environment()) as registry:
+    with opened_registry(options) as registry:
         result = registry.retire_versions(
             options.model, keep=options.keep, ended_for=options.ended_for, dry_run=options.dry_run
         )

@@ -19,6 +19,7 @@ from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.explanations import ChangeExplanation
 
 
 class MonitorsHook(AporiaHook):
@@ -183,6 +184,23 @@ class MonitorsHook(AporiaHook):
             until = datetime.now().astimezone() + until
         with self.get_conn() as api:
             return api.snooze_alert(alert_id, until)
+
+    def explain_alert(self, alert: Alert | str) -> ChangeExplanation:
+        """
+        Divide the change of performance that an alert is about into other inputs and other labels.
+
+        Its windows are compared with the four weeks before.
+
+        :param alert: The alert, or its id.
+        :return: See :meth:`.MetricsHook.explain_change`.
+        :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor was deleted.
+        :raises aporia_provider.errors.ValidationError: if the alert is not about the performance of one
+            version of a binary model.
+        """
+        from aporia_provider.backend.monitors.alert_explanation import explain_alert
+
+        with self.get_conn() as api:
+            return explain_alert(api, alert)
 
     def notify(self, send: Callable[[Alert, AlertEvent], None]) -> int:
         """

@@ -1,0 +1,70 @@
+"""Explanations of alerts of performance."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from aporia_provider.alerts import Alert
+from aporia_provider.api import AporiaApi, registered_schema
+from aporia_provider.backend.metrics.change_explanation import METRICS, Change, explain
+from aporia_provider.backend.monitors.measures import Question
+from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.explanations import ChangeExplanation
+from aporia_provider.monitor_configuration import parse_configuration
+
+BASELINE = timedelta(weeks=4)
+"""Length of the period before an alert with which its windows are compared."""
+MAX_ALERTS = 1000
+
+
+def explain_alert(api: AporiaApi, alert: Alert | str, baseline: timedelta = BASELINE) -> ChangeExplanation:
+    """
+    Divide the change of a metric from the time before an alert to its windows.
+
+    :param api: The embedded backend, or a client of this project's server.
+    :param alert: The alert, or its id.
+    :param baseline: Length of the period before the alert.
+    :return: See :meth:`.MetricsHook.explain_change`.
+    :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor was deleted.
+    :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
+    """
+    found = _find(api, alert) if isinstance(alert, str) else alert
+    verdict = found.failed[0]
+    if verdict.metric not in METRICS or found.model_version is None:
+        subject = verdict.metric if found.model_version else "the union of all versions"
+        raise ValidationError(
+            f"Alert {found.id} is about {subject}: alerts about {', '.join(METRICS)} of one version can be "
+            "explained"
+        )
+    start, end = (datetime.fromisoformat(moment) for moment in (found.start, found.end))
+    change = Change(
+        found.model_id,
+        verdict.metric,
+        {"start": start, "end": end},
+        {"start": start - baseline, "end": start},
+        found.model_version,
+    )
+    parameters = _parameters(api, found)
+    if verdict.field is not None:
+        parameters["column"] = verdict.field
+    return explain(
+        api.query_metrics, lambda name: registered_schema(api, found.model_id, name), change, parameters
+    )
+
+
+def _find(api: AporiaApi, alert_id: str) -> Alert:
+    found = next((each for each in api.get_alerts(limit=MAX_ALERTS) if each.id == alert_id), None)
+    if found is None:
+        raise NotFoundError(f"There is no alert {alert_id!r} among the latest {MAX_ALERTS}")
+    return found
+
+
+def _parameters(api: AporiaApi, alert: Alert) -> dict[str, Any]:
+    """Return the parameters of the metric of the alert's monitor."""
+    monitors = {each["id"]: each for each in api.get_monitors(alert.model_id)}
+    if alert.monitor_id not in monitors:
+        raise NotFoundError(f"The monitor of alert {alert.id} was deleted")
+    registration = monitors[alert.monitor_id]
+    configuration = parse_configuration(registration["type"], registration["configuration"])
+    return dict(Question.of(configuration.metric).parameters)
