@@ -209,7 +209,7 @@ class MonitorsHook(AporiaHook):
         :param send: Function that sends the notification of an event. The event is sent again by the next
             call if it raises.
         :return: Number of events that were sent.
-        :raises aporia_provider.errors.AporiaError: naming the alerts whose notifications were not sent.
+        :raises aporia_provider.errors.TransientError: naming the alerts whose notifications were not sent.
         """
         with self._registry("notifications are sent by tasks") as registry:
             report = registry.deliver_alert_events(send)

@@ -24,8 +24,8 @@ class NotifyAlertsOperator(MonitorsOperator):
     """
     Send the notifications of alerts that were opened, recurred or were resolved since the last time.
 
-    Each event is sent once. It is sent again by the next task if a notifier raises an error, which also fails
-    this task after all other events have been sent. Requires the embedded backend.
+    Each event is sent once. If a notifier raises an error, the other events are sent, and the task fails and
+    is retried; the retry, or the next task, sends the event again. Requires the embedded backend.
 
     :param notify: Functions that are called with the :class:`~aporia_provider.alerts.Alert` and the
         :class:`~aporia_provider.alerts.AlertEvent`, or notifiers of Airflow, whose templates can use

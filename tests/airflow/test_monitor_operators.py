@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseNotifi
 
 from aporia_provider import settings
 from aporia_provider.alerts import Alert, AlertEvent
-from aporia_provider.errors import AporiaError
+from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.hooks.monitors import MonitorsHook
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_definitions import MonitorDefinition
@@ -161,7 +161,7 @@ def test_an_event_that_was_not_sent_fails_the_task_and_is_sent_by_the_next(alert
     def fails(alert: Alert, event: AlertEvent) -> None:
         raise OSError("the webhook does not answer")
 
-    with pytest.raises(AirflowFailException, match=r"0 notifications were sent, and 1 were not.*\n.*webhook"):
+    with pytest.raises(TransientError, match=r"0 notifications were sent, and 1 were not.*\n.*webhook"):
         execute(NotifyAlertsOperator(task_id="n", notify=fails))
     texts: list[Alert] = []
     assert (

@@ -15,7 +15,7 @@ from aporia_provider.backend.monitors.alert_reading import event_of, read_alerts
 from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.monitor_tables import AlertEventRow, AlertRow
 from aporia_provider.backend.store.tables import MonitorRow, utc_now
-from aporia_provider.errors import AporiaError
+from aporia_provider.errors import TransientError
 from aporia_provider.redaction import redact_text
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,11 @@ class DeliveryReport:
         """
         Raise an error if events could not be sent.
 
-        :raises aporia_provider.errors.AporiaError: naming their alerts.
+        :raises aporia_provider.errors.TransientError: naming their alerts.
         """
         if self.errors:
             lines = "".join(f"\n  - alert {alert}: {error}" for alert, error in self.errors.items())
-            raise AporiaError(
+            raise TransientError(
                 f"{self.sent} notifications were sent, and {len(self.errors)} were not; the next delivery "
                 f"sends them again{lines}"
             )
