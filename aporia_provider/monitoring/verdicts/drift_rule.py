@@ -92,11 +92,9 @@ def judge_drift(
         is in alarm until it has returned.
     :raises ValueError: if the numbers of buckets differ, or the promised rate is not positive.
     """
-    history = _History(fields, seasons, level_of_bucket(false_alarms_a_year, buckets_a_year), buckets_a_year)
-    for name, buckets in (excluded or {}).items():
-        if name in fields:
-            history.pool.exclude(name, buckets)
-    return history.judge(len(seasons) - 1)
+    history = DriftHistory(fields, seasons, buckets_a_year=buckets_a_year)
+    history.exclude(excluded or {})
+    return history.judge(len(seasons) - 1, false_alarms_a_year)
 
 
 def judge_drift_history(
@@ -115,31 +113,33 @@ def judge_drift_history(
     :param acknowledged: Whether alerts are acknowledged at once. Otherwise they never are: the buckets in
         which a field is alarmed are excluded from then on.
     """
-    history = _History(fields, seasons, level_of_bucket(false_alarms_a_year, buckets_a_year), buckets_a_year)
-    return list(_replayed(history, len(seasons), acknowledged))
+    history = DriftHistory(fields, seasons, buckets_a_year=buckets_a_year)
+    return list(_replayed(history, len(seasons), false_alarms_a_year, acknowledged))
 
 
-def _replayed(history: _History, buckets: int, acknowledged: bool) -> Iterator[dict[str, FieldVerdict]]:
+def _replayed(
+    history: DriftHistory, buckets: int, false_alarms_a_year: float, acknowledged: bool
+) -> Iterator[dict[str, FieldVerdict]]:
     for bucket in range(buckets):
-        verdicts = history.judge(bucket)
+        verdicts = history.judge(bucket, false_alarms_a_year)
         yield verdicts
         if not acknowledged:
-            for name, verdict in verdicts.items():
-                if verdict.outcome == "fail":
-                    history.pool.exclude(name, [bucket])
+            failed = [name for name, verdict in verdicts.items() if verdict.outcome == "fail"]
+            history.exclude({name: [bucket] for name in failed})
 
 
-class _History:
-    """The buckets of a model, each of which is judged from those before it."""
+class DriftHistory:
+    """
+    The buckets of a model, each of which is judged from those before it.
+
+    The parameters are those of :func:`judge_drift`.
+    """
 
     def __init__(
-        self,
-        fields: Mapping[str, FieldHistory],
-        seasons: Sequence[Hashable],
-        level: float,
-        buckets_a_year: float,
+        self, fields: Mapping[str, FieldHistory], seasons: Sequence[Hashable], *, buckets_a_year: float
     ) -> None:
-        self._level = level
+        self._buckets_a_year = buckets_a_year
+        self._p_values: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None] = {}
         self.pool = DriftPool(
             {name: field.counts for name, field in fields.items()},
             [field.importance for field in fields.values()],
@@ -147,16 +147,30 @@ class _History:
             buckets_a_year,
         )
 
-    def judge(self, bucket: int) -> dict[str, FieldVerdict]:
-        """Judge the fields in a bucket."""
+    def exclude(self, excluded: Mapping[str, Collection[int]]) -> None:
+        """Remove buckets of fields from what later ones are compared to; unknown fields are ignored."""
+        for name, buckets in excluded.items():
+            if name in self.pool.rows:
+                self._p_values.clear()
+                self.pool.exclude(name, buckets)
+
+    def judge(self, bucket: int, false_alarms_a_year: float) -> dict[str, FieldVerdict]:
+        """
+        Judge the fields in a bucket.
+
+        :raises ValueError: if the promised rate is not positive.
+        """
+        level = level_of_bucket(false_alarms_a_year, self._buckets_a_year)
         reason = self._too_few(bucket)
-        p_values = None if reason else self.pool.p_values(bucket)
+        if not reason and bucket not in self._p_values:
+            self._p_values[bucket] = self.pool.p_values(bucket)
+        p_values = None if reason else self._p_values[bucket]
         if p_values is None:
             reason = reason or _NOT_COMPARED
-            return {name: self._by_effect(name, bucket, reason) for name in self.pool.rows}
+            return {name: self._by_effect(name, bucket, reason, level) for name in self.pool.rows}
         single, adjusted = p_values
         return {
-            name: self._by_rank(name, bucket, float(single[row]), float(adjusted[row]))
+            name: self._by_rank(name, bucket, float(single[row]), float(adjusted[row]), level)
             for name, row in self.pool.rows.items()
         }
 
@@ -168,24 +182,24 @@ class _History:
             return f"by effect, since there are {bucket + 1} buckets; {FEWEST_BUCKETS} are required"
         return None
 
-    def _by_rank(self, name: str, bucket: int, single: float, adjusted: float) -> FieldVerdict:
+    def _by_rank(self, name: str, bucket: int, single: float, adjusted: float, level: float) -> FieldVerdict:
         if np.isnan(adjusted):
-            return self._by_effect(name, bucket, _NOT_COMPARED)
+            return self._by_effect(name, bucket, _NOT_COMPARED, level)
         statistics = self.pool.statistics[name]
         ratio = float(statistics.ratio[bucket])
-        verdict = FieldVerdict("pass", ratio, adjusted, self._level, float(statistics.effect[bucket]))
-        if adjusted <= self._level:
+        verdict = FieldVerdict("pass", ratio, adjusted, level, float(statistics.effect[bucket]))
+        if adjusted <= level:
             return replace(verdict, outcome="fail")
         if single <= _RETURNED and self.pool.excludes(name, bucket - 1):
             return replace(verdict, outcome="fail", reason=_NOT_RETURNED)
         return verdict
 
-    def _by_effect(self, name: str, bucket: int, reason: str) -> FieldVerdict:
+    def _by_effect(self, name: str, bucket: int, reason: str, level: float) -> FieldVerdict:
         current = self._effect(name, bucket)
         if np.isnan(current.value):
             return FieldVerdict("insufficient", None, None, None, None, _NOTHING_TO_COMPARE)
         previous = self._effect(name, bucket - 1) if bucket else None
-        outcome, threshold, qualified = judge_effect(current, previous, self._level / len(self.pool.rows))
+        outcome, threshold, qualified = judge_effect(current, previous, level / len(self.pool.rows))
         reason = f"{reason}; {qualified}" if qualified else reason
         return FieldVerdict(outcome, current.value, None, threshold, current.value, reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.errors import AporiaError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitor_configuration.parts import DriftRule
-from aporia_provider.monitoring.verdicts.drift_rule import FieldHistory, FieldVerdict, judge_drift
+from aporia_provider.monitoring.verdicts.drift_rule import DriftHistory, FieldHistory, FieldVerdict
 from aporia_provider.verdicts import Verdict
 
 
@@ -51,25 +52,51 @@ def _by_threshold(case: Case, subject: Subject) -> Verdict:
 
 def _by_history(case: Case) -> list[Verdict]:
     windows = history(case)
-    fields: dict[str, FieldHistory] = {}
-    problems: dict[str, str] = {}
-    importance = case.version.schema.feature_importance or {}
-    for subject in case.subjects:
-        name = subject.field or ""
-        try:
-            counts = _counts(case, name, windows)
-        except AporiaError as error:
-            problems[name] = error.message
-            continue
-        fields[name] = FieldHistory(counts, importance.get(name.removeprefix("features."), 1.0))
-    found = judge_drift(
-        fields,
-        seasons(windows),
-        buckets_a_year=case.plan.windows_a_year,
-        false_alarms_a_year=false_alarms(case),
-        excluded=_excluded(case, windows),
+    excluded = _excluded(case, windows)
+    key = (
+        id(case.version),
+        case.subjects,
+        tuple(windows),
+        tuple(sorted((name, tuple(sorted(places))) for name, places in excluded.items())),
     )
-    return [_verdict(case, subject, found, problems, fields) for subject in case.subjects]
+    if key not in case.measures.cache:
+        case.measures.cache[key] = _Compared.of(case, windows, excluded)
+    compared: _Compared = case.measures.cache[key]
+    found = compared.history.judge(len(windows) - 1, false_alarms(case))
+    return [_verdict(case, subject, found, compared) for subject in case.subjects]
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """
+    The fields in the windows of a history.
+
+    :param history: Their verdicts.
+    :param fields: Counts of the fields that have bins, by name.
+    :param problems: Why others have none.
+    """
+
+    history: DriftHistory
+    fields: dict[str, FieldHistory]
+    problems: dict[str, str]
+
+    @classmethod
+    def of(cls, case: Case, windows: list[tuple[int, int]], excluded: dict[str, set[int]]) -> _Compared:
+        """Return the fields of a case."""
+        fields: dict[str, FieldHistory] = {}
+        problems: dict[str, str] = {}
+        importance = case.version.schema.feature_importance or {}
+        for subject in case.subjects:
+            name = subject.field or ""
+            try:
+                counts = _counts(case, name, windows)
+            except AporiaError as error:
+                problems[name] = error.message
+                continue
+            fields[name] = FieldHistory(counts, importance.get(name.removeprefix("features."), 1.0))
+        history = DriftHistory(fields, seasons(windows), buckets_a_year=case.plan.windows_a_year)
+        history.exclude(excluded)
+        return cls(history, fields, problems)
 
 
 def _counts(case: Case, name: str, windows: list[tuple[int, int]]) -> NDArray[np.int64]:
@@ -106,15 +133,14 @@ def _verdict(
     case: Case,
     subject: Subject,
     found: dict[str, FieldVerdict],
-    problems: dict[str, str],
-    fields: dict[str, FieldHistory],
+    compared: _Compared,
 ) -> Verdict:
     name = subject.field or ""
     verdict = found.get(name)
     if verdict is None:
-        return case.insufficient(subject, MetricResult(None), problems.get(name))
-    samples = int(fields[name].counts[-1].sum())
-    baseline_samples = int(fields[name].counts[:-1].sum())
+        return case.insufficient(subject, MetricResult(None), compared.problems.get(name))
+    samples = int(compared.fields[name].counts[-1].sum())
+    baseline_samples = int(compared.fields[name].counts[:-1].sum())
     result = MetricResult(verdict.statistic, samples=samples, baseline_samples=baseline_samples)
     if verdict.outcome == "insufficient":
         return case.insufficient(subject, result, verdict.reason)
