@@ -21,6 +21,7 @@ TOKEN = r"aporia_[\w-]{43}\n"
 METRICS = ("metrics", "churn", "count", "--environment", "prod")
 NAMED = ("--environment", "prod", "--name", "airflow")
 FRESHNESS = r"table .*\n-.*\nfile:///no/such/table +insufficient\n"
+YEAR = ("--from", "2026-01-01", "--to", "2027-01-01")
 FIRST = {
     "token create": (("token", "create", *NAMED), TOKEN),
     "token list": (("token", "list"), ""),
@@ -31,8 +32,12 @@ FIRST = {
     "alerts list": (("alerts", "list"), ""),
     "alerts acknowledge": (("alerts", "acknowledge", "unknown"), ""),
     "alerts snooze": (("alerts", "snooze", "unknown", "--for", "1d"), ""),
+    "alerts explain": (("alerts", "explain", "unknown"), ""),
     "monitors list": (("monitors", "list"), ""),
     "monitors evaluate": (("monitors", "evaluate", "churn"), ""),
+    "monitors apply": (("monitors", "apply", "/no/such/file.yaml"), ""),
+    "monitors replay": (("monitors", "replay", "churn", "a", *YEAR), ""),
+    "monitors delete": (("monitors", "delete", "unknown"), ""),
     "freshness": (("freshness", "file:///no/such/table"), FRESHNESS),
     "retire": (("retire", "churn", "--keep", "1", "--environment", "prod"), ""),
     "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
