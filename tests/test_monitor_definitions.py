@@ -239,6 +239,7 @@ def shares(roles: list[str], **options: Any) -> dict[str, float]:
 
 def test_learned_monitors_share_the_false_alarms() -> None:
     learned = ["activity", "missing values", "data drift", "prediction drift"]
+    assert shares(["serving"]) == shares(["serving"], false_alarms_a_year="1.0")
     assert shares(["serving"]) == {f"Standard: {name}": 0.25 for name in learned}
     everything = shares(["serving", "training", "actuals"], false_alarms_a_year=2, max_version_age="8w")
     assert everything == {
@@ -287,7 +288,7 @@ def test_what_is_left_out_is_told() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("false_alarms", [0.0, -1.0, float("nan")])
-def test_a_rate_that_is_not_positive_is_refused(false_alarms: float) -> None:
+@pytest.mark.parametrize("false_alarms", [0.0, -1.0, float("nan"), "many", float("inf")])
+def test_a_rate_that_is_not_positive_is_refused(false_alarms: Any) -> None:
     with pytest.raises(ValidationError, match="false_alarms_a_year"):
         standard_monitors("m", SCHEMA, ["serving"], false_alarms_a_year=false_alarms)

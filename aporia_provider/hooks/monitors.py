@@ -74,7 +74,7 @@ class MonitorsHook(AporiaHook):
             return api.apply_monitors(file.model, made, delete_others=delete_others, dry_run=dry_run)
 
     def apply_standard_monitors(
-        self, model_id: str, *, false_alarms_a_year: float = 1.0, max_version_age: str | None = None
+        self, model_id: str, *, false_alarms_a_year: float | str = 1.0, max_version_age: str | None = None
     ) -> dict[str, Any]:
         """
         Create or update the standard monitors of a model, and delete those that no longer apply.
@@ -234,13 +234,22 @@ def _monitors(
 ) -> list[Monitor]:
     monitors: list[Monitor] = []
     problems: list[str] = []
-    for number, each in enumerate(given):
+    for number, each in enumerate(given, 1):
         try:
-            short = MonitorDefinition(**each) if isinstance(each, Mapping) else each
-            monitors.append(short if isinstance(short, Monitor) else short.to_monitor(model_id))
+            monitors.append(_monitor(model_id, each))
         except ValidationError as error:
-            name = each.get("name") if isinstance(each, Mapping) else each.name
-            problems += [f"{name or number}: {problem}" for problem in error.problems or [error.message]]
+            name = each.get("name") if isinstance(each, Mapping) else getattr(each, "name", None)
+            found = error.problems or [error.message]
+            problems += [f"{name or f'monitor {number}'}: {problem}" for problem in found]
     if problems:
         raise ValidationError("The monitors are not valid", problems=problems)
     return monitors
+
+
+def _monitor(model_id: str, given: MonitorDefinition | Monitor | Mapping[str, Any]) -> Monitor:
+    if isinstance(given, Monitor):
+        return given
+    if isinstance(given, Mapping):
+        given = MonitorDefinition(**{str(name): value for name, value in given.items()})
+    MonitorDefinition.check_type(given)
+    return given.to_monitor(model_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from aporia_provider.errors import ValidationError
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_definitions.definition import MonitorDefinition
 from aporia_provider.schema import VersionSchema
@@ -43,7 +45,7 @@ def standard_monitors(
     schema: VersionSchema,
     roles: Collection[str],
     *,
-    false_alarms_a_year: float = 1.0,
+    false_alarms_a_year: float | str = 1.0,
     max_version_age: str | None = None,
 ) -> StandardMonitors:
     """
@@ -59,15 +61,27 @@ def standard_monitors(
     :param max_version_age: Age of the latest version above which it is stale, such as ``8w``.
     :raises aporia_provider.errors.ValidationError: if a parameter is not valid.
     """
+    rate = _rate(false_alarms_a_year)
     found = StandardMonitors()
     learned = [*_learned(schema, roles, found.left_out)]
-    share = false_alarms_a_year / len(learned)
+    share = rate / len(learned)
     definitions = [{**each, "false_alarms_a_year": share} for each in learned]
     definitions += _limited(schema, roles, max_version_age, found.left_out)
     for each in definitions:
         name = f"{PREFIX}{each.pop('name')}"
         found.monitors.append(MonitorDefinition(name=name, **each).to_monitor(model_id))
     return found
+
+
+def _rate(value: float | str) -> float:
+    """Return a rate, which a template may have rendered as text."""
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValidationError(f"false_alarms_a_year: {value!r} is not a number above 0")
+    return rate
 
 
 def _learned(

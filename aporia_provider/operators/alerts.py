@@ -72,7 +72,7 @@ class MonitorModelOperator(MonitorsOperator):
         self,
         *,
         model_id: str,
-        false_alarms_a_year: float = 1.0,
+        false_alarms_a_year: float | str = 1.0,
         max_version_age: str | None = None,
         notify: Notify | Sequence[Notify] = (),
         **kwargs: Any,

@@ -71,6 +71,8 @@ def test_faults_fail_without_a_retry(model: MonitoredModel) -> None:
     wrong = {"name": "n", "type": "data_drift", "min": 1, "features": ["age"]}
     with pytest.raises(AirflowFailException, match="n: min is no option of data_drift"):
         execute(CreateMonitorOperator(task_id="t", model_id="m", monitor=wrong))
+    with pytest.raises(AirflowFailException, match="monitor 1: A value of type MonitorDefinition is"):
+        execute(CreateMonitorOperator(task_id="s", model_id="m", monitor="activity"))  # type: ignore[arg-type]
     with pytest.raises(AirflowFailException, match="Model 'm' has no monitor 'x'"):
         execute(DeleteMonitorOperator(task_id="d", model_id="m", name="x", ignore_if_missing=False))
     with pytest.raises(AirflowFailException, match="A list of monitors requires model_id"):
