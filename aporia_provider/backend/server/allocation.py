@@ -1,4 +1,4 @@
-"""Configuration of glibc's memory allocator for a long-running process."""
+"""Configuration of glibc's memory allocator for a long-running process, and the release of freed memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import ctypes
 import os
 import sys
 
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 """Parameter numbers from glibc's ``malloc.h``."""
 _ARENAS = 2
 _LARGE = 256 * 1024
+_RELEASED = 16 * 1024
+"""Size of a body in bytes from which freed memory is released. Errors may take a thousand times as much."""
 _ENVIRONMENT = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 
@@ -27,3 +32,42 @@ def configure_malloc() -> None:
     if mallopt is not None:
         mallopt(_ARENA_MAX, _ARENAS)
         mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
+def release_freed_memory() -> None:
+    """
+    Return the free pages of glibc's heaps to the system; do nothing with another C library.
+
+    A large body is parsed into many small blocks. When they are freed, the heap keeps their pages if anything
+    behind them is still in use.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+class ReleaseMemoryMiddleware:
+    """
+    ASGI middleware that releases freed memory after requests with bodies of at least 16 kB.
+
+    :param app: The wrapped application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        try:
+            await self.app(scope, counted, send)
+        finally:
+            if received >= _RELEASED:
+                await run_in_threadpool(release_freed_memory)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 
 import aporia_provider
+from aporia_provider.backend.server.allocation import ReleaseMemoryMiddleware
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.error_handlers import add_error_handlers
 from aporia_provider.backend.server.middleware import AuthenticationMiddleware
@@ -72,6 +73,8 @@ def create_app(
         seconds=seconds,
         stopping=stopping or threading.Event(),
     )
+    # The last one is the outermost.
+    app.add_middleware(ReleaseMemoryMiddleware)
     add_error_handlers(app)
     app.include_router(_v1())
     # The middleware checks tokens; this declares them in the OpenAPI document.
