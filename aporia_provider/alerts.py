@@ -14,6 +14,8 @@ from aporia_provider.verdicts import Verdict
 
 AlertStatus = Literal["open", "resolved"]
 ALERT_STATUSES: tuple[AlertStatus, ...] = get_args(AlertStatus)
+_TOLD_OF_ALERT = ("monitor", "monitor_type", "severity", "start", "end", "description")
+_TOLD_OF_VERDICT = ("metric", "field", "value", "low", "high")
 EventKind = Literal["opened", "recurred", "resolved", "corrected", "acknowledged", "snoozed"]
 
 
@@ -86,6 +88,32 @@ class Alert:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedAlert:
+    """
+    An open alert whose asset event is emitted.
+
+    :param environment: Environment of the model.
+    :param model_version: Name of the version that the event refers to: that of the alert, or the latest
+        version of the model if the alert is about all versions.
+    :param alert: The alert.
+    """
+
+    environment: str
+    model_version: str
+    alert: Alert
+
+    def event_extra(self) -> dict[str, Any]:
+        """Return the content of the event, see :func:`~aporia_provider.assets.alert_opened`."""
+        alert, verdict = self.alert, self.alert.failed[0]
+        return {
+            "model_version": alert.model_version,
+            "alert_id": alert.id,
+            **{name: getattr(alert, name) for name in _TOLD_OF_ALERT},
+            **{name: getattr(verdict, name) for name in _TOLD_OF_VERDICT},
+        }
 
 
 def alert_text(alert: Alert, event: AlertEvent) -> str:

@@ -4,11 +4,12 @@ Assets of model versions and of their datasets, and asset aliases for the schedu
 A model version is the asset ``aporia://<environment>/<model>/<version>``, and each of its datasets is
 ``aporia://<environment>/<model>/<version>/<role>``; every part is percent-encoded. The name of a version is
 rendered when its DAG runs, so operators emit the events of these assets through aliases that are named after
-the rendered id of the model. Each of the three kinds of event has its own aliases:
+the rendered id of the model. Each kind of event has its own aliases:
 
 * :func:`version_completed`: a version is registered and all its datasets are connected. One event for each
   run of :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator`.
 * :func:`data_changed`: a sync of a dataset read changed data. One event for each such sync.
+* :func:`alert_opened`: a monitor opened an alert. One event for each alert.
 * :func:`registered`: a version was registered or one of its datasets connected, even if it existed already.
   One event for each of these tasks, so retraining emits several.
 
@@ -36,6 +37,7 @@ class EventKind(StrEnum):
 
     COMPLETED = "version_completed"
     CHANGED = "data_changed"
+    ALERT = "alert_opened"
     REGISTERED = "registered"
 
 
@@ -59,6 +61,23 @@ def data_changed(model_id: str | None = None) -> AssetAlias:
     :raises ValueError: if the id is a template, since Airflow renders no schedules.
     """
     return _alias(EventKind.CHANGED, model_id)
+
+
+def alert_opened(model_id: str | None = None) -> AssetAlias:
+    """
+    Return the schedule of a DAG that runs when a monitor opened an alert:
+    ``schedule=[alert_opened("insurance")]``.
+
+    The asset of the event is the version that the alert is about; for an alert about all versions of the
+    model, it is the latest version. The extra of the event has ``alert_id``, ``monitor``, ``monitor_type``,
+    ``severity``, ``start``, ``end``, ``description``, and ``metric``, ``field``, ``value``, ``low`` and
+    ``high`` of the failed verdict with the greatest effect. ``model_version`` is None for an alert about all
+    versions.
+
+    :param model_id: Id of the model as registered; None for all models.
+    :raises ValueError: if the id is a template, since Airflow renders no schedules.
+    """
+    return _alias(EventKind.ALERT, model_id)
 
 
 def registered(model_id: str | None = None) -> AssetAlias:

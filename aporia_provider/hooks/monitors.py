@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider import settings
-from aporia_provider.alerts import Alert, AlertEvent, AlertStatus
+from aporia_provider.alerts import Alert, AlertEvent, AlertStatus, OpenedAlert
 from aporia_provider.api import AporiaApi, connected_roles, latest_version, registered_schema
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
@@ -215,6 +215,23 @@ class MonitorsHook(AporiaHook):
             report = registry.deliver_alert_events(send)
         report.raise_for_errors()
         return report.sent
+
+    def claim_opened_alerts(self, claimant: str) -> list[OpenedAlert]:
+        """
+        Return open alerts whose asset events have not been emitted, and record that they are now.
+
+        Requires the embedded backend. For the parameter see
+        :meth:`~aporia_provider.backend.monitors.alert_calls.Alerts.claim_opened_alerts`.
+        """
+        with self._registry("asset events of alerts are emitted by tasks") as registry:
+            return [
+                OpenedAlert(
+                    environment=registry.environment,
+                    model_version=alert.model_version or latest_version(registry, alert.model_id),
+                    alert=alert,
+                )
+                for alert in registry.claim_opened_alerts(claimant)
+            ]
 
     def _registry(self, reason: str) -> EmbeddedRegistry:
         """Open the embedded backend; raise an error if the connection refers to a server."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from aporia_provider.alerts import Alert, AlertEvent, alert_text
+from aporia_provider.assets import EventKind, event_aliases
 from aporia_provider.monitor_changes import MonitorChange
-from aporia_provider.operators.base import fail_without_retry
+from aporia_provider.operators.base import emit_event, fail_without_retry
 from aporia_provider.operators.monitors import MonitorsOperator
 
 if TYPE_CHECKING:
@@ -20,36 +21,69 @@ Notify = BaseNotifier | Callable[[Alert, AlertEvent], None]
 """A notifier of Airflow, or a function."""
 
 
-class NotifyAlertsOperator(MonitorsOperator):
+class AlertsOperator(MonitorsOperator):
+    """
+    Base class of operators that send notifications and emit asset events.
+
+    :param model_id: Id of the model; None for all models.
+    :param notify: See :class:`NotifyAlertsOperator`.
+    """
+
+    def __init__(
+        self, *, model_id: str | None = None, notify: Notify | Sequence[Notify] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(model_id=model_id, **kwargs)
+        self.notify = notify
+        self.outlets = [*self.outlets, *event_aliases(EventKind.ALERT, model_id)]
+
+    def send_notifications(self, context: Context) -> int:
+        """Send the notifications that have not been sent; return their number."""
+        return self.aporia_hook.notify(_sender(self.notify, context)) if self.notify else 0
+
+    def emit_opened_alerts(self, context: Context) -> int:
+        """Emit the asset events of opened alerts; return their number. Nothing may fail after this."""
+        opened = self.aporia_hook.claim_opened_alerts(_claimant(context))
+        for each in opened:
+            subject = (each.environment, each.alert.model_id, each.model_version, None)
+            emit_event(self, context, EventKind.ALERT, subject, each.event_extra())
+        return len(opened)
+
+
+class NotifyAlertsOperator(AlertsOperator):
     """
     Send the notifications of alerts that were opened, recurred or were resolved since the last time.
 
     Each event is sent once. If a notifier raises an error, the other events are sent, and the task fails and
-    is retried; the retry, or the next task, sends the event again. Requires the embedded backend.
+    is retried; the retry, or the next task, sends the event again. The task also emits an asset event of the
+    kind :func:`~aporia_provider.assets.alert_opened` for each alert that was opened. Requires the embedded
+    backend.
 
     :param notify: Functions that are called with the :class:`~aporia_provider.alerts.Alert` and the
         :class:`~aporia_provider.alerts.AlertEvent`, or notifiers of Airflow, whose templates can use
         ``alert``, ``event`` and ``alert_text``.
-    :return: ``{"sent"}``, the number of events.
+    :return: ``{"sent", "emitted"}``, the numbers of notifications and of asset events.
     """
 
     template_fields = ("aporia_conn_id",)
 
-    def __init__(self, *, notify: Notify | Sequence[Notify], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.notify = notify
+    def __init__(self, *, notify: Notify | Sequence[Notify] = (), **kwargs: Any) -> None:
+        super().__init__(notify=notify, **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send the notifications."""
+        """Send the notifications, and emit the asset events."""
         with fail_without_retry():
-            sent = self.aporia_hook.notify(_sender(self.notify, context))
-        self.log.info("%d notifications were sent", sent)
-        return {"sent": sent}
+            sent = self.send_notifications(context)
+            emitted = self.emit_opened_alerts(context)
+        self.log.info("%d notifications were sent, and %d asset events emitted", sent, emitted)
+        return {"sent": sent, "emitted": emitted}
 
 
-class MonitorModelOperator(MonitorsOperator):
+class MonitorModelOperator(AlertsOperator):
     """
     Set up the standard monitors of a model, evaluate its monitors, and send the notifications of alerts.
+
+    For each alert that was opened, also one of another model, it emits an asset event of the kind
+    :func:`~aporia_provider.assets.alert_opened`.
 
     The standard monitors concern activity, missing values, drift of inputs and predictions, performance and
     calibration once labels are connected, new values, and the age of the latest version. They follow the
@@ -62,8 +96,8 @@ class MonitorModelOperator(MonitorsOperator):
         no such monitor.
     :param notify: See :class:`NotifyAlertsOperator`. None sends nothing.
     :return: ``model_id``; ``changes`` of the monitors; ``left_out``, why there is no monitor of a kind;
-        ``evaluation``, see :class:`~aporia_provider.api.AporiaApi`; and ``sent``, the number of
-        notifications.
+        ``evaluation``, see :class:`~aporia_provider.api.AporiaApi`; and ``sent`` and ``emitted``, the numbers
+        of notifications and of asset events.
     """
 
     template_fields = (*MonitorsOperator.template_fields, "false_alarms_a_year", "max_version_age")
@@ -77,10 +111,9 @@ class MonitorModelOperator(MonitorsOperator):
         notify: Notify | Sequence[Notify] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(model_id=model_id, **kwargs)
+        super().__init__(model_id=model_id, notify=notify, **kwargs)
         self.false_alarms_a_year = false_alarms_a_year
         self.max_version_age = max_version_age
-        self.notify = notify
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Set up and evaluate the monitors, and send the notifications."""
@@ -97,8 +130,9 @@ class MonitorModelOperator(MonitorsOperator):
                 self.log.info("No monitor of %s: %s", name, reason)
             evaluation = hook.evaluate_monitors(self.model_id)
             self._log_evaluation(evaluation)
-            sent = hook.notify(_sender(self.notify, context)) if self.notify else 0
-        return {**result, "evaluation": evaluation, "sent": sent}
+            sent = self.send_notifications(context)
+            emitted = self.emit_opened_alerts(context) if hook.server_url() is None else 0
+        return {**result, "evaluation": evaluation, "sent": sent, "emitted": emitted}
 
     def _log_evaluation(self, evaluation: dict[str, Any]) -> None:
         for monitor in evaluation["monitors"]:
@@ -108,6 +142,15 @@ class MonitorModelOperator(MonitorsOperator):
             "%d windows were judged; %d alerts were opened, and %d resolved",
             *(evaluation[name] for name in ("windows", "opened", "resolved")),
         )
+
+
+def _claimant(context: Context) -> str:
+    """Return a text that identifies the task instance, without its try."""
+    # Users' tests may execute the operator without a context.
+    if "ti" not in context:
+        return "-"
+    ti = context["ti"]
+    return "/".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
 
 
 def _sender(notify: Notify | Sequence[Notify], context: Context) -> Callable[[Alert, AlertEvent], None]:

@@ -54,3 +54,15 @@ def execute(operator: Any, **context: Any) -> Any:
             return type("Event", (), {"add": lambda *_, **__: None})()
 
     return operator.execute({"outlet_events": Events(), **context})
+
+
+def asset_events(dag_id: str) -> list[tuple[str, Any, list[str]]]:
+    """URI, extra and aliases of the events of a DAG."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(AssetEvent).filter_by(source_dag_id=dag_id).order_by(AssetEvent.id)
+        return [
+            (event.uri, event.extra, sorted(alias.name for alias in event.source_aliases)) for event in found
+        ]

@@ -25,7 +25,7 @@ from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
-from tests.airflow.running import START, finish, new_dag, store
+from tests.airflow.running import START, asset_events, finish, new_dag, store
 from tests.sizes import sized
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
@@ -71,18 +71,6 @@ def retrain(dag_id: str, tables: Path, **version: str) -> DAG:
     return dag
 
 
-def events(dag_id: str) -> list[tuple[str, Any, list[str]]]:
-    """URI, extra and aliases of the events of a DAG."""
-    from airflow.models.asset import AssetEvent
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        found = session.query(AssetEvent).filter_by(source_dag_id=dag_id).order_by(AssetEvent.id)
-        return [
-            (event.uri, event.extra, sorted(alias.name for alias in event.source_aliases)) for event in found
-        ]
-
-
 def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables: Path) -> None:
     dag = retrain(
         "undated",
@@ -94,7 +82,7 @@ def test_a_run_without_a_date_emits_its_events_through_the_rendered_model(tables
     assert (run.state, run.logical_date) == ("success", None)
 
     version = "aporia://prod/templated/20261102T030405"
-    told = events("undated")
+    told = asset_events("undated")
     assert {uri for uri, _, _ in told} == {version, *(f"{version}/{role}" for role in ROLES)}
     for uri, extra, aliases in told[:-1]:
         assert extra["event"] == "registered", uri
@@ -124,7 +112,7 @@ def test_the_dag_that_users_copy_runs_without_a_date(registry: Any) -> None:
     run = finish(dag, logical_date=None, run_after=datetime.fromisoformat("2027-01-01T00:00:00+00:00"))
     assert run.state == "success"
     assert [version["name"] for version in registry.get_model_versions("employment")] == ["20270101T000000"]
-    completed = [uri for uri, extra, _ in events(dag.dag_id) if extra["event"] == "version_completed"]
+    completed = [uri for uri, extra, _ in asset_events(dag.dag_id) if extra["event"] == "version_completed"]
     assert completed == ["aporia://prod/employment/20270101T000000"]
 
 
@@ -258,7 +246,9 @@ def test_a_version_is_complete_only_with_all_that_its_dag_connects(
     failed = {"too_early", "not_connected", "broken", "after_a_failure", "not_registered"}
     assert {name for name, state in states.items() if state == "failed"} == failed
     assert (states["training"], states["complete"]) == ("skipped", "success")
-    completed = [(uri, extra["datasets"]) for uri, extra, _ in events("incomplete") if "datasets" in extra]
+    completed = [
+        (uri, extra["datasets"]) for uri, extra, _ in asset_events("incomplete") if "datasets" in extra
+    ]
     assert completed == [("aporia://prod/m/v1", "serving")]
 
     said = capsys.readouterr().out

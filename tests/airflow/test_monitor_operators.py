@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseNotifi
 
 from aporia_provider import settings
 from aporia_provider.alerts import Alert, AlertEvent
+from aporia_provider.assets import alert_opened
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.hooks.monitors import MonitorsHook
 from aporia_provider.models import Monitor
@@ -22,7 +24,7 @@ from aporia_provider.operators.monitors import (
     CreateMonitorOperator,
     DeleteMonitorOperator,
 )
-from tests.airflow.running import execute, new_dag, run
+from tests.airflow.running import asset_events, execute, new_dag, run
 from tests.backend.monitors.monitored_model import MonitoredModel, numbers, on, usual
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
@@ -143,19 +145,19 @@ def test_each_event_is_sent_once_to_functions_and_notifiers(alerted: MonitoredMo
     Recorded.texts.clear()
     notifier = Recorded("{{ alert.severity }} {{ event.kind }}: {{ alert_text }}")
     task = NotifyAlertsOperator(task_id="n", notify=[send, notifier])
-    assert execute(task) == {"sent": 1}
+    assert execute(task) == {"sent": 1, "emitted": 1}
     assert sent == [("Mean age", "opened")]
     (text,) = Recorded.texts
     assert text.startswith(
         "MEDIUM opened: MEDIUM alert opened: Mean age of model m, version v1, 1 window from"
     )
     assert "Failed: features.age" in text
-    assert execute(task) == {"sent": 0}
+    assert execute(task)["sent"] == 0
     # The next day is as usual.
     alerted.store({30: usual()})
     alerted.complete_until(on(31))
     alerted.evaluate(31)
-    assert execute(task) == {"sent": 1}
+    assert execute(task)["sent"] == 1
     assert "alert resolved: Mean age" in Recorded.texts[-1]
 
 
@@ -169,6 +171,67 @@ def test_an_event_that_was_not_sent_fails_the_task_and_is_sent_by_the_next(alert
     assert (
         execute(NotifyAlertsOperator(task_id="n", notify=lambda alert, _: texts.append(alert)))["sent"] == 1
     )
+
+
+def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel) -> None:
+    with new_dag("emitting") as dag:
+        NotifyAlertsOperator(task_id="emit")
+    assert run(dag)["emit"] == {"sent": 0, "emitted": 1}
+    (alert,) = MonitorsHook().get_alerts("m")
+    ((uri, extra, aliases),) = asset_events("emitting")
+    assert uri == f"aporia://{settings.environment()}/m/v1"
+    assert aliases == [alert_opened().name, alert_opened("m").name]
+    assert extra == {
+        "event": "alert_opened",
+        "environment": settings.environment(),
+        "model_id": "m",
+        "model_version": "v1",
+        "alert_id": alert.id,
+        "monitor": "Mean age",
+        "monitor_type": "metric_change",
+        "severity": "MEDIUM",
+        "start": "2024-01-30T00:00:00+00:00",
+        "end": "2024-01-31T00:00:00+00:00",
+        "description": alert.description,
+        "metric": "mean",
+        "field": "features.age",
+        # Six times each of the ages 0 to 49.
+        "value": 24.5,
+        "low": 40,
+        "high": None,
+    }
+    # Another run emits nothing, and neither does the same alert when it recurs.
+    assert run(dag)["emit"]["emitted"] == 0
+    alerted.store({30: usual(age=numbers(np.arange(300) % 50))})
+    alerted.complete_until(on(31))
+    alerted.evaluate(31)
+    assert run(dag)["emit"]["emitted"] == 0
+
+
+def test_a_task_that_runs_again_emits_its_events_again(alerted: MonitoredModel) -> None:
+    hook = MonitorsHook()
+    (alert,) = hook.get_alerts("m")
+    hook.snooze_alert(alert.id, timedelta(hours=1))
+    assert hook.claim_opened_alerts("dag/run/task/-1") == []
+    hook.snooze_alert(alert.id, timedelta(hours=-1))
+    assert [each.alert.id for each in hook.claim_opened_alerts("dag/run/task/-1")] == [alert.id]
+    assert [each.alert.id for each in hook.claim_opened_alerts("dag/run/task/-1")] == [alert.id]
+    assert hook.claim_opened_alerts("dag/other-run/task/-1") == []
+
+
+def test_an_alert_that_was_resolved_has_no_asset_event(alerted: MonitoredModel) -> None:
+    alerted.store({30: usual()})
+    alerted.complete_until(on(31))
+    alerted.evaluate(31)
+    assert execute(NotifyAlertsOperator(task_id="n"))["emitted"] == 0
+
+
+def test_an_alert_about_all_versions_refers_to_the_latest(alerted: MonitoredModel) -> None:
+    union = {"name": "Rows", "type": "model_activity", "min": 1000, "version": "all_versions"}
+    execute(CreateMonitorOperator(task_id="c", model_id="m", monitor=union))
+    alerted.evaluate(30)
+    found = {each.alert.monitor: each for each in MonitorsHook().claim_opened_alerts("x")}
+    assert (found["Rows"].model_version, found["Rows"].event_extra()["model_version"]) == ("v1", None)
 
 
 def test_one_task_sets_up_evaluates_and_notifies(model: MonitoredModel) -> None:

@@ -105,6 +105,20 @@ class Alerts(RegistryBase):
 
         return deliver_events(self.database, self.environment, send)
 
+    def claim_opened_alerts(self, claimant: str) -> list[Alert]:
+        """
+        Return up to 100 open alerts whose asset events have not been emitted, and record that they are now.
+
+        An alert that is resolved, or snoozed, before its event is emitted has none, unless it recurs.
+
+        :param claimant: Text that identifies the task that emits the events. A task that runs again receives
+            its alerts again, because Airflow discards the events of a task that fails.
+        """
+        from aporia_provider.backend.monitors.alert_claims import claim_alerts
+
+        with self.database.write_transaction() as session:
+            return claim_alerts(session, self.environment, claimant)
+
 
 def _record(session: Session, alert: AlertRow, kind: str, **details: Any) -> None:
     """Record a change that a person made, of which no notification is sent."""

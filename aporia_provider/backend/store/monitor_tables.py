@@ -38,7 +38,8 @@ class AlertRow(Base):
     ``version``, ``segment`` and ``field`` are empty for the union of all versions, for all rows, and for all
     fields of the monitor. ``first`` is the start of the first failed window and ``last`` the end of the last
     one, in seconds since 1970. ``status`` is ``open`` or ``resolved``. ``details`` holds the failed verdicts
-    of the last failed window.
+    of the last failed window. ``emitted_by`` identifies the task that emitted the asset event of the alert;
+    it is null until then.
     """
 
     __tablename__ = "aporia_alert"
@@ -61,6 +62,7 @@ class AlertRow(Base):
     acknowledged_by: Mapped[str | None]
     snoozed_until: Mapped[datetime | None]
     details: Mapped[dict[str, Any]]
+    emitted_by: Mapped[str | None]
 
 
 class VerdictRow(Base):
