@@ -44,6 +44,7 @@ class Alert:
 
     :param id: Id of the alert.
     :param model_id: Id of the model.
+    :param model_name: Name of the model; None if a server does not report it.
     :param model_version: Name of the version; None for the union of all versions.
     :param segment: Value of the segment; None for all rows. Segments are not supported yet.
     :param monitor_id: Id of the monitor.
@@ -66,6 +67,7 @@ class Alert:
 
     id: str
     model_id: str
+    model_name: str | None = None
     model_version: str | None
     segment: str | None = None
     monitor_id: str
@@ -132,6 +134,30 @@ def alert_text(alert: Alert, event: AlertEvent) -> str:
     fields = ", ".join(verdict.field or verdict.metric for verdict in alert.failed)
     lines = [first, f"Failed: {fields}" if fields else None, alert.description]
     return "\n".join(line for line in lines if line)
+
+
+def webhook_body(alert: Alert, environment: str) -> dict[str, Any]:
+    """
+    Return an alert as the JSON that the webhooks of the protocol receive.
+
+    The ten keys are those of the documentation of the protocol's webhook integration.
+
+    :param alert: The alert.
+    :param environment: Environment of the model.
+    """
+    return {
+        "alert_id": alert.id,
+        "monitor_type": alert.monitor_type,
+        "monitor_id": alert.monitor_id,
+        "monitor_name": alert.monitor,
+        "model_id": alert.model_id,
+        "model_name": alert.model_name or alert.model_id,
+        "severity": alert.severity,
+        "environment": environment,
+        "pretty_description": alert.description,
+        # There is no page of an alert yet.
+        "dashboard_link": None,
+    }
 
 
 def parse_time(value: Any) -> datetime:

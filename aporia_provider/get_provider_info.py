@@ -139,6 +139,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "notifications": ["aporia_provider.notifications.webhook.AporiaAlertNotifier"],
         "connection-types": [
             {
                 "connection-type": "aporia",

@@ -88,6 +88,11 @@ class AporiaHook(BaseHook):
         """Return the base URL of the server; None for the embedded backend."""
         return self._server().url
 
+    def environment(self) -> str:
+        """Return the environment of the models."""
+        with self.get_conn() as api:
+            return api.environment
+
     def has_connection(self) -> bool:
         """Return whether the connection is available in this process."""
         try:

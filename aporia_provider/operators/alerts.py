@@ -38,7 +38,9 @@ class AlertsOperator(MonitorsOperator):
 
     def send_notifications(self, context: Context) -> int:
         """Send the notifications that have not been sent; return their number."""
-        return self.aporia_hook.notify(_sender(self.notify, context)) if self.notify else 0
+        if not self.notify:
+            return 0
+        return self.aporia_hook.notify(_sender(self.notify, self.aporia_hook.environment(), context))
 
     def emit_opened_alerts(self, context: Context) -> int:
         """Emit the asset events of opened alerts; return their number. Nothing may fail after this."""
@@ -60,7 +62,7 @@ class NotifyAlertsOperator(AlertsOperator):
 
     :param notify: Functions that are called with the :class:`~aporia_provider.alerts.Alert` and the
         :class:`~aporia_provider.alerts.AlertEvent`, or notifiers of Airflow, whose templates can use
-        ``alert``, ``event`` and ``alert_text``.
+        ``alert``, ``event``, ``alert_text`` and ``alert_environment``.
     :return: ``{"sent", "emitted"}``, the numbers of notifications and of asset events.
     """
 
@@ -153,13 +155,20 @@ def _claimant(context: Context) -> str:
     return "/".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
 
 
-def _sender(notify: Notify | Sequence[Notify], context: Context) -> Callable[[Alert, AlertEvent], None]:
+def _sender(
+    notify: Notify | Sequence[Notify], environment: str, context: Context
+) -> Callable[[Alert, AlertEvent], None]:
     targets = list(notify) if isinstance(notify, Sequence) else [notify]
 
     def send(alert: Alert, event: AlertEvent) -> None:
         for target in targets:
             if isinstance(target, BaseNotifier):
-                told = {"alert": alert, "event": event, "alert_text": alert_text(alert, event)}
+                told = {
+                    "alert": alert,
+                    "event": event,
+                    "alert_text": alert_text(alert, event),
+                    "alert_environment": environment,
+                }
                 # A notifier renders its templates in place.
                 copy.copy(target)({**context, **told})
             else:

@@ -113,7 +113,8 @@ def test_every_module_and_class_it_names_can_be_imported() -> None:
     modules = [
         name for kind in ("operators", "hooks") for entry in info[kind] for name in entry["python-modules"]
     ]
-    classes = [entry["hook-class-name"] for entry in info["connection-types"]] + info["extra-links"]
+    classes = [entry["hook-class-name"] for entry in info["connection-types"]]
+    classes += [*info["extra-links"], *info["notifications"]]
     asset = info["asset-uris"][0]
     classes += [asset["handler"], asset["factory"], asset["to_openlineage_converter"]]
     assert all(import_module(name) for name in modules)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, case, select
+from sqlalchemy import Select, case, select, tuple_
 from sqlalchemy.orm import Session
 
 from aporia_provider.alerts import Alert, AlertEvent
 from aporia_provider.backend.store.monitor_tables import AlertEventRow, AlertRow
-from aporia_provider.backend.store.tables import MonitorRow
+from aporia_provider.backend.store.tables import ModelRow, MonitorRow
 from aporia_provider.errors import NotFoundError
 from aporia_provider.verdicts import Verdict
 
@@ -48,13 +48,23 @@ def read_alerts(session: Session, rows: Sequence[tuple[AlertRow, MonitorRow]]) -
         chosen = AlertEventRow.alert_key.in_(keys[start : start + _AT_ONCE])
         for event in session.scalars(select(AlertEventRow).where(chosen).order_by(AlertEventRow.key)):
             events.setdefault(event.alert_key, []).append(event)
-    return [_alert(alert, monitor, events.get(alert.key, ())) for alert, monitor in rows]
+    names = _model_names(session, {(monitor.environment, monitor.subject) for _, monitor in rows})
+    return [
+        _alert(alert, monitor, names[monitor.environment, monitor.subject], events.get(alert.key, ()))
+        for alert, monitor in rows
+    ]
 
 
-def _alert(row: AlertRow, monitor: MonitorRow, events: Iterable[AlertEventRow]) -> Alert:
+def _model_names(session: Session, models: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    query = select(ModelRow).where(tuple_(ModelRow.environment, ModelRow.id).in_(list(models)))
+    return {(model.environment, model.id): model.registration["name"] for model in session.scalars(query)}
+
+
+def _alert(row: AlertRow, monitor: MonitorRow, model_name: str, events: Iterable[AlertEventRow]) -> Alert:
     return Alert(
         id=row.id,
         model_id=monitor.subject,
+        model_name=model_name,
         model_version=row.version or None,
         segment=row.segment or None,
         monitor_id=monitor.id,

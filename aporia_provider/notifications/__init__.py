@@ -1,0 +1,1 @@
+"""Notifiers of Airflow for alerts."""
