@@ -2,9 +2,11 @@
 Assets of model versions and of their datasets, and asset aliases for the schedules of DAGs.
 
 A model version is the asset ``aporia://<environment>/<model>/<version>``, and each of its datasets is
-``aporia://<environment>/<model>/<version>/<role>``; every part is percent-encoded. The name of a version is
-rendered when its DAG runs, so operators emit the events of these assets through aliases that are named after
-the rendered id of the model. Each kind of event has its own aliases:
+``aporia://<environment>/<model>/<version>/<role>``; every part is percent-encoded. The asset of a model,
+``aporia://<environment>/<model>``, has the days that syncs changed as partitions, see :func:`changed_days`.
+
+The name of a version is rendered when its DAG runs, so operators emit the events of versions and datasets
+through aliases that are named after the rendered id of the model. Each kind of event has its own aliases:
 
 * :func:`version_completed`: a version is registered and all its datasets are connected. One event for each
   run of :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator`.
@@ -90,6 +92,27 @@ def registered(model_id: str | None = None) -> AssetAlias:
     return _alias(EventKind.REGISTERED, model_id)
 
 
+def changed_days(model_id: str, environment: str | None = None) -> Asset:
+    """
+    Return the asset whose partitions are the days that syncs of a model changed.
+
+    A DAG that is scheduled on ``PartitionedAssetTimetable(assets=changed_days("insurance"))`` runs once for
+    each changed day, and finds it in ``partition_key``, such as ``2026-01-31`` (UTC). Late data and late
+    labels change the days that they belong to. Requires Airflow 3.3 where the syncs run.
+
+    :param model_id: Id of the model as registered.
+    :param environment: Environment of the model. Default: ``[aporia] environment``.
+    :raises ValueError: if the id is a template, since Airflow renders no schedules.
+    """
+    from airflow.sdk import Asset
+
+    from aporia_provider import settings
+
+    _check_not_template(model_id)
+    segments = [environment or settings.environment(), model_id]
+    return Asset(uri="aporia://" + "/".join(quote(segment, safe="") for segment in segments))
+
+
 def model_alias(model_id: str) -> AssetAlias:
     """
     Return :func:`version_completed` of one model.
@@ -136,38 +159,48 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     Check the URI of an asset.
 
-    :raises ValueError: unless it consists of environment, model, version and, for a dataset, role.
+    :raises ValueError: unless it consists of environment, model and, for a version, its name, and for a
+        dataset, its role.
     """
-    if not uri.netloc or len([segment for segment in uri.path.split("/") if segment]) not in (2, 3):
+    if not uri.netloc or len([segment for segment in uri.path.split("/") if segment]) not in (1, 2, 3):
         raise ValueError(
-            "The URI of an aporia asset is aporia://<environment>/<model>/<version>, that of a dataset "
+            "The URI of an aporia asset is aporia://<environment>/<model>, that of a version "
+            "aporia://<environment>/<model>/<version>, and that of a dataset "
             "aporia://<environment>/<model>/<version>/<role>"
         )
     return uri
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
-    """Return the OpenLineage dataset of the asset's model version, also for the asset of a dataset."""
+    """
+    Return the OpenLineage dataset of the asset's model version, also for the asset of a dataset, or of the
+    model.
+    """
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     uri = urlsplit(asset.uri)
-    model_id, model_version, *_ = map(unquote, uri.path.strip("/").split("/"))
-    namespace, name = lineage_identity(unquote(uri.netloc), model_id, model_version)
+    model_id, *version = map(unquote, uri.path.strip("/").split("/"))
+    namespace, name = lineage_identity(unquote(uri.netloc), model_id, version[0] if version else None)
     return Dataset(namespace=namespace, name=name)
 
 
-def lineage_identity(environment: str, model_id: str, model_version: str) -> tuple[str, str]:
-    """Return the namespace and the name of a model version in OpenLineage."""
-    return f"aporia://{quote(environment, safe='')}", f"{model_id}/{model_version}"
+def lineage_identity(environment: str, model_id: str, model_version: str | None) -> tuple[str, str]:
+    """Return the namespace and the name of a model version, or of a model, in OpenLineage."""
+    name = model_id if model_version is None else f"{model_id}/{model_version}"
+    return f"aporia://{quote(environment, safe='')}", name
 
 
 def _alias(kind: EventKind, model_id: str | None) -> AssetAlias:
     from airflow.sdk import AssetAlias
 
+    _check_not_template(model_id)
+    # No two aliases are equal: no kind is a prefix of another, and an id is never empty.
+    name = f"aporia_{kind}"
+    return AssetAlias(name=name if model_id is None else f"{name}-{model_id}")
+
+
+def _check_not_template(model_id: str | None) -> None:
     if is_template(model_id):
         raise ValueError(
             f"{model_id!r} is a template, but Airflow does not render schedules; give the id itself"
         )
-    # No two aliases are equal: no kind is a prefix of another, and an id is never empty.
-    name = f"aporia_{kind}"
-    return AssetAlias(name=name if model_id is None else f"{name}-{model_id}")

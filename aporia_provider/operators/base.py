@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from aporia_provider.datasets import Role
     from aporia_provider.hooks.aporia import AporiaHook
+
+
+MAX_DAYS = 31
+"""Maximum number of changed days of a sync for which events are emitted."""
 
 
 class NestedRenderingMixin(BaseOperator):
@@ -175,6 +179,37 @@ def emit_event(
     if "outlet_events" in context:
         for alias in aliases:
             context["outlet_events"][alias].add(asset, extra=told)
+
+
+def emit_days(
+    operator: BaseOperator, context: Context, environment: str, model_id: str, days: Sequence[str]
+) -> None:
+    """
+    Emit an event for each changed day of a model; see :func:`~aporia_provider.assets.changed_days`.
+
+    :param operator: Operator that emits them.
+    :param context: Context of the task.
+    :param environment: Environment of the model.
+    :param model_id: Id of the model.
+    :param days: The days, in chronological order. Events are emitted for the latest ones only, up to
+        ``MAX_DAYS``, and the log says how many are left out.
+    """
+    asset = assets.changed_days(model_id, environment)
+    # Users' tests may execute the operator without a context.
+    if not days or "outlet_events" not in context:
+        return
+    events: Any = context["outlet_events"][asset]
+    # Airflow 3.1 and 3.2 have no partitions.
+    if not hasattr(events, "add_partitions"):
+        return
+    if len(days) > MAX_DAYS:
+        operator.log.info(
+            "%d days have changed; events are emitted for the latest %d of them", len(days), MAX_DAYS
+        )
+    if asset not in operator.outlets:
+        operator.outlets = [*operator.outlets, asset]
+    events.extra = {"event": "changed_days", "environment": environment, "model_id": model_id}
+    events.add_partitions(list(days[-MAX_DAYS:]))
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from aporia_provider.assets import EventKind
-from aporia_provider.datasets import ROLES
+from aporia_provider.datasets import ACTUALS, ROLES, SERVING
 from aporia_provider.lineage import location_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink
-from aporia_provider.operators.base import VersionOperator, fail_without_retry
+from aporia_provider.operators.base import VersionOperator, emit_days, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.report import sync_lines
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 MAP_INDEX_TEMPLATE = "{{ task.model_id }} {{ task.model_version }} {{ task.role }}"
 """Template for the map index of tasks that are mapped over datasets."""
+
+
+MONITORED_ROLES = (SERVING, ACTUALS)
+"""Roles of the datasets whose changed days are emitted as events."""
 
 
 class SyncDatasetOperator(VersionOperator):
@@ -40,6 +44,10 @@ class SyncDatasetOperator(VersionOperator):
     distribute them over several workers, map this operator over the result of
     :meth:`~aporia_provider.hooks.sync.SyncHook.get_due_datasets`, with
     ``map_index_template=MAP_INDEX_TEMPLATE``.
+
+    With Airflow 3.3, a sync of the serving dataset or of the actuals also emits an event for each changed
+    day, see :func:`~aporia_provider.assets.changed_days`; after a sync that changed more than 31 days, such
+    as the first, only the latest 31 have events.
 
     :param model_id: Id of the model.
     :param model_version: Name of the version.
@@ -58,8 +66,8 @@ class SyncDatasetOperator(VersionOperator):
         twenty entries.
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
         any stored state has changed), and the dataset's status, see
-        :meth:`~aporia_provider.backend.sync.calls.Syncs.get_dataset_sync_status`. ``notes`` and
-        ``provisional_bins`` are replaced by their lengths, because they may have an entry for each field.
+        :meth:`~aporia_provider.backend.sync.calls.Syncs.get_dataset_sync_status`. ``notes``,
+        ``provisional_bins`` and ``changed_days`` are replaced by their lengths, because they may be long.
     """
 
     event = EventKind.CHANGED
@@ -112,6 +120,8 @@ class SyncDatasetOperator(VersionOperator):
             self.log.info("%s", line)
         if result["changed"]:
             self.emit(context, environment, role=self.role, **changed_event(result))
+            if self.role in MONITORED_ROLES:
+                emit_days(self, context, environment, self.model_id, result["changed_days"])
         return _counted(result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
@@ -124,7 +134,9 @@ class SyncDatasetOperator(VersionOperator):
 
 def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
     """Return the status with lists of fields, which may be long, replaced by their lengths."""
-    counts = {name: len(status[name]) for name in ("notes", "provisional_bins") if name in status}
+    counts = {
+        name: len(status[name]) for name in ("notes", "provisional_bins", "changed_days") if name in status
+    }
     performance = status.get("performance")
     return {**status, **counts, **({"performance": _counted(performance)} if performance else {})}
 

@@ -13,10 +13,10 @@ from aporia_provider.assets import EventKind, event_aliases
 from aporia_provider.errors import TransientError
 from aporia_provider.lineage import location_dataset, version_dataset
 from aporia_provider.links import DeltaTableLink
-from aporia_provider.operators.base import AporiaOperator, emit_event, fail_without_retry
+from aporia_provider.operators.base import AporiaOperator, emit_days, emit_event, fail_without_retry
 from aporia_provider.operators.parameters import Choice
 from aporia_provider.operators.protocol_parameters import DatasetsParameter
-from aporia_provider.operators.sync import changed_event
+from aporia_provider.operators.sync import MONITORED_ROLES, changed_event
 from aporia_provider.report import sync_lines
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ class SyncDatasetsOperator(AporiaOperator):
                 if sync.result is not None and sync.result["changed"]:
                     subject = (environment, sync.model_id, sync.model_version, sync.role)
                     emit_event(self, context, EventKind.CHANGED, subject, changed_event(sync.result))
+                    if sync.role in MONITORED_ROLES:
+                        days = sync.result["changed_days"]
+                        emit_days(self, context, environment, sync.model_id, days)
         failed = [sync for sync in self._syncs if sync.error is not None]
         if failed and self.failures == "raise":
             raise self._error(failed)

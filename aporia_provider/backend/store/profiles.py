@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -35,7 +35,7 @@ def replace_profile(
     intervals: Sequence[Interval] | None,
     null_timestamps: bool,
     cutoffs: RetentionCutoffs | None = None,
-) -> None:
+) -> Set[int]:
     """
     Replace the stored states of recomputed buckets and the sums that include them, and record the changes.
 
@@ -44,6 +44,7 @@ def replace_profile(
     :param null_timestamps: Whether the state of rows without a timestamp was recomputed.
     :param cutoffs: Times before which states are dropped; None if they are kept for ever. The intervals have
         to be those of :meth:`.RetentionCutoffs.whole_sums`.
+    :return: Starts of the buckets whose states have changed, in seconds since 1970.
     """
     replacement = StateReplacement(session, dataset_key, part, cutoffs)
     if intervals is None:
@@ -51,6 +52,7 @@ def replace_profile(
     else:
         replacement.replace(states, intervals, null_timestamps)
     record_changes(session, dataset_key, part, replacement.changed_buckets)
+    return replacement.changed_buckets
 
 
 def is_stored(

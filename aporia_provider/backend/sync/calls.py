@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,9 @@ class Syncs(RegistryBase):
         :param engines: Embedded engines that several syncs share, see ``embedded_engines()``. Default: an
             engine is started if it is needed, and ends with the sync.
         :return: The status, see :meth:`get_dataset_sync_status`, with ``changed`` (whether any stored state
-            has changed) and ``changed_parts`` (``fields`` or ``performance``). If the model has active
-            monitors, ``monitors`` is the result of
+            has changed), ``changed_parts`` (``fields`` or ``performance``) and ``changed_days`` (days in UTC,
+            such as ``2026-01-31``, with changed states of rows that have a timestamp). If the model has
+            active monitors, ``monitors`` is the result of
             :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.evaluate_monitors`,
             or has an ``error``.
         :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
@@ -95,7 +97,12 @@ class Syncs(RegistryBase):
             )
             parts = run.sync(role, full=full, wait_seconds=wait_seconds, lease_seconds=lease_seconds)
         status = self.get_dataset_sync_status(model_id, model_version, role)
-        report = {**status, "changed": bool(parts), "changed_parts": parts}
+        report = {
+            **status,
+            "changed": bool(parts),
+            "changed_parts": list(parts),
+            "changed_days": _days(bucket for buckets in parts.values() for bucket in buckets),
+        }
         monitors = self._evaluate_after_sync(model_id, model_version)
         return report if monitors is None else {**report, "monitors": monitors}
 
@@ -194,6 +201,14 @@ class Syncs(RegistryBase):
         _check_role(role)
         with self.database.read_transaction() as session:
             find_dataset(session, find_version(session, self.environment, model_id, model_version), role)
+
+
+def _days(buckets: Iterable[int]) -> list[str]:
+    import numpy as np
+
+    # Timestamps in files may be outside the years that datetime has.
+    days = np.unique(np.array(list(buckets), "datetime64[s]").astype("datetime64[D]"))
+    return [str(day) for day in days]
 
 
 def _check_role(role: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from sqlalchemy import select
 
@@ -61,13 +61,16 @@ class SyncRunner:
         self._credentials, self._engine, self._limits = credentials, engine, limits
         self._engines = engines
 
-    def sync(self, role: str, *, full: bool, wait_seconds: float, lease_seconds: float) -> list[str]:
+    def sync(
+        self, role: str, *, full: bool, wait_seconds: float, lease_seconds: float
+    ) -> dict[str, Set[int]]:
         """
         Sync a dataset while holding the version's lease.
 
         For the parameters and errors see :meth:`~aporia_provider.backend.sync.calls.Syncs.sync_dataset`.
 
-        :return: Parts whose stored states have changed.
+        :return: Parts whose stored states have changed, with the starts of the changed buckets in seconds
+            since 1970.
         """
         key, _ = self._snapshot()
         lease = Lease(self._scope.database, key, lease_seconds)
@@ -78,12 +81,20 @@ class SyncRunner:
             context = SyncContext(snapshot, self._credentials, self._engine, self._limits, self._engines)
             with context:
                 store = SyncStore(self._scope.database, key, lease, snapshot.retention)
-                parts = _affected_parts(snapshot, role)
-                return [part for owner, part in parts if self._sync_part(store, context, owner, part, full)]
+                changed: dict[str, Set[int]] = {}
+                for owner, part in _affected_parts(snapshot, role):
+                    buckets = self._sync_part(store, context, owner, part, full)
+                    if buckets is not None:
+                        changed[part] = buckets
+                return changed
 
-    def _sync_part(self, store: SyncStore, context: SyncContext, role: str, part: str, full: bool) -> bool:
+    def _sync_part(
+        self, store: SyncStore, context: SyncContext, role: str, part: str, full: bool
+    ) -> Set[int] | None:
         """
-        Load the checkpoint of a part, compute its states and commit them; return whether any have changed.
+        Load the checkpoint of a part, compute its states and commit them.
+
+        :return: Starts of the changed buckets; None if no stored state has changed.
         """
         started, clock = utc_now(), time.monotonic()
         stored = store.load(role, part)
@@ -94,11 +105,11 @@ class SyncRunner:
             store.record_failure(stored, started, error, context.latest_version(role))
             raise
         if result is None:
-            return False
-        has_changed = store.commit(stored, result, started, time.monotonic() - clock)
+            return None
+        changed = store.commit(stored, result, started, time.monotonic() - clock)
         if result.baseline is not None:
             context.set_baseline(result.baseline)
-        return has_changed
+        return changed
 
     def _compute_with_retry(
         self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool

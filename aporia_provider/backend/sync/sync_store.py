@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -101,7 +101,9 @@ class SyncStore:
             if self._lease.renew(session):
                 upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
 
-    def commit(self, stored: StoredPart, result: Result, started: datetime, seconds: float) -> bool:
+    def commit(
+        self, stored: StoredPart, result: Result, started: datetime, seconds: float
+    ) -> Set[int] | None:
         """
         Store the states and the checkpoint of a result in one transaction.
 
@@ -109,7 +111,8 @@ class SyncStore:
         :param result: Result of the sync.
         :param started: Start of the sync.
         :param seconds: Duration of the sync in seconds.
-        :return: Whether any stored state has changed.
+        :return: Starts of the buckets whose states have changed, in seconds since 1970; None if no stored
+            state has changed.
         :raises aporia_provider.errors.TransientError: if another sync has the lease; nothing is stored.
         """
         values = _values(stored, result) | {"started_at": started, "synced_at": started, "seconds": seconds}
@@ -117,13 +120,13 @@ class SyncStore:
             self._lease.check_held(session)
             if result.changed or result.late_buckets:
                 values["report"] = self._report(session, stored, result)
-            has_changed = _replace_states(session, stored, result)
+            changed = _replace_states(session, stored, result)
             if self._retention is not None:
                 self._drop_states(session, self._retention, stored, result)
             if result.baseline is not None:
                 store_baseline(session, self._version_key, result.baseline)
             upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
-        return has_changed
+        return changed
 
     def _drop_states(
         self, session: Session, retention: Retention, stored: StoredPart, result: Result
@@ -178,18 +181,17 @@ def _values(stored: StoredPart, result: Result) -> dict[str, Any]:
     return values
 
 
-def _replace_states(session: Session, stored: StoredPart, result: Result) -> bool:
-    """Replace the stored states of a part if they differ from the result; return whether they do."""
+def _replace_states(session: Session, stored: StoredPart, result: Result) -> Set[int] | None:
+    """Replace the stored states of a part if they differ from the result; return the changed buckets."""
     if not result.changed:
-        return False
+        return None
     key, part = stored.dataset_key, stored.part
     # Files without a log are read by every sync, even if they are unchanged.
     if result.intervals is None and is_stored(session, key, part, result.states, result.cutoffs):
-        return False
-    replace_profile(
+        return None
+    return replace_profile(
         session, key, part, result.states, result.intervals, result.null_timestamps, result.cutoffs
     )
-    return True
 
 
 def _measures(result: Result) -> dict[str, Any]:
