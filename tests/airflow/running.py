@@ -66,3 +66,14 @@ def asset_events(dag_id: str) -> list[tuple[str, Any, list[str]]]:
         return [
             (event.uri, event.extra, sorted(alias.name for alias in event.source_aliases)) for event in found
         ]
+
+
+def look_for_dags_to_run(_: Any = None) -> None:
+    """Let the scheduler create the runs of DAGs that are due."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.utils.session import create_session
+    from airflow.utils.sqlalchemy import prohibit_commit
+
+    with create_session() as session, prohibit_commit(session) as guard:
+        SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from aporia_provider.operators.base import MAX_DAYS
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.sync_datasets import SyncDatasetsOperator
 from tests.airflow.connected_lake import SERVING, Lake, rows
-from tests.airflow.running import START, finish, new_dag, store
+from tests.airflow.running import START, finish, look_for_dags_to_run, new_dag, store
 from tests.conftest import S3
 
 DATASET: dict[str, Any] = {**SERVING, "model_id": "days"}
@@ -84,6 +86,42 @@ def test_only_the_latest_days_of_a_long_history_are_events(
     # The days 1 to 32 of the year have changed.
     assert emitted("long") == [*(f"2026-01-{day:02}" for day in range(2, 32)), "2026-02-01"]
     assert "32 days have changed; events are emitted for the latest 31 of them" in capsys.readouterr().out
+
+
+def test_the_dags_of_the_documentation_run_once_a_day_and_once_a_week(lake: Lake) -> None:
+    example = Path(__file__).parents[2] / "docs" / "examples" / "changed_days.py"
+    dags = runpy.run_path(str(example))
+    for name in ("daily_dag", "weekly_dag"):
+        store(dags[name])
+        unpause(dags[name].dag_id)
+    lake.register("insurance")
+    # The days of the second week of 2026, a Monday to a Sunday, except the Sunday.
+    lake.write("serving", rows(range(96, 240, 24)), "overwrite")
+    lake.connect("serving", "serving", model="insurance")
+    with new_dag("insurance_sync") as dag:
+        SyncDatasetOperator(task_id="sync", **{**SERVING, "model_id": "insurance"})
+    assert finish(dag).state == "success"
+    for _ in range(10):
+        look_for_dags_to_run()
+    assert partitions("check_changed_day") == [f"2026-01-{day:02}" for day in range(5, 11)]
+    assert partitions("report_of_week") == ["2026-01-05 (W02)"]
+
+
+def unpause(dag_id: str) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.get_one(DagModel, dag_id).is_paused = False
+
+
+def partitions(dag_id: str) -> list[str]:
+    """Partition keys of the runs of a DAG, in sorted order."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return sorted(run.partition_key for run in session.query(DagRun).filter_by(dag_id=dag_id))
 
 
 def test_the_asset_of_a_model() -> None:

@@ -25,7 +25,7 @@ from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
-from tests.airflow.running import START, asset_events, finish, new_dag, store
+from tests.airflow.running import START, asset_events, finish, look_for_dags_to_run, new_dag, store
 from tests.sizes import sized
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
@@ -182,16 +182,6 @@ def prompt(dag: DAG) -> DAG:
     for operator in dag.tasks:
         operator.on_success_callback = [look_for_dags_to_run]  # type: ignore[attr-defined]
     return dag
-
-
-def look_for_dags_to_run(_: Any) -> None:
-    from airflow.jobs.job import Job
-    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-    from airflow.utils.session import create_session
-    from airflow.utils.sqlalchemy import prohibit_commit
-
-    with create_session() as session, prohibit_commit(session) as guard:
-        SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)
 
 
 def runs(dag_ids: Any) -> dict[str, int]:
