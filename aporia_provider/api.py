@@ -18,6 +18,7 @@ from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, Monitor
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
+from aporia_provider.verdicts import LatestVerdict
 
 if TYPE_CHECKING:
     from aporia_provider.monitor_changes import MonitorChange
@@ -182,6 +183,16 @@ class AporiaApi(Protocol):
 
         Only this project's server has this call. For the parameters and the result see
         :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.evaluate_monitors`.
+        """
+
+    def get_verdicts(
+        self, model_id: str, model_version: str, *, end: datetime | None = None
+    ) -> list[LatestVerdict]:
+        """
+        Return the latest verdict of each active monitor on a version, and on the union of all versions.
+
+        Only this project's server has this call. For the parameters see
+        :meth:`~aporia_provider.backend.monitors.latest_verdicts.LatestVerdicts.get_verdicts`.
         """
 
 

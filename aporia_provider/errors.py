@@ -8,6 +8,7 @@ Exceptions of this project.
     ├── AuthenticationError     the token is missing, invalid, or belongs to another environment
     ├── NotFoundError           no such model, version, dataset, table …
     ├── ConflictError           something different has the name; ``differences`` lists the differences
+    ├── InsufficientDataError   there is too little data for a verdict
     └── ValidationError         the input is invalid; ``problems`` lists all faults
 
 Messages are safe to log: callers of the constructors keep credentials out of them.
@@ -62,6 +63,10 @@ class ConflictError(AporiaError):
     def __init__(self, message: str, *, differences: Sequence[str] = (), status: int | None = None) -> None:
         super().__init__(_with_lines(message, differences), status=status)
         self.differences = list(differences)
+
+
+class InsufficientDataError(AporiaError):
+    """Error of a task that requires a verdict, if there is too little data for one."""
 
 
 class ValidationError(AporiaError):

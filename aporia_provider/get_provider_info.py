@@ -115,6 +115,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "aporia_provider.hooks.aporia",
                     "aporia_provider.hooks.delta_lake",
+                    "aporia_provider.hooks.health",
                     "aporia_provider.hooks.metrics",
                     "aporia_provider.hooks.monitors",
                     "aporia_provider.hooks.spark_connect",
@@ -136,6 +137,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.retirement",
                     "aporia_provider.operators.monitors",
                     "aporia_provider.operators.alerts",
+                    "aporia_provider.operators.health",
                 ],
             }
         ],

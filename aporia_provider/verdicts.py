@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from pydantic import TypeAdapter
+from pydantic import ValidationError as InvalidJson
+
+from aporia_provider.errors import ValidationError
+
 Outcome = Literal["pass", "fail", "insufficient"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -87,3 +92,57 @@ class WindowVerdict:
         """The failed verdicts, greatest effect first."""
         failed = [verdict for verdict in self.verdicts if verdict.outcome == "fail"]
         return tuple(sorted(failed, key=lambda verdict: -verdict.effect))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatestVerdict:
+    """
+    Latest verdict of a monitor on a version.
+
+    :param monitor_id: Id of the monitor.
+    :param monitor: Name of the monitor.
+    :param monitor_type: Type of the monitor.
+    :param severity: Severity of its alerts: ``LOW``, ``MEDIUM`` or ``HIGH``.
+    :param model_version: Name of the version; None for the union of all versions.
+    :param start: Start of the window, in ISO format.
+    :param end: End of the window, exclusive, in ISO format.
+    :param judged_at: Time at which the window was judged, in ISO format.
+    :param outcome: ``fail`` if any field fails, else ``pass`` if any passes, else ``insufficient``.
+    :param passed: Number of fields that passed.
+    :param failed_count: Number of fields that failed.
+    :param insufficient_count: Number of fields with too little data.
+    :param failed: Verdicts on the fields that failed, greatest effect first, at most 20.
+    :param reason: Why a field has too little data; None if all have enough.
+    """
+
+    monitor_id: str
+    monitor: str
+    monitor_type: str
+    severity: str
+    model_version: str | None
+    start: str
+    end: str
+    judged_at: str
+    outcome: Outcome
+    passed: int
+    failed_count: int
+    insufficient_count: int
+    failed: list[Verdict]
+    reason: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+def parse_verdicts(body: Any) -> list[LatestVerdict]:
+    """
+    Parse the JSON form of verdicts.
+
+    :raises aporia_provider.errors.ValidationError: if it is not a list of verdicts.
+    """
+    try:
+        return TypeAdapter(list[LatestVerdict]).validate_python(body)
+    except InvalidJson as error:
+        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise ValidationError("The body is not a list of verdicts", problems=problems) from None

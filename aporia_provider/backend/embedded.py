@@ -79,6 +79,7 @@ class AsyncEmbeddedRegistry:
     snooze_alert = _threaded(EmbeddedRegistry.snooze_alert)
     get_monitors = _threaded(EmbeddedRegistry.get_monitors)
     evaluate_monitors = _threaded(EmbeddedRegistry.evaluate_monitors)
+    get_verdicts = _threaded(EmbeddedRegistry.get_verdicts)
 
     def __init__(self, database_url: str, environment: str) -> None:
         self.database_url = database_url

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aporia_provider.backend.metrics.calls import Metrics
 from aporia_provider.backend.monitors.alert_calls import Alerts
 from aporia_provider.backend.monitors.evaluation_calls import MonitorEvaluations
+from aporia_provider.backend.monitors.latest_verdicts import LatestVerdicts
 from aporia_provider.backend.registration.attachments import Attachments
 from aporia_provider.backend.registration.datasets import Datasets
 from aporia_provider.backend.registration.models import Models
@@ -21,6 +22,7 @@ class Registry(
     Datasets,
     Monitors,
     MonitorEvaluations,
+    LatestVerdicts,
     Syncs,
     Retirements,
     Metrics,

@@ -68,6 +68,7 @@ class AporiaClient(Connection):
     apply_monitors = _sync(Calls.apply_monitors)
     get_monitors = _sync(Calls.get_monitors)
     evaluate_monitors = _sync(Calls.evaluate_monitors)
+    get_verdicts = _sync(Calls.get_verdicts)
     identify_server = _sync(Calls.identify_server)
 
     @property
@@ -154,6 +155,7 @@ class AsyncAporiaClient(Connection):
     apply_monitors = _async(Calls.apply_monitors)
     get_monitors = _async(Calls.get_monitors)
     evaluate_monitors = _async(Calls.evaluate_monitors)
+    get_verdicts = _async(Calls.get_verdicts)
     identify_server = _async(Calls.identify_server)
 
     @property

@@ -14,6 +14,7 @@ from aporia_provider.client.registration import registered
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.models import EvaluationRequest, Monitor
 from aporia_provider.monitor_changes import ApplyRequest, MonitorChange, parse_changes
+from aporia_provider.verdicts import LatestVerdict, parse_verdicts
 
 T = TypeVar("T")
 
@@ -103,6 +104,16 @@ class MonitorCalls:
         description = f"Evaluating the monitors of model {model_id!r}"
         request = Request(description, "POST", f"{MONITORS_PATH}/evaluate", body.to_wire())
         return dict((yield request).mapping())
+
+    def get_verdicts(
+        self, model_id: str, model_version: str, *, end: datetime | None = None
+    ) -> Call[list[LatestVerdict]]:
+        """Return the latest verdict of each active monitor on a version."""
+        names = f"model_id={segment(model_id, 'model id')}&model_version={segment(model_version, 'version')}"
+        until = "" if end is None else f"&{urlencode({'end': end.isoformat()})}"
+        description = f"Getting the verdicts on version {model_version!r} of model {model_id!r}"
+        reply = yield Request(description, "GET", f"{MONITORS_PATH}/verdicts?{names}{until}")
+        return _parsed(reply, "verdicts", parse_verdicts, reply.mapping().get("verdicts", []))
 
 
 def deletion(description: str, path: str) -> Call[None]:

@@ -98,7 +98,7 @@ def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
     # What they have in common is no module to use.
     shared = {
         "hooks": ("connection_lookup", "connector", "dataset_syncs"),
-        "operators": ("base", "parameters", "protocol_parameters"),
+        "operators": ("base", "outcomes", "parameters", "protocol_parameters"),
     }
     common = {f"{package.__name__}.{name}" for name in shared[kind]}
     assert sorted(entry["python-modules"]) == sorted(there - common)

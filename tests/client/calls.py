@@ -60,4 +60,5 @@ CALLS = [
     ("evaluate_monitors", ("m", "v"), {}, "POST", "/v1/monitors/evaluate"),
     ("apply_monitors", ("m", []), {}, "POST", "/v1/monitors/apply"),
     ("get_monitors", ("a b",), {}, "GET", "/v1/monitors?model_id=a%20b"),
+    ("get_verdicts", ("m", "v"), {}, "GET", "/v1/monitors/verdicts?model_id=m&model_version=v"),
 ]

@@ -10,6 +10,7 @@ from aporia_provider.alerts import Alert
 from aporia_provider.api import Version
 from aporia_provider.metric_results import RangeResults
 from aporia_provider.monitor_changes import MonitorChange
+from aporia_provider.verdicts import LatestVerdict
 
 
 class EmptyResponse(BaseModel):
@@ -130,6 +131,12 @@ class EvaluationResponse(BaseModel):
     opened: int
     resolved: int
     monitors: list[dict[str, Any]]
+
+
+class VerdictsResponse(BaseModel):
+    """Latest verdicts of monitors on a version."""
+
+    verdicts: list[LatestVerdict]
 
 
 class HealthResponse(BaseModel):

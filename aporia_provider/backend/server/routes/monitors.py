@@ -6,6 +6,7 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
+from pydantic import AwareDatetime
 
 from aporia_provider.api import MONITORS_PATH, Registered
 from aporia_provider.backend.deadlines import check_deadline
@@ -18,6 +19,7 @@ from aporia_provider.backend.server.responses import (
     EmptyResponse,
     EvaluationResponse,
     MonitorsResponse,
+    VerdictsResponse,
 )
 from aporia_provider.models import EvaluationRequest, Monitor
 from aporia_provider.monitor_changes import ApplyRequest
@@ -43,6 +45,15 @@ def delete_monitor(registry: CurrentRegistry, monitor_id: str) -> Any:
 def get_monitors(registry: CurrentRegistry, model_id: str | None = None) -> Any:
     """Return the monitors of a model, or of all models. Not part of the protocol."""
     return {"monitors": registry.get_monitors(model_id)}
+
+
+@own.get("/verdicts", **documented(VerdictsResponse))
+def get_verdicts(
+    registry: CurrentRegistry, model_id: str, model_version: str, end: AwareDatetime | None = None
+) -> Any:
+    """Return the latest verdict of each active monitor on a version. Not part of the protocol."""
+    found = registry.get_verdicts(model_id, model_version, end=end)
+    return {"verdicts": [verdict.to_json() for verdict in found]}
 
 
 @own.post("/apply", **documented(ChangesResponse, openapi.MONITORS))

@@ -1,0 +1,136 @@
+"""Limits of a metric of a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import Field, WrapValidator, model_validator
+
+from aporia_provider.base_model import Name, PublicModel, is_template, one_of
+from aporia_provider.datasets import ROLES
+from aporia_provider.errors import ValidationError
+from aporia_provider.metrics import Metric
+from aporia_provider.query_types import Number, Time, Window
+
+T = TypeVar("T")
+
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+def _unless_template(value: Any, read: Callable[[Any], T]) -> Any:
+    return value if is_template(value) else read(value)
+
+
+OR_TEMPLATE = WrapValidator(_unless_template)
+"""Annotation that accepts a template, which is rendered and validated when the task runs."""
+
+
+def length_of(window: str) -> timedelta:
+    """Return the length of a window such as ``12h``, ``7d`` or ``2w``."""
+    return timedelta(hours=int(window[:-1]) * _HOURS[window[-1]])
+
+
+class MetricCondition(PublicModel):
+    """
+    Limits of a metric of a model version.
+
+    :param metric: Name of the metric, such as ``auc_roc``, ``missing_ratio`` or ``drift_score``.
+    :param column: Name of the field; see :class:`~aporia_provider.metrics.MetricParameters`.
+    :param min: Smallest number that passes; None if there is none.
+    :param max: Greatest number that passes; None if there is none.
+    :param dataset_type: Role of the dataset.
+    :param period: Length of the time range that ends at the time of the check, such as ``12h``, ``7d`` or
+        ``2w``. Without ``period``, ``start`` and ``end``, all rows are included.
+    :param start: Start of the time range, instead of ``period``. Requires ``end``.
+    :param end: End of the time range, exclusive.
+    :param baseline: Baseline of a distance or an expected metric; see
+        :class:`~aporia_provider.metrics.MetricDatasets`.
+    :param parameters: Other parameters of the metric, such as ``threshold``, ``minimum`` or ``confidence``;
+        see :class:`~aporia_provider.metrics.MetricParameters`.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = (
+        *("metric", "column", "min", "max", "dataset_type", "period", "start", "end"),
+        *("baseline", "parameters"),
+    )
+
+    metric: Name
+    column: Name | None = None
+    min: Annotated[Number | None, OR_TEMPLATE] = None
+    max: Annotated[Number | None, OR_TEMPLATE] = None
+    dataset_type: Annotated[str, one_of(*ROLES)] = "serving"
+    period: Annotated[Window | None, OR_TEMPLATE] = None
+    start: Annotated[Time | None, OR_TEMPLATE] = None
+    end: Annotated[Time | None, OR_TEMPLATE] = None
+    baseline: dict[str, Any] | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> MetricCondition:
+        problems = [*self._limit_problems(), *self._range_problems(), *self._query_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _limit_problems(self) -> list[str]:
+        if self.min is None and self.max is None:
+            return ["give min, max or both"]
+        if is_template(self.min) or is_template(self.max) or self.min is None or self.max is None:
+            return []
+        return [f"min {self.min:g} is greater than max {self.max:g}"] if self.min > self.max else []
+
+    def _range_problems(self) -> list[str]:
+        problems = []
+        if (self.start is None) != (self.end is None):
+            problems.append("give both start and end, or neither")
+        if self.period is not None and (self.start is not None or self.end is not None):
+            problems.append("give either period, or start and end")
+        return problems
+
+    def _query_problems(self) -> list[str]:
+        if any(map(_has_template, (self.start, self.end, self.baseline, self.parameters))):
+            return []
+        if "column" in self.parameters:
+            return ["column is no entry of parameters"]
+        try:
+            self.to_metric("0", None, None)
+        except ValidationError as error:
+            return error.problems or [error.message]
+        return []
+
+    def to_metric(self, metric_id: str, model_version: str | None, until: datetime | None) -> Metric:
+        """
+        Return the metric of a query.
+
+        :param metric_id: Id of the metric in the query.
+        :param model_version: Name of the version.
+        :param until: End of the period.
+        """
+        time_range = None if self.start is None else {"start": self.start, "end": self.end}
+        if self.period is not None and until is not None:
+            time_range = {"start": until - length_of(self.period), "end": until}
+        data = {
+            "dataset_type": self.dataset_type,
+            "model_version": model_version,
+            "time_range": time_range,
+        }
+        return Metric(
+            id=metric_id,
+            metric=self.metric,
+            parameters={"column": self.column, **self.parameters},
+            datasets={"data": data, "baseline": self.baseline},
+        )
+
+    @property
+    def title(self) -> str:
+        """Name of the metric, with its field if it has one."""
+        return self.metric if self.column is None else f"{self.metric} of {self.column}"
+
+
+def _has_template(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_template, value.values()))
+    return is_template(value)

@@ -1,0 +1,120 @@
+"""What tasks do if a verdict is ``fail`` or ``insufficient``: fail, skip, pass, or follow a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseBranchOperator
+
+from aporia_provider.errors import InsufficientDataError
+from aporia_provider.operators.base import AporiaOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
+    from aporia_provider.verdicts import Outcome
+
+OnOutcome = Literal["fail", "skip", "pass"]
+ON_OUTCOME: tuple[str, ...] = get_args(OnOutcome)
+
+TaskIds = str | Sequence[str]
+
+
+class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
+    """
+    Base class of operators that follow tasks by the outcome of a verdict, and skip all others downstream.
+
+    :param follow_task_ids_if_pass: Id of a task or task group downstream, or a list of ids.
+    :param follow_task_ids_if_fail: The same for ``fail``. An empty list skips all tasks downstream.
+    :param follow_task_ids_if_insufficient: The same for ``insufficient``. Default: those of ``fail``.
+    """
+
+    template_fields = (
+        *AporiaOperator.template_fields,
+        "follow_task_ids_if_pass",
+        "follow_task_ids_if_fail",
+        "follow_task_ids_if_insufficient",
+    )
+
+    def __init__(
+        self,
+        *,
+        follow_task_ids_if_pass: TaskIds,
+        follow_task_ids_if_fail: TaskIds = (),
+        follow_task_ids_if_insufficient: TaskIds | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.follow_task_ids_if_pass = follow_task_ids_if_pass
+        self.follow_task_ids_if_fail = follow_task_ids_if_fail
+        self.follow_task_ids_if_insufficient = follow_task_ids_if_insufficient
+
+    def follow(self, context: Context, outcome: Outcome, result: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Store the result of the task, and skip the tasks that are not followed.
+
+        :param context: Context of the task.
+        :param outcome: The outcome.
+        :param result: Result of the task.
+        :return: The result with ``followed``, the ids of the followed tasks.
+        """
+        task_ids = self._followed(outcome)
+        complete = {**result, "followed": task_ids}
+        # Airflow skips the others by an exception, after which it would not store a returned value.
+        push_result(self, context, complete)
+        if "ti" in context:
+            self.do_branch(context, task_ids)
+        return complete
+
+    def _followed(self, outcome: Outcome) -> list[str]:
+        if outcome == "pass":
+            chosen = self.follow_task_ids_if_pass
+        elif outcome == "fail" or self.follow_task_ids_if_insufficient is None:
+            chosen = self.follow_task_ids_if_fail
+        else:
+            chosen = self.follow_task_ids_if_insufficient
+        return [chosen] if isinstance(chosen, str) else list(chosen)
+
+
+def settle(
+    operator: BaseOperator, context: Context, outcome: Outcome, result: Mapping[str, Any], message: str
+) -> None:
+    """
+    Fail or skip a task if its operator says so for an outcome. The result is stored in any case.
+
+    A failed verdict is not retried, since waiting does not change it; one with too little data is.
+
+    :param operator: Operator with the attribute ``on_insufficient``, and with ``on_fail`` unless it fails.
+    :param context: Context of the task.
+    :param outcome: The outcome.
+    :param result: Result of the task.
+    :param message: Text of the error.
+    :raises airflow.sdk.exceptions.AirflowFailException: if a failed verdict fails the task.
+    :raises aporia_provider.errors.InsufficientDataError: if a verdict with too little data fails the task.
+    :raises airflow.sdk.exceptions.AirflowSkipException: if the task is skipped.
+    """
+    default = "pass" if outcome == "pass" else "fail"
+    action = getattr(operator, f"on_{outcome}", default)
+    if action == "pass":
+        return
+    push_result(operator, context, result)
+    if action == "skip":
+        raise AirflowSkipException(message)
+    raise AirflowFailException(message) if outcome == "fail" else InsufficientDataError(message)
+
+
+def push_result(operator: Any, context: Context, result: Mapping[str, Any]) -> None:
+    """
+    Store the result of a task that ends with an exception, as Airflow stores a returned value.
+
+    :param operator: Operator of the task.
+    :param context: Context of the task; without a task instance, nothing is stored.
+    :param result: The result.
+    """
+    if "ti" not in context or not operator.do_xcom_push:
+        return
+    ti = context["ti"]
+    for name, value in result.items() if operator.multiple_outputs else ():
+        ti.xcom_push(key=name, value=value)
+    ti.xcom_push(key="return_value", value=dict(result))
