@@ -33,7 +33,8 @@ def check_health(api: AporiaApi, request: HealthRequest) -> HealthReport:
     :raises aporia_provider.errors.NotFoundError: if there is no such model, version or monitor.
     :raises aporia_provider.errors.ValidationError: if a metric cannot be computed, naming all of them.
     """
-    until = request.until or datetime.now(UTC)
+    # Times of Airflow are of a subclass whose arithmetic fails with the time zone of the standard library.
+    until = datetime.fromisoformat((request.until or datetime.now(UTC)).isoformat())
     version = _version(api, request.model_id, request.model_version)
     check = _Check(api, request, version, until)
     findings = [*check.alerts(), *check.monitors(), *check.metrics()]

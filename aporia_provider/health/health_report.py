@@ -23,6 +23,7 @@ class HealthFinding:
     :param check: ``alert``, ``monitor``, ``metric`` or ``data age``.
     :param name: Name of the monitor, or of the metric with its field.
     :param outcome: ``pass``, ``fail``, or ``insufficient`` if there is too little data for either.
+    :param column: Name of the field of a metric; None if it has none.
     :param value: The number that was judged; None if there is none.
     :param low: Lower bound of the interval of the number.
     :param high: Upper bound of the interval.
@@ -38,6 +39,7 @@ class HealthFinding:
     check: Check
     name: str
     outcome: Outcome
+    column: str | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None

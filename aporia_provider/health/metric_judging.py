@@ -29,6 +29,7 @@ def judge_metric(
     known = {
         "check": "metric",
         "name": condition.title,
+        "column": condition.column,
         "min": condition.min,
         "max": condition.max,
         "samples": result.samples,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from aporia_provider.api import latest_version
 from aporia_provider.errors import ValidationError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.hooks.aporia import AporiaHook
@@ -91,7 +92,7 @@ class MetricsHook(AporiaHook):
         self,
         model_id: str,
         champion: str,
-        challenger: str,
+        challenger: str | None,
         metric: str,
         margin: float,
         *,
@@ -109,7 +110,8 @@ class MetricsHook(AporiaHook):
 
         :param model_id: Id of the model.
         :param champion: Name of the version in use.
-        :param challenger: Name of the version that may replace it.
+        :param challenger: Name of the version that may replace it; None for the version that was registered
+            last.
         :param metric: Name of a metric of performance, such as ``auc_roc``, ``f1`` or ``rmse``.
         :param margin: Greatest acceptable loss, in units of the metric.
         :param dataset_type: Role of the datasets. Default: ``testing`` if both versions have labels there,
@@ -118,15 +120,28 @@ class MetricsHook(AporiaHook):
         :param end: End of the time range, exclusive.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``threshold``,
             ``confidence`` …
-        :return: JSON form of a :class:`~aporia_provider.version_comparisons.VersionComparison`.
+        :return: JSON form of a :class:`~aporia_provider.version_comparisons.VersionComparison`, and the names
+            ``champion_version`` and ``challenger_version``.
         :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a version, or
             neither higher nor lower numbers of it are better.
         """
         from aporia_provider.backend.metrics.version_comparison import VersionPair, compare
 
         time_range = {"start": start, "end": end} if start is not None or end is not None else None
-        pair = VersionPair(model_id, champion, challenger, dataset_type, time_range)
-        return compare(self._query, pair, metric, margin, parameters).to_json()
+        name = self._challenger(model_id, champion) if challenger is None else challenger
+        pair = VersionPair(model_id, champion, name, dataset_type, time_range)
+        found = compare(self._query, pair, metric, margin, parameters)
+        return {**found.to_json(), "champion_version": champion, "challenger_version": name}
+
+    def _challenger(self, model_id: str, champion: str) -> str:
+        """Return the version that was registered last, unless it is the champion."""
+        with self.get_conn() as api:
+            latest = latest_version(api, model_id)
+        if latest == champion:
+            raise ValidationError(
+                f"The champion {champion!r} is the latest version of model {model_id!r}: register another"
+            )
+        return latest
 
     def explain_change(
         self,

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.health import HealthReport, MetricCondition
-from aporia_provider.lineage import run_of_tests, tested_version
+from aporia_provider.health.health_report import MOST_FINDINGS
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.outcomes import ON_OUTCOME, OnOutcome, OutcomeBranchOperator, settle
 from aporia_provider.operators.parameters import Choice, Flag
+from aporia_provider.outcome_lineage import tested_version, tests_of_run
 from aporia_provider.outcome_texts import health_markdown, health_table, health_title
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class ModelHealthOperator(AporiaOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"monitors": "json", "metrics": "json"}
     ui_color = "#e8dcff"
+    severity: ClassVar[str] = "warn"
 
     evaluate = Flag()
 
@@ -108,10 +110,11 @@ class ModelHealthOperator(AporiaOperator):
 
         if self.report is None:
             return OperatorLineage()
+        findings = self.report.sorted_findings[:MOST_FINDINGS]
         subject = (self.report.environment, self.report.model_id, self.report.model_version)
         return OperatorLineage(
-            inputs=tested_version(*subject, self.report.findings),
-            run_facets=run_of_tests(self.report.findings),
+            inputs=tested_version(*subject, findings, self.severity),
+            run_facets=tests_of_run(findings, self.severity),
         )
 
 
@@ -131,6 +134,8 @@ class CheckModelHealthOperator(ModelHealthOperator):
     """
 
     template_fields = (*ModelHealthOperator.template_fields, "on_insufficient")
+
+    severity = "error"
 
     on_insufficient = Choice["OnOutcome"](ON_OUTCOME)
 
