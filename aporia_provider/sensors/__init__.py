@@ -1,1 +1,1 @@
-"""Sensors."""
+"""Sensors, which wait in a worker or, deferred, in the triggerer."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.errors import AporiaError
 from aporia_provider.lake.log.positions import (
     CommitRange,
     TablePosition,
@@ -16,12 +15,10 @@ from aporia_provider.lake.log.positions import (
     commits_after,
     latest_position,
 )
+from aporia_provider.triggers.poll_intervals import retry_delay
 from aporia_provider.triggers.s3_access import S3Access
 
 log = logging.getLogger(__name__)
-
-MAX_DELAY_SECONDS = 600.0
-"""Longest time between polls after errors."""
 
 
 class PolledTable:
@@ -117,8 +114,8 @@ async def polls(table: PolledTable, interval: float) -> AsyncIterator[Poll]:
     """
     Poll a table until the generator is closed.
 
-    Errors are logged. After an error that may pass, the interval grows; after another one, it is
-    :data:`MAX_DELAY_SECONDS`. The generator does not raise them: Airflow would restart the trigger at once.
+    Errors are logged, and polls are delayed, see :func:`~.poll_intervals.retry_delay`. The generator does not
+    raise errors of the package: Airflow would restart the trigger at once.
 
     :param table: The table.
     :param interval: Seconds between polls.
@@ -149,17 +146,3 @@ async def settled_polls(table: PolledTable, interval: float) -> AsyncIterator[Po
     async for poll in polls(table, interval):
         yield poll
         await poll.settle(is_stored=True)
-
-
-def retry_delay(interval: float, errors: int, error: Exception) -> float:
-    """
-    Return the seconds to wait after an error.
-
-    :param interval: Seconds between polls.
-    :param errors: Number of consecutive errors.
-    :param error: The last error.
-    """
-    longest = max(interval, MAX_DELAY_SECONDS)
-    if not isinstance(error, TransientError):
-        return longest
-    return min(longest, interval * 2.0 ** min(errors - 1, 20)) * random.uniform(0.75, 1.0)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Hashable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from aporia_provider.base_model import is_template
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.locations import location_fault, location_uri
+from aporia_provider.triggers.poll_intervals import interval_fault
 
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import SharedStreamProducer
 
     from aporia_provider.lake.log.positions import CommitRange
     from aporia_provider.triggers.polled_table import Poll
-
-MIN_POLL_INTERVAL: Final = 5.0
-"""Lower limit of the seconds between polls."""
 
 
 class DeltaTableCommitTrigger(BaseEventTrigger):
@@ -58,7 +55,7 @@ class DeltaTableCommitTrigger(BaseEventTrigger):
         data_changes_only: bool = True,
         asset_name: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         _check(table_uri, poll_interval)
         self.table_uri = location_uri(table_uri)
         self.aws_conn_id = aws_conn_id
@@ -118,7 +115,7 @@ class DeltaTableCommitTrigger(BaseEventTrigger):
             if commits is None:
                 continue
             if is_event:
-                yield TriggerEvent(_payload(self.table_uri, commits))
+                yield TriggerEvent(_payload(self.table_uri, commits))  # type: ignore[no-untyped-call]
             watermark.move(commits.end, poll)
 
     async def _is_event(self, poll: Poll, commits: CommitRange) -> bool:
@@ -142,12 +139,7 @@ def _check(table_uri: str, poll_interval: float) -> None:
         problems.append(f"table_uri {fault}")
     elif is_template(table_uri):
         problems.append("table_uri is a template, but Airflow does not render watchers")
-    if not is_interval(poll_interval):
-        problems.append(f"poll_interval is {poll_interval!r}, but at least {MIN_POLL_INTERVAL:g} is required")
+    if fault := interval_fault(poll_interval):
+        problems.append(f"poll_interval {fault}")
     if problems:
         raise ValidationError("The table cannot be watched", problems=problems)
-
-
-def is_interval(seconds: Any) -> bool:
-    """Return whether a value can be used as the seconds between polls."""
-    return isinstance(seconds, int | float) and MIN_POLL_INTERVAL <= seconds < math.inf

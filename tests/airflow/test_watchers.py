@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.table_assets import delta_table_asset
-from aporia_provider.triggers import table_commits
+from aporia_provider.triggers import poll_intervals
 from tests.airflow.triggerer import Metadata, running
 from tests.conftest import S3
 
@@ -16,7 +16,7 @@ INTERVAL = 0.02
 
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_commits, "MIN_POLL_INTERVAL", INTERVAL)
+    monkeypatch.setattr(poll_intervals, "MIN_POLL_INTERVAL", INTERVAL)
 
 
 def append(s3: S3, name: str, rows: int = 1) -> None:

@@ -1,0 +1,240 @@
+"""Conditions on Delta tables that are answered from their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
+from aporia_provider.lake.log.positions import (
+    BEFORE_CREATION,
+    CommitRange,
+    TablePosition,
+    changes_rows,
+    commits_after,
+    latest_position,
+)
+from aporia_provider.lake.log.table import DeltaLog
+from aporia_provider.nearest import nearest
+
+if TYPE_CHECKING:
+    from aporia_provider.lake.log.file_statistics import FileStatistics
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCondition:
+    """
+    Conditions on a table, all of which have to hold at one version.
+
+    :param after_version: The table has a commit after this version.
+    :param data_changes_only: Whether only commits that change rows count for ``after_version``.
+    :param timestamp_column: Column of ``data_until``.
+    :param data_until: A row has this time or a later one in the timestamp column, according to the statistics
+        of the files. Deleted rows count, since statistics do not exclude them.
+    :param partition: Names of partition columns to values: the table has a file of this partition with rows.
+        The other conditions, except for ``after_version``, then refer to the partition only.
+    :param min_rows: The table has at least this number of rows.
+    """
+
+    after_version: int | None = None
+    data_changes_only: bool = True
+    timestamp_column: str | None = None
+    data_until: datetime | None = None
+    partition: Mapping[str, str | None] | None = None
+    min_rows: int | None = None
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether the condition refers to the files of the table, not only to its commits."""
+        return self.data_until is not None or self.partition is not None or self.min_rows is not None
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns whose statistics are read."""
+        times = [self.timestamp_column] if self.timestamp_column is not None else []
+        return [*times, *(self.partition or {})]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        until = self.data_until.isoformat() if self.data_until is not None else None
+        partition = dict(self.partition) if self.partition is not None else None
+        return {**vars(self), "data_until": until, "partition": partition}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TableCondition:
+        """Return a condition from its JSON form."""
+        until = value.get("data_until")
+        return replace(
+            cls(**{**value, "data_until": None}), data_until=datetime.fromisoformat(until) if until else None
+        )
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """
+    Result of checking a condition.
+
+    :param position: Position that was checked.
+    :param unmet: Why the condition does not hold; empty if it does.
+    :param rows: Number of rows in the table or partition, if the condition refers to files and it is known.
+    :param latest: Latest time in the statistics of the timestamp column.
+    """
+
+    position: TablePosition
+    unmet: tuple[str, ...]
+    rows: int | None = None
+    latest: datetime | None = None
+
+    def to_json(self, uri: str) -> dict[str, Any]:
+        """Return what was found in the table, in JSON form."""
+        return {
+            "table_uri": uri,
+            "version": self.position.version,
+            "rows": self.rows,
+            "latest": self.latest.isoformat() if self.latest is not None else None,
+        }
+
+
+def check_table(
+    uri: str,
+    condition: TableCondition,
+    earlier: TableCheck | None = None,
+    credentials: AwsCredentials | None = None,
+    *,
+    client: Any = None,
+) -> TableCheck:
+    """
+    Check a condition at the latest version of a table. No data file is read.
+
+    :param uri: The table.
+    :param condition: The condition.
+    :param earlier: Result of an earlier call. If the table has no new commits, it is returned; this takes one
+        small request.
+    :param credentials: Credentials for S3. Default: those of the environment.
+    :param client: A boto3 client. Default: a new one.
+    :raises aporia_provider.errors.NotFoundError: if the table does not exist.
+    :raises aporia_provider.errors.ValidationError: if the condition cannot be answered: it names an unknown
+        column, or the log has no such statistics.
+    :raises aporia_provider.errors.AporiaError: if the log cannot be read.
+    """
+    credentials = credentials or AwsCredentials()
+    if earlier is not None:
+        commits = commits_after(uri, earlier.position, credentials, client=client)
+        if commits is None:
+            return earlier
+        position = commits.end
+    else:
+        position = latest_position(uri, credentials, client=client)
+    if position == BEFORE_CREATION:
+        raise NotFoundError(f"There is no Delta table at {uri}: its _delta_log contains no commit")
+    unmet = _unmet_commit(uri, condition, position, credentials, client)
+    if unmet is not None or not condition.needs_files:
+        return TableCheck(position, () if unmet is None else (unmet,))
+    return _check_files(DeltaLog(uri, credentials, version=position.version), condition, position)
+
+
+def _unmet_commit(
+    uri: str, condition: TableCondition, position: TablePosition, credentials: AwsCredentials, client: Any
+) -> str | None:
+    if condition.after_version is None:
+        return None
+    if position.version <= condition.after_version:
+        return f"the table is at version {position.version}, not after {condition.after_version}"
+    commits = CommitRange(condition.after_version + 1, position)
+    if condition.data_changes_only and not changes_rows(uri, commits, credentials, client=client):
+        return f"no commit from version {commits.first} to {commits.last} changes rows"
+    return None
+
+
+def _check_files(log: DeltaLog, condition: TableCondition, position: TablePosition) -> TableCheck:
+    _check_columns(log, condition)
+    files = _with_rows(_in_partition(log.files(condition.columns), condition.partition or {}))
+    rows, latest, unmet = files.row_count, None, []
+    if condition.partition is not None and not files.file_count:
+        unmet.append(f"there are no rows with {_told(condition.partition)}")
+    if condition.min_rows is not None and (found := _known_rows(log, files, condition)) < condition.min_rows:
+        unmet.append(f"there are {found} rows of {condition.min_rows}")
+    if condition.data_until is not None:
+        latest = _latest_time(log, files, str(condition.timestamp_column))
+        if latest is None or latest < condition.data_until:
+            told = latest.isoformat() if latest is not None else "unknown"
+            expected = condition.data_until.isoformat()
+            unmet.append(f"the latest {condition.timestamp_column} is {told}, before {expected}")
+    return TableCheck(position, tuple(unmet), rows, latest)
+
+
+def _check_columns(log: DeltaLog, condition: TableCondition) -> None:
+    types, partitioned = dict(log.metadata.columns), log.metadata.partition_columns
+    problems = []
+    if (name := condition.timestamp_column) is not None:
+        if name not in types:
+            problems.append(f"it has no column {name!r}; {nearest(name, types)}")
+        elif types[name] not in ("timestamp", "timestamp_ntz", "date"):
+            problems.append(f"its column {name!r} is of type {types[name]}, not a timestamp or a date")
+    problems += [
+        f"it has no partition column {name!r}; {nearest(name, partitioned)}"
+        for name in condition.partition or {}
+        if name not in partitioned
+    ]
+    if problems:
+        raise ValidationError(f"The condition does not fit the table {log.uri}", problems=problems)
+
+
+def _in_partition(files: FileStatistics, partition: Mapping[str, str | None]) -> FileStatistics:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column, value in partition.items():
+        values = files.table[f"min.{column}"]
+        is_in = (
+            pc.is_null(values) if value is None else pc.equal(pc.cast(values, pa.string()), pa.scalar(value))
+        )
+        files = files.filter(pc.fill_null(is_in, False))
+    return files
+
+
+def _with_rows(files: FileStatistics) -> FileStatistics:
+    import pyarrow.compute as pc
+
+    return files.filter(pc.fill_null(pc.greater(files.table["num_records"], 0), True))
+
+
+def _known_rows(log: DeltaLog, files: FileStatistics, condition: TableCondition) -> int:
+    import pyarrow.compute as pc
+
+    found = int(pc.sum(files.table["num_records"]).as_py() or 0)
+    if files.row_count is None and found < (condition.min_rows or 0):
+        raise ValidationError(
+            f"The number of rows of {log.uri} is unknown: its log has none for "
+            f"{files.table['num_records'].null_count} files"
+        )
+    return found
+
+
+def _latest_time(log: DeltaLog, files: FileStatistics, column: str) -> datetime | None:
+    """Return the latest time in the statistics, which writers round down to milliseconds."""
+    import pyarrow.compute as pc
+
+    name = f"max.{column}"
+    known = files.table[name] if name in files.table.column_names else None
+    latest = _utc(pc.max(known).as_py()) if known is not None and len(known) else None
+    if latest is None and files.file_count:
+        nulls = files.null_count(column)
+        if nulls is None or nulls != files.row_count:
+            raise ValidationError(f"The log of {log.uri} has no statistics of column {column!r}")
+    return latest
+
+
+def _utc(value: datetime | date | None) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _told(partition: Mapping[str, str | None]) -> str:
+    return " and ".join(f"{name} = {value}" for name, value in partition.items())

@@ -1,0 +1,76 @@
+"""Values of parameters after their templates were rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import Any, TypeVar
+
+from aporia_provider.errors import ValidationError
+
+T = TypeVar("T")
+
+
+class RenderedValues:
+    """Conversions of values that collect all faults."""
+
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+
+    def number(self, name: str, value: Any, least: int) -> int | None:
+        """Return a whole number of at least ``least``; None for None or a fault."""
+        return self._converted(name, value, lambda given: _whole(given, least), f"a number from {least}")
+
+    def share(self, name: str, value: Any) -> float | None:
+        """Return a number above 0 and up to 1; None for None or a fault."""
+        return self._converted(name, value, _share, "a number above 0 and up to 1")
+
+    def time(self, name: str, value: Any) -> datetime | None:
+        """Return a time, which is in UTC if it has no time zone; None for None or a fault."""
+        return self._converted(name, value, _time, "a time in ISO format")
+
+    def add(self, problem: str) -> None:
+        """Add a fault."""
+        self._problems.append(problem)
+
+    def check(self, subject: str) -> None:
+        """
+        Raise an error if there are faults.
+
+        :raises aporia_provider.errors.ValidationError: with all faults.
+        """
+        if self._problems:
+            raise ValidationError(f"{subject} is not valid", problems=self._problems)
+
+    def _converted(self, name: str, value: Any, convert: Callable[[Any], T], expected: str) -> T | None:
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except (TypeError, ValueError, OverflowError):
+            self._problems.append(f"{name} is {value!r}, not {expected}")
+            return None
+
+
+def _whole(value: Any, least: int) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise ValueError
+    return number
+
+
+def _share(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not 0 < number <= 1:
+        raise ValueError
+    return number
+
+
+def _time(value: Any) -> datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    elif not isinstance(value, datetime) and isinstance(value, date):
+        value = datetime.combine(value, time())
+    if not isinstance(value, datetime):
+        raise TypeError
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
