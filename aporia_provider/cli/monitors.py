@@ -64,6 +64,17 @@ def _add_replay(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser.add_argument("--file", help="YAML file with the monitor, which need not be applied")
     parser.add_argument("--from", dest="start", type=moment, metavar="TIME", required=True)
     parser.add_argument("--to", dest="end", type=moment, metavar="TIME", required=True)
+    parser.add_argument(
+        "--plant",
+        nargs="?",
+        type=float,
+        const=True,
+        default=False,
+        metavar="SIZE",
+        help="also print after how many windows the monitor finds shifts that are planted into the states in "
+        "memory: values greater by half a standard deviation, twice as many missing values, accuracy less by "
+        "0.02, and so on; SIZE is another size",
+    )
     parser.set_defaults(run=_replay)
     return parser
 
@@ -163,7 +174,9 @@ def _replay(options: Namespace) -> None:
             )
         monitor = made[options.name]
     with opened_registry(options) as registry:
-        report = registry.replay_monitor(options.model, monitor, start=options.start, end=options.end)
+        report = registry.replay_monitor(
+            options.model, monitor, start=options.start, end=options.end, plant=options.plant
+        )
     if options.json:
         print(json.dumps(report, indent=2), file=options.answers)
         return
@@ -171,10 +184,26 @@ def _replay(options: Namespace) -> None:
         window, failed = f"{alert['start']}/{alert['end']}", ",".join(alert["failed"])
         line = alert["model_version"] or "all", window, alert["occurrences"], failed
         print(*line, sep="\t", file=options.answers)
+    for found in report.get("planted", ()):
+        print("planted", *_planted(report["monitor"], found), sep="\t", file=options.answers)
     for text in (*report["problems"], *report["notes"]):
         print(text, file=sys.stderr)
     verdicts = ", ".join(f"{count} {outcome}" for outcome, count in report["verdicts"].items())
     print(f"{report['windows']} windows: {verdicts}; {len(report['alerts'])} alerts.", file=sys.stderr)
+
+
+def _planted(monitor: str, found: dict[str, Any]) -> tuple[str, ...]:
+    """Return what is printed of a planted shift, among it when it was found."""
+    windows = found["windows"]
+    if found["shift"] is None or not windows:
+        result = f"not planted: {found['reason']}"
+    elif found["found_after"] is None:
+        reason = f": {found['reason']}" if found["reason"] else ""
+        result = f"not found in {windows} window{'s' if windows > 1 else ''}{reason}"
+    else:
+        result = f"found after {windows} window{'s' if windows > 1 else ''}"
+    version, field = found["model_version"] or "all", found["field"] or "rows"
+    return monitor, version, field, found["shift"] or "-", found["planted_at"], result
 
 
 def _delete(options: Namespace) -> None:

@@ -152,19 +152,27 @@ class MonitorsHook(AporiaHook):
             return api.evaluate_monitors(model_id, model_version, start=start, end=end)
 
     def replay_monitor(
-        self, model_id: str, monitor: str | MonitorDefinition | Monitor, *, start: datetime, end: datetime
+        self,
+        model_id: str,
+        monitor: str | MonitorDefinition | Monitor,
+        *,
+        start: datetime,
+        end: datetime,
+        plant: float | bool = False,
     ) -> dict[str, Any]:
         """
         Return the alerts that a monitor would have raised; nothing is stored. Requires the embedded backend.
 
         :param monitor: Name of a monitor of the model, or a monitor that need not be created.
+        :param plant: Whether to determine after how many windows the monitor finds shifts that are planted
+            into the states in memory; or the size of the shifts.
 
         For the other parameters, the result and the errors see
         :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.replay_monitor`.
         """
         made = monitor.to_monitor(model_id) if isinstance(monitor, MonitorDefinition) else monitor
         with self._registry("a monitor is replayed by tasks") as registry:
-            return registry.replay_monitor(model_id, made, start=start, end=end)
+            return registry.replay_monitor(model_id, made, start=start, end=end, plant=plant)
 
     def get_alerts(
         self, model_id: str | None = None, *, status: AlertStatus | None = None, limit: int = 100

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_SHIFT = 1000
+"""Maximum size of a planted shift."""
+
 
 class MonitorEvaluations(RegistryBase):
     """Registry methods that evaluate monitors."""
@@ -66,7 +69,13 @@ class MonitorEvaluations(RegistryBase):
         return _report(model_id, [report.to_json() for report in evaluation.run(monitors)])
 
     def replay_monitor(
-        self, model_id: str, monitor: str | Monitor, *, start: datetime, end: datetime
+        self,
+        model_id: str,
+        monitor: str | Monitor,
+        *,
+        start: datetime,
+        end: datetime,
+        plant: float | bool = False,
     ) -> dict[str, Any]:
         """
         Return the alerts that a monitor would have raised; nothing is stored.
@@ -74,24 +83,46 @@ class MonitorEvaluations(RegistryBase):
         Its windows are judged in order, from the states of today: with late data and late labels. Alerts
         count as not acknowledged. Of ``model_activity``, windows after the last row are left out.
 
+        With ``plant``, shifts are planted into the states in memory, at five times in the range and into one
+        field at a time, and the windows from there are judged until the field fails, where it does not fail
+        without the shift. At most 30 windows are judged, and at most five fields of a version, those of
+        greatest importance. The kind of the shift follows from the metric; its default size is:
+
+        * numeric fields: all values increase by 0.5 standard deviations of the range
+        * fields with categories: 0.1 of the values are replaced by the rarest category of the baseline, for
+          ``new_values`` and ``values_range`` by a new value
+        * missing values: their share increases by 1 times itself, so it doubles, and to at least 0.05 times 1
+        * rows: 0.5 of them are missing
+        * classification: accuracy decreases by 0.02, because labels become wrong
+        * regression: errors increase by 0.1 of themselves
+
+        Of numeric fields, minimum, maximum, mean and variance are exact; numbers by bin are approximated by a
+        uniform distribution within each bin.
+
         :param model_id: Id of the model.
         :param monitor: Name of a monitor of the model, or a monitor that need not be created.
         :param start: Start of the first window.
         :param end: End of the last window.
+        :param plant: True, or the size of the shift in the unit above, which is 0.5, 0.1, 1, 0.5, 0.02 or 0.1
+            by default.
         :return: ``monitor``, its name; the number of ``windows``; the numbers of ``verdicts`` by outcome;
             ``alerts`` with ``model_version``, ``start``, ``end``, ``occurrences``, ``failed`` and
-            ``description``; ``problems`` of the configuration, and ``notes`` on insufficient data.
+            ``description``; ``problems`` of the configuration, and ``notes`` on insufficient data. With
+            ``plant``, ``planted`` with ``model_version``, ``field``, ``shift`` (what was planted),
+            ``planted_at``, ``found_after`` (number of windows; None if it was not found), the number of
+            ``windows`` that were judged, and the ``reason`` why nothing was planted, or why the last window
+            has no verdict.
         :raises aporia_provider.errors.NotFoundError: if there is no such model or monitor.
-        :raises aporia_provider.errors.ValidationError: if a time is invalid, or the range has more than 1,000
-            windows.
+        :raises aporia_provider.errors.ValidationError: if a time or the size is invalid, or the range has
+            more than 1,000 windows.
         """
-        _check_times(start=start, end=end)
+        _check_replay(start, end, plant)
         from aporia_provider.backend.monitors.pending_windows import Limits
         from aporia_provider.backend.monitors.replay import Replay
 
         stored = self._replayed(model_id, monitor)
         limits = Limits(int(utc_now().timestamp()), _second(start), _second(end))
-        return Replay(self.database, self.environment, model_id, stored, limits).run()
+        return Replay(self.database, self.environment, model_id, stored, limits, plant).run()
 
     def _replayed(self, model_id: str, monitor: str | Monitor) -> StoredMonitor:
         """Return a monitor without stored verdicts."""
@@ -149,6 +180,19 @@ class MonitorEvaluations(RegistryBase):
 
 
 def _check_times(**times: datetime | None) -> None:
+    if problems := _time_problems(**times):
+        raise ValidationError("The monitors cannot be evaluated", problems=problems)
+
+
+def _check_replay(start: datetime, end: datetime, plant: float | bool) -> None:
+    problems = _time_problems(start=start, end=end)
+    if not isinstance(plant, int | float) or not 0 <= plant <= MAX_SHIFT:
+        problems.append(f"plant: {plant!r} is neither a flag nor a number from 0 to {MAX_SHIFT}")
+    if problems:
+        raise ValidationError("The monitor cannot be replayed", problems=problems)
+
+
+def _time_problems(**times: datetime | None) -> list[str]:
     problems = [
         f"{name}: {time!r} is not a datetime with a time zone"
         for name, time in times.items()
@@ -157,8 +201,7 @@ def _check_times(**times: datetime | None) -> None:
     start, end = times["start"], times["end"]
     if not problems and start is not None and end is not None and start >= end:
         problems.append(f"start {start.isoformat()} is not before end {end.isoformat()}")
-    if problems:
-        raise ValidationError("The monitors cannot be evaluated", problems=problems)
+    return problems
 
 
 def _second(time: datetime | None) -> int | None:

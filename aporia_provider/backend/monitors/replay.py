@@ -15,9 +15,11 @@ from aporia_provider.backend.monitors.incidents import Incident, JudgedWindow, f
 from aporia_provider.backend.monitors.measures import Measures
 from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, Planner, StoredMonitor
 from aporia_provider.backend.monitors.pending_windows import MAX_WINDOWS, Limits
+from aporia_provider.backend.monitors.planting.search import PlantSearch, Replayed
 from aporia_provider.backend.monitors.targets import Targets
 from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
+from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import ValidationError
 from aporia_provider.verdicts import OUTCOMES, Outcome, WindowVerdict
@@ -38,13 +40,21 @@ class Replay:
     :param model_id: Id of the model.
     :param monitor: The monitor.
     :param limits: The range; both ends are given.
+    :param plant: Size of the shift that is planted; True for the default of its kind, False for none.
     """
 
     def __init__(
-        self, database: Database, environment: str, model_id: str, monitor: StoredMonitor, limits: Limits
+        self,
+        database: Database,
+        environment: str,
+        model_id: str,
+        monitor: StoredMonitor,
+        limits: Limits,
+        plant: float | bool = False,
     ) -> None:
         self._database, self._environment, self._model_id = database, environment, model_id
-        self._monitor, self._limits = monitor, limits
+        self._monitor, self._limits, self._plant = monitor, limits, plant
+        self._windows: dict[str | None, list[Window]] = defaultdict(list)
         self._failed: dict[str, set[FailedWindow]] = {}
         self._verdicts: dict[str | None, dict[int, WindowVerdict]] = defaultdict(dict)
         self._problems: list[str] = []
@@ -54,13 +64,34 @@ class Replay:
         Judge the windows.
 
         :return: ``monitor``, the number of ``windows``, the numbers of ``verdicts`` by outcome, the
-            ``alerts``, ``problems`` of the configuration, and ``notes`` on insufficient data.
+            ``alerts``, ``problems`` of the configuration, and ``notes`` on insufficient data; ``planted`` if
+            shifts are planted.
         """
         for limits in self._steps():
             check_deadline()
             with self._database.read_transaction() as session:
                 self._judge(session, limits)
-        return self._report()
+        report = self._report()
+        return report if self._plant is False else self._with_planted(report)
+
+    def _with_planted(self, report: dict[str, Any]) -> dict[str, Any]:
+        size = None if self._plant is True else float(self._plant)
+        search = PlantSearch(
+            self._database, self._environment, self._model_id, self._monitor, self._limits, size
+        )
+        failed = {
+            version or "": {
+                (verdict.field, start) for start, window in found.items() for verdict in window.failed
+            }
+            for version, found in self._verdicts.items()
+        }
+        planted = search.run(Replayed(self._windows, failed))
+        notes = [
+            f"version {version or 'all'}: no shift was planted into {count} fields of less importance"
+            for version, count in search.left_out.items()
+            if count
+        ]
+        return {**report, "notes": [*report["notes"], *notes], "planted": planted}
 
     def _steps(self) -> Iterator[Limits]:
         """Yield ranges of at most as many windows as are judged at once."""
@@ -91,6 +122,7 @@ class Replay:
         for version in judge.judged(plan):
             for window, verdict in version.windows:
                 self._verdicts[verdict.model_version][window.start] = verdict
+                self._windows[verdict.model_version].append(window)
         self._note(plan)
 
     def _note(self, plan: MonitorPlan) -> None:

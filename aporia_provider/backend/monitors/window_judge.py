@@ -69,12 +69,13 @@ class WindowJudge:
     def judged(self, plan: MonitorPlan) -> Iterator[JudgedVersion]:
         """Yield the verdicts of a monitor on each version."""
         for version in plan.versions:
-            windows = [*self._windows(plan, version)]
+            windows = [*self.windows(plan, version)]
             target = version.target
             key = None if target.name is None else target.version.row.key
             yield JudgedVersion(key, target.data.dataset_keys, version.part, windows)
 
-    def _windows(self, plan: MonitorPlan, version: PlannedVersion) -> Iterator[tuple[Window, WindowVerdict]]:
+    def windows(self, plan: MonitorPlan, version: PlannedVersion) -> Iterator[tuple[Window, WindowVerdict]]:
+        """Yield the windows of a version with their verdicts, the oldest first."""
         assert plan.configuration is not None  # noqa: S101
         failed = self._failed(plan, version)
         for window in version.windows:

@@ -1,0 +1,194 @@
+"""After how many windows a monitor finds a planted shift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.monitors.fields import Subject
+from aporia_provider.backend.monitors.measures import Measures
+from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, PlannedVersion, Planner, StoredMonitor
+from aporia_provider.backend.monitors.pending_windows import Limits
+from aporia_provider.backend.monitors.planting.planted_version import PlantedShift, PlantedVersion
+from aporia_provider.backend.monitors.planting.shifts import ShiftChoice
+from aporia_provider.backend.monitors.targets import Targets
+from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
+from aporia_provider.backend.monitors.windows import Window
+from aporia_provider.backend.store.database import Database
+from aporia_provider.errors import AporiaError
+from aporia_provider.verdicts import Verdict
+
+STARTS = 5
+"""Number of times at which each shift is planted, evenly spaced in the range."""
+MAX_WAIT = 30
+"""Number of windows after which a shift counts as not found."""
+MAX_FIELDS = 5
+"""Number of fields into which a shift is planted, one after the other: those of greatest importance."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """
+    A replay without shifts.
+
+    :param windows: The windows by version, the oldest first.
+    :param failed: Fields and starts of failed windows by version.
+    """
+
+    windows: Mapping[str | None, Sequence[Window]]
+    failed: Mapping[str, set[FailedWindow]]
+
+    def fails(self, version: str | None, field: str | None, window: Window) -> bool:
+        """Return whether a field failed in a window."""
+        return (field, window.start) in self.failed.get(version or "", ())
+
+    def failed_before(self, version: str | None, second: int) -> dict[str, set[FailedWindow]]:
+        """Return the fields and starts of the failed windows that start before a time."""
+        name = version or ""
+        return {name: {place for place in self.failed.get(name, ()) if place[1] < second}}
+
+
+@dataclass(frozen=True)
+class _Position:
+    """The windows of a version from the time on at which shifts are planted."""
+
+    session: Session
+    targets: Targets
+    measures: Measures
+    plan: MonitorPlan
+    planned: PlannedVersion
+
+    @property
+    def since(self) -> int:
+        """Start of the shifted data, of which the first window has at most the length of a step."""
+        return self.planned.windows[0].end - self.plan.windows.step
+
+    def with_shift(self, shift: PlantedShift) -> PlannedVersion:
+        """Return the windows of the version with a shift."""
+        target = self.planned.target
+        shifted = PlantedVersion(self.session, target.version, shift, self.since)
+        return replace(self.planned, target=replace(target, version=shifted))
+
+
+class PlantSearch:
+    """
+    Plants a shift into one field at a time, and judges the windows from there until the field fails.
+
+    A window counts only if the field does not fail there without the shift.
+
+    :param database: The database.
+    :param environment: Environment of the model.
+    :param model_id: Id of the model.
+    :param monitor: The monitor.
+    :param limits: The range of the replay; both ends are given.
+    :param size: Size of the shift; None for the default of its kind.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        environment: str,
+        model_id: str,
+        monitor: StoredMonitor,
+        limits: Limits,
+        size: float | None,
+    ) -> None:
+        self._database, self._environment, self._model_id = database, environment, model_id
+        self._monitor, self._limits, self._size = monitor, limits, size
+        self.left_out: dict[str | None, int] = {}
+
+    def run(self, replayed: Replayed) -> list[dict[str, Any]]:
+        """
+        Return an item for each version, field and time.
+
+        :param replayed: The replay without shifts.
+        """
+        return [
+            found
+            for version, windows in replayed.windows.items()
+            for first in _spaced(len(windows))
+            for found in self._planted_with(replayed, version, windows[first : first + MAX_WAIT])
+        ]
+
+    def _planted_with(
+        self, replayed: Replayed, version: str | None, windows: Sequence[Window]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what is found of shifts that are planted with the first of some windows."""
+        with self._database.read_transaction() as session:
+            model = MonitoredModel(session, self._environment, self._model_id)
+            targets, measures = Targets(session, model, self._limits.now, None), Measures(model)
+            limits = Limits(self._limits.now, windows[0].start, windows[-1].moment)
+            planner = Planner(session, targets, measures, limits)
+            plan = planner.plan(self._monitor)
+            plan.versions = [each for each in plan.versions if each.target.name == version and each.windows]
+            planner.prepare([plan])
+            for planned in plan.versions:
+                position = _Position(session, targets, measures, plan, planned)
+                for subject in self._chosen(planned):
+                    check_deadline()
+                    yield self._found(position, replayed, subject)
+
+    def _chosen(self, planned: PlannedVersion) -> Sequence[Subject]:
+        """Return the fields that shifts are planted into."""
+        importance = planned.target.version.schema.feature_importance or {}
+
+        def rank(subject: Subject) -> float:
+            return -abs(importance.get((subject.field or "").partition(".")[2], 0.0))
+
+        chosen = sorted(planned.subjects, key=rank)[:MAX_FIELDS]
+        self.left_out[planned.target.name] = len(planned.subjects) - len(chosen)
+        return chosen
+
+    def _found(self, position: _Position, replayed: Replayed, subject: Subject) -> dict[str, Any]:
+        version = position.planned.target.name
+        found: dict[str, Any] = {
+            "model_version": version,
+            "field": subject.field,
+            "shift": None,
+            "planted_at": datetime.fromtimestamp(position.since, UTC).isoformat(),
+            "found_after": None,
+            "windows": 0,
+            "reason": None,
+        }
+        try:
+            shift = self._choice(position).shift(subject)
+            found["shift"] = shift.description
+            return found | self._searched(position, replayed, shift, subject)
+        except AporiaError as error:
+            return found | {"reason": error.message}
+
+    def _choice(self, position: _Position) -> ShiftChoice:
+        configuration, limits = position.plan.configuration, self._limits
+        assert configuration is not None  # noqa: S101
+        assert limits.start is not None  # noqa: S101
+        assert limits.end is not None  # noqa: S101
+        version = position.planned.target.version
+        return ShiftChoice(configuration, version, position.measures, (limits.start, limits.end), self._size)
+
+    def _searched(
+        self, position: _Position, replayed: Replayed, shift: PlantedShift, subject: Subject
+    ) -> dict[str, Any]:
+        """Judge windows until the field fails."""
+        targets = position.targets
+        version, first = position.planned.target.name, position.planned.windows[0]
+        failed = replayed.failed_before(version, first.start)
+        judge = WindowJudge(position.session, self._environment, targets, Measures(targets.model), failed)
+        verdict: Verdict | None = None
+        judged = judge.windows(position.plan, position.with_shift(shift))
+        for number, (window, verdicts) in enumerate(judged, 1):
+            verdict = next(each for each in verdicts.verdicts if each.field == subject.field)
+            if verdict.outcome == "fail" and not replayed.fails(version, subject.field, window):
+                return {"found_after": number, "windows": number}
+        reason = verdict.reason if verdict is not None and verdict.outcome == "insufficient" else None
+        return {"windows": len(position.planned.windows), "reason": reason}
+
+
+def _spaced(windows: int) -> list[int]:
+    """Return evenly spaced places of windows."""
+    return sorted({windows * step // STARTS for step in range(STARTS)}) if windows else []

@@ -1,0 +1,1 @@
+"""Shifts that are planted into states, as if the rows had been different."""
