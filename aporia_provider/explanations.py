@@ -28,6 +28,40 @@ class FieldChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstCommit:
+    """
+    The first commit of a table that added rows of some windows, or why it is not known.
+
+    :param role: Role of the dataset: ``serving`` or ``actuals``.
+    :param table_uri: The table, if it is a Delta table.
+    :param version: Version that the commit created; None if it is not known.
+    :param time: Time of the commit, in ISO format.
+    :param operation: Operation of the writer, such as ``WRITE``.
+    :param writer: Engine, user and applications that made the commit, as far as the log names them.
+    :param dag_id: Id of the Airflow DAG that made it, if the commit contains it.
+    :param run_id: Id of its run.
+    :param task_id: Id of its task.
+    :param reason: Why the commit is not known, or which commits were not read.
+    """
+
+    role: str
+    table_uri: str | None = None
+    version: int | None = None
+    time: str | None = None
+    operation: str | None = None
+    writer: str | None = None
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    reason: str | None = None
+
+    @property
+    def run(self) -> str | None:
+        """DAG, run and task in one text; None if the commit contains none of them."""
+        return " / ".join(part for part in (self.dag_id, self.run_id, self.task_id) if part) or None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChangeExplanation:
     """
     Division of the change of a metric between two periods.
@@ -51,6 +85,8 @@ class ChangeExplanation:
     :param fields: Fields whose drift is more than twice its noise, greatest weight first. Drift is associated
         with the change, and is not necessarily its cause.
     :param reason: Why there is no division, or notes on it.
+    :param first_commits: Of an alert: the first commit of the serving table that added rows of the failed
+        windows, and the first commit of the table of the actuals with labels that are not older than these.
     """
 
     metric: str
@@ -67,10 +103,15 @@ class ChangeExplanation:
     baseline_samples: int = 0
     fields: Sequence[FieldChange] = ()
     reason: str | None = None
+    first_commits: Sequence[FirstCommit] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {**asdict(self), "fields": [asdict(field) for field in self.fields]}
+        return {
+            **asdict(self),
+            "fields": [asdict(field) for field in self.fields],
+            "first_commits": [asdict(commit) for commit in self.first_commits],
+        }
 
     def to_markdown(self) -> str:
         """Return the explanation as Markdown."""
@@ -89,6 +130,9 @@ class ChangeExplanation:
         if self.fields:
             lines += ["", "| Field | Drift above noise | Importance |", "| --- | --- | --- |"]
             lines += [f"| {_cell(one.field)} | {one.drift:.4g} | {_importance(one)} |" for one in self.fields]
+        if self.first_commits:
+            lines += ["", "| First commit with rows of the windows | Time | Writer | Airflow |"]
+            lines += ["| --- | --- | --- | --- |", *map(_commit_row, self.first_commits)]
         if self.reason:
             lines += ["", self.reason]
         return "\n".join(lines) + "\n"
@@ -100,6 +144,17 @@ class ChangeExplanation:
         limits = f"{_signed(self.low)} to {_signed(self.high)}"
         verdict = "is within" if inside else "is not within"
         return f"The part of other labels {verdict} what sampling alone explains ({limits})."
+
+
+def _commit_row(commit: FirstCommit) -> str:
+    if commit.version is None:
+        return f"| {commit.role}: unknown, since {_cell(commit.reason or 'the log was not read')} | | | |"
+    what = (
+        f"version {commit.version} ({commit.operation})" if commit.operation else f"version {commit.version}"
+    )
+    note = f"; {commit.reason}" if commit.reason else ""
+    writer, run = _cell(commit.writer or ""), _cell(commit.run or "")
+    return f"| {commit.role}: {_cell(what + note)} | {commit.time} | {writer} | {run} |"
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aporia_provider.alerts import ALERT_STATUSES, Alert
 from aporia_provider.cli.arguments import period
-from aporia_provider.cli.registry_access import opened_registry, with_common_options
+from aporia_provider.cli.registry_access import find_credentials, opened_registry, with_common_options
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -64,9 +64,13 @@ def _add_explain(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
         "explain",
         help="print why performance changed, as Markdown",
         description="Compare the windows of an alert about the performance of a binary model with the four "
-        "weeks before: how much of the change is due to other inputs, and how much to other labels.",
+        "weeks before: how much of the change is due to other inputs, and how much to other labels. The "
+        "first commits with rows of the windows are read from the Delta logs.",
     )
     parser.add_argument("alert", metavar="ALERT", help="id of the alert")
+    parser.add_argument(
+        "--aws-conn-id", metavar="CONN_ID", help="Airflow connection; default: credentials of the environment"
+    )
     parser.set_defaults(run=_explain)
     return parser
 
@@ -75,7 +79,9 @@ def _explain(options: Namespace) -> None:
     from aporia_provider.backend.monitors.alert_explanation import explain_alert
 
     with opened_registry(options) as registry:
-        explanation = explain_alert(registry, options.alert)
+        explanation = explain_alert(
+            registry, options.alert, find_credentials=find_credentials(options.aws_conn_id)
+        )
     text = json.dumps(explanation.to_dict(), indent=2) if options.json else explanation.to_markdown()
     print(text, file=options.answers)
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aporia_provider.cli.arguments import period
+from aporia_provider.cli.registry_access import find_credentials
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from aporia_provider.backend.freshness.tables import CheckedTable, FindCredentials
+    from aporia_provider.backend.freshness.tables import CheckedTable
 
 _METRICS = ("commit_gap", "rows_added", "files_added", "schema_changed", "null_share")
 _HEADERS = ("table", "version", "last write", "late after", "late", *_METRICS)
@@ -65,7 +66,7 @@ def _run(options: Namespace) -> int:
     sources = [S3DataSource(object_path=uri, object_format="delta") for uri in options.uris]
     tables = check_tables(
         [source.uri for source in sources],
-        _find_credentials(options.aws_conn_id),
+        find_credentials(options.aws_conn_id),
         settings=FreshnessSettings(
             probability=options.probability, max_gap=options.max_gap, timezone=options.timezone
         ),
@@ -76,16 +77,6 @@ def _run(options: Namespace) -> int:
     for table in tables:
         _print_reasons(table)
     return 1 if result["late"] else _UNREADABLE if result["unreadable"] else 0
-
-
-def _find_credentials(aws_conn_id: str | None) -> FindCredentials:
-    from aporia_provider.lake.credentials import AwsCredentials
-
-    if aws_conn_id is None:
-        return AwsCredentials
-    from aporia_provider.hooks.delta_lake import DeltaLakeHook
-
-    return DeltaLakeHook(aws_conn_id).get_credentials
 
 
 def _table(tables: list[CheckedTable]) -> str:

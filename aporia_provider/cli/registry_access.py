@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.backend.freshness.tables import FindCredentials
 
 
 def with_common_options(parsers: list[ArgumentParser]) -> list[ArgumentParser]:
@@ -28,3 +29,14 @@ def opened_registry(options: Namespace) -> Iterator[EmbeddedRegistry]:
     url = options.database_url or settings.database_url()
     with EmbeddedRegistry(url, options.environment or settings.environment()) as registry:
         yield registry
+
+
+def find_credentials(aws_conn_id: str | None) -> FindCredentials:
+    """Return a function that returns the credentials of a connection; None stands for the environment."""
+    from aporia_provider.lake.credentials import AwsCredentials
+
+    if aws_conn_id is None:
+        return AwsCredentials
+    from aporia_provider.hooks.delta_lake import DeltaLakeHook
+
+    return DeltaLakeHook(aws_conn_id).get_credentials

@@ -11,6 +11,7 @@ from aporia_provider.alerts import Alert, AlertEvent, AlertStatus, OpenedAlert
 from aporia_provider.api import AporiaApi, connected_roles, latest_version, registered_schema
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
+from aporia_provider.hooks.delta_lake import DeltaLakeHook
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.monitor_definitions import MonitorDefinition, parse_monitor_file, standard_monitors
@@ -193,13 +194,18 @@ class MonitorsHook(AporiaHook):
         with self.get_conn() as api:
             return api.snooze_alert(alert_id, until)
 
-    def explain_alert(self, alert: Alert | str) -> ChangeExplanation:
+    def explain_alert(
+        self, alert: Alert | str, *, aws_conn_id: str | None = DeltaLakeHook.default_conn_name
+    ) -> ChangeExplanation:
         """
         Divide the change of performance that an alert is about into other inputs and other labels.
 
-        Its windows are compared with the four weeks before.
+        Its windows are compared with the four weeks before. The first commits that added rows of the windows
+        are read from the Delta logs of the serving dataset and the actuals; if a log cannot be read, the
+        explanation says why.
 
         :param alert: The alert, or its id.
+        :param aws_conn_id: AWS connection used to read the logs.
         :return: See :meth:`.MetricsHook.explain_change`.
         :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor was deleted.
         :raises aporia_provider.errors.ValidationError: if the alert is not about the performance of one
@@ -208,7 +214,7 @@ class MonitorsHook(AporiaHook):
         from aporia_provider.backend.monitors.alert_explanation import explain_alert
 
         with self.get_conn() as api:
-            return explain_alert(api, alert)
+            return explain_alert(api, alert, find_credentials=DeltaLakeHook(aws_conn_id).get_credentials)
 
     def notify(self, send: Callable[[Alert, AlertEvent], None]) -> int:
         """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from aporia_provider.alerts import Alert
 from aporia_provider.api import AporiaApi, registered_schema
 from aporia_provider.backend.metrics.change_explanation import METRICS, Change, explain
+from aporia_provider.backend.monitors.commits_concerned import FindCredentials, first_commits
 from aporia_provider.backend.monitors.measures import Question
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.explanations import ChangeExplanation
+from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.monitor_configuration import parse_configuration
 
 BASELINE = timedelta(weeks=4)
@@ -18,13 +21,21 @@ BASELINE = timedelta(weeks=4)
 MAX_ALERTS = 1000
 
 
-def explain_alert(api: AporiaApi, alert: Alert | str, baseline: timedelta = BASELINE) -> ChangeExplanation:
+def explain_alert(
+    api: AporiaApi,
+    alert: Alert | str,
+    baseline: timedelta = BASELINE,
+    *,
+    find_credentials: FindCredentials = AwsCredentials,
+) -> ChangeExplanation:
     """
     Divide the change of a metric from the time before an alert to its windows.
 
     :param api: The embedded backend, or a client of this project's server.
     :param alert: The alert, or its id.
     :param baseline: Length of the period before the alert.
+    :param find_credentials: Function that returns the credentials for S3, from whose Delta logs the first
+        commits with rows of the failed windows are read.
     :return: See :meth:`.MetricsHook.explain_change`.
     :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor was deleted.
     :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
@@ -48,9 +59,10 @@ def explain_alert(api: AporiaApi, alert: Alert | str, baseline: timedelta = BASE
     parameters = _parameters(api, found)
     if verdict.field is not None:
         parameters["column"] = verdict.field
-    return explain(
+    explanation = explain(
         api.query_metrics, lambda name: registered_schema(api, found.model_id, name), change, parameters
     )
+    return replace(explanation, first_commits=tuple(first_commits(api, found, find_credentials)))
 
 
 def _find(api: AporiaApi, alert_id: str) -> Alert:

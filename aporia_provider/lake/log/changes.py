@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from urllib.parse import unquote
 
 from aporia_provider.errors import AporiaError, TransientError
+from aporia_provider.lake.log.action_bounds import (
+    ActionBounds,
+    Bounds,
+    Interval,
+    UntraceableError,
+    time_bounds,
+)
 from aporia_provider.lake.log.commits import Commit, FileAction, LogExpiredError
 from aporia_provider.lake.log.metadata import TableMetadata
 from aporia_provider.lake.log.table import DeltaLog
-
-# Writers may truncate the times in statistics to milliseconds.
-_TRUNCATED_MICROSECONDS = 1_000
-
-Interval = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,6 @@ class Changes:
         return self.entire_table or self.null_timestamps or bool(self.intervals)
 
 
-class _UntraceableError(Exception):
-    """Error of a commit whose time ranges cannot be determined from the log."""
-
-
 def changes_since(log: DeltaLog, last_position: LogPosition | None, column: str | None) -> Changes:
     """
     Return the time ranges of a table that changed, determined from its log.
@@ -108,7 +104,7 @@ def changes_since(log: DeltaLog, last_position: LogPosition | None, column: str 
         )
     try:
         return _changed_intervals(log, last_position, column, commits)
-    except _UntraceableError as error:
+    except UntraceableError as error:
         return Changes(str(error), entire_table=True)
 
 
@@ -154,23 +150,18 @@ def _changed_intervals(
     return Changes(reason, intervals=tuple(intervals), null_timestamps=null_timestamps, removed=removed)
 
 
-Bounds = tuple[Interval | None, bool]
-
-
 class _FileBounds:
     """Time ranges of the rows in each file, as far as the log contains them."""
 
     def __init__(self, log: DeltaLog, last_position: LogPosition, column: str) -> None:
         self._log, self._last_position, self._column = log, last_position, column
-        physical = {logical: name for name, logical in log.metadata.physical_names.items()}
-        self._physical_name = physical.get(column, column)
-        self._is_partition_column = column in log.metadata.partition_columns
+        self._in_action = ActionBounds(log.metadata, column)
         self._added_bounds: dict[str, Bounds] = {}
         self._earlier_bounds: dict[str, Bounds] | None = None
 
     def remember(self, action: FileAction) -> None:
         """Store the bounds of an added file for the commit that removes it."""
-        bounds = self._bounds_in_action(action)
+        bounds = self._in_action.of(action)
         if bounds is not None:
             self._added_bounds[unquote(action.path)] = bounds
 
@@ -179,32 +170,14 @@ class _FileBounds:
         path = unquote(action.path)
         bounds = (
             self._added_bounds.get(path)
-            or self._bounds_in_action(action)
+            or self._in_action.of(action)
             or self._bounds_at_last_sync().get(path)
         )
         if bounds is None:
-            raise _UntraceableError(
+            raise UntraceableError(
                 f"the log has no statistics of {self._column!r} for the file {action.path}"
             )
         return bounds
-
-    def _bounds_in_action(self, action: FileAction) -> Bounds | None:
-        if self._is_partition_column:
-            return self._bounds_in_partition(action.partition_values)
-        stats = action.stats or {}
-        low = (stats.get("minValues") or {}).get(self._physical_name)
-        high = (stats.get("maxValues") or {}).get(self._physical_name)
-        nulls, rows = (stats.get("nullCount") or {}).get(self._physical_name), stats.get("numRecords")
-        if low is None or high is None:
-            return (None, rows != 0) if rows is not None and nulls == rows else None
-        return _bounds(low, high, nulls != 0)
-
-    def _bounds_in_partition(self, values: Mapping[str, str | None]) -> Bounds | None:
-        # A removed file may lack partition values. By the protocol, an empty string is null.
-        if self._physical_name not in values:
-            return None
-        value = values[self._physical_name] or None
-        return _bounds(value, value, value is None)
 
     def _bounds_at_last_sync(self) -> dict[str, Bounds]:
         """Return the bounds of the files that the table had at the last sync."""
@@ -215,7 +188,7 @@ class _FileBounds:
             except TransientError:
                 raise
             except AporiaError:
-                raise _UntraceableError(
+                raise UntraceableError(
                     f"version {self._last_position.version} can no longer be opened, "
                     "so removed files are unknown"
                 ) from None
@@ -230,30 +203,6 @@ def _bounds_by_path(log: DeltaLog, column: str) -> Iterator[tuple[str, Bounds]]:
     for row in table.select(["path", "num_records", *names]).to_pylist():
         low, high, nulls = (row[name] for name in names)
         if low is not None and high is not None:
-            yield unquote(row["path"]), _bounds(low, high, nulls != 0)
+            yield unquote(row["path"]), time_bounds(low, high, nulls != 0)
         elif row["num_records"] is not None and nulls == row["num_records"]:
             yield unquote(row["path"]), (None, True)
-
-
-def _bounds(low: Any, high: Any, includes_null: bool) -> Bounds:
-    if low is None or high is None:
-        return None, includes_null
-    return (_microseconds(low), _microseconds(high) + _TRUNCATED_MICROSECONDS), includes_null
-
-
-def _microseconds(value: Any) -> int:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            # Such as years before 1 or after 9999.
-            raise _UntraceableError(
-                f"the statistics in the log contain {value!r}, which is not a time"
-            ) from None
-    if not isinstance(value, datetime):
-        if not isinstance(value, date):
-            raise _UntraceableError(f"the statistics in the log contain {value!r}, which is not a time")
-        value = datetime.combine(value, time())
-    aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
-    since_epoch: timedelta = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000_000 + since_epoch.microseconds

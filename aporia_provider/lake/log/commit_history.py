@@ -117,8 +117,8 @@ def _extended(
     """Return a history with the commits of some files after its own."""
     if not files:
         return history
-    readable = _within_size(files)
-    parsed = _read_commits(history.uri, readable, read)
+    readable = within_size(files)
+    parsed = read_commits(history.uri, readable, read)
     schema, rows_by_path = history.schema, dict(history.rows_by_path)
     summaries: list[CommitSummary] = []
     for file in files:
@@ -145,7 +145,7 @@ def _extended(
     )
 
 
-def _within_size(files: Iterable[CommitFile]) -> list[CommitFile]:
+def within_size(files: Iterable[CommitFile]) -> list[CommitFile]:
     """Return the newest files up to the maximum total size, and none after one that exceeds it."""
     kept: list[CommitFile] = []
     total = 0
@@ -156,8 +156,14 @@ def _within_size(files: Iterable[CommitFile]) -> list[CommitFile]:
     return kept
 
 
-def _read_commits(uri: str, files: Sequence[CommitFile], read: Reader) -> Mapping[int, Commit]:
-    """Return the commits by version, without those that log cleanup has deleted since they were listed."""
+def read_commits(uri: str, files: Sequence[CommitFile], read: Reader) -> Mapping[int, Commit]:
+    """
+    Return the commits by version, without those that log cleanup has deleted since they were listed.
+
+    :param uri: The table.
+    :param files: Files of the commits.
+    :param read: Function that returns the content of a file.
+    """
 
     def read_commit(file: CommitFile) -> Commit | None:
         content = read(f"_delta_log/{file.version:020}.json")

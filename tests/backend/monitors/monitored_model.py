@@ -111,11 +111,12 @@ class MonitoredModel:
 
     :param url: URL of the database.
     :param environment: Its environment.
+    :param lake: Location of the tables, which need not exist.
     :param schema: What differs from :data:`SCHEMA`.
     """
 
-    def __init__(self, url: str, environment: str, **schema: Any) -> None:
-        self.registry = EmbeddedRegistry(url, environment)
+    def __init__(self, url: str, environment: str, *, lake: str = "s3://b/k", **schema: Any) -> None:
+        self.registry, self.lake = EmbeddedRegistry(url, environment), lake
         if self.registry.create_model(Model(id="m", name="The <model>"))["status"] == "created":
             self.add_version("v1", **schema)
 
@@ -127,8 +128,8 @@ class MonitoredModel:
 
     def add_version(self, name: str, **schema: Any) -> None:
         self.registry.create_model_version("m", name, VersionSchema(**(SCHEMA | schema)))
-        source = S3DataSource(object_path="b/k", object_format="delta")
         for role in ("training", "serving"):
+            source = S3DataSource(object_path=f"{self.lake}/{role}", object_format="delta")
             dataset = DatasetConnection(role=role, data_source=source, id_column="i", timestamp_column="t")
             self.registry.connect_dataset("m", name, dataset)
         bins = {f"features.{field}": _NUMBERS for field in (SCHEMA | schema)["features"]} | BINS

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from aporia_provider.alerts import Alert
 from aporia_provider.backend.monitors.alert_explanation import explain_alert
 from aporia_provider.cli.main import main
-from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.data_sources import S3DataSource
+from aporia_provider.datasets import DatasetConnection
+from aporia_provider.errors import AuthenticationError, NotFoundError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.monitor_definitions import MonitorDefinition
+from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import MonitoredModel, labelled, numbers, on, usual
+from tests.conftest import S3
+from tests.servers import S3_KEY, S3_REGION, S3_SECRET
 
 
 def alert_of(model: MonitoredModel, day: Any, **options: Any) -> Alert:
@@ -40,6 +51,77 @@ def test_other_labels_at_the_same_scores(model: MonitoredModel, capsys: pytest.C
     assert capsys.readouterr().out == told.to_markdown() + "\n"
     assert main(["alerts", "explain", alert.id, "--json", *where]) == 0
     assert json.loads(capsys.readouterr().out)["other_labels"] == told.other_labels
+
+
+@pytest.fixture
+def in_lake(tmp_path: Path, migrated: Path, s3: S3) -> Iterator[MonitoredModel]:
+    """A model whose tables exist: of serving data the days 28 and 29, and labels of both."""
+    with MonitoredModel(copied(migrated, tmp_path), "e", lake=s3.uri("lake")) as model:
+        model.store({day: usual() for day in range(29)})
+        model.store({day: labelled() for day in range(29)}, part="performance")
+        actuals = DatasetConnection(
+            role="actuals",
+            data_source=S3DataSource(object_path=s3.uri("lake/actuals"), object_format="delta"),
+            id_column="i",
+            timestamp_column="known",
+            labels={"proba": "label"},
+        )
+        model.registry.connect_dataset("m", "v1", actuals)
+        yield model
+
+
+def credentials(s3: S3) -> AwsCredentials:
+    return AwsCredentials(S3_KEY, S3_SECRET, region=S3_REGION, endpoint_url=s3.endpoint)
+
+
+def append(s3: S3, name: str, column: str, first: float, last: float, **metadata: str) -> None:
+    """Append rows with times from one day to another."""
+    rows = pa.table({"i": ["a", "b"], column: pa.array([on(first), on(last)], pa.timestamp("us", "UTC"))})
+    properties = CommitProperties(custom_metadata=metadata) if metadata else None
+    options: Any = {"mode": "append", "storage_options": s3.delta_options, "commit_properties": properties}
+    write_deltalake(s3.uri(f"lake/{name}"), rows, **options)
+
+
+def test_the_first_commits_with_rows_of_the_windows_are_named(in_lake: MonitoredModel, s3: S3) -> None:
+    alert = alert_of(in_lake, labelled(60, 40, 20, 180), metric="accuracy", min=0.85)
+    assert (alert.start, alert.end) == (on(29).isoformat(), on(30).isoformat())
+    append(s3, "serving", "t", 28, 28.99)
+    append(s3, "serving", "t", 29.1, 29.2, dag_id="score", run_id="manual|1", task_id="write")
+    append(s3, "serving", "t", 29.3, 29.4, dag_id="later")
+    DeltaTable(s3.uri("lake/serving"), storage_options=s3.delta_options).optimize.compact()
+    append(s3, "actuals", "known", 28.5, 28.9)
+    append(s3, "actuals", "known", 30.5, 31, userMetadata='{"airflow_run_id": "r2", "password": "p"}')
+    told = explain_alert(in_lake.registry, alert, find_credentials=lambda: credentials(s3))
+    serving, actuals = told.first_commits
+    assert (serving.role, serving.version, serving.operation, serving.reason) == ("serving", 1, "WRITE", None)
+    assert (serving.dag_id, serving.run_id, serving.task_id) == ("score", "manual|1", "write")
+    table = DeltaTable(s3.uri("lake/serving"), storage_options=s3.delta_options)
+    committed = {each["version"]: each["timestamp"] for each in table.history()}
+    assert serving.time is not None
+    assert datetime.fromisoformat(serving.time).timestamp() * 1000 == committed[1]
+    assert (actuals.role, actuals.version, actuals.run) == ("actuals", 1, "r2")
+    assert f"| serving: version 1 (WRITE) | {serving.time} | delta-rs" in told.to_markdown()
+    assert "score / manual\\|1 / write |" in told.to_markdown()
+    assert told.to_dict()["first_commits"][0]["dag_id"] == "score"
+    assert "password" not in json.dumps(told.to_dict())
+
+
+def test_why_the_first_commit_is_not_known(in_lake: MonitoredModel, s3: S3) -> None:
+    alert = alert_of(in_lake, labelled(60, 40, 20, 180), metric="accuracy", min=0.85)
+    append(s3, "serving", "t", 20, 21)
+    told = explain_alert(in_lake.registry, alert, find_credentials=lambda: credentials(s3))
+    serving, actuals = told.first_commits
+    assert serving.reason == "no commit added rows of these windows"
+    assert actuals.reason is not None
+    assert "lake/actuals" in actuals.reason
+    assert f"| serving: unknown, since {serving.reason} |" in told.to_markdown()
+
+    def no_credentials() -> AwsCredentials:
+        raise AuthenticationError("the connection has no credentials")
+
+    told = explain_alert(in_lake.registry, alert, find_credentials=no_credentials)
+    assert {each.reason for each in told.first_commits} == {"the connection has no credentials"}
+    assert told.change == pytest.approx(-0.1)
 
 
 def test_other_inputs_with_the_parameters_of_the_monitor(model: MonitoredModel) -> None:

@@ -13,9 +13,10 @@ from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.dataframes.labels import IdRange
 from aporia_provider.engine.sql.expressions import source_columns, unchanged_columns
-from aporia_provider.errors import AporiaError
+from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.lake.log.changes import Changes, LogPosition, changes_since
+from aporia_provider.lake.log.first_commits import AddingCommit, first_commit
 from aporia_provider.lake.log.latest_commits import log_end
 from aporia_provider.lake.log.partition_values import describe_zoneless_times
 from aporia_provider.lake.log.table import DeltaLog
@@ -25,6 +26,7 @@ from aporia_provider.schema import VersionSchema
 log = logging.getLogger(__name__)
 
 _LATEST_COMMITS = 10
+_NO_END = 2**63
 
 
 class DatasetLog:
@@ -151,6 +153,22 @@ class DatasetLog:
         """Return whether the table may have changed since a position; None for one that was never read."""
         delta = self.delta
         return delta is None or position is None or delta.version != position.version
+
+    def first_commit(self, start: int, end: int | None) -> AddingCommit:
+        """
+        Return the first commit that added rows of a time range, see :func:`~.first_commits.first_commit`.
+
+        :param start: Start of the range in seconds since 1970.
+        :param end: End, exclusive; None for no end.
+        :raises aporia_provider.errors.ValidationError: if there is no log, or the times are not in it.
+        """
+        delta, column = self.delta, self._time_column
+        if delta is None:
+            raise ValidationError(f"{self._source.plural_name} have no log")
+        if column is None:
+            raise ValidationError("the times are computed by select_expr and cannot be traced in the log")
+        until = _NO_END if end is None else end * 1_000_000
+        return first_commit(delta, column, start * 1_000_000, until, self._credentials)
 
     @property
     def committed_at(self) -> datetime | None:
