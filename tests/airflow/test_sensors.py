@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
-from aporia_provider.operators.sync import SyncDatasetOperator
-from aporia_provider.sensors.dataset_sync import DatasetSyncSensor
 from aporia_provider.sensors.delta_table import DeltaTableSensor
-from aporia_provider.sensors.label_coverage import LabelCoverageSensor
 from aporia_provider.triggers import poll_intervals
-from tests.airflow.connected_lake import SERVING, Lake, connected_lake, rows
-from tests.airflow.running import START, execute, finish, new_dag
+from tests.airflow.connected_lake import rows
+from tests.airflow.running import START, finish, new_dag
 from tests.conftest import S3
 
 INTERVAL = 0.05
