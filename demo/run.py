@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".demo"
 AIRFLOW = Path(sys.executable).with_name("airflow")
 DAG = "retrain_and_register"
-SYNC = "sync_datasets"
+SYNC = "monitor_models"
 # The data is of 2015 to 2018, and a model is trained on the years before its own.
 RETRAINS = ("2016-01-01", "2017-01-01", "2018-01-01")
 BUCKET = "lake"

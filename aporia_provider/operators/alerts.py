@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from aporia_provider.alerts import Alert, AlertEvent, alert_text
 from aporia_provider.assets import EventKind, event_aliases
+from aporia_provider.errors import TransientError
 from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.operators.base import emit_event, fail_without_retry
 from aporia_provider.operators.monitors import MonitorsOperator
@@ -50,6 +51,16 @@ class AlertsOperator(MonitorsOperator):
             emit_event(self, context, EventKind.ALERT, subject, each.event_extra())
         return len(opened)
 
+    def log_evaluation(self, evaluation: Mapping[str, Any]) -> None:
+        """Log the problems and notes of an evaluation, and its counts."""
+        for monitor in evaluation["monitors"]:
+            for text in (*monitor["problems"], *monitor["notes"]):
+                self.log.info("%s: %s", monitor["name"], text)
+        self.log.info(
+            "%d windows were judged; %d alerts were opened, and %d resolved",
+            *(evaluation[name] for name in ("windows", "opened", "resolved")),
+        )
+
 
 class NotifyAlertsOperator(AlertsOperator):
     """
@@ -78,6 +89,55 @@ class NotifyAlertsOperator(AlertsOperator):
             emitted = self.emit_opened_alerts(context)
         self.log.info("%d notifications were sent, and %d asset events emitted", sent, emitted)
         return {"sent": sent, "emitted": emitted}
+
+
+class EvaluateMonitorsOperator(AlertsOperator):
+    """
+    Evaluate the monitors of one or all models, send notifications, and emit asset events of opened alerts.
+
+    Syncs evaluate the monitors of their model. This operator also judges what depends on the clock: missing
+    data, and the age of versions. A model whose evaluation fails does not stop the others. Requires the
+    embedded backend.
+
+    :param model_id: Id of the model; None for all models with monitors.
+    :param notify: See :class:`NotifyAlertsOperator`. None sends nothing.
+    :return: ``models``, the ids of the evaluated models; ``windows``, ``opened`` and ``resolved``, the
+        numbers of judged windows and of alerts; and ``sent`` and ``emitted``, the numbers of notifications
+        and of asset events.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Evaluate the monitors, send the notifications, and emit the asset events."""
+        evaluated: dict[str, dict[str, Any]] = {}
+        with fail_without_retry():
+            problems = self._evaluate(evaluated)
+            sent = self.send_notifications(context)
+            if problems:
+                raise TransientError("\n- ".join(["Models could not be evaluated", *problems]))
+            emitted = self.emit_opened_alerts(context)
+        counts = {
+            name: sum(result[name] for result in evaluated.values())
+            for name in ("windows", "opened", "resolved")
+        }
+        return {"models": list(evaluated), **counts, "sent": sent, "emitted": emitted}
+
+    def _evaluate(self, evaluated: dict[str, dict[str, Any]]) -> list[str]:
+        """Evaluate the models; return the errors."""
+        problems = []
+        for model_id in self._models():
+            try:
+                evaluated[model_id] = self.aporia_hook.evaluate_monitors(model_id)
+            except TransientError as error:
+                problems.append(f"{model_id}: {error.message}")
+            else:
+                self.log.info("Model %r:", model_id)
+                self.log_evaluation(evaluated[model_id])
+        return problems
+
+    def _models(self) -> list[str]:
+        if self.model_id is not None:
+            return [self.model_id]
+        return list(dict.fromkeys(monitor["model_id"] for monitor in self.aporia_hook.get_monitors()))
 
 
 class MonitorModelOperator(AlertsOperator):
@@ -131,19 +191,10 @@ class MonitorModelOperator(AlertsOperator):
             for name, reason in result["left_out"].items():
                 self.log.info("No monitor of %s: %s", name, reason)
             evaluation = hook.evaluate_monitors(self.model_id)
-            self._log_evaluation(evaluation)
+            self.log_evaluation(evaluation)
             sent = self.send_notifications(context)
             emitted = self.emit_opened_alerts(context) if hook.server_url() is None else 0
         return {**result, "evaluation": evaluation, "sent": sent, "emitted": emitted}
-
-    def _log_evaluation(self, evaluation: dict[str, Any]) -> None:
-        for monitor in evaluation["monitors"]:
-            for text in (*monitor["problems"], *monitor["notes"]):
-                self.log.info("%s: %s", monitor["name"], text)
-        self.log.info(
-            "%d windows were judged; %d alerts were opened, and %d resolved",
-            *(evaluation[name] for name in ("windows", "opened", "resolved")),
-        )
 
 
 def _claimant(context: Context) -> str:

@@ -59,6 +59,6 @@ class SessionSyncHook(SyncHook):
         api.close()
         raise ValidationError(
             "Syncs cannot be started through a server. To sync the datasets of 'aporia-provider serve', "
-            "set [aporia] database_url to its database, and run dags/sync_datasets.py, or call sync() "
+            "set [aporia] database_url to its database, and run dags/monitor_models.py, or call sync() "
             "without token, host and connection. Other servers start syncs themselves"
         )

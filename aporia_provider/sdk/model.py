@@ -119,7 +119,7 @@ class Model(Datasets, RowLogging):
         """
         Sync datasets of the version in this process. Not in the platform's SDK.
 
-        To sync on a schedule, use ``dags/sync_datasets.py``.
+        To sync on a schedule, use ``dags/monitor_models.py``.
 
         :param roles: Roles of the datasets; if none are given, all connected datasets.
         :param full: Recompute everything, regardless of the log.

@@ -36,7 +36,7 @@ from tests.airflow.connected_lake import (
 from tests.airflow.running import execute, finish, new_dag
 from tests.conftest import S3
 
-DAG_FILE = Path(__file__).parents[2] / "dags" / "sync_datasets.py"
+DAG_FILE = Path(__file__).parents[2] / "dags" / "monitor_models.py"
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
 
@@ -138,13 +138,13 @@ def test_all_that_is_due_is_mapped_and_one_that_is_broken_stops_no_other(lake: L
 
 
 def test_the_dag_that_users_copy(lake: Lake) -> None:
-    names: dict[str, Any] = {"__name__": "sync_datasets_dag"}
+    names: dict[str, Any] = {"__name__": "monitor_models_dag"}
     exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
     from airflow.sdk import DAG
 
-    dag = names["sync_datasets"]()
+    dag = names["monitor_models"]()
     assert isinstance(dag, DAG)
-    assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("*/15 * * * *", False, 1)
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
     assert dag.get_task("sync_failed").max_active_tis_per_dagrun == 2
 
     lake.registry.connect_dataset(
@@ -182,14 +182,14 @@ def roles(finished: Any) -> list[str]:
 def test_in_the_dag_that_users_copy_a_broken_dataset_has_a_task_of_its_own(lake: Lake) -> None:
     """And the events of the others are not lost."""
     break_dataset(lake)
-    names: dict[str, Any] = {"__name__": "sync_datasets_dag"}
+    names: dict[str, Any] = {"__name__": "monitor_models_dag"}
     exec(compile(DAG_FILE.read_text(), DAG_FILE, "exec"), names)
-    finished = finish(names["sync_datasets"]())
+    finished = finish(names["monitor_models"]())
     ((state, synced),) = outcome(finished)
     assert (state, roles(finished), synced) == ("success", ["serving"], [BROKEN])
     retried = [ti for ti in finished.get_task_instances() if ti.task_id == "sync_failed"]
     assert [(ti.rendered_map_index, ti.state) for ti in retried] == [("broken v1 serving", "failed")]
-    assert [uri for uri, *_ in events("sync_datasets")][-1:] == ["aporia://prod/m/v1/serving"]
+    assert [uri for uri, *_ in events("monitor_models")][-1:] == ["aporia://prod/m/v1/serving"]
 
 
 def test_a_dataset_that_is_turned_off_is_skipped_and_left_alone(lake: Lake) -> None:

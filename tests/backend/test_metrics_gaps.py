@@ -303,7 +303,7 @@ class TestNoRows:
             assert (answer["value"], answer["status"]) == (None, "insufficient_data")
             assert answer["reason"] == (
                 "the serving dataset of version 'v1' has never been synced: sync it with "
-                "SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync('serving') of "
+                "SyncDatasetOperator, SyncHook or dags/monitor_models.py, or with version.sync('serving') of "
                 "aporia_provider.sdk"
             )
 

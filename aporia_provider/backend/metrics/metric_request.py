@@ -342,6 +342,6 @@ class MetricRequest:
 def _never_synced(version: VersionStates, role: str) -> MetricResult:
     return insufficient(
         f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
-        f"SyncDatasetOperator, SyncHook or dags/sync_datasets.py, or with version.sync({role!r}) of "
+        f"SyncDatasetOperator, SyncHook or dags/monitor_models.py, or with version.sync({role!r}) of "
         "aporia_provider.sdk"
     )
