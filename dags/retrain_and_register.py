@@ -115,7 +115,6 @@ def retrain_and_register():
         task_id="connect_serving",
         data_source=table("serving"),
         timestamp_column="predicted_at",
-        schedule="0 * * * *",
         **version,
     )
     connect_actuals = ConnectActualsOperator(
@@ -123,7 +122,6 @@ def retrain_and_register():
         data_source=table("actuals"),
         timestamp_column="known_at",
         labels=labels,
-        schedule="0 * * * *",
         **version,
     )
     complete = CompleteModelVersionOperator(task_id="complete", model_id=MODEL_ID, model_version=VERSION)

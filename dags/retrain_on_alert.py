@@ -29,6 +29,8 @@ from aporia_provider.operators.version_comparison import BranchOnVersionComparis
 
 MODEL_ID = "employment"
 RETRAIN_DAG = "retrain_and_register"
+# Types of the monitors whose alerts are a reason to retrain. New data does not help if no data arrives.
+REASONS = ("performance_degradation", "data_drift", "prediction_drift", "metric_change")
 # A metric that both versions have, and the greatest loss that is acceptable.
 METRIC = "accuracy"
 MARGIN = 0.01
@@ -48,14 +50,18 @@ CHALLENGER = "{{ ti.xcom_pull(task_ids='compare')['challenger_version'] }}"
 def retrain_on_alert():
     @task
     def read_alert(**context: Any) -> dict[str, Any]:
-        """Return the latest alert that started the run, and the name of the version in use."""
+        """Return the latest alert that is a reason to retrain, and the name of the version in use."""
+        from airflow.sdk.exceptions import AirflowSkipException
+
         from aporia_provider.hooks.aporia import AporiaHook
 
         events = context["triggering_asset_events"][alert_opened(MODEL_ID)]
-        alert = dict(events[-1].extra)
+        alerts = [event.extra for event in events if event.extra["monitor_type"] in REASONS]
+        if not alerts:
+            raise AirflowSkipException(f"No alert is about {', '.join(REASONS)}")
         with AporiaHook().get_conn() as api:
             champion = api.get_model_tags(MODEL_ID).get("champion")
-        return {**alert, "champion": champion or events[-1].asset.uri.rpartition("/")[2]}
+        return {**alerts[-1], "champion": champion or alerts[-1]["model_version"]}
 
     @task
     def explain(alert: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from inspect import cleandoc
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from aporia_provider.datasets import ROLES
@@ -47,9 +48,21 @@ def add_metrics(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     _add_parameters(parser)
     parser.add_argument("--list", action=_ListMetrics, nargs=0, help="print all metrics and exit")
     parser.add_argument("--environment", help="default: [aporia] environment of Airflow's configuration")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _add_output(parser)
     parser.set_defaults(run=_run)
     return parser
+
+
+def _add_output(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv", "parquet"),
+        help="default: table; csv and parquet have a row for each metric and time range",
+    )
+    parser.add_argument(
+        "--json", action="store_const", dest="format", const="json", help="same as --format json"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write to a file; required for parquet")
 
 
 def _add_data(parser: ArgumentParser) -> None:
@@ -130,8 +143,9 @@ def _run(options: Namespace) -> int:
     from aporia_provider import settings
     from aporia_provider.backend.embedded import EmbeddedRegistry
     from aporia_provider.metric_results import failed_results
-    from aporia_provider.report import as_table
 
+    if options.format == "parquet" and options.output is None:
+        raise ValidationError("Parquet is not text: name a file with --output")
     query = _query(options)
     environment = options.environment or settings.environment()
     with EmbeddedRegistry(options.database_url or settings.database_url(), environment) as registry:
@@ -140,17 +154,35 @@ def _run(options: Namespace) -> int:
         for version in dict.fromkeys(_versions(results)):
             print(f"Latest version: {version}", file=sys.stderr)
     errors = dict.fromkeys(f"{result.id}: {result.error}" for _, result in failed_results(results))
-    if options.json or not errors:
-        width = shutil.get_terminal_size().columns if options.answers.isatty() else None
-        answer = (
-            json.dumps([item.to_json() for item in results], indent=2)
-            if options.json
-            else as_table(query, map(_with_options, results), width)
-        )
-        print(answer, file=options.answers)
+    if options.format in ("json", "csv", "parquet") or not errors:
+        _write(options, query, results)
     for error in errors:
         print(f"aporia-provider: {error}", file=sys.stderr)
     return 1 if errors else 0
+
+
+def _write(options: Namespace, query: MetricsQuery, results: list[RangeResults]) -> None:
+    from aporia_provider.metric_export import metric_rows, to_parquet
+
+    if options.format == "parquet":
+        Path(options.output).write_bytes(to_parquet(metric_rows(query, results)))
+    elif options.output is not None:
+        Path(options.output).write_text(f"{_text(options, query, results).rstrip()}\n")
+    else:
+        print(_text(options, query, results).rstrip(), file=options.answers)
+
+
+def _text(options: Namespace, query: MetricsQuery, results: list[RangeResults]) -> str:
+    from aporia_provider.metric_export import metric_rows, to_csv
+    from aporia_provider.report import as_table
+
+    if options.format == "json":
+        return json.dumps([item.to_json() for item in results], indent=2)
+    if options.format == "csv":
+        return to_csv(metric_rows(query, results))
+    is_terminal = options.output is None and options.answers.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    return as_table(query, map(_with_options, results), width)
 
 
 def _with_options(item: RangeResults) -> RangeResults:

@@ -12,7 +12,11 @@ from aporia_provider.assets import version_completed
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
-from aporia_provider.operators.alerts import MonitorModelOperator, NotifyAlertsOperator
+from aporia_provider.operators.alerts import (
+    EvaluateMonitorsOperator,
+    MonitorModelOperator,
+    NotifyAlertsOperator,
+)
 from aporia_provider.operators.completion import CompleteModelVersionOperator
 from aporia_provider.operators.dataset import (
     ConnectActualsOperator,
@@ -178,6 +182,9 @@ with DAG("operators", schedule=None, start_date=START):
     # example: notify_alerts
     notify_alerts = NotifyAlertsOperator(task_id="notify_alerts", notify=send)
     # end
+    # example: evaluate_monitors
+    evaluate_monitors = EvaluateMonitorsOperator(task_id="evaluate_monitors", notify=send)
+    # end
     # example: delete_monitor
     delete_monitor = DeleteMonitorOperator(task_id="delete_monitor", model_id="insurance", name="Mean amount")
     # end
@@ -200,7 +207,8 @@ with DAG("operators", schedule=None, start_date=START):
         [create_version, grant_access] >> task
     chain(create_version, infer_version)
     monitors = [create_monitor, apply_monitors]
-    chain(connect, complete, sync, sync_several, monitor_model, monitors, notify_alerts, delete_monitor)
+    alerts = [notify_alerts, evaluate_monitors]
+    chain(connect, complete, sync, sync_several, monitor_model, monitors, alerts, delete_monitor)
     chain(delete_monitor, retire, disable_syncs, delete_model)
     infer_version >> delete_model
 

@@ -21,6 +21,7 @@ from tests import servers
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
 SECONDS = 150
+COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
 @dataclass
@@ -63,9 +64,9 @@ class Deployment:
         """What a task instance returned."""
         return self.call("GET", f"{_path(instance)}/xcomEntries/return_value")["value"]
 
-    def eventually(self, ask: Any) -> Any:
+    def eventually(self, ask: Any, seconds: float = SECONDS) -> Any:
         """Ask until there is an answer that is true."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
                 if answer := ask():
@@ -74,7 +75,7 @@ class Deployment:
                 pass
             # Each request takes the API server as long as a small task.
             time.sleep(1)
-        raise TimeoutError(f"Airflow did not get there in {SECONDS} s; see {self.home}")
+        raise TimeoutError(f"Airflow did not get there in {seconds} s; see {self.home}")
 
 
 def _path(instance: dict[str, Any]) -> str:
@@ -82,7 +83,9 @@ def _path(instance: dict[str, Any]) -> str:
 
 
 @contextmanager
-def deployed(home: Path, dags: Path, migrated: Path, **settings: str) -> Iterator[Deployment]:
+def deployed(
+    home: Path, dags: Path, migrated: Path, *, more_components: Sequence[str] = (), **settings: str
+) -> Iterator[Deployment]:
     """Run an Airflow until the block ends, with a copy of the migrated database."""
     port = servers.free_port()
     url = f"http://127.0.0.1:{port}"
@@ -108,7 +111,7 @@ def deployed(home: Path, dags: Path, migrated: Path, **settings: str) -> Iterato
     }
     shutil.copy(migrated, home / "airflow.db")
     airflow = Deployment(home, url)
-    components = [_started(name, environment) for name in ("api-server", "dag-processor", "scheduler")]
+    components = [_started(name, environment) for name in (*COMPONENTS, *more_components)]
     try:
         airflow.token = airflow.eventually(lambda: airflow.call("GET", "/auth/token")["access_token"])
         yield airflow

@@ -101,7 +101,8 @@ def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pyte
     assert [change["action"] for change in results["apply_monitors"]["changes"]] == ["created"] * 3
     assert results["create_monitor"]["status"] == "created"
     assert results["monitor_model"]["left_out"].keys() == {"performance", "new values"}
-    assert results["notify_alerts"] == {"sent": 0}
+    assert results["notify_alerts"] == {"sent": 0, "emitted": 0}
+    assert results["evaluate_monitors"]["models"] == ["insurance"]
     assert results["delete_monitor"]["status"] == "deleted"
     # The only other version has no serving data, so it does not count towards those that are kept.
     assert results["retire"]["retired"] == []

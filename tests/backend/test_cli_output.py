@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.backend.running import run_cli, serving
@@ -104,6 +106,38 @@ def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], monitored: Syn
     _, line, row = run_cli(*METRICS, "--database-url", url).stdout.splitlines()
     assert set(line) == {"-", " "}
     assert row.split() == ["count", "60", "60"]
+
+
+def test_metrics_are_rows_of_csv_and_of_parquet(monitored: SyncedVersion, tmp_path: Path) -> None:
+    monitored.write("serving", spread(1, 2, 30))
+    monitored.connect("serving")
+    monitored.sync()
+    url = monitored.registry.database.url.render_as_string(hide_password=False)
+    asked = ["metrics", "churn", "count", "mean", "histogram", "--environment", "prod", "--database-url", url]
+    asked += ["--column", "features.age", "--by", "day", "--start", "2024-01-01", "--end", "2024-01-03"]
+    as_json = run_cli(*asked, "--json")
+    assert as_json.returncode == 0, as_json.stderr
+    expected = {
+        (metric["id"].partition(" ")[0], item["time_range"]["start"]): metric
+        for item in json.loads(as_json.stdout)
+        for metric in item["metrics"]
+    }
+    file = tmp_path / "metrics.parquet"
+    assert run_cli(*asked, "--format", "parquet", "--output", str(file)).stdout == ""
+    table = pd.read_parquet(file)
+    printed = pd.read_csv(io.StringIO(run_cli(*asked, "--format", "csv").stdout))
+    for rows in (table, printed):
+        assert len(rows) == len(expected) == 6
+        for row in rows.itertuples():
+            metric = expected[row.metric, pd.Timestamp(row.start).isoformat()]
+            if row.metric == "histogram":
+                assert (json.loads(row.value_json), pd.isna(row.value)) == (metric["value"], True)
+            else:
+                assert (row.value, row.samples) == (metric["value"], metric["samples"])
+            assert (row.model_version, row.column, row.dataset_type) == ("v1", "features.age", "serving")
+    assert str(table.start.dtype) == "datetime64[us, UTC]"
+    refused = run_cli(*asked, "--format", "parquet")
+    assert "name a file with --output" in refused.stderr
 
 
 def test_every_command_is_tried() -> None:
