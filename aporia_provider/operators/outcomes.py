@@ -25,29 +25,29 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
     """
     Base class of operators that follow tasks by the outcome of a verdict, and skip all others downstream.
 
-    :param follow_task_ids_if_pass: Id of a task or task group downstream, or a list of ids.
-    :param follow_task_ids_if_fail: The same for ``fail``. An empty list skips all tasks downstream.
+    :param follow_task_ids_if_passed: Id of a task or task group downstream, or a list of ids.
+    :param follow_task_ids_if_failed: The same for ``fail``. An empty list skips all tasks downstream.
     :param follow_task_ids_if_insufficient: The same for ``insufficient``. Default: those of ``fail``.
     """
 
     template_fields = (
         *AporiaOperator.template_fields,
-        "follow_task_ids_if_pass",
-        "follow_task_ids_if_fail",
+        "follow_task_ids_if_passed",
+        "follow_task_ids_if_failed",
         "follow_task_ids_if_insufficient",
     )
 
     def __init__(
         self,
         *,
-        follow_task_ids_if_pass: TaskIds,
-        follow_task_ids_if_fail: TaskIds = (),
+        follow_task_ids_if_passed: TaskIds,
+        follow_task_ids_if_failed: TaskIds = (),
         follow_task_ids_if_insufficient: TaskIds | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.follow_task_ids_if_pass = follow_task_ids_if_pass
-        self.follow_task_ids_if_fail = follow_task_ids_if_fail
+        self.follow_task_ids_if_passed = follow_task_ids_if_passed
+        self.follow_task_ids_if_failed = follow_task_ids_if_failed
         self.follow_task_ids_if_insufficient = follow_task_ids_if_insufficient
 
     def follow(self, context: Context, outcome: Outcome, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,9 +69,9 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
 
     def _followed(self, outcome: Outcome) -> list[str]:
         if outcome == "pass":
-            chosen = self.follow_task_ids_if_pass
+            chosen = self.follow_task_ids_if_passed
         elif outcome == "fail" or self.follow_task_ids_if_insufficient is None:
-            chosen = self.follow_task_ids_if_fail
+            chosen = self.follow_task_ids_if_failed
         else:
             chosen = self.follow_task_ids_if_insufficient
         return [chosen] if isinstance(chosen, str) else list(chosen)

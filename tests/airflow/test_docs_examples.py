@@ -12,15 +12,20 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from aporia_provider import settings
 from aporia_provider.cli.main import main
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
+from aporia_provider.hooks.monitors import MonitorsHook
+from aporia_provider.monitor_definitions import MonitorDefinition
 from tests.airflow.conftest import delete_bucket
-from tests.airflow.running import START, run
+from tests.airflow.running import START, finish, run
+from tests.backend.monitors.monitored_model import MonitoredModel, labelled, on, usual
 
 DOCS = Path(__file__).parents[2] / "docs"
 GETTING_STARTED = (DOCS / "getting_started.md").read_text()
 FIRST_MODEL = DOCS / "examples" / "first_model.py"
 OPERATORS = DOCS / "examples" / "operators.py"
+GATES = DOCS / "examples" / "gates.py"
 ENDPOINT = "http://127.0.0.1:5000"
 IDS = [f"id-{number}" for number in range(6)]
 TIMES = pa.array([START] * len(IDS), pa.timestamp("us", "UTC"))
@@ -107,3 +112,38 @@ def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pyte
     # The only other version has no serving data, so it does not count towards those that are kept.
     assert results["retire"]["retired"] == []
     assert results["delete_model"]["status"] == "deleted"
+
+
+def test_the_examples_of_gates_run() -> None:
+    names = {"insurance": "m", "amount": "age", "will_buy": "proba", "Mean amount": "Mean age"}
+    code = GATES.read_text()
+    for name, stored in names.items():
+        code = code.replace(f'"{name}"', f'"{stored}"')
+    tasks = executed(code.replace("datetime(2026, 1", "datetime(2024, 1"), GATES)
+    with MonitoredModel(settings.database_url(), settings.environment()) as model:
+        model.store({day: usual() for day in range(10)}, role="training")
+        model.store({day: usual() for day in range(30)})
+        model.complete_until(on(30))
+        mean = MonitorDefinition(
+            name="Mean age", type="metric_change", metric="mean", features=["age"], min=40, severity="HIGH"
+        )
+        MonitorsHook().apply_monitors("m", [mean])
+        states, results = _finished(tasks["check"].dag, logical_date=on(30))
+        assert states == {"check_health": "success", "branch_on_health": "success", "serve": "success"}
+        assert [each["outcome"] for each in results["check_health"]["findings"]] == ["pass"] * 4
+        for version, days in (("v1", 30), ("v2", 1)):
+            if version == "v2":
+                model.add_version("v2")
+            model.store({day: labelled() for day in range(days)}, part="performance", version=version)
+        # The task of a human decision would wait.
+        states, results = _finished(tasks["compare"].dag, mark_success_pattern="decide")
+    assert results["branch_on_comparison"]["followed"] == ["compare_versions"]
+    assert states["compare_versions"] == "success"
+    assert results["compare_versions"]["markdown"].startswith("Model m: **insufficient**.")
+
+
+def _finished(dag: Any, **run: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    """The states of the tasks that were not skipped, and the results."""
+    instances = finish(dag, **run).get_task_instances()
+    states = {ti.task_id: str(ti.state) for ti in instances if ti.state != "skipped"}
+    return states, {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in instances}

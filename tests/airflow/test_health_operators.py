@@ -181,13 +181,13 @@ def test_branches_follow_the_outcome(model: MonitoredModel) -> None:
                 task_id=name,
                 model_id="m",
                 metrics=[limits],
-                follow_task_ids_if_pass=f"{name}_pass",
-                follow_task_ids_if_fail=[f"{name}_fail"],
+                follow_task_ids_if_passed=f"{name}_pass",
+                follow_task_ids_if_failed=[f"{name}_fail"],
                 follow_task_ids_if_insufficient=None if name == "low" else f"{name}_ask",
             )
             branch >> [EmptyOperator(task_id=f"{name}_{end}") for end in ("pass", "fail", "ask")]
         unsure = BranchOnModelHealthOperator(
-            task_id="unsure", model_id="m", metrics=[EXACT], follow_task_ids_if_pass="never"
+            task_id="unsure", model_id="m", metrics=[EXACT], follow_task_ids_if_passed="never"
         )
         unsure >> EmptyOperator(task_id="never")
     states, results = finished(dag)
@@ -302,7 +302,7 @@ def test_lineage_has_the_findings(model: MonitoredModel) -> None:
 def test_an_openlineage_without_runs_of_tests(model: MonitoredModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openlineage.client.generated.test_run", None)
     check = BranchOnModelHealthOperator(
-        task_id="t", model_id="m", metrics=[HIGH], follow_task_ids_if_pass="next"
+        task_id="t", model_id="m", metrics=[HIGH], follow_task_ids_if_passed="next"
     )
     assert execute(check)["followed"] == ["next"]
     lineage = check.get_openlineage_facets_on_complete(None)
