@@ -138,6 +138,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.monitors",
                     "aporia_provider.operators.alerts",
                     "aporia_provider.operators.health",
+                    "aporia_provider.operators.version_comparison",
                 ],
             }
         ],

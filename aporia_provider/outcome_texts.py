@@ -23,7 +23,8 @@ def health_table(report: HealthReport) -> str:
 
 def health_markdown(report: HealthReport) -> str:
     """Return a report as Markdown, such as the body of a human decision."""
-    title = f"**{report.outcome}**: {markdown_text(health_title(report))}"
+    subject = f"version {report.model_version!r} of model {report.model_id!r}"
+    title = f"**{report.outcome}**: {markdown_text(subject)}"
     table = markdown_table(_HEALTH, _health_rows(report))
     return "\n\n".join([title, table, *_left_out(report)]) + "\n"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from textwrap import shorten
 from typing import Any
 
 from aporia_provider.api import AporiaApi, Version
@@ -22,6 +23,7 @@ from aporia_provider.nearest import nearest
 from aporia_provider.verdicts import LatestVerdict
 
 _MOST_ALERTS = 1000
+_MOST_TOLD = 200  # Maximum length of a reason of an evaluation in characters.
 
 
 def check_health(api: AporiaApi, request: HealthRequest) -> HealthReport:
@@ -129,7 +131,7 @@ class _Check:
         report = self.evaluation.get(name, {})
         told = [*report.get("problems", ()), *report.get("notes", ())]
         text = f"the monitor has not judged version {self.name!r}"
-        return "; ".join([text, *map(str, told[:3])])
+        return "; ".join([text, *(shorten(str(each), _MOST_TOLD) for each in told[:3])])
 
     def metrics(self) -> Iterator[HealthFinding]:
         conditions = self.request.metrics

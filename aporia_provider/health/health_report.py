@@ -85,8 +85,7 @@ class HealthReport:
         """
         Return the JSON form.
 
-        It has the ``outcome``, the first :data:`MOST_FINDINGS` findings, and the number of those that are
-        ``left_out``.
+        It has the ``outcome``, the first 200 findings, and the number of those that are ``left_out``.
         """
         findings = self.sorted_findings
         return {
