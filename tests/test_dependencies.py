@@ -20,11 +20,12 @@ PACKAGE = ROOT / "aporia_provider"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BROUGHT = {
     "apache-airflow-core": {
-        *("alembic", "croniter", "fastapi", "httpx", "jinja2", "psutil", "pydantic", "sqlalchemy"),
-        *("starlette", "tabulate"),
+        *("alembic", "attrs", "croniter", "fastapi", "httpx", "jinja2", "psutil", "pydantic", "sqlalchemy"),
+        *("starlette", "tabulate", "apache-airflow-providers-standard"),
     },
     "pydantic": {"annotated-types", "pydantic-core", "typing-extensions"},
     "apache-airflow-providers-amazon": {"boto3", "botocore"},
+    "apache-airflow-providers-openlineage": {"openlineage-python"},
     "starlette": {"anyio"},
     "uvicorn": {"h11"},
     "botocore": {"urllib3"},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseBranchOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.standard.operators.branch import BaseBranchOperator
 
 from aporia_provider.errors import InsufficientDataError
 from aporia_provider.operators.base import AporiaOperator
