@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from aporia_provider.markdown_tables import markdown_text as cell
+
 
 @dataclass(frozen=True, kw_only=True)
 class FieldChange:
@@ -129,7 +131,7 @@ class ChangeExplanation:
             ]
         if self.fields:
             lines += ["", "| Field | Drift above noise | Importance |", "| --- | --- | --- |"]
-            lines += [f"| {_cell(one.field)} | {one.drift:.4g} | {_importance(one)} |" for one in self.fields]
+            lines += [f"| {cell(one.field)} | {one.drift:.4g} | {_importance(one)} |" for one in self.fields]
         if self.first_commits:
             lines += ["", "| First commit with rows of the windows | Time | Writer | Airflow |"]
             lines += ["| --- | --- | --- | --- |", *map(_commit_row, self.first_commits)]
@@ -148,13 +150,13 @@ class ChangeExplanation:
 
 def _commit_row(commit: FirstCommit) -> str:
     if commit.version is None:
-        return f"| {commit.role}: unknown, since {_cell(commit.reason or 'the log was not read')} | | | |"
+        return f"| {commit.role}: unknown, since {cell(commit.reason or 'the log was not read')} | | | |"
     what = (
         f"version {commit.version} ({commit.operation})" if commit.operation else f"version {commit.version}"
     )
     note = f"; {commit.reason}" if commit.reason else ""
-    writer, run = _cell(commit.writer or ""), _cell(commit.run or "")
-    return f"| {commit.role}: {_cell(what + note)} | {commit.time} | {writer} | {run} |"
+    writer, run = cell(commit.writer or ""), cell(commit.run or "")
+    return f"| {commit.role}: {cell(what + note)} | {commit.time} | {writer} | {run} |"
 
 
 def _number(value: float | None) -> str:
@@ -167,7 +169,3 @@ def _signed(value: float | None) -> str:
 
 def _importance(change: FieldChange) -> str:
     return "" if change.importance is None else f"{change.importance:.4g}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

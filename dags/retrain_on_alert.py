@@ -105,8 +105,8 @@ def retrain_on_alert():
         metric=METRIC,
         margin=MARGIN,
         dataset_type=COMPARED,
-        follow_task_ids_if_pass="promote",
-        follow_task_ids_if_fail="keep",
+        follow_task_ids_if_passed="promote",
+        follow_task_ids_if_failed="keep",
         follow_task_ids_if_insufficient="ask",
         trigger_rule="none_failed",
     )
