@@ -20,6 +20,8 @@ from aporia_provider.triggers.s3_access import S3Access
 
 log = logging.getLogger(__name__)
 
+_MAX_REMEMBERED = 16
+
 
 class PolledTable:
     """
@@ -45,13 +47,14 @@ class PolledTable:
         :raises aporia_provider.errors.AporiaError: if the log cannot be read.
         """
         async with self._lock:
-            earlier, self._ranges, self._changing = self._position, {}, {}
+            earlier = self._position
             if earlier is None or earlier.version < 0:
                 self._position = await self._access.call(latest_position, self.uri)
             else:
                 commits = await self._access.call(commits_after, self.uri, earlier)
-                self._ranges[earlier] = commits
-                self._position = earlier if commits is None else commits.end
+                if commits is not None:
+                    self._position, self._ranges = commits.end, {earlier: commits}
+            assert self._position is not None  # noqa: S101
             return self._position
 
     async def commits_after(self, position: TablePosition) -> CommitRange | None:
@@ -75,6 +78,8 @@ class PolledTable:
         """
         async with self._lock:
             if commits not in self._changing:
+                for oldest in list(self._changing)[:-_MAX_REMEMBERED]:
+                    del self._changing[oldest]
                 self._changing[commits] = await self._access.call(changes_rows, self.uri, commits)
             return self._changing[commits]
 

@@ -77,6 +77,29 @@ class Stalling(Between):
         super().stop()
 
 
+class Refusing(Between):
+    """An S3 that refuses requests while it is told to, and counts all of them."""
+
+    def __init__(self, behind: str) -> None:
+        self.requests: list[str] = []
+        self.refusals: list[tuple[int, str]] = []
+        self.always: tuple[int, str] | None = None
+        super().__init__(behind)
+
+    def passes_on(self, request: BaseHTTPRequestHandler) -> bool:
+        self.requests.append(request.path)
+        refusal = self.refusals.pop(0) if self.refusals else self.always
+        if refusal is None:
+            return True
+        status, code = refusal
+        body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+        return False
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Between
 

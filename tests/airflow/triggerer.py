@@ -25,11 +25,13 @@ class Metadata:
     :param watched: Assets by the id of their trigger, each with its trigger.
     :param events: Payloads of the events of each trigger that were stored.
     :param states: Values in the state stores of assets, by the name of the asset and the key.
+    :param also_watched: Names and URIs of assets that share each trigger.
     """
 
     watched: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     events: dict[int, list[Any]] = field(default_factory=dict)
     states: dict[tuple[str, str], Any] = field(default_factory=dict)
+    also_watched: dict[str, str] = field(default_factory=dict)
 
     def watch(self, asset: Any) -> int:
         """Add the watcher of an asset; the id of its trigger."""
@@ -103,7 +105,7 @@ class Triggerer:
                     id=trigger_id,
                     classpath=row.classpath,
                     encrypted_kwargs=row.encrypted_kwargs,
-                    watched_assets={asset.name: asset.uri},
+                    watched_assets={asset.name: asset.uri, **self.metadata.also_watched},
                 )
             )
         await self.runner.create_triggers()

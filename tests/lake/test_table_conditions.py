@@ -1,0 +1,162 @@
+"""Conditions on tables, answered from their logs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.lake.log.conditions import TableCheck, TableCondition, check_table
+
+pytestmark = pytest.mark.fast
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "t"
+
+
+def write(table: Path, hours: list[int], day: str | None = "a", *, type_: Any = None, **more: Any) -> None:
+    """Append rows of some hours after noon to a partition."""
+    times = pa.array([NOON + timedelta(hours=hour) for hour in hours], pa.timestamp("us", "UTC"))
+    columns = {
+        "at": times.cast(type_) if type_ is not None else times,
+        "day": pa.array([day] * len(hours), pa.string()),
+    }
+    write_deltalake(table, pa.table(columns), mode="append", partition_by=["day"], **more)
+
+
+def check(table: Path, earlier: TableCheck | None = None, **condition: Any) -> TableCheck:
+    given = TableCondition(**condition)
+    stored = TableCondition.from_json(json.loads(json.dumps(given.to_json())))
+    assert stored == given
+    return check_table(f"file://{table}", stored, earlier)
+
+
+def until(hours: float) -> dict[str, Any]:
+    return {"timestamp_column": "at", "data_until": NOON + timedelta(hours=hours)}
+
+
+def test_a_commit_after_a_version(table: Path) -> None:
+    write(table, [0])
+    write(table, [0])
+    assert check(table, after_version=0).unmet == ()
+    assert check(table, after_version=1).unmet == ("the table is at version 1, not after 1",)
+    DeltaTable(table).optimize.compact()
+    assert check(table, after_version=1).unmet == ("no commit from version 2 to 2 changes rows",)
+    assert check(table, after_version=1, data_changes_only=False).unmet == ()
+
+
+def test_rows_up_to_a_time(table: Path) -> None:
+    write(table, [0, 1])
+    met = check(table, **until(1))
+    assert (met.unmet, met.latest, met.rows) == ((), NOON + timedelta(hours=1), 2)
+    unmet = check(table, **until(2))
+    assert unmet.unmet == ("the latest at is 2026-01-01T13:00:00+00:00, before 2026-01-01T14:00:00+00:00",)
+    assert check(table, unmet, **until(2)) is unmet
+    write(table, [3])
+    assert check(table, unmet, **until(2)).unmet == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "latest"),
+    [(pa.timestamp("us"), NOON + timedelta(hours=13)), (pa.date32(), datetime(2026, 1, 2, tzinfo=UTC))],
+)
+def test_a_time_without_a_zone_is_in_utc_and_a_date_is_its_start(
+    table: Path, type_: Any, latest: datetime
+) -> None:
+    write(table, [0, 13], type_=type_)
+    assert check(table, **until(12)).latest == latest
+    assert check(table, **until(12)).unmet == ()
+    assert check(table, **until(14)).unmet != ()
+
+
+def test_a_partition_has_rows_of_its_own(table: Path) -> None:
+    write(table, [0, 5], "a")
+    write(table, [1], "b")
+    write(table, [2], None)
+    assert check(table, partition={"day": "b"}).rows == 1
+    assert check(table, partition={"day": None}).rows == 1
+    assert check(table, partition={"day": "b"}, **until(1)).unmet == ()
+    assert check(table, partition={"day": "b"}, **until(2)).unmet != ()
+    assert check(table, partition={"day": "a"}, min_rows=2).unmet == ()
+    assert check(table, partition={"day": "b"}, min_rows=2).unmet == ("there are 1 rows of 2",)
+    assert check(table, partition={"day": "c"}).unmet == ("there are no rows with day = c",)
+    assert check(table, min_rows=4).unmet == ()
+    DeltaTable(table).delete("day = 'b'")
+    assert check(table, partition={"day": "b"}).unmet == ("there are no rows with day = b",)
+
+
+def test_a_partition_of_dates(tmp_path: Path) -> None:
+    data = pa.table({"day": pa.array([date(2026, 1, 2)]), "n": [1]})
+    write_deltalake(tmp_path, data, partition_by=["day"])
+    assert check(tmp_path, partition={"day": "2026-01-02"}).unmet == ()
+    assert check(tmp_path, partition={"day": "2026-01-03"}).unmet != ()
+
+
+def test_all_conditions_have_to_hold_and_all_that_do_not_are_told(table: Path) -> None:
+    write(table, [0])
+    told = check(table, partition={"day": "x"}, min_rows=5, **until(9)).unmet
+    assert told == (
+        "there are no rows with day = x",
+        "there are 0 rows of 5",
+        "the latest at is unknown, before 2026-01-01T21:00:00+00:00",
+    )
+
+
+def test_what_the_table_cannot_answer_is_an_error(table: Path) -> None:
+    with pytest.raises(NotFoundError, match="There is no Delta table"):
+        check(table, after_version=-1)
+    write(table, [0])
+    with pytest.raises(ValidationError) as failure:
+        check(table, partition={"dai": "x"}, timestamp_column="att", data_until=NOON)
+    assert failure.value.problems == [
+        "it has no column 'att'; did you mean 'at'?",
+        "it has no partition column 'dai'; did you mean 'day'?",
+    ]
+    with pytest.raises(ValidationError, match="is of type string, not a timestamp or a date"):
+        check(table, timestamp_column="day", data_until=NOON)
+
+
+def test_missing_statistics_are_an_error_unless_other_files_suffice(table: Path) -> None:
+    write(table, [0])
+    log = table / "_delta_log" / f"{0:020}.json"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line in lines:
+        if "add" in line:
+            line["add"]["stats"] = None
+    log.write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(ValidationError, match="has no statistics of column 'at'"):
+        check(table, **until(0))
+    with pytest.raises(ValidationError, match="its log has none for 1 files"):
+        check(table, min_rows=1)
+    write(table, [1, 2])
+    assert check(table, **until(1)).unmet == ()
+    assert check(table, min_rows=2).unmet == ()
+
+
+def test_a_column_of_nulls_has_no_latest_time(table: Path) -> None:
+    times = pa.array([None], pa.timestamp("us", "UTC"))
+    write_deltalake(table, pa.table({"at": times}))
+    assert check(table, **until(0)).unmet == ("the latest at is unknown, before 2026-01-01T12:00:00+00:00",)
+
+
+def test_a_check_names_what_it_found(table: Path) -> None:
+    write(table, [0])
+    found = check(table, **until(0))
+    assert found.to_json("s3://b/t") == {
+        "table_uri": "s3://b/t",
+        "version": 0,
+        "rows": 1,
+        "latest": "2026-01-01T12:00:00+00:00",
+    }
+    assert replace(found, latest=None).to_json("s3://b/t")["latest"] is None
