@@ -142,7 +142,26 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
-        "notifications": ["aporia_provider.notifications.webhook.AporiaAlertNotifier"],
+        "sensors": [
+            {
+                "integration-name": integration,
+                "python-modules": [
+                    "aporia_provider.sensors.delta_table",
+                    "aporia_provider.sensors.dataset_sync",
+                    "aporia_provider.sensors.label_coverage",
+                ],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": integration,
+                "python-modules": [
+                    "aporia_provider.triggers.table_commits",
+                    "aporia_provider.triggers.table_waiting",
+                    "aporia_provider.triggers.api_waiting",
+                ],
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "aporia",

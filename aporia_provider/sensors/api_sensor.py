@@ -23,7 +23,7 @@ class ApiSensor(DeferrableSensor):
     """
 
     trigger_class: ClassVar[str]
-    """Name of the class of the trigger in :mod:`aporia_provider.triggers.api_waiting`."""
+    """Name of the class of the trigger in ``api_waiting``."""
 
     template_fields: Collection[str] = ("aporia_conn_id",)
 

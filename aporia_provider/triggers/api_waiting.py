@@ -21,7 +21,7 @@ class ApiTrigger(WaitingTrigger):
     """
 
     condition_class: ClassVar[str]
-    """Name of the class of the condition in :mod:`aporia_provider.triggers.api_conditions`."""
+    """Name of the class of the condition in ``api_conditions``."""
 
     def __init__(self, *, aporia_conn_id: str, condition: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -36,6 +36,10 @@ from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.sync_datasets import SyncDatasetsOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
+from aporia_provider.sensors.dataset_sync import DatasetSyncSensor
+from aporia_provider.sensors.delta_table import DeltaTableSensor
+from aporia_provider.sensors.label_coverage import LabelCoverageSensor
+from aporia_provider.table_assets import delta_table_asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 VERSION = {"model_id": "insurance", "model_version": "v1"}
@@ -152,6 +156,43 @@ with DAG("operators", schedule=None, start_date=START):
         ],
     )
     # end
+    # example: wait_for_table
+    wait_for_table = DeltaTableSensor(
+        task_id="wait_for_table",
+        table_uri="s3://lake/insurance/serving",
+        timestamp_column="predicted_at",
+        data_until="{{ data_interval_end or '2026-01-01T00:00:00' }}",
+        poke_interval=60,
+        timeout=timedelta(hours=6),
+        deferrable=True,
+    )
+    # end
+    # example: wait_for_sync
+    wait_for_sync = DatasetSyncSensor(
+        task_id="wait_for_sync",
+        model_id="insurance",
+        model_version="v1",
+        role="actuals",
+        table_version=0,
+        poke_interval=60,
+        timeout=timedelta(hours=1),
+        deferrable=True,
+    )
+    # end
+    # example: wait_for_labels
+    wait_for_labels = LabelCoverageSensor(
+        task_id="wait_for_labels",
+        model_id="insurance",
+        model_version="v1",
+        start="2026-01-01",
+        end="2026-01-02",
+        min_coverage=0.9,
+        prediction="proba",
+        poke_interval=600,
+        timeout=timedelta(days=3),
+        deferrable=True,
+    )
+    # end
     # example: monitor_model
     monitor_model = MonitorModelOperator(
         task_id="monitor_model",
@@ -207,12 +248,30 @@ with DAG("operators", schedule=None, start_date=START):
         [create_version, grant_access] >> task
     chain(create_version, infer_version)
     monitors = [create_monitor, apply_monitors]
-    alerts = [notify_alerts, evaluate_monitors]
-    chain(connect, complete, sync, sync_several, monitor_model, monitors, alerts, delete_monitor)
+    chain(wait_for_table, connect_serving)
+    chain(
+        connect,
+        complete,
+        sync,
+        sync_several,
+        wait_for_sync,
+        wait_for_labels,
+        monitor_model,
+        monitors,
+        notify_alerts,
+        delete_monitor,
+    )
     chain(delete_monitor, retire, disable_syncs, delete_model)
     infer_version >> delete_model
 
 # example: consumer
 with DAG("after_registration", schedule=[version_completed("insurance")], start_date=START):
     SyncDatasetOperator(task_id="sync", model_id="insurance", model_version="v1", role="training")
+# end
+
+# example: watcher
+with DAG(
+    "after_commits", schedule=[delta_table_asset("s3://lake/insurance/serving", watch=True)], start_date=START
+):
+    SyncDatasetOperator(task_id="sync", model_id="insurance", model_version="v1", role="serving")
 # end

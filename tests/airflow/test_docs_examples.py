@@ -102,6 +102,9 @@ def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pyte
     assert results["complete"]["datasets"] == ["actuals", "serving", "testing", "training"]
     assert (results["sync"]["changed"], results["sync"]["rows"]) == (True, len(IDS))
     assert results["sync_several"] == []
+    assert results["wait_for_table"]["latest"] == START.isoformat()
+    assert results["wait_for_sync"]["table_version"] == 0
+    assert (results["wait_for_labels"]["coverage"], results["wait_for_labels"]["labels"]) == (1.0, len(IDS))
     assert results["grant_access"]["prefixes"] == ["s3://lake/insurance"]
     assert [change["action"] for change in results["apply_monitors"]["changes"]] == ["created"] * 3
     assert results["create_monitor"]["status"] == "created"

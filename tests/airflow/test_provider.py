@@ -62,6 +62,24 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     assert heavy_among(added) == []
 
 
+def test_importing_sensors_and_watching_a_table_brings_in_nothing_heavy() -> None:
+    code = """
+import json, sys
+import airflow.sdk, airflow.triggers.base
+before = set(sys.modules)
+import aporia_provider.sensors.dataset_sync, aporia_provider.sensors.label_coverage
+from aporia_provider.sensors.delta_table import DeltaTableSensor
+from aporia_provider.table_assets import delta_table_asset
+delta_table_asset("s3://lake/sales", watch=True)
+DeltaTableSensor(task_id="t", table_uri="s3://lake/sales", min_rows=1)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    added = modules_added_by(code)
+    assert "aporia_provider.triggers.table_commits" in added
+    assert heavy_among(added) == []
+    assert len(added) < 60, added
+
+
 def modules_added_by(code: str) -> list[str]:
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     added: list[str] = json.loads(output.splitlines()[-1])
@@ -87,8 +105,8 @@ def test_the_provider_is_discovered(providers: Any) -> None:
     assert provider.version == aporia_provider.__version__
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators"])
-def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
+def test_every_module_of_a_kind_is_named(kind: str) -> None:
     import pkgutil
     from importlib import import_module
 
@@ -100,7 +118,17 @@ def test_every_module_of_hooks_and_operators_is_named(kind: str) -> None:
     # What they have in common is no module to use.
     shared = {
         "hooks": ("connection_lookup", "connector", "dataset_syncs"),
-        "operators": ("base", "outcomes", "parameters", "protocol_parameters"),
+        "operators": ("base", "parameters", "protocol_parameters"),
+        "sensors": ("api_sensor", "deferrable", "rendered_values"),
+        "triggers": (
+            "api_conditions",
+            "commit_producer",
+            "poll_intervals",
+            "polled_table",
+            "s3_access",
+            "waiting",
+            "watermark",
+        ),
     }
     common = {f"{package.__name__}.{name}" for name in shared[kind]}
     assert sorted(entry["python-modules"]) == sorted(there - common)
@@ -113,7 +141,10 @@ def test_every_module_and_class_it_names_can_be_imported() -> None:
 
     info = get_provider_info()
     modules = [
-        name for kind in ("operators", "hooks") for entry in info[kind] for name in entry["python-modules"]
+        name
+        for kind in ("operators", "hooks", "sensors", "triggers")
+        for entry in info[kind]
+        for name in entry["python-modules"]
     ]
     classes = [entry["hook-class-name"] for entry in info["connection-types"]]
     classes += [*info["extra-links"], *info["notifications"]]
