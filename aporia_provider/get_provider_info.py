@@ -142,6 +142,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "notifications": ["aporia_provider.notifications.webhook.AporiaAlertNotifier"],
         "sensors": [
             {
                 "integration-name": integration,
@@ -188,7 +189,13 @@ def get_provider_info() -> dict[str, Any]:
                 "handler": "aporia_provider.assets.sanitize_uri",
                 "factory": "aporia_provider.assets.create_asset",
                 "to_openlineage_converter": "aporia_provider.assets.convert_asset_to_openlineage",
-            }
+            },
+            {
+                # Airflow does not normalize URIs whose scheme begins with x-.
+                "schemes": ["x-delta"],
+                "handler": None,
+                "to_openlineage_converter": "aporia_provider.table_assets.convert_asset_to_openlineage",
+            },
         ],
         "config": {
             "aporia": {

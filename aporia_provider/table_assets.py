@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
 
 from aporia_provider.base_model import is_template
 from aporia_provider.errors import ValidationError
 from aporia_provider.locations import location_fault, location_uri
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.sdk import Asset
 
+_SCHEME = "x-delta://"
 _UNENCODED = "/=:@!$&'()*+,;"
 
 
@@ -40,7 +42,8 @@ def delta_table_asset(
     :param poll_interval: Seconds between polls, at least 5.
     :param data_changes_only: Whether to emit no event for commits that change no rows, such as those of
         OPTIMIZE.
-    :return: An asset whose URI and name are ``s3://bucket/key``, percent-encoded as far as necessary.
+    :return: An asset whose URI and name are ``x-delta://bucket/key``, percent-encoded as far as necessary. It
+        is not the asset ``s3://bucket/key``.
     :raises aporia_provider.errors.ValidationError: if parameters are invalid.
     """
     from airflow.sdk import Asset, AssetWatcher
@@ -60,8 +63,18 @@ def delta_table_asset(
     return Asset(name=uri, uri=uri, watchers=[AssetWatcher(name="delta_commits", trigger=trigger)])
 
 
+def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
+    """Return the OpenLineage dataset of the asset's table, which is that of its folder."""
+    from aporia_provider.lineage import location_dataset
+
+    # Airflow passes the URI of a local table with a single slash.
+    uri = urlsplit(asset.uri)
+    (dataset,) = location_dataset(location_uri(unquote(uri.netloc + uri.path)))
+    return dataset
+
+
 def _asset_uri(uri: str) -> str:
-    # Airflow drops what follows a '#', and sorts what follows a '?'.
-    if not uri.startswith("s3://"):
-        return uri
-    return f"s3://{quote(uri.removeprefix('s3://'), safe=_UNENCODED)}"
+    # For a URI of another scheme, Airflow imports the handlers of all providers, and with them boto3, each
+    # time a DAG file is parsed.
+    path = uri.removeprefix("s3://") if uri.startswith("s3://") else unquote(uri.removeprefix("file://"))
+    return f"{_SCHEME}{quote(path, safe=_UNENCODED)}"

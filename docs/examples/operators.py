@@ -161,7 +161,7 @@ with DAG("operators", schedule=None, start_date=START):
         task_id="wait_for_table",
         table_uri="s3://lake/insurance/serving",
         timestamp_column="predicted_at",
-        data_until="{{ data_interval_end or '2026-01-01T00:00:00' }}",
+        data_until="2026-01-01",
         poke_interval=60,
         timeout=timedelta(hours=6),
         deferrable=True,
@@ -248,19 +248,10 @@ with DAG("operators", schedule=None, start_date=START):
         [create_version, grant_access] >> task
     chain(create_version, infer_version)
     monitors = [create_monitor, apply_monitors]
+    alerts = [notify_alerts, evaluate_monitors]
     chain(wait_for_table, connect_serving)
-    chain(
-        connect,
-        complete,
-        sync,
-        sync_several,
-        wait_for_sync,
-        wait_for_labels,
-        monitor_model,
-        monitors,
-        notify_alerts,
-        delete_monitor,
-    )
+    chain(connect, complete, sync, sync_several, wait_for_sync, wait_for_labels, monitor_model)
+    chain(monitor_model, monitors, alerts, delete_monitor)
     chain(delete_monitor, retire, disable_syncs, delete_model)
     infer_version >> delete_model
 

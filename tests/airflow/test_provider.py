@@ -118,7 +118,7 @@ def test_every_module_of_a_kind_is_named(kind: str) -> None:
     # What they have in common is no module to use.
     shared = {
         "hooks": ("connection_lookup", "connector", "dataset_syncs"),
-        "operators": ("base", "parameters", "protocol_parameters"),
+        "operators": ("base", "outcomes", "parameters", "protocol_parameters"),
         "sensors": ("api_sensor", "deferrable", "rendered_values"),
         "triggers": (
             "api_conditions",
@@ -148,8 +148,8 @@ def test_every_module_and_class_it_names_can_be_imported() -> None:
     ]
     classes = [entry["hook-class-name"] for entry in info["connection-types"]]
     classes += [*info["extra-links"], *info["notifications"]]
-    asset = info["asset-uris"][0]
-    classes += [asset["handler"], asset["factory"], asset["to_openlineage_converter"]]
+    kinds = ("handler", "factory", "to_openlineage_converter")
+    classes += [asset[kind] for asset in info["asset-uris"] for kind in kinds if asset.get(kind)]
     assert all(import_module(name) for name in modules)
     assert all(getattr(import_module(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in classes)
 

@@ -21,6 +21,7 @@ from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.sensors.dataset_sync import DatasetSyncSensor
 from aporia_provider.sensors.delta_table import DeltaTableSensor
+from aporia_provider.sensors.label_coverage import LabelCoverageSensor
 from aporia_provider.triggers import poll_intervals
 from tests import servers
 from tests.airflow.connected_lake import SERVING, Lake, connected_lake, rows

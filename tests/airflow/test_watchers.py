@@ -289,8 +289,9 @@ async def test_assets_that_share_a_trigger_need_names(
 
 def test_the_asset_of_a_table() -> None:
     asset = delta_table_asset("s3a://lake/sales/")
-    assert (asset.name, asset.uri, asset.watchers) == ("s3://lake/sales", "s3://lake/sales", [])
-    assert delta_table_asset("lake/a b#c?d=1/é").uri == "s3://lake/a%20b%23c%3Fd=1/%C3%A9"
+    assert (asset.name, asset.uri, asset.watchers) == ("x-delta://lake/sales", "x-delta://lake/sales", [])
+    assert delta_table_asset("lake/a b#c?d=1/é").uri == "x-delta://lake/a%20b%23c%3Fd=1/%C3%A9"
+    assert delta_table_asset("file:///data/a%20b").uri == "x-delta:///data/a%20b"
     (watcher,) = delta_table_asset("s3://lake/sales", watch=True).watchers
     _, kwargs = watcher.trigger.serialize()
     assert kwargs == {
@@ -298,8 +299,23 @@ def test_the_asset_of_a_table() -> None:
         "aws_conn_id": "aws_default",
         "poll_interval": 60.0,
         "data_changes_only": True,
-        "asset_name": "s3://lake/sales",
+        "asset_name": "x-delta://lake/sales",
     }
+
+
+@pytest.mark.parametrize(
+    ("uri", "lineage"),
+    [
+        ("s3://lake/a b#c/é", ("s3://lake", "a b#c/é")),
+        ("file:///data/a%20b", ("file", "/data/a b")),
+    ],
+)
+def test_the_asset_of_a_table_becomes_the_lineage_of_its_folder(uri: str, lineage: tuple[str, str]) -> None:
+    from airflow.providers.openlineage.utils.utils import translate_airflow_asset
+
+    dataset = translate_airflow_asset(delta_table_asset(uri), None)
+    assert dataset is not None
+    assert (dataset.namespace, dataset.name) == lineage
 
 
 def test_what_cannot_be_watched_is_told_when_the_dag_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
