@@ -28,7 +28,7 @@ ICONS = (
     "credit-risk",
     "recommendations",
 )
-MONITOR_TYPES = (
+PROTOCOL_MONITOR_TYPES = (
     "model_activity",
     "missing_values",
     "data_drift",
@@ -41,6 +41,9 @@ MONITOR_TYPES = (
     "custom_metric",
     "code_based_metric",
 )
+"""Types of monitors of the protocol."""
+MONITOR_TYPES = (*PROTOCOL_MONITOR_TYPES, "table_freshness")
+"""Types of monitors: those of the protocol, and ``table_freshness``, an extension of this package."""
 AggregationPeriod = Literal["hourly", "daily"]
 AGGREGATION_PERIODS: tuple[AggregationPeriod, ...] = get_args(AggregationPeriod)
 MAX_TAGS = 10

@@ -249,6 +249,25 @@ def test_learned_monitors_share_the_false_alarms() -> None:
     }
 
 
+def test_tables_are_monitored_if_they_are_delta_tables() -> None:
+    roles = ["serving", "training"]
+    assert shares(roles, tables=["serving"])["Standard: freshness"] == 0.2
+    assert "Standard: freshness" not in shares(roles, tables=["training"])
+    (freshness, *_) = standard_monitors("m", SCHEMA, roles, tables=roles).monitors
+    assert freshness.type == "table_freshness"
+    assert freshness.configuration == {
+        "identification": {"models": {"id": "m", "version": "latest"}},
+        "configuration": {
+            "focal": {"source": "SERVING", "timePeriod": "1h"},
+            "metric": {"type": "late"},
+            "actions": [{"type": "ALERT", "severity": "HIGH"}],
+            "logicEvaluations": [{"name": "TABLE_FRESHNESS", "falseAlarmsAYear": 0.2}],
+        },
+    }
+    left_out = standard_monitors("m", SCHEMA, roles, tables=["training"]).left_out
+    assert left_out["freshness"] == "neither the serving dataset nor the actuals are a Delta table"
+
+
 def test_performance_is_that_of_one_prediction_with_scores_if_there_is_one() -> None:
     two = VersionSchema(
         model_type="binary",
@@ -272,19 +291,21 @@ def test_performance_is_that_of_one_prediction_with_scores_if_there_is_one() -> 
 
 def test_what_is_left_out_is_told() -> None:
     assert standard_monitors("m", SCHEMA, ["serving"]).left_out == {
+        "freshness": "the server does not return which datasets are Delta tables",
         "performance": "the latest version has no actuals dataset",
         "new values": "the latest version has no training dataset",
         "staleness": "max_version_age is not given",
     }
     numeric = VersionSchema(model_type="regression", features={"x": "numeric"}, predictions={"y": "numeric"})
-    found = standard_monitors("m", numeric, ["serving", "training", "actuals"], max_version_age="1M")
+    roles = ["serving", "training", "actuals"]
+    found = standard_monitors("m", numeric, roles, max_version_age="1M", tables=roles)
     assert found.left_out == {
         "calibration": "the model has no scores of two classes",
         "new values": "the latest version has no categorical inputs",
     }
     metrics = [each.configuration["configuration"]["metric"]["type"] for each in found.monitors]
     assert metrics == [
-        "count", "missing_ratio", "histogram", "histogram", "rmse", "last_version_creation"
+        "late", "count", "missing_ratio", "histogram", "histogram", "rmse", "last_version_creation"
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.cli.arguments import moment
-from aporia_provider.cli.registry_access import opened_registry, with_common_options
+from aporia_provider.cli.registry_access import find_credentials, opened_registry, with_common_options
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.nearest import nearest
 
@@ -97,6 +97,12 @@ def _add_evaluate(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser.add_argument("--version", help="the only version to judge, apart from the union of all")
     parser.add_argument("--from", dest="start", type=moment, metavar="TIME", help="start of the first window")
     parser.add_argument("--to", dest="end", type=moment, metavar="TIME", help="end of the last window")
+    parser.add_argument(
+        "--aws-conn-id",
+        metavar="CONN_ID",
+        help="Airflow connection to read the logs of tables whose freshness is judged; default: credentials "
+        "of the environment",
+    )
     parser.set_defaults(run=_evaluate)
     return parser
 
@@ -215,6 +221,7 @@ def _delete(options: Namespace) -> None:
 
 def _evaluate(options: Namespace) -> None:
     with opened_registry(options) as registry:
+        registry.read_table_histories(options.model, find_credentials=find_credentials(options.aws_conn_id))
         report = registry.evaluate_monitors(
             options.model, options.version, start=options.start, end=options.end
         )

@@ -99,6 +99,7 @@ class MonitorsHook(AporiaHook):
                 connected_roles(api, model_id, version),
                 false_alarms_a_year=false_alarms_a_year,
                 max_version_age=max_version_age,
+                tables=_delta_roles(api, model_id, version),
             )
             changes = api.apply_monitors(model_id, found.monitors)
             changes += self._delete_standard(api, model_id, {monitor.name for monitor in found.monitors})
@@ -151,6 +152,23 @@ class MonitorsHook(AporiaHook):
         """Evaluate the monitors of a model; see :class:`~aporia_provider.api.AporiaApi`."""
         with self.get_conn() as api:
             return api.evaluate_monitors(model_id, model_version, start=start, end=end)
+
+    def read_table_histories(
+        self, model_id: str, *, aws_conn_id: str | None = DeltaLakeHook.default_conn_name
+    ) -> dict[str, Any]:
+        """
+        Read the new commits of the tables that monitors of the type ``table_freshness`` judge.
+
+        Evaluations judge what is stored. Requires the embedded backend.
+
+        :param model_id: Id of the model.
+        :param aws_conn_id: AWS connection used to read the logs.
+        :return: See
+            :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.read_table_histories`.
+        """
+        find_credentials = DeltaLakeHook(aws_conn_id).get_credentials
+        with self._registry("the logs of tables are read by tasks") as registry:
+            return registry.read_table_histories(model_id, find_credentials=find_credentials)
 
     def replay_monitor(
         self,
@@ -258,6 +276,15 @@ class MonitorsHook(AporiaHook):
                 "database of the backend"
             )
         return EmbeddedRegistry(settings.database_url(), server.environment)
+
+
+def _delta_roles(api: AporiaApi, model_id: str, model_version: str) -> list[str] | None:
+    """Return the roles of the datasets that are Delta tables; None if the API does not return them."""
+    get_datasets = getattr(api, "get_datasets", None)
+    if get_datasets is None:
+        return None
+    datasets = get_datasets(model_id, model_version)
+    return [each.role for each in datasets if each.data_source.delta_uri is not None]
 
 
 def _monitors(

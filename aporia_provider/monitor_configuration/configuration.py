@@ -30,6 +30,7 @@ Method = Literal["anomaly", "percentage", "absolute", "segment", "training"]
 """How a monitor finds what is wrong. The protocol does not write it down: it follows from the rule."""
 
 EUCLIDEAN = "euclidean_distance"
+TABLE_FRESHNESS = "table_freshness"
 _SERIES = ("TIME_SERIES_ANOMALY", "RATIO", "RANGE")
 _RULES_OF_TYPES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -39,6 +40,7 @@ _RULES_OF_TYPES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("data_drift", "prediction_drift"), ("APORIA_DRIFT_SCORE", "RANGE")),
     **dict.fromkeys(("values_range", "new_values"), ("VALUES_RANGE",)),
     "model_staleness": ("MODEL_STALENESS",),
+    TABLE_FRESHNESS: ("TABLE_FRESHNESS",),
 }
 _METRICS_OF_TYPES = {
     "model_activity": ("count",),
@@ -46,6 +48,7 @@ _METRICS_OF_TYPES = {
     "values_range": ("min_max",),
     "new_values": ("unique_values",),
     "model_staleness": ("last_version_creation",),
+    TABLE_FRESHNESS: ("late",),
     "custom_metric": ("custom_metric", "code"),
 }
 _SEGMENTS = "segments are not supported yet"
@@ -119,6 +122,11 @@ class MonitorConfiguration:
         return Span.of(given) if given else self.focal.period
 
     @property
+    def is_of_tables(self) -> bool:
+        """Whether the tables of datasets are judged, and not their data."""
+        return self.type == TABLE_FRESHNESS
+
+    @property
     def unsupported(self) -> str | None:
         """Why no window can be judged, however much data there is; None if windows can be judged."""
         segment = self.identification.segment
@@ -156,6 +164,8 @@ def _problems(found: MonitorConfiguration) -> Iterator[str]:
     metrics = _METRICS_OF_TYPES.get(found.type)
     if metrics is not None and found.metric.type not in metrics:
         yield f"metric.type: {found.metric.type!r} is not a metric of {found.type}: use {metrics[0]!r}"
+    if found.is_of_tables and found.identification.models.version == "all_versions":
+        yield "models.version: table_freshness judges the tables of each version, not their union"
     yield from _limit_problems(found)
     yield from _baseline_problems(found)
 

@@ -194,6 +194,17 @@ class StalenessRule(Rule):
     max: SpanText
 
 
+class FreshnessRule(Rule):
+    """
+    Limit of the time since the last write of a table. An extension of this package.
+
+    :param max: The longest time that passes. Default: learned from the past writes.
+    """
+
+    name: Literal["TABLE_FRESHNESS"]
+    max: SpanText | None = None
+
+
 RULES = {
     "RANGE": RangeRule,
     "RATIO": RatioRule,
@@ -201,6 +212,7 @@ RULES = {
     "APORIA_DRIFT_SCORE": DriftRule,
     "VALUES_RANGE": ValuesRule,
     "MODEL_STALENESS": StalenessRule,
+    "TABLE_FRESHNESS": FreshnessRule,
 }
 
 
@@ -272,7 +284,7 @@ def _check_rule_name(value: Any) -> Any:
 
 AnyRule = Annotated[
     Annotated[
-        RangeRule | RatioRule | SeriesRule | DriftRule | ValuesRule | StalenessRule,
+        RangeRule | RatioRule | SeriesRule | DriftRule | ValuesRule | StalenessRule | FreshnessRule,
         Field(discriminator="name"),
     ],
     BeforeValidator(_check_rule_name),

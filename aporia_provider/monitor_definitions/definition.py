@@ -15,6 +15,7 @@ from aporia_provider.monitor_configuration.parts import SEVERITIES, Number, Posi
 from aporia_provider.monitor_configuration.spans import SpanText
 from aporia_provider.monitor_definitions.rules import (
     METRICS,
+    PERIODS,
     baseline_of,
     rule_of,
     unusable_options,
@@ -31,8 +32,8 @@ class MonitorDefinition(PublicModel):
     The short form of a monitor. :meth:`to_monitor` returns it with the configuration of the protocol.
 
     Without limits, the values that are expected are learned from the history (types ``model_activity``,
-    ``missing_values``, ``performance_degradation``, ``metric_change``, ``data_drift`` and
-    ``prediction_drift``).
+    ``missing_values``, ``performance_degradation``, ``metric_change``, ``data_drift``,
+    ``prediction_drift`` and ``table_freshness``).
 
     :param name: Name, unique among the monitors of the model.
     :param type: One of :data:`~aporia_provider.models.MONITOR_TYPES`.
@@ -47,7 +48,8 @@ class MonitorDefinition(PublicModel):
     :param actuals: Labels that are judged, by the name of the prediction.
     :param version: Name of the only version that is judged, ``latest``, or ``all_versions`` for the union of
         all. Default: each active version by itself.
-    :param period: Length of the windows that are judged, such as ``6h``, ``1d``, ``2w`` or ``1M``.
+    :param period: Length of the windows that are judged, such as ``6h``, ``1d``, ``2w`` or ``1M``; of
+        ``table_freshness``, time between verdicts. Default: ``1d``, and ``1h`` of ``table_freshness``.
     :param delay: Time between the end of a window and the time at which it is judged.
     :param baseline: ``training``, or the length of the serving data that windows are compared with. Default:
         ``training`` for limits of distances and values, 18 weeks where values are learned, else two weeks.
@@ -65,6 +67,8 @@ class MonitorDefinition(PublicModel):
         Default: 0, unless ``max_new_values_ratio`` is given.
     :param max_new_values_ratio: The same, divided by the number of values in the baseline.
     :param max_age: Of ``model_staleness``: greatest age of the latest version, such as ``8w``.
+    :param max_gap: Of ``table_freshness``: longest time between writes of a table, such as ``26h``. Default:
+        learned from the past writes.
     :param min_rows: Number of rows without which a window is not judged.
     :param severity: ``LOW``, ``MEDIUM`` or ``HIGH``.
     :param description: Text of its alerts.
@@ -93,7 +97,7 @@ class MonitorDefinition(PublicModel):
     predictions: list[Name] | None = None
     actuals: list[Name] | None = None
     version: Name | None = None
-    period: SpanText = "1d"
+    period: SpanText | None = None
     delay: SpanText | None = None
     baseline: Name | None = None
     min: Number | None = None
@@ -107,6 +111,7 @@ class MonitorDefinition(PublicModel):
     max_new_values: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     max_new_values_ratio: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     max_age: SpanText | None = None
+    max_gap: SpanText | None = None
     min_rows: Annotated[int, Field(ge=1)] | None = None
     severity: Annotated[str, one_of(*SEVERITIES)] = "MEDIUM"
     description: Annotated[str, Field(max_length=MAX_DESCRIPTION)] | None = None
@@ -169,7 +174,7 @@ class MonitorDefinition(PublicModel):
 
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {
-            "focal": {"source": "SERVING", "timePeriod": self.period},
+            "focal": {"source": "SERVING", "timePeriod": self.period or PERIODS.get(self.type, "1d")},
             "metric": {"type": self.metric or METRICS[self.type], **self.parameters},
             "actions": [{"type": "ALERT", "severity": self.severity}],
             "logicEvaluations": [rule_of(self)],

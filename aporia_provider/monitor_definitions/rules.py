@@ -18,8 +18,11 @@ METRICS = {
     "values_range": "min_max",
     "new_values": "unique_values",
     "model_staleness": "last_version_creation",
+    "table_freshness": "late",
 }
 """Default metric of each type, by the name in the protocol."""
+PERIODS = {"table_freshness": "1h"}
+"""Default period of each type, if it is not a day."""
 _LEARNED = ("false_alarms_a_year", "only_increase")
 _SERIES = ("min", "max", "min_ratio", "max_ratio", *_LEARNED)
 _OPTIONS = {
@@ -32,10 +35,11 @@ _OPTIONS = {
     "values_range": ("min", "max", "max_distance", "values"),
     "new_values": ("max_new_values", "max_new_values_ratio"),
     "model_staleness": ("max_age",),
+    "table_freshness": ("max_gap", "false_alarms_a_year"),
 }
 """Options of the rules of each type."""
 _ALL_OPTIONS = {name for names in _OPTIONS.values() for name in names}
-_FORMS = (("min", "max"), ("min_ratio", "max_ratio"), _LEARNED)
+_FORMS = (("min", "max"), ("min_ratio", "max_ratio"), ("max_gap",), _LEARNED)
 """Options of a rule of a series, of which only one group can be given."""
 _LONG, _SHORT = "18w", "2w"
 
@@ -64,6 +68,9 @@ def rule_of(monitor: MonitorDefinition) -> dict[str, Any]:
     """Return the rule in the JSON of the protocol."""
     if monitor.type == "model_staleness":
         return {"name": "MODEL_STALENESS", "max": monitor.max_age}
+    if monitor.type == "table_freshness":
+        limit = {"max": monitor.max_gap} if monitor.max_gap else _rate(monitor)
+        return {"name": "TABLE_FRESHNESS", **limit}
     if monitor.type in ("data_drift", "prediction_drift"):
         return _drift(monitor)
     if monitor.type in ("values_range", "new_values"):
@@ -75,8 +82,12 @@ def rule_of(monitor: MonitorDefinition) -> dict[str, Any]:
     return {
         "name": "TIME_SERIES_ANOMALY",
         "testOnlyIncrease": monitor.only_increase,
-        "falseAlarmsAYear": monitor.false_alarms_a_year or 1,
+        **_rate(monitor),
     }
+
+
+def _rate(monitor: MonitorDefinition) -> dict[str, Any]:
+    return {"falseAlarmsAYear": monitor.false_alarms_a_year or 1}
 
 
 def baseline_of(monitor: MonitorDefinition) -> dict[str, Any] | None:
@@ -96,7 +107,9 @@ def _default_baseline(monitor: MonitorDefinition) -> str | None:
         return "training"
     if monitor.type == "values_range":
         return "training" if "distance" in _values(monitor) else None
-    if monitor.type == "model_staleness" or monitor.min is not None or monitor.max is not None:
+    if monitor.type in ("model_staleness", "table_freshness"):
+        return None
+    if monitor.min is not None or monitor.max is not None:
         return None
     return _SHORT if _is_relative(monitor) else _LONG
 
@@ -114,7 +127,7 @@ def _drift(monitor: MonitorDefinition) -> dict[str, Any]:
     rule: dict[str, Any] = {"name": "APORIA_DRIFT_SCORE"}
     if monitor.max is not None:
         return rule | {"thresholds": dict.fromkeys(("numeric", "categorical", "vector"), monitor.max)}
-    return rule | {"falseAlarmsAYear": monitor.false_alarms_a_year or 1}
+    return rule | _rate(monitor)
 
 
 def _values(monitor: MonitorDefinition) -> dict[str, Any]:

@@ -47,9 +47,11 @@ def standard_monitors(
     *,
     false_alarms_a_year: float | str = 1.0,
     max_version_age: str | None = None,
+    tables: Collection[str] | None = None,
 ) -> StandardMonitors:
     """
-    Return monitors of activity, missing values, drift, performance, calibration, new values and age.
+    Return monitors of activity, freshness of tables, missing values, drift, performance, calibration, new
+    values and age.
 
     Those that learn from the history share ``false_alarms_a_year`` equally.
 
@@ -59,11 +61,12 @@ def standard_monitors(
     :param false_alarms_a_year: Number of false alarms a year of all learned monitors together, for each
         version that receives data.
     :param max_version_age: Age of the latest version above which it is stale, such as ``8w``.
+    :param tables: Roles of the datasets that are Delta tables; None if this is not known.
     :raises aporia_provider.errors.ValidationError: if a parameter is not valid.
     """
     rate = _rate(false_alarms_a_year)
     found = StandardMonitors()
-    learned = [*_learned(schema, roles, found.left_out)]
+    learned = [*_of_tables(tables, found.left_out), *_learned(schema, roles, found.left_out)]
     share = rate / len(learned)
     definitions = [{**each, "false_alarms_a_year": share} for each in learned]
     definitions += _limited(schema, roles, max_version_age, found.left_out)
@@ -82,6 +85,15 @@ def _rate(value: float | str) -> float:
     if not (math.isfinite(rate) and rate > 0):
         raise ValidationError(f"false_alarms_a_year: {value!r} is not a number above 0")
     return rate
+
+
+def _of_tables(tables: Collection[str] | None, left_out: dict[str, str]) -> Iterator[dict[str, Any]]:
+    if tables is None:
+        left_out["freshness"] = "the server does not return which datasets are Delta tables"
+    elif not {"serving", "actuals"} & set(tables):
+        left_out["freshness"] = "neither the serving dataset nor the actuals are a Delta table"
+    else:
+        yield {"name": "freshness", "type": "table_freshness", "version": "latest", "severity": "HIGH"}
 
 
 def _learned(

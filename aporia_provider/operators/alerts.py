@@ -147,9 +147,10 @@ class MonitorModelOperator(AlertsOperator):
     For each alert that was opened, also one of another model, it emits an asset event of the kind
     :func:`~aporia_provider.assets.alert_opened`.
 
-    The standard monitors concern activity, missing values, drift of inputs and predictions, performance and
-    calibration once labels are connected, new values, and the age of the latest version. They follow the
-    schema and the datasets of the latest version. Other monitors of the model are not changed.
+    The standard monitors concern activity, freshness of the tables, missing values, drift of inputs and
+    predictions, performance and calibration once labels are connected, new values, and the age of the latest
+    version. They follow the schema and the datasets of the latest version. Other monitors of the model are
+    not changed.
 
     :param model_id: Id of the model.
     :param false_alarms_a_year: Number of false alarms a year that the standard monitors that learn from the
@@ -157,12 +158,18 @@ class MonitorModelOperator(AlertsOperator):
     :param max_version_age: Age of the latest version above which it is stale, such as ``8w``. None creates
         no such monitor.
     :param notify: See :class:`NotifyAlertsOperator`. None sends nothing.
+    :param aws_conn_id: AWS connection used to read the logs of the tables whose freshness is judged.
     :return: ``model_id``; ``changes`` of the monitors; ``left_out``, why there is no monitor of a kind;
         ``evaluation``, see :class:`~aporia_provider.api.AporiaApi`; and ``sent`` and ``emitted``, the numbers
         of notifications and of asset events.
     """
 
-    template_fields = (*MonitorsOperator.template_fields, "false_alarms_a_year", "max_version_age")
+    template_fields = (
+        *MonitorsOperator.template_fields,
+        "false_alarms_a_year",
+        "max_version_age",
+        "aws_conn_id",
+    )
 
     def __init__(
         self,
@@ -171,11 +178,13 @@ class MonitorModelOperator(AlertsOperator):
         false_alarms_a_year: float | str = 1.0,
         max_version_age: str | None = None,
         notify: Notify | Sequence[Notify] = (),
+        aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(model_id=model_id, notify=notify, **kwargs)
         self.false_alarms_a_year = false_alarms_a_year
         self.max_version_age = max_version_age
+        self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Set up and evaluate the monitors, and send the notifications."""
@@ -190,6 +199,10 @@ class MonitorModelOperator(AlertsOperator):
             self.log_changes([MonitorChange(**change) for change in result["changes"]])
             for name, reason in result["left_out"].items():
                 self.log.info("No monitor of %s: %s", name, reason)
+            if hook.server_url() is None:
+                tables = hook.read_table_histories(self.model_id, aws_conn_id=self.aws_conn_id)
+                for problem in tables["problems"]:
+                    self.log.warning("%s", problem)
             evaluation = hook.evaluate_monitors(self.model_id)
             self.log_evaluation(evaluation)
             sent = self.send_notifications(context)

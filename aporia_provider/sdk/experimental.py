@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
 from aporia_provider.errors import AporiaError
-from aporia_provider.models import MONITOR_TYPES, Monitor
+from aporia_provider.models import PROTOCOL_MONITOR_TYPES, Monitor
 from aporia_provider.sdk.core.types.words import enumerate_words, word_of
 from aporia_provider.sdk.session import current_session
 
-MonitorType = enumerate_words("MonitorType", MONITOR_TYPES, __name__)
+MonitorType = enumerate_words("MonitorType", PROTOCOL_MONITOR_TYPES, __name__)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.lake.credentials import AwsCredentials
@@ -96,7 +96,7 @@ def check_tables(
     tables, now = list(uris), now or datetime.now(UTC)
     if now.tzinfo is None:
         raise ValidationError(f"now={now.isoformat()} has no time zone: use a time with one, such as UTC")
-    reader = _HistoryReader(tables, find_credentials, max_commits, histories)
+    reader = HistoryReader(tables, find_credentials, max_commits, histories)
 
     def check(uri: str) -> CheckedTable:
         try:
@@ -108,15 +108,32 @@ def check_tables(
         return list(pool.map(check, tables))
 
 
-class _HistoryReader:
-    """Reads histories of tables with one S3 client."""
+class Histories(Protocol):
+    """What keeps histories of tables, so that only new commits are read."""
+
+    def load(self, uri: str) -> CommitHistory | None:
+        """Return the history of a table; None if there is none."""
+
+    def store(self, history: CommitHistory) -> None:
+        """Store the history of a table."""
+
+
+class HistoryReader:
+    """
+    Reads histories of tables with one S3 client.
+
+    :param uris: The tables.
+    :param find_credentials: Function that returns the credentials for S3; called only if a table is on S3.
+    :param max_commits: Maximum number of commits of each.
+    :param histories: What keeps them; None to read all commits each time.
+    """
 
     def __init__(
         self,
         uris: Iterable[str],
         find_credentials: FindCredentials,
         max_commits: int,
-        histories: HistoryFolder | None,
+        histories: Histories | None,
     ) -> None:
         self._max_commits, self._histories = max_commits, histories
         self._credentials, self._client = AwsCredentials(), None

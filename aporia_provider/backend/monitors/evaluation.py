@@ -18,12 +18,11 @@ from aporia_provider.backend.monitors.monitor_plan import (
     Planner,
     StoredMonitor,
 )
-from aporia_provider.backend.monitors.pending_windows import Inputs, Limits, digest
+from aporia_provider.backend.monitors.pending_windows import Limits, digest
 from aporia_provider.backend.monitors.targets import Targets
 from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.monitors.window_judge import JudgedVersion, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
-from aporia_provider.backend.store.bucket_changes import BucketChanges
 from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.monitor_tables import AlertRow, VerdictRow
 from aporia_provider.backend.store.tables import MonitorRow
@@ -182,10 +181,7 @@ def _still_valid(
     if not version.windows:
         return []
     first = version.windows[0]
-    constant = first[1].inputs.partition(":")[2]
-    start = first[0].start
-    changes = [BucketChanges(session, key, version.part, start) for key in version.dataset_keys]
-    inputs = Inputs(changes, constant)
+    inputs = version.inputs.again(session, first[0].start)
     name = first[1].model_version or ""
     query = select(VerdictRow.start, VerdictRow.inputs).filter_by(
         monitor_key=row.key, version=name, segment=""

@@ -13,10 +13,12 @@ from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.lookups import find_model, find_version
 from aporia_provider.backend.store.tables import MonitorRow, utc_now
 from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.models import Monitor
 from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
+    from aporia_provider.backend.freshness.tables import FindCredentials
     from aporia_provider.backend.monitors.monitor_plan import StoredMonitor
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,32 @@ class MonitorEvaluations(RegistryBase):
             self.database, self.environment, model_id, model_version, limits, moment.astimezone(UTC)
         )
         return _report(model_id, [report.to_json() for report in evaluation.run(monitors)])
+
+    def read_table_histories(
+        self,
+        model_id: str,
+        *,
+        find_credentials: FindCredentials = AwsCredentials,
+        now: datetime | None = None,
+    ) -> dict[str, Any]:
+        """
+        Read the new commits of the tables that monitors of the type ``table_freshness`` judge, and store
+        their times.
+
+        Evaluations judge the tables from what is stored, without access to S3. Without such monitors, nothing
+        is read. Of each table, the newest 500 commits are kept.
+
+        :param model_id: Id of the model.
+        :param find_credentials: Function that returns the credentials for S3; called only if a table is on
+            S3.
+        :param now: Timezone-aware time of the call. Default: the current time.
+        :return: ``model_id``, the number of ``tables`` that were read, and ``problems`` of others.
+        :raises aporia_provider.errors.NotFoundError: if there is no such model.
+        """
+        from aporia_provider.backend.monitors.table_histories import TableHistories
+
+        monitors = self._active_monitors(model_id, None)
+        return TableHistories(self, model_id, monitors).update(find_credentials, now or utc_now())
 
     def replay_monitor(
         self,
@@ -165,13 +193,16 @@ class MonitorEvaluations(RegistryBase):
             found = [StoredMonitor.of(row) for row in session.scalars(mine.order_by(MonitorRow.key))]
         return [monitor for monitor in found if monitor.is_active]
 
-    def _evaluate_after_sync(self, model_id: str, model_version: str) -> dict[str, Any] | None:
+    def _evaluate_after_sync(
+        self, model_id: str, model_version: str, credentials: AwsCredentials | None
+    ) -> dict[str, Any] | None:
         """
         Evaluate the monitors of a model; an error does not fail the sync.
 
         :return: See :meth:`evaluate_monitors`, or ``error``; None if the model has no active monitors.
         """
         try:
+            self.read_table_histories(model_id, find_credentials=lambda: credentials)
             report = self.evaluate_monitors(model_id, model_version)
         except Exception as error:
             log.exception("The monitors of model %r could not be evaluated", model_id)

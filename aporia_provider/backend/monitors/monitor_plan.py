@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.freshness.connected_tables import connected_tables
 from aporia_provider.backend.monitors.fields import Subject, subjects_of
 from aporia_provider.backend.monitors.judging.drift import is_by_history
 from aporia_provider.backend.monitors.measures import Measures, Question
@@ -16,6 +17,7 @@ from aporia_provider.backend.monitors.pending_windows import (
     Inputs,
     Judged,
     Limits,
+    TableInputs,
     closed_windows,
     digest,
     left_out,
@@ -134,7 +136,7 @@ class Planner:
             registration = monitor.registration
             plan.configuration = parse_configuration(registration["type"], registration["configuration"])
             problem = plan.windows.problem(BUCKET_SECONDS[self._targets.model.period])
-            if problem is not None:
+            if problem is not None and not plan.configuration.is_of_tables:
                 raise ValidationError(problem)
             targets = self._targets.of(plan.configuration)
         except AporiaError as error:
@@ -155,12 +157,27 @@ class Planner:
         plan = WindowPlan(configuration)
         windows = self._closed(monitor, configuration, plan, target)
         since = min((window.start for window in windows), default=0)
-        changes = [self._bucket_changes(key, part, since) for key in target.data.dataset_keys]
-        inputs = Inputs(changes, self._constant(monitor))
+        inputs = self._inputs(monitor, configuration, target, part, since)
         judged = Judged.of(self._session, monitor.key, target.name, since)
         pending = pending_windows(windows, judged, inputs, self._limits)
         older = left_out(windows, judged, self._limits, plan.step)
         return PlannedVersion(target, subjects, pending, inputs, part, older)
+
+    def _inputs(
+        self,
+        monitor: StoredMonitor,
+        configuration: MonitorConfiguration,
+        target: Target,
+        part: str,
+        since: int,
+    ) -> Inputs:
+        constant = self._constant(monitor)
+        if configuration.is_of_tables:
+            tables = connected_tables(self._session, [target.version.row.key])
+            uris = {table.dataset_key: table.uri for table in tables}
+            return TableInputs.read(self._session, uris, constant)
+        changes = [self._bucket_changes(key, part, since) for key in target.data.dataset_keys]
+        return Inputs(changes, constant)
 
     def _bucket_changes(self, dataset_key: int, part: str, since: int) -> BucketChanges:
         known = self._changes.get((dataset_key, part))
@@ -183,7 +200,7 @@ class Planner:
         plan: WindowPlan,
         target: Target,
     ) -> list[Window]:
-        by_clock = configuration.type in ("model_activity", "model_staleness")
+        by_clock = configuration.type in ("model_activity", "model_staleness") or configuration.is_of_tables
         windows = closed_windows(plan, target.data, self._limits, by_clock=by_clock)
         if configuration.type != "model_activity":
             return windows
@@ -203,6 +220,8 @@ class Planner:
 
         :raises aporia_provider.errors.AporiaError: if there is no such field or metric.
         """
+        if configuration.is_of_tables:
+            return self._tables(target), FIELDS
         subjects = tuple(subjects_of(configuration, target.version.schema))
         if not subjects:
             raise ValidationError(f"there are no fields that {configuration.type} is for")
@@ -212,12 +231,20 @@ class Planner:
         kinds = self._measures.kinds(target.version, question)
         return subjects, PERFORMANCE if kinds & {"performance", "expected"} else FIELDS
 
+    def _tables(self, target: Target) -> tuple[Subject, ...]:
+        tables = connected_tables(self._session, [target.version.row.key])
+        if not tables:
+            raise ValidationError("neither the serving dataset nor the actuals are Delta tables with syncs")
+        return tuple(Subject(f"datasets.{table.role}") for table in tables)
+
     def prepare(self, plans: list[MonitorPlan]) -> None:
         """Read the states that the plans need, with few queries."""
         needed: dict[int, tuple[Target, set[str], list[int]]] = {}
         for plan in plans:
             for version in plan.versions:
                 if not version.windows or plan.configuration is None or plan.configuration.unsupported:
+                    continue
+                if plan.configuration.is_of_tables:
                     continue
                 entry = needed.setdefault(id(version.target.version), (version.target, {ROWS}, []))
                 entry[1].update(self._keys(plan.configuration, version))

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
 from aporia_provider.backend.monitors.targets import DataRange
 from aporia_provider.backend.monitors.windows import Window, WindowPlan
 from aporia_provider.backend.store.bucket_changes import BucketChanges
@@ -55,10 +57,57 @@ class Inputs:
     def __init__(self, changes: Sequence[BucketChanges], constant: str) -> None:
         self._changes, self._constant = changes, constant
 
+    def again(self, session: Session, start: int) -> Inputs:
+        """
+        Read the inputs again.
+
+        :param session: Another session.
+        :param start: Start of the first window.
+        """
+        return Inputs([each.again(session, start) for each in self._changes], self._constant)
+
     def of(self, window: Window) -> str:
         """Return the text of a window."""
         changes = ",".join(each.within(window.start, window.end) for each in self._changes)
         return f"{changes}:{self._constant}"
+
+
+class TableInputs(Inputs):
+    """
+    Texts that identify the commits that verdicts on tables were computed from.
+
+    :param histories: The commits of each table that are known.
+    :param uris: The tables by key of the dataset.
+    :param constant: What identifies the monitor's configuration.
+    """
+
+    def __init__(self, histories: Sequence[StoredHistory], uris: Mapping[int, str], constant: str) -> None:
+        super().__init__([], constant)
+        self._histories, self._uris = histories, uris
+
+    @classmethod
+    def read(cls, session: Session, uris: Mapping[int, str], constant: str) -> TableInputs:
+        """Return the inputs that are stored."""
+        stored = stored_histories(session, uris)
+        histories = [stored[key] for key, uri in uris.items() if key in stored and stored[key].uri == uri]
+        return cls(histories, uris, constant)
+
+    def again(self, session: Session, start: int) -> TableInputs:
+        """See :meth:`Inputs.again`."""
+        return TableInputs.read(session, self._uris, self._constant)
+
+    def of(self, window: Window) -> str:
+        """Return the text of a window: its last commits, and whether the logs were read after it."""
+        moment = datetime.fromtimestamp(window.end, UTC)
+        known = [_known_until(each, moment) for each in self._histories]
+        text = json.dumps([self._constant, known, len(self._uris)])
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _known_until(stored: StoredHistory, moment: datetime) -> list[Any]:
+    times = stored.times_until(moment)
+    is_complete = stored.read_at is not None and stored.read_at >= moment
+    return [stored.uri, times[-1].isoformat() if times else None, is_complete or stored.error]
 
 
 def closed_windows(plan: WindowPlan, data: DataRange, limits: Limits, *, by_clock: bool) -> list[Window]:

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.freshness.connected_tables import connected_tables
+from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
 from aporia_provider.backend.metrics.model_states import (
     ModelStates,
@@ -53,6 +55,7 @@ class MonitoredVersion(VersionStates):
         self._ranges: dict[StatesKey, Series] = {}
         self._synced: dict[str, bool] = {}
         self._labelled: dict[str, list[str]] = {}
+        self._histories: dict[str, StoredHistory] | None = None
 
     def prepare(self, role: str, keys: Iterable[str], within: tuple[int, int]) -> None:
         """
@@ -145,6 +148,22 @@ class MonitoredVersion(VersionStates):
         if dataset is not None and missing:
             for field, state in read_totals(self._session, dataset.key, sorted(missing)).items():
                 self._ranges[missing[field]] = Series([(None, state)])
+
+    def table_history(self, role: str) -> StoredHistory | None:
+        """
+        Return the commits of the table of a dataset; None if they were never read.
+
+        :param role: Role of the dataset.
+        """
+        if self._histories is None:
+            tables = connected_tables(self._session, [self.row.key])
+            stored = stored_histories(self._session, [table.dataset_key for table in tables])
+            self._histories = {
+                table.role: stored[table.dataset_key]
+                for table in tables
+                if table.dataset_key in stored and stored[table.dataset_key].uri == table.uri
+            }
+        return self._histories.get(role)
 
     def _is_loaded(self, role: str, key: str, within: Range) -> bool:
         return (role, key) in self._loaded and _contains(self._loaded[role, key][0], within)

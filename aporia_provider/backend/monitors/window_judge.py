@@ -14,6 +14,7 @@ from aporia_provider.backend.monitors.judging.case import Case
 from aporia_provider.backend.monitors.judging.rules import judge
 from aporia_provider.backend.monitors.measures import Measures, Question
 from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, PlannedVersion
+from aporia_provider.backend.monitors.pending_windows import Inputs
 from aporia_provider.backend.monitors.targets import Target, Targets
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.monitor_tables import AlertRow, AlertWindowRow, VerdictRow
@@ -32,14 +33,12 @@ class JudgedVersion:
     The verdicts on a version.
 
     :param version_key: Key of the version; None for the union.
-    :param dataset_keys: Keys of the datasets.
-    :param part: Part of the states.
+    :param inputs: What the verdicts are computed from.
     :param windows: The windows with their verdicts.
     """
 
     version_key: int | None
-    dataset_keys: tuple[int, ...]
-    part: str
+    inputs: Inputs
     windows: list[tuple[Window, WindowVerdict]]
 
 
@@ -72,7 +71,7 @@ class WindowJudge:
             windows = [*self.windows(plan, version)]
             target = version.target
             key = None if target.name is None else target.version.row.key
-            yield JudgedVersion(key, target.data.dataset_keys, version.part, windows)
+            yield JudgedVersion(key, version.inputs, windows)
 
     def windows(self, plan: MonitorPlan, version: PlannedVersion) -> Iterator[tuple[Window, WindowVerdict]]:
         """Yield the windows of a version with their verdicts, the oldest first."""

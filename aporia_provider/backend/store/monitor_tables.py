@@ -31,6 +31,23 @@ class BucketChangeRow(Base):
     changes: Mapped[int]
 
 
+class TableHistoryRow(Base):
+    """
+    Commits of the table of a dataset, see :mod:`~aporia_provider.backend.freshness.stored_histories`.
+
+    ``read_at`` is when the log was last read, and ``error`` why the last attempt failed.
+    """
+
+    __tablename__ = "aporia_table_history"
+    __table_args__ = (UniqueConstraint("dataset_key"),)
+
+    dataset_key: Mapped[int] = mapped_column(ForeignKey(DatasetRow.key, ondelete="CASCADE"))
+    uri: Mapped[str]
+    read_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    history: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
 class AlertRow(Base):
     """
     An incident: failed windows of a monitor that belong together.

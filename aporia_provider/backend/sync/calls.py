@@ -103,10 +103,12 @@ class Syncs(RegistryBase):
             "changed_parts": list(parts),
             "changed_days": _days(bucket for buckets in parts.values() for bucket in buckets),
         }
-        monitors = self._evaluate_after_sync(model_id, model_version)
+        monitors = self._evaluate_after_sync(model_id, model_version, credentials)
         return report if monitors is None else {**report, "monitors": monitors}
 
-    def _evaluate_after_sync(self, model_id: str, model_version: str) -> dict[str, Any] | None:
+    def _evaluate_after_sync(
+        self, model_id: str, model_version: str, credentials: AwsCredentials | None
+    ) -> dict[str, Any] | None:
         """Evaluate monitors after a sync, in registries that have monitors."""
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aporia_provider.monitoring.freshness.lateness import judge_lateness
 from aporia_provider.monitoring.freshness.table_health import (
     FRESHNESS_METRICS,
     FreshnessSettings,
@@ -9,4 +10,4 @@ from aporia_provider.monitoring.freshness.table_health import (
     judge_table,
 )
 
-__all__ = ["FRESHNESS_METRICS", "FreshnessSettings", "TableHealth", "judge_table"]
+__all__ = ["FRESHNESS_METRICS", "FreshnessSettings", "TableHealth", "judge_lateness", "judge_table"]

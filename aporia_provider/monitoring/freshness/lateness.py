@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,7 @@ MIN_DAYS: Final = 14
 """Minimum number of days from the first write to the last: shorter histories may not contain all weekdays."""
 _MIN_SPREAD = 0.05
 _BEYOND_LONGEST = 1.5
+_LEAST_PROBABILITY, _GREATEST_PROBABILITY = 0.9, 0.9999
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,32 @@ def judge_late(model: GapModel, now: float, probability: float, max_gap: float |
             f"{'was' if late else 'is'} expected, {learned.strip()}"
         ),
     )
+
+
+def judge_lateness(
+    times: Sequence[datetime], now: datetime, *, false_alarms_a_year: float, max_gap: float | None
+) -> Verdict:
+    """
+    Return the verdict on the time since the last write, see :func:`judge_late`.
+
+    :param times: Times of the commits that changed rows, ascending.
+    :param now: Time of the verdict.
+    :param false_alarms_a_year: Number of late writes a year of a table whose writes follow the past ones.
+    :param max_gap: Longest allowed gap in seconds; None to learn it.
+    """
+    writes = Writes.of(np.array([time.timestamp() for time in times], np.float64))
+    model = GapModel.of(writes, Calendar.of(writes.starts, UTC))
+    return judge_late(model, now.timestamp(), _probability(writes, false_alarms_a_year), max_gap)
+
+
+def _probability(writes: Writes, false_alarms_a_year: float) -> float:
+    """Return the probability that a gap is not late."""
+    count = len(writes.gaps)
+    seconds = float(writes.ends[-1] - writes.starts[0]) if count else 0.0
+    if not seconds:
+        return _LEAST_PROBABILITY
+    gaps_a_year = count * 365.25 * DAY / seconds
+    return min(max(1 - false_alarms_a_year / gaps_a_year, _LEAST_PROBABILITY), _GREATEST_PROBABILITY)
 
 
 def judge_gap(model: GapModel, probability: float) -> Verdict:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from aporia_provider.backend.monitors.judging.case import Case
 from aporia_provider.backend.monitors.judging.conditions import apply_conditions
 from aporia_provider.backend.monitors.judging.drift import judge_drift_score
+from aporia_provider.backend.monitors.judging.freshness import judge_freshness
 from aporia_provider.backend.monitors.judging.limits import judge_range, judge_ratio
 from aporia_provider.backend.monitors.judging.series import judge_anomaly
 from aporia_provider.backend.monitors.judging.staleness import judge_staleness
@@ -23,6 +24,7 @@ _JUDGES: dict[str, Judge] = {
     "APORIA_DRIFT_SCORE": judge_drift_score,
     "VALUES_RANGE": judge_values,
     "MODEL_STALENESS": judge_staleness,
+    "TABLE_FRESHNESS": judge_freshness,
 }
 
 

@@ -15,6 +15,7 @@ from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitor_configuration import MonitorConfiguration
+from aporia_provider.monitor_configuration.configuration import TABLE_FRESHNESS
 from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 from aporia_provider.monitoring.performance.states.multiclass_state import Multiclass
@@ -78,7 +79,7 @@ class ShiftChoice:
         """
         question = Question.of(self.configuration.metric)
         type_ = self.configuration.type
-        if self.configuration.unsupported or type_ == "model_staleness":
+        if self.configuration.unsupported or type_ in ("model_staleness", TABLE_FRESHNESS):
             raise ValidationError(self.configuration.unsupported or "it does not depend on data")
         if type_ in ("values_range", "new_values"):
             return self._of_field(subject, question)
