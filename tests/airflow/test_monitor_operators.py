@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,11 @@ from aporia_provider.operators.monitors import (
     CreateMonitorOperator,
     DeleteMonitorOperator,
 )
+from tests import servers
 from tests.airflow.running import asset_events, execute, new_dag, run
 from tests.backend.monitors.monitored_model import MonitoredModel, numbers, on, usual
+from tests.conftest import S3
+from tests.lake import histories
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
 
@@ -241,16 +245,38 @@ def test_one_task_sets_up_evaluates_and_notifies(model: MonitoredModel) -> None:
         MonitorModelOperator(task_id="monitor", model_id="m", max_version_age="8w")
     result = run(dag)["monitor"]
     created = [change["name"].removeprefix("Standard: ") for change in result["changes"]]
-    expected = ["activity", "missing values", "data drift", "prediction drift", "new values", "staleness"]
+    inputs = ["missing values", "data drift", "prediction drift", "new values"]
+    expected = ["freshness", "activity", *inputs, "staleness"]
     assert created == expected
     assert result["left_out"] == {"performance": "the latest version has no actuals dataset"}
-    assert (result["sent"], len(result["evaluation"]["monitors"])) == (0, 7)
+    assert (result["sent"], len(result["evaluation"]["monitors"])) == (0, 8)
     again = run(dag)["monitor"]
     assert {change["action"] for change in again["changes"]} == {"unchanged"}
     # Without a limit of the age, there is no monitor of it.
     third = execute(MonitorModelOperator(task_id="third", model_id="m"))
     assert [c["name"] for c in third["changes"] if c["action"] == "deleted"] == ["Standard: staleness"]
     assert names(model) == ["Mine", *(f"Standard: {name}" for name in expected[:-1])]
+
+
+def test_the_task_reads_the_logs_of_the_tables(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = {
+        "conn_type": "aws",
+        "login": servers.S3_KEY,
+        "password": servers.S3_SECRET,
+        "extra": {"endpoint_url": s3.endpoint, "region_name": servers.S3_REGION},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(connection))
+    # Written each day, until three days ago.
+    times = [datetime.now(UTC) - timedelta(days=day) for day in range(3, 40)][::-1]
+    for name, content in histories.written_log(times).items():
+        s3.client().put_object(Bucket=s3.bucket, Key=f"lake/serving/_delta_log/{name}", Body=content)
+    with MonitoredModel(settings.database_url(), settings.environment(), lake=s3.uri("lake")) as model:
+        task = MonitorModelOperator(task_id="monitor", model_id="m", aws_conn_id="lake")
+        evaluation = execute(task)["evaluation"]
+        assert evaluation["monitors"][0]["verdicts"] == {"pass": 0, "fail": 1, "insufficient": 0}
+        (alert,) = model.registry.get_alerts("m")
+    assert (alert.monitor, alert.status) == ("Standard: freshness", "open")
+    assert [verdict.field for verdict in alert.failed] == ["datasets.serving"]
 
 
 def test_the_standard_monitors_of_a_model_without_a_version(registry: Any) -> None:
