@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
@@ -31,6 +32,8 @@ else:
 
 MAX_TEXT = 100_000
 """Maximum length of a string in characters, such as that of a query."""
+MAX_FAULTS = 100
+"""Maximum number of problems that an error lists; it has the number of the others."""
 MAX_TITLE = 255
 """Maximum length of a display name in characters."""
 
@@ -74,9 +77,27 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         try:
             return validate(value)
         except pydantic.ValidationError as error:
-            names = [field.alias or name for name, field in cls.model_fields.items()]
-            faults = [_with_suggestion(fault, names) for fault in error.errors(include_url=False)]
+            faults = [cls._with_suggestion(fault, value) for fault in _faults(error)]
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
+
+    @classmethod
+    def _with_suggestion(cls, fault: ErrorDetails, value: Any) -> InitErrorDetails:
+        text = fault["msg"]
+        if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+            advice = cls._advice_on_unknown(str(fault["loc"][0]), value)
+            text = f"there is no such parameter; {advice}"
+        error = PydanticCustomError(fault["type"], "{text}", {"text": text})
+        return InitErrorDetails(type=error, loc=fault["loc"], input=None)
+
+    @classmethod
+    def _advice_on_unknown(cls, name: str, value: Any) -> str:
+        """
+        Return what is told about an unknown parameter.
+
+        :param name: Its name.
+        :param value: All values.
+        """
+        return nearest(name, [field.alias or name for name, field in cls.model_fields.items()])
 
     @classmethod
     def check_type(cls, value: object) -> None:
@@ -104,18 +125,33 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         return type(self)(**values)
 
 
-def _with_suggestion(fault: ErrorDetails, field_names: Iterable[str]) -> InitErrorDetails:
-    text = fault["msg"]
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        text = f"there is no such parameter; {nearest(str(fault['loc'][0]), field_names)}"
-    error = PydanticCustomError(fault["type"], "{text}", {"text": text})
-    return InitErrorDetails(type=error, loc=fault["loc"], input=fault["input"])
+def _faults(error: pydantic.ValidationError) -> list[ErrorDetails]:
+    """
+    Return the faults of an error, at most :data:`MAX_FAULTS` and one that has the number of the others.
+
+    All of them together may take a thousand times the memory of the values.
+    """
+    count = error.error_count()
+    # An error of a nested model has one more.
+    if count <= MAX_FAULTS + 1:
+        return error.errors(include_url=False, include_context=False, include_input=False)
+    text = error.json(include_url=False, include_context=False, include_input=False)
+    decoder, place, faults = json.JSONDecoder(), 1, list[ErrorDetails]()
+    while len(faults) < MAX_FAULTS:
+        fault, end = decoder.raw_decode(text, place)
+        faults.append(_fault(fault["type"], tuple(fault["loc"]), fault["msg"]))
+        place = end + 1
+    return [*faults, _fault("more", (), f"and at least {count - MAX_FAULTS} more problems")]
+
+
+def _fault(type_: str, loc: tuple[int | str, ...], msg: str) -> ErrorDetails:
+    return {"type": type_, "loc": loc, "msg": msg, "input": None}
 
 
 def convert_error(error: pydantic.ValidationError, subject: str) -> ValidationError:
     """Convert a pydantic error, leaving out the input, which may contain a secret."""
     problems = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+    for fault in _faults(error):
         location = ".".join(str(segment) for segment in fault["loc"])
         text = fault["msg"].removeprefix("Value error, ")
         problems.append(f"{location}: {text}" if location else text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +17,7 @@ from aporia_provider.monitor_definitions.rules import (
     METRICS,
     PERIODS,
     baseline_of,
+    options_of,
     rule_of,
     unusable_options,
 )
@@ -117,6 +118,13 @@ class MonitorDefinition(PublicModel):
     description: Annotated[str, Field(max_length=MAX_DESCRIPTION)] | None = None
     active: bool = True
     configuration: dict[str, Any] | None = None
+
+    @classmethod
+    def _advice_on_unknown(cls, name: str, value: Any) -> str:
+        advice = super()._advice_on_unknown(name, value)
+        type_ = value.get("type") if isinstance(value, Mapping) else None
+        options = options_of(type_) if isinstance(type_, str) else ()
+        return f"{advice} (options of {type_}: {', '.join(options)})" if options else advice
 
     @model_validator(mode="after")
     def _options_fit_together(self) -> Self:

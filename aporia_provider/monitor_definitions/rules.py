@@ -44,6 +44,11 @@ _FORMS = (("min", "max"), ("min_ratio", "max_ratio"), ("max_gap",), _LEARNED)
 _LONG, _SHORT = "18w", "2w"
 
 
+def options_of(type_: str) -> tuple[str, ...]:
+    """Return the options of the rule of a type; none if it has none, or there is no such type."""
+    return _OPTIONS.get(type_, ())
+
+
 def unusable_options(type_: str, given: Collection[str]) -> Iterator[str]:
     """
     Yield the problems of the options of a rule.
