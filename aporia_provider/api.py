@@ -143,6 +143,7 @@ class AporiaApi(Protocol):
         monitors: Sequence[Monitor],
         *,
         delete_others: bool = False,
+        delete_prefix: str | None = None,
         dry_run: bool = False,
     ) -> list[MonitorChange]:
         """

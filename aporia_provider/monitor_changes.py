@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, TypeAdapter
 from pydantic import ValidationError as InvalidJson
 
-from aporia_provider.base_model import Name, PublicModel
+from aporia_provider.base_model import Name, PublicModel, Title
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_configuration import parse_configuration
@@ -47,6 +47,7 @@ class ApplyRequest(PublicModel):
     :param model_id: The model.
     :param monitors: The monitors.
     :param delete_others: Whether other monitors of the model are deleted, with their alerts.
+    :param delete_prefix: Start of the names of other monitors that are deleted, with their alerts.
     :param dry_run: Whether nothing is changed.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
@@ -54,6 +55,7 @@ class ApplyRequest(PublicModel):
     model_id: Name
     monitors: list[Monitor] = Field(default_factory=list, max_length=1000)
     delete_others: bool = False
+    delete_prefix: Title | None = None
     dry_run: bool = False
 
     def check(self) -> None:

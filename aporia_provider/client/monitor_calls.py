@@ -80,11 +80,16 @@ class MonitorCalls:
         monitors: Sequence[Monitor],
         *,
         delete_others: bool = False,
+        delete_prefix: str | None = None,
         dry_run: bool = False,
     ) -> Call[list[MonitorChange]]:
         """Make the monitors of a model what is given."""
         body = ApplyRequest(
-            model_id=model_id, monitors=list(monitors), delete_others=delete_others, dry_run=dry_run
+            model_id=model_id,
+            monitors=list(monitors),
+            delete_others=delete_others,
+            delete_prefix=delete_prefix,
+            dry_run=dry_run,
         )
         body.check()
         description = f"Applying {len(body.monitors)} monitors of model {model_id!r}"

@@ -78,7 +78,8 @@ class MonitorsHook(AporiaHook):
         self, model_id: str, *, false_alarms_a_year: float | str = 1.0, max_version_age: str | None = None
     ) -> dict[str, Any]:
         """
-        Create or update the standard monitors of a model, and delete those that no longer apply.
+        Create or update the standard monitors of a model, and delete those that no longer apply, in one
+        transaction.
 
         Other monitors are not changed. For the parameters see
         :func:`~aporia_provider.monitor_definitions.standard_monitors`.
@@ -101,23 +102,12 @@ class MonitorsHook(AporiaHook):
                 max_version_age=max_version_age,
                 tables=_delta_roles(api, model_id, version),
             )
-            changes = api.apply_monitors(model_id, found.monitors)
-            changes += self._delete_standard(api, model_id, {monitor.name for monitor in found.monitors})
+            changes = api.apply_monitors(model_id, found.monitors, delete_prefix=PREFIX)
         return {
             "model_id": model_id,
             "changes": [change.to_json() for change in changes],
             "left_out": found.left_out,
         }
-
-    def _delete_standard(self, api: AporiaApi, model_id: str, kept: set[str]) -> list[MonitorChange]:
-        others = [
-            each
-            for each in api.get_monitors(model_id)
-            if each["name"].startswith(PREFIX) and each["name"] not in kept
-        ]
-        for each in others:
-            api.delete_monitor(each["id"])
-        return [MonitorChange(name=each["name"], action="deleted", id=each["id"]) for each in others]
 
     def delete_monitor(self, model_id: str, name: str, *, ignore_if_missing: bool = True) -> bool:
         """

@@ -417,6 +417,21 @@ def test_monitors_are_applied_at_once(api: AporiaApi, version: Any) -> None:
     assert [each["id"] for each in api.get_monitors("other")] == [kept]
 
 
+def test_monitors_whose_names_begin_alike_are_deleted_in_the_same_call(api: AporiaApi, version: Any) -> None:
+    api.apply_monitors("churn", [activity("team: a"), activity("team: b"), activity("mine")])
+    wanted = [activity("team: b"), activity("team: c")]
+    changed = api.apply_monitors("churn", wanted, delete_prefix="team: ", dry_run=True)
+    assert [each["name"] for each in api.get_monitors("churn")] == ["team: a", "team: b", "mine"]
+    again = api.apply_monitors("churn", wanted, delete_prefix="team: ")
+    for changes in (changed, again):
+        assert [(each.name, each.action) for each in changes] == [
+            ("team: b", "unchanged"),
+            ("team: c", "created"),
+            ("team: a", "deleted"),
+        ]
+    assert [each["name"] for each in api.get_monitors("churn")] == ["team: b", "mine", "team: c"]
+
+
 def test_nothing_is_applied_if_a_monitor_is_not_valid(api: AporiaApi, version: Any) -> None:
     wrong = Monitor(name="w", type="data_drift", scheduling="* * * * *", configuration={"identification": {}})
     monitors = [activity("a"), activity("a"), activity("x", model_id="other"), wrong]

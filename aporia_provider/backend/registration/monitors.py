@@ -55,6 +55,7 @@ class Monitors(RegistryBase):
         monitors: Sequence[Monitor],
         *,
         delete_others: bool = False,
+        delete_prefix: str | None = None,
         dry_run: bool = False,
     ) -> list[MonitorChange]:
         """
@@ -66,19 +67,22 @@ class Monitors(RegistryBase):
         :param model_id: Id of the model.
         :param monitors: The monitors.
         :param delete_others: Whether other monitors of the model are deleted, with their alerts.
+        :param delete_prefix: Start of the names of other monitors that are deleted, with their alerts.
         :param dry_run: Whether nothing is changed.
         :return: One item for each monitor, in the order of ``monitors``, and the deleted ones.
         :raises aporia_provider.errors.NotFoundError: if there is no such model.
         :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
         """
-        ApplyRequest(model_id=model_id, monitors=list(monitors)).check()
+        ApplyRequest(model_id=model_id, monitors=list(monitors), delete_prefix=delete_prefix).check()
         bodies = {monitor.name: _checked(monitor) for monitor in monitors}
         with self.database.write_transaction() as session:
             find_model(session, self.environment, model_id)
             mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
             rows = {row.name: row for row in session.scalars(mine.order_by(MonitorRow.key).with_for_update())}
             changes = [_change(name, rows.get(name), body) for name, body in bodies.items()]
-            others = [row for name, row in rows.items() if name not in bodies] if delete_others else []
+            others = [row for name, row in rows.items() if name not in bodies]
+            if not delete_others:
+                others = [row for row in others if delete_prefix and row.name.startswith(delete_prefix)]
             changes += [MonitorChange(name=row.name, action="deleted", id=row.id) for row in others]
             if dry_run:
                 return changes

@@ -61,7 +61,11 @@ def apply_monitors(registry: CurrentRegistry, body: MediumBody) -> Any:
     """Make the monitors of a model what is given. Not part of the protocol."""
     asked = ApplyRequest(**body)
     changes = registry.apply_monitors(
-        asked.model_id, asked.monitors, delete_others=asked.delete_others, dry_run=asked.dry_run
+        asked.model_id,
+        asked.monitors,
+        delete_others=asked.delete_others,
+        delete_prefix=asked.delete_prefix,
+        dry_run=asked.dry_run,
     )
     return {"changes": changes}
 
