@@ -114,7 +114,20 @@ class DeltaLakeHook(BaseHook):
         from aporia_provider.lake.log.table import DeltaLog
 
         source = S3DataSource(object_path=object_path, object_format="delta")
-        return DeltaLog(source.uri, self.credentials_for(source), version=version)
+        log = DeltaLog(source.uri, self.credentials_for(source), version=version)
+        self._report_read(source)
+        return log
+
+    def _report_read(self, source: S3DataSource) -> None:
+        """Report a table that was read to the readers of Airflow's hook lineage, such as OpenLineage."""
+        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+
+        collector = get_hook_lineage_collector()
+        if not source.is_on_s3:
+            collector.add_input_asset(self, uri=source.uri)
+            return
+        bucket, _, key = source.uri.removeprefix("s3://").partition("/")
+        collector.add_input_asset(self, scheme="s3", asset_kwargs={"bucket": bucket, "key": key})
 
     def get_schema(self, object_path: str) -> dict[str, Any]:
         """Return the types of the columns in Spark's JSON form."""

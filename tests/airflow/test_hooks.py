@@ -605,3 +605,23 @@ def test_a_question_that_has_no_answer_is_an_error(
     with pytest.raises(ValidationError) as caught:
         MetricsHook().get_metric("m", metric, **more)
     assert words in str(caught.value)
+
+
+def test_tables_that_are_read_are_reported_to_airflows_lineage(
+    aws: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk import lineage, plugins_manager
+
+    # Without a reader, such as OpenLineage, Airflow collects nothing.
+    monkeypatch.setattr(plugins_manager, "get_hook_lineage_readers_plugins", lambda: [object])
+    lineage.get_hook_lineage_collector.cache_clear()
+    rows = pa.table({"id": [1]})
+    write_deltalake(aws.uri("a table"), rows, storage_options=aws.delta_options)
+    write_deltalake(str(tmp_path / "local"), rows)
+    hook = DeltaLakeHook()
+    for path in (aws.uri("a table"), str(tmp_path / "local")):
+        assert hook.get_version(path) == 0
+    collected = lineage.get_hook_lineage_collector().collected_assets
+    lineage.get_hook_lineage_collector.cache_clear()
+    assert [each.asset.uri for each in collected.inputs] == [aws.uri("a table"), f"file://{tmp_path}/local"]
+    assert all(each.context is hook for each in collected.inputs)
