@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -275,6 +276,20 @@ def test_a_check_that_runs_again_has_the_same_result(model: MonitoredModel) -> N
         texts.append(str(failure.value))
     assert texts[0] == texts[1]
     assert len(model.registry.get_alerts("m")) == 1
+
+
+def test_only_too_little_data_is_retried(model: MonitoredModel) -> None:
+    retries: dict[str, Any] = {"model_id": "m", "retries": 1, "retry_delay": timedelta(0)}
+    with a_dag("retried") as dag:
+        CheckModelHealthOperator(task_id="low", metrics=[LOW], **retries)
+        CheckModelHealthOperator(task_id="exact", metrics=[EXACT], **retries)
+        CheckModelHealthOperator(task_id="missing", metrics=[HIGH], model_version="v9", **retries)
+    instances = finish(dag, logical_date=on(30)).get_task_instances()
+    assert {ti.task_id: (str(ti.state), ti.try_number) for ti in instances} == {
+        "low": ("failed", 1),
+        "exact": ("failed", 2),
+        "missing": ("failed", 1),
+    }
 
 
 def test_drift_within_the_noise_is_undecided(model: MonitoredModel) -> None:
