@@ -380,6 +380,36 @@ def test_a_body_is_limited_by_what_it_announces_and_by_what_arrives(
     assert streamed.status_code == 413
 
 
+def test_memory_is_released_after_requests_with_large_bodies(sqlite_url: str) -> None:
+    calls: list[str] = []
+    with Database(sqlite_url) as database:
+        app = create_app(database, release_memory=lambda: calls.append("released"))
+        headers = {"Authorization": f"Bearer {create_token(database, 'prod', 'test')}"}
+        client = TestClient(app)
+
+        def post(size: int, body: dict[str, str], **more: Any) -> int:
+            content = json.dumps(body).encode().ljust(size)
+            given: Any = iter([content[:5000], content[5000:]]) if more.pop("streamed", False) else content
+            return client.post(
+                "/v1beta/models", content=given, headers=more.get("headers", headers)
+            ).status_code
+
+        model = {"id": "m", "name": "M"}
+        assert [post(100, model), post(16 * 1024 - 1, model)] == [200, 200]
+        assert client.get("/v1beta/models/m/tags", headers=headers).status_code == 200
+        assert calls == []
+        assert post(16 * 1024, model) == 200
+        assert len(calls) == 1
+        assert post(20_000, model, streamed=True) == 200
+        assert len(calls) == 2
+        # Errors take the most memory.
+        assert post(20_000, {"id": "m", "unknown": "x"}) == 422
+        assert len(calls) == 3
+        # The body of a request without a token is not read.
+        assert post(20_000, model, headers={}) == 401
+        assert len(calls) == 3
+
+
 def test_a_server_takes_large_bodies_up_to_its_limit(api: Api) -> None:
     rows = [{"a": "x" * 1_000_000}] * 8
     reply = api.post("/v1beta/models/m/versions/v1/training_sample", {"features": rows})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,10 +52,11 @@ class ReleaseMemoryMiddleware:
     ASGI middleware that releases freed memory after requests with bodies of at least 16 kB.
 
     :param app: The wrapped application.
+    :param release: Function that releases it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, release: Callable[[], None] = release_freed_memory) -> None:
+        self.app, self._release = app, release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -70,4 +72,4 @@ class ReleaseMemoryMiddleware:
             await self.app(scope, counted, send)
         finally:
             if received >= _RELEASED:
-                await run_in_threadpool(release_freed_memory)
+                await run_in_threadpool(self._release)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 
 import aporia_provider
-from aporia_provider.backend.server.allocation import ReleaseMemoryMiddleware
+from aporia_provider.backend.server.allocation import ReleaseMemoryMiddleware, release_freed_memory
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.error_handlers import add_error_handlers
 from aporia_provider.backend.server.middleware import AuthenticationMiddleware
@@ -43,6 +43,7 @@ def create_app(
     max_body: int = MAX_BODY,
     seconds: float = REQUEST_SECONDS,
     stopping: threading.Event | None = None,
+    release_memory: Callable[[], None] = release_freed_memory,
 ) -> FastAPI:
     """
     Create the application.
@@ -53,6 +54,7 @@ def create_app(
     :param max_body: Maximum size of a request body in bytes.
     :param seconds: Time limit of a response in seconds.
     :param stopping: Event that aborts all responses in progress.
+    :param release_memory: Function that releases freed memory after requests with large bodies.
     """
     app = _Application(
         title="Aporia protocol v1",
@@ -74,7 +76,7 @@ def create_app(
         stopping=stopping or threading.Event(),
     )
     # The last one is the outermost.
-    app.add_middleware(ReleaseMemoryMiddleware)
+    app.add_middleware(ReleaseMemoryMiddleware, release=release_memory)
     add_error_handlers(app)
     app.include_router(_v1())
     # The middleware checks tokens; this declares them in the OpenAPI document.
