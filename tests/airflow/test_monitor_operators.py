@@ -17,9 +17,13 @@ from aporia_provider.alerts import Alert, AlertEvent
 from aporia_provider.assets import alert_opened
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.hooks.monitors import MonitorsHook
-from aporia_provider.models import Monitor
+from aporia_provider.models import Model, Monitor
 from aporia_provider.monitor_definitions import MonitorDefinition
-from aporia_provider.operators.alerts import MonitorModelOperator, NotifyAlertsOperator
+from aporia_provider.operators.alerts import (
+    EvaluateMonitorsOperator,
+    MonitorModelOperator,
+    NotifyAlertsOperator,
+)
 from aporia_provider.operators.monitors import (
     ApplyMonitorsOperator,
     CreateMonitorOperator,
@@ -236,6 +240,25 @@ def test_an_alert_about_all_versions_refers_to_the_latest(alerted: MonitoredMode
     alerted.evaluate(30)
     found = {each.alert.monitor: each for each in MonitorsHook().claim_opened_alerts("x")}
     assert (found["Rows"].model_version, found["Rows"].event_extra()["model_version"]) == ("v1", None)
+
+
+def test_the_monitors_of_all_models_are_evaluated_in_one_task(
+    model: MonitoredModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.store({29: usual(age=numbers(np.arange(300) % 50))})
+    low = {"name": "Mean age", "type": "metric_change", "metric": "mean", "features": ["age"], "min": 40}
+    hook = MonitorsHook()
+    hook.apply_monitors("m", [low])
+    model.registry.create_model(Model(id="unmonitored", name="Unmonitored"))
+    # The data is complete until the end of 2024; the first evaluation judges the latest window only.
+    hook.evaluate_monitors("m", start=on(29), end=on(30))
+    sent: list[str] = []
+    task = EvaluateMonitorsOperator(task_id="e", notify=lambda alert, event: sent.append(event.kind))
+    result = execute(task)
+    assert (result["models"], result["sent"], result["emitted"], sent) == (["m"], 1, 1, ["opened"])
+    assert "Model 'm':" in capsys.readouterr().out
+    again = execute(EvaluateMonitorsOperator(task_id="e", model_id="m"))
+    assert (again["models"], again["opened"]) == (["m"], 0)
 
 
 def test_one_task_sets_up_evaluates_and_notifies(model: MonitoredModel) -> None:
