@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -106,6 +107,8 @@ def deployed(
         "AIRFLOW__API__WORKERS": "1",
         # A task fails if one request takes longer; the default is 5 seconds.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        # Otherwise, each component that starts in an empty folder makes a key of its own.
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(b"a key of this test deployment 32").decode(),
         "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-deployment",
         **settings,
     }
