@@ -43,7 +43,7 @@ PROTOCOL_MONITOR_TYPES = (
 )
 """Types of monitors of the protocol."""
 MONITOR_TYPES = (*PROTOCOL_MONITOR_TYPES, "table_freshness")
-"""Types of monitors: those of the protocol, and ``table_freshness``, an extension of this package."""
+# Those of the protocol, and an extension of this package.
 AggregationPeriod = Literal["hourly", "daily"]
 AGGREGATION_PERIODS: tuple[AggregationPeriod, ...] = get_args(AggregationPeriod)
 MAX_TAGS = 10

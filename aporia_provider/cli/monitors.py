@@ -221,13 +221,17 @@ def _delete(options: Namespace) -> None:
 
 def _evaluate(options: Namespace) -> None:
     with opened_registry(options) as registry:
-        registry.read_table_histories(options.model, find_credentials=find_credentials(options.aws_conn_id))
+        tables = registry.read_table_histories(
+            options.model, find_credentials=find_credentials(options.aws_conn_id)
+        )
         report = registry.evaluate_monitors(
             options.model, options.version, start=options.start, end=options.end
         )
     if options.json:
         print(json.dumps(report, indent=2), file=options.answers)
         return
+    for problem in tables["problems"]:
+        print(problem, file=sys.stderr)
     for monitor in report["monitors"]:
         print(monitor["name"], _counts(monitor), sep="\t", file=options.answers)
         for text in (*monitor["problems"], *monitor["notes"]):

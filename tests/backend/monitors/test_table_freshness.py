@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from aporia_provider.backend.store.monitor_tables import TableHistoryRow
+from aporia_provider.cli.main import main
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import AuthenticationError, ValidationError
@@ -152,6 +153,17 @@ def test_the_actuals_are_judged_too_and_new_commits_only_are_read(fresh: Monitor
     checked(fresh, LAST + 25 * HOUR)
     with fresh.registry.database.read_transaction() as session:
         assert session.scalar(select(func.count()).select_from(TableHistoryRow)) == 2
+
+
+def test_the_command_reads_the_logs(fresh: MonitoredModel, capsys: pytest.CaptureFixture[str]) -> None:
+    apply(fresh, GAP)
+    where = ["--database-url", fresh.registry.database.url.render_as_string(), "--environment", "e"]
+    assert main(["monitors", "evaluate", "m", *where]) == 0
+    # The last write was long ago.
+    assert capsys.readouterr().out.startswith("Gap\t1 windows: 0 pass, 1 fail, 0 insufficient")
+    shutil.rmtree(Path(fresh.lake, "serving"))
+    assert main(["monitors", "evaluate", "m", *where]) == 0
+    assert "There is no Delta table at" in capsys.readouterr().err
 
 
 def test_a_replay_judges_the_stored_commits(fresh: MonitoredModel) -> None:
