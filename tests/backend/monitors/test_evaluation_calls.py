@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from aporia_provider.backend.monitors.evaluation_calls import MonitorEvaluations
 from aporia_provider.backend.server.auth.tokens import create_token
+from aporia_provider.backend.store.monitor_tables import TableHistoryRow
 from aporia_provider.cli.main import main
 from aporia_provider.client import AporiaClient
+from aporia_provider.monitor_definitions import MonitorDefinition
 from tests.backend.monitors.monitored_model import MonitoredModel, configuration, numbers, on, usual
 from tests.backend.running import serving
 from tests.backend.syncing import SyncedVersion, spread
@@ -89,3 +92,21 @@ def test_a_sync_evaluates_the_monitors_of_its_model(
     assert monitored.sync()["monitors"] == {
         "error": "RuntimeError: the monitors could not be evaluated, see the log"
     }
+
+
+def test_a_sync_reads_the_logs_of_the_tables_whose_freshness_is_judged(monitored: SyncedVersion) -> None:
+    monitored.write("serving", spread(1, 3, per_day=4))
+    monitored.connect("serving")
+    fresh = MonitorDefinition(name="fresh", type="table_freshness", max_gap="26h")
+    monitored.registry.apply_monitors("churn", [fresh.to_monitor("churn")])
+    (judged,) = monitored.sync()["monitors"]["monitors"]
+    with monitored.registry.database.read_transaction() as session:
+        row = session.scalars(select(TableHistoryRow)).one()
+        assert (row.uri, row.error) == (f"file://{monitored.path('serving')}", None)
+        assert row.history is not None
+        assert row.history["last"][0] == monitored.delta("serving").version()
+    assert judged["verdicts"]["fail"] == 0
+    later = monitored.registry.evaluate_monitors("churn", now=datetime.now(UTC) + timedelta(hours=40))
+    # It is not known whether the table has been written since the sync.
+    assert later["verdicts"]["fail"] == 0
+    assert later["verdicts"]["insufficient"] > 0
