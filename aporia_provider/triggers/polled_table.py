@@ -49,7 +49,7 @@ class PolledTable:
         async with self._lock:
             earlier = self._position
             if earlier is None or earlier.version < 0:
-                self._position = await self._access.call(latest_position, self.uri)
+                self._position, self._ranges = await self._access.call(latest_position, self.uri), {}
             else:
                 commits = await self._access.call(commits_after, self.uri, earlier)
                 if commits is not None:

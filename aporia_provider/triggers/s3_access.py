@@ -17,7 +17,7 @@ from aporia_provider.lake.credentials import AwsCredentials
 
 T = TypeVar("T")
 
-THREADS: Final = 8
+THREADS: Final = 4
 """Number of concurrent requests with one connection."""
 REFRESH_SECONDS: Final = 300.0
 """Time in seconds after which credentials are fetched again, since those of an assumed role expire."""

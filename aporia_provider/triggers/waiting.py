@@ -63,7 +63,7 @@ class WaitingTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check until the condition holds, the time is over, or an error is permanent."""
         # The sensor has checked before. After a restart, the checks of all triggers are spread.
-        delay, errors = random.uniform(0.5, 1.0) * self.poll_interval, 0
+        delay, errors = random.uniform(0.0, 1.0) * self.poll_interval, 0
         while await self._sleep(delay):
             try:
                 payload = await self._checked()
