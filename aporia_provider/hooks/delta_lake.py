@@ -122,7 +122,7 @@ class DeltaLakeHook(BaseHook):
         """Report a table that was read to the readers of Airflow's hook lineage, such as OpenLineage."""
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-        collector = get_hook_lineage_collector()
+        collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
         if not source.is_on_s3:
             collector.add_input_asset(self, uri=source.uri)
             return

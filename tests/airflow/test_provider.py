@@ -186,7 +186,7 @@ def test_an_asset_of_a_version_is_normalised_and_becomes_lineage() -> None:
     serving = create_asset(environment="prod", model_id="m", model_version="v1", role="serving")
     assert serving.uri == Asset(uri=serving.uri).uri == "aporia://prod/m/v1/serving"
     assert convert_asset_to_openlineage(serving, None).name == "m/v1"
-    for wrong in ("aporia://prod/only-a-model", "aporia://prod/m/v1/serving/more"):
+    for wrong in ("aporia://prod", "aporia://prod/m/v1/serving/more"):
         with pytest.raises(ValueError, match="aporia://<environment>/<model>/<version>"):
             Asset(uri=wrong)
 
