@@ -11,7 +11,7 @@ through aliases that are named after the rendered id of the model. Each kind of 
 * :func:`version_completed`: a version is registered and all its datasets are connected. One event for each
   run of :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator`.
 * :func:`data_changed`: a sync of a dataset read changed data. One event for each such sync.
-* :func:`alert_opened`: a monitor opened an alert. One event for each alert.
+* :func:`alert_opened`: monitors opened alerts. One event for all alerts of a model that a task finds.
 * :func:`registered`: a version was registered or one of its datasets connected, even if it existed already.
   One event for each of these tasks, so retraining emits several.
 
@@ -67,14 +67,15 @@ def data_changed(model_id: str | None = None) -> AssetAlias:
 
 def alert_opened(model_id: str | None = None) -> AssetAlias:
     """
-    Return the schedule of a DAG that runs when a monitor opened an alert:
+    Return the schedule of a DAG that runs when monitors opened alerts:
     ``schedule=[alert_opened("insurance")]``.
 
-    The asset of the event is the version that the alert is about; for an alert about all versions of the
-    model, it is the latest version. The extra of the event has ``alert_id``, ``monitor``, ``monitor_type``,
-    ``severity``, ``start``, ``end``, ``description``, and ``metric``, ``field``, ``value``, ``low`` and
-    ``high`` of the failed verdict with the greatest effect. ``model_version`` is None for an alert about all
-    versions.
+    An event has all alerts of a model that a task found, the most severe first. Its asset is the version that
+    the first alert is about; for an alert about all versions of the model, it is the latest version. The
+    extra of the event has the first alert, and all of them in ``alerts``. Each has ``alert_id``, ``monitor``,
+    ``monitor_type``, ``severity``, ``start``, ``end``, ``description``, ``model_version`` (None for an alert
+    about all versions), and ``metric``, ``field``, ``value``, ``low`` and ``high`` of the failed verdict with
+    the greatest effect.
 
     :param model_id: Id of the model as registered; None for all models.
     :raises ValueError: if the id is a template, since Airflow renders no schedules.

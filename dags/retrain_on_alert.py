@@ -56,12 +56,13 @@ def retrain_on_alert():
         from aporia_provider.hooks.aporia import AporiaHook
 
         events = context["triggering_asset_events"][alert_opened(MODEL_ID)]
-        alerts = [event.extra for event in events if event.extra["monitor_type"] in REASONS]
+        opened = [alert for event in events for alert in event.extra["alerts"]]
+        alerts = [alert for alert in opened if alert["monitor_type"] in REASONS]
         if not alerts:
             raise AirflowSkipException(f"No alert is about {', '.join(REASONS)}")
         with AporiaHook().get_conn() as api:
             champion = api.get_model_tags(MODEL_ID).get("champion")
-        return {**alerts[-1], "champion": champion or alerts[-1]["model_version"]}
+        return {**alerts[-1], "champion": champion or events[-1].asset.uri.rpartition("/")[2]}
 
     @task
     def explain(alert: dict[str, Any]) -> str:
@@ -108,7 +109,8 @@ def retrain_on_alert():
         follow_task_ids_if_passed="promote",
         follow_task_ids_if_failed="keep",
         follow_task_ids_if_insufficient="ask",
-        trigger_rule="none_failed",
+        # Also if there was nothing to sync, but not if no alert is a reason to retrain.
+        trigger_rule="none_failed_min_one_success",
     )
     ask = HITLBranchOperator(
         task_id="ask",
@@ -126,7 +128,7 @@ def retrain_on_alert():
     )
     keep = EmptyOperator(task_id="keep", trigger_rule="none_failed_min_one_success")
     explanation >> retrain >> new_datasets
-    sync >> compare >> [ask, promote, keep]
+    [new_datasets, sync] >> compare >> [ask, promote, keep]
     ask >> [promote, keep]
 
 

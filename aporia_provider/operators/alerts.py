@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
-from aporia_provider.alerts import Alert, AlertEvent, alert_text
+from aporia_provider.alerts import Alert, AlertEvent, OpenedAlert, alert_text
 from aporia_provider.assets import EventKind, event_aliases
 from aporia_provider.errors import TransientError
 from aporia_provider.monitor_changes import MonitorChange
@@ -44,11 +44,20 @@ class AlertsOperator(MonitorsOperator):
         return self.aporia_hook.notify(_sender(self.notify, self.aporia_hook.environment(), context))
 
     def emit_opened_alerts(self, context: Context) -> int:
-        """Emit the asset events of opened alerts; return their number. Nothing may fail after this."""
+        """
+        Emit the asset events of opened alerts. Nothing may fail after this.
+
+        :return: The number of alerts.
+        """
         opened = self.aporia_hook.claim_opened_alerts(_claimant(context))
+        # Airflow starts one run for the first of several events of a task, and keeps the others for the next.
+        by_model: dict[str, list[OpenedAlert]] = {}
         for each in opened:
-            subject = (each.environment, each.alert.model_id, each.model_version, None)
-            emit_event(self, context, EventKind.ALERT, subject, each.event_extra())
+            by_model.setdefault(each.alert.model_id, []).append(each)
+        for model_id, (worst, *others) in by_model.items():
+            subject = (worst.environment, model_id, worst.model_version, None)
+            alerts = [each.event_extra() for each in (worst, *others)]
+            emit_event(self, context, EventKind.ALERT, subject, {**alerts[0], "alerts": alerts})
         return len(opened)
 
     def log_evaluation(self, evaluation: Mapping[str, Any]) -> None:

@@ -189,10 +189,7 @@ def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel) -> None:
     ((uri, extra, aliases),) = asset_events("emitting")
     assert uri == f"aporia://{settings.environment()}/m/v1"
     assert aliases == [alert_opened().name, alert_opened("m").name]
-    assert extra == {
-        "event": "alert_opened",
-        "environment": settings.environment(),
-        "model_id": "m",
+    told = {
         "model_version": "v1",
         "alert_id": alert.id,
         "monitor": "Mean age",
@@ -208,6 +205,8 @@ def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel) -> None:
         "low": 40,
         "high": None,
     }
+    subject = {"event": "alert_opened", "environment": settings.environment(), "model_id": "m"}
+    assert extra == {**subject, **told, "alerts": [told]}
     # Another run emits nothing, and neither does the same alert when it recurs.
     assert run(dag)["emit"]["emitted"] == 0
     alerted.store({30: usual(age=numbers(np.arange(300) % 50))})
@@ -232,6 +231,21 @@ def test_an_alert_that_was_resolved_has_no_asset_event(alerted: MonitoredModel) 
     alerted.complete_until(on(31))
     alerted.evaluate(31)
     assert execute(NotifyAlertsOperator(task_id="n"))["emitted"] == 0
+
+
+def test_alerts_of_one_model_are_one_event_with_the_most_severe_first(alerted: MonitoredModel) -> None:
+    union = MonitorDefinition(
+        name="Rows", type="model_activity", min=1000, version="all_versions", severity="HIGH"
+    )
+    MonitorsHook().apply_monitors("m", [union])
+    alerted.evaluate(30)
+    with new_dag("several") as dag:
+        NotifyAlertsOperator(task_id="emit")
+    assert run(dag)["emit"]["emitted"] == 2
+    ((uri, extra, _),) = asset_events("several")
+    assert uri == f"aporia://{settings.environment()}/m/v1"
+    assert (extra["monitor"], extra["model_version"]) == ("Rows", None)
+    assert [each["monitor"] for each in extra["alerts"]] == ["Rows", "Mean age"]
 
 
 def test_an_alert_about_all_versions_refers_to_the_latest(alerted: MonitoredModel) -> None:
