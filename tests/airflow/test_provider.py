@@ -46,6 +46,20 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     assert len(added) < 50, added
 
 
+def test_importing_the_operators_of_gates_brings_in_nothing_heavy() -> None:
+    code = """
+import json, sys
+import airflow.sdk
+before = set(sys.modules)
+import aporia_provider.operators.health, aporia_provider.operators.version_comparison
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    added = modules_added_by(code)
+    assert [name for name in added if name.startswith(("openlineage", "tabulate"))] == []
+    assert heavy_among(added) == []
+    assert len(added) < 50, added
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in DAGS.glob("*.py")))
 def test_parsing_a_dag_brings_in_nothing_heavy(name: str) -> None:
     code = f"""
