@@ -33,6 +33,7 @@ RETRAIN_DAG = "retrain_and_register"
 REASONS = ("performance_degradation", "data_drift", "prediction_drift", "metric_change")
 # A metric that both versions have, and the greatest loss that is acceptable.
 METRIC = "accuracy"
+PREDICTION = "predictions.probability"
 MARGIN = 0.01
 COMPARED = "serving"
 AWS_CONN_ID = "aws_default"
@@ -106,6 +107,7 @@ def retrain_on_alert():
         metric=METRIC,
         margin=MARGIN,
         dataset_type=COMPARED,
+        parameters={"column": PREDICTION},
         follow_task_ids_if_passed="promote",
         follow_task_ids_if_failed="keep",
         follow_task_ids_if_insufficient="ask",
