@@ -6,6 +6,7 @@ from aporia_provider.backend.metrics.calls import Metrics
 from aporia_provider.backend.monitors.alert_calls import Alerts
 from aporia_provider.backend.monitors.evaluation_calls import MonitorEvaluations
 from aporia_provider.backend.monitors.latest_verdicts import LatestVerdicts
+from aporia_provider.backend.monitors.version_gauges import Gauges
 from aporia_provider.backend.registration.attachments import Attachments
 from aporia_provider.backend.registration.datasets import Datasets
 from aporia_provider.backend.registration.models import Models
@@ -27,6 +28,7 @@ class Registry(
     Retirements,
     Metrics,
     Alerts,
+    Gauges,
 ):
     """
     Implementation of :class:`~aporia_provider.api.AporiaApi` for one environment of a database.

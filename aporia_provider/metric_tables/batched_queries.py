@@ -68,7 +68,9 @@ def query_all(query: Query, subject: Subject, questions: Mapping[Key, Question])
     for keys in _batches(list(questions), min(MAX_METRICS, MAX_RESULTS // subject.windows)):
         for item in query(_query(subject, {key: questions[key] for key in keys})):
             within = item.time_range
-            window = within and (datetime.fromisoformat(within.start), datetime.fromisoformat(within.end))
+            window = None
+            if within is not None:
+                window = datetime.fromisoformat(within.start), datetime.fromisoformat(within.end)
             results = found.setdefault(window, {})
             results.update((keys[int(result.id)], result) for result in item.metrics)
     return found

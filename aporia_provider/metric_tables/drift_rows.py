@@ -43,8 +43,8 @@ def drift_rows(
 
 
 def _difference(row: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Any:
-    pair = row.get(name), other.get(name)
-    return None if None in pair else pair[0] - pair[1]
+    now, before = row.get(name), other.get(name)
+    return None if now is None or before is None else now - before
 
 
 def _distance(name: str, result: QueryResult, unreliable: bool) -> Any:

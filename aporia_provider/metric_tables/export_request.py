@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from math import ceil, floor
 from typing import Literal, get_args
 
 from aporia_provider.backend.metrics.periods import PERIODS
@@ -75,19 +76,14 @@ class ExportRequest:
     @property
     def _numbers(self) -> tuple[int, int]:
         number = PERIODS[self.period].number
-        start, end = (_seconds(moment) for moment in (self.start, self.end))
-        if start == end:
-            last = number(end) - 1
+        if self.start == self.end:
+            last = number(floor(self.end.timestamp())) - 1
             return last, last
-        return number(start), number(end - 1)
+        return number(floor(self.start.timestamp())), number(ceil(self.end.timestamp()) - 1)
 
     def _window(self, number: int) -> tuple[datetime, datetime]:
         start = PERIODS[self.period].start
         return _time(start(number)), _time(start(number + 1))
-
-
-def _seconds(moment: datetime) -> int:
-    return -((_EPOCH - moment) // timedelta(seconds=1))
 
 
 def _time(second: int) -> datetime:

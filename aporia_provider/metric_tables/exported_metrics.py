@@ -12,7 +12,8 @@ _NUMBERS = {
     "avg": Question("mean"),
     "min": Question("min"),
     "max": Question("max"),
-    "stddev": Question("std"),
+    # std divides by n, Spark by n - 1, as variance does.
+    "variance": Question("variance"),
     "median": Question("median"),
     "num_zeros": Question("zero_count"),
     "num_nan": Question("nan_count"),
@@ -67,7 +68,9 @@ def field_types(schema: VersionSchema) -> dict[str, str]:
     A name that fields of two categories share is preceded by the category, as in ``features.age``.
     """
     named = [
-        (category, name, field.type) for category in CATEGORIES for name, field in schema.fields(category).items()
+        (category, name, field.type)
+        for category in CATEGORIES
+        for name, field in schema.fields(category).items()
     ]
     names = [name for _, name, _ in named]
     return {

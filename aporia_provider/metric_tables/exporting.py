@@ -74,7 +74,9 @@ class MetricsExport:
         if self.fields is None:
             return types
         problems = [
-            f"there is no field {name!r}; {nearest(name, list(types))}" for name in self.fields if name not in types
+            f"there is no field {name!r}; {nearest(name, list(types))}"
+            for name in self.fields
+            if name not in types
         ]
         if problems:
             raise ValidationError("Fields cannot be exported", problems=problems)
@@ -107,8 +109,12 @@ class MetricsExport:
         asked = statistics(self._types) | performance(self.schema.model_type)
         query = self.api.query_metrics
         found = query_all(lambda each: checked(query(each)) if required else query(each), subject, asked)
-        given = {"unreliable": self.request.unreliable, "positive": self._positive}
-        return {window: profile_rows(results, self._types, **given) for window, results in found.items()}
+        return {
+            window: profile_rows(
+                results, self._types, unreliable=self.request.unreliable, positive=self._positive
+            )
+            for window, results in found.items()
+        }
 
     @property
     def _positive(self) -> str:
@@ -118,9 +124,7 @@ class MetricsExport:
     def _profile_rows(self, role: str, log_type: str, profiles: _Profiles) -> list[dict[str, Any]]:
         version = self._table_version(role) if role in self._roles else None
         known = {**self.key, "log_type": log_type, "logging_table_commit_version": version}
-        return [
-            {**known, **self._window(window), **row} for window, rows in profiles.items() for row in rows
-        ]
+        return [{**known, **self._window(window), **row} for window, rows in profiles.items() for row in rows]
 
     def _table_version(self, role: Any) -> int | None:
         request = self.request
@@ -138,7 +142,7 @@ class MetricsExport:
             return []
         subject = self._within(self._windows[0][0], len(self._windows), self._data("training"))
         found = self._distances(subject)
-        pairs = {window: (None, training[None]) for window in self._windows}
+        pairs = dict.fromkeys(self._windows, (None, training[None]))
         return self._drift_rows("BASELINE", serving, pairs, found)
 
     def _consecutive_drift(self, serving: _Profiles) -> list[dict[str, Any]]:
@@ -177,7 +181,13 @@ class MetricsExport:
         found: Results,
     ) -> list[dict[str, Any]]:
         return [
-            {**self.key, "drift_type": drift_type, **self._window(window), "window_cmp": _struct(other), **row}
+            {
+                **self.key,
+                "drift_type": drift_type,
+                **self._window(window),
+                "window_cmp": _struct(other),
+                **row,
+            }
             for window, (other, compared) in pairs.items()
             for row in drift_rows(
                 serving.get(window, []), compared, found.get(window, {}), unreliable=self.request.unreliable

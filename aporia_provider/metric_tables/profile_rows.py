@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import sqrt
 from typing import Any
 
 from aporia_provider.metric_results import QueryResult
@@ -59,6 +60,8 @@ def _profile(values: dict[str, Any], type_: str) -> dict[str, Any]:
     nulls = missing - (values.get("num_nan") or 0)
     row = {**values, "count": rows - nulls, "num_nulls": nulls}
     row |= {share: _percent(row.get(name), rows) for share, name in _SHARES.items()}
+    if (variance := values.get("variance")) is not None:
+        row["stddev"] = sqrt(variance)
     if "quantile 0.0" in values:
         quantiles = [values[f"quantile {place}"] for place in QUANTILES]
         row["quantiles"] = None if None in quantiles else quantiles

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
@@ -58,6 +59,17 @@ def documented(response: Any, body: Schema | None = None) -> dict[str, Any]:
         content = {"application/json": {"schema": body}}
         described["openapi_extra"] = {"requestBody": {"required": True, "content": content}}
     return described
+
+
+def documented_text(description: str) -> dict[str, Any]:
+    """
+    Return keyword arguments for a FastAPI route whose successful response is plain text.
+
+    :param description: Description of the text.
+    """
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    found = {"description": description, "content": content}
+    return {"response_class": PlainTextResponse, "responses": {**responses(None), 200: found}}
 
 
 def responses(response: Any) -> dict[int | str, dict[str, Any]]:

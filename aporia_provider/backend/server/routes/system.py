@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from fastapi import APIRouter, Request
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
@@ -13,7 +14,7 @@ import aporia_provider
 from aporia_provider.api import ENVIRONMENT_PATH, PRODUCT
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.error_handlers import ErrorResponse
-from aporia_provider.backend.server.openapi import documented
+from aporia_provider.backend.server.openapi import documented, documented_text
 from aporia_provider.backend.server.requests import (
     CurrentRegistry,
     SmallBody,
@@ -28,6 +29,9 @@ from aporia_provider.backend.server.responses import (
     HealthResponse,
     TokenEnvironmentResponse,
 )
+from aporia_provider.backend.server.text_exposition import CONTENT_TYPE, exposition
+
+METRICS_PATH = "/metrics"
 
 rest = APIRouter(tags=["about"])
 own = APIRouter(tags=["about"])
@@ -72,6 +76,13 @@ def create_environment(registry: CurrentRegistry, body: SmallBody) -> Any:
         "cluster_id": _id("cluster", "embedded"),
         "environment_id": _id("environment", registry.environment),
     }
+
+
+@own.get(METRICS_PATH, **documented_text("Gauges in the text format of Prometheus"))
+async def get_gauges(request: Request, registry: CurrentRegistry) -> Any:
+    """Return gauges of the environment of the token for Prometheus. Not part of the protocol."""
+    gauges = await run_sync(registry.get_gauges, limiter=request.app.state.queries)
+    return Response(exposition(gauges), headers={"Content-Type": CONTENT_TYPE})
 
 
 @graphql.post(
