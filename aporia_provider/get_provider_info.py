@@ -116,6 +116,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.hooks.aporia",
                     "aporia_provider.hooks.delta_lake",
                     "aporia_provider.hooks.health",
+                    "aporia_provider.hooks.metric_tables",
                     "aporia_provider.hooks.metrics",
                     "aporia_provider.hooks.monitors",
                     "aporia_provider.hooks.spark_connect",
@@ -139,6 +140,7 @@ def get_provider_info() -> dict[str, Any]:
                     "aporia_provider.operators.alerts",
                     "aporia_provider.operators.health",
                     "aporia_provider.operators.version_comparison",
+                    "aporia_provider.operators.export",
                 ],
             }
         ],

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aporia_provider.errors import ValidationError
-from aporia_provider.metric_results import QueryResult, RangeResults, failed_results
+from aporia_provider.metric_results import QueryResult, RangeResults
 from aporia_provider.metrics import MetricsQuery
 
 MAX_METRICS = 500
@@ -74,18 +73,6 @@ def query_all(query: Query, subject: Subject, questions: Mapping[Key, Question])
             results = found.setdefault(window, {})
             results.update((keys[int(result.id)], result) for result in item.metrics)
     return found
-
-
-def checked(results: list[RangeResults]) -> list[RangeResults]:
-    """
-    Return results if any of them was computed.
-
-    :raises aporia_provider.errors.ValidationError: if none was, and there are errors.
-    """
-    if failed := failed_results(results):
-        problems = dict.fromkeys(str(result.error) for _, result in failed)
-        raise ValidationError("No metric could be computed", problems=list(problems))
-    return results
 
 
 def _batches(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aporia_provider.api import AporiaApi, connected_roles, registered_schema
 from aporia_provider.errors import ValidationError
-from aporia_provider.metric_tables.batched_queries import Results, Subject, Window, checked, query_all
+from aporia_provider.metric_tables.batched_queries import Results, Subject, Window, query_all
 from aporia_provider.metric_tables.drift_rows import drift_rows
 from aporia_provider.metric_tables.export_request import ExportRequest
 from aporia_provider.metric_tables.exported_metrics import distances, field_types, performance, statistics
@@ -46,7 +46,7 @@ class MetricsExport:
         """
         self.request.check_size(len(self._types))
         serving = self._profiles(self._serving)
-        training = self._profiles(Subject(self.request.model_id, self._data("training")), False)
+        training = self._profiles(Subject(self.request.model_id, self._data("training")))
         profiles = [
             *self._profile_rows("training", "BASELINE", training),
             *self._profile_rows("serving", "INPUT", {each: serving.get(each, []) for each in self._windows}),
@@ -103,12 +103,12 @@ class MetricsExport:
         within = None if start is None else {"start": start, "end": end}
         return {"dataset_type": role, "model_version": self.request.model_version, "time_range": within}
 
-    def _profiles(self, subject: Subject, required: bool = True) -> _Profiles:
+    def _profiles(self, subject: Subject) -> _Profiles:
         if subject.data["dataset_type"] not in self._roles:
             return {}
         asked = statistics(self._types) | performance(self.schema.model_type)
-        query = self.api.query_metrics
-        found = query_all(lambda each: checked(query(each)) if required else query(each), subject, asked)
+        found = query_all(self.api.query_metrics, subject, asked)
+        _check_counts(found)
         return {
             window: profile_rows(
                 results, self._types, unreliable=self.request.unreliable, positive=self._positive
@@ -197,3 +197,11 @@ class MetricsExport:
 
 def _struct(window: Window) -> dict[str, datetime] | None:
     return None if window is None else {"start": window[0], "end": window[1]}
+
+
+def _check_counts(found: Results) -> None:
+    """Raise an error if the number of rows is known for no window."""
+    counts = [results[None, "count"] for results in found.values()]
+    errors = dict.fromkeys(result.error for result in counts if result.error is not None)
+    if errors and all(result.error is not None for result in counts):
+        raise ValidationError("No rows can be counted", problems=list(errors))

@@ -25,6 +25,7 @@ from aporia_provider.operators.dataset import (
     ConnectTrainingOperator,
     SetSyncEnabledOperator,
 )
+from aporia_provider.operators.export import ExportMetricsOperator
 from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
 from aporia_provider.operators.monitors import (
     ApplyMonitorsOperator,
@@ -234,6 +235,11 @@ with DAG("operators", schedule=None, start_date=START):
         task_id="retire", model_id="insurance", keep=10, ended_for=timedelta(days=90)
     )
     # end
+    # example: export_metrics
+    export_metrics = ExportMetricsOperator(
+        task_id="export_metrics", model_id="insurance", location="s3://lake/monitoring/insurance"
+    )
+    # end
     # example: disable_syncs
     disable_syncs = SetSyncEnabledOperator(
         task_id="disable_syncs", model_id="insurance", model_version="v1", enabled=False
@@ -252,6 +258,7 @@ with DAG("operators", schedule=None, start_date=START):
     chain(wait_for_table, connect_serving)
     chain(connect, complete, sync, sync_several, wait_for_sync, wait_for_labels, monitor_model)
     chain(monitor_model, monitors, alerts, delete_monitor)
+    chain(monitor_model, export_metrics, delete_monitor)
     chain(delete_monitor, retire, disable_syncs, delete_model)
     infer_version >> delete_model
 

@@ -111,6 +111,10 @@ def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pyte
     assert results["monitor_model"]["left_out"].keys() == {"freshness", "performance", "new values"}
     assert results["notify_alerts"] == {"sent": 0, "emitted": 0}
     assert results["evaluate_monitors"]["models"] == ["insurance"]
+    # The window is the day before the run, and the rows are older.
+    exported = results["export_metrics"]
+    assert exported["windows_without_rows"] == exported["windows"] == 1
+    assert (exported["profile_rows"], exported["drift_rows"]) == (5, 0)
     assert results["delete_monitor"]["status"] == "deleted"
     # The only other version has no serving data, so it does not count towards those that are kept.
     assert results["retire"]["retired"] == []
