@@ -101,6 +101,7 @@ def monitor_models():
     evaluate = EvaluateMonitorsOperator(
         task_id="evaluate",
         notify=notify,
+        aws_conn_id=AWS_CONN_ID,
         trigger_rule="all_done",
         retries=2,
         retry_delay=timedelta(minutes=1),

@@ -60,6 +60,11 @@ class AlertsOperator(MonitorsOperator):
             emit_event(self, context, EventKind.ALERT, subject, {**alerts[0], "alerts": alerts})
         return len(opened)
 
+    def read_tables(self, model_id: str, aws_conn_id: str | None) -> None:
+        """Read the logs of the tables whose freshness is judged, and log which cannot be read."""
+        for problem in self.aporia_hook.read_table_histories(model_id, aws_conn_id=aws_conn_id)["problems"]:
+            self.log.warning("%s", problem)
+
     def log_evaluation(self, evaluation: Mapping[str, Any]) -> None:
         """Log the problems and notes of an evaluation, and its counts."""
         for monitor in evaluation["monitors"]:
@@ -105,15 +110,29 @@ class EvaluateMonitorsOperator(AlertsOperator):
     Evaluate the monitors of one or all models, send notifications, and emit asset events of opened alerts.
 
     Syncs evaluate the monitors of their model. This operator also judges what depends on the clock: missing
-    data, and the age of versions. A model whose evaluation fails does not stop the others. Requires the
-    embedded backend.
+    data, tables without new commits, and the age of versions. A model whose evaluation fails does not stop
+    the others. Requires the embedded backend.
 
     :param model_id: Id of the model; None for all models with monitors.
     :param notify: See :class:`NotifyAlertsOperator`. None sends nothing.
+    :param aws_conn_id: AWS connection used to read the logs of the tables whose freshness is judged.
     :return: ``models``, the ids of the evaluated models; ``windows``, ``opened`` and ``resolved``, the
         numbers of judged windows and of alerts; and ``sent`` and ``emitted``, the numbers of notifications
         and of asset events.
     """
+
+    template_fields = (*MonitorsOperator.template_fields, "aws_conn_id")
+
+    def __init__(
+        self,
+        *,
+        model_id: str | None = None,
+        notify: Notify | Sequence[Notify] = (),
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(model_id=model_id, notify=notify, **kwargs)
+        self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Evaluate the monitors, send the notifications, and emit the asset events."""
@@ -135,6 +154,8 @@ class EvaluateMonitorsOperator(AlertsOperator):
         problems = []
         for model_id in self._models():
             try:
+                # A table without new commits is not synced, so no sync reads its log.
+                self.read_tables(model_id, self.aws_conn_id)
                 evaluated[model_id] = self.aporia_hook.evaluate_monitors(model_id)
             except TransientError as error:
                 problems.append(f"{model_id}: {error.message}")
@@ -209,9 +230,7 @@ class MonitorModelOperator(AlertsOperator):
             for name, reason in result["left_out"].items():
                 self.log.info("No monitor of %s: %s", name, reason)
             if hook.server_url() is None:
-                tables = hook.read_table_histories(self.model_id, aws_conn_id=self.aws_conn_id)
-                for problem in tables["problems"]:
-                    self.log.warning("%s", problem)
+                self.read_tables(self.model_id, self.aws_conn_id)
             evaluation = hook.evaluate_monitors(self.model_id)
             self.log_evaluation(evaluation)
             sent = self.send_notifications(context)

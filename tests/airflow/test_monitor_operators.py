@@ -295,7 +295,7 @@ def test_one_task_sets_up_evaluates_and_notifies(model: MonitoredModel) -> None:
     assert names(model) == ["Mine", *(f"Standard: {name}" for name in expected[:-1])]
 
 
-def test_the_task_reads_the_logs_of_the_tables(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tasks_read_the_logs_of_the_tables(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = {
         "conn_type": "aws",
         "login": servers.S3_KEY,
@@ -308,6 +308,12 @@ def test_the_task_reads_the_logs_of_the_tables(s3: S3, monkeypatch: pytest.Monke
     for name, content in histories.written_log(times).items():
         s3.client().put_object(Bucket=s3.bucket, Key=f"lake/serving/_delta_log/{name}", Body=content)
     with MonitoredModel(settings.database_url(), settings.environment(), lake=s3.uri("lake")) as model:
+        # Nothing is synced: a table without new commits is not due.
+        late = {"name": "Late", "type": "table_freshness", "max_gap": "1d"}
+        MonitorsHook().apply_monitors("m", [late])
+        evaluated = execute(EvaluateMonitorsOperator(task_id="evaluate", aws_conn_id="lake"))
+        assert (evaluated["opened"], evaluated["emitted"]) == (1, 1)
+        MonitorsHook().delete_monitor("m", "Late")
         task = MonitorModelOperator(task_id="monitor", model_id="m", aws_conn_id="lake")
         evaluation = execute(task)["evaluation"]
         assert evaluation["monitors"][0]["verdicts"] == {"pass": 0, "fail": 1, "insufficient": 0}

@@ -42,8 +42,8 @@ def _judge(case: Case, subject: Subject) -> Verdict:
 
 
 _NEVER_READ = (
-    "the log of the table has not been read: MonitorModelOperator, MonitorsHook.read_table_histories and "
-    "syncs read it"
+    "the log of the table has not been read: EvaluateMonitorsOperator, MonitorModelOperator, "
+    "MonitorsHook.read_table_histories and syncs read it"
 )
 
 
