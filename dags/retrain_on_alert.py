@@ -52,7 +52,7 @@ def retrain_on_alert():
     @task
     def read_alert(**context: Any) -> dict[str, Any]:
         """Return the latest alert that is a reason to retrain, and the name of the version in use."""
-        from airflow.sdk.exceptions import AirflowSkipException
+        from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from aporia_provider.hooks.aporia import AporiaHook
 
