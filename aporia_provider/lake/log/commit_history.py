@@ -150,9 +150,10 @@ def within_size(files: Iterable[CommitFile]) -> list[CommitFile]:
     kept: list[CommitFile] = []
     total = 0
     for file in sorted(files, key=lambda file: -file.version):
-        if total + file.size <= MAX_BYTES:
-            total += file.size
-            kept.append(file)
+        total += file.size
+        if total > MAX_BYTES:
+            break
+        kept.append(file)
     return kept
 
 

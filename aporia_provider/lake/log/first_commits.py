@@ -63,7 +63,7 @@ def first_commit(
     readable = within_size(files)
     commits = read_commits(log.uri, readable, file_reader(log.uri, credentials, client))
     bounds = ActionBounds(log.metadata, column)
-    oldest = min(commits, default=0)
+    oldest = min(commits, default=log.version + 1)
     note = f"commits before version {oldest} are not read" if oldest else None
     for file in sorted(readable, key=lambda each: each.version):
         commit = commits.get(file.version)
