@@ -104,7 +104,7 @@ class DeltaTableSensor(DeferrableSensor):
             data_changes_only=self.data_changes_only,
             timestamp_column=self.timestamp_column,
             data_until=values.time("data_until", self.data_until),
-            partition=_as_texts(self.partition),
+            partition=_as_texts(self.partition, values),
             min_rows=values.number("min_rows", self.min_rows, 1),
         )
         if fault := location_fault(self.table_uri):
@@ -122,7 +122,10 @@ class DeltaTableSensor(DeferrableSensor):
         return condition
 
 
-def _as_texts(partition: Mapping[str, Any] | None) -> dict[str, str | None] | None:
+def _as_texts(partition: Any, values: RenderedValues) -> dict[str, str | None] | None:
     if not partition:
+        return None
+    if not isinstance(partition, Mapping):
+        values.add(f"partition is {partition!r}, not a dict of columns to values")
         return None
     return {name: None if value is None else str(value) for name, value in partition.items()}

@@ -200,6 +200,10 @@ async def test_what_waiting_does_not_fix_fails_at_once(aws: S3, between: Refusin
 @pytest.mark.parametrize(
     ("parameters", "problems"),
     [
+        (
+            {"partition": "day=1", "min_rows": "x"},
+            ["partition is 'day=1', not a dict of columns to values", "min_rows is 'x', not a number from 1"],
+        ),
         ({}, ["at least one of after_version, data_until, partition and min_rows is required"]),
         (
             {"table_uri": "gs://b/t", "after_version": "x", "min_rows": 0, "data_until": "soon"},

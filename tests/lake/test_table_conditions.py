@@ -103,6 +103,23 @@ def test_a_partition_of_dates(tmp_path: Path) -> None:
     assert check(tmp_path, partition={"day": "2026-01-03"}).unmet != ()
 
 
+@pytest.mark.parametrize(
+    ("type_", "value", "others"),
+    [
+        (pa.bool_(), True, ["True", "true"]),
+        (pa.int32(), 7, ["7", "07"]),
+        (pa.timestamp("us", "UTC"), NOON, [str(NOON), NOON.isoformat()]),
+    ],
+)
+def test_a_partition_is_compared_by_value(tmp_path: Path, type_: Any, value: Any, others: list[str]) -> None:
+    data = pa.table({"part": pa.array([value], type_), "n": [1]})
+    write_deltalake(tmp_path, data, partition_by=["part"])
+    for text in others:
+        assert check(tmp_path, partition={"part": text}).unmet == ()
+    with pytest.raises(ValidationError, match="partition: 'x' is no value of 'part', which is of type"):
+        check(tmp_path, partition={"part": "x"})
+
+
 def test_all_conditions_have_to_hold_and_all_that_do_not_are_told(table: Path) -> None:
     write(table, [0])
     told = check(table, partition={"day": "x"}, min_rows=5, **until(9)).unmet

@@ -21,6 +21,8 @@ from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.nearest import nearest
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from aporia_provider.lake.log.file_statistics import FileStatistics
 
 
@@ -184,16 +186,27 @@ def _check_columns(log: DeltaLog, condition: TableCondition) -> None:
 
 
 def _in_partition(files: FileStatistics, partition: Mapping[str, str | None]) -> FileStatistics:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     for column, value in partition.items():
         values = files.table[f"min.{column}"]
         is_in = (
-            pc.is_null(values) if value is None else pc.equal(pc.cast(values, pa.string()), pa.scalar(value))
+            pc.is_null(values) if value is None else pc.equal(values, _of_type(values.type, column, value))
         )
         files = files.filter(pc.fill_null(is_in, False))
     return files
+
+
+def _of_type(type_: pa.DataType, column: str, text: str) -> pa.Scalar:
+    """Return the value of a partition, which is text, as a value of the column's type."""
+    import pyarrow as pa
+
+    try:
+        return pa.scalar(text).cast(type_)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise ValidationError(
+            f"partition: {text!r} is no value of {column!r}, which is of type {type_}"
+        ) from None
 
 
 def _with_rows(files: FileStatistics) -> FileStatistics:
