@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from aporia_provider.alerts import webhook_body
+from aporia_provider.choices import choice_error
+from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 TIMEOUT = 10
 """Time limit of a request in seconds."""
+_KINDS = ("opened", "recurred", "resolved", "corrected")
 
 
 class AporiaAlertNotifier(BaseNotifier):
@@ -27,7 +31,9 @@ class AporiaAlertNotifier(BaseNotifier):
     :param http_conn_id: Connection of type ``http`` to the webhook: URL, and headers as JSON in ``extra``.
         Its login and password are sent with HTTP basic authentication.
     :param endpoint: Path that is appended to the URL of the connection.
-    :param kinds: Kinds of events that are sent, see :class:`~aporia_provider.alerts.AlertEvent`.
+    :param kinds: Kinds of events that are sent: ``opened``, ``recurred``, ``resolved`` or ``corrected``; see
+        :class:`~aporia_provider.alerts.AlertEvent`.
+    :raises aporia_provider.errors.ValidationError: if there are no such kinds, all of which are named.
     """
 
     template_fields = ("http_conn_id", "endpoint")
@@ -37,9 +43,10 @@ class AporiaAlertNotifier(BaseNotifier):
         *,
         http_conn_id: str = "aporia_webhook",
         endpoint: str | None = None,
-        kinds: tuple[str, ...] = ("opened",),
+        kinds: Sequence[str] = ("opened",),
     ) -> None:
         super().__init__()
+        _check_kinds(kinds)
         self.http_conn_id = http_conn_id
         self.endpoint = endpoint
         self.kinds = kinds
@@ -69,3 +76,11 @@ class AporiaAlertNotifier(BaseNotifier):
             raise ValueError(
                 f"Connection {self.http_conn_id!r}: the webhook redirects to another URL; enter that URL"
             )
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    """Raise an error if no event is ever sent for a kind, or the kinds are a text."""
+    if isinstance(kinds, str):
+        raise ValidationError(f"kinds is the text {kinds!r}: give a list of kinds")
+    if problems := [choice_error(kind, _KINDS) for kind in kinds if kind not in _KINDS]:
+        raise ValidationError("The kinds of events are not valid", problems=problems)

@@ -12,7 +12,7 @@ import pytest
 
 from aporia_provider import settings
 from aporia_provider.alerts import Alert
-from aporia_provider.errors import TransientError
+from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.hooks.monitors import MonitorsHook
 from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.notifications.webhook import AporiaAlertNotifier
@@ -126,3 +126,11 @@ def test_a_webhook_that_refuses_is_asked_again(
 def test_a_context_without_an_alert_is_refused() -> None:
     with pytest.raises(ValueError, match="pass it to NotifyAlertsOperator"):
         AporiaAlertNotifier().notify({})
+
+
+def test_kinds_of_which_nothing_is_sent_are_an_error() -> None:
+    with pytest.raises(ValidationError) as failure:
+        AporiaAlertNotifier(kinds=("opend", "resolved", "snoozed"))
+    assert [text.partition(" ")[0] for text in failure.value.problems] == ["'opend'", "'snoozed'"]
+    with pytest.raises(ValidationError, match="kinds is the text 'opened': give a list"):
+        AporiaAlertNotifier(kinds="opened")
