@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
@@ -95,16 +96,17 @@ class VersionComparisonOperator(AporiaOperator):
         :return: The comparison, and the result of the task.
         """
         with fail_without_retry():
+            margin, parameters = _checked(self.margin, self.parameters)
             found = self.aporia_hook.compare_versions(
                 self.model_id,
                 self.champion,
                 self.challenger,
                 self.metric,
-                _number(self.margin),
+                margin,
                 dataset_type=self.dataset_type,
                 start=self.start,
                 end=self.end,
-                **(self.parameters or {}),
+                **parameters,
             )
             with self.aporia_hook.get_conn() as api:
                 self.environment = api.environment
@@ -191,12 +193,27 @@ class BranchOnVersionComparisonOperator(VersionComparisonOperator, OutcomeBranch
         return self.follow(context, comparison.outcome, result)
 
 
-def _number(margin: float | str) -> float:
-    """Return a margin as a number: a rendered template is text."""
+def _checked(margin: Any, parameters: Any) -> tuple[float, dict[str, Any]]:
+    """Return a margin as a number, since a rendered template is text, and the parameters as a dict."""
+    problems = []
     try:
-        return float(margin)
+        number = math.nan if isinstance(margin, bool) else float(margin)
     except (TypeError, ValueError):
-        raise ValidationError(f"margin must be a number of at least 0, not {margin!r}") from None
+        number = math.nan
+    if not 0 <= number < math.inf:
+        problems.append(f"margin must be a number of at least 0, not {margin!r}")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        problems.append(f"parameters must be a dict, not {parameters!r}")
+        parameters = None
+    given = dict(parameters or {})
+    problems += [
+        f"{name} is a parameter of the operator, not of the metric"
+        for name in given
+        if name in VersionComparisonOperator.template_fields
+    ]
+    if problems:
+        raise ValidationError("The comparison is not valid", problems=problems)
+    return number, given
 
 
 def _finding(compared: Mapping[str, Any]) -> HealthFinding:

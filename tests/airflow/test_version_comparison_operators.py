@@ -72,6 +72,9 @@ def test_the_challenger_is_the_latest_version(model: MonitoredModel) -> None:
     ("given", "message"),
     [
         ({"challenger": "absent"}, "absent"),
+        ({"margin": True, "parameters": "x"}, "not True\n  - parameters must be a dict, not 'x'"),
+        ({"parameters": {"margin": 1}}, "margin is a parameter of the operator, not of the metric"),
+        ({"margin": "nan"}, "margin must be a number of at least 0, not 'nan'"),
         ({"challenger": "same", "margin": "little"}, "margin must be a number of at least 0, not 'little'"),
         ({"challenger": "same", "metric": "acuracy"}, "accuracy"),
         ({"challenger": "same", "parameters": {"treshold": 1}}, "treshold"),
