@@ -140,3 +140,8 @@ def test_markdown_of_names_is_escaped() -> None:
     text = health_markdown(report("fail"))
     assert text.startswith("**fail**: version 'v' of model 'm'\n\n| outcome |")
     assert "| 0\\|&lt;b> |" in text
+
+
+def test_limits_that_are_not_numbers_are_an_error() -> None:
+    with pytest.raises(ValidationError, match="min is not a number; max is not a number"):
+        MetricCondition(metric="auc_roc", min=float("nan"), max=float("nan"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -78,6 +79,9 @@ class MetricCondition(PublicModel):
     def _limit_problems(self) -> list[str]:
         if self.min is None and self.max is None:
             return ["give min, max or both"]
+        limits = {"min": self.min, "max": self.max}
+        if nans := [name for name, limit in limits.items() if isinstance(limit, float) and math.isnan(limit)]:
+            return [f"{name} is not a number" for name in nans]
         if is_template(self.min) or is_template(self.max) or self.min is None or self.max is None:
             return []
         return [f"min {self.min:g} is greater than max {self.max:g}"] if self.min > self.max else []
