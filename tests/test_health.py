@@ -145,3 +145,12 @@ def test_markdown_of_names_is_escaped() -> None:
 def test_limits_that_are_not_numbers_are_an_error() -> None:
     with pytest.raises(ValidationError, match="min is not a number; max is not a number"):
         MetricCondition(metric="auc_roc", min=float("nan"), max=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome"),
+    [({"min": 0.8}, "pass"), ({"max": 1.5}, "insufficient"), ({"min": 0.95}, "insufficient")],
+)
+def test_a_bound_that_is_not_finite_is_unknown(limits: dict[str, float], outcome: str) -> None:
+    finding = judged(limits, value=1.0, low=0.9, high=float("inf"))
+    assert (finding.outcome, finding.low, finding.high) == (outcome, 0.9, None)

@@ -47,7 +47,8 @@ def judge_metric(
     value = float(result.value)
     reasons = [_uncertain(condition, result, value, low, high) if outcome == "insufficient" else None]
     reason = "; ".join(filter(None, [*reasons, result.reason])) or None
-    return HealthFinding(outcome=outcome, value=value, low=low, high=high, reason=reason, **known)  # type: ignore[arg-type]
+    bounds = {"low": _number(low), "high": _number(high)}
+    return HealthFinding(outcome=outcome, value=value, reason=reason, **bounds, **known)  # type: ignore[arg-type]
 
 
 def interval_of(result: QueryResult) -> tuple[float, float] | None:
@@ -61,8 +62,9 @@ def interval_of(result: QueryResult) -> tuple[float, float] | None:
     if result.status != "ok" or value is None:
         return None
     low, high = _number(result.low), _number(result.high)
-    if low is not None and high is not None:
-        return low, high
+    if low is not None or high is not None:
+        # A bound that is not a finite number is unknown.
+        return -math.inf if low is None else low, math.inf if high is None else high
     if result.excess is not None:
         return min(result.excess, value), value + result.bound
     return value - result.bound, value + result.bound
@@ -90,6 +92,8 @@ def _uncertain(condition: MetricCondition, result: QueryResult, value: float, lo
 def _rows_needed(result: QueryResult, value: float, limits: list[float]) -> int | None:
     """Return the number of rows from which the interval, whose length falls with its root, has no limit."""
     if result.excess is not None or not result.samples or result.bound:
+        return None
+    if _number(result.low) is None or _number(result.high) is None:
         return None
     ratios = []
     for limit in limits:
