@@ -35,6 +35,7 @@ REASONS = ("performance_degradation", "data_drift", "prediction_drift", "metric_
 METRIC = "accuracy"
 PREDICTION = "predictions.probability"
 MARGIN = 0.01
+# Role of the compared datasets. If both versions have a testing dataset with the same rows, use "testing".
 COMPARED = "serving"
 AWS_CONN_ID = "aws_default"
 CHAMPION = "{{ ti.xcom_pull(task_ids='read_alert')['champion'] }}"
@@ -51,7 +52,7 @@ CHALLENGER = "{{ ti.xcom_pull(task_ids='compare')['challenger_version'] }}"
 def retrain_on_alert():
     @task
     def read_alert(**context: Any) -> dict[str, Any]:
-        """Return the latest alert that is a reason to retrain, and the name of the version in use."""
+        """Return the most severe alert that is a reason to retrain, and the name of the version in use."""
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from aporia_provider.hooks.aporia import AporiaHook
@@ -63,7 +64,7 @@ def retrain_on_alert():
             raise AirflowSkipException(f"No alert is about {', '.join(REASONS)}")
         with AporiaHook().get_conn() as api:
             champion = api.get_model_tags(MODEL_ID).get("champion")
-        return {**alerts[-1], "champion": champion or events[-1].asset.uri.rpartition("/")[2]}
+        return {**alerts[0], "champion": champion or events[-1].asset.uri.rpartition("/")[2]}
 
     @task
     def explain(alert: dict[str, Any]) -> str:
