@@ -107,7 +107,7 @@ class MetricsExport:
         if subject.data["dataset_type"] not in self._roles:
             return {}
         asked = statistics(self._types) | performance(self.schema.model_type)
-        found = query_all(self.api.query_metrics, subject, asked)
+        found = _counted(query_all(self.api.query_metrics, subject, asked))
         _check_counts(found)
         return {
             window: profile_rows(
@@ -197,6 +197,16 @@ class MetricsExport:
 
 def _struct(window: Window) -> dict[str, datetime] | None:
     return None if window is None else {"start": window[0], "end": window[1]}
+
+
+def _counted(found: Results) -> Results:
+    """
+    Return the results of the windows whose rows are counted.
+
+    A metric that cannot be computed at all answers the whole range instead of its windows, in which it is
+    null.
+    """
+    return {window: results for window, results in found.items() if (None, "count") in results}
 
 
 def _check_counts(found: Results) -> None:

@@ -237,7 +237,10 @@ with DAG("operators", schedule=None, start_date=START):
     # end
     # example: export_metrics
     export_metrics = ExportMetricsOperator(
-        task_id="export_metrics", model_id="insurance", location="s3://lake/monitoring/insurance"
+        task_id="export_metrics",
+        model_id="insurance",
+        model_version="v1",
+        location="s3://lake/monitoring/insurance",
     )
     # end
     # example: disable_syncs
