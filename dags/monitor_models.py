@@ -17,8 +17,8 @@ due than ``[core] max_map_length``, the others are synced by the next runs.
 others: a task of its own syncs it again, is retried, and fails with the error of this dataset.
 
 ``evaluate`` judges the monitors of all models, also those that depend on the clock, sends notifications,
-and emits an asset event for each alert that was opened, on which ``retrain_on_alert`` runs. It runs also if
-syncs failed.
+and emits an asset event for the alerts of each model that were opened, on which ``retrain_on_alert`` runs.
+It runs also if syncs failed.
 
 ``retire`` disables the syncs of versions that are no longer used. Their metrics remain available.
 """
@@ -46,7 +46,8 @@ except ImportError:  # Airflow 3.1
     from airflow.timetables.assets import AssetOrTimeSchedule
     from airflow.timetables.trigger import CronTriggerTimetable
 
-# Tables that are watched, such as "s3://lake/insurance/serving". Others are synced within 15 minutes.
+# Tables that are watched, such as "s3://lake/insurance/serving". Others are synced within 15 minutes. Connect
+# their datasets without a schedule: with one, a dataset is not due before its next occurrence.
 WATCHED_TABLES: list[str] = []
 # Connection with which the tables are read; None for the credentials of the worker and of the triggerer.
 AWS_CONN_ID = "aws_default"

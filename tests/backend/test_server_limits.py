@@ -320,8 +320,9 @@ def test_sigterm_ends_queries(many_days: str) -> None:
         before = _ended() + _used(server.process.pid)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
-        # Of the processor's time, which does not depend on what else the machine does.
-        assert _ended() - before < 2
+        # Of the processor's time, which depends little on what else the machine does. A query takes fifty
+        # seconds of it.
+        assert _ended() - before < 4
         for thread in asking:
             thread.join()
         assert len(replies) == 4
