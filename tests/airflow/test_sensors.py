@@ -13,9 +13,8 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    TaskDeferred,
 )
-from airflow.sdk.exceptions import TaskDeferred
-from airflow.sdk.serde import deserialize, serialize
 
 from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.operators.sync import SyncDatasetOperator
@@ -28,6 +27,12 @@ from tests.airflow.connected_lake import SERVING, Lake, connected_lake, rows
 from tests.airflow.proxies import Refusing
 from tests.airflow.running import START, execute, finish, new_dag
 from tests.conftest import S3
+
+try:
+    from airflow.sdk.serde import deserialize, serialize
+except ImportError:
+    # Airflow 3.1.
+    from airflow.serialization.serde import deserialize, serialize
 
 INTERVAL = 0.05
 WAITING: dict[str, Any] = {"poke_interval": INTERVAL, "timeout": 30}
