@@ -162,14 +162,21 @@ def _run(options: Namespace) -> int:
 
 
 def _write(options: Namespace, query: MetricsQuery, results: list[RangeResults]) -> None:
+    if options.output is None:
+        print(_text(options, query, results).rstrip(), file=options.answers)
+        return
+    try:
+        Path(options.output).write_bytes(_content(options, query, results))
+    except OSError as error:
+        raise ValidationError(f"--output: {options.output} cannot be written: {error.strerror}") from None
+
+
+def _content(options: Namespace, query: MetricsQuery, results: list[RangeResults]) -> bytes:
     from aporia_provider.metric_export import metric_rows, to_parquet
 
     if options.format == "parquet":
-        Path(options.output).write_bytes(to_parquet(metric_rows(query, results)))
-    elif options.output is not None:
-        Path(options.output).write_text(f"{_text(options, query, results).rstrip()}\n")
-    else:
-        print(_text(options, query, results).rstrip(), file=options.answers)
+        return to_parquet(metric_rows(query, results))
+    return f"{_text(options, query, results).rstrip()}\n".encode()
 
 
 def _text(options: Namespace, query: MetricsQuery, results: list[RangeResults]) -> str:

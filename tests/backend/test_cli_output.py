@@ -138,6 +138,11 @@ def test_metrics_are_rows_of_csv_and_of_parquet(monitored: SyncedVersion, tmp_pa
     assert str(table.start.dtype) == "datetime64[us, UTC]"
     refused = run_cli(*asked, "--format", "parquet")
     assert "name a file with --output" in refused.stderr
+    nowhere = run_cli(*asked, "--format", "csv", "--output", str(tmp_path / "missing" / "metrics.csv"))
+    assert nowhere.returncode != 0
+    assert nowhere.stderr.splitlines()[-1].endswith(
+        "metrics.csv cannot be written: No such file or directory"
+    )
 
 
 def test_every_command_is_tried() -> None:
