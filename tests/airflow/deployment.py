@@ -1,27 +1,28 @@
-"""A real Airflow on loopback: API server, scheduler and DAG processor, each a process of its own."""
+"""A real Airflow on loopback with PostgreSQL: API server, scheduler and DAG processor, each a process."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
+
 from tests import servers
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
-SECONDS = 150
+SECONDS = 300
 COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
@@ -31,6 +32,7 @@ class Deployment:
 
     home: Path
     url: str
+    database_url: str
     token: str = ""
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -65,6 +67,25 @@ class Deployment:
         """What a task instance returned."""
         return self.call("GET", f"{_path(instance)}/xcomEntries/return_value")["value"]
 
+    def dump_database(self) -> Path:
+        """Write the rows of all tables to a file in the home folder, as text."""
+        engine = sqlalchemy.create_engine(self.database_url)
+        path = self.home / "airflow.dump"
+        with engine.connect() as connection, path.open("w") as dump:
+            # Text that is stored as bytes stays readable.
+            connection.execute(sqlalchemy.text("SET bytea_output = 'escape'"))
+            for table in sqlalchemy.inspect(connection).get_table_names():
+                rows = connection.execute(sqlalchemy.text(f'SELECT t::text FROM "{table}" t')).scalars()
+                dump.writelines(f"{table} {row}\n" for row in rows)
+        engine.dispose()
+        return path
+
+    def failures(self, instances: dict[str, Any]) -> str:
+        """The last lines of the logs of the task instances that failed."""
+        failed = [name for name, instance in instances.items() if instance["state"] == "failed"]
+        logs = [path for name in failed for path in self.home.glob(f"logs/**/task_id={name}/**/*.log*")]
+        return "\n".join(f"{path}\n{path.read_text()[-8000:]}" for path in logs)
+
     def eventually(self, ask: Any, seconds: float = SECONDS) -> Any:
         """Ask until there is an answer that is true."""
         end = time.monotonic() + seconds
@@ -85,16 +106,29 @@ def _path(instance: dict[str, Any]) -> str:
 
 @contextmanager
 def deployed(
-    home: Path, dags: Path, migrated: Path, *, more_components: Sequence[str] = (), **settings: str
+    home: Path, dags: Path, *, more_components: Sequence[str] = (), **settings: str
 ) -> Iterator[Deployment]:
-    """Run an Airflow until the block ends, with a copy of the migrated database."""
+    """
+    Run an Airflow until the block ends, with a database of its own.
+
+    The database is PostgreSQL: with SQLite, which has one writer at a time, components fail at times because
+    another one holds the lock.
+    """
+    with servers.postgres() as database_url:
+        yield from _running(home, dags, database_url, more_components, settings)
+
+
+def _running(
+    home: Path, dags: Path, database_url: str, more_components: Sequence[str], settings: Mapping[str, str]
+) -> Iterator[Deployment]:
     port = servers.free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
-        # SQLite's own patience of 5 seconds is short where all components share two cores.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
+        # The driver works for both kinds of connections.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database_url,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
@@ -112,8 +146,9 @@ def deployed(
         "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-deployment",
         **settings,
     }
-    shutil.copy(migrated, home / "airflow.db")
-    airflow = Deployment(home, url)
+    migration = [AIRFLOW, "db", "migrate"]
+    subprocess.run(migration, check=True, capture_output=True, timeout=170, env=environment)
+    airflow = Deployment(home, url, database_url)
     components = [_started(name, environment) for name in (*COMPONENTS, *more_components)]
     try:
         airflow.token = airflow.eventually(lambda: airflow.call("GET", "/auth/token")["access_token"])

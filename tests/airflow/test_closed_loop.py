@@ -7,7 +7,6 @@ After the first registration, Airflow starts all DAGs by itself; the test commit
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import quote
 import boto3
 import pandas as pd
 import pytest
+import sqlalchemy
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
@@ -78,9 +78,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow(
-    home: Path, storage_options: dict[str, str], s3_endpoint: str, migrated_airflow: Path
-) -> Iterator[Deployment]:
+def airflow(home: Path, storage_options: dict[str, str], s3_endpoint: str) -> Iterator[Deployment]:
     aws = {
         "conn_type": "aws",
         "login": servers.S3_KEY,
@@ -90,14 +88,10 @@ def airflow(
     settings = {
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "AWS_EC2_METADATA_DISABLED": "true",
-        # A request of the API server can wait for a lock of another of its requests until this time is up.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=20",
         # Airflow starts watchers when it parses a file for the second time.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
     }
-    with deployed(
-        home, home / "dags", migrated_airflow, more_components=["triggerer"], **settings
-    ) as running:
+    with deployed(home, home / "dags", more_components=["triggerer"], **settings) as running:
         yield running
 
 
@@ -129,10 +123,12 @@ def is_synced(registry: EmbeddedRegistry, version: str, table_version: int) -> b
     return bool(status["table_version"] == table_version)
 
 
-def watched_version(home: Path) -> int:
+def watched_version(airflow: Deployment) -> int:
     """Version of the table up to which the watcher has handled its commits; -1 if it was not started."""
-    with sqlite3.connect(home / "airflow.db", timeout=60) as connection:
-        found = connection.execute("SELECT value FROM asset_state_store").fetchall()
+    engine = sqlalchemy.create_engine(airflow.database_url)
+    with engine.connect() as connection:
+        found = connection.execute(sqlalchemy.text("SELECT value FROM asset_state_store")).fetchall()
+    engine.dispose()
     return max((json.loads(value)["version"] for (value,) in found), default=-1)
 
 
@@ -140,13 +136,6 @@ def pending_question(airflow: Deployment) -> dict[str, Any] | None:
     place = "/api/v2/dags/retrain_on_alert/dagRuns/~/hitlDetails?response_received=false"
     details = airflow.call("GET", place)["hitl_details"]
     return details[0] if details else None
-
-
-def is_answered(airflow: Deployment, place: str) -> bool:
-    """Answer the question, unless it is answered: Airflow may have refused, because SQLite was locked."""
-    if not airflow.call("GET", place)["response_received"]:
-        airflow.call("PATCH", place, {"chosen_options": ["promote"], "params_input": {}})
-    return True
 
 
 def test_drifted_data_leads_to_a_new_version_that_a_person_puts_to_use(
@@ -161,7 +150,7 @@ def test_drifted_data_leads_to_a_new_version_that_a_person_puts_to_use(
     young = MonitorDefinition(name="Young", type="metric_change", metric="mean", features=["AGEP"], min=25)
     registry.apply_monitors(MODEL, [young.to_monitor(MODEL)])
 
-    airflow.eventually(lambda: watched_version(home) == 0)
+    airflow.eventually(lambda: watched_version(airflow) == 0, SECONDS)
     commit_drifted_rows(storage_options)
     question = airflow.eventually(lambda: pending_question(airflow), SECONDS)
     alerts = {alert.monitor: alert for alert in registry.get_alerts(MODEL)}
@@ -174,8 +163,11 @@ def test_drifted_data_leads_to_a_new_version_that_a_person_puts_to_use(
 
     ti = question["task_instance"]
     place = f"/api/v2/dags/retrain_on_alert/dagRuns/{quote(ti['dag_run_id'])}"
-    airflow.eventually(lambda: is_answered(airflow, f"{place}/taskInstances/ask/-1/hitlDetails"), SECONDS)
+    answer = {"chosen_options": ["promote"], "params_input": {}}
+    airflow.call("PATCH", f"{place}/taskInstances/ask/-1/hitlDetails", answer)
     instances = airflow.finish(place)
     states = {name: instance["state"] for name, instance in instances.items()}
-    assert (states["ask"], states["promote"], states["keep"]) == ("success", "success", "skipped")
+    assert (states["ask"], states["promote"], states["keep"]) == ("success", "success", "skipped"), (
+        airflow.failures(instances)
+    )
     assert registry.get_model_tags(MODEL) == {"champion": second}

@@ -123,12 +123,11 @@ def airflow(
     stalling: Stalling,
     s3_endpoint: str,
     table: str,
-    migrated_airflow: Path,
 ) -> Iterator[Deployment]:
     port, token = server
     defined = connections(s3_endpoint, port, token, killer.server_port, stalling.server_port)
     settings = {**SECRETS, "TABLE": table, **defined}
-    with deployed(home, Path(__file__).parent / "dags", migrated_airflow, **settings) as running:
+    with deployed(home, Path(__file__).parent / "dags", **settings) as running:
         yield running
 
 
@@ -167,9 +166,11 @@ def test_no_secret_is_anywhere_after_a_whole_run(
         "grant",
     }
 
+    dump = airflow.dump_database()
+    assert "wrong_token" in dump.read_text()
     seen = files_of(home)
     assert any("task_id=wrong_token" in str(path) for path in seen)
-    assert {"airflow.db", "server.db", "scheduler.log"} <= {path.name for path in seen}
+    assert {"airflow.dump", "server.db", "scheduler.log"} <= {path.name for path in seen}
     assert planted_in(home, server[1]) == []
 
     for name in ("serving", "wrong_key"):
@@ -249,6 +250,7 @@ def test_a_sync_shows_its_progress_and_no_secret(airflow: Deployment, home: Path
     assert "Table version none -> 0, lag 0: 1 rows in 1 buckets" in said
     (log,) = home.rglob("task_id=wrong_engine/*.log")
     assert "127.0.0.1:1" in log.read_text()
+    airflow.dump_database()
     assert planted_in(home) == []
     assert not [secret for secret in SECRETS.values() if secret in json.dumps(instances)]
 
