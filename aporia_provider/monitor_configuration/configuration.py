@@ -7,23 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitor_configuration.parts import (
-    TRAINING,
-    Action,
+from aporia_provider.monitor_configuration.judged_settings import Identification, Settings
+from aporia_provider.monitor_configuration.logic_rules import (
     AnyRule,
-    Baseline,
     DriftRule,
-    Focal,
-    Identification,
-    MetricChoice,
-    Part,
     RangeRule,
     RatioRule,
     SeriesRule,
-    Settings,
     StalenessRule,
     ValuesRule,
 )
+from aporia_provider.monitor_configuration.parts import TRAINING, Action, Baseline, Focal, MetricChoice, Part
 from aporia_provider.monitor_configuration.spans import Span
 
 Method = Literal["anomaly", "percentage", "absolute", "segment", "training"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from aporia_provider.base_model import Name, PublicModel, one_of
@@ -13,7 +12,6 @@ from aporia_provider.monitor_configuration.spans import Span, SpanText
 
 SERVING, TRAINING = "SERVING", "TRAINING"
 SEVERITIES = ("LOW", "MEDIUM", "HIGH")
-FIELD_LISTS = ("raw_inputs", "features", "predictions", "actuals")
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -102,120 +100,6 @@ class MetricChoice(Part):
     field: Name | None = None
 
 
-class Rule(Part):
-    """
-    Rule that decides between ``pass`` and ``fail``.
-
-    :param false_alarms_a_year: Number of false alarms a year that the monitor may raise, whatever its number
-        of fields. An extension of this package.
-    """
-
-    name: str
-    false_alarms_a_year: Positive | None = None
-
-
-class RangeRule(Rule):
-    """Limits of the value."""
-
-    name: Literal["RANGE"]
-    min: Number | None = None
-    max: Number | None = None
-
-
-class RatioRule(Rule):
-    """Limits of the value divided by that of the baseline."""
-
-    name: Literal["RATIO"]
-    min: Number | None = None
-    max: Number | None = None
-
-
-class SeriesRule(Rule):
-    """
-    Comparison with the values of earlier windows.
-
-    :param sensitivity: From 0 to 1; more alarms are raised for a higher one. Default: 0.5.
-    :param test_only_increase: Whether only values above the expected range fail.
-    """
-
-    name: Literal["TIME_SERIES_ANOMALY"]
-    sensitivity: Annotated[float, Field(ge=0, le=1)] | None = None
-    test_only_increase: bool = False
-
-
-class Thresholds(Part):
-    """Greatest drift scores that pass, by kind of the field."""
-
-    numeric: Positive | None = None
-    categorical: Positive | None = None
-    vector: Positive | None = None
-
-
-class DriftRule(Rule):
-    """Limits of a distance from the baseline. Default: the comparison with each field's own history."""
-
-    name: Literal["APORIA_DRIFT_SCORE"]
-    thresholds: Thresholds | None = None
-
-
-class ValuesRule(Rule):
-    """
-    Limits of the values of a field.
-
-    :param distance: How far values may lie outside the range of the baseline, in relation to its width.
-    :param min: Smallest value that passes.
-    :param max: Greatest value that passes.
-    :param values: Values that pass.
-    :param new_values_count_threshold: Greatest number of values that pass and are not in the baseline.
-    :param new_values_ratio_threshold: The same, divided by the number of values in the baseline.
-    """
-
-    name: Literal["VALUES_RANGE"]
-    distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    min: Number | None = None
-    max: Number | None = None
-    values: list[Any] | None = None
-    new_values_count_threshold: Annotated[float | None, Field(ge=0, alias="new_values_count_threshold")] = (
-        None
-    )
-    new_values_ratio_threshold: Annotated[float | None, Field(ge=0, alias="new_values_ratio_threshold")] = (
-        None
-    )
-
-
-class StalenessRule(Rule):
-    """
-    Limit of the age of the latest version.
-
-    :param max: The greatest age that passes.
-    """
-
-    name: Literal["MODEL_STALENESS"]
-    max: SpanText
-
-
-class FreshnessRule(Rule):
-    """
-    Limit of the time since the last write of a table. An extension of this package.
-
-    :param max: The longest time that passes. Default: learned from the past writes.
-    """
-
-    name: Literal["TABLE_FRESHNESS"]
-    max: SpanText | None = None
-
-
-RULES = {
-    "RANGE": RangeRule,
-    "RATIO": RatioRule,
-    "TIME_SERIES_ANOMALY": SeriesRule,
-    "APORIA_DRIFT_SCORE": DriftRule,
-    "VALUES_RANGE": ValuesRule,
-    "MODEL_STALENESS": StalenessRule,
-    "TABLE_FRESHNESS": FreshnessRule,
-}
-
-
 class Condition(Part):
     """
     Condition without which a window is not judged.
@@ -270,103 +154,3 @@ class Action(Part):
     alert_group_by_entity: bool = True
     alert_group_time_unit: Annotated[str, one_of("h", "d", "w", "M")] = "d"
     alert_group_time_quantity: Annotated[int, Field(ge=1)] = 1
-
-
-def _check_rule_name(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        from aporia_provider.choices import choice_error
-
-        name = value.get("name")
-        if name not in RULES:
-            raise ValueError(choice_error(name, tuple(RULES)))
-    return value
-
-
-AnyRule = Annotated[
-    Annotated[
-        RangeRule | RatioRule | SeriesRule | DriftRule | ValuesRule | StalenessRule | FreshnessRule,
-        Field(discriminator="name"),
-    ],
-    BeforeValidator(_check_rule_name),
-]
-
-
-class Settings(Part):
-    """
-    What is judged, and how.
-
-    :param focal: The data that is judged.
-    :param metric: The metric.
-    :param actions: What happens if a window fails.
-    :param baseline: The data that it is compared with.
-    :param logic_evaluations: The rule.
-    :param pre_conditions: Conditions without which a window is not judged.
-    """
-
-    focal: Focal = Field(default_factory=Focal)
-    metric: MetricChoice
-    actions: list[Action] = Field(default_factory=list)
-    baseline: Baseline | None = None
-    logic_evaluations: Annotated[list[AnyRule], Field(min_length=1, max_length=1)]
-    pre_conditions: list[Condition] = Field(default_factory=list)
-
-
-class MonitoredModel(Part):
-    """
-    The model.
-
-    :param id: Id of the model.
-    :param version: None for each active version by itself, ``all_versions`` for their union, ``latest``, or
-        the name or id of a version.
-    """
-
-    id: Name
-    version: Name | None = None
-
-
-class Segment(Part):
-    """
-    A segment of the rows.
-
-    :param group: Id of the segment; None for all rows.
-    :param value: Value of the segment; None for each of its values.
-    """
-
-    group: Any = None
-    value: Any = None
-
-
-FieldNames = list[Name | Annotated[list[Any], Field(min_length=1, max_length=2)]]
-"""Names of fields, or pairs of name and type."""
-
-
-class Identification(Part):
-    """
-    The model and the fields that are judged.
-
-    :param models: The model.
-    :param segment: Segment of the rows.
-    :param raw_inputs: Names of raw inputs.
-    :param features: Names of features.
-    :param predictions: Names of predictions.
-    :param actuals: Names of labels.
-    :param environment: Environment, in configurations of the first version; has no effect.
-    """
-
-    models: MonitoredModel
-    segment: Segment | None = None
-    raw_inputs: Annotated[FieldNames | None, Field(alias="raw_inputs")] = None
-    features: FieldNames | None = None
-    predictions: FieldNames | None = None
-    actuals: FieldNames | None = None
-    environment: Any = None
-
-    @property
-    def fields(self) -> dict[str, list[str]]:
-        """Names of the fields by category, for the categories that are given."""
-        given = {name: getattr(self, name) for name in FIELD_LISTS}
-        return {
-            name: [str(each[0]) if isinstance(each, list) else each for each in names]
-            for name, names in given.items()
-            if names
-        }

@@ -31,7 +31,8 @@ from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.monitor_configuration import MonitorConfiguration, parse_configuration
-from aporia_provider.monitor_configuration.parts import TRAINING, DriftRule, SeriesRule
+from aporia_provider.monitor_configuration.logic_rules import DriftRule, SeriesRule
+from aporia_provider.monitor_configuration.parts import TRAINING
 from aporia_provider.monitoring.profiles.plan import BUCKET_SECONDS, ROWS
 
 _MARGIN = 31 * 86_400

@@ -15,7 +15,7 @@ from aporia_provider.backend.monitors.judging.series import false_alarms, season
 from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.errors import AporiaError
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitor_configuration.parts import DriftRule
+from aporia_provider.monitor_configuration.logic_rules import DriftRule
 from aporia_provider.monitoring.verdicts.drift_rule import DriftHistory, FieldHistory, FieldVerdict
 from aporia_provider.verdicts import Verdict
 

@@ -11,7 +11,8 @@ from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
 from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitor_configuration.parts import Condition, SeriesRule
+from aporia_provider.monitor_configuration.logic_rules import SeriesRule
+from aporia_provider.monitor_configuration.parts import Condition
 from aporia_provider.monitor_configuration.spans import DAY
 from aporia_provider.monitoring.verdicts.promised_rate import rate_of_sensitivity
 from aporia_provider.monitoring.verdicts.series_deviations import Kind
