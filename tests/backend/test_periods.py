@@ -13,10 +13,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aporia_provider.backend.metrics.model_states import Range, Series
 from aporia_provider.backend.metrics.period_advice import Advice, advised
 from aporia_provider.backend.metrics.periods import PERIODS, Split, moving_window
+from aporia_provider.backend.metrics.state_series import Series
 from aporia_provider.backend.metrics.value_texts import counted_as, texts_of
+from aporia_provider.backend.store.buckets import Range
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import MetricDataset, MetricsQuery

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from aporia_provider.backend.deadlines import Deadline, DeadlineExceededError, ShutdownError, apply_deadline
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.metrics.model_states import Series, total
 from aporia_provider.backend.metrics.moving_sums import MovingSum
+from aporia_provider.backend.metrics.state_series import Series, total
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins

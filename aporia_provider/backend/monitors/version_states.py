@@ -12,15 +12,8 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.freshness.connected_tables import connected_tables
 from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
-from aporia_provider.backend.metrics.model_states import (
-    ModelStates,
-    Series,
-    States,
-    StatesKey,
-    StatesSummary,
-    VersionStates,
-    total,
-)
+from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.state_series import Series, States, StatesKey, StatesSummary, total
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.field_totals import read_day_sums, read_totals

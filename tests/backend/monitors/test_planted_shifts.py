@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from aporia_provider.backend.metrics.model_states import StatesKey
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.monitors.planting.planted_version import PlantedShift, PlantedVersion
 from aporia_provider.backend.monitors.version_states import MonitoredModel as StoredModel
 from aporia_provider.backend.store.sync_tables import StateBlockRow

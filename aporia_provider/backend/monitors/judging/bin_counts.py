@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aporia_provider.backend.metrics.model_states import StatesKey
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import ValidationError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.metrics.dropped_ranges import DroppedRanges
-from aporia_provider.backend.metrics.model_states import Series, StatesKey, StatesSummary, total
+from aporia_provider.backend.metrics.state_series import Series, StatesKey, StatesSummary, total
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.datasets import SERVING
 from aporia_provider.monitoring.profiles.plan import Bins

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aporia_provider.backend.metrics.model_states import StatesKey
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.measures import Measures, Question
 from aporia_provider.backend.monitors.planting.planted_version import PlantedShift
