@@ -5,7 +5,6 @@ Hook for Delta tables, which converts an Airflow AWS connection to credentials f
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,8 @@ from airflow.sdk import BaseHook
 
 from aporia_provider import settings
 from aporia_provider.data_sources import DataSource, S3DataSource
-from aporia_provider.errors import AuthenticationError, NotFoundError, TransientError
+from aporia_provider.errors import NotFoundError
+from aporia_provider.hooks.connection_credentials import credentials_of
 from aporia_provider.hooks.connection_lookup import creation_advice, missing_connection_message
 from aporia_provider.hooks.spark_connect import engine_for
 
@@ -74,7 +74,7 @@ class DeltaLakeHook(BaseHook):
         :raises aporia_provider.errors.AuthenticationError: if the connection provides no credentials.
         :raises aporia_provider.errors.TransientError: if AWS is not reachable.
         """
-        return _credentials(self.get_conn())
+        return credentials_of(self.get_conn())
 
     def delta_options(self) -> dict[str, str]:
         """
@@ -100,7 +100,7 @@ class DeltaLakeHook(BaseHook):
             except AirflowNotFoundException:
                 self._refuse_unless_default()
         # The connection is passed in: looking it up inside the thread could deadlock the triggerer.
-        return await asyncio.to_thread(_credentials, self._aws_hook(connection))
+        return await asyncio.to_thread(credentials_of, self._aws_hook(connection))
 
     def open(self, object_path: str, *, version: int | None = None) -> DeltaLog:
         """
@@ -286,58 +286,3 @@ class DeltaLakeHook(BaseHook):
         # Set the hook's cached property, so that the connection is not looked up again.
         hook.__dict__["conn_config"] = AwsConnectionWrapper(conn=connection, region_name=self.region_name)
         return hook
-
-
-def _credentials(hook: AwsBaseHook) -> AwsCredentials:
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
-
-    from aporia_provider.lake.credentials import AwsCredentials
-
-    try:
-        session = hook.get_session(region_name=hook.region_name)
-        found = session.get_credentials()
-        frozen = hook.get_credentials(region_name=hook.region_name) if found else None
-    except (ConnectionError, HTTPClientError) as error:
-        raise TransientError(
-            f"AWS did not respond for connection {hook.aws_conn_id!r}: {_told(error)}"
-        ) from None
-    except (BotoCoreError, ClientError) as error:
-        raise AuthenticationError(f"Connection {hook.aws_conn_id!r}: {_told(error)}") from None
-    if frozen is None:
-        raise AuthenticationError(_no_credentials(hook))
-    return AwsCredentials(
-        access_key_id=frozen.access_key,
-        secret_access_key=frozen.secret_key,
-        session_token=frozen.token,
-        # Readers use only the values given here; environment variables for other readers have no effect.
-        region=session.region_name or os.environ.get("AWS_REGION"),
-        endpoint_url=hook.conn_config.get_service_endpoint_url("s3") or _endpoint_of_environment(),
-    )
-
-
-def _told(error: Exception) -> str:
-    from aporia_provider.redaction import redact_text
-
-    return redact_text(str(error))
-
-
-def _no_credentials(hook: AwsBaseHook) -> str:
-    conn_id = hook.aws_conn_id
-    ambient = "the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
-    if conn_id is None:
-        return f"There are no AWS credentials: boto3 found none. Set {ambient}, or name an aws_conn_id"
-    if not hook.conn_config:
-        return (
-            f"{missing_connection_message(conn_id)}; and boto3 found no credentials either. Create it "
-            f"({creation_advice(conn_id, 'aws')}), or pass aws_conn_id=None and give boto3 {ambient}"
-        )
-    return (
-        f"Connection {conn_id!r} has no login, and boto3 found no credentials either. Put the access key id "
-        "into its login and the secret access key into its password, or name a profile_name or a role_arn in "
-        f"its extra, or give boto3 {ambient}"
-    )
-
-
-def _endpoint_of_environment() -> str | None:
-    """Return the endpoint that boto3 would use."""
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

@@ -131,7 +131,7 @@ def test_every_module_of_a_kind_is_named(kind: str) -> None:
     (entry,) = get_provider_info()[kind]
     # What they have in common is no module to use.
     shared = {
-        "hooks": ("connection_lookup", "connector", "dataset_syncs"),
+        "hooks": ("connection_credentials", "connection_lookup", "connector", "dataset_syncs"),
         "operators": ("base", "outcomes", "parameters", "protocol_parameters"),
         "sensors": ("api_sensor", "deferrable", "rendered_values"),
         "triggers": (
