@@ -9,9 +9,10 @@ from dataclasses import field as dataclass_field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, false, func, insert, or_, select
+from sqlalchemy import delete, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.store.block_rows import NO_TIME, Block, BlockRows
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.retention_cutoffs import RetentionCutoffs
 from aporia_provider.backend.store.state_blocks import (
@@ -30,11 +31,6 @@ from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.monitoring.profiles.profile import Profile
 from aporia_provider.monitoring.states.state import State
 
-_BATCH_SIZE = 500
-_NO_TIME = (None, None)
-
-Block = tuple[int | None, int | None]
-"""Half-open interval of a block in seconds since 1970; None for the states without a timestamp."""
 Changes = dict[str, Buckets]
 Row = Mapping[str, Any]
 Additions = dict[str, list[Row | None]]
@@ -69,6 +65,7 @@ class StateReplacement:
     ) -> None:
         self._session, self._cutoffs = session, cutoffs
         self._owner = {"dataset_key": dataset_key, "part": part}
+        self._stored = BlockRows(session, self._owner)
         self._layout = BlockLayout.of(session, dataset_key)
         self.changed_buckets: set[int] = set()
         """Starts of the buckets whose states have been replaced by different ones."""
@@ -88,9 +85,9 @@ class StateReplacement:
                 for field, added in blocks[block].items()
                 for row in self._rows(field, added)
             ]
-            if month != _NO_TIME and self._layout.span == DAY:
+            if month != NO_TIME and self._layout.span == DAY:
                 values += self._month_rows(values)
-            self._insert(values)
+            self._stored.insert(values)
 
     def replace(self, states: Profile, intervals: Sequence[Interval], null_timestamps: bool) -> None:
         """
@@ -112,7 +109,7 @@ class StateReplacement:
                 changed[_month(block)][field].append(row)
         if self._layout.span == DAY:
             for month, additions in changed.items():
-                if month != _NO_TIME:
+                if month != NO_TIME:
                     self._update_month(month, additions)
 
     def _delete_sums(
@@ -136,7 +133,7 @@ class StateReplacement:
                 before = None if total is None else read_total(field, first, total)
                 if not added or sum_states(list(added.values())) != before:
                     self.changed_buckets |= {first, *(bucket for bucket in added if bucket is not None)}
-        self._delete([key for key, *_ in found])
+        self._stored.delete([key for key, *_ in found])
         return {(field, span_range(MONTH, first)) for _, field, first, *_ in found}
 
     def _buckets(self) -> set[int]:
@@ -160,7 +157,7 @@ class StateReplacement:
     def _by_block(self, states: Profile) -> dict[Block, Changes]:
         blocks: dict[Block, Changes] = defaultdict(lambda: defaultdict(dict))
         for (bucket, field), state in states.items():
-            block = _NO_TIME if bucket is None else self._layout.block(bucket)
+            block = NO_TIME if bucket is None else self._layout.block(bucket)
             blocks[block][field][bucket] = state.settled()
         return blocks
 
@@ -173,7 +170,7 @@ class StateReplacement:
         blocks: set[Block] = {
             self._layout.block(bucket) for bucket in set(self._session.scalars(query)) if bucket is not None
         }
-        return blocks | ({_NO_TIME} if null_timestamps else set())
+        return blocks | ({NO_TIME} if null_timestamps else set())
 
     def _replace_in_block(
         self, block: Block, new: Mapping[str, Buckets], intervals: Sequence[Interval], null_timestamps: bool
@@ -204,8 +201,8 @@ class StateReplacement:
                 total = before.total(field, added) if is_addition else None
                 if kept or added:
                     rows += block_values(owner, self._layout.span, {**kept, **added}, total)
-        self._delete(outdated)
-        self._insert(rows)
+        self._stored.delete(outdated)
+        self._stored.insert(rows)
         return additions
 
     def _record_changes(self, before: Buckets, added: Buckets, replaced: Set[int | None]) -> None:
@@ -224,7 +221,7 @@ class StateReplacement:
         columns = (row.key, row.field, row.first, row.states, row.total)
         stored: dict[str, _Stored] = defaultdict(_Stored)
         for key, field, first, states, total in self._session.execute(
-            self._rows_of(self._layout.span, block, *columns)
+            self._stored.select(self._layout.span, block, *columns)
         ):
             stored[field].keys.append(key)
             stored[field].totals.append((first, total))
@@ -242,17 +239,17 @@ class StateReplacement:
         columns = [getattr(StateBlockRow, name) for name in _SUMMED]
         before = {
             row["field"]: row
-            for row in self._session.execute(self._rows_of(MONTH, month, *columns)).mappings()
+            for row in self._session.execute(self._stored.select(MONTH, month, *columns)).mappings()
             if row["field"] in additions
         }
         again = {field for field, rows in additions.items() if None in rows}
         parts: list[Row] = [dict(before[field]) for field in before if field not in again]
         parts += [row for rows in additions.values() for row in rows if row and row["field"] not in again]
         if again:
-            days = self._session.execute(self._rows_of(DAY, month, *columns)).mappings()
+            days = self._session.execute(self._stored.select(DAY, month, *columns)).mappings()
             parts += [dict(day) for day in days if day["field"] in again]
-        self._delete([row["key"] for row in before.values()])
-        self._insert(self._month_rows(parts))
+        self._stored.delete([row["key"] for row in before.values()])
+        self._stored.insert(self._month_rows(parts))
 
     def _month_rows(self, parts: Iterable[Row]) -> list[dict[str, Any]]:
         by_field: dict[str, list[Row]] = defaultdict(list)
@@ -260,34 +257,15 @@ class StateReplacement:
             by_field[row["field"]].append(row)
         return [month_values({**self._owner, "field": field}, found) for field, found in by_field.items()]
 
-    def _rows_of(self, span: str, block: Block, *columns: Any) -> Any:
-        return select(*columns).filter_by(**self._owner, span=span).where(_within(block))
-
     def _rows(self, field: str, states: Buckets) -> list[dict[str, Any]]:
         return block_values({**self._owner, "field": field}, self._layout.span, states)
-
-    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        for start in range(0, len(rows), _BATCH_SIZE):
-            self._session.execute(insert(StateBlockRow), list(rows[start : start + _BATCH_SIZE]))
-
-    def _delete(self, keys: Sequence[int]) -> None:
-        for start in range(0, len(keys), _BATCH_SIZE):
-            batch = keys[start : start + _BATCH_SIZE]
-            self._session.execute(delete(StateBlockRow).where(StateBlockRow.key.in_(batch)))
 
 
 _SUMMED = ("key", "field", "first", "last", "buckets", "rows", "total")
 
 
-def _within(block: Block) -> ColumnElement[bool]:
-    start, end = block
-    if start is None or end is None:
-        return StateBlockRow.first.is_(None)
-    return (StateBlockRow.first >= start) & (StateBlockRow.first < end)
-
-
 def _month(block: Block) -> Block:
-    return _NO_TIME if block[0] is None else span_range(MONTH, block[0])
+    return NO_TIME if block[0] is None else span_range(MONTH, block[0])
 
 
 def _order(block: Block) -> tuple[bool, int]:
