@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.monitors.measures import Measures, Question
-from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.store.profiles import is_stored, replace_profile
 from aporia_provider.backend.store.retention_cutoffs import RetentionCutoffs
 from aporia_provider.backend.store.state_retention import drop_states

@@ -18,9 +18,9 @@ from aporia_provider.backend.monitors.monitor_plan import (
     Planner,
     StoredMonitor,
 )
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import Limits, digest
 from aporia_provider.backend.monitors.targets import Targets
-from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.monitors.window_judge import JudgedVersion, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.database import Database

@@ -10,7 +10,8 @@ from typing import Any
 
 from aporia_provider.backend.metrics.metric_request import MetricRequest
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
-from aporia_provider.backend.monitors.version_states import MonitoredModel, MonitoredVersion
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
+from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import AporiaError

@@ -14,10 +14,10 @@ from aporia_provider.backend.monitors.alert_settings import AlertSettings
 from aporia_provider.backend.monitors.incidents import Incident, JudgedWindow, find_incidents
 from aporia_provider.backend.monitors.measures import Measures
 from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, Planner, StoredMonitor
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import MAX_WINDOWS, Limits
 from aporia_provider.backend.monitors.planting.search import PlantSearch, Replayed
 from aporia_provider.backend.monitors.targets import Targets
-from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.database import Database

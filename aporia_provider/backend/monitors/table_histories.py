@@ -16,8 +16,8 @@ from aporia_provider.backend.freshness.stored_histories import (
 )
 from aporia_provider.backend.freshness.tables import MAX_TABLES, FindCredentials, HistoryReader
 from aporia_provider.backend.monitors.monitor_plan import StoredMonitor
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.targets import Targets
-from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.registration.local_access import link_faults
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.errors import AporiaError

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.monitors.data_times import data_time
-from aporia_provider.backend.monitors.version_states import MonitoredModel, MonitoredVersion
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
+from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.store.bucket_ranges import NO_BUCKET, serving_ranges
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.datasets import SERVING

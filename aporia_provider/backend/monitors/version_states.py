@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,9 +11,8 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.freshness.connected_tables import connected_tables
 from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
-from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
+from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.metrics.state_series import Series, States, StatesKey, StatesSummary, total
-from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.field_totals import read_day_sums, read_totals
 from aporia_provider.backend.store.lookups import find_dataset
@@ -27,9 +25,6 @@ from aporia_provider.backend.store.retention_cutoffs import (
 from aporia_provider.backend.store.state_blocks import DAY_SECONDS, span_range
 from aporia_provider.backend.store.sync_tables import DAY
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
-from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.profiles.plan import Bins
-from aporia_provider.monitoring.states.state import State
 from aporia_provider.retention import Retention
 
 
@@ -194,106 +189,6 @@ class MonitoredVersion(VersionStates):
         if role not in self._labelled:
             self._labelled[role] = super().labelled(role)
         return self._labelled[role]
-
-
-class UnionOfVersions(MonitoredVersion):
-    """
-    The union of the rows of several versions, which have the schema of the latest one.
-
-    :param session: A session with a read transaction.
-    :param latest: The latest version.
-    :param versions: All versions.
-    :param retention: Retention of the model; None if states are kept for ever.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        latest: VersionRow,
-        versions: Sequence[MonitoredVersion],
-        retention: Retention | None = None,
-    ) -> None:
-        super().__init__(session, latest, retention)
-        self._versions = versions
-
-    def prepare(self, role: str, keys: Iterable[str], within: tuple[int, int]) -> None:
-        """See :meth:`MonitoredVersion.prepare`."""
-        found = list(keys)
-        for version in self._versions:
-            version.prepare(role, found, within)
-
-    def prepare_totals(self, role: str, keys: Iterable[str]) -> None:
-        """See :meth:`MonitoredVersion.prepare_totals`."""
-        found = list(keys)
-        for version in self._versions:
-            version.prepare_totals(role, found)
-
-    def bins(self, role: str, key: str) -> Bins | None:
-        """
-        Return the bins of a field, which must be the same in all versions.
-
-        :raises aporia_provider.errors.ValidationError: if they differ.
-        """
-        every: list[Any] = [version.bins(role, key) for version in self._versions]
-        if any(bins != every[0] for bins in every):
-            raise ValidationError(
-                f"the versions have different bins of {key!r}: monitor each version by itself"
-            )
-        return every[0]  # type: ignore[no-any-return]
-
-    def is_synced(self, role: str) -> bool:
-        """Return whether the dataset of any version has ever been synced."""
-        return any(version.is_synced(role) for version in self._versions)
-
-    def labelled(self, role: str) -> list[str]:
-        """Return the predictions that have labels in a dataset of any version."""
-        found = [name for version in self._versions for name in version.labelled(role)]
-        return list(dict.fromkeys(found))
-
-    def dropped(self, key: StatesKey) -> DroppedRanges:
-        """Return the ranges whose states were dropped in any version."""
-        return NOTHING_DROPPED.union(version.dropped(key) for version in self._versions)
-
-    def _found(self, key: StatesKey) -> Series:
-        states = [item for version in self._versions for item in version.series(key).states]
-        states.sort(key=lambda item: (item[0] is not None, item[0] or 0))
-        if not key.spans or len(states) < 2:
-            return Series(states)
-        return Series([(states[0][0], self._sum([state for _, state in states]))], [states[-1][0]])
-
-    def _sum(self, states: list[State]) -> State:
-        try:
-            return total(states)  # type: ignore[no-any-return]
-        except (TypeError, ValueError):
-            raise ValidationError(
-                "the states of the versions cannot be added: monitor each version by itself"
-            ) from None
-
-
-class MonitoredModel(ModelStates):
-    """The versions of a model; for the parameters see :class:`~.model_states.ModelStates`."""
-
-    def __init__(self, session: Session, environment: str, model_id: str) -> None:
-        super().__init__(session, environment, model_id)
-        self.row = self._model
-        self._monitored: dict[str, MonitoredVersion] = {}
-        self._union: UnionOfVersions | None = None
-
-    def version(self, name: str | None) -> MonitoredVersion:
-        """Return a version; without a name, the latest one."""
-        row = self._find(name)
-        return self._monitored.setdefault(row.name, MonitoredVersion(self._session, row, self.retention))
-
-    def latest(self) -> VersionRow:
-        """Return the latest version."""
-        return latest_version(self._session, self._model)
-
-    def union(self, names: Sequence[str]) -> UnionOfVersions:
-        """Return the union of versions."""
-        if self._union is None:
-            versions = [self.version(name) for name in names]
-            self._union = UnionOfVersions(self._session, self.latest(), versions, self.retention)
-        return self._union
 
 
 def _contains(known: Range, asked: Range) -> bool:

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import func, select
 
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel as StoredModel
 from aporia_provider.backend.monitors.planting.planted_version import PlantedShift, PlantedVersion
-from aporia_provider.backend.monitors.version_states import MonitoredModel as StoredModel
 from aporia_provider.backend.store.sync_tables import StateBlockRow
 from aporia_provider.cli.main import main
 from aporia_provider.errors import ValidationError

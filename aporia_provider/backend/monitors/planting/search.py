@@ -13,11 +13,11 @@ from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.measures import Measures
 from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, PlannedVersion, Planner, StoredMonitor
+from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import Limits
 from aporia_provider.backend.monitors.planting.planted_version import PlantedShift, PlantedVersion
 from aporia_provider.backend.monitors.planting.shifts import ShiftChoice
 from aporia_provider.backend.monitors.targets import Targets
-from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.backend.store.database import Database
