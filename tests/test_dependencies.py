@@ -26,6 +26,7 @@ BROUGHT = {
     "pydantic": {"annotated-types", "pydantic-core", "typing-extensions"},
     "apache-airflow-providers-amazon": {"boto3", "botocore"},
     "apache-airflow-providers-openlineage": {"openlineage-python"},
+    "jinja2": {"markupsafe"},
     "starlette": {"anyio"},
     "uvicorn": {"h11"},
     "botocore": {"urllib3"},

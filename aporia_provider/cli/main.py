@@ -108,6 +108,7 @@ def _add_serve(commands: Commands) -> None:
         default=30.0,
         help="maximum duration of a response (default: %(default)g)",
     )
+    serve.add_argument("--page", action="store_true", help="serve the web page as well, below /page/")
     _add_database_url(serve)
     serve.set_defaults(run=_serve)
 
@@ -168,6 +169,7 @@ def _serve(options: Namespace) -> None:
             token_file=options.token_file,
             allowed_local_folders=_folders(options),
             request_seconds=options.request_seconds,
+            page=options.page,
         )
 
 

@@ -9,13 +9,16 @@ from typing import Any
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
+from starlette.types import ASGIApp
 
 import aporia_provider
 from aporia_provider.backend.server.allocation import ReleaseMemoryMiddleware, release_freed_memory
+from aporia_provider.backend.server.auth.token_check import TokenCheck
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.error_handlers import add_error_handlers
 from aporia_provider.backend.server.middleware import AuthenticationMiddleware
 from aporia_provider.backend.server.openapi import remove_markup
+from aporia_provider.backend.server.page_mount import PageDispatch
 from aporia_provider.backend.server.routes import (
     alerts,
     datasets,
@@ -42,6 +45,7 @@ def create_app(
     allowed_local_folders: Sequence[str] = (),
     max_body: int = MAX_BODY,
     seconds: float = REQUEST_SECONDS,
+    page: bool = False,
     stopping: threading.Event | None = None,
     release_memory: Callable[[], None] = release_freed_memory,
 ) -> FastAPI:
@@ -53,6 +57,7 @@ def create_app(
     :param allowed_local_folders: Folders from which data sources on the server's disk may be read.
     :param max_body: Maximum size of a request body in bytes.
     :param seconds: Time limit of a response in seconds.
+    :param page: Whether to serve the web page as well.
     :param stopping: Event that aborts all responses in progress.
     :param release_memory: Function that releases freed memory after requests with large bodies.
     """
@@ -67,13 +72,16 @@ def create_app(
     app.state.database = database
     app.state.allowed_local_folders = tuple(allowed_local_folders)
     app.state.queries = CapacityLimiter(QUERIES_AT_ONCE)
+    tokens, stopping = TokenCheck(database, token_file), stopping or threading.Event()
+    if page:
+        app.add_middleware(PageDispatch, page=_page(database, tokens, allowed_local_folders, stopping))
     app.add_middleware(
         AuthenticationMiddleware,
-        database=database,
-        token_file=token_file,
+        tokens=tokens,
+        has_page=page,
         max_body=max_body,
         seconds=seconds,
-        stopping=stopping or threading.Event(),
+        stopping=stopping,
     )
     # The last one is the outermost.
     app.add_middleware(ReleaseMemoryMiddleware, release=release_memory)
@@ -85,6 +93,21 @@ def create_app(
     app.include_router(system.graphql, dependencies=[Security(HTTPBearer(auto_error=False))])
     app.include_router(system.health)
     return app
+
+
+def _page(
+    database: Database, tokens: TokenCheck, allowed_local_folders: Sequence[str], stopping: threading.Event
+) -> ASGIApp:
+    # Without the page, its templates are not needed.
+    from aporia_provider.backend.page.application import create_page
+    from aporia_provider.backend.server.page_sessions import TokenAccess
+
+    return create_page(
+        lambda: database,
+        TokenAccess(tokens),
+        allowed_local_folders=allowed_local_folders,
+        stopping=stopping,
+    )
 
 
 class _Application(FastAPI):

@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aporia_provider.backend.deadlines import Deadline, apply_deadline
-from aporia_provider.backend.server.auth.failed_attempts import AuthenticationThrottle
-from aporia_provider.backend.server.auth.token_files import TokenFile
-from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest, find_permissions
+from aporia_provider.backend.request_paths import normalise
+from aporia_provider.backend.server.auth.token_check import TokenCheck
+from aporia_provider.backend.server.auth.tokens import TokenPermissions
 from aporia_provider.backend.server.error_handlers import BodyTooLargeError, error_response
-from aporia_provider.backend.server.request_paths import normalise
-from aporia_provider.backend.store.database import Database
-from aporia_provider.errors import AporiaError, AuthenticationError, TransientError
+from aporia_provider.backend.server.page_mount import is_page
+from aporia_provider.errors import AporiaError, AuthenticationError
 
 QUERY_PATH = "/v1beta/metrics/query"
 OPEN_PATHS = frozenset({"/health", "/openapi.json", "/docs"})
@@ -29,11 +28,11 @@ class AuthenticationMiddleware:
     """
     ASGI middleware that authenticates each request before routing, and before its body is read.
 
-    Authentication therefore applies to all routes.
+    Authentication therefore applies to all routes. The page authenticates its requests itself.
 
     :param app: The wrapped application.
-    :param database: Database with the stored tokens.
-    :param token_file: Additional tokens.
+    :param tokens: The check of tokens.
+    :param has_page: Whether the page is served, whose paths are passed on without authentication.
     :param max_body: Maximum size of a body in bytes.
     :param seconds: Time limit of a response in seconds.
     :param stopping: Event that aborts all responses in progress.
@@ -43,16 +42,15 @@ class AuthenticationMiddleware:
         self,
         app: ASGIApp,
         *,
-        database: Database,
-        token_file: TokenFile | None,
+        tokens: TokenCheck,
+        has_page: bool = False,
         max_body: int,
         seconds: float,
         stopping: threading.Event,
     ) -> None:
         self.app = app
-        self.database = database
-        self.token_file = token_file
-        self.throttle = AuthenticationThrottle()
+        self.tokens = tokens
+        self.has_page = has_page
         self.max_body = max_body
         self.seconds = seconds
         self.stopping = stopping
@@ -78,10 +76,10 @@ class AuthenticationMiddleware:
         headers = Headers(scope=scope)
         if _length(headers) > self.max_body:
             raise self._too_large()
-        state = dict(scope.get("state") or {})
+        state = reply.state = dict(scope.get("state") or {})
         route = path.removeprefix(scope.get("root_path", ""))
-        if route not in OPEN_PATHS:
-            permissions = reply.permissions = await self._permissions(headers, reply.address)
+        if route not in OPEN_PATHS and not (self.has_page and is_page(route)):
+            permissions = state["permissions"] = await self._permissions(headers, reply.address)
             if permissions.read_only and not _reads(scope["method"], route):
                 raise AuthenticationError(f"The token {permissions.name!r} permits only reading", status=403)
             state["environment"] = permissions.environment
@@ -93,26 +91,7 @@ class AuthenticationMiddleware:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise AuthenticationError("Authorization: Bearer <token> is missing", status=401)
-        presented = digest(token.strip())
-        async with self.throttle.throttled(address, presented):
-            found = await self._found(presented)
-            self.throttle.note(address, presented, accepted=found is not None)
-        if found is None:
-            raise AuthenticationError(
-                "The token is not accepted: it is wrong, was revoked or has expired", status=401
-            )
-        return found
-
-    async def _found(self, presented: str) -> TokenPermissions | None:
-        try:
-            return await run_in_threadpool(self._find, presented)
-        except TransientError as error:
-            log.error("%s", error.message)
-            raise TransientError("The database does not respond; try again", status=503) from None
-
-    def _find(self, presented: str) -> TokenPermissions | None:
-        from_file = {} if self.token_file is None else self.token_file.permissions()
-        return find_permissions(self.database, presented, from_file)
+        return await self.tokens.permissions(token.strip(), address)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         received = 0
@@ -139,7 +118,7 @@ class _Reply:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
         self.status = 500
-        self.permissions: TokenPermissions | None = None
+        self.state: dict[str, Any] = {}
         client = scope.get("client")
         self.address = str(client[0]) if client else "-"
         self._send = send
@@ -156,7 +135,8 @@ class _Reply:
         # The query string is omitted, because it may contain a token.
         path = (self.scope.get("raw_path") or b"").decode("latin-1")
         milliseconds = (time.monotonic() - self._began) * 1000
-        who = "-" if self.permissions is None else f"{self.permissions.environment}/{self.permissions.name}"
+        permissions: TokenPermissions | None = self.state.get("permissions")
+        who = "-" if permissions is None else f"{permissions.environment}/{permissions.name}"
         told = (self.address, who, self.scope["method"], path, self.status, milliseconds)
         log.info("%s %r %s %r %d %.0f ms", *told)
 

@@ -19,6 +19,7 @@ from aporia_provider.backend.server.app import REQUEST_SECONDS, create_app
 from aporia_provider.backend.server.auth.token_files import TokenFile
 from aporia_provider.backend.server.auth.tokens import list_tokens
 from aporia_provider.backend.server.connections import LimitedConfig, LimitedProtocol
+from aporia_provider.backend.server.page_mount import PAGE_PATH
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError
 
@@ -47,11 +48,14 @@ class _Server(uvicorn.Server):
 
     :param config: Configuration of the server.
     :param stopping: Event that is set when a signal arrives.
+    :param page_path: Path of the web page; None if it is not served.
     """
 
-    def __init__(self, config: LimitedConfig, stopping: threading.Event) -> None:
+    def __init__(
+        self, config: LimitedConfig, stopping: threading.Event, page_path: str | None = None
+    ) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self._stopping, self._page_path = stopping, page_path
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Abort the responses in progress, and start a timer that ends the process."""
@@ -75,6 +79,8 @@ class _Server(uvicorn.Server):
         for listener in sockets or ():
             host, port = listener.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
+            if self._page_path is not None:
+                _tell(f"The page is http://{shown}:{port}{self._page_path}/; sign in with a token")
             _tell(f"Serving on http://{shown}:{port}")
 
 
@@ -86,12 +92,14 @@ def serve(
     token_file: Path | None = None,
     allowed_local_folders: Sequence[str] = (),
     request_seconds: float = REQUEST_SECONDS,
+    page: bool = False,
 ) -> None:
     """
     Run the server until SIGTERM or SIGINT.
 
     :param port: TCP port; with 0 the system chooses a free port, which the startup message shows.
     :param request_seconds: Time limit of a response in seconds.
+    :param page: Whether to serve the web page.
     :raises aporia_provider.errors.AporiaError: if the port is not available or the token file is not valid.
     """
     configure_malloc()
@@ -103,6 +111,7 @@ def serve(
         token_file=tokens,
         allowed_local_folders=allowed_local_folders,
         seconds=request_seconds,
+        page=page,
         stopping=stopping,
     )
     # The middleware writes the access log: uvicorn's would include query strings, which may contain tokens.
@@ -117,7 +126,7 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         # Uvicorn shuts down gracefully, and then raises the signal again for the previous handler.
         signal.signal(number, lambda *_: None)
-    _Server(config, stopping).run(sockets=[listener])
+    _Server(config, stopping, PAGE_PATH if page else None).run(sockets=[listener])
 
 
 def _end() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import case, func, or_, select
@@ -41,22 +42,31 @@ def serving_ranges(session: Session, model_key: int, now: int) -> dict[int, Buck
 
     :param now: The current time in seconds since 1970.
     """
+    return serving_ranges_of(session, [model_key], now)
+
+
+def serving_ranges_of(session: Session, model_keys: Sequence[int], now: int) -> dict[int, BucketRange]:
+    """
+    Return the buckets of the serving datasets of models, by key of the version.
+
+    :param now: The current time in seconds since 1970.
+    """
     row = StateBlockRow
     past = case((row.first > now, None), (row.last <= now, row.last), else_=row.first)
     query = _serving(
-        model_key, DatasetRow.version_key, func.max(past), func.max(row.last), func.min(row.first)
+        model_keys, DatasetRow.version_key, func.max(past), func.max(row.last), func.min(row.first)
     ).group_by(DatasetRow.version_key)
     found = {version: _known(*ends) for version, *ends in session.execute(query)}
-    for version, last_past in _within_blocks(session, model_key, now):
+    for version, last_past in _within_blocks(session, model_keys, now):
         known, last, first = found[version]
         found[version] = max(known, last_past), last, first
     return found
 
 
-def _within_blocks(session: Session, model_key: int, now: int) -> list[tuple[int, int]]:
+def _within_blocks(session: Session, model_keys: Sequence[int], now: int) -> list[tuple[int, int]]:
     """Return the last bucket that is not in the future of each block that also has later buckets."""
     row = StateBlockRow
-    query = _serving(model_key, DatasetRow.version_key, row.first, row.states)
+    query = _serving(model_keys, DatasetRow.version_key, row.first, row.states)
     rows = session.execute(query.where(row.first <= now, row.last > now, row.states.is_not(None))).all()
     return [
         (
@@ -69,13 +79,13 @@ def _within_blocks(session: Session, model_key: int, now: int) -> list[tuple[int
     ]
 
 
-def _serving(model_key: int, *columns: Any) -> Any:
+def _serving(model_keys: Sequence[int], *columns: Any) -> Any:
     row = StateBlockRow
     return (
         select(*columns)
         .join(DatasetRow, row.dataset_key == DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
-        .where(VersionRow.model_key == model_key, DatasetRow.role == "serving")
+        .where(VersionRow.model_key.in_(model_keys), DatasetRow.role == "serving")
         .where(row.field == ROWS)
     )
 

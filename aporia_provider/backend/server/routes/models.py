@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from aporia_provider.api import Registered
+from aporia_provider.backend.request_paths import MODEL
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
-from aporia_provider.backend.server.request_paths import MODEL
 from aporia_provider.backend.server.requests import CurrentRegistry, SmallBody, checked_keys, single_object
 from aporia_provider.backend.server.responses import EmptyResponse, OwnerResponse, TagsResponse
 from aporia_provider.errors import ValidationError

@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from aporia_provider.api import Registered
+from aporia_provider.backend.request_paths import MODEL, VERSION
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
-from aporia_provider.backend.server.request_paths import MODEL, VERSION
 from aporia_provider.backend.server.requests import (
     ArtifactBody,
     CurrentRegistry,

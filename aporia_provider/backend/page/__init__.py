@@ -1,0 +1,1 @@
+"""Web page of the embedded backend: rendered HTML, served by ``aporia-provider serve`` and by Airflow."""

@@ -1,0 +1,1 @@
+"""Routes of the page, one module for each view."""

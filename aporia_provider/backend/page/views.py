@@ -1,0 +1,97 @@
+"""What the endpoints of the views have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from aporia_provider.backend.page.access import Visitor
+from aporia_provider.backend.page.addresses import Addresses
+from aporia_provider.backend.page.rendering import render
+from aporia_provider.backend.registry import Registry
+from aporia_provider.backend.store.database import Database
+
+AT_ONCE = 4
+"""Maximum number of views that are computed at once; further ones wait."""
+MAX_TEXT = 300
+"""Maximum length of a parameter of a query."""
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    A request of a signed-in user for a view.
+
+    :param request: The request.
+    :param database: The database.
+    """
+
+    request: Request
+    database: Database
+
+    @property
+    def visitor(self) -> Visitor:
+        """The user."""
+        visitor: Visitor = self.request.state.visitor
+        return visitor
+
+    @property
+    def environment(self) -> str:
+        """The environment of the user."""
+        return self.visitor.environment
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry of the environment of the user. It reads no folders of the server's disk."""
+        return Registry(self.database, self.environment, self.request.app.state.allowed_local_folders)
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """The addresses of the views."""
+        return Addresses(self.request.scope.get("root_path", ""))
+
+    def path(self, name: str) -> str:
+        """Return a parameter of the path."""
+        value: str = self.request.path_params[name]
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a parameter of the query, at most :data:`MAX_TEXT` characters of it; empty if missing."""
+        return self.request.query_params.get(name, "").strip()[:MAX_TEXT]
+
+    def whole_number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """Return a parameter of the query within limits; the default if it is no whole number."""
+        text = self.request.query_params.get(name, "")
+        found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+        return min(max(found, lowest), highest)
+
+    def render(self, template: str, **values: Any) -> Response:
+        """Return a template as a response."""
+        values = {"visitor": self.visitor, **values}
+        return HTMLResponse(render(template, self.request.scope.get("root_path", ""), values))
+
+    def redirect(self, address: str) -> Response:
+        """Return the response to a form: the browser then requests an address."""
+        return RedirectResponse(address, 303)
+
+
+def view(handler: Callable[[View], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that computes a view in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        state = request.app.state
+        limiter: CapacityLimiter = state.limiter
+
+        def respond() -> Response:
+            return handler(View(request, state.open_database()))
+
+        return await run_sync(respond, limiter=limiter)
+
+    return endpoint
