@@ -17,6 +17,12 @@ from typing import TypeAlias
 import numpy as np
 
 from aporia_provider.metrics import Zeros
+from aporia_provider.monitoring.drift.bin_terms import (
+    hellinger_terms,
+    jensen_shannon_terms,
+    stability_terms,
+    variation_terms,
+)
 from aporia_provider.monitoring.drift.distance_result import Distance, InsufficientData, empty, rate
 from aporia_provider.monitoring.drift.rebinning import Bounded, Floats
 from aporia_provider.monitoring.drift.sampling_noise import expected_sum
@@ -43,7 +49,9 @@ def js_distance(baseline: Counts, current: Counts) -> Distance | InsufficientDat
     :param current: Counts of the same bins in the current data.
     :raises ValueError: if the numbers of bins differ.
     """
-    measure = _Measure(_jensen_shannon, _root, _expected(_jensen_shannon, 1 / (8 * math.log(2)), _root))
+    measure = _Measure(
+        jensen_shannon_terms, _root, _expected(jensen_shannon_terms, 1 / (8 * math.log(2)), _root)
+    )
     return measure.between(baseline, current)
 
 
@@ -59,7 +67,7 @@ def hellinger_distance(baseline: Counts, current: Counts) -> Distance | Insuffic
     :param current: Counts of the same bins in the current data.
     :raises ValueError: if the numbers of bins differ.
     """
-    measure = _Measure(_hellinger, _root, _expected(_hellinger, 1 / 8, _root))
+    measure = _Measure(hellinger_terms, _root, _expected(hellinger_terms, 1 / 8, _root))
     return measure.between(baseline, current)
 
 
@@ -82,8 +90,8 @@ def psi(
     :raises ValueError: if the numbers of bins differ.
     """
     shares = partial(_floored, floor) if zeros == "floor" else partial(_smoothed, _PSEUDOCOUNTS[zeros])
-    noise = _expected(_stability, 1.0, float, shares)
-    measure = _Measure(_stability, lambda terms: float(terms.sum()), noise, shares, WIDEST_UNBOUNDED)
+    noise = _expected(stability_terms, 1.0, float, shares)
+    measure = _Measure(stability_terms, lambda terms: float(terms.sum()), noise, shares, WIDEST_UNBOUNDED)
     return measure.between(baseline, current)
 
 
@@ -102,7 +110,7 @@ def total_variation(baseline: Counts, current: Counts) -> Distance | Insufficien
     :raises ValueError: if the numbers of bins differ.
     """
     measure = _Measure(
-        lambda p, q: np.abs(p - q) / 2,
+        variation_terms,
         lambda terms: min(1.0, float(terms.sum())),
         lambda pair: min(1.0, float(pair.deviations.sum()) / math.sqrt(2 * math.pi)),
     )
@@ -266,24 +274,6 @@ def _floored(floor: float, counts: Floats, total: float, _: int) -> Floats:
 
 def _smoothed(added: float, counts: Floats, total: float, bins: int) -> Floats:
     return (counts + added) / (total + added * bins)
-
-
-def _hellinger(p: Floats, q: Floats) -> Floats:
-    terms: Floats = np.square(np.sqrt(p) - np.sqrt(q)) / 2
-    return terms
-
-
-def _stability(p: Floats, q: Floats) -> Floats:
-    return (q - p) * np.log(q / p)
-
-
-def _jensen_shannon(p: Floats, q: Floats) -> Floats:
-    terms = _relative_entropy(p, (p + q) / 2) + _relative_entropy(q, (p + q) / 2)
-    return np.maximum(0.0, terms / (2 * math.log(2)))
-
-
-def _relative_entropy(p: Floats, q: Floats) -> Floats:
-    return p * np.log(np.divide(p, q, out=np.ones_like(p), where=p > 0))
 
 
 def _root(terms: Floats | float) -> float:

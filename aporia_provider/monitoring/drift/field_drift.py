@@ -128,7 +128,9 @@ def _numeric(
     sides = _histogram(baseline), _histogram(current)
     if sides[0] is None or sides[1] is None:
         return undefined("the field has no bins, because no sync has read a value of it")
-    spread = known_deviation(_same(NumericState, baseline.state), sides[0].bins) if sides[0].samples else 0.0
+    spread: float | None = 0.0
+    if sides[0].samples and NUMERIC_METRICS[metric].compared == "histograms":
+        spread = known_deviation(_same(NumericState, baseline.state), sides[0].bins)
     if spread is None and metric == NORMALISED:
         return undefined(
             "the standard deviation of the baseline cannot be computed from its bins", sides[1].samples

@@ -1,0 +1,81 @@
+"""Metrics of versions by day, with few queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.query_execution import execute_query
+from aporia_provider.backend.page.contents.page_days import PageDays
+from aporia_provider.backend.page.contents.page_parts import Measured
+from aporia_provider.metrics import MetricsQuery
+
+_MOST_METRICS = 500
+
+
+@dataclass(frozen=True)
+class DailyMetric:
+    """
+    A metric of a version, by day.
+
+    :param version: Name of the version.
+    :param metric: Name of the metric.
+    :param parameters: Its parameters.
+    :param role: Role of the dataset.
+    """
+
+    version: str
+    metric: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    role: str = "serving"
+
+    def asked(self, place: int, days: PageDays) -> dict[str, Any]:
+        """Return the metric as a part of a query, with its place as id."""
+        data = {"dataset_type": self.role, "model_version": self.version, "time_range": days.time_range}
+        return {
+            "id": str(place),
+            "metric": self.metric,
+            "parameters": self.parameters,
+            "datasets": {"data": data},
+        }
+
+
+@dataclass(frozen=True)
+class DayPoint:
+    """
+    A metric on a day.
+
+    :param day: Start of the day.
+    :param measured: The result.
+    """
+
+    day: datetime
+    measured: Measured
+
+
+def daily_results(
+    model: ModelStates, model_id: str, metrics: Sequence[DailyMetric], days: PageDays
+) -> list[tuple[DayPoint, ...]]:
+    """
+    Return the results of metrics for each day.
+
+    :param model: Access to the states.
+    :param model_id: Id of the model.
+    :param metrics: The metrics.
+    :param days: The days.
+    """
+    found: list[list[DayPoint]] = [[] for _ in metrics]
+    for first in range(0, len(metrics), _MOST_METRICS):
+        chosen = metrics[first : first + _MOST_METRICS]
+        asked = [metric.asked(first + place, days) for place, metric in enumerate(chosen)]
+        query = MetricsQuery(model_id=model_id, metrics=asked, aggregation_period="daily")
+        for item in execute_query(model, query):
+            if item.time_range is None:
+                continue
+            day = datetime.fromisoformat(item.time_range.start)
+            for result in item.metrics:
+                found[int(result.id)].append(DayPoint(day, Measured.of(result)))
+    return [tuple(points) for points in found]

@@ -1,0 +1,196 @@
+"""Drift of the fields of a version by day."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from aporia_provider.backend.metrics.query_execution import execute_query
+from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, origin_of
+from aporia_provider.backend.page.contents.field_order import ListedField, ordered_fields
+from aporia_provider.backend.page.contents.page_days import PageDays
+from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing
+from aporia_provider.errors import ValidationError
+from aporia_provider.metric_results import QueryResult
+from aporia_provider.metrics import MetricsQuery
+from aporia_provider.monitoring.metric_definition import VECTOR_TYPES
+
+PAGE_FIELDS: Final = 50
+"""Number of fields of a page of the map."""
+MAX_LEVEL: Final = 6
+_LEVELS = (0.025, 0.05, 0.1, 0.2, 0.4)
+_VECTOR_LEVELS = (2.0, 4.0, 8.0, 16.0, 32.0)
+
+
+@dataclass(frozen=True)
+class DriftCell:
+    """
+    Drift of a field on a day.
+
+    :param day: Start of the day.
+    :param distance: Distance from the baseline (``drift_score``); None if there is none.
+    :param noise: Expected distance without drift.
+    :param excess: Distance above the noise.
+    :param samples: Number of values of the day.
+    :param level: From 0, at most twice the noise, to :data:`MAX_LEVEL`; None without a reliable distance.
+    :param note: Why there is no reliable distance, or notes on it.
+    """
+
+    day: datetime
+    distance: float | None
+    noise: float | None
+    excess: float | None
+    samples: int
+    level: int | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class DriftRow:
+    """
+    Drift of a field.
+
+    :param field: The field.
+    :param cells: Its drift by day.
+    """
+
+    field: ListedField
+    cells: tuple[DriftCell, ...]
+
+
+@dataclass(frozen=True)
+class DriftMap:
+    """
+    Drift of the fields of a version by day, one page of them.
+
+    :param version: Name of the version.
+    :param days: The days.
+    :param rows: The fields: predictions, features by importance, then others by drift.
+    :param first: Place of the first field of the page, from 0.
+    :param fields: Number of fields of the version.
+    :param origin: Where the serving data comes from.
+    :param baseline: Where the training data comes from, with which the days are compared.
+    :param missing: What is missing.
+    """
+
+    version: str
+    days: PageDays
+    rows: tuple[DriftRow, ...]
+    first: int
+    fields: int
+    origin: DataOrigin
+    baseline: DataOrigin
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def next_first(self) -> int | None:
+        """Place of the first field of the next page; None if there is none."""
+        following = self.first + PAGE_FIELDS
+        return following if following < self.fields else None
+
+    @property
+    def previous_first(self) -> int | None:
+        """Place of the first field of the previous page; None if there is none."""
+        return max(0, self.first - PAGE_FIELDS) if self.first else None
+
+
+def drift_map(
+    session: Session,
+    model: MonitoredModel,
+    version: str,
+    datasets: Sequence[DatasetLine],
+    days: PageDays,
+    first: int = 0,
+) -> DriftMap:
+    """
+    Return the drift of the fields of a version.
+
+    :param session: A session with a read transaction.
+    :param model: The model.
+    :param version: Name of the version.
+    :param datasets: Its datasets.
+    :param days: The days.
+    :param first: Place of the first field of the page.
+    """
+    if isinstance(first, bool) or not isinstance(first, int) or first < 0:
+        raise ValidationError(f"first: {first!r} is not a whole number of at least 0")
+    states = model.version(version)
+    origins = origin_of(datasets, version, "serving"), origin_of(datasets, version, "training")
+    fields = ordered_fields(session, states, states.row, days.seconds)
+    missing = _missing(version, datasets)
+    rows: tuple[DriftRow, ...] = ()
+    if not missing:
+        rows = _rows(model, version, fields[first : first + PAGE_FIELDS], days)
+    return DriftMap(version, days, rows, first, len(fields), *origins, missing)
+
+
+def _missing(version: str, datasets: Sequence[DatasetLine]) -> tuple[Missing, ...]:
+    found = []
+    operators = {"serving": "ConnectServingOperator", "training": "ConnectTrainingOperator"}
+    for role, operator in operators.items():
+        line = next((each for each in datasets if each.is_of(version, role)), None)
+        if line is None:
+            what = f"Version {version} has no {role} dataset, which drift is computed from."
+            found.append(Missing(what, f"Connect it with {operator}."))
+        elif line.missing is not None:
+            found.append(line.missing)
+    return tuple(found)
+
+
+def _rows(
+    model: MonitoredModel, version: str, fields: Sequence[ListedField], days: PageDays
+) -> tuple[DriftRow, ...]:
+    if not fields:
+        return ()
+    states, keys = model.version(version), [each.key for each in fields]
+    states.prepare("serving", keys, days.seconds)
+    states.prepare_totals("training", keys)
+    data = {"dataset_type": "serving", "model_version": version, "time_range": days.time_range}
+    asked = [
+        {
+            "id": each.key,
+            "metric": "drift_score",
+            "parameters": {"column": each.key},
+            "datasets": {"data": data},
+        }
+        for each in fields
+    ]
+    query = MetricsQuery(model_id=model.row.id, metrics=asked, aggregation_period="daily")
+    cells: dict[str, list[DriftCell]] = {each.key: [] for each in fields}
+    types = {each.key: each.type for each in fields}
+    for item in execute_query(model, query):
+        for result in item.metrics:
+            if item.time_range is not None:
+                day = datetime.fromisoformat(item.time_range.start)
+                cells[result.id].append(_cell(day, result, types[result.id]))
+    return tuple(DriftRow(each, tuple(cells[each.key])) for each in fields)
+
+
+def _cell(day: datetime, result: QueryResult, type_: str) -> DriftCell:
+    return DriftCell(
+        day,
+        result.number,
+        result.noise,
+        result.excess,
+        result.samples,
+        _level(result, type_),
+        result.error or result.reason,
+    )
+
+
+def _level(result: QueryResult, type_: str) -> int | None:
+    """Return the level of a result. Half of the distances without drift are above their noise."""
+    if result.status != "ok" or result.error is not None or result.excess is None:
+        return None
+    noise = result.noise or 0.0
+    if result.excess <= noise:
+        return 0
+    if type_ in VECTOR_TYPES:
+        return 1 + bisect_left(_VECTOR_LEVELS, result.excess / noise if noise else float("inf"))
+    return 1 + bisect_left(_LEVELS, result.excess)
