@@ -18,6 +18,7 @@ import numpy as np
 
 from aporia_provider.metrics import Zeros
 from aporia_provider.monitoring.drift.bin_terms import (
+    FLOOR,
     hellinger_terms,
     jensen_shannon_terms,
     stability_terms,
@@ -72,7 +73,7 @@ def hellinger_distance(baseline: Counts, current: Counts) -> Distance | Insuffic
 
 
 def psi(
-    baseline: Counts, current: Counts, *, zeros: Zeros = "floor", floor: float = 1e-4
+    baseline: Counts, current: Counts, *, zeros: Zeros = "floor", floor: float = FLOOR
 ) -> Distance | InsufficientData:
     """
     Return the population stability index: the sum of (q - p) ln(q / p).

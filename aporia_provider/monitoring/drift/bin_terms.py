@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import numpy as np
 
 from aporia_provider.monitoring.drift.rebinning import Floats
+
+FLOOR: Final = 1e-4
+"""Smallest proportion in the population stability index."""
 
 Term = Callable[[Floats, Floats], Floats]
 
@@ -51,3 +55,21 @@ TERMS: Mapping[str, Term] = {
 """Terms by name of the distance."""
 SQUARED = ("js_distance", "hellinger_distance")
 """Distances whose terms add up to their square."""
+
+
+def contributions(distance: str, baseline: Floats, current: Floats) -> Floats:
+    """
+    Return the share of each bin in a distance, or in its square for those in :data:`SQUARED`.
+
+    The shares add up to 1, unless the distance is 0: then all are 0.
+
+    :param distance: One of :data:`TERMS`.
+    :param baseline: Counts of the baseline, of which at least one is positive.
+    :param current: Counts of the same bins in the current data, of which at least one is positive.
+    """
+    p, q = baseline / baseline.sum(), current / current.sum()
+    if distance == "psi":
+        p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
+    terms = TERMS[distance](p, q)
+    total = terms.sum()
+    return terms / total if total > 0 else np.zeros_like(terms)

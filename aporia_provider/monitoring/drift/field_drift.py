@@ -98,7 +98,7 @@ def _compared(
         return _numeric(metric, baseline, current, zeros, minimum)
     if isinstance(current.state, ValueState):
         _check(metric, CATEGORY_METRICS, "categories")
-        sides = _categories(baseline), _categories(current)
+        sides = category_histogram(baseline), category_histogram(current)
         alike = in_one_spelling(*sides)
         comparison = compare_categories(metric, *(alike or sides), zeros=zeros, minimum=minimum)
         answer = _of_comparison(comparison)
@@ -125,7 +125,7 @@ def _numeric(
     metric: str, baseline: ComparedState, current: ComparedState, zeros: Zeros, minimum: Minimum
 ) -> MetricResult:
     _check(metric, NUMERIC_METRICS, "numbers")
-    sides = _histogram(baseline), _histogram(current)
+    sides = numeric_histogram(baseline), numeric_histogram(current)
     if sides[0] is None or sides[1] is None:
         return undefined("the field has no bins, because no sync has read a value of it")
     spread: float | None = 0.0
@@ -140,7 +140,12 @@ def _numeric(
     )
 
 
-def _histogram(side: ComparedState) -> NumericHistogram | None:
+def numeric_histogram(side: ComparedState) -> NumericHistogram | None:
+    """
+    Return the histogram of a numeric field; None if it has no bins.
+
+    :raises aporia_provider.errors.ValidationError: if the field is not numeric.
+    """
     state = _same(NumericState, side.state)
     if not isinstance(side.bins, NumericBins):
         return None
@@ -148,7 +153,12 @@ def _histogram(side: ComparedState) -> NumericHistogram | None:
     return NumericHistogram(side.bins, state.counts, state.below, state.above, *ends)
 
 
-def _categories(side: ComparedState) -> CategoryHistogram:
+def category_histogram(side: ComparedState) -> CategoryHistogram:
+    """
+    Return the histogram of a field with categories.
+
+    :raises aporia_provider.errors.ValidationError: if the field has no categories.
+    """
     values = _same(ValueState, side.state)
     listed = side.bins.values if isinstance(side.bins, CategoryBins) else ()
     counts = {**dict.fromkeys(listed, 0), **values.known}

@@ -11,7 +11,7 @@ from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
 from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitor_configuration.logic_rules import SeriesRule
+from aporia_provider.monitor_configuration.logic_rules import Rule, SeriesRule
 from aporia_provider.monitor_configuration.parts import Condition
 from aporia_provider.monitor_configuration.spans import DAY
 from aporia_provider.monitoring.verdicts.promised_rate import rate_of_sensitivity
@@ -113,7 +113,11 @@ def _series(
 
 def false_alarms(case: Case) -> float:
     """Return the number of false alarms a year that the configuration of a monitor permits."""
-    rule = case.rule
+    return permitted_rate(case.rule)
+
+
+def permitted_rate(rule: Rule) -> float:
+    """Return the number of false alarms a year that a rule permits, if it learns what is usual."""
     if rule.false_alarms_a_year is not None:
         return float(rule.false_alarms_a_year)
     if isinstance(rule, SeriesRule):

@@ -39,8 +39,8 @@ class PageDays:
         :param last: The time, in seconds since 1970.
         :param days: Number of days.
         """
-        end = moment(last // DAY * DAY + DAY)
-        return cls(end - timedelta(days=days), end)
+        end = last // DAY * DAY + DAY
+        return cls(moment(end - days * DAY), moment(end))
 
     @property
     def starts(self) -> list[datetime]:

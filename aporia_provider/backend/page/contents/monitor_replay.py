@@ -1,0 +1,177 @@
+"""Replay of a monitor with another promised rate of false alarms."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from aporia_provider.backend.deadlines import Deadline, DeadlineExceededError, apply_deadline
+from aporia_provider.backend.monitors.windows import WindowPlan
+from aporia_provider.backend.page.contents.monitor_words import promised_rate
+from aporia_provider.backend.page.contents.page_days import PageDays
+from aporia_provider.backend.registry import Registry
+from aporia_provider.errors import ValidationError
+from aporia_provider.models import Monitor
+from aporia_provider.monitor_configuration import parse_configuration
+
+REPLAY_SECONDS: Final = 10.0
+"""Maximum duration of a replay."""
+MAX_WINDOWS: Final = 200
+"""Maximum number of windows of a replay."""
+REPLAY_DAYS: Final = 90
+LEAST_RATE: Final = 0.1
+GREATEST_RATE: Final = 52.0
+_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class ReplayedAlert:
+    """
+    An alert that the monitor would have raised.
+
+    :param model_version: Name of the version; None for the union of all versions.
+    :param start: Start of the first failed window.
+    :param end: End of the last one.
+    :param occurrences: Number of failed windows.
+    :param failed: The fields that failed.
+    """
+
+    model_version: str | None
+    start: datetime
+    end: datetime
+    occurrences: int
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MonitorReplay:
+    """
+    The alerts that a monitor would have raised.
+
+    :param monitor: Name of the monitor.
+    :param false_alarms_a_year: The rate that it was replayed with.
+    :param configured: The rate of its configuration.
+    :param days: The days that it was replayed on.
+    :param windows: Number of judged windows.
+    :param verdicts: Numbers of verdicts by outcome.
+    :param alerts: The alerts, in chronological order.
+    :param notes: Problems of the configuration, and notes on insufficient data.
+    :param problem: Why there is no replay; None if there is.
+    """
+
+    monitor: str
+    false_alarms_a_year: float
+    configured: float
+    days: PageDays
+    windows: int = 0
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    alerts: tuple[ReplayedAlert, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def expected_false_alarms(self) -> float:
+        """Number of false alarms that the rate permits in the days."""
+        return self.false_alarms_a_year * (self.days.end - self.days.start).days / _YEAR
+
+
+def check_rate(rate: Any) -> float:
+    """
+    Return a number of false alarms a year.
+
+    :raises aporia_provider.errors.ValidationError: if it is not a number from :data:`LEAST_RATE` to
+        :data:`GREATEST_RATE`.
+    """
+    try:
+        found = math.nan if isinstance(rate, bool) else float(rate)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not LEAST_RATE <= found <= GREATEST_RATE:
+        raise ValidationError(
+            f"false_alarms_a_year: {rate!r} is not a number from {LEAST_RATE:g} to {GREATEST_RATE:g}"
+        )
+    return found
+
+
+def replay(
+    registry: Registry,
+    model_id: str,
+    registration: Mapping[str, Any],
+    rate: float | None,
+    last: datetime,
+    *,
+    seconds: float = REPLAY_SECONDS,
+) -> MonitorReplay:
+    """
+    Replay a monitor on the days up to a time.
+
+    :param registry: The registry of an environment.
+    :param model_id: Id of the model.
+    :param registration: Registration of the monitor.
+    :param rate: Number of false alarms a year; None for that of its configuration.
+    :param last: End of the last day.
+    :param seconds: Maximum duration.
+    :raises aporia_provider.errors.ValidationError: if the monitor has fixed limits, or its configuration is
+        not valid.
+    """
+    configuration = parse_configuration(registration["type"], registration["configuration"])
+    configured = promised_rate(configuration)
+    if configured is None:
+        name = registration["name"]
+        raise ValidationError(f"Monitor {name!r} has fixed limits, so it has no rate of false alarms")
+    chosen = configured if rate is None else check_rate(rate)
+    step = WindowPlan(configuration).step
+    days = max(1, min(REPLAY_DAYS, MAX_WINDOWS * step // 86_400))
+    shown = PageDays(last - timedelta(days=days), last)
+    known = MonitorReplay(registration["name"], chosen, configured, shown)
+    try:
+        with apply_deadline(Deadline(seconds)):
+            report = registry.replay_monitor(
+                model_id, _with_rate(registration, chosen), start=shown.start, end=shown.end
+            )
+    except DeadlineExceededError:
+        return _too_long(known, seconds)
+    return _replayed(known, report)
+
+
+def _with_rate(registration: Mapping[str, Any], rate: float) -> Monitor:
+    changed = copy.deepcopy(dict(registration))
+    changed["configuration"]["configuration"]["logicEvaluations"][0]["falseAlarmsAYear"] = rate
+    return Monitor.from_wire(changed)
+
+
+def _too_long(known: MonitorReplay, seconds: float) -> MonitorReplay:
+    problem = (
+        f"The replay takes more than {seconds:g} seconds. Run it with the command "
+        f"aporia-provider monitors replay, whose time is not limited"
+    )
+    return MonitorReplay(
+        known.monitor, known.false_alarms_a_year, known.configured, known.days, problem=problem
+    )
+
+
+def _replayed(known: MonitorReplay, report: Mapping[str, Any]) -> MonitorReplay:
+    alerts = tuple(
+        ReplayedAlert(
+            alert["model_version"],
+            datetime.fromisoformat(alert["start"]),
+            datetime.fromisoformat(alert["end"]),
+            alert["occurrences"],
+            tuple(alert["failed"]),
+        )
+        for alert in report["alerts"]
+    )
+    return MonitorReplay(
+        known.monitor,
+        known.false_alarms_a_year,
+        known.configured,
+        known.days,
+        report["windows"],
+        report["verdicts"],
+        alerts,
+        (*report["problems"], *report["notes"]),
+    )
