@@ -44,6 +44,7 @@ BINS: dict[str, Any] = {
     "features.emb": VectorBins(2, NumericBins.of(np.arange(10.0))),
     "predictions.proba": _NUMBERS,
 }
+_BINS_OF_TYPES = {"numeric": _NUMBERS, "categorical": BINS["features.plan"], "vector": BINS["features.emb"]}
 Part = Literal["fields", "performance"]
 Day = dict[str, State]
 
@@ -126,17 +127,31 @@ class MonitoredModel:
     def __exit__(self, *_: object) -> None:
         self.registry.close()
 
-    def add_version(self, name: str, **schema: Any) -> None:
+    def add_version(self, name: str, *, training_labels: bool = False, **schema: Any) -> None:
         self.registry.create_model_version("m", name, VersionSchema(**(SCHEMA | schema)))
         for role in ("training", "serving"):
-            source = S3DataSource(object_path=f"{self.lake}/{role}", object_format="delta")
-            dataset = DatasetConnection(role=role, data_source=source, id_column="i", timestamp_column="t")
-            self.registry.connect_dataset("m", name, dataset)
-        bins = {f"features.{field}": _NUMBERS for field in (SCHEMA | schema)["features"]} | BINS
+            labels = {"proba": "label"} if training_labels and role == "training" else None
+            self.connect(name, role, labels)
+        features = (SCHEMA | schema)["features"]
+        bins = {f"features.{field}": _BINS_OF_TYPES[type_] for field, type_ in features.items()} | BINS
         with self.registry.database.write_transaction() as session:
             for key in self._keys(session, name).values():
                 made = {"started_at": utc_now(), "synced_at": utc_now(), "grids": dump_bins(bins)}
                 session.add(SyncRow(dataset_key=key, part=FIELDS, **made))
+
+    def connect(self, version: str, role: str, labels: dict[str, str] | None = None) -> None:
+        """Connect a dataset, without a sync."""
+        source = S3DataSource(object_path=f"{self.lake}/{role}", object_format="delta")
+        columns = {"id_column": "i", "timestamp_column": "t", "labels": labels}
+        dataset = DatasetConnection(role=role, data_source=source, **columns)
+        self.registry.connect_dataset("m", version, dataset)
+
+    def synced(self, version: str, role: str, table_version: int, latest: int) -> None:
+        """Record which version of a table was synced."""
+        with self.registry.database.write_transaction() as session:
+            key = self._keys(session, version)[role]
+            row = session.scalars(select(SyncRow).filter_by(dataset_key=key)).one()
+            row.position, row.latest_version = {role: {"version": table_version}}, latest
 
     def _keys(self, session: Any, version: str) -> dict[str, int]:
         query = select(DatasetRow.role, DatasetRow.key).join(

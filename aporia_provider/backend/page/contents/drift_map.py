@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.metrics.query_execution import execute_query
-from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, origin_of
+from aporia_provider.backend.page.contents.day_states import read_day_states
 from aporia_provider.backend.page.contents.field_order import ListedField, ordered_fields
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing
-from aporia_provider.errors import ValidationError
-from aporia_provider.metric_results import QueryResult
-from aporia_provider.metrics import MetricsQuery
+from aporia_provider.backend.store.field_totals import read_totals
+from aporia_provider.backend.store.lookups import find_dataset
+from aporia_provider.backend.store.tables import VersionRow
+from aporia_provider.datasets import SERVING
+from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.metric_definition import VECTOR_TYPES
+from aporia_provider.monitoring.states.state import State
 
 PAGE_FIELDS: Final = 50
 """Number of fields of a page of the map."""
 MAX_LEVEL: Final = 6
+TRAINING: Final = "training"
 _LEVELS = (0.025, 0.05, 0.1, 0.2, 0.4)
 _VECTOR_LEVELS = (2.0, 4.0, 8.0, 16.0, 32.0)
 
@@ -102,8 +109,8 @@ class DriftMap:
 
 def drift_map(
     session: Session,
-    model: MonitoredModel,
-    version: str,
+    version: VersionStates,
+    row: VersionRow,
     datasets: Sequence[DatasetLine],
     days: PageDays,
     first: int = 0,
@@ -112,27 +119,26 @@ def drift_map(
     Return the drift of the fields of a version.
 
     :param session: A session with a read transaction.
-    :param model: The model.
-    :param version: Name of the version.
+    :param version: The version.
+    :param row: Its row.
     :param datasets: Its datasets.
     :param days: The days.
     :param first: Place of the first field of the page.
     """
     if isinstance(first, bool) or not isinstance(first, int) or first < 0:
         raise ValidationError(f"first: {first!r} is not a whole number of at least 0")
-    states = model.version(version)
-    origins = origin_of(datasets, version, "serving"), origin_of(datasets, version, "training")
-    fields = ordered_fields(session, states, states.row, days.seconds)
-    missing = _missing(version, datasets)
+    origins = origin_of(datasets, row.name, SERVING), origin_of(datasets, row.name, TRAINING)
+    fields = ordered_fields(session, version, row, days.seconds)
+    missing = _missing(row.name, datasets)
     rows: tuple[DriftRow, ...] = ()
     if not missing:
-        rows = _rows(model, version, fields[first : first + PAGE_FIELDS], days)
-    return DriftMap(version, days, rows, first, len(fields), *origins, missing)
+        rows = _rows(session, version, row, fields[first : first + PAGE_FIELDS], days)
+    return DriftMap(row.name, days, rows, first, len(fields), *origins, missing)
 
 
 def _missing(version: str, datasets: Sequence[DatasetLine]) -> tuple[Missing, ...]:
     found = []
-    operators = {"serving": "ConnectServingOperator", "training": "ConnectTrainingOperator"}
+    operators = {SERVING: "ConnectServingOperator", TRAINING: "ConnectTrainingOperator"}
     for role, operator in operators.items():
         line = next((each for each in datasets if each.is_of(version, role)), None)
         if line is None:
@@ -144,49 +150,52 @@ def _missing(version: str, datasets: Sequence[DatasetLine]) -> tuple[Missing, ..
 
 
 def _rows(
-    model: MonitoredModel, version: str, fields: Sequence[ListedField], days: PageDays
+    session: Session,
+    version: VersionStates,
+    row: VersionRow,
+    fields: Sequence[ListedField],
+    days: PageDays,
 ) -> tuple[DriftRow, ...]:
-    if not fields:
-        return ()
-    states, keys = model.version(version), [each.key for each in fields]
-    states.prepare("serving", keys, days.seconds)
-    states.prepare_totals("training", keys)
-    data = {"dataset_type": "serving", "model_version": version, "time_range": days.time_range}
-    asked = [
-        {
-            "id": each.key,
-            "metric": "drift_score",
-            "parameters": {"column": each.key},
-            "datasets": {"data": data},
-        }
+    keys = [each.key for each in fields]
+    baseline, current = (find_dataset(session, row, role).key for role in (TRAINING, SERVING))
+    totals = read_totals(session, baseline, keys)
+    states = read_day_states(session, current, keys, *days.seconds)
+    return tuple(
+        DriftRow(each, tuple(_cells(version, each, totals.get(each.key), states[each.key], days)))
         for each in fields
-    ]
-    query = MetricsQuery(model_id=model.row.id, metrics=asked, aggregation_period="daily")
-    cells: dict[str, list[DriftCell]] = {each.key: [] for each in fields}
-    types = {each.key: each.type for each in fields}
-    for item in execute_query(model, query):
-        for result in item.metrics:
-            if item.time_range is not None:
-                day = datetime.fromisoformat(item.time_range.start)
-                cells[result.id].append(_cell(day, result, types[result.id]))
-    return tuple(DriftRow(each, tuple(cells[each.key])) for each in fields)
-
-
-def _cell(day: datetime, result: QueryResult, type_: str) -> DriftCell:
-    return DriftCell(
-        day,
-        result.number,
-        result.noise,
-        result.excess,
-        result.samples,
-        _level(result, type_),
-        result.error or result.reason,
     )
 
 
-def _level(result: QueryResult, type_: str) -> int | None:
+def _cells(
+    version: VersionStates,
+    field: ListedField,
+    baseline: State | None,
+    states: Mapping[int, State],
+    days: PageDays,
+) -> Iterator[DriftCell]:
+    compared = ComparedState(baseline, version.bins(TRAINING, field.key))
+    bins = version.bins(SERVING, field.key)
+    for day in days.starts:
+        check_deadline()
+        state = states.get(int(day.timestamp()))
+        try:
+            result = drift("drift_score", compared, ComparedState(state, bins))
+        except AporiaError as error:
+            result = MetricResult(None, "undefined", reason=error.message)
+        yield DriftCell(
+            day,
+            result.number,
+            result.noise,
+            result.excess,
+            result.samples,
+            _level(result, field.type),
+            result.reason,
+        )
+
+
+def _level(result: MetricResult, type_: str) -> int | None:
     """Return the level of a result. Half of the distances without drift are above their noise."""
-    if result.status != "ok" or result.error is not None or result.excess is None:
+    if result.status != "ok" or result.excess is None:
         return None
     noise = result.noise or 0.0
     if result.excess <= noise:

@@ -74,7 +74,7 @@ def ordered_fields(
 
     def place(field: ListedField) -> tuple[bool, bool, float, float]:
         importance = abs(field.importance or 0.0)
-        return _is_input(field), field.importance is None, -importance, -drift.get(field.key, 0.0)
+        return _is_input(field), field.importance is None, -importance, -drift.get(field.key, -math.inf)
 
     return sorted(fields, key=place)
 
@@ -124,11 +124,11 @@ def _counts(version: VersionStates, key: str, state: State) -> Mapping[str, floa
 
 
 def _distance(baseline: Mapping[str, float], current: Mapping[str, float]) -> float:
-    """Return the Jensen-Shannon distance minus its noise for bins with many values."""
+    """Return the Jensen-Shannon distance minus its noise for bins with many values, at least 0."""
     names = sorted(baseline.keys() | current.keys())
     one, other = (np.array([side.get(name, 0.0) for name in names]) for side in (baseline, current))
     if not names or not one.sum() or not other.sum():
         return 0.0
     divergence = jensen_shannon_terms(one / one.sum(), other / other.sum()).sum()
     noise = (len(names) - 1) * (1 / one.sum() + 1 / other.sum()) / (8 * math.log(2))
-    return float(math.sqrt(divergence) - math.sqrt(noise))
+    return max(0.0, float(math.sqrt(divergence) - math.sqrt(noise)))

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.metrics.model_states import StatesKey
-from aporia_provider.backend.monitors.version_states import MonitoredModel
+from aporia_provider.backend.metrics.model_states import ModelStates, StatesKey
 from aporia_provider.backend.page.contents.dataset_lines import origin_of, read_datasets
 from aporia_provider.backend.page.contents.field_bins import BinLine, bin_lines
 from aporia_provider.backend.page.contents.field_order import ListedField, listed_fields
@@ -25,7 +24,7 @@ from aporia_provider.backend.page.contents.page_days import PageDays, check_days
 from aporia_provider.backend.page.contents.page_parts import Measured, Missing
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.bucket_ranges import serving_ranges
-from aporia_provider.backend.store.lookups import find_version
+from aporia_provider.backend.store.lookups import find_model, find_version
 from aporia_provider.backend.store.tables import VersionRow, utc_now
 from aporia_provider.choices import validated_choice
 from aporia_provider.datasets import ROLES
@@ -143,10 +142,11 @@ def field_page(
     validated_choice("dataset", dataset, ROLES)
     with registry.database.read_transaction() as session:
         row = find_version(session, registry.environment, model_id, version)
-        model = MonitoredModel(session, registry.environment, model_id)
+        registered = find_model(session, registry.environment, model_id)
+        model = ModelStates(session, registry.environment, model_id)
         listed = _find(listed_fields(model.version(version).schema), field, version)
-        ranges = serving_ranges(session, model.row.key, second)
-        known = [ranges[row.key]] if row.key in ranges else []
+        ranges = serving_ranges(session, registered.key, second)
+        known = [ranges[row.key]] if row.key in ranges else [*ranges.values()]
         shown = PageDays.until(last_second(known, second), count)
         asked = current_side(version, dataset, day, shown)
         sides = _with_origins(session, registry, model_id, [baseline_side(asked, compare), asked])
@@ -154,9 +154,9 @@ def field_page(
         bins, notes = _bins(before, now_state)
         return FieldPage(
             model_id,
-            model.row.registration["name"],
+            registered.registration["name"],
             version,
-            tuple(session.scalars(_version_names(model.row.key))),
+            tuple(session.scalars(_version_names(registered.key))),
             listed,
             shown,
             current,
@@ -221,7 +221,7 @@ def _distances(
 
 
 def _series(
-    model: MonitoredModel, model_id: str, version: str, field: ListedField, days: PageDays
+    model: ModelStates, model_id: str, version: str, field: ListedField, days: PageDays
 ) -> tuple[FieldSeries, ...]:
     try:
         # Without a serving dataset, each result of a query would tell so.

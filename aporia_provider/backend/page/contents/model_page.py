@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.alerts import Alert
+from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.monitors.alert_reading import alerts_of, read_alerts
-from aporia_provider.backend.monitors.version_states import MonitoredModel
 from aporia_provider.backend.page.contents.daily_results import DailyMetric, DayPoint, daily_results
 from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, read_datasets
 from aporia_provider.backend.page.contents.drift_map import DriftMap, drift_map
@@ -25,8 +25,8 @@ from aporia_provider.backend.page.contents.performance_chart import (
 from aporia_provider.backend.page.contents.version_lines import ModelVersions, VersionLine
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.bucket_ranges import serving_ranges
-from aporia_provider.backend.store.lookups import find_version
-from aporia_provider.backend.store.tables import MonitorRow, TagRow, utc_now
+from aporia_provider.backend.store.lookups import find_model, find_version
+from aporia_provider.backend.store.tables import MonitorRow, TagRow, VersionRow, utc_now
 
 MAX_ALERTS = 50
 """Maximum number of alerts of the view."""
@@ -113,34 +113,47 @@ def model_page(
     """
     count, second = check_days(days), int((now or utc_now()).timestamp())
     with registry.database.read_transaction() as session:
-        model = MonitoredModel(session, registry.environment, model_id)
-        if version is not None:
-            find_version(session, registry.environment, model_id, version)
-        ranges = serving_ranges(session, model.row.key, second)
+        row = find_model(session, registry.environment, model_id)
+        model = ModelStates(session, registry.environment, model_id)
+        named = None if version is None else find_version(session, registry.environment, model_id, version)
+        ranges = serving_ranges(session, row.key, second)
         shown = PageDays.until(last_second(ranges.values(), second), count)
-        versions = ModelVersions.read(session, model.row, ranges)
+        versions = ModelVersions.read(session, row, ranges)
         datasets = read_datasets(session, versions.rows)
-        active = [row.name for row in versions.within(*shown.seconds)]
-        drifting = version or next((row.name for row in versions.rows), None)
+        active = [each.name for each in versions.within(*shown.seconds)]
+        drifting = named or next(iter(versions.rows), None)
         alerts, further = _alerts(session, registry.environment, model_id)
-        registration = model.row.registration
+        registration = row.registration
         return ModelPage(
             model_id,
             registration["name"],
             registration.get("description"),
-            model.row.owner,
-            _tags(session, model.row.key),
+            row.owner,
+            _tags(session, row.key),
             shown,
-            versions.lines(session, model.row),
+            versions.lines(session, row),
             versions.left_out,
             performance_chart(model, model_id, active, datasets, shown, metric),
-            drift_map(session, model, drifting, datasets, shown, first) if drifting else None,
+            _drift(session, model, drifting, datasets, shown, first),
             tuple(datasets),
             _daily_rows(model, model_id, active, datasets, shown),
             tuple(alerts),
             further,
             _missing(versions, datasets),
         )
+
+
+def _drift(
+    session: Session,
+    model: ModelStates,
+    version: VersionRow | None,
+    datasets: Sequence[DatasetLine],
+    days: PageDays,
+    first: int,
+) -> DriftMap | None:
+    if version is None:
+        return None
+    return drift_map(session, model.version(version.name), version, datasets, days, first)
 
 
 def _tags(session: Session, model_key: int) -> dict[str, str]:
@@ -156,7 +169,7 @@ def _alerts(session: Session, environment: str, model_id: str) -> tuple[list[Ale
 
 
 def _daily_rows(
-    model: MonitoredModel,
+    model: ModelStates,
     model_id: str,
     versions: Sequence[str],
     datasets: Sequence[DatasetLine],

@@ -103,8 +103,6 @@ def replay(
     registration: Mapping[str, Any],
     rate: float | None,
     last: datetime,
-    *,
-    seconds: float = REPLAY_SECONDS,
 ) -> MonitorReplay:
     """
     Replay a monitor on the days up to a time.
@@ -114,7 +112,6 @@ def replay(
     :param registration: Registration of the monitor.
     :param rate: Number of false alarms a year; None for that of its configuration.
     :param last: End of the last day.
-    :param seconds: Maximum duration.
     :raises aporia_provider.errors.ValidationError: if the monitor has fixed limits, or its configuration is
         not valid.
     """
@@ -129,12 +126,12 @@ def replay(
     shown = PageDays(last - timedelta(days=days), last)
     known = MonitorReplay(registration["name"], chosen, configured, shown)
     try:
-        with apply_deadline(Deadline(seconds)):
+        with apply_deadline(Deadline(REPLAY_SECONDS)):
             report = registry.replay_monitor(
                 model_id, _with_rate(registration, chosen), start=shown.start, end=shown.end
             )
     except DeadlineExceededError:
-        return _too_long(known, seconds)
+        return _too_long(known)
     return _replayed(known, report)
 
 
@@ -144,9 +141,9 @@ def _with_rate(registration: Mapping[str, Any], rate: float) -> Monitor:
     return Monitor.from_wire(changed)
 
 
-def _too_long(known: MonitorReplay, seconds: float) -> MonitorReplay:
+def _too_long(known: MonitorReplay) -> MonitorReplay:
     problem = (
-        f"The replay takes more than {seconds:g} seconds. Run it with the command "
+        f"The replay takes more than {REPLAY_SECONDS:g} seconds. Run it with the command "
         f"aporia-provider monitors replay, whose time is not limited"
     )
     return MonitorReplay(

@@ -1,0 +1,19 @@
+"""A model that the tests of the page share, which must not change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backend.monitors.conftest import model, month  # noqa: F401
+from tests.backend.monitors.monitored_model import MonitoredModel
+from tests.backend.page.drawn_model import drawn_model
+
+
+@pytest.fixture(scope="session")
+def drawn(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredModel]:
+    """A model of drawn rows."""
+    with drawn_model(migrated, tmp_path_factory.mktemp("drawn")) as found:
+        yield found
