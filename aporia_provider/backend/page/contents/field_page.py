@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesKey
+from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.page.contents.dataset_lines import origin_of, read_datasets
 from aporia_provider.backend.page.contents.field_bins import BinLine, bin_lines
 from aporia_provider.backend.page.contents.field_order import ListedField, listed_fields

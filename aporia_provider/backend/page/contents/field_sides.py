@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from aporia_provider.backend.metrics.model_states import ModelStates, StatesKey
+from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin
 from aporia_provider.backend.store.buckets import Range

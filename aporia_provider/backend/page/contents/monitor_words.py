@@ -8,9 +8,7 @@ from typing import Any
 from aporia_provider.backend.monitors.judging.drift import is_by_history
 from aporia_provider.backend.monitors.judging.series import permitted_rate
 from aporia_provider.monitor_configuration import MonitorConfiguration
-from aporia_provider.monitor_configuration.parts import (
-    TRAINING,
-    Condition,
+from aporia_provider.monitor_configuration.logic_rules import (
     DriftRule,
     FreshnessRule,
     RangeRule,
@@ -19,6 +17,7 @@ from aporia_provider.monitor_configuration.parts import (
     StalenessRule,
     ValuesRule,
 )
+from aporia_provider.monitor_configuration.parts import TRAINING, Condition
 
 _UNITS = {"h": "hour", "d": "day", "w": "week", "M": "month"}
 _VERSIONS = {None: "each version", "latest": "the latest version", "all_versions": "all versions together"}
