@@ -110,8 +110,36 @@ class TestLate:
             health = judge_table(history, MONDAY + 99 * DAY)
             verdict = health.verdict("late")
             assert (verdict.outcome, verdict.reason) == ("insufficient", "no commit has changed rows")
-            health = judge_table(history, MONDAY + 99 * DAY, FreshnessSettings(max_gap=DAY))
-            assert health.verdict("late").outcome == "fail"
+
+    @pytest.mark.parametrize(
+        ("hours", "is_complete", "outcome", "late"),
+        [
+            (25, True, "pass", 0),
+            (27, True, "fail", 1),
+            (27, False, "fail", 1),
+            (25, False, "insufficient", 0),
+        ],
+    )
+    def test_a_limit_for_a_table_that_was_never_written(
+        self, hours: int, is_complete: bool, outcome: str, late: int
+    ) -> None:
+        """The time since it was created counts; before the oldest commit known, it may have been written."""
+        history = [
+            Commit(MONDAY, data_change=False, changes_metadata=True),
+            Commit(MONDAY + 20 * HOUR, data_change=False, changes_metadata=True),
+        ]
+        settings = FreshnessSettings(max_gap=26 * HOUR)
+        health = judge_table(history, MONDAY + hours * HOUR, settings, is_complete=is_complete)
+        verdict = health.verdict("late")
+        assert (verdict.outcome, verdict.value) == (outcome, late * 3600)
+        assert health.late_after == MONDAY + 26 * HOUR
+        what = "the table was created" if is_complete else "the oldest known commit was made"
+        reason = f"no commit has changed rows since {what} at 2024-01-01T"
+        assert (verdict.reason or "").startswith(reason)
+
+    def test_a_limit_without_any_commit(self) -> None:
+        verdict = judge_table([], MONDAY, FreshnessSettings(max_gap=DAY)).verdict("late")
+        assert (verdict.outcome, verdict.reason) == ("insufficient", "no commit is known")
 
     def test_a_table_that_is_never_written_again_stays_late(self) -> None:
         """The time since the last write is not learned from, however long it is."""

@@ -28,7 +28,8 @@ class StoredHistory:
     :param uri: The table.
     :param read_at: Time at which its log was read; None if that never succeeded.
     :param error: Why the last attempt failed; None if it succeeded.
-    :param history: The newest commits that changed rows, with their times only; None if they are not known.
+    :param history: The newest commits that changed rows and, if it is known, the commit that created the
+        table, with their times only; None if they are not known.
     """
 
     uri: str
@@ -38,8 +39,14 @@ class StoredHistory:
 
     def times_until(self, moment: datetime) -> list[datetime]:
         """Return the times of the commits that changed rows until a time, ascending."""
-        commits = self.history.commits if self.history is not None else ()
+        commits = self.history.data_commits if self.history is not None else ()
         return sorted(commit.time for commit in commits if commit.time <= moment)
+
+    @property
+    def created(self) -> datetime | None:
+        """Time of the commit that created the table; None if it is not known."""
+        first = self.history.commits[0] if self.history is not None and self.history.commits else None
+        return first.time if first is not None and first.version == 0 else None
 
 
 def stored_histories(session: Session, dataset_keys: Iterable[int]) -> dict[int, StoredHistory]:
@@ -80,22 +87,32 @@ def _compact(history: CommitHistory) -> dict[str, Any]:
         "format": _FORMAT,
         "complete": history.is_complete,
         "last": [last.version, last.size, last.modified.isoformat(), last.identifier],
+        "created": [_milliseconds(commit) for commit in history.commits[:1] if commit.version == 0],
         "commits": [
-            [commit.version, round(commit.time.timestamp() * 1000)]
-            for commit in history.data_commits[-MAX_COMMITS:]
+            [commit.version, _milliseconds(commit)] for commit in history.data_commits[-MAX_COMMITS:]
         ],
     }
+
+
+def _milliseconds(commit: CommitSummary) -> int:
+    return round(commit.time.timestamp() * 1000)
 
 
 def _read(uri: str, stored: Mapping[str, Any] | None) -> CommitHistory | None:
     if stored is None or stored.get("format") != _FORMAT:
         return None
     version, size, modified, identifier = stored["last"]
+    numbers = {number for number, _ in stored["commits"]}
+    created = [(0, milliseconds) for milliseconds in stored.get("created", ()) if 0 not in numbers]
     return CommitHistory(
         uri=uri,
         commits=tuple(
-            CommitSummary(version=number, time=datetime.fromtimestamp(milliseconds / 1000, UTC))
-            for number, milliseconds in stored["commits"]
+            CommitSummary(
+                version=number,
+                time=datetime.fromtimestamp(milliseconds / 1000, UTC),
+                data_change=number in numbers,
+            )
+            for number, milliseconds in (*created, *stored["commits"])
         ),
         last=CommitFile(version, size, datetime.fromisoformat(modified), identifier),
         is_complete=stored["complete"],

@@ -20,7 +20,7 @@ from aporia_provider.monitoring.freshness.seasons import (
     Season,
     choose_season,
 )
-from aporia_provider.verdicts import Verdict
+from aporia_provider.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,19 +102,40 @@ class GapModel:
         return [math.exp(limit) for limit in limits if limit is not None]
 
 
-def judge_late(model: GapModel, now: float, probability: float, max_gap: float | None) -> Verdict:
+@dataclass(frozen=True)
+class KnownSince:
+    """
+    Time of the first known commit of a table, which a table without writes is judged by.
+
+    :param time: The time in seconds since 1970; None if no commit is known.
+    :param is_creation: Whether this commit created the table.
+    """
+
+    time: float | None = None
+    is_creation: bool = False
+
+
+def judge_late(
+    model: GapModel,
+    now: float,
+    probability: float,
+    max_gap: float | None,
+    known_since: KnownSince = KnownSince(),
+) -> Verdict:
     """
     Return the verdict on the time since the last write; its value is the number of seconds it is late.
 
     :param model: Gaps of the table.
     :param now: Time of the verdict, in seconds since 1970.
     :param probability: Probability that a write that follows the past ones is not late.
-    :param max_gap: Longest allowed gap in seconds, which replaces the learned one; None to learn it.
+    :param max_gap: Longest allowed gap in seconds, which replaces the learned one; None to learn it. A table
+        that was never written is late if it was created longer ago.
+    :param known_since: First known commit.
     """
     if max_gap is None and (reason := model.reason_if_insufficient) is not None:
         return Verdict(outcome="insufficient", metric="late", reason=reason)
-    if not len(model.writes.ends):
-        return Verdict(outcome="fail", metric="late", reason="no commit has changed rows")
+    if max_gap is not None and not len(model.writes.ends):
+        return _judge_unwritten(now, max_gap, known_since)
     last = float(model.writes.ends[-1])
     limit, count = (max_gap, None) if max_gap is not None else model.longest_allowed(probability)
     # The clock of the writer may be ahead.
@@ -136,8 +157,36 @@ def judge_late(model: GapModel, now: float, probability: float, max_gap: float |
     )
 
 
+def _judge_unwritten(now: float, max_gap: float, known_since: KnownSince) -> Verdict:
+    """Return the verdict on a table none of whose known commits has changed rows."""
+    if known_since.time is None:
+        return Verdict(outcome="insufficient", metric="late", reason="no commit is known")
+    elapsed = max(0.0, now - known_since.time)
+    late = max(0.0, elapsed - max_gap)
+    what = "the table was created" if known_since.is_creation else "the oldest known commit was made"
+    # Before the oldest known commit, the table may have been written.
+    otherwise: Outcome = "pass" if known_since.is_creation else "insufficient"
+    return Verdict(
+        outcome="fail" if late else otherwise,
+        metric="late",
+        value=late,
+        high=0.0,
+        effect=math.log(elapsed / max_gap) if late else 0.0,
+        samples=0,
+        reason=(
+            f"no commit has changed rows since {what} at {_time(known_since.time)}, {duration(elapsed)} ago; "
+            f"at most {duration(max_gap)} {'was' if late else 'is'} expected, as configured"
+        ),
+    )
+
+
 def judge_lateness(
-    times: Sequence[datetime], now: datetime, *, false_alarms_a_year: float, max_gap: float | None
+    times: Sequence[datetime],
+    now: datetime,
+    *,
+    false_alarms_a_year: float,
+    max_gap: float | None,
+    created: datetime | None = None,
 ) -> Verdict:
     """
     Return the verdict on the time since the last write, see :func:`judge_late`.
@@ -146,10 +195,13 @@ def judge_lateness(
     :param now: Time of the verdict.
     :param false_alarms_a_year: Number of late writes a year of a table whose writes follow the past ones.
     :param max_gap: Longest allowed gap in seconds; None to learn it.
+    :param created: Time at which the table was created, if it is known.
     """
+    known_since = KnownSince(created.timestamp() if created is not None else None, is_creation=True)
     writes = Writes.of(np.array([time.timestamp() for time in times], np.float64))
     model = GapModel.of(writes, Calendar.of(writes.starts, UTC))
-    return judge_late(model, now.timestamp(), _probability(writes, false_alarms_a_year), max_gap)
+    probability = _probability(writes, false_alarms_a_year)
+    return judge_late(model, now.timestamp(), probability, max_gap, known_since)
 
 
 def _probability(writes: Writes, false_alarms_a_year: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.freshness.commits import TableCommit, Writes, typical_gap
-from aporia_provider.monitoring.freshness.lateness import GapModel, judge_gap, judge_late
+from aporia_provider.monitoring.freshness.lateness import GapModel, KnownSince, judge_gap, judge_late
 from aporia_provider.monitoring.freshness.nulls import judge_null_shares
 from aporia_provider.monitoring.freshness.schema_changes import judge_schema
 from aporia_provider.monitoring.freshness.seasons import DAY, HOUR, Calendar, Season
@@ -37,7 +37,8 @@ class FreshnessSettings:
 
     :param probability: Probability that a value that follows the past ones passes. With 0.99, one gap in 100
         of a table without any fault is late.
-    :param max_gap: Longest allowed gap between writes. Default: learned for each table.
+    :param max_gap: Longest allowed gap between writes, and between the creation of a table and its first
+        write. Default: learned for each table.
     :param timezone: Time zone of hours, weekdays and days of the month.
     :param period: Length of the buckets (``hour`` or ``day``) of ``rows_added``, ``files_added`` and
         ``null_share``. Default: hours for about three writes an hour or more, otherwise days.
@@ -153,9 +154,10 @@ def judge_table(
     window = DAY if period == "day" else HOUR
     since = min(buckets.start if buckets.start is not None else at - window, at - window)
     max_gap = settings.max_gap.total_seconds() if settings.max_gap is not None else None
+    known_since = KnownSince(known[0].time.timestamp() if known else None, is_complete)
     return TableHealth(
         verdicts=(
-            judge_late(model, at, settings.probability, max_gap),
+            judge_late(model, at, settings.probability, max_gap, known_since),
             judge_gap(model, settings.probability),
             judge_volume(buckets, "rows_added", lambda commit: commit.new_rows, settings.probability),
             judge_volume(buckets, "files_added", lambda commit: commit.files_added, settings.probability),
@@ -163,18 +165,22 @@ def judge_table(
             *judge_null_shares(buckets, settings.probability, column_names),
         ),
         last_write=_utc(writes.ends[-1]) if len(times) else None,
-        late_after=_late_after(model, settings.probability, max_gap),
+        late_after=_late_after(model, settings.probability, max_gap, known_since),
         season=model.season,
         bucket_start=_utc(buckets.start),
         bucket_end=_utc(buckets.end),
     )
 
 
-def _late_after(model: GapModel, probability: float, max_gap: float | None) -> datetime | None:
-    if not len(model.writes.ends) or (max_gap is None and model.reason_if_insufficient):
+def _late_after(
+    model: GapModel, probability: float, max_gap: float | None, known_since: KnownSince
+) -> datetime | None:
+    if max_gap is not None:
+        last = float(model.writes.ends[-1]) if len(model.writes.ends) else known_since.time
+        return None if last is None else _utc(last + max_gap)
+    if model.reason_if_insufficient:
         return None
-    limit = max_gap if max_gap is not None else model.longest_allowed(probability)[0]
-    return _utc(float(model.writes.ends[-1]) + limit)
+    return _utc(float(model.writes.ends[-1]) + model.longest_allowed(probability)[0])
 
 
 def _utc(seconds: float | None) -> datetime | None:

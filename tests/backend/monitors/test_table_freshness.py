@@ -89,6 +89,24 @@ def test_a_limit_is_exact(fresh: MonitoredModel) -> None:
     assert statuses(fresh) == [("open", 3)]
 
 
+def test_a_table_without_rows_is_late_when_its_creation_is(tmp_path: Path, migrated: Path) -> None:
+    """The table was created on day 0 at 2 o'clock, and gets its first rows 32 hours later."""
+    lake = tmp_path / "lake"
+    created = histories.written_log(DAILY[:1])
+    del created[histories.name(1)]
+    histories.put(lake / "serving", created)
+    with MonitoredModel(copied(migrated, tmp_path), "e", lake=str(lake)) as model:
+        apply(model, GAP)
+        report = checked(model, DAILY[0] + 25 * HOUR, start=DAILY[0] - 2 * HOUR)
+        # The windows end at each hour; at the first, the table did not exist.
+        assert report["verdicts"] == {"pass": 26, "fail": 0, "insufficient": 1}
+        # The commit that created the table is not read again.
+        assert checked(model, DAILY[0] + 28 * HOUR)["verdicts"] == {"pass": 1, "fail": 2, "insufficient": 0}
+        append(model, DAILY[0] + 32 * HOUR)
+        assert checked(model, DAILY[0] + 33 * HOUR)["verdicts"]["pass"] == 2
+        assert statuses(model) == [("resolved", 5)]
+
+
 def test_without_a_newer_reading_a_table_may_have_been_written(fresh: MonitoredModel) -> None:
     apply(fresh, GAP)
     never = fresh.registry.evaluate_monitors("m", now=LAST + 40 * HOUR)

@@ -31,11 +31,12 @@ def _judge(case: Case, subject: Subject) -> Verdict:
         return case.insufficient(subject, MetricResult(None), reason)
     moment = datetime.fromtimestamp(case.window.end, UTC)
     times = stored.times_until(moment)
-    if not times and (stored.history.commits or not stored.history.is_complete):
+    created = stored.created if stored.created is not None and stored.created <= moment else None
+    if not times and created is None:
         return case.insufficient(subject, MetricResult(None), "no commits before this time are known")
     limit = case.rule.max and case.window.end - Span.of(case.rule.max).before(case.window.end)
     rate = false_alarms(case) / len(case.subjects)
-    found = judge_lateness(times, moment, false_alarms_a_year=rate, max_gap=limit)
+    found = judge_lateness(times, moment, false_alarms_a_year=rate, max_gap=limit, created=created)
     if found.outcome == "fail" and (doubt := _doubt(stored, moment)) is not None:
         return case.insufficient(subject, MetricResult(found.value), doubt)
     return replace(found, field=subject.field)
