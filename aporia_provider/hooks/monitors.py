@@ -224,12 +224,16 @@ class MonitorsHook(AporiaHook):
         with self.get_conn() as api:
             return explain_alert(api, alert, find_credentials=DeltaLakeHook(aws_conn_id).get_credentials)
 
-    def notify(self, send: Callable[[Alert, AlertEvent], None]) -> int:
+    def notify(
+        self,
+        send: Callable[[Alert, AlertEvent], None] | Mapping[str, Callable[[Alert, AlertEvent], None]],
+    ) -> int:
         """
         Send the notifications of alerts that have not been sent; requires the embedded backend.
 
-        :param send: Function that sends the notification of an event. The event is sent again by the next
-            call if it raises.
+        :param send: Function that sends the notification of an event, or several functions by the name of
+            their receiver. If one raises, the next call sends the event again to the receivers that have not
+            received it.
         :return: Number of events that were sent.
         :raises aporia_provider.errors.TransientError: naming the alerts whose notifications were not sent.
         """
@@ -240,9 +244,10 @@ class MonitorsHook(AporiaHook):
 
     def claim_opened_alerts(self, claimant: str) -> list[OpenedAlert]:
         """
-        Return open alerts whose asset events have not been emitted, and record that they are now.
+        Return open alerts whose asset events have not been emitted.
 
-        Requires the embedded backend. For the parameter see
+        Requires the embedded backend. Call :meth:`confirm_alert_events` when Airflow has stored the events.
+        For the parameter see
         :meth:`~aporia_provider.backend.monitors.alert_calls.Alerts.claim_opened_alerts`.
         """
         with self._registry("asset events of alerts are emitted by tasks") as registry:
@@ -254,6 +259,16 @@ class MonitorsHook(AporiaHook):
                 )
                 for alert in registry.claim_opened_alerts(claimant)
             ]
+
+    def confirm_alert_events(self, claimant: str, alert_ids: Sequence[str]) -> None:
+        """
+        Record that the asset events of alerts were emitted.
+
+        Requires the embedded backend. For the parameters see
+        :meth:`~aporia_provider.backend.monitors.alert_calls.Alerts.confirm_alert_events`.
+        """
+        with self._registry("asset events of alerts are emitted by tasks") as registry:
+            registry.confirm_alert_events(claimant, alert_ids)
 
     def _registry(self, reason: str) -> EmbeddedRegistry:
         """Open the embedded backend; raise an error if the connection refers to a server."""

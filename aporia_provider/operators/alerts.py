@@ -36,16 +36,23 @@ class AlertsOperator(MonitorsOperator):
         super().__init__(model_id=model_id, **kwargs)
         self.notify = notify
         self.outlets = [*self.outlets, *event_aliases(EventKind.ALERT, model_id)]
+        self.on_success_callback = [*self.on_success_callback, _confirm_events]
+        self.emitted_alerts: list[str] = []
 
     def send_notifications(self, context: Context) -> int:
         """Send the notifications that have not been sent; return their number."""
         if not self.notify:
             return 0
-        return self.aporia_hook.notify(_sender(self.notify, self.aporia_hook.environment(), context))
+        targets = list(self.notify) if isinstance(self.notify, Sequence) else [self.notify]
+        environment = self.aporia_hook.environment()
+        senders = {name: _sender(target, environment, context) for name, target in _named(targets).items()}
+        return self.aporia_hook.notify(senders)
 
     def emit_opened_alerts(self, context: Context) -> int:
         """
-        Emit the asset events of opened alerts. Nothing may fail after this.
+        Emit the asset events of opened alerts.
+
+        Airflow stores them when the task succeeds; the callback of the success confirms that.
 
         :return: The number of alerts.
         """
@@ -58,6 +65,7 @@ class AlertsOperator(MonitorsOperator):
             subject = (worst.environment, model_id, worst.model_version, None)
             alerts = [each.event_extra() for each in (worst, *others)]
             emit_event(self, context, EventKind.ALERT, subject, {**alerts[0], "alerts": alerts})
+        self.emitted_alerts = [each.alert.id for each in opened]
         return len(opened)
 
     def read_tables(self, model_id: str, aws_conn_id: str | None) -> None:
@@ -80,9 +88,11 @@ class NotifyAlertsOperator(AlertsOperator):
     """
     Send the notifications of alerts that were opened, recurred or were resolved since the last time.
 
-    Each event is sent once. If a notifier raises an error, the other events are sent, and the task fails and
-    is retried; the retry, or the next task, sends the event again. The task also emits an asset event of the
-    kind :func:`~aporia_provider.assets.alert_opened` for each alert that was opened. Requires the embedded
+    Each event is sent once to each notifier. If a notifier raises an error, the other events and notifiers
+    follow, and the task fails and is retried; the retry, or the next task, sends the event again to the
+    notifiers that have not received it. Notifiers are recognized by the names of their class or function, and
+    several of the same name by their order. The task also emits an asset event of the kind
+    :func:`~aporia_provider.assets.alert_opened` for each alert that was opened. Requires the embedded
     backend.
 
     :param notify: Functions that are called with the :class:`~aporia_provider.alerts.Alert` and the
@@ -247,23 +257,36 @@ def _claimant(context: Context) -> str:
     return "/".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
 
 
-def _sender(
-    notify: Notify | Sequence[Notify], environment: str, context: Context
-) -> Callable[[Alert, AlertEvent], None]:
-    targets = list(notify) if isinstance(notify, Sequence) else [notify]
+def _confirm_events(context: Context) -> None:
+    """Record that Airflow has stored the events of a task that has succeeded."""
+    operator: Any = context["ti"].task
+    if operator.emitted_alerts:
+        operator.aporia_hook.confirm_alert_events(_claimant(context), operator.emitted_alerts)
+
+
+def _named(targets: Sequence[Notify]) -> dict[str, Notify]:
+    """Return notifiers by the name that identifies them when the task runs again."""
+    named: dict[str, Notify] = {}
+    for target in targets:
+        kind: Any = type(target) if isinstance(target, BaseNotifier) else target
+        name = getattr(kind, "__qualname__", type(target).__qualname__)
+        number = sum(known.partition(" ")[0] == name for known in named) + 1
+        named[name if number == 1 else f"{name} {number}"] = target
+    return named
+
+
+def _sender(target: Notify, environment: str, context: Context) -> Callable[[Alert, AlertEvent], None]:
+    if not isinstance(target, BaseNotifier):
+        return target
 
     def send(alert: Alert, event: AlertEvent) -> None:
-        for target in targets:
-            if isinstance(target, BaseNotifier):
-                told = {
-                    "alert": alert,
-                    "event": event,
-                    "alert_text": alert_text(alert, event),
-                    "alert_environment": environment,
-                }
-                # A notifier renders its templates in place.
-                copy.copy(target)({**context, **told})
-            else:
-                target(alert, event)
+        told = {
+            "alert": alert,
+            "event": event,
+            "alert_text": alert_text(alert, event),
+            "alert_environment": environment,
+        }
+        # A notifier renders its templates in place.
+        copy.copy(target)({**context, **told})
 
     return send

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseNotifier
+from sqlalchemy import select
 
 from aporia_provider import settings
 from aporia_provider.alerts import Alert, AlertEvent
 from aporia_provider.assets import alert_opened
+from aporia_provider.backend.store.monitor_tables import AlertRow
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.hooks.monitors import MonitorsHook
 from aporia_provider.models import Model, Monitor
@@ -30,7 +32,7 @@ from aporia_provider.operators.monitors import (
     DeleteMonitorOperator,
 )
 from tests import servers
-from tests.airflow.running import asset_events, execute, new_dag, run
+from tests.airflow.running import asset_events, execute, finish, new_dag, run
 from tests.backend.monitors.monitored_model import MonitoredModel, numbers, on, usual
 from tests.conftest import S3
 from tests.lake import histories
@@ -224,6 +226,55 @@ def test_a_task_that_runs_again_emits_its_events_again(alerted: MonitoredModel) 
     assert [each.alert.id for each in hook.claim_opened_alerts("dag/run/task/-1")] == [alert.id]
     assert [each.alert.id for each in hook.claim_opened_alerts("dag/run/task/-1")] == [alert.id]
     assert hook.claim_opened_alerts("dag/other-run/task/-1") == []
+
+
+def test_the_events_of_a_task_that_failed_are_emitted_by_the_next_one(alerted: MonitoredModel) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the worker has no disk space left")
+
+    with new_dag("lost") as failing:
+        NotifyAlertsOperator(task_id="emit", post_execute=fail)
+    assert finish(failing).state == "failed"
+    assert asset_events("lost") == []
+    with new_dag("found") as dag:
+        NotifyAlertsOperator(task_id="emit")
+    # A retry may emit them for an hour.
+    assert run(dag)["emit"]["emitted"] == 0
+    with alerted.registry.database.write_transaction() as session:
+        (alert,) = session.scalars(select(AlertRow))
+        assert alert.claimed_until is not None
+        alert.claimed_until -= timedelta(hours=1)
+    assert run(dag)["emit"]["emitted"] == 1
+    assert len(asset_events("found")) == 1
+    # Airflow has called the callback of the success, so the event is not emitted again.
+    with alerted.registry.database.write_transaction() as session:
+        (alert,) = session.scalars(select(AlertRow))
+        assert alert.claimed_until is None
+        assert str(alert.emitted_by).startswith("found/")
+
+
+def test_the_callbacks_of_the_user_remain(alerted: MonitoredModel) -> None:
+    called: list[str] = []
+    with new_dag("called") as dag:
+        NotifyAlertsOperator(task_id="emit", on_success_callback=lambda context: called.append("success"))
+    assert run(dag)["emit"]["emitted"] == 1
+    assert called == ["success"]
+    assert MonitorsHook().claim_opened_alerts("called/again/emit/-1") == []
+
+
+def test_a_notifier_that_succeeded_is_not_called_again_by_the_retry(alerted: MonitoredModel) -> None:
+    def refuses(alert: Alert, event: AlertEvent) -> None:
+        raise OSError("the webhook does not answer")
+
+    texts: list[str] = []
+    Recorded.texts.clear()
+    notifiers = [Recorded("first"), Recorded("second")]
+    with pytest.raises(TransientError, match="refuses: OSError: the webhook"):
+        execute(NotifyAlertsOperator(task_id="n", notify=[*notifiers, refuses]))
+    assert Recorded.texts == ["first", "second"]
+    later = [Recorded("first"), Recorded("second"), Recorded("third"), lambda *_: texts.append("function")]
+    assert execute(NotifyAlertsOperator(task_id="n", notify=later))["sent"] == 1
+    assert (Recorded.texts, texts) == (["first", "second", "third"], ["function"])
 
 
 def test_an_alert_that_was_resolved_has_no_asset_event(alerted: MonitoredModel) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from aporia_provider.alerts import ALERT_STATUSES, Alert, AlertEvent, AlertStatus, parse_time
+from aporia_provider.alerts import ALERT_STATUSES, Alert, AlertStatus, parse_time
 from aporia_provider.backend.monitors.alert_reading import alerts_of, find_alert, read_alerts
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_names
@@ -19,7 +19,7 @@ from aporia_provider.choices import validated_choice
 from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
-    from aporia_provider.backend.monitors.alert_delivery import DeliveryReport
+    from aporia_provider.backend.monitors.alert_delivery import DeliveryReport, Send
 
 MAX_ALERTS = 1000
 """Maximum number of alerts that are returned at once."""
@@ -89,35 +89,53 @@ class Alerts(RegistryBase):
             _record(session, alert, "snoozed", until=moment.isoformat())
             return read_alerts(session, [(alert, monitor)])[0]
 
-    def deliver_alert_events(self, send: Callable[[Alert, AlertEvent], None]) -> DeliveryReport:
+    def deliver_alert_events(self, send: Send | Mapping[str, Send]) -> DeliveryReport:
         """
         Send the notifications of alerts that were opened, recurred or were resolved, oldest first.
 
-        Each event is sent once, unless a process ends between sending and recording that: then it is sent
-        again after a minute. Several processes may deliver at the same time. Events of a snoozed alert are
-        sent when it is no longer snoozed.
+        Each event is sent once to each receiver, unless a process ends between sending and recording that:
+        then it is sent again after a minute. Several processes may deliver at the same time. Events of a
+        snoozed alert are sent when it is no longer snoozed.
 
-        :param send: Function that sends the notification of an event. If it raises, the event is sent again
-            by the next delivery, and the remaining events of that alert wait for it.
+        :param send: Function that sends the notification of an event, or several functions by the name of
+            their receiver. If one raises, the others are called; the event is sent again by the next delivery
+            to the receivers that have not received it, and the remaining events of that alert wait for it.
         :return: The numbers of sent and failed events, and the errors.
         """
         from aporia_provider.backend.monitors.alert_delivery import deliver_events
 
-        return deliver_events(self.database, self.environment, send)
+        receivers = send if isinstance(send, Mapping) else {"": send}
+        return deliver_events(self.database, self.environment, receivers)
 
     def claim_opened_alerts(self, claimant: str) -> list[Alert]:
         """
-        Return up to 100 open alerts whose asset events have not been emitted, and record that they are now.
+        Return up to 100 open alerts whose asset events have not been emitted, severe ones first.
+
+        No other task receives them for an hour. Call :meth:`confirm_alert_events` when Airflow has stored
+        the events; without that, they are emitted again, by the claimant or, after the hour, by any task.
+        So each event is emitted at least once.
 
         An alert that is resolved, or snoozed, before its event is emitted has none, unless it recurs.
 
         :param claimant: Text that identifies the task that emits the events. A task that runs again receives
-            its alerts again, because Airflow discards the events of a task that fails.
+            its alerts again at once, because Airflow discards the events of a task that fails.
         """
         from aporia_provider.backend.monitors.alert_claims import claim_alerts
 
         with self.database.write_transaction() as session:
             return claim_alerts(session, self.environment, claimant)
+
+    def confirm_alert_events(self, claimant: str, alert_ids: Sequence[str]) -> None:
+        """
+        Record that the asset events of alerts were emitted. Ids of alerts that do not exist are ignored.
+
+        :param claimant: Text that identifies the task that has emitted the events.
+        :param alert_ids: Ids of the alerts.
+        """
+        from aporia_provider.backend.monitors.alert_claims import confirm_alerts
+
+        with self.database.write_transaction() as session:
+            confirm_alerts(session, self.environment, claimant, alert_ids)
 
 
 def _record(session: Session, alert: AlertRow, kind: str, **details: Any) -> None:

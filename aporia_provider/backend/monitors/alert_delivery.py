@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -57,23 +57,37 @@ class _Claim:
     key: int
     alert: Alert
     event: AlertEvent
+    delivered_to: tuple[str, ...]
 
 
-def deliver_events(database: Database, environment: str, send: Send) -> DeliveryReport:
+def deliver_events(database: Database, environment: str, receivers: Mapping[str, Send]) -> DeliveryReport:
     """Send undelivered events; see :meth:`~.alert_calls.Alerts.deliver_alert_events`."""
     report = DeliveryReport()
     while (claim := _claim(database, environment, set(report.errors))) is not None:
+        delivered_to, errors = _send(claim, receivers)
+        if errors:
+            report.errors[claim.alert.id] = "; ".join(errors)
+        else:
+            report.sent += 1
+        _release(database, claim.key, delivered_to if errors else None)
+    return report
+
+
+def _send(claim: _Claim, receivers: Mapping[str, Send]) -> tuple[list[str], list[str]]:
+    """Send an event to the receivers that have not received it; return those that have, and the errors."""
+    delivered_to, errors = list(claim.delivered_to), []
+    for name, send in receivers.items():
+        if name in claim.delivered_to:
+            continue
         try:
             send(claim.alert, claim.event)
         except Exception as error:
             message = redact_text(f"{type(error).__name__}: {error}")
             log.warning("The notification of alert %s was not sent: %s", claim.alert.id, message)
-            report.errors[claim.alert.id] = message
-            _release(database, claim.key, delivered=False)
+            errors.append(f"{name}: {message}" if len(receivers) > 1 else message)
         else:
-            _release(database, claim.key, delivered=True)
-            report.sent += 1
-    return report
+            delivered_to.append(name)
+    return delivered_to, errors
 
 
 def _claim(database: Database, environment: str, failed: set[str]) -> _Claim | None:
@@ -84,7 +98,8 @@ def _claim(database: Database, environment: str, failed: set[str]) -> _Claim | N
             return None
         row, alert, monitor = found
         row.claimed_until = utc_now() + CLAIM
-        return _Claim(row.key, read_alerts(session, [(alert, monitor)])[0], event_of(row))
+        (told,) = read_alerts(session, [(alert, monitor)])
+        return _Claim(row.key, told, event_of(row), tuple(row.delivered_to or ()))
 
 
 def _next_event(
@@ -113,10 +128,11 @@ def _next_event(
     return None if found is None else (found[0], found[1], found[2])
 
 
-def _release(database: Database, key: int, *, delivered: bool) -> None:
+def _release(database: Database, key: int, incomplete: list[str] | None) -> None:
+    """End a claim; ``incomplete`` has the receivers that have received the event, unless all have."""
     with database.write_transaction() as session:
         row = session.get(AlertEventRow, key)
         # The monitor may have been deleted in the meantime.
         if row is not None:
-            row.claimed_until = None
-            row.delivered_at = utc_now() if delivered else None
+            row.claimed_until, row.delivered_to = None, incomplete or None
+            row.delivered_at = utc_now() if incomplete is None else None

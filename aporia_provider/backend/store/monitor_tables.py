@@ -55,8 +55,8 @@ class AlertRow(Base):
     ``version``, ``segment`` and ``field`` are empty for the union of all versions, for all rows, and for all
     fields of the monitor. ``first`` is the start of the first failed window and ``last`` the end of the last
     one, in seconds since 1970. ``status`` is ``open`` or ``resolved``. ``details`` holds the failed verdicts
-    of the last failed window. ``emitted_by`` identifies the task that emitted the asset event of the alert;
-    it is null until then.
+    of the last failed window. ``emitted_by`` identifies the task that emitted the asset event of the alert,
+    or emits it: then ``claimed_until`` is when another task may emit it. Both are null before.
     """
 
     __tablename__ = "aporia_alert"
@@ -80,6 +80,7 @@ class AlertRow(Base):
     snoozed_until: Mapped[datetime | None]
     details: Mapped[dict[str, Any]]
     emitted_by: Mapped[str | None]
+    claimed_until: Mapped[datetime | None]
 
 
 class VerdictRow(Base):
@@ -121,7 +122,8 @@ class AlertEventRow(Base):
     A change of an alert: see :class:`~aporia_provider.alerts.AlertEvent`.
 
     ``created_at`` is its time. ``delivered_at`` is null until its notification has been sent;
-    ``claimed_until`` is when another process may send it, if a process is sending it.
+    ``claimed_until`` is when another process may send it, if a process is sending it. ``delivered_to`` has
+    the names of the receivers that have received it, if others have not.
     """
 
     __tablename__ = "aporia_alert_event"
@@ -132,3 +134,4 @@ class AlertEventRow(Base):
     details: Mapped[dict[str, Any]]
     claimed_until: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+    delivered_to: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))

@@ -279,6 +279,30 @@ def test_an_event_that_could_not_be_sent_is_sent_by_the_next_delivery(model: Mon
     assert kinds == ["opened", "resolved"]
 
 
+def test_a_receiver_that_has_received_an_event_does_not_receive_it_again(model: MonitoredModel) -> None:
+    model.record(0, "Fp")
+    received: dict[str, list[str]] = {"first": [], "third": []}
+
+    def refuse(*_: object) -> None:
+        raise ConnectionError("no route")
+
+    def receive(name: str) -> Callable[[Alert, AlertEvent], None]:
+        return lambda _, event: received[name].append(event.kind)
+
+    receivers = {"first": receive("first"), "second": refuse, "third": receive("third")}
+    report = model.registry.deliver_alert_events(receivers)
+    assert (report.sent, list(report.errors.values())) == (0, ["second: ConnectionError: no route"])
+    assert received == {"first": ["opened"], "third": ["opened"]}
+    received["second"] = []
+    report = model.registry.deliver_alert_events({name: receive(name) for name in received})
+    assert (report.sent, report.errors) == (2, {})
+    assert received == {
+        "first": ["opened", "resolved"],
+        "second": ["opened", "resolved"],
+        "third": ["opened", "resolved"],
+    }
+
+
 def test_events_of_a_snoozed_alert_wait(model: MonitoredModel) -> None:
     model.record(0, "F")
     alert_id = model.alerts[0].id
