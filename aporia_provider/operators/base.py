@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import BaseOperator
 
 from aporia_provider import assets
 from aporia_provider.base_model import PublicModel
@@ -16,10 +15,11 @@ from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import AporiaError, TransientError
 from aporia_provider.operators.parameters import check_parameters
 from aporia_provider.operators.protocol_parameters import DataSourceParameter, with_data_sources
+from aporia_provider.operators.rendering import CheckedRendering
 
 if TYPE_CHECKING:
     import jinja2
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from aporia_provider.datasets import Role
@@ -30,7 +30,7 @@ MAX_DAYS = 31
 """Maximum number of changed days of a sync for which events are emitted."""
 
 
-class NestedRenderingMixin(BaseOperator):
+class NestedRenderingMixin(CheckedRendering):
     """
     Operator that renders templates inside data sources and schemas.
 
@@ -61,11 +61,6 @@ class NestedRenderingMixin(BaseOperator):
         # The ids of these short-lived copies may be reused, so they must not enter the caller's set.
         super().render_template(copy, context, jinja_env, set())
         return copy.checked()
-
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # Airflow calls this method for all tasks, and render_template_fields for unmapped tasks only.
-        with fail_without_retry():
-            super()._do_render_template_fields(*args, **kwargs)
 
 
 class AporiaOperator(NestedRenderingMixin):

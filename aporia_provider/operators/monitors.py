@@ -91,6 +91,7 @@ class DeleteMonitorOperator(MonitorsOperator):
     """
 
     template_fields = (*MonitorsOperator.template_fields, "name", "ignore_if_missing")
+    id_fields = MonitorsOperator.id_fields | {"name"}
     ui_color = "#ffd7d7"
 
     ignore_if_missing = Flag()

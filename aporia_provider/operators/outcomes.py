@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.providers.standard.operators.branch import BaseBranchOperator
 
-from aporia_provider.errors import InsufficientDataError
+from aporia_provider.base_model import is_template
+from aporia_provider.errors import InsufficientDataError, ValidationError
+from aporia_provider.nearest import nearest
 from aporia_provider.operators.base import AporiaOperator
+from aporia_provider.operators.parameters import CheckedParameter, check_parameters
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -20,6 +23,33 @@ OnOutcome = Literal["fail", "skip", "pass"]
 ON_OUTCOME: tuple[str, ...] = get_args(OnOutcome)
 
 TaskIds = str | Sequence[str]
+
+_FOLLOWED = ("follow_task_ids_if_passed", "follow_task_ids_if_failed", "follow_task_ids_if_insufficient")
+
+
+class TaskIdsParameter(CheckedParameter["TaskIds | None"]):
+    """
+    A parameter that is the id of a task or task group, or a collection of ids.
+
+    :param optional: Whether None is allowed.
+    """
+
+    def __init__(self, *, optional: bool = False) -> None:
+        self.optional = optional
+
+    def _checked(self, value: Any) -> Any:
+        if value is None and self.optional:
+            return None
+        ids = [value] if isinstance(value, str) else value
+        if isinstance(ids, Mapping) or not isinstance(ids, Collection):
+            raise ValidationError(f"{self.name}: {value!r} is neither an id of a task nor a list of ids")
+        if wrong := [each for each in ids if not _is_id(each)]:
+            raise ValidationError(f"{self.name}: {', '.join(map(repr, wrong))} is no id of a task")
+        return value
+
+
+def _is_id(value: Any) -> bool:
+    return hasattr(value, "resolve") or (isinstance(value, str) and bool(value.strip()))
 
 
 class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
@@ -33,10 +63,12 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
 
     template_fields = (
         *AporiaOperator.template_fields,
-        "follow_task_ids_if_passed",
-        "follow_task_ids_if_failed",
-        "follow_task_ids_if_insufficient",
+        *_FOLLOWED,
     )
+
+    follow_task_ids_if_passed = TaskIdsParameter()
+    follow_task_ids_if_failed = TaskIdsParameter()
+    follow_task_ids_if_insufficient = TaskIdsParameter(optional=True)
 
     def __init__(
         self,
@@ -47,9 +79,23 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        given = (follow_task_ids_if_passed, follow_task_ids_if_failed, follow_task_ids_if_insufficient)
+        check_parameters(type(self), dict(zip(_FOLLOWED, given, strict=True)), f"Task {self.task_id!r}")
         self.follow_task_ids_if_passed = follow_task_ids_if_passed
         self.follow_task_ids_if_failed = follow_task_ids_if_failed
         self.follow_task_ids_if_insufficient = follow_task_ids_if_insufficient
+
+    def rendered_faults(self) -> Iterator[str]:
+        """Return the faults of the rendered parameters, among them ids that the DAG does not have."""
+        yield from super().rendered_faults()
+        dag = self.get_dag()
+        if dag is None:
+            return
+        known = sorted({*dag.task_ids, *dag.task_group_dict} - {self.task_id})
+        for name in _FOLLOWED:
+            followed = [task_id for task_id in _ids(getattr(self, name)) if not is_template(task_id)]
+            if unknown := [task_id for task_id in followed if task_id not in known]:
+                yield f"{name}: the DAG has no task {unknown[0]!r}; {nearest(unknown[0], known)}"
 
     def follow(self, context: Context, outcome: Outcome, result: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -75,7 +121,11 @@ class OutcomeBranchOperator(AporiaOperator, BaseBranchOperator):
             chosen = self.follow_task_ids_if_failed
         else:
             chosen = self.follow_task_ids_if_insufficient
-        return [chosen] if isinstance(chosen, str) else list(chosen)
+        return _ids(chosen)
+
+
+def _ids(value: TaskIds | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def settle(

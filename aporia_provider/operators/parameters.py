@@ -98,10 +98,15 @@ class Flag(CheckedParameter[bool]):
         return parse_boolean(self.name, value)
 
 
-def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> None:
+def check_parameters(
+    operator: type[BaseOperator], given: Mapping[str, Any], subject: str | None = None
+) -> None:
     """
     Validate those of the given parameters that an operator validates.
 
+    :param operator: Class of the operator.
+    :param given: The parameters by name.
+    :param subject: What is not valid, for the error. Default: the mapped operator.
     :raises ParameterError: if parameters are invalid, all of which are listed.
     """
     problems = []
@@ -113,4 +118,5 @@ def check_parameters(operator: type[BaseOperator], given: Mapping[str, Any]) -> 
             except ParameterError as error:
                 problems.append(error.message)
     if problems:
-        raise ParameterError(f"{operator.__name__} cannot be mapped", problems=problems)
+        message = f"{operator.__name__} cannot be mapped" if subject is None else f"{subject} is not valid"
+        raise ParameterError(message, problems=problems)

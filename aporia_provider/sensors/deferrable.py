@@ -12,6 +12,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from aporia_provider.errors import TransientError, ValidationError
 from aporia_provider.operators.base import fail_without_retry
+from aporia_provider.operators.rendering import CheckedRendering
 from aporia_provider.triggers import poll_intervals
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 600.0
 
 
-class DeferrableSensor(BaseSensorOperator):
+class DeferrableSensor(CheckedRendering, BaseSensorOperator):
     """
     Base class of the sensors of this provider.
 

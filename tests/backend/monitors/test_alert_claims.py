@@ -75,15 +75,15 @@ def test_a_retry_receives_its_alerts_until_they_are_confirmed(model: MonitoredMo
 
 def test_no_alert_is_lost_to_the_limit_of_a_retry(model: MonitoredModel) -> None:
     """A retry emits the newest 100; what it claimed before and does not emit is free at once."""
-    open_alerts(model, "old", 120)
+    open_alerts(model, "old", 105)
     first = claimed(model, "first")
     assert len(first) == 100
-    model.record_fields(1, **dict.fromkeys([*fields("old", 120), *fields("new", 30)], "F"))
+    model.record_fields(1, **dict.fromkeys([*fields("old", 105), *fields("new", 30)], "F"))
     again = claimed(model, "first")
     assert len(again) == 100
     assert {field for field in again if field.startswith("new")} == set(fields("new", 30))
     rest = claimed(model, "second")
-    assert (len(rest), again & rest) == (50, set())
+    assert (len(rest), again & rest) == (35, set())
 
 
 def test_confirming_the_alerts_of_another_environment_changes_nothing(model: MonitoredModel) -> None:
@@ -95,7 +95,7 @@ def test_confirming_the_alerts_of_another_environment_changes_nothing(model: Mon
 
 
 def test_tasks_at_the_same_time_receive_each_alert_once(model: MonitoredModel) -> None:
-    open_alerts(model, "f", 350)
+    open_alerts(model, "f", 220)
     received: list[str] = []
     barrier = threading.Barrier(4)
 
@@ -113,11 +113,11 @@ def test_tasks_at_the_same_time_receive_each_alert_once(model: MonitoredModel) -
     # A task that found all alerts locked has ended; those that others released remain for the next task.
     emit_rest = claimed(model, "last")
     assert len(received) == len(set(received))
-    assert len(received) + len(emit_rest) == 350
+    assert len(received) + len(emit_rest) == 220
 
 
 def test_tasks_that_fail_at_the_same_time_lose_no_alert(model: MonitoredModel) -> None:
-    open_alerts(model, "f", 250)
+    open_alerts(model, "f", 130)
     barrier = threading.Barrier(4)
 
     def fail(claimant: str) -> None:
@@ -135,4 +135,4 @@ def test_tasks_that_fail_at_the_same_time_lose_no_alert(model: MonitoredModel) -
     while more := claimed(model, "last"):
         confirm(model, "last", more)
         found |= more
-    assert found == set(fields("f", 250))
+    assert found == set(fields("f", 130))
