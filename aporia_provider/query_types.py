@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
+
+from aporia_provider.utc_times import as_utc
 
 _MOST_SHOWN = 40
 _DATED = re.compile(r"\s*\d{4}-")
@@ -74,7 +76,7 @@ def _is_no_boolean(value: object) -> bool:
 
 def _in_utc(value: datetime) -> datetime:
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return as_utc(value)
     except OverflowError:
         raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 (UTC)") from None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from aporia_provider.errors import ValidationError
+from aporia_provider.utc_times import as_utc
 
 T = TypeVar("T")
 
@@ -69,8 +70,6 @@ def _share(value: Any) -> float:
 def _time(value: Any) -> datetime:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    elif not isinstance(value, datetime) and isinstance(value, date):
-        value = datetime.combine(value, time())
-    if not isinstance(value, datetime):
+    if not isinstance(value, date):
         raise TypeError
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return as_utc(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,25 @@ def test_a_partition_is_compared_by_value(tmp_path: Path, type_: Any, value: Any
         assert check(tmp_path, partition={"part": text}).unmet == ()
     with pytest.raises(ValidationError, match="partition: 'x' is no value of 'part', which is of type"):
         check(tmp_path, partition={"part": "x"})
+
+
+@pytest.mark.parametrize("zone", ["UTC", None])
+def test_a_partition_of_times_is_in_utc_unless_it_has_a_zone(tmp_path: Path, zone: str | None) -> None:
+    """The column is of the type timestamp, or timestamp_ntz, which has no time zone."""
+    noon = NOON if zone else NOON.replace(tzinfo=None)
+    data = pa.table({"at": pa.array([noon], pa.timestamp("us", zone)), "n": [1]})
+    write_deltalake(tmp_path, data, partition_by=["at"])
+    for text in ("2026-01-01 12:00:00", "2026-01-01T12:00:00Z", "2026-01-01T13:00:00+01:00"):
+        assert check(tmp_path, partition={"at": text}).unmet == (), text
+    for text in ("2026-01-01 13:00:00", "2026-01-01T12:00:00+01:00", "2026-01-01"):
+        assert check(tmp_path, partition={"at": text}).unmet != (), text
+    for moment in (NOON, NOON.replace(tzinfo=None), NOON.astimezone(timezone(timedelta(hours=-9)))):
+        found = check(tmp_path, timestamp_column="at", data_until=moment)
+        assert (found.unmet, found.latest) == ((), NOON)
+        later = check(tmp_path, timestamp_column="at", data_until=moment + timedelta(seconds=1))
+        assert later.unmet == (
+            "the latest at is 2026-01-01T12:00:00+00:00, before 2026-01-01T12:00:01+00:00",
+        )
 
 
 def test_all_conditions_have_to_hold_and_all_that_do_not_are_told(table: Path) -> None:

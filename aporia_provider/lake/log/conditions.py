@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -19,6 +19,7 @@ from aporia_provider.lake.log.positions import (
 )
 from aporia_provider.lake.log.table import DeltaLog
 from aporia_provider.nearest import nearest
+from aporia_provider.utc_times import as_utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 class TableCondition:
     """
     Conditions on a table, all of which have to hold at one version.
+
+    Times without a time zone are in UTC, in conditions as in columns and partitions.
 
     :param after_version: The table has a commit after this version.
     :param data_changes_only: Whether only commits that change rows count for ``after_version``.
@@ -161,9 +164,10 @@ def _check_files(log: DeltaLog, condition: TableCondition, position: TablePositi
         unmet.append(f"there are {found} rows of {condition.min_rows}")
     if condition.data_until is not None:
         latest = _latest_time(log, files, str(condition.timestamp_column))
-        if latest is None or latest < condition.data_until:
+        until = as_utc(condition.data_until)
+        if latest is None or latest < until:
             told = latest.isoformat() if latest is not None else "unknown"
-            expected = condition.data_until.isoformat()
+            expected = until.isoformat()
             unmet.append(f"the latest {condition.timestamp_column} is {told}, before {expected}")
     return TableCheck(position, tuple(unmet), rows, latest)
 
@@ -198,12 +202,15 @@ def _in_partition(files: FileStatistics, partition: Mapping[str, str | None]) ->
 
 
 def _of_type(type_: pa.DataType, column: str, text: str) -> pa.Scalar:
-    """Return the value of a partition, which is text, as a value of the column's type."""
+    """Return the value of a partition, which is text, as a value of the column's type; times are in UTC."""
     import pyarrow as pa
 
     try:
+        if pa.types.is_timestamp(type_):
+            moment = as_utc(datetime.fromisoformat(text))
+            return pa.scalar(moment if type_.tz is not None else moment.replace(tzinfo=None), type_)
         return pa.scalar(text).cast(type_)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, OverflowError):
         raise ValidationError(
             f"partition: {text!r} is no value of {column!r}, which is of type {type_}"
         ) from None
@@ -233,20 +240,13 @@ def _latest_time(log: DeltaLog, files: FileStatistics, column: str) -> datetime 
 
     name = f"max.{column}"
     known = files.table[name] if name in files.table.column_names else None
-    latest = _utc(pc.max(known).as_py()) if known is not None and len(known) else None
+    found = pc.max(known).as_py() if known is not None and len(known) else None
+    latest = as_utc(found) if found is not None else None
     if latest is None and files.file_count:
         nulls = files.null_count(column)
         if nulls is None or nulls != files.row_count:
             raise ValidationError(f"The log of {log.uri} has no statistics of column {column!r}")
     return latest
-
-
-def _utc(value: datetime | date | None) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _told(partition: Mapping[str, str | None]) -> str:
