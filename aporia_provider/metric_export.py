@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,12 @@ _COUNTS = ("samples", "baseline_samples", "left_out")
 COLUMNS = (*_TEXTS, *_NUMBERS, *_COUNTS, "value_json", "reason", "error")
 """
 Columns of a row. ``value`` and ``shown`` are numbers; a value of another type, such as a histogram, is JSON
-in ``value_json``. ``start`` and ``end`` are null if the query has no time range.
+in ``value_json``, in which numbers that are not finite are null. ``start`` and ``end`` are null if the query
+has no time range.
 """
+_NO_FORMULAS = frozenset((*_NUMBERS, *_COUNTS))
+# https://owasp.org/www-community/attacks/CSV_Injection; some spreadsheets convert full-width characters.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def metric_rows(query: MetricsQuery, results: Iterable[RangeResults]) -> Iterator[dict[str, Any]]:
@@ -56,7 +61,7 @@ def _values(result: QueryResult) -> dict[str, Any]:
     return {
         **numbers,
         **{name: getattr(result, name) for name in (*_COUNTS, "model_version", "status", "reason", "error")},
-        "value_json": None if is_number else json.dumps(value),
+        "value_json": None if is_number else to_json(value),
     }
 
 
@@ -64,13 +69,36 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON; NaN and infinite numbers, which JSON does not have, are null."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def to_csv(rows: Iterable[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header. Nulls are empty."""
+    """
+    Return rows as CSV with a header. Nulls are empty.
+
+    Texts that spreadsheets would take for formulas, such as a name that begins with ``=``, are preceded by an
+    apostrophe.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(name, value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(name: str, value: Any) -> Any:
+    is_formula = isinstance(value, str) and name not in _NO_FORMULAS and value.startswith(_FORMULA_STARTS)
+    return f"'{value}" if is_formula else value
 
 
 def to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:

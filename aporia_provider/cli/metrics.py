@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -180,11 +179,11 @@ def _content(options: Namespace, query: MetricsQuery, results: list[RangeResults
 
 
 def _text(options: Namespace, query: MetricsQuery, results: list[RangeResults]) -> str:
-    from aporia_provider.metric_export import metric_rows, to_csv
+    from aporia_provider.metric_export import metric_rows, to_csv, to_json
     from aporia_provider.report import as_table
 
     if options.format == "json":
-        return json.dumps([item.to_json() for item in results], indent=2)
+        return to_json([item.to_json() for item in results], indent=2)
     if options.format == "csv":
         return to_csv(metric_rows(query, results))
     is_terminal = options.output is None and options.answers.isatty()
