@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
@@ -69,6 +69,11 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
     )
 
     template_fields: ClassVar[tuple[str, ...]] = ()
+    placeholders: ClassVar[Mapping[str, Any]] = {}
+    """
+    Valid values of fields that the checks of several fields ignore. They are validated in place of faulty
+    values, so that an error lists the faults of single fields and those of several fields.
+    """
 
     @model_validator(mode="wrap")
     @classmethod
@@ -77,8 +82,24 @@ class PublicModel(BaseModel, metaclass=_ErrorConverter):
         try:
             return validate(value)
         except pydantic.ValidationError as error:
-            faults = [cls._with_suggestion(fault, value) for fault in _faults(error)]
+            found = _faults(error)
+            found += cls._faults_of_several_fields(found, value)
+            faults = [cls._with_suggestion(fault, value) for fault in found]
             raise pydantic.ValidationError.from_exception_data(cls.__name__, faults) from None
+
+    @classmethod
+    def _faults_of_several_fields(cls, found: Iterable[ErrorDetails], value: Any) -> list[ErrorDetails]:
+        """Return the faults that pydantic does not look for if single fields have faults."""
+        faulty = {fault["loc"][0] for fault in found if fault["loc"]}
+        replaced = {name: given for name, given in cls.placeholders.items() if name in faulty}
+        if not replaced or not isinstance(value, Mapping):
+            return []
+        valid = {name: given for name, given in value.items() if name not in faulty}
+        try:
+            cls.__pydantic_validator__.validate_python({**valid, **replaced})
+        except pydantic.ValidationError as error:
+            return [fault for fault in _faults(error) if not fault["loc"]]
+        return []
 
     @classmethod
     def _with_suggestion(cls, fault: ErrorDetails, value: Any) -> InitErrorDetails:

@@ -154,3 +154,39 @@ def test_limits_that_are_not_numbers_are_an_error() -> None:
 def test_a_bound_that_is_not_finite_is_unknown(limits: dict[str, float], outcome: str) -> None:
     finding = judged(limits, value=1.0, low=0.9, high=float("inf"))
     assert (finding.outcome, finding.low, finding.high) == (outcome, 0.9, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "places", "others"),
+    [
+        (
+            {"metric": "mean", "min": 2, "max": 1, "period": "soon", "minn": 0},
+            ["period", "minn"],
+            ["min 2 is greater than max 1"],
+        ),
+        ({"metric": "mean", "period": 7}, ["period"], ["give min, max or both"]),
+        # What is said of both limits depends on the faulty one.
+        ({"metric": "mean", "min": "x", "max": 1, "start": "2026-01-01"}, ["min"], ["give both start"]),
+        ({"min": 2, "max": 1, "parameters": 3}, ["metric", "parameters"], ["min 2 is greater than max 1"]),
+        (
+            {"metric": "mean", "min": 2, "max": 1, "column": "", "dataset_type": "srving", "baseline": 1},
+            ["column", "dataset_type", "baseline"],
+            ["min 2 is greater than max 1"],
+        ),
+        (
+            {"metric": "mean", "min": 2, "max": 1, "parameters": {"column": "a", "confidence": 7}},
+            [],
+            ["min 2 is greater than max 1", "column is no entry of parameters", "confidence"],
+        ),
+    ],
+)
+def test_all_faults_of_a_condition_are_named_together(
+    given: dict[str, Any], places: list[str], others: list[str]
+) -> None:
+    with pytest.raises(ValidationError) as failure:
+        MetricCondition(**given)
+    *single, last = failure.value.problems
+    assert [problem.partition(":")[0] for problem in single] == places
+    for other in others:
+        assert other in last
+    assert len(last.split("; ")) == len(others)

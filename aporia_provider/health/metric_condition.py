@@ -17,6 +17,7 @@ from aporia_provider.query_types import Number, Time, Window
 
 T = TypeVar("T")
 
+_TEMPLATE = "{{ faulty }}"
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
@@ -58,6 +59,12 @@ class MetricCondition(PublicModel):
         *("baseline", "parameters"),
     )
 
+    placeholders: ClassVar[Mapping[str, Any]] = {
+        **dict.fromkeys(("metric", "column", "min", "max", "period", "start", "end"), _TEMPLATE),
+        **{name: {"": _TEMPLATE} for name in ("baseline", "parameters")},
+        "dataset_type": ROLES[0],
+    }
+
     metric: Name
     column: Name | None = None
     min: Annotated[Number | None, OR_TEMPLATE] = None
@@ -97,13 +104,12 @@ class MetricCondition(PublicModel):
     def _query_problems(self) -> list[str]:
         if any(map(_has_template, (self.start, self.end, self.baseline, self.parameters))):
             return []
-        if "column" in self.parameters:
-            return ["column is no entry of parameters"]
+        problems = ["column is no entry of parameters"] if "column" in self.parameters else []
         try:
             self.to_metric("0", None, None)
         except ValidationError as error:
-            return error.problems or [error.message]
-        return []
+            problems += error.problems or [error.message]
+        return problems
 
     def to_metric(self, metric_id: str, model_version: str | None, until: datetime | None) -> Metric:
         """
@@ -113,7 +119,8 @@ class MetricCondition(PublicModel):
         :param model_version: Name of the version.
         :param until: End of the period.
         """
-        time_range = None if self.start is None else {"start": self.start, "end": self.end}
+        is_ranged = self.start is not None and self.end is not None
+        time_range = {"start": self.start, "end": self.end} if is_ranged else None
         if self.period is not None and until is not None:
             time_range = {"start": until - length_of(self.period), "end": until}
         data = {
