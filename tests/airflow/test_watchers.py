@@ -18,7 +18,7 @@ from airflow.sdk import Asset, AssetWatcher
 from deltalake import DeltaTable, write_deltalake
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.lake.log.positions import BEFORE_CREATION, CommitRange
+from aporia_provider.lake.log.positions import BEFORE_CREATION, CommitRange, TablePosition
 from aporia_provider.table_assets import delta_table_asset
 from aporia_provider.triggers import poll_intervals
 from aporia_provider.triggers.polled_table import PolledTable
@@ -279,22 +279,31 @@ def commit(table: Path, version: int) -> None:
     temporary.rename(table / "_delta_log" / f"{version:020}.json")
 
 
-async def test_without_a_state_store_a_watcher_starts_at_the_version_of_the_table(tmp_path: Path) -> None:
+async def test_without_a_state_store_a_watcher_starts_at_the_version_of_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Airflow before 3.3 runs the trigger alone."""
     write_deltalake(tmp_path, pa.table({"amount": [1]}))
     path, kwargs = DeltaTableCommitTrigger(f"file://{tmp_path}", poll_interval=INTERVAL).serialize()
     assert path == "aporia_provider.triggers.table_commits.DeltaTableCommitTrigger"
     trigger = DeltaTableCommitTrigger(**json.loads(json.dumps(kwargs)))
     del trigger.asset_state_store
+    poll, polls = PolledTable.poll, asyncio.Semaphore(0)
+
+    async def counted(table: PolledTable) -> TablePosition:
+        position = await poll(table)
+        polls.release()
+        return position
+
+    monkeypatch.setattr(PolledTable, "poll", counted)
     found = asyncio.create_task(anext(aiter(trigger.run())))
     async with asyncio.timeout(30):
-        version = 0
-        while not found.done():
-            version += 1
-            commit(tmp_path, version)
-            await asyncio.sleep(INTERVAL)
-    payload = found.result().payload
-    assert 1 <= payload["from_version"] <= payload["to_version"] <= version
+        # The trigger asks for a poll when it has handled the one before.
+        await polls.acquire()
+        await polls.acquire()
+        commit(tmp_path, 1)
+        payload = (await found).payload
+    assert payload == event(f"file://{tmp_path}", 1, 1)
 
 
 async def test_assets_that_share_a_trigger_need_names(
