@@ -55,7 +55,9 @@ _AVERAGES = {"precision": "precision", "recall": "recall", "f1_score": "f1"}
 _ERRORS = {
     "mean_squared_error": "mse",
     "root_mean_squared_error": "rmse",
+    # The reference has this name, queries of such tables the other one.
     "mean_average_error": "mae",
+    "mean_absolute_error": "mae",
     "mean_absolute_percentage_error": "mape",
     "r2_score": "r2",
 }

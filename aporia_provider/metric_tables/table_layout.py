@@ -27,7 +27,7 @@ _DATA_TYPES = {
 _PROFILE_NUMBERS = (
     *("avg", "min", "max", "stddev", "median", "min_length", "max_length", "avg_length"),
     *("percent_null", "percent_nan", "percent_zeros", "percent_distinct", "accuracy_score"),
-    *("mean_squared_error", "root_mean_squared_error", "mean_average_error"),
+    *("mean_squared_error", "root_mean_squared_error", "mean_average_error", "mean_absolute_error"),
     *("mean_absolute_percentage_error", "r2_score"),
 )
 _PROFILE_COUNTS = ("count", "num_nulls", "num_zeros", "num_nan", "distinct_count")

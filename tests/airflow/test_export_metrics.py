@@ -15,6 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from aporia_provider import settings
 from aporia_provider.backend.server.auth.tokens import create_token
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitoring.performance.states.regression_state import Regression
 from aporia_provider.operators.export import ExportMetricsOperator
 from tests.airflow.running import asset_events, execute, finish
 from tests.backend.monitors.monitored_model import (
@@ -154,6 +155,70 @@ def test_drift_is_that_of_the_rows(model: MonitoredModel, aws: S3) -> None:
     assert row["chi_squared_test"]["pvalue"] < 1e-9
     table = only(found, column_name=":table", day=on(1), drift_type="BASELINE")
     assert table["non_null_columns_delta"] == {"added": 0, "missing": 0}
+
+
+def test_months_are_windows_of_different_lengths(model: MonitoredModel, aws: S3) -> None:
+    """Of 2024, January has 31 days and February 29: days 31 to 59."""
+    model.store({day: a_day(AGES[number], PLANS[number]) for number, day in enumerate((30, 31, 59, 60))})
+    result = export(aws.uri("months"), 40, 41, granularity="1 month")
+    window = {"start": on(31), "end": on(60)}
+    assert (result["start"], result["end"]) == (on(31).isoformat(), on(60).isoformat())
+    row = only(read(aws, result, "profile"), column_name="age", log_type="INPUT")
+    january = np.concatenate([AGES[number][NULLS:] for number in (0, 1, 2, 0)])
+    february = np.concatenate([AGES[number][NULLS:] for number in (1, 2)])
+    assert (row["window"], row["granularity"], row["count"]) == (window, "1 month", len(february))
+    assert row["avg"] == pytest.approx(february.mean())
+    row = only(read(aws, result, "drift"), column_name="age", drift_type="CONSECUTIVE")
+    assert (row["window"], row["window_cmp"]) == (window, {"start": on(0), "end": on(31)})
+    assert row["count_delta"] == len(february) - len(january)
+    assert row["avg_delta"] == pytest.approx(february.mean() - january.mean())
+    assert row["ks_test"]["statistic"] == pytest.approx(
+        np.abs(ecdf(february) - ecdf(january)).max(), abs=0.01
+    )
+
+
+def test_hours_are_windows_of_a_model_with_hourly_buckets(aws: S3) -> None:
+    with MonitoredModel(settings.database_url(), settings.environment(), period="hourly") as model:
+        hours = {22 + number: a_day(AGES[number], PLANS[number]) for number in range(4)}
+        model.store(hours, seconds=3_600)
+        model.store({-9: a_day(TRAINING, (1_000, 500))}, role="training", seconds=3_600)
+        result = export(aws.uri("hours"), 23 / 24, 25 / 24, granularity="1 hour")
+        days = export(aws.uri("hours"), 0, 1)
+    assert (result["windows"], result["windows_without_rows"]) == (2, 0)
+    found = read(aws, result, "profile")
+    for hour in (23, 24):
+        row = only(found, column_name="age", day=on(hour / 24), granularity="1 hour")
+        assert row["window"]["end"] == on((hour + 1) / 24)
+        assert row["avg"] == pytest.approx(AGES[hour - 22][NULLS:].mean())
+        assert row["count"] == ROWS - NULLS
+    # The window before the range is compared, but not written.
+    assert {row["window"]["start"] for row in found if row["granularity"] == "1 hour"} == {
+        on(hour / 24) for hour in (23, 24)
+    }
+    row = only(read(aws, result, "drift"), column_name="age", day=on(23 / 24), drift_type="CONSECUTIVE")
+    assert row["window_cmp"] == {"start": on(22 / 24), "end": on(23 / 24)}
+    assert row["avg_delta"] == pytest.approx(AGES[1][NULLS:].mean() - AGES[0][NULLS:].mean())
+    row = only(read(aws, days, "profile"), column_name="age", granularity="1 day")
+    assert row["count"] == 2 * (ROWS - NULLS)
+
+
+def test_errors_of_regression_are_those_of_the_rows(aws: S3) -> None:
+    """The labels are 1, 2, 3 and 4, the predictions 1.5, 2, 2 and 4."""
+    labels, predictions = np.array([1.0, 2, 3, 4]), np.array([1.5, 2, 2, 4])
+    regression: dict[str, Any] = {"model_type": "regression"}
+    with MonitoredModel(settings.database_url(), settings.environment(), **regression) as model:
+        values = [pa.array(each) for each in (predictions, labels)]
+        model.store({0: {"rows": rows(4), "predictions.proba": numbers(predictions)}})
+        model.store({0: {"performance.proba": Regression.of(*values)}}, part="performance")
+        found = read(aws, export(aws.uri("errors"), 0, 1, unreliable=True), "profile")
+    row, errors = only(found, column_name=":table"), predictions - labels
+    assert row["mean_absolute_error"] == row["mean_average_error"] == pytest.approx(np.abs(errors).mean())
+    assert row["mean_squared_error"] == pytest.approx((errors**2).mean())
+    assert row["root_mean_squared_error"] == pytest.approx(np.sqrt((errors**2).mean()))
+    assert row["mean_absolute_percentage_error"] == pytest.approx(np.abs(errors / labels).mean())
+    variance = ((labels - labels.mean()) ** 2).mean()
+    assert row["r2_score"] == pytest.approx(1 - (errors**2).mean() / variance)
+    assert row["accuracy_score"] is None
 
 
 def test_a_range_is_replaced_and_a_later_one_is_added(model: MonitoredModel, aws: S3) -> None:

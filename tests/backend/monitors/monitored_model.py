@@ -16,7 +16,7 @@ from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, SyncR
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
-from aporia_provider.models import Model, Monitor
+from aporia_provider.models import AggregationPeriod, Model, Monitor
 from aporia_provider.monitoring.bins.field_bins import CategoryBins, NumericBins
 from aporia_provider.monitoring.performance.states.binary_state import Binary
 from aporia_provider.monitoring.profiles.plan import ROWS, dump_bins
@@ -113,12 +113,22 @@ class MonitoredModel:
     :param url: URL of the database.
     :param environment: Its environment.
     :param lake: Location of the tables, which need not exist.
+    :param period: Length of the buckets.
     :param schema: What differs from :data:`SCHEMA`.
     """
 
-    def __init__(self, url: str, environment: str, *, lake: str = "s3://b/k", **schema: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        environment: str,
+        *,
+        lake: str = "s3://b/k",
+        period: AggregationPeriod | None = None,
+        **schema: Any,
+    ) -> None:
         self.registry, self.lake = EmbeddedRegistry(url, environment), lake
-        if self.registry.create_model(Model(id="m", name="The <model>"))["status"] == "created":
+        model = Model(id="m", name="The <model>", aggregation_period=period)
+        if self.registry.create_model(model)["status"] == "created":
             self.add_version("v1", **schema)
 
     def __enter__(self) -> MonitoredModel:
