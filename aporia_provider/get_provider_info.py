@@ -81,6 +81,16 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "example": "2048",
         "default": "0",
     },
+    "page_url": {
+        "description": (
+            "URL of the web page, to which alerts and tasks link. Empty: the page inside Airflow, if [api] "
+            "base_url is set. For the page of 'aporia-provider serve --page', the URL that ends with /page."
+        ),
+        "version_added": "0.2.0",
+        "type": "string",
+        "example": "https://monitoring.example.com/page",
+        "default": "",
+    },
     "allowed_local_folders": {
         "description": (
             "Folders, separated by colons, in which a server accepts data sources on its local disk. Empty: "
@@ -144,6 +154,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "plugins": [{"name": "aporia", "plugin-class": "aporia_provider.plugin.AporiaPlugin"}],
         "notifications": ["aporia_provider.notifications.webhook.AporiaAlertNotifier"],
         "sensors": [
             {

@@ -6,11 +6,15 @@ import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
     from aporia_provider.engine.limits import EngineLimits
+
+PAGE_PREFIX = "/aporia"
+"""Path of the web page below that of Airflow's API server."""
 
 
 def database_url() -> str:
@@ -26,6 +30,30 @@ def has_database_url() -> bool:
 def environment() -> str:
     """Return the environment of the embedded backend if no connection names another."""
     return _option("environment") or "default"
+
+
+def page_path() -> str:
+    """Return the path of the web page inside Airflow, as a browser requests it."""
+    return urlsplit(_airflow_url()).path.rstrip("/") + PAGE_PREFIX
+
+
+def page_url() -> str | None:
+    """
+    Return the URL of the web page without a slash at its end; None if it is not known.
+
+    Default: the page inside Airflow, if ``[api] base_url`` is set.
+    """
+    configured = _option("page_url").rstrip("/")
+    if configured:
+        return configured
+    base = _airflow_url().rstrip("/")
+    return base + PAGE_PREFIX if base else None
+
+
+def _airflow_url() -> str:
+    from airflow.providers.common.compat.sdk import conf
+
+    return str(conf.get("api", "base_url", fallback="") or "")
 
 
 def engine() -> str:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from aporia_provider.backend.deadlines import DeadlineExceededError, ShutdownError
 from aporia_provider.backend.page import static_files
 from aporia_provider.backend.page.access import PageAccess
+from aporia_provider.backend.page.availability import PageUnavailableError
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.guard import SECURITY_HEADERS, PageGuard
 from aporia_provider.backend.page.routes import overview_routes
@@ -30,7 +31,7 @@ def create_page(
     open_database: Callable[[], Database],
     access: PageAccess,
     *,
-    allowed_local_folders: Sequence[str] = (),
+    allowed_local_folders: Sequence[str] | None = (),
     stopping: threading.Event | None = None,
 ) -> Starlette:
     """
@@ -38,7 +39,8 @@ def create_page(
 
     :param open_database: Function that returns the database, which the caller closes.
     :param access: The authentication and authorization of the deployment.
-    :param allowed_local_folders: Folders of the server's disk from whose tables commits are read.
+    :param allowed_local_folders: Folders of the server's disk from whose tables commits are read; None
+        allows all.
     :param stopping: Event that aborts all responses in progress.
     """
     app = Starlette(
@@ -55,7 +57,7 @@ def create_page(
     # Paths are normalised before they are routed.
     app.router.redirect_slashes = False
     app.state.open_database = open_database
-    app.state.allowed_local_folders = tuple(allowed_local_folders)
+    app.state.allowed_local_folders = allowed_local_folders
     app.state.limiter = CapacityLimiter(AT_ONCE)
     return app
 
@@ -70,6 +72,8 @@ async def _on_aporia_error(request: Request, error: Exception) -> Response:
         return error_page(request, 404)
     if isinstance(error, ValidationError):
         return error_page(request, 400, error.message)
+    if isinstance(error, PageUnavailableError):
+        return error_page(request, 503, error.message)
     log.error("%s", error)
     if isinstance(error, TransientError):
         return error_page(request, 503)

@@ -25,11 +25,21 @@ def _overview(found: View) -> Response:
         sort=found.text("sort") or "state",
         page=found.whole_number("page", 1, 1, _MAX_PAGE),
     )
-    contents = overview(found.registry, selection)
+    return render_overview(found, selection)
+
+
+def render_overview(found: View, selection: Selection, title: str = "Models") -> Response:
+    """
+    Return the overview.
+
+    :param found: The request.
+    :param selection: Which models are shown.
+    :param title: Heading of the page.
+    """
     return found.render(
         "overview.html",
-        title="Models",
-        overview=contents,
+        title=title,
+        overview=overview(found.registry, selection),
         selection=selection,
         states=STATES,
         severities=SEVERITIES,

@@ -1,0 +1,1 @@
+"""The web page inside Airflow: its users are those of Airflow's auth manager."""
