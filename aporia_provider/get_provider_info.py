@@ -154,7 +154,6 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
-        "plugins": [{"name": "aporia", "plugin-class": "aporia_provider.plugin.AporiaPlugin"}],
         "notifications": ["aporia_provider.notifications.webhook.AporiaAlertNotifier"],
         "sensors": [
             {

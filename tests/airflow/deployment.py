@@ -58,12 +58,6 @@ class Deployment:
         instances = self.call("GET", f"{place}/taskInstances")["task_instances"]
         return {instance["task_id"]: {**instance, "place": place} for instance in instances}
 
-    def token_of(self, user: str) -> str:
-        """The token of a user whose password is the name."""
-        body = {"username": user, "password": user}
-        token: str = self.call("POST", "/auth/token", body)["access_token"]
-        return token
-
     def links(self, instance: dict[str, Any]) -> dict[str, str | None]:
         """The links of a task instance, by name."""
         links: dict[str, str | None] = self.call("GET", f"{_path(instance)}/links")["extra_links"]
@@ -155,25 +149,12 @@ def _running(
     migration = [AIRFLOW, "db", "migrate"]
     subprocess.run(migration, check=True, capture_output=True, timeout=170, env=environment)
     airflow = Deployment(home, url, database_url)
-    running = [_started(name, environment) for name in (*components, *more_components)]
+    components = [_started(name, environment) for name in (*COMPONENTS, *more_components)]
     try:
-        airflow.eventually(lambda: airflow.call("GET", "/api/v2/version"))
-        if users is None:
-            airflow.token = airflow.eventually(lambda: airflow.call("GET", "/auth/token")["access_token"])
+        airflow.token = airflow.eventually(lambda: airflow.call("GET", "/auth/token")["access_token"])
         yield airflow
     finally:
-        _stop(running)
-
-
-def _users(home: Path, users: Mapping[str, str]) -> dict[str, str]:
-    """The settings of users, whose passwords are their names."""
-    passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({name: name for name in users}))
-    return {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in users.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-    }
+        _stop(components)
 
 
 def _started(name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -41,6 +41,20 @@ def explain_alert(
     :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
     """
     found = _find(api, alert) if isinstance(alert, str) else alert
+    explanation = explain_change_of(api, found, baseline)
+    return replace(explanation, first_commits=tuple(first_commits(api, found, find_credentials)))
+
+
+def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELINE) -> ChangeExplanation:
+    """
+    Divide the change of a metric as :func:`explain_alert`, without reading the logs of tables.
+
+    :param api: The embedded backend, or a client of this project's server.
+    :param found: The alert.
+    :param baseline: Length of the period before the alert.
+    :raises aporia_provider.errors.NotFoundError: if the monitor of the alert was deleted.
+    :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
+    """
     verdict = found.failed[0]
     if verdict.metric not in METRICS or found.model_version is None:
         subject = verdict.metric if found.model_version else "the union of all versions"
@@ -59,10 +73,9 @@ def explain_alert(
     parameters = _parameters(api, found)
     if verdict.field is not None:
         parameters["column"] = verdict.field
-    explanation = explain(
+    return explain(
         api.query_metrics, lambda name: registered_schema(api, found.model_id, name), change, parameters
     )
-    return replace(explanation, first_commits=tuple(first_commits(api, found, find_credentials)))
 
 
 def _find(api: AporiaApi, alert_id: str) -> Alert:

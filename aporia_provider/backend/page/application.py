@@ -19,10 +19,11 @@ from aporia_provider.backend.page.access import PageAccess
 from aporia_provider.backend.page.availability import PageUnavailableError
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.guard import SECURITY_HEADERS, PageGuard
-from aporia_provider.backend.page.routes import overview_routes
+from aporia_provider.backend.page.routes import alert_routes, overview_routes
 from aporia_provider.backend.page.views import AT_ONCE
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def create_page(
     access: PageAccess,
     *,
     allowed_local_folders: Sequence[str] | None = (),
+    find_credentials: Callable[[], AwsCredentials | None] = AwsCredentials,
     stopping: threading.Event | None = None,
 ) -> Starlette:
     """
@@ -41,10 +43,12 @@ def create_page(
     :param access: The authentication and authorization of the deployment.
     :param allowed_local_folders: Folders of the server's disk from whose tables commits are read; None
         allows all.
+    :param find_credentials: Function that returns the credentials for S3, from whose Delta logs commits are
+        read. Default: those of the environment of the process.
     :param stopping: Event that aborts all responses in progress.
     """
     app = Starlette(
-        routes=[*access.routes, *static_files.routes, *overview_routes.routes],
+        routes=[*access.routes, *static_files.routes, *overview_routes.routes, *alert_routes.routes],
         middleware=[Middleware(PageGuard, access=access, stopping=stopping)],
         exception_handlers={
             HTTPException: _on_http_error,
@@ -58,6 +62,7 @@ def create_page(
     app.router.redirect_slashes = False
     app.state.open_database = open_database
     app.state.allowed_local_folders = allowed_local_folders
+    app.state.find_credentials = find_credentials
     app.state.limiter = CapacityLimiter(AT_ONCE)
     return app
 

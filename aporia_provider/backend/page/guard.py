@@ -26,7 +26,7 @@ SECONDS = 30
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from markupsafe import Markup, escape
 from aporia_provider.backend.page.addresses import Addresses
 from aporia_provider.backend.page.static_files import read
 
+_TAG = re.compile(r"<[^>]*>")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -55,6 +58,16 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
+def signed(value: float | None) -> str:
+    """Return a difference with its sign."""
+    return "–" if value is None else f"{value:+.4g}"
+
+
+def described(text: str) -> str:
+    """Return the text of an alert, which is HTML with escaped values, as plain text."""
+    return unescape(_TAG.sub(" ", text))
+
+
 def percent(value: float | None) -> str:
     """Return a share in percent."""
     return "–" if value is None else f"{100 * value:.1f} %"
@@ -92,4 +105,12 @@ def day(value: datetime | str | float | None) -> Markup | str:
     return moment(value, "%Y-%m-%d")
 
 
-FILTERS = {"number": number, "percent": percent, "duration": duration, "moment": moment, "day": day}
+FILTERS = {
+    "number": number,
+    "signed": signed,
+    "described": described,
+    "percent": percent,
+    "duration": duration,
+    "moment": moment,
+    "day": day,
+}

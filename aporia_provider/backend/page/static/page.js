@@ -59,6 +59,53 @@
     }
   });
 
+  // Parts of a view that take longer are requested when they become visible, at most two at once.
+  const waiting = [];
+  let running = 0;
+
+  async function load(element) {
+    try {
+      const response = await fetch(element.dataset.loads, { headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const part = page.querySelector("[data-part]");
+      if (response.ok && part !== null) {
+        element.replaceChildren(...part.childNodes);
+        localTimes();
+      }
+    } catch {
+      // The link to the part remains.
+    }
+    element.removeAttribute("aria-busy");
+  }
+
+  async function next() {
+    const element = waiting.shift();
+    if (element === undefined || running >= 2) {
+      if (element !== undefined) {
+        waiting.unshift(element);
+      }
+      return;
+    }
+    running += 1;
+    await load(element);
+    running -= 1;
+    next();
+  }
+
+  const observer = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) {
+        observer.unobserve(entry.target);
+        entry.target.setAttribute("aria-busy", "true");
+        waiting.push(entry.target);
+        next();
+      }
+    }
+  });
+  for (const element of document.querySelectorAll("[data-loads]")) {
+    observer.observe(element);
+  }
+
   for (const button of document.querySelectorAll("button[data-copies]")) {
     button.hidden = false;
     button.addEventListener("click", async () => {

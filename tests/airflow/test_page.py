@@ -1,0 +1,156 @@
+"""The page inside Airflow: what users of its auth manager see and may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from aporia_provider.airflow_page import dag_views
+from aporia_provider.airflow_page.airflow_access import AirflowAccess
+from aporia_provider.backend.embedded import EmbeddedRegistry
+from aporia_provider.backend.page.application import create_page
+from tests.airflow.api_server import ApiServer, api_server
+from tests.backend.page.alerted import HOSTILE, alerted_model
+from tests.backend.page.visiting import browser
+
+pytestmark = pytest.mark.timeout(300)
+
+USERS = {"vera": "viewer", "olga": "op", "anna": "admin"}
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{tmp_path_factory.mktemp('page')}/aporia.db"
+    with alerted_model(url, "default"):
+        return url
+
+
+@pytest.fixture(scope="module")
+def alert_id(database_url: str) -> str:
+    with EmbeddedRegistry(database_url, "default") as registry:
+        (alert,) = registry.get_alerts("m")
+        return alert.id
+
+
+@pytest.fixture(scope="module")
+def server(
+    database_url: str, migrated_airflow: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    home = tmp_path_factory.mktemp("airflow")
+    settings = {"AIRFLOW__APORIA__DATABASE_URL": database_url}
+    with api_server(home, migrated_airflow, USERS, **settings) as running:
+        yield running
+
+
+def as_user(server: ApiServer, user: str) -> httpx2.Client:
+    """A browser with the session of a user."""
+    client = httpx2.Client(
+        base_url=server.url,
+        headers={"Accept": "text/html", "Sec-Fetch-Site": "same-origin"},
+        cookies={"_token": server.token(user)},
+        trust_env=False,
+        timeout=60,
+    )
+    return client
+
+
+def addresses() -> list[tuple[str, str]]:
+    """Method and address of all routes of the application, with values for their parameters."""
+    app = create_page(NotImplementedError, AirflowAccess("/aporia", dag_views.routes))
+    return [
+        (method, "/aporia" + "".join(part.partition("}")[2] or part[:1] for part in route.path.split("{")))
+        for route in app.routes
+        for method in route.methods
+    ]
+
+
+def test_anonymous_users_get_nothing_from_any_route(server: ApiServer) -> None:
+    routes = addresses()
+    assert len(routes) > 5
+    with browser(server.url) as client:
+        for method, address in [*routes, ("GET", "/aporia/no/such/view"), ("PUT", "/aporia/")]:
+            reply = client.request(method, address)
+            assert reply.status_code in (303, 401, 405), (method, address, reply.status_code)
+            assert "Missing ages" not in reply.text
+        first = client.get("/aporia/models/m?days=7")
+        assert first.status_code == 303
+        assert first.headers["location"].startswith("/api/v2/auth/login?next=http%3A%2F%2F127.0.0.1")
+        wrong = client.get("/aporia/", headers={"Cookie": "_token=wrong"})
+        assert wrong.status_code == 303
+
+
+def test_viewers_see_the_models_and_may_not_act(server: ApiServer, alert_id: str) -> None:
+    with as_user(server, "vera") as client:
+        page = client.get("/aporia/")
+        assert page.status_code == 200
+        assert "3 of 3 models" in page.text
+        assert HOSTILE not in page.text
+        assert "vera (may only read)" in page.text
+        alert = client.get(f"/aporia/models/m/alerts/{alert_id}")
+        assert alert.status_code == 200
+        assert "Acknowledge</button>" not in alert.text
+        for action in ("acknowledge", "snooze"):
+            reply = client.post(f"/aporia/models/m/alerts/{alert_id}/{action}", data={"hours": "8"})
+            assert reply.status_code == 403
+
+
+def test_operators_acknowledge_and_their_name_is_recorded(
+    server: ApiServer, database_url: str, alert_id: str
+) -> None:
+    address = f"/aporia/models/m/alerts/{alert_id}"
+    with as_user(server, "olga") as client:
+        elsewhere = client.post(f"{address}/acknowledge", headers={"Sec-Fetch-Site": "cross-site"})
+        assert elsewhere.status_code == 403
+        with EmbeddedRegistry(database_url, "default") as registry:
+            assert registry.get_alerts("m")[0].acknowledged_by is None
+        reply = client.post(f"{address}/acknowledge")
+        assert reply.status_code == 303
+        assert reply.headers["location"] == address
+        assert "acknowledged by olga" in client.get(address).text
+    with EmbeddedRegistry(database_url, "default") as registry:
+        (alert,) = registry.get_alerts("m")
+    assert alert.acknowledged_by == "olga"
+    assert [event.details.get("by") for event in alert.history if event.kind == "acknowledged"] == ["olga"]
+
+
+def test_the_views_are_registered(server: ApiServer) -> None:
+    headers = {"Authorization": f"Bearer {server.token('anna')}"}
+    reply = httpx2.get(f"{server.url}/api/v2/plugins?limit=100", headers=headers, trust_env=False)
+    (plugin,) = [each for each in reply.json()["plugins"] if each["name"] == "aporia"]
+    views = {each["destination"]: each["href"] for each in plugin["external_views"]}
+    assert views == {
+        "nav": "/aporia/",
+        "dag": "/aporia/dags/{DAG_ID}",
+        "task_instance": "/aporia/dags/{DAG_ID}/runs/{RUN_ID}/tasks/{TASK_ID}",
+    }
+    assert plugin["fastapi_apps"][0]["url_prefix"] == "/aporia"
+
+
+def test_every_response_has_the_security_headers(server: ApiServer) -> None:
+    with as_user(server, "anna") as client:
+        replies = [
+            client.get("/aporia/"),
+            client.get("/aporia/static/page.css"),
+            client.get("/aporia/models/%00"),
+            client.get("/aporia/no"),
+            client.post("/aporia/models/m/alerts/a/snooze", content=b"x" * 20_000),
+        ]
+    assert [reply.status_code for reply in replies] == [200, 200, 400, 404, 413]
+    for reply in replies:
+        assert reply.headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_without_a_database_the_page_says_what_to_do(migrated_airflow: Path, tmp_path: Path) -> None:
+    settings = {"AIRFLOW__APORIA__DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}
+    with (
+        api_server(tmp_path, migrated_airflow, USERS, **settings) as running,
+        as_user(running, "vera") as client,
+    ):
+        reply = client.get("/aporia/")
+    assert reply.status_code == 503
+    assert "[aporia] database_url" in reply.text
+    assert not (tmp_path / "none.db").exists()
