@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 # It registers the type of the parameters of paths.
-from aporia_provider.backend.request_paths import MODEL
+from aporia_provider.backend.request_paths import MODEL, VERSION
 
 FILE = "/static/{name:segment}"
 ALERT = f"{MODEL}/alerts/{{alert_id:segment}}"
+FIELD = f"{VERSION}/fields/{{field:segment}}"
+MONITORS = f"{MODEL}/monitors"
 
 
 class Addresses:
@@ -41,6 +43,20 @@ class Addresses:
     def monitors(self, model_id: str, **query: str | int | None) -> str:
         """Return the address of the monitors of a model."""
         return self._address(("models", model_id, "monitors"), query)
+
+    def model_file(self, model_id: str, name: str, **query: str | int | None) -> str:
+        """Return the address of a file of numbers of a model."""
+        return self._address(("models", model_id, name), query)
+
+    def replay_file(self, model_id: str, **query: str | int | None) -> str:
+        """Return the address of the alerts of a replay."""
+        return self._address(("models", model_id, "monitors", "replay.csv"), query)
+
+    def field_file(
+        self, model_id: str, version: str, field: str, name: str, **query: str | int | None
+    ) -> str:
+        """Return the address of a file of numbers of a field."""
+        return self._address(("models", model_id, "versions", version, "fields", field, name), query)
 
     def static(self, name: str, fingerprint: str) -> str:
         """Return the address of a file, which changes with its content."""

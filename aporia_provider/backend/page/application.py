@@ -19,7 +19,13 @@ from aporia_provider.backend.page.access import PageAccess
 from aporia_provider.backend.page.availability import PageUnavailableError
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.guard import SECURITY_HEADERS, PageGuard
-from aporia_provider.backend.page.routes import alert_routes, overview_routes
+from aporia_provider.backend.page.routes import (
+    alert_routes,
+    field_routes,
+    model_routes,
+    monitor_routes,
+    overview_routes,
+)
 from aporia_provider.backend.page.views import AT_ONCE
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError, NotFoundError, TransientError, ValidationError
@@ -48,7 +54,15 @@ def create_page(
     :param stopping: Event that aborts all responses in progress.
     """
     app = Starlette(
-        routes=[*access.routes, *static_files.routes, *overview_routes.routes, *alert_routes.routes],
+        routes=[
+            *access.routes,
+            *static_files.routes,
+            *overview_routes.routes,
+            *model_routes.routes,
+            *field_routes.routes,
+            *monitor_routes.routes,
+            *alert_routes.routes,
+        ],
         middleware=[Middleware(PageGuard, access=access, stopping=stopping)],
         exception_handlers={
             HTTPException: _on_http_error,

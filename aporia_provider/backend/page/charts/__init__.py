@@ -1,0 +1,1 @@
+"""Charts of the views: Vega-Lite specifications and their SVG."""
