@@ -104,6 +104,8 @@
   });
   for (const element of document.querySelectorAll("[data-loads]")) {
     observer.observe(element);
+  }
+
   for (const slider of document.querySelectorAll("input[type=range][data-output]")) {
     const output = document.getElementById(slider.dataset.output);
     slider.addEventListener("input", () => {
