@@ -43,6 +43,8 @@ class VersionStates:
         self._merged: dict[StatesKey, State | None] = {}
         self._bins: dict[tuple[str, str], Bins | None] = {}
         self._dumped_bins: dict[str, dict[str, Any]] = {}
+        self._synced: dict[str, bool] = {}
+        self._labelled: dict[str, list[str]] = {}
 
     @property
     def name(self) -> str:
@@ -72,9 +74,11 @@ class VersionStates:
 
     def is_synced(self, role: str) -> bool:
         """Return whether a sync of a dataset has ever succeeded."""
-        dataset = find_dataset(self._session, self._row, role)
-        synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
-        return self._session.scalar(synced) is not None
+        if role not in self._synced:
+            dataset = find_dataset(self._session, self._row, role)
+            synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
+            self._synced[role] = self._session.scalar(synced) is not None
+        return self._synced[role]
 
     def labelled(self, role: str) -> list[str]:
         """
@@ -82,6 +86,11 @@ class VersionStates:
 
         The labels of the serving dataset include those in the actuals.
         """
+        if role not in self._labelled:
+            self._labelled[role] = self._find_labelled(role)
+        return self._labelled[role]
+
+    def _find_labelled(self, role: str) -> list[str]:
         roles = ("serving", "actuals") if role == "serving" else (role,)
         query = select(DatasetRow).filter(DatasetRow.version_key == self._row.key, DatasetRow.role.in_(roles))
         datasets = [connection_of(row) for row in self._session.scalars(query)]

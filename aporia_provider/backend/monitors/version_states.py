@@ -41,8 +41,6 @@ class MonitoredVersion(VersionStates):
         self._loaded: dict[tuple[str, str], tuple[Range, Series]] = {}
         self._loaded_days: dict[tuple[str, str], tuple[Range, Series]] = {}
         self._ranges: dict[StatesKey, Series] = {}
-        self._synced: dict[str, bool] = {}
-        self._labelled: dict[str, list[str]] = {}
         self._histories: dict[str, StoredHistory] | None = None
 
     def prepare(self, role: str, keys: Iterable[str], within: tuple[int, int]) -> None:
@@ -177,18 +175,6 @@ class MonitoredVersion(VersionStates):
             return super().summary(key)
         series = self.series(key)
         return StatesSummary(series.extent, len(series.states))
-
-    def is_synced(self, role: str) -> bool:
-        """Return whether a sync of a dataset has ever succeeded."""
-        if role not in self._synced:
-            self._synced[role] = super().is_synced(role)
-        return self._synced[role]
-
-    def labelled(self, role: str) -> list[str]:
-        """Return the predictions that have labels in a dataset."""
-        if role not in self._labelled:
-            self._labelled[role] = super().labelled(role)
-        return self._labelled[role]
 
 
 def _contains(known: Range, asked: Range) -> bool:

@@ -13,7 +13,7 @@ from aporia_provider.monitoring.drift.rebinning import Floats
 from aporia_provider.monitoring.states.text_hashes import text_hashes
 from aporia_provider.monitoring.states.value_tail import Tail
 
-_MOST_CATEGORIES = 512
+MOST_CATEGORIES = 512
 MOST_LISTED = 256
 _FREQUENT = 0.01
 _FREQUENT_ROWS = 50
@@ -85,7 +85,7 @@ def one_by_one(baseline: CategoryHistogram, current: CategoryHistogram) -> tuple
         return None
     sides = baseline.by_hash(), current.by_hash()
     values = sorted(sides[0].keys() | sides[1].keys())
-    if len(values) > _MOST_CATEGORIES:
+    if len(values) > MOST_CATEGORIES:
         return None
     one, other = (np.array([side.get(value, 0) for value in values], dtype=np.float64) for side in sides)
     return one, other

@@ -83,10 +83,14 @@ def drift(
     if baseline.state is None or current.state is None:
         side = "the baseline" if baseline.state is None else "the range"
         return insufficient(f"there are no rows in {side}")
-    result = _compared(metric, baseline, current, zeros, minimum)
-    count, description, usable = _left_out(baseline.state)
+    return with_unusable(_compared(metric, baseline, current, zeros, minimum), baseline.state, current.state)
+
+
+def with_unusable(result: MetricResult, baseline: State, current: State) -> MetricResult:
+    """Return the result of a comparison of usable values, with the number of the unusable values."""
+    count, description, usable = _left_out(baseline)
     return with_left_out(
-        with_left_out(result, *_left_out(current.state)), count, f"in the baseline, {description}", usable
+        with_left_out(result, *_left_out(current)), count, f"in the baseline, {description}", usable
     )
 
 

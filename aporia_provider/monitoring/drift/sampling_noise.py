@@ -11,8 +11,8 @@ import numpy as np
 from aporia_provider.monitoring.drift.distance_result import rate
 from aporia_provider.monitoring.drift.rebinning import Floats
 
-_MANY: Final = 32  # Expected count of a bin on the smaller side, from which on the curvature is used.
-_COUNTS: Final = np.arange(128.0)  # Greater counts are practically impossible if their mean is below _MANY.
+MANY: Final = 32  # Expected count of a bin on the smaller side, from which on the curvature is used.
+COUNTS: Final = np.arange(128.0)  # Greater counts are practically impossible if their mean is below MANY.
 
 
 def expected_sum(
@@ -35,11 +35,11 @@ def expected_sum(
     baseline, current = sizes
     both = baseline + current
     share, remaining = min(sizes) / both, both - totals
-    few = totals * share < _MANY
+    few = totals * share < MANY
     near = curvature * rate(current, baseline) * float(remaining[~few].sum()) / both
     distinct_totals, positions = np.unique(np.rint(totals[few]), return_inverse=True)
-    greater = np.maximum(distinct_totals[:, None] - _COUNTS, 0.0)
-    smaller = np.broadcast_to(_COUNTS, greater.shape)
+    greater = np.maximum(distinct_totals[:, None] - COUNTS, 0.0)
+    smaller = np.broadcast_to(COUNTS, greater.shape)
     terms = term(greater, smaller) if current <= baseline else term(smaller, greater)
     means = (_binomial(distinct_totals, share) * terms).sum(axis=1)
     spread = np.bincount(positions, remaining[few], len(distinct_totals)) / (both - 1)
@@ -48,7 +48,7 @@ def expected_sum(
 
 def _binomial(sizes: Floats, share: float) -> Floats:
     """Return the binomial probabilities of counts, one row for each size; ``share`` is at most one half."""
-    ratios = np.maximum(sizes[:, None] - _COUNTS[:-1], 0.0) / _COUNTS[1:] * (share / (1 - share))
+    ratios = np.maximum(sizes[:, None] - COUNTS[:-1], 0.0) / COUNTS[1:] * (share / (1 - share))
     first = np.exp(sizes * math.log1p(-share))
     probabilities: Floats = first[:, None] * np.cumprod(np.insert(ratios, 0, 1.0, axis=1), axis=1)
     return probabilities

@@ -14,6 +14,8 @@ _FONT = "system-ui, sans-serif"
 
 CONFIG: Final[dict[str, Any]] = {
     "font": _FONT,
+    # Texts are wider in some browsers than the compiler measures.
+    "padding": {"left": 24, "right": 24, "top": 8, "bottom": 8},
     "axis": {
         "labelColor": "var(--text)",
         "titleColor": "var(--text)",
@@ -35,6 +37,7 @@ CONFIG: Final[dict[str, Any]] = {
         "labelLimit": 220,
         "orient": "bottom",
         "columns": 4,
+        "columnPadding": 32,
     },
     "header": {"labelColor": "var(--text)", "titleColor": "var(--text)"},
     "text": {"color": "var(--text)"},

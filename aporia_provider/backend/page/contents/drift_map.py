@@ -21,9 +21,10 @@ from aporia_provider.backend.store.field_totals import read_totals
 from aporia_provider.backend.store.lookups import find_dataset
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.datasets import SERVING
-from aporia_provider.errors import AporiaError, ValidationError
+from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
-from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
+from aporia_provider.monitoring.drift.drift_series import drift_scores
+from aporia_provider.monitoring.drift.field_drift import ComparedState
 from aporia_provider.monitoring.metric_definition import VECTOR_TYPES
 from aporia_provider.monitoring.states.state import State
 
@@ -175,13 +176,9 @@ def _cells(
 ) -> Iterator[DriftCell]:
     compared = ComparedState(baseline, version.bins(TRAINING, field.key))
     bins = version.bins(SERVING, field.key)
-    for day in days.starts:
-        check_deadline()
-        state = states.get(int(day.timestamp()))
-        try:
-            result = drift("drift_score", compared, ComparedState(state, bins))
-        except AporiaError as error:
-            result = MetricResult(None, "undefined", reason=error.message)
+    check_deadline()
+    found = [states.get(int(day.timestamp())) for day in days.starts]
+    for day, result in zip(days.starts, drift_scores(compared, found, bins), strict=True):
         yield DriftCell(
             day,
             result.number,

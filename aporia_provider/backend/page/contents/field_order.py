@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.metrics.model_states import VersionStates
 from aporia_provider.backend.store.field_totals import read_totals
 from aporia_provider.backend.store.lookups import find_dataset
-from aporia_provider.backend.store.state_blocks import read_total, sum_states
+from aporia_provider.backend.store.state_blocks import read_total
 from aporia_provider.backend.store.state_sums import overlapping
 from aporia_provider.backend.store.sync_tables import MONTH, StateBlockRow
 from aporia_provider.backend.store.tables import VersionRow
@@ -94,14 +94,15 @@ def _monthly_drift(
     baseline = read_totals(session, datasets[0], keys)
     current = _months(session, datasets[1], keys, within)
     return {
-        key: _distance(_counts(version, key, baseline[key]), _counts(version, key, current[key]))
+        key: _distance(_counts(version, key, [baseline[key]]), _counts(version, key, current[key]))
         for key in baseline.keys() & current.keys()
     }
 
 
 def _months(
     session: Session, dataset_key: int, keys: Collection[str], within: tuple[int, int]
-) -> dict[str, State]:
+) -> dict[str, list[State]]:
+    """Return the sums of the months that overlap a range."""
     row = StateBlockRow
     query = select(row.field, row.first, row.total).where(
         row.dataset_key == dataset_key, row.span == MONTH, row.field.in_(keys), row.total.is_not(None)
@@ -110,17 +111,24 @@ def _months(
     for field, first, total in session.execute(overlapping(query, *within)):
         check_deadline()
         found[field].append(read_total(field, first, total or b""))
-    sums = {field: sum_states(totals) for field, totals in found.items()}
-    return {field: total for field, total in sums.items() if total is not None}
+    return found
 
 
-def _counts(version: VersionStates, key: str, state: State) -> Mapping[str, float]:
-    if isinstance(state, ValueState):
-        return {**state.counts, "": max(0, state.count - sum(state.counts.values()))}
+def _counts(version: VersionStates, key: str, states: Sequence[State]) -> Mapping[str, float]:
+    """Return the counts of values, or of the bins of numbers; empty if there are none."""
+    counts: Counter[str] = Counter()
     bins = version.bins("training", key)
-    if isinstance(state, NumericState) and isinstance(bins, NumericBins) and state.counts:
-        return {str(place): count for place, count in enumerate(bins.coarsen(state.counts))}
-    return {}
+    for state in states:
+        if isinstance(state, ValueState):
+            counts.update({**state.counts, "": max(0, state.count - sum(state.counts.values()))})
+        elif isinstance(state, NumericState) and isinstance(bins, NumericBins):
+            is_counted = len(state.counts) == len(bins.edges) + 1
+            counts.update(_coarse(bins, state) if is_counted else {})
+    return counts
+
+
+def _coarse(bins: NumericBins, state: NumericState) -> dict[str, int]:
+    return {str(place): count for place, count in enumerate(bins.coarsen(state.counts))}
 
 
 def _distance(baseline: Mapping[str, float], current: Mapping[str, float]) -> float:

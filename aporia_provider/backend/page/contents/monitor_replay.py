@@ -12,7 +12,7 @@ from typing import Any, Final
 from aporia_provider.backend.deadlines import Deadline, DeadlineExceededError, apply_deadline
 from aporia_provider.backend.monitors.windows import WindowPlan
 from aporia_provider.backend.page.contents.monitor_words import promised_rate
-from aporia_provider.backend.page.contents.page_days import PageDays
+from aporia_provider.backend.page.contents.page_days import DAY, PageDays
 from aporia_provider.backend.registry import Registry
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Monitor
@@ -102,16 +102,16 @@ def replay(
     model_id: str,
     registration: Mapping[str, Any],
     rate: float | None,
-    last: datetime,
+    days: PageDays,
 ) -> MonitorReplay:
     """
-    Replay a monitor on the days up to a time.
+    Replay a monitor on the last days with serving data.
 
     :param registry: The registry of an environment.
     :param model_id: Id of the model.
     :param registration: Registration of the monitor.
     :param rate: Number of false alarms a year; None for that of its configuration.
-    :param last: End of the last day.
+    :param days: The days with serving data; at most the last :data:`REPLAY_DAYS` of them are replayed.
     :raises aporia_provider.errors.ValidationError: if the monitor has fixed limits, or its configuration is
         not valid.
     """
@@ -122,8 +122,8 @@ def replay(
         raise ValidationError(f"Monitor {name!r} has fixed limits, so it has no rate of false alarms")
     chosen = configured if rate is None else check_rate(rate)
     step = WindowPlan(configuration).step
-    days = max(1, min(REPLAY_DAYS, MAX_WINDOWS * step // 86_400))
-    shown = PageDays(last - timedelta(days=days), last)
+    most = timedelta(days=max(1, min(REPLAY_DAYS, MAX_WINDOWS * step // DAY)))
+    shown = PageDays(max(days.start, days.end - most), days.end)
     known = MonitorReplay(registration["name"], chosen, configured, shown)
     try:
         with apply_deadline(Deadline(REPLAY_SECONDS)):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from aporia_provider.backend.page.contents.monitor_replay import MonitorReplay, replay
 from aporia_provider.backend.page.contents.monitor_words import in_words, promised_rate
-from aporia_provider.backend.page.contents.page_days import DAY, last_second, moment
+from aporia_provider.backend.page.contents.page_days import DAY, PageDays, last_second
 from aporia_provider.backend.page.contents.page_parts import Missing
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.store.bucket_ranges import serving_ranges
+from aporia_provider.backend.store.bucket_ranges import NO_BUCKET, serving_ranges
 from aporia_provider.backend.store.lookups import find_model
 from aporia_provider.backend.store.tables import utc_now
 from aporia_provider.errors import NotFoundError
@@ -97,7 +97,7 @@ def monitors_page(
     :raises aporia_provider.errors.ValidationError: if the monitor cannot be replayed with this rate.
     """
     second = int((now or utc_now()).timestamp())
-    name, version, last = _model(registry, model_id, second)
+    name, version, days = _model(registry, model_id, second)
     registered = registry.get_monitors(model_id)
     verdicts = registry.get_verdicts(model_id, version) if version else []
     lines = [_line(each, verdicts) for each in registered[:MAX_MONITORS]]
@@ -107,7 +107,7 @@ def monitors_page(
         if monitor not in found:
             hint = nearest(monitor, list(found))
             raise NotFoundError(f"Model {model_id!r} has no monitor {monitor!r}; {hint}", status=404)
-        replayed = replay(registry, model_id, _registration(found[monitor]), _rate(false_alarms_a_year), last)
+        replayed = replay(registry, model_id, _registration(found[monitor]), _rate(false_alarms_a_year), days)
     left_out = len(registered) - len(lines)
     return MonitorsPage(model_id, name, version, tuple(lines), left_out, replayed, _missing(lines, version))
 
@@ -116,17 +116,19 @@ def _rate(rate: float | str | None) -> Any:
     return None if rate in (None, "") else rate
 
 
-def _model(registry: Registry, model_id: str, second: int) -> tuple[str, str | None, datetime]:
-    """Return the name of a model, its latest version, and the end of its last day with serving data."""
+def _model(registry: Registry, model_id: str, second: int) -> tuple[str, str | None, PageDays]:
+    """Return the name of a model, its latest version, and the days with serving data."""
     with registry.database.read_transaction() as session:
         model = find_model(session, registry.environment, model_id)
         ranges = serving_ranges(session, model.key, second)
-        day = moment(last_second(ranges.values(), second) // DAY * DAY)
+        last = last_second(ranges.values(), second)
+        first = min((first for _, _, first in ranges.values() if first != NO_BUCKET), default=last)
+        days = PageDays.until(last, max(1, last // DAY - first // DAY + 1))
         try:
             version = latest_version(session, model).name
         except NotFoundError:
             version = None
-        return model.registration["name"], version, day + timedelta(days=1)
+        return model.registration["name"], version, days
 
 
 def _registration(listed: Mapping[str, Any]) -> dict[str, Any]:

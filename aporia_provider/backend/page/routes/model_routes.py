@@ -13,6 +13,7 @@ from aporia_provider.backend.page.charts.model_charts import performance_svg, ro
 from aporia_provider.backend.page.contents.drift_map import MAX_LEVEL
 from aporia_provider.backend.page.contents.model_page import ModelPage, model_page
 from aporia_provider.backend.page.contents.page_days import MAX_DAYS
+from aporia_provider.backend.page.contents.version_answer import version_answer
 from aporia_provider.backend.page.csv_files import csv_response
 from aporia_provider.backend.page.views import View, view
 from aporia_provider.backend.request_paths import MODEL
@@ -34,6 +35,7 @@ def _page(found: View) -> ModelPage:
 
 def _show(found: View) -> Response:
     page = _page(found)
+    asked = (found.text(name) or None for name in ("champion", "challenger", "margin"))
     query = {name: found.text(name) or None for name in ("version", "metric")}
     return found.render(
         "model.html",
@@ -41,6 +43,7 @@ def _show(found: View) -> Response:
         page=page,
         query={**query, "days": found.whole_number("days", 30, 1, MAX_DAYS)},
         lengths=_DAYS,
+        answer=version_answer(found.registry, page, *asked),
         levels=range(MAX_LEVEL + 1),
         charts_note=None if is_available() else MISSING_EXTRA,
         versions_chart=versions_svg(page.versions),
