@@ -17,6 +17,7 @@ from aporia_provider.metric_results import RangeResults
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, Monitor
 from aporia_provider.nearest import nearest
+from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 from aporia_provider.verdicts import LatestVerdict
 
@@ -62,6 +63,18 @@ class Version(TypedDict):
     registration: NotRequired[dict[str, Any]]
 
 
+class ModelUpdate(TypedDict):
+    """
+    Result of a change of a model.
+
+    ``status`` is ``updated`` or ``unchanged``; ``notes`` says what the change does not do.
+    """
+
+    id: str
+    status: Literal["updated", "unchanged"]
+    notes: list[str]
+
+
 class AporiaApi(Protocol):
     """
     The calls of the protocol, under the protocol's names.
@@ -82,6 +95,17 @@ class AporiaApi(Protocol):
 
     def create_model(self, model: Model, *, if_exists: IfExists = "match") -> Registered:
         """Register a model."""
+
+    def update_model(self, model_id: str, *, retention: str | Retention | None) -> ModelUpdate:
+        """
+        Change the retention of a model. Not part of Aporia's protocol.
+
+        The next sync of a dataset of the model drops what the retention no longer covers. States that were
+        dropped earlier are not restored, which ``notes`` says.
+
+        :param model_id: Id of the model.
+        :param retention: See :class:`~aporia_provider.models.Model`; None keeps states for ever from now on.
+        """
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""

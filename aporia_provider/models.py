@@ -102,7 +102,8 @@ class Model(PublicModel):
     :param icon: One of :data:`ICONS`.
     :param tags: See :class:`ModelTags`.
     :param aggregation_period: Length of the buckets of its metrics, ``hourly`` or ``daily``. Default:
-        ``daily``. It cannot be changed after registration, and neither can the other attributes.
+        ``daily``. It cannot be changed after registration, and neither can the other attributes except
+        ``retention``; see :meth:`~aporia_provider.api.AporiaApi.update_model`.
     :param retention: How long the states of the serving dataset and the actuals are kept, such as
         ``hourly for 30 days, daily for 2 years``; see :class:`~aporia_provider.retention.Retention`. It
         begins with the aggregation period. Default: all are kept for ever. Not part of Aporia's protocol.

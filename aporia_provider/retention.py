@@ -71,9 +71,11 @@ class Retention:
 
     :param spans: Spans, from the shortest buckets to the longest. Each ends earlier than the next one. All
         begin now.
+    :param dropped: Levels, with the times before which their states were dropped under earlier retentions.
     """
 
     spans: tuple[RetentionSpan, ...]
+    dropped: tuple[tuple[str, datetime], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Retention:
@@ -100,7 +102,14 @@ class Retention:
         :return: None if they are kept for ever.
         """
         fine = [span for span in self.spans if LEVELS.index(span.level) <= LEVELS.index(level)]
-        return fine[-1].start(now)
+        starts = [fine[-1].start(now), dict(self.dropped).get(level)]
+        return max((start for start in starts if start is not None), default=None)
+
+    def starts(self, now: datetime) -> dict[str, datetime]:
+        """Return the levels, with the times before which their states are dropped, if they are."""
+        levels = LEVELS[LEVELS.index(self.spans[0].level) :]
+        found = {level: self.start(level, now) for level in levels}
+        return {level: start for level, start in found.items() if start is not None}
 
     def problem(self, aggregation_period: str) -> str | None:
         """Return why the retention does not fit a model with an aggregation period; None if it does."""
@@ -111,6 +120,11 @@ class Retention:
             f"begins with {first!r}, but the buckets of the model are {aggregation_period}: begin with "
             f"'{aggregation_period} for …'"
         )
+
+    @property
+    def described(self) -> str:
+        """Text of a message: the retention in quotes, and whether an earlier one kept less."""
+        return f"{str(self)!r}{'; an earlier one kept less' if self.dropped else ''}"
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.spans))
@@ -154,6 +168,19 @@ def _order_faults(spans: Sequence[RetentionSpan]) -> Iterator[str]:
             yield f"'{span}' leaves nothing for '{following}': only the last span can be for ever"
         elif span.days >= following.days:
             yield f"'{following}' has to be longer than '{span}', since both begin now"
+
+
+def retention_text(value: str | Retention | None) -> str | None:
+    """
+    Return the canonical text of a retention; None for None.
+
+    :raises aporia_provider.errors.ValidationError: if it is not valid.
+    """
+    if value is None or isinstance(value, Retention):
+        return None if value is None else str(value)
+    if not isinstance(value, str):
+        raise ValidationError(f"retention: {value!r} is not a text")
+    return value if is_template(value) else str(Retention.parse(value))
 
 
 def _checked(value: Any) -> Any:

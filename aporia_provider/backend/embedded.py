@@ -60,6 +60,7 @@ class AsyncEmbeddedRegistry:
     """
 
     create_model = _threaded(EmbeddedRegistry.create_model)
+    update_model = _threaded(EmbeddedRegistry.update_model)
     delete_model = _threaded(EmbeddedRegistry.delete_model)
     create_model_version = _threaded(EmbeddedRegistry.create_model_version)
     get_model_versions = _threaded(EmbeddedRegistry.get_model_versions)

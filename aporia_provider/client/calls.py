@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aporia_provider.api import IfExists, Registered, Version, check_if_exists
+from aporia_provider.api import IfExists, ModelUpdate, Registered, Version, check_if_exists
 from aporia_provider.choices import parse_boolean
 from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import secrets_between
@@ -24,6 +24,7 @@ from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import RangeResults, parse_results
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, ModelTags, finite_numbers
+from aporia_provider.retention import Retention, retention_text
 from aporia_provider.schema import VersionSchema
 
 DATASET_TIMEOUT = 600.0
@@ -78,6 +79,16 @@ class Calls(MonitorCalls):
         if reply.status == 409:
             return settled(reply, subject, model.id, lines(reply.body, "differences"), if_exists)
         return registered(reply, subject, model.id, if_exists)
+
+    def update_model(self, model_id: str, *, retention: str | Retention | None) -> Call[ModelUpdate]:
+        """Change the retention of a model. Only this project's server can do so."""
+        body = {"retention": retention_text(retention)}
+        reply = yield Request(f"Changing model {model_id!r}", "PUT", _model(model_id), body)
+        found, status = reply.mapping(), reply.mapping().get("status")
+        if status not in ("updated", "unchanged"):
+            raise AporiaError(reply.error_message("the reply has no status"), status=reply.status)
+        notes = [str(note) for note in found.get("notes") or ()]
+        return {"id": str(found.get("id", model_id)), "status": status, "notes": notes}
 
     def delete_model(self, model_id: str) -> Call[None]:
         """Delete a model with its versions and datasets."""

@@ -49,6 +49,7 @@ class AporiaClient(Connection):
     """
 
     create_model = _sync(Calls.create_model)
+    update_model = _sync(Calls.update_model)
     delete_model = _sync(Calls.delete_model)
     create_model_version = _sync(Calls.create_model_version)
     get_model_versions = _sync(Calls.get_model_versions)
@@ -136,6 +137,7 @@ class AsyncAporiaClient(Connection):
     """
 
     create_model = _async(Calls.create_model)
+    update_model = _async(Calls.update_model)
     delete_model = _async(Calls.delete_model)
     create_model_version = _async(Calls.create_model_version)
     get_model_versions = _async(Calls.get_model_versions)

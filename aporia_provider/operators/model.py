@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aporia_provider.api import IF_EXISTS
 from aporia_provider.base_model import is_template
-from aporia_provider.errors import NotFoundError, ValidationError
+from aporia_provider.errors import NotFoundError
 from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, Model
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import CheckedParameter, Choice, Flag, ParameterError
-from aporia_provider.retention import LEVELS, Retention
+from aporia_provider.retention import LEVELS, Retention, retention_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,11 +24,7 @@ class RetentionParameter(CheckedParameter["str | None"]):
     """A parameter that is a :class:`~aporia_provider.retention.Retention` in words, or None."""
 
     def _checked(self, value: Any) -> str | None:
-        if value is None or isinstance(value, Retention):
-            return None if value is None else str(value)
-        if not isinstance(value, str):
-            raise ValidationError(f"{self.name}: {value!r} is not a text")
-        return str(Retention.parse(value))
+        return retention_text(value)
 
 
 class CreateModelOperator(AporiaOperator):

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +22,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model, Monitor
 from aporia_provider.monitor_definitions import MonitorDefinition
+from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 from tests.backend.running import Served, token_for
 from tests.processes import starts_process
@@ -145,6 +147,40 @@ def test_a_different_model_is_a_conflict_that_says_what_differs(api: AporiaApi) 
         api.create_model(Model(id="m", name="Other", color="red"))
     assert conflict.value.differences == ["name: 'M' is registered, 'Other' was given"]
     assert conflict.value.status == 409
+
+
+def test_the_retention_of_a_model_is_changed(api: AporiaApi) -> None:
+    api.create_model(Model(id="m", name="M", retention="daily for 2 years"))
+    unchanged: Any = {"id": "m", "status": "unchanged", "notes": []}
+    assert api.update_model("m", retention="Daily for two years") == unchanged
+    narrowed = api.update_model("m", retention=Retention.parse("daily for 30 days, monthly for 2 years"))
+    assert narrowed["status"] == "updated"
+    (note,) = narrowed["notes"]
+    assert "'daily for 30 days, monthly for 2 years' does not cover is dropped after the next sync" in note
+    widened = api.update_model("m", retention=None)
+    assert widened["status"] == "updated"
+    (note,) = widened["notes"]
+    month_ago = datetime.now(UTC) - timedelta(days=30)
+    assert "are gone, also for full syncs: daily ones before " in note
+    told = datetime.fromisoformat(note.split("daily ones before ")[1].split(",")[0])
+    assert month_ago < told < month_ago + timedelta(hours=2)
+    # The model is registered again with its new retention.
+    assert api.create_model(Model(id="m", name="M"))["status"] == "unchanged"
+    with pytest.raises(ConflictError, match="retention"):
+        api.create_model(Model(id="m", name="M", retention="daily for 2 years"))
+
+
+def test_a_retention_that_does_not_fit_is_refused_in_a_change_too(api: AporiaApi) -> None:
+    api.create_model(Model(id="m", name="M", aggregation_period="daily"))
+    for wrong, fault in (
+        ("hourly for 2 days", "begins with 'hourly', but the buckets of the model are daily"),
+        ("daily for some days", "'some' is not a whole number"),
+        ("{{ params.retention }}", "template|retention"),
+    ):
+        with pytest.raises(ValidationError, match=fault):
+            api.update_model("m", retention=wrong)
+    with pytest.raises(NotFoundError):
+        api.update_model("nobody", retention=None)
 
 
 def test_if_exists_chooses_for_models(api: AporiaApi) -> None:

@@ -161,6 +161,53 @@ def test_late_rows_change_the_sums_that_are_kept(version: SyncedVersion, kept: K
     check_days(version, kept)
 
 
+def test_a_shorter_retention_is_applied_by_the_next_sync(
+    tmp_path: Path, engine: str, migrated: Path, kept: Kept
+) -> None:
+    with EmbeddedRegistry(copied(migrated, tmp_path), "prod") as registry:
+        version = SyncedVersion(tmp_path, registry, engine).register(period="daily")
+        version.write("serving", spread(kept.first, kept.today - 1, 4))
+        version.connect("serving")
+        version.sync("serving")
+        registry.update_model(MODEL, retention=RETENTION["daily"])
+        before = answers(version, "daily", kept.first, kept.first, "count")
+        assert [day[0].value for day in before.values()] == [4]
+        # Nothing has changed in the table.
+        version.sync("serving", engine=NOWHERE)
+        after = answers(version, "daily", kept.first, kept.days - 1, "count")
+        assert {day[0].status for day in after.values()} == {"insufficient_data"}
+        days = answers(version, "daily", kept.days, kept.today - 1, "count")
+        assert [day[0].value for day in days.values()] == [4] * (kept.today - kept.days)
+        months = answers(version, "monthly", kept.months, kept.today - 1, "count")
+        assert sum(month[0].value for month in months.values()) == 4 * (kept.today - kept.months)
+
+
+@pytest.mark.parametrize("wider", [None, "for 2 years"])
+def test_a_longer_retention_restores_nothing_and_late_rows_are_still_added(
+    version: SyncedVersion, kept: Kept, period: str, wider: str | None
+) -> None:
+    """The sums that are left of what was dropped are recomputed as a whole, as before."""
+    retention = None if wider is None else f"{period} {wider}"
+    (gone,) = [
+        note for note in version.registry.update_model(MODEL, retention=retention)["notes"] if "gone" in note
+    ]
+    assert f"{period} ones before " in gone
+    for day in (kept.days + 1, kept.days - 2, kept.first):
+        version.write("serving", spread(day, day, 3, seed=7))
+    assert version.sync()["late_buckets"] >= 1
+    for full in (False, True):
+        version.sync(full=full)
+        check_days(version, kept)
+        lost = answers(version, "daily", kept.first, kept.days - 1, "count")
+        assert {day[0].status for day in lost.values()} == {"insufficient_data"}
+        months = answers(version, "monthly", kept.months, kept.today - 1, "count")
+        assert sum(month[0].value for month in months.values()) == 4 * (kept.today - kept.months) + 6
+    if period == "hourly":
+        four = [int(hour in (3, 9, 15, 21)) for hour in range(24)]
+        assert hourly_counts(version, kept.hours - 1) != four
+        assert hourly_counts(version, kept.hours + 1) == four
+
+
 def test_what_is_too_late_is_counted_and_told(version: SyncedVersion, kept: Kept, period: str) -> None:
     old = kept.months - 5
     ids = [row["id"] for row in version.rows("serving").to_pylist() if day_of(row["at"]) == old]

@@ -47,6 +47,7 @@ def ask_async(url: str, method: str, *args: Any, client: dict[str, Any], **kwarg
 CALLS = [
     ("create_model", (MODEL,), {}, "POST", "/v1beta/models"),
     ("delete_model", ("m",), {}, "DELETE", "/v1beta/models/m"),
+    ("update_model", ("m",), {"retention": None}, "PUT", "/v1beta/models/m"),
     ("create_model_version", ("m", "v", SCHEMA), {}, "POST", VERSIONS),
     ("connect_dataset", ("m", "v", DATASET), {}, "POST", f"{VERSIONS}/v/datasets"),
     ("set_sync_enabled", ("m", "v", True), {}, "POST", f"{VERSIONS}/v/datasets_sync?enabled=True"),

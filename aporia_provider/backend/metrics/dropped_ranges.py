@@ -68,7 +68,7 @@ class DroppedRanges:
         subject = " ".join(filter(None, ("the states", data, f"from {described}")))
         return (
             f"{subject} were dropped, or are kept only as sums of longer periods: the retention of the model "
-            f"is {self._retention!r}"
+            f"is {self._retention}"
         )
 
     def marked(self, result: MetricResult, within: Range, has_states: bool, data: str = "") -> MetricResult:

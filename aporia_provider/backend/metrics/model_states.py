@@ -128,7 +128,7 @@ class VersionStates:
         if self._retention is None or key.role not in RETAINED_ROLES:
             return NOTHING_DROPPED
         if key not in self._dropped:
-            self._dropped[key] = DroppedRanges(self._state_sums(key).dropped, str(self._retention))
+            self._dropped[key] = DroppedRanges(self._state_sums(key).dropped, self._retention.described)
         return self._dropped[key]
 
     def _read_series(self, key: StatesKey) -> Series:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from sqlalchemy import delete, func, select
 
 from aporia_provider.api import (
     IfExists,
+    ModelUpdate,
     Registered,
     check_if_exists,
     differences,
@@ -16,9 +18,11 @@ from aporia_provider.api import (
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_names, reject_templates
 from aporia_provider.backend.store.lookups import find_model, insert_or_find, upsert
-from aporia_provider.backend.store.tables import ModelRow, TagRow
+from aporia_provider.backend.store.retention_cutoffs import CLOCK_TOLERANCE, DROPPED, with_retention
+from aporia_provider.backend.store.tables import ModelRow, TagRow, utc_now
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_TAGS, Model, ModelTags
+from aporia_provider.retention import Retention, retention_text
 
 # Defaults of omitted values, so that omitting a value and giving its default do not cause a conflict.
 _DEFAULTS = {"aggregation_period": "daily", "retention": None}
@@ -48,8 +52,24 @@ class Models(RegistryBase):
                 tags = body["tags"] or {}
                 session.add_all(TagRow(model_key=row.key, name=tag, value=tags[tag]) for tag in tags)
                 return {"id": row.id, "status": "created"}
-            changes = differences({**_DEFAULTS, **row.registration}, {**_DEFAULTS, **body})
+            before = {name: value for name, value in row.registration.items() if name != DROPPED}
+            changes = differences({**_DEFAULTS, **before}, {**_DEFAULTS, **body})
             return existing_registration(f"Model {model.id!r}", row.id, changes, if_exists)
+
+    def update_model(self, model_id: str, *, retention: str | Retention | None) -> ModelUpdate:
+        """Change the retention of a model."""
+        text, now = retention_text(retention), utc_now()
+        reject_templates(retention=text)
+        with self.database.write_transaction() as session:
+            row = find_model(session, self.environment, model_id, change=True)
+            period = row.registration.get("aggregation_period") or "daily"
+            problem = Retention.parse(text).problem(period) if text is not None else None
+            if problem is not None:
+                raise ValidationError(f"retention {problem}")
+            if row.registration.get("retention") == text:
+                return {"id": row.id, "status": "unchanged", "notes": []}
+            row.registration = with_retention(row.registration, text, now)
+            return {"id": row.id, "status": "updated", "notes": list(_notes(row, text, now))}
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model with its versions and datasets."""
@@ -95,6 +115,24 @@ class Models(RegistryBase):
             model = find_model(session, self.environment, model_id, change=True)
             deletion = delete(TagRow).where(TagRow.model_key == model.key)
             session.execute(deletion.where(TagRow.name == key.lower()))
+
+
+def _notes(model: ModelRow, text: str | None, now: datetime) -> Iterator[str]:
+    """Return what a change of the retention does, and does not."""
+    if text is not None:
+        yield f"what {text!r} does not cover is dropped after the next sync of a dataset of the model"
+    kept = Retention.parse(text).starts(now + CLOCK_TOLERANCE) if text is not None else {}
+    dropped = model.registration.get(DROPPED, {})
+    lost = [
+        f"{level} ones before {time}"
+        for level, time in dropped.items()
+        if level not in kept or kept[level] < datetime.fromisoformat(time)
+    ]
+    if lost:
+        yield (
+            f"states that were dropped under earlier retentions are gone, also for full syncs: "
+            f"{', '.join(lost)}"
+        )
 
 
 def _lower(tags: Mapping[str, str]) -> dict[str, str]:

@@ -196,6 +196,7 @@ _POSITIONS = mapping_schema({"type": "integer"})
 _ROWS: Schema = {"type": "array", "items": {"type": "object"}}
 
 MODEL = _model()
+MODEL_UPDATE = object_schema({"retention": inline_definitions(Model)["properties"]["retention"]})
 VERSION = _version()
 DATASET = _dataset()
 MONITOR = inline_definitions(Monitor)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.state_blocks import span_range
 from aporia_provider.backend.store.sync_tables import DAY, MONTH
 from aporia_provider.backend.store.tables import ModelRow
 from aporia_provider.datasets import ACTUALS, SERVING
-from aporia_provider.retention import Retention
+from aporia_provider.retention import Retention, RetentionSpan
 
 RETAINED_ROLES: Final = (SERVING, ACTUALS)
 """Roles of the datasets whose states are dropped. Those of others are baselines, and do not grow."""
@@ -22,10 +22,40 @@ CLOCK_TOLERANCE: Final = timedelta(hours=1)
 _NEVER = -(1 << 62)
 
 
+DROPPED: Final = "dropped"
+"""Key of the registration with the times before which earlier retentions have dropped states, by level."""
+
+
 def model_retention(model: ModelRow) -> Retention | None:
-    """Return the retention of a model; None if its states are kept for ever."""
-    text = model.registration.get("retention")
-    return None if text is None else Retention.parse(text)
+    """Return the retention of a model; None if its states are, and always were, kept for ever."""
+    return registered_retention(model.registration)
+
+
+def registered_retention(registration: Mapping[str, Any]) -> Retention | None:
+    """Return the retention of a registration, see :func:`model_retention`."""
+    text, dropped = registration.get("retention"), registration.get(DROPPED)
+    if text is None and not dropped:
+        return None
+    period = registration.get("aggregation_period") or "daily"
+    spans = Retention.parse(text).spans if text is not None else (RetentionSpan(period, None),)
+    times = {level: datetime.fromisoformat(time) for level, time in (dropped or {}).items()}
+    return Retention(spans, tuple(times.items()))
+
+
+def with_retention(registration: Mapping[str, Any], text: str | None, now: datetime) -> dict[str, Any]:
+    """
+    Return a registration with another retention.
+
+    What the previous one may have dropped remains dropped: sums without states are recomputed as a whole.
+
+    :param registration: The registration.
+    :param text: The retention; None to keep states for ever from now on.
+    :param now: The current time.
+    """
+    before = registered_retention(registration)
+    starts = before.starts(now + CLOCK_TOLERANCE) if before is not None else {}
+    dropped = {level: start.isoformat() for level, start in starts.items()}
+    return {**registration, "retention": text, **({DROPPED: dropped} if dropped else {})}
 
 
 @dataclass(frozen=True)

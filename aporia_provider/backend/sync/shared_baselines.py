@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline, read_profile
-from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES
+from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, registered_retention
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
@@ -75,7 +75,7 @@ def _identical_datasets(
         (key, version, f"version {name!r} of model {model!r}")
         for key, version, model, name, registered in session.execute(query)
         # States of the other model may have been dropped.
-        if role not in RETAINED_ROLES or registered.get("retention") is None
+        if role not in RETAINED_ROLES or registered_retention(registered) is None
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from aporia_provider.api import Registered
+from aporia_provider.api import ModelUpdate, Registered
 from aporia_provider.backend.request_paths import MODEL
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
@@ -26,6 +26,12 @@ def create_model(registry: CurrentRegistry, body: SmallBody) -> Any:
     if "id" not in given and isinstance(given.get("name"), str):
         given["id"] = _id_from(given["name"])
     return registry.create_model(Model(**given))
+
+
+@router.put(MODEL, **documented(ModelUpdate, openapi.MODEL_UPDATE))
+def update_model(registry: CurrentRegistry, model_id: str, body: SmallBody) -> Any:
+    """Change the retention of a model. Not part of Aporia's protocol."""
+    return registry.update_model(model_id, retention=checked_keys(body, "retention")["retention"])
 
 
 @router.delete(MODEL, **documented(EmptyResponse))
