@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from pydantic import TypeAdapter
-from pydantic import ValidationError as InvalidJson
-
+from aporia_provider.base_model import parse_list
 from aporia_provider.errors import ValidationError
 from aporia_provider.verdicts import Verdict
 
@@ -183,8 +181,4 @@ def parse_alerts(body: Any) -> list[Alert]:
 
     :raises aporia_provider.errors.ValidationError: if it is not a list of alerts.
     """
-    try:
-        return TypeAdapter(list[Alert]).validate_python(body)
-    except InvalidJson as error:
-        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise ValidationError("The body is not a list of alerts", problems=problems) from None
+    return parse_list(body, Alert, "alerts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
 from annotated_types import GroupedMetadata
@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     WithJsonSchema,
     model_validator,
 )
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 else:
     ModelMetaclass = type(BaseModel)
 
+
+T = TypeVar("T")
 
 MAX_TEXT = 100_000
 """Maximum length of a string in characters, such as that of a query."""
@@ -177,6 +180,22 @@ def convert_error(error: pydantic.ValidationError, subject: str) -> ValidationEr
         text = fault["msg"].removeprefix("Value error, ")
         problems.append(f"{location}: {text}" if location else text)
     return ValidationError(f"{subject} is not valid", problems=problems)
+
+
+def parse_list(body: Any, item: type[T], items: str) -> list[T]:
+    """
+    Parse the JSON form of a list of dataclasses.
+
+    :param body: The JSON.
+    :param item: The dataclass.
+    :param items: What they are, for the error, such as ``alerts``.
+    :raises aporia_provider.errors.ValidationError: if it is not a list of them.
+    """
+    try:
+        return TypeAdapter(list[item]).validate_python(body)  # type: ignore[valid-type]
+    except pydantic.ValidationError as error:
+        problems = convert_error(error, "").problems
+        raise ValidationError(f"The body is not a list of {items}", problems=problems) from None
 
 
 def is_template(value: object) -> bool:

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
-from pydantic import ValidationError as InvalidJson
+from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from aporia_provider.errors import ValidationError
+from aporia_provider.base_model import parse_list
 
 Status = Literal["ok", "undefined", "insufficient_data"]
 
@@ -147,14 +146,7 @@ def parse_results(body: Any) -> list[RangeResults]:
 
     :raises aporia_provider.errors.ValidationError: if it is not a list of results.
     """
-    try:
-        return TypeAdapter(list[RangeResults]).validate_python(body)
-    except InvalidJson as error:
-        problems = [
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}".removeprefix(": ")
-            for problem in error.errors(include_url=False, include_input=False)
-        ]
-        raise ValidationError("The body is not a list of metric results", problems=problems) from None
+    return parse_list(body, RangeResults, "metric results")
 
 
 def failed_results(results: Iterable[RangeResults]) -> list[tuple[ResultRange | None, QueryResult]]:

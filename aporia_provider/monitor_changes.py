@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from pydantic import Field, TypeAdapter
-from pydantic import ValidationError as InvalidJson
+from pydantic import Field
 
-from aporia_provider.base_model import Name, PublicModel, Title
+from aporia_provider.base_model import Name, PublicModel, Title, parse_list
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_configuration import parse_configuration
@@ -92,11 +91,7 @@ def parse_changes(body: Any) -> list[MonitorChange]:
 
     :raises aporia_provider.errors.ValidationError: if it is not a list of changes.
     """
-    try:
-        return TypeAdapter(list[MonitorChange]).validate_python(body)
-    except InvalidJson as error:
-        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise ValidationError("The body is not a list of changes", problems=problems) from None
+    return parse_list(body, MonitorChange, "changes")
 
 
 def summary(changes: Iterable[MonitorChange]) -> str:

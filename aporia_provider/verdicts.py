@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from pydantic import TypeAdapter
-from pydantic import ValidationError as InvalidJson
-
-from aporia_provider.errors import ValidationError
+from aporia_provider.base_model import parse_list
 
 Outcome = Literal["pass", "fail", "insufficient"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -141,8 +138,4 @@ def parse_verdicts(body: Any) -> list[LatestVerdict]:
 
     :raises aporia_provider.errors.ValidationError: if it is not a list of verdicts.
     """
-    try:
-        return TypeAdapter(list[LatestVerdict]).validate_python(body)
-    except InvalidJson as error:
-        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise ValidationError("The body is not a list of verdicts", problems=problems) from None
+    return parse_list(body, LatestVerdict, "verdicts")

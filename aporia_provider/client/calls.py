@@ -84,11 +84,12 @@ class Calls(MonitorCalls):
         """Change the retention of a model. Only this project's server can do so."""
         body = {"retention": retention_text(retention)}
         reply = yield Request(f"Changing model {model_id!r}", "PUT", _model(model_id), body)
-        found, status = reply.mapping(), reply.mapping().get("status")
-        if status not in ("updated", "unchanged"):
-            raise AporiaError(reply.error_message("the reply has no status"), status=reply.status)
-        notes = [str(note) for note in found.get("notes") or ()]
-        return {"id": str(found.get("id", model_id)), "status": status, "notes": notes}
+        found = reply.mapping()
+        return {
+            "id": str(found.get("id", model_id)),
+            "status": "unchanged" if found.get("status") == "unchanged" else "updated",
+            "notes": [str(note) for note in found.get("notes") or ()],
+        }
 
     def delete_model(self, model_id: str) -> Call[None]:
         """Delete a model with its versions and datasets."""

@@ -90,6 +90,9 @@ class AporiaHook(BaseHook):
 
     def environment(self) -> str:
         """Return the environment of the models."""
+        server = self._server()
+        if server.url is None:
+            return server.environment
         with self.get_conn() as api:
             return api.environment
 

@@ -62,10 +62,6 @@ class SyncHook(AporiaHook):
         folders = settings.allowed_local_folders() or None
         return EmbeddedRegistry(settings.database_url(), server.environment, folders)
 
-    def environment(self) -> str:
-        """Return the environment whose datasets are synced."""
-        return self._server().environment
-
     def get_due_datasets(self) -> list[dict[str, str]]:
         """
         Return the datasets whose next sync is due, for dynamic task mapping.

@@ -147,10 +147,12 @@ class MonitorEvaluations(RegistryBase):
         _check_replay(start, end, plant)
         from aporia_provider.backend.monitors.pending_windows import Limits
         from aporia_provider.backend.monitors.replay import Replay
+        from aporia_provider.backend.monitors.replay_request import ReplayRequest
 
         stored = self._replayed(model_id, monitor)
         limits = Limits(int(utc_now().timestamp()), _second(start), _second(end))
-        return Replay(self.database, self.environment, model_id, stored, limits, plant).run()
+        request = ReplayRequest(self.database, self.environment, model_id, stored, limits)
+        return Replay(request, plant).run()
 
     def _replayed(self, model_id: str, monitor: str | Monitor) -> StoredMonitor:
         """Return a monitor without stored verdicts."""

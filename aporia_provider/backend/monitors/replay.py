@@ -13,14 +13,14 @@ from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.monitors.alert_settings import AlertSettings
 from aporia_provider.backend.monitors.incidents import Incident, JudgedWindow, find_incidents
 from aporia_provider.backend.monitors.measures import Measures
-from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, Planner, StoredMonitor
+from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, Planner
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import MAX_WINDOWS, Limits
 from aporia_provider.backend.monitors.planting.search import PlantSearch, Replayed
+from aporia_provider.backend.monitors.replay_request import ReplayRequest
 from aporia_provider.backend.monitors.targets import Targets
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
-from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import ValidationError
 from aporia_provider.verdicts import OUTCOMES, Outcome, WindowVerdict
 
@@ -35,25 +35,12 @@ class Replay:
     Nothing is stored. Alerts count as not acknowledged. The states are those of today, with late data and
     labels.
 
-    :param database: The database.
-    :param environment: Environment of the model.
-    :param model_id: Id of the model.
-    :param monitor: The monitor.
-    :param limits: The range; both ends are given.
+    :param request: The monitor and the range.
     :param plant: Size of the shift that is planted; True for the default of its kind, False for none.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        environment: str,
-        model_id: str,
-        monitor: StoredMonitor,
-        limits: Limits,
-        plant: float | bool = False,
-    ) -> None:
-        self._database, self._environment, self._model_id = database, environment, model_id
-        self._monitor, self._limits, self._plant = monitor, limits, plant
+    def __init__(self, request: ReplayRequest, plant: float | bool = False) -> None:
+        self._request, self._plant = request, plant
         self._windows: dict[str | None, list[Window]] = defaultdict(list)
         self._failed: dict[str, set[FailedWindow]] = {}
         self._verdicts: dict[str | None, dict[int, WindowVerdict]] = defaultdict(dict)
@@ -69,16 +56,14 @@ class Replay:
         """
         for limits in self._steps():
             check_deadline()
-            with self._database.read_transaction() as session:
+            with self._request.database.read_transaction() as session:
                 self._judge(session, limits)
         report = self._report()
         return report if self._plant is False else self._with_planted(report)
 
     def _with_planted(self, report: dict[str, Any]) -> dict[str, Any]:
         size = None if self._plant is True else float(self._plant)
-        search = PlantSearch(
-            self._database, self._environment, self._model_id, self._monitor, self._limits, size
-        )
+        search = PlantSearch(self._request, size)
         failed = {
             version or "": {
                 (verdict.field, start) for start, window in found.items() for verdict in window.failed
@@ -95,7 +80,7 @@ class Replay:
 
     def _steps(self) -> Iterator[Limits]:
         """Yield ranges of at most as many windows as are judged at once."""
-        start, end, now = self._limits.start, self._limits.end, self._limits.now
+        start, end, now = self._request.limits.start, self._request.limits.end, self._request.limits.now
         assert start is not None  # noqa: S101
         assert end is not None  # noqa: S101
         step = self._step()
@@ -105,20 +90,20 @@ class Replay:
             yield Limits(now, first, min(first + MAX_WINDOWS * step, end))
 
     def _step(self) -> int:
-        with self._database.read_transaction() as session:
-            plan = self._planner(session, self._limits)[0].plan(self._monitor)
+        with self._request.database.read_transaction() as session:
+            plan = self._planner(session, self._request.limits)[0].plan(self._request.monitor)
         return 86_400 if plan.configuration is None else plan.windows.step
 
     def _planner(self, session: Session, limits: Limits) -> tuple[Planner, Targets, Measures]:
-        model = MonitoredModel(session, self._environment, self._model_id)
+        model = MonitoredModel(session, self._request.environment, self._request.model_id)
         targets, measures = Targets(session, model, limits.now, None), Measures(model)
         return Planner(session, targets, measures, limits), targets, measures
 
     def _judge(self, session: Session, limits: Limits) -> None:
         planner, targets, measures = self._planner(session, limits)
-        plan = planner.plan(self._monitor)
+        plan = planner.plan(self._request.monitor)
         planner.prepare([plan])
-        judge = WindowJudge(session, self._environment, targets, measures, self._failed)
+        judge = WindowJudge(session, self._request.environment, targets, measures, self._failed)
         for version in judge.judged(plan):
             for window, verdict in version.windows:
                 self._verdicts[verdict.model_version][window.start] = verdict
@@ -138,7 +123,7 @@ class Replay:
             if verdict.outcome == "insufficient"
         ]
         return {
-            "monitor": self._monitor.registration["name"],
+            "monitor": self._request.monitor.registration["name"],
             "windows": len(windows),
             "verdicts": {outcome: counts[outcome] for outcome in OUTCOMES},
             "alerts": sorted(self._alerts(), key=lambda alert: alert["start"]),
@@ -147,7 +132,7 @@ class Replay:
         }
 
     def _alerts(self) -> Iterator[dict[str, Any]]:
-        settings = AlertSettings.of(self._monitor.registration)
+        settings = AlertSettings.of(self._request.monitor.registration)
         for version, verdicts in self._verdicts.items():
             fields = {verdict.field for window in verdicts.values() for verdict in window.failed}
             for field in sorted(fields, key=str) if settings.by_field else [None]:

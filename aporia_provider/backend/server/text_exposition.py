@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from aporia_provider.backend.monitors.version_gauges import EnvironmentGauges, VersionGauges
 
@@ -11,6 +11,34 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _Samples = Iterable[tuple[Mapping[str, str], float | None]]
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
+_OF_VERSIONS: tuple[tuple[str, str, Callable[[VersionGauges], float | None]], ...] = (
+    (
+        "aporia_version_rows",
+        "Serving rows of the latest complete day.",
+        lambda each: each.rows,
+    ),
+    (
+        "aporia_version_label_coverage_ratio",
+        "Share of the predictions of the latest complete day that have a label.",
+        lambda each: each.label_coverage,
+    ),
+    (
+        "aporia_version_latest_day_timestamp_seconds",
+        "Start of the latest complete day, in seconds since 1970.",
+        lambda each: each.day.timestamp() if each.day else None,
+    ),
+    (
+        "aporia_version_sync_lag_versions",
+        "Versions of the serving table that were not synced when it was last read.",
+        lambda each: each.sync_lag,
+    ),
+    (
+        "aporia_version_sync_age_seconds",
+        "Time since the last sync of the serving dataset.",
+        lambda each: each.sync_age,
+    ),
+)
+
 
 def exposition(gauges: EnvironmentGauges) -> str:
     """Return the numbers of an environment as gauges."""
@@ -18,32 +46,8 @@ def exposition(gauges: EnvironmentGauges) -> str:
 
 
 def _lines(gauges: EnvironmentGauges) -> Iterator[str]:
-    versions = [(_labels(each), each) for each in gauges.versions]
-    yield from _gauge(
-        "aporia_version_rows",
-        "Serving rows of the latest complete day.",
-        ((labels, each.rows) for labels, each in versions),
-    )
-    yield from _gauge(
-        "aporia_version_label_coverage_ratio",
-        "Share of the predictions of the latest complete day that have a label.",
-        ((labels, each.label_coverage) for labels, each in versions),
-    )
-    yield from _gauge(
-        "aporia_version_latest_day_timestamp_seconds",
-        "Start of the latest complete day, in seconds since 1970.",
-        ((labels, each.day.timestamp() if each.day else None) for labels, each in versions),
-    )
-    yield from _gauge(
-        "aporia_version_sync_lag_versions",
-        "Versions of the serving table that were not synced when it was last read.",
-        ((labels, each.sync_lag) for labels, each in versions),
-    )
-    yield from _gauge(
-        "aporia_version_sync_age_seconds",
-        "Time since the last sync of the serving dataset.",
-        ((labels, each.sync_age) for labels, each in versions),
-    )
+    for name, text, value in _OF_VERSIONS:
+        yield from _gauge(name, text, ((_labels(each), value(each)) for each in gauges.versions))
     yield from _gauge(
         "aporia_open_alerts",
         "Open alerts of a model.",

@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.measures import Measures
-from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, PlannedVersion, Planner, StoredMonitor
+from aporia_provider.backend.monitors.monitor_plan import MonitorPlan, PlannedVersion, Planner
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import Limits
 from aporia_provider.backend.monitors.planting.planted_version import PlantedShift, PlantedVersion
 from aporia_provider.backend.monitors.planting.shifts import ShiftChoice
+from aporia_provider.backend.monitors.replay_request import ReplayRequest
 from aporia_provider.backend.monitors.targets import Targets
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
-from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import AporiaError
 from aporia_provider.verdicts import Verdict
 
@@ -82,25 +82,12 @@ class PlantSearch:
 
     A window counts only if the field does not fail there without the shift.
 
-    :param database: The database.
-    :param environment: Environment of the model.
-    :param model_id: Id of the model.
-    :param monitor: The monitor.
-    :param limits: The range of the replay; both ends are given.
+    :param request: The monitor and the range.
     :param size: Size of the shift; None for the default of its kind.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        environment: str,
-        model_id: str,
-        monitor: StoredMonitor,
-        limits: Limits,
-        size: float | None,
-    ) -> None:
-        self._database, self._environment, self._model_id = database, environment, model_id
-        self._monitor, self._limits, self._size = monitor, limits, size
+    def __init__(self, request: ReplayRequest, size: float | None) -> None:
+        self._request, self._size = request, size
         self.left_out: dict[str | None, int] = {}
 
     def run(self, replayed: Replayed) -> list[dict[str, Any]]:
@@ -120,12 +107,12 @@ class PlantSearch:
         self, replayed: Replayed, version: str | None, windows: Sequence[Window]
     ) -> Iterator[dict[str, Any]]:
         """Yield what is found of shifts that are planted with the first of some windows."""
-        with self._database.read_transaction() as session:
-            model = MonitoredModel(session, self._environment, self._model_id)
-            targets, measures = Targets(session, model, self._limits.now, None), Measures(model)
-            limits = Limits(self._limits.now, windows[0].start, windows[-1].moment)
+        with self._request.database.read_transaction() as session:
+            model = MonitoredModel(session, self._request.environment, self._request.model_id)
+            targets, measures = Targets(session, model, self._request.limits.now, None), Measures(model)
+            limits = Limits(self._request.limits.now, windows[0].start, windows[-1].moment)
             planner = Planner(session, targets, measures, limits)
-            plan = planner.plan(self._monitor)
+            plan = planner.plan(self._request.monitor)
             plan.versions = [each for each in plan.versions if each.target.name == version and each.windows]
             planner.prepare([plan])
             for planned in plan.versions:
@@ -164,7 +151,7 @@ class PlantSearch:
             return found | {"reason": error.message}
 
     def _choice(self, position: _Position) -> ShiftChoice:
-        configuration, limits = position.plan.configuration, self._limits
+        configuration, limits = position.plan.configuration, self._request.limits
         assert configuration is not None  # noqa: S101
         assert limits.start is not None  # noqa: S101
         assert limits.end is not None  # noqa: S101
@@ -178,7 +165,8 @@ class PlantSearch:
         targets = position.targets
         version, first = position.planned.target.name, position.planned.windows[0]
         failed = replayed.failed_before(version, first.start)
-        judge = WindowJudge(position.session, self._environment, targets, Measures(targets.model), failed)
+        environment, measures = self._request.environment, Measures(targets.model)
+        judge = WindowJudge(position.session, environment, targets, measures, failed)
         verdict: Verdict | None = None
         judged = judge.windows(position.plan, position.with_shift(shift))
         for number, (window, verdicts) in enumerate(judged, 1):
