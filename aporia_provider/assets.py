@@ -10,12 +10,14 @@ through aliases that are named after the rendered id of the model. Each kind of 
 
 * :func:`version_completed`: a version is registered and all its datasets are connected. One event for each
   run of :class:`~aporia_provider.operators.completion.CompleteModelVersionOperator`.
-* :func:`data_changed`: a sync of a dataset read changed data. One event for each such sync.
+* :func:`data_changed`: a sync of a dataset changed its stored states. One event for each dataset and sync, so
+  a task that syncs several datasets emits several.
 * :func:`alert_opened`: monitors opened alerts. One event for all alerts of a model that a task finds.
 * :func:`registered`: a version was registered or one of its datasets connected, even if it existed already.
   One event for each of these tasks, so retraining emits several.
 
-Airflow may pass several events to one run of the consumer, which finds them under the alias in its schedule:
+Airflow starts one run of the consumer for several events of one task, and passes them to it or, some of them,
+to the next run. The consumer finds them under the alias in its schedule:
 ``triggering_asset_events[version_completed("insurance")]``. (The values of ``triggering_asset_events``
 contain each event several times: under its asset and under each of its aliases.) The extra of an event has
 ``event`` (its kind), ``environment``, ``model_id``, ``model_version``, and further keys of the operator.

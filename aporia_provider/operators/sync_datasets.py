@@ -41,8 +41,9 @@ class SyncDatasetsOperator(AporiaOperator):
     exceeds them is replaced for the next dataset. A dataset that fails does not stop the others.
 
     For each dataset whose stored states have changed, an event of the kind
-    :func:`~aporia_provider.assets.data_changed` is emitted. Airflow discards the events of a task that fails.
-    To fail without losing events, let this task return the failures, and map
+    :func:`~aporia_provider.assets.data_changed` is emitted. Airflow starts one run of a DAG that is scheduled
+    on them for all events of the task, and discards the events of a task that fails. To fail without losing
+    events, let this task return the failures, and map
     :class:`~aporia_provider.operators.sync.SyncDatasetOperator` over its result, as
     ``dags/sync_datasets.py`` does.
 

@@ -77,3 +77,34 @@ def look_for_dags_to_run(_: Any = None) -> None:
 
     with create_session() as session, prohibit_commit(session) as guard:
         SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)
+
+
+def consume(dag_id: str, schedule: Any) -> None:
+    """Store a DAG that is scheduled on an alias and may run."""
+    from airflow.models.dag import DagModel
+    from airflow.providers.standard.operators.empty import EmptyOperator
+    from airflow.utils.session import create_session
+
+    with DAG(dag_id, schedule=[schedule], start_date=START, max_active_runs=100) as dag:
+        EmptyOperator(task_id="nothing")
+    store(dag)
+    with create_session() as session:
+        session.get_one(DagModel, dag_id).is_paused = False
+
+
+def runs(dag_ids: Any) -> dict[str, int]:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return {dag_id: session.query(DagRun).filter_by(dag_id=dag_id).count() for dag_id in dag_ids}
+
+
+def consumed(dag_id: str) -> list[str]:
+    """URIs of the assets whose events started the runs of a DAG."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(DagRun).filter_by(dag_id=dag_id).order_by(DagRun.id)
+        return [event.uri for run in found for event in run.consumed_asset_events]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, chain, task
 from deltalake import write_deltalake
 
@@ -25,7 +24,16 @@ from aporia_provider.operators.model import CreateModelOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
-from tests.airflow.running import START, asset_events, finish, look_for_dags_to_run, new_dag, store
+from tests.airflow.running import (
+    START,
+    asset_events,
+    consume,
+    consumed,
+    finish,
+    look_for_dags_to_run,
+    new_dag,
+    runs,
+)
 from tests.sizes import sized
 
 SCHEMA = VersionSchema(model_type="binary", features={"amount": "numeric"}, predictions={"proba": "numeric"})
@@ -165,41 +173,11 @@ def test_how_often_consumers_run_for_each_version(tables: Path, engine: str) -> 
     assert consumed("of_completed") == [f"aporia://prod/three/{version}" for version in versions]
 
 
-def consume(dag_id: str, schedule: Any) -> None:
-    """Store a DAG that is scheduled on an alias and may run."""
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
-
-    with DAG(dag_id, schedule=[schedule], start_date=START, max_active_runs=100) as dag:
-        EmptyOperator(task_id="nothing")
-    store(dag)
-    with create_session() as session:
-        session.get_one(DagModel, dag_id).is_paused = False
-
-
 def prompt(dag: DAG) -> DAG:
     """Let the scheduler look for DAGs to run after every task, so that it finds the events one by one."""
     for operator in dag.tasks:
         operator.on_success_callback = [look_for_dags_to_run]  # type: ignore[attr-defined]
     return dag
-
-
-def runs(dag_ids: Any) -> dict[str, int]:
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        return {dag_id: session.query(DagRun).filter_by(dag_id=dag_id).count() for dag_id in dag_ids}
-
-
-def consumed(dag_id: str) -> list[str]:
-    """URIs of the assets whose events started the runs of a DAG."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        found = session.query(DagRun).filter_by(dag_id=dag_id).order_by(DagRun.id)
-        return [event.uri for run in found for event in run.consumed_asset_events]
 
 
 def test_a_version_is_complete_only_with_all_that_its_dag_connects(

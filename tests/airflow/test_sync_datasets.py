@@ -26,7 +26,7 @@ from tests.airflow.connected_lake import (
     outcome,
     rows,
 )
-from tests.airflow.running import execute, finish, new_dag
+from tests.airflow.running import consume, consumed, execute, finish, look_for_dags_to_run, new_dag, runs
 from tests.conftest import S3
 
 TRAINING = {**SERVING, "role": "training"}
@@ -73,6 +73,7 @@ def engine_starts(log: pytest.LogCaptureFixture) -> int:
 
 
 def test_all_that_is_due_is_synced_in_one_task(lake: Lake) -> None:
+    consume("consumer", data_changed("m"))
     with new_dag("one_task") as dag:
 
         @task
@@ -93,6 +94,18 @@ def test_all_that_is_due_is_synced_in_one_task(lake: Lake) -> None:
     assert (extra["dataset"], extra["previous_table_version"], extra["table_version"]) == ("serving", None, 0)
     # Nothing is due.
     assert outcome(finish(dag)) == [("skipped", None)]
+    # Airflow starts one run for the events of the task.
+    look_for_dags_to_run()
+    look_for_dags_to_run()
+    assert runs(["consumer"]) == {"consumer": 1}
+    # The next event starts the next run, which has the events that the first one does not have.
+    lake.write("serving", rows([9]))
+    assert outcome(finish(dag))[0][0] == "success"
+    look_for_dags_to_run()
+    assert runs(["consumer"]) == {"consumer": 2}
+    assert sorted(consumed("consumer")) == [
+        f"aporia://prod/m/v1/{role}" for role in ("serving", "serving", "training")
+    ]
 
 
 def test_one_that_fails_stops_no_other_and_is_named_at_the_end(
