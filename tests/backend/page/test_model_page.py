@@ -171,6 +171,26 @@ def test_fields_without_importance_are_sorted_by_drift(model: MonitoredModel) ->
     assert {cell.level for cell in vectors.cells} == {0}
 
 
+def test_days_of_hours_are_added_up(tmp_path: Path, migrated: Path) -> None:
+    rng = np.random.default_rng(4)
+    ages = [rng.uniform(0, 50 if hour >= 24 else 100, 300) for hour in range(30)]
+    with MonitoredModel(copied(migrated, tmp_path), "e", period="hourly") as model:
+        hours = {hour: usual(age=numbers(found)) for hour, found in enumerate(ages)}
+        model.store(hours, seconds=3_600)
+        model.store({0: usual(age=numbers(np.concatenate(ages[:24])))}, role="training", seconds=3_600)
+        found = page(model)
+    assert (found.days.end, found.versions[0].serving_to) == (on(2), on(1.25))
+    last = field(found, "features.age").cells[-2:]
+    boundaries = BINS["features.age"].boundaries
+    first, second = (
+        np.bincount(np.searchsorted(boundaries, np.concatenate(chosen), "right"), minlength=10)
+        for chosen in (ages[:24], ages[24:])
+    )
+    assert [cell.distance for cell in last] == pytest.approx([0, jensenshannon(first, second, base=2)])
+    assert [cell.samples for cell in last] == [24 * 300, 6 * 300]
+    assert [point.measured.value for point in found.rows[0].rows[-2:]] == [24 * 300, 6 * 300]
+
+
 def test_datasets_with_their_lag_and_rows(shown: ModelPage) -> None:
     found = {(line.origin.model_version, line.origin.dataset_type): line for line in shown.datasets}
     serving, training = found["v2", "serving"], found["v2", "training"]

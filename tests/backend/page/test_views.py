@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 import httpx2
 import numpy as np
 import pytest
 
+from aporia_provider.backend.server.auth.tokens import create_token
 from aporia_provider.models import Model
 from aporia_provider.monitor_definitions import MonitorDefinition
 from tests.backend.conftest import copied
@@ -198,11 +200,10 @@ def test_what_does_not_exist_or_is_not_valid(client: httpx2.Client) -> None:
 
 @pytest.fixture(scope="module")
 @starts_process()
-def judged(
-    month: object, migrated: object, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[httpx2.Client]:
-    """A server of a model with an alert and monitors."""
-
+def clients(
+    month: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[httpx2.Client, httpx2.Client]]:
+    """Clients of a model with an alert and monitors: of a user who may act, and of one who may only read."""
     with MonitoredModel(copied(month, tmp_path_factory.mktemp("judged")), "e") as model:
         learned = MonitorDefinition(
             name="learned & <b>", type="metric_change", metric="mean", features=["age"], false_alarms_a_year=3
@@ -215,11 +216,23 @@ def judged(
         model.complete_until(on(30))
         model.evaluate(30)
         url = model.registry.database.url.render_as_string(hide_password=False)
-        with serving(url, "--page") as served, signed_in(served.url, token_for(url, "e")) as found:
-            yield found
+        reader = create_token(model.registry.database, "e", "reader", read_only=True)
+        with (
+            serving(url, "--page") as served,
+            signed_in(served.url, token_for(url, "e")) as acting,
+            signed_in(served.url, reader) as reading,
+        ):
+            yield acting, reading
 
 
-def test_alerts_of_a_model_can_be_acknowledged(judged: httpx2.Client) -> None:
+@pytest.fixture
+def judged(clients: tuple[httpx2.Client, httpx2.Client]) -> httpx2.Client:
+    """The client of the user who may act."""
+    return clients[0]
+
+
+def test_alerts_of_a_model_can_be_acknowledged(clients: tuple[httpx2.Client, httpx2.Client]) -> None:
+    judged, reader = clients
     text = get(judged, "/models/m")
     assert "▲ high" in text
     forms = [
@@ -229,6 +242,10 @@ def test_alerts_of_a_model_can_be_acknowledged(judged: httpx2.Client) -> None:
     ]
     assert any(str(form).endswith("/acknowledge") for form in forms)
     assert any(str(form).endswith("/snooze") for form in forms)
+    read = get(reader, "/models/m")
+    assert "▲ high" in read
+    assert "/acknowledge" not in read
+    assert "/snooze" not in read
 
 
 def test_monitors_with_their_verdicts_and_a_replay(judged: httpx2.Client) -> None:

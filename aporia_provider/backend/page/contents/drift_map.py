@@ -11,7 +11,9 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.deadlines import check_deadline
+from aporia_provider.backend.metrics.dropped_ranges import DroppedRanges
 from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, origin_of
 from aporia_provider.backend.page.contents.day_states import read_day_states
 from aporia_provider.backend.page.contents.field_order import ListedField, ordered_fields
@@ -19,6 +21,8 @@ from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing
 from aporia_provider.backend.store.field_totals import read_totals
 from aporia_provider.backend.store.lookups import find_dataset
+from aporia_provider.backend.store.state_blocks import DAY_SECONDS
+from aporia_provider.backend.store.sync_tables import DAY
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import ValidationError
@@ -26,6 +30,7 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.drift_series import drift_scores
 from aporia_provider.monitoring.drift.field_drift import ComparedState
 from aporia_provider.monitoring.metric_definition import VECTOR_TYPES
+from aporia_provider.monitoring.profiles.plan import ROWS
 from aporia_provider.monitoring.states.state import State
 
 PAGE_FIELDS: Final = 50
@@ -161,8 +166,9 @@ def _rows(
     baseline, current = (find_dataset(session, row, role).key for role in (TRAINING, SERVING))
     totals = read_totals(session, baseline, keys)
     states = read_day_states(session, current, keys, *days.seconds)
+    dropped = version.dropped(StatesKey(SERVING, ROWS, days.seconds, (DAY,)))
     return tuple(
-        DriftRow(each, tuple(_cells(version, each, totals.get(each.key), states[each.key], days)))
+        DriftRow(each, tuple(_cells(version, each, totals.get(each.key), states[each.key], days, dropped)))
         for each in fields
     )
 
@@ -173,12 +179,15 @@ def _cells(
     baseline: State | None,
     states: Mapping[int, State],
     days: PageDays,
+    dropped: DroppedRanges,
 ) -> Iterator[DriftCell]:
     compared = ComparedState(baseline, version.bins(TRAINING, field.key))
     bins = version.bins(SERVING, field.key)
     check_deadline()
     found = [states.get(int(day.timestamp())) for day in days.starts]
-    for day, result in zip(days.starts, drift_scores(compared, found, bins), strict=True):
+    for day, state, result in zip(days.starts, found, drift_scores(compared, found, bins), strict=True):
+        second = int(day.timestamp())
+        lost = dropped.reason((second, second + DAY_SECONDS)) if state is None else None
         yield DriftCell(
             day,
             result.number,
@@ -186,7 +195,7 @@ def _cells(
             result.excess,
             result.samples,
             _level(result, field.type),
-            result.reason,
+            lost or result.reason,
         )
 
 

@@ -22,6 +22,8 @@ from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import NotFoundError
 from aporia_provider.monitoring.bins.field_bins import NumericBins
 from aporia_provider.monitoring.drift.bin_terms import jensen_shannon_terms
+from aporia_provider.monitoring.drift.rebinning import Floats
+from aporia_provider.monitoring.profiles.plan import Bins
 from aporia_provider.monitoring.states.number_state import NumericState
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
@@ -94,7 +96,7 @@ def _monthly_drift(
     baseline = read_totals(session, datasets[0], keys)
     current = _months(session, datasets[1], keys, within)
     return {
-        key: _distance(_counts(version, key, [baseline[key]]), _counts(version, key, current[key]))
+        key: _distance(version.bins("training", key), baseline[key], current[key])
         for key in baseline.keys() & current.keys()
     }
 
@@ -114,29 +116,43 @@ def _months(
     return found
 
 
-def _counts(version: VersionStates, key: str, states: Sequence[State]) -> Mapping[str, float]:
-    """Return the counts of values, or of the bins of numbers; empty if there are none."""
+def _distance(bins: Bins | None, baseline: State, current: Sequence[State]) -> float:
+    """Return the Jensen-Shannon distance minus its noise for bins with many values, at least 0."""
+    counts: tuple[Floats, Floats] | None = None
+    if isinstance(bins, NumericBins):
+        counts = _of_numbers(bins, [baseline]), _of_numbers(bins, current)
+    elif isinstance(baseline, ValueState):
+        counts = _of_values(_values([baseline]), _values(current))
+    if counts is None or not (counts[0].sum() and counts[1].sum()):
+        return 0.0
+    one, other = counts
+    divergence = jensen_shannon_terms(one / one.sum(), other / other.sum()).sum()
+    noise = (len(one) - 1) * (1 / one.sum() + 1 / other.sum()) / (8 * math.log(2))
+    return max(0.0, float(math.sqrt(divergence) - math.sqrt(noise)))
+
+
+def _of_numbers(bins: NumericBins, states: Sequence[State]) -> Floats:
+    """Return the counts of the coarse bins; 0 for states that were counted in other bins."""
+    size = len(bins.edges) + 1
+    counts = [
+        state.counts for state in states if isinstance(state, NumericState) and len(state.counts) == size
+    ]
+    starts = [0, *(index + 1 for index in bins.coarse)]
+    every = np.array(counts, dtype=np.float64).reshape(-1, size)
+    return np.add.reduceat(every.sum(axis=0), starts)
+
+
+def _values(states: Sequence[State]) -> Counter[str]:
+    """Return the counts of values; those without a name have an empty one."""
     counts: Counter[str] = Counter()
-    bins = version.bins("training", key)
     for state in states:
         if isinstance(state, ValueState):
-            counts.update({**state.counts, "": max(0, state.count - sum(state.counts.values()))})
-        elif isinstance(state, NumericState) and isinstance(bins, NumericBins):
-            is_counted = len(state.counts) == len(bins.edges) + 1
-            counts.update(_coarse(bins, state) if is_counted else {})
+            named = state.counts
+            counts.update({**named, "": max(0, state.count - sum(named.values()))})
     return counts
 
 
-def _coarse(bins: NumericBins, state: NumericState) -> dict[str, int]:
-    return {str(place): count for place, count in enumerate(bins.coarsen(state.counts))}
-
-
-def _distance(baseline: Mapping[str, float], current: Mapping[str, float]) -> float:
-    """Return the Jensen-Shannon distance minus its noise for bins with many values, at least 0."""
+def _of_values(baseline: Mapping[str, int], current: Mapping[str, int]) -> tuple[Floats, Floats]:
     names = sorted(baseline.keys() | current.keys())
-    one, other = (np.array([side.get(name, 0.0) for name in names]) for side in (baseline, current))
-    if not names or not one.sum() or not other.sum():
-        return 0.0
-    divergence = jensen_shannon_terms(one / one.sum(), other / other.sum()).sum()
-    noise = (len(names) - 1) * (1 / one.sum() + 1 / other.sum()) / (8 * math.log(2))
-    return max(0.0, float(math.sqrt(divergence) - math.sqrt(noise)))
+    one, other = (np.array([float(side.get(name, 0)) for name in names]) for side in (baseline, current))
+    return one, other

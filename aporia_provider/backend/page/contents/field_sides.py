@@ -31,6 +31,7 @@ class FieldSide:
     :param rows: Number of rows.
     :param missing: Number of rows without a value.
     :param problem: Why there is no data; None if there is.
+    :param note: Which data is missing, if the rest is there; None if all is.
     """
 
     origin: DataOrigin
@@ -39,6 +40,7 @@ class FieldSide:
     rows: int = 0
     missing: int = 0
     problem: str | None = None
+    note: str | None = None
 
     @property
     def within(self) -> Range:
@@ -125,13 +127,14 @@ def read_side(model: ModelStates, side: FieldSide, field: str) -> tuple[FieldSid
     try:
         version = model.version(side.origin.model_version)
         state, bins = version.merged(states_key), version.bins(role, field)
-        problem = version.dropped(states_key).reason(side.within) if state is None else None
+        lost = version.dropped(states_key).reason(side.within)
     except NotFoundError as error:
         return replace(side, problem=error.message), ComparedState(None, None)
     if state is None:
-        problem = problem or _without_rows(side, version.is_synced(role))
+        problem = lost or _without_rows(side, version.is_synced(role))
         return replace(side, problem=problem), ComparedState(None, bins)
-    return replace(side, rows=state.rows, missing=missing(state)), ComparedState(state, bins)
+    known = replace(side, rows=state.rows, missing=missing(state), note=lost)
+    return known, ComparedState(state, bins)
 
 
 def _without_rows(side: FieldSide, is_synced: bool) -> str:
