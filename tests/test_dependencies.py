@@ -37,6 +37,7 @@ OPTIONAL = {
     "postgres": ("psycopg",),
     "testing": ("moto", "pytest"),
     "openlineage": ("openlineage",),
+    "page": ("vl_convert",),
 }
 """Modules that the extras bring."""
 
