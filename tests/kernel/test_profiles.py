@@ -179,6 +179,20 @@ def test_more_texts_than_there_is_space_for(sizes: list[int]) -> None:
     assert found == expected
 
 
+def test_codes_and_booleans_are_not_processed_by_bucket() -> None:
+    """With more codes than there is space for, they are."""
+    codes = pa.array([*range(4_000), None] * 2, pa.int16())
+    fields = (FieldPlan("code", "categorical", "c"), FieldPlan("flag", "boolean", "f"))
+    batch = table_of(codes).append_column("f", pa.compute.greater(codes, 9))
+    for more, buckets in ((0, 0), (4_000, 1)):
+        computation = module._Computation(ProfilePlan("daily", fields), kernel())
+        column = pa.compute.add(codes, pa.array([more] * 4_001 + [0] * 4_001, pa.int16()))
+        rows = batch.set_column(batch.schema.get_field_index("c"), "c", column)
+        assert computation.add(rows) == buckets
+        computation.take_all()
+        assert computation.states == numpy_profile([rows], ProfilePlan("daily", fields))
+
+
 def test_longer_texts_than_there_is_space_for() -> None:
     large = "z" * (text_accumulator._MOST_BYTES - 10)
     found, expected = text_states(["a", large, "b", large, "c" * 20, "a"], [3, 1, 2])

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
 
+from aporia_provider.monitoring.arrow import as_texts
 from aporia_provider.monitoring.kernel.arrow_columns import (
     ColumnPointer,
     bytes_of_texts,
@@ -52,9 +53,20 @@ class TablePointer(ctypes.Structure):
     )
 
 
-def is_countable(array: pa.Array) -> bool:
-    """Return whether the kernel counts the values of a column."""
-    return bool(kinds.is_string(array.type) or kinds.is_large_string(array.type))
+def countable(array: pa.Array, type_: str) -> pa.Array | None:
+    """
+    Return the texts of a column, whose values the kernel counts; None if it cannot.
+
+    Equal texts of integers and booleans are equal values, so the column can be converted as a whole.
+
+    :param array: The column.
+    :param type_: Type of the field.
+    """
+    if type_ == "boolean":
+        return as_texts(array) if kinds.is_boolean(array.type) else None
+    if kinds.is_string(array.type) or kinds.is_large_string(array.type):
+        return array
+    return as_texts(array) if kinds.is_integer(array.type) or kinds.is_boolean(array.type) else None
 
 
 class TextAccumulator:
@@ -91,7 +103,7 @@ class TextAccumulator:
         """
         Return the code of the text of each row, -1 for null; None if there are too many texts.
 
-        :param array: See :func:`is_countable`.
+        :param array: See :func:`countable`.
         """
         codes = np.empty(len(array), dtype=np.int32)
         large = kinds.is_large_string(array.type)

@@ -21,7 +21,7 @@ from aporia_provider.monitoring.kernel.arrow_columns import ColumnPointer, numbe
 from aporia_provider.monitoring.kernel.bucket_runs import BucketRuns
 from aporia_provider.monitoring.kernel.id_accumulator import IdAccumulator
 from aporia_provider.monitoring.kernel.number_accumulator import NumberAccumulator
-from aporia_provider.monitoring.kernel.text_accumulator import TextAccumulator, is_countable
+from aporia_provider.monitoring.kernel.text_accumulator import TextAccumulator, countable
 from aporia_provider.monitoring.profiles.field_states import NUMERIC, field_states
 from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.numpy_profile import Bucket, Profile, add, outcome_states
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _Accumulator = IdAccumulator | NumberAccumulator | TextAccumulator
 
-_TEXTS = ("categorical", "string")
+_TEXTS = ("categorical", "string", "boolean")
 _BYTES = 96 << 20
 """Maximum size of the states in the memory of the kernel."""
 
@@ -117,11 +117,12 @@ class _Computation:
         """Return the codes of the fields with texts, except those with too many."""
         codes_by_key = {}
         for field in self._plan.fields:
-            array = rows.column(field.column)
-            if field.key in self._texts and is_countable(array):
-                codes = self._codes(field.key, array)
-                if codes is not None:
-                    codes_by_key[field.key] = codes
+            if field.key not in self._texts:
+                continue
+            texts = countable(rows.column(field.column), field.type)
+            codes = None if texts is None else self._codes(field.key, texts)
+            if codes is not None:
+                codes_by_key[field.key] = codes
         return codes_by_key
 
     def _codes(self, key: str, array: pa.Array) -> NDArray[np.int32] | None:

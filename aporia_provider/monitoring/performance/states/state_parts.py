@@ -32,11 +32,14 @@ def _agreed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pack(counts: Sequence[int]) -> list[int]:
     packed: list[int] = []
-    for count in counts:
-        if count or not packed or packed[-1] > 0:
-            packed.append(count or -1)
-        else:
-            packed[-1] -= 1
+    end = 0
+    for place in np.flatnonzero(np.asarray(counts)).tolist():
+        if place > end:
+            packed.append(end - place)
+        packed.append(counts[place])
+        end = place + 1
+    if end < len(counts):
+        packed.append(end - len(counts))
     return packed
 
 
