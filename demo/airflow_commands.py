@@ -1,14 +1,18 @@
-"""Commands of Airflow, in processes that are forked from this one, which has imported Airflow once."""
+"""Commands of Airflow, in processes that are forked from this one, which has imported what they need."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import warnings
 from pathlib import Path
 
 MODULES = (
     "airflow.cli.commands.dag_command",
+    "airflow.cli.commands.scheduler_command",
+    "airflow.executors.local_executor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.amazon.aws.hooks.base_aws",
     "aporia_provider.backend.embedded",
@@ -27,11 +31,13 @@ MODULES = (
 
 def preload() -> None:
     """Import what the commands and the tasks need. The environment must be that of the commands."""
-    for module in MODULES:
-        importlib.import_module(module)
-    from airflow.sdk.execution_time.supervisor import in_process_api_server
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in MODULES:
+            importlib.import_module(module)
+    from sqlalchemy.orm import configure_mappers
 
-    _ = in_process_api_server().app
+    configure_mappers()
 
 
 def start(*arguments: str, log: Path) -> int:
@@ -39,6 +45,9 @@ def start(*arguments: str, log: Path) -> int:
     sys.stdout.flush()
     process = os.fork()
     if process == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # A group of its own, which ends with it.
+        os.setpgid(0, 0)
         os._exit(_code(arguments, log))
     return process
 

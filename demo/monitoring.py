@@ -17,11 +17,11 @@ CHANGED = 27
 DAYS = 100
 
 
-def print_monitoring(registry: EmbeddedRegistry, version: Any) -> None:
+def print_monitoring(registry: EmbeddedRegistry, version: str) -> None:
     """Evaluate the monitors on the first days of the version's year; print the alerts and the reason."""
-    year = int(version["name"][:4])
+    year = int(version[:4])
     start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year, 4, 11, tzinfo=UTC)
-    judged = registry.evaluate_monitors(MODEL, version["name"], start=start, end=end)
+    judged = registry.evaluate_monitors(MODEL, version, start=start, end=end)
     verdicts = ", ".join(f"{count} {outcome}" for outcome, count in judged["verdicts"].items())
     print(f"\nMonitors of {MODEL} on {DAYS} days of {year}: {verdicts}")
     for alert in registry.get_alerts(MODEL):
@@ -29,8 +29,8 @@ def print_monitoring(registry: EmbeddedRegistry, version: Any) -> None:
         days = f"{alert.start[:10]} to {alert.end[:10]}"
         print(f"  {alert.severity} alert, {alert.status}, of {alert.occurrences} days, {days}")
         print(f"    {alert.monitor}: {fields}")
-    _print_expected(version["name"], year)
-    _print_reason(version["name"], datetime(year, 1, CHANGED, tzinfo=UTC), start, end)
+    _print_expected(version, year)
+    _print_reason(version, datetime(year, 1, CHANGED, tzinfo=UTC), start, end)
 
 
 def _print_expected(version: str, year: int) -> None:

@@ -18,20 +18,20 @@ KINDS = ("raw_inputs", "features", "predictions")
 SHOWN = 4
 
 
-def report() -> None:
-    """Print it."""
-    from aporia_provider import settings
-    from aporia_provider.backend.embedded import EmbeddedRegistry
+def report(registry: EmbeddedRegistry, monitored: str) -> None:
+    """
+    Print it.
 
-    with EmbeddedRegistry(settings.database_url(), settings.environment()) as registry:
-        versions = registry.get_model_versions(MODEL)
-        print("\nRegistered with the embedded backend:")
-        for version in versions:
-            _print_version(registry, version)
-        print("\nServing predictions of each version's year, compared with its training set:\n")
-        print(tabulate([_year(registry, item) for item in versions], headers="keys", disable_numparse=True))
-        print_monitoring(registry, versions[-1])
-        print("\nAsk for more: aporia-provider metrics --help")
+    :param registry: The embedded backend.
+    :param monitored: Name of the version of which monitors and performance are shown.
+    """
+    versions = registry.get_model_versions(MODEL)
+    print("\nRegistered with the embedded backend:")
+    for version in versions:
+        _print_version(registry, version)
+    print("\nServing predictions of each version, compared with its training set:\n")
+    print(tabulate([_year(registry, item) for item in versions], headers="keys", disable_numparse=True))
+    print_monitoring(registry, monitored)
 
 
 def _print_version(registry: EmbeddedRegistry, version: Any) -> None:
@@ -52,7 +52,7 @@ def _year(registry: EmbeddedRegistry, version: Any) -> dict[str, str]:
     wanted = ("accuracy", "auc_roc", "label_coverage")
     told = _ask(registry, version["name"], [(metric, "predictions.probability") for metric in wanted])
     return {
-        "year": version["name"][:4],
+        "version": version["name"],
         "most drifted fields (score, and what chance alone would make of it)": "\n".join(
             map(_score, drifted)
         ),

@@ -1,71 +1,138 @@
-"""Run the main job on this machine: a local S3, three retrains and a sync through Airflow; and tell
-what is known then."""
+"""
+Run the main job on this machine: a local S3 and an Airflow, two retrains and a sync; drifted data, which leads
+to another retrain; and tell what is known then.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
+import shutil
+import signal
+import sqlite3
+import sys
 import time
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
 import airflow_commands
-from local_s3 import ACCESS_KEY, REGION, SECRET_KEY, create_bucket, local_s3
+from deployment import Deployment, api_server, scheduler
+from local_s3 import ACCESS_KEY, REGION, SECRET_KEY, create_bucket, free_port, local_s3
+from loop import LOOP, Loop
 from report import report
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".demo"
-DAG = "retrain_and_register"
+DATABASE = HOME / "airflow" / "airflow.db"
+RETRAIN = "retrain_and_register"
 SYNC = "monitor_models"
-# The data is of 2015 to 2018, and a model is trained on the years before its own.
-RETRAINS = ("2016-01-01", "2017-01-01", "2018-01-01")
+# The data is of 2015 to 2018, and a model is trained on the years before its own. The loop retrains in 2018.
+RETRAINS = ("2016-01-01", "2017-01-01")
+CHAMPION = "20170101T000000"
+CHANGES = {
+    # Runs are started by the demo, not by the turn of a year.
+    RETRAIN: {'"@yearly"': "None"},
+    SYNC: {},
+    # Which of two models that were trained on similar data is better is not known from one year, so a person
+    # is asked. The demo has no triggerer.
+    LOOP: {
+        "MARGIN = 0.01": "MARGIN = 0.0",
+        "deferrable=True": "deferrable=False",
+        "poke_interval=10": "poke_interval=1",
+    },
+}
+"""Settings of the DAGs that the demo changes in its copies."""
+STARTED = time.monotonic()
 
 
 def main() -> None:
-    started = time.monotonic()
-    HOME.mkdir(exist_ok=True)
-    # The S3 of the demo forgets everything when it stops, so the registry starts afresh as well.
-    for leftover in HOME.glob("airflow/aporia.db*"):
-        leftover.unlink()
+    # What was started is stopped as well if the demo is terminated.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    (HOME / "airflow").mkdir(parents=True, exist_ok=True)
+    copy_dags()
     with local_s3(HOME / "s3.log") as endpoint:
-        say(f"Starting a local S3 on {endpoint}, and importing Airflow")
-        isolate(settings(endpoint))
-        airflow_commands.preload()
-        create_bucket(endpoint, HOME / "s3.log")
+        url = f"http://127.0.0.1:{free_port()}"
+        isolate(settings(endpoint, url))
         prepare()
-        for day in RETRAINS:
-            say(f"Retraining as of {day}: airflow dags test {DAG} {day}")
-            run("registered and connected", "dags", "test", DAG, day, log=f"{day}.log")
-        say(f"Syncing what is connected: airflow dags test {SYNC}")
-        run("synced", "dags", "test", SYNC, log="sync.log")
-        report()
+        say(f"Starting a local S3 on {endpoint}, and an Airflow on {url}")
+        with api_server(url, HOME / "api-server.log") as airflow:
+            airflow_commands.preload()
+            create_bucket(endpoint, HOME / "s3.log")
+            with scheduler(HOME):
+                monitor(airflow)
     used = sum(map(processor_time, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
-    print(
-        f"\nDone in {time.monotonic() - started:.0f} s, with {used:.0f} s of processor time. "
-        f"Airflow's logs are in {HOME.relative_to(ROOT)}/."
-    )
+    say(f"Done, with {used:.0f} s of processor time. Airflow's logs are in {HOME.relative_to(ROOT)}/")
+    print(page())
+
+
+def monitor(airflow: Deployment) -> None:
+    """Retrain, sync, close the loop, and report."""
+    from aporia_provider import settings
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+
+    airflow.wait_until_ready()
+    say("Airflow is ready")
+    retrain(airflow)
+    airflow.unpause(SYNC)
+    say(f"Syncing what is connected: airflow dags unpause {SYNC}")
+    airflow.finish(airflow.first_run(SYNC))
+    say("Synced")
+    with EmbeddedRegistry(settings.database_url(), settings.environment()) as registry:
+        Loop(airflow, registry, CHAMPION, say).close()
+        report(registry, CHAMPION)
+
+
+def retrain(airflow: Deployment) -> None:
+    """Retrain as of several days at once; a version is created after the one before it."""
+    airflow.unpause(RETRAIN)
+    runs: list[str] = []
+    for day in RETRAINS:
+        say(f"Retraining as of {day}: airflow dags trigger {RETRAIN} --logical-date {day}")
+        if runs:
+            airflow.eventually(lambda: airflow.state(runs[-1], "create_version") == "success")
+        runs.append(airflow.trigger(RETRAIN, f"{day}T00:00:00Z"))
+    for run in runs:
+        airflow.finish(run)
+    say("Both versions are registered, and their data is connected")
+
+
+def page() -> str:
+    """What opens the page with the data of the demo."""
+    return "Ask for more: aporia-provider metrics --help"
+
+
+def copy_dags() -> None:
+    """Copy the DAGs, with settings as a user would change them."""
+    folder = HOME / "dags"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "dags" / "data", folder / "data")
+    for name, replacements in CHANGES.items():
+        text = (ROOT / "dags" / f"{name}.py").read_text()
+        for old, new in replacements.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        (folder / f"{name}.py").write_text(text)
 
 
 def prepare() -> None:
-    """Airflow's database is made once, and again after an upgrade."""
-    ready = HOME / "airflow" / f"{version('apache-airflow')}.ready"
-    if not ready.exists():
+    """
+    Start with empty databases, since the S3 of the demo forgets everything when it stops.
+
+    Airflow's database is made once, and again after an upgrade.
+    """
+    for leftover in (HOME / "airflow").glob("*.db*"):
+        leftover.unlink()
+    migrated = HOME / f"airflow-{version('apache-airflow')}.empty"
+    if not migrated.exists():
         say("Preparing Airflow's database")
-        run("prepared", "db", "migrate", log="migrate.log")
-        ready.touch()
-
-
-def run(done: str, *arguments: str, log: str) -> None:
-    """Run a command of Airflow, and tell how long it took."""
-    began = time.monotonic()
-    used = airflow_commands.run(*arguments, log=HOME / log)
-    say(f"{done} in {time.monotonic() - began:.0f} s, with {used:.0f} s of processor time")
-
-
-def processor_time(who: int) -> float:
-    usage = resource.getrusage(who)
-    return usage.ru_utime + usage.ru_stime
+        airflow_commands.preload()
+        airflow_commands.run("db", "migrate", log=HOME / "migrate.log")
+        with closing(sqlite3.connect(DATABASE)) as connection:
+            connection.execute("VACUUM INTO ?", (str(migrated),))
+    else:
+        shutil.copy(migrated, DATABASE)
 
 
 def isolate(settings: dict[str, str]) -> None:
@@ -75,7 +142,7 @@ def isolate(settings: dict[str, str]) -> None:
     os.environ.update(settings)
 
 
-def settings(endpoint: str) -> dict[str, str]:
+def settings(endpoint: str, url: str) -> dict[str, str]:
     aws = {
         "conn_type": "aws",
         "login": ACCESS_KEY,
@@ -84,16 +151,33 @@ def settings(endpoint: str) -> dict[str, str]:
     }
     return {
         "AIRFLOW_HOME": str(HOME / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{DATABASE}?timeout=60",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        # One of the tasks of the loop waits for others.
+        "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-the-demo-which-runs-on-loopback",
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1",
     }
 
 
+def processor_time(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
 def say(text: str) -> None:
-    print(f"-- {text}", flush=True)
+    print(f"-- {time.monotonic() - STARTED:3.0f} s: {text}", flush=True)
 
 
 if __name__ == "__main__":

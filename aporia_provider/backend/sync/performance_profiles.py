@@ -157,16 +157,18 @@ class _Comparison:
         """Return the states of the predictions in some buckets, whose ids are in the given range."""
         dataset, snapshot = self._serving.dataset, self._context.snapshot
         actuals = self._actuals.dataset
-        rows = with_latest_labels(
-            self._rows(self._serving, self._plan.columns.values(), intervals, null_timestamps),
-            dataset.id_column,
-            self._label_rows(ids),
-            (actuals.id_column, actuals.timestamp_column),
-            self._labels,
-        )
         label_columns = {name: name for label in self._labels for name in (label, tie_column(label))}
         columns = {**self._plan.columns, **label_columns}
+        predictions = self._rows(self._serving, self._plan.columns.values(), intervals, null_timestamps)
+        known = self._label_rows(ids)
         with self._actuals.rows.read_errors():
+            rows = with_latest_labels(
+                predictions,
+                dataset.id_column,
+                known,
+                (actuals.id_column, actuals.timestamp_column),
+                self._labels,
+            )
             plan = ProfilePlan(snapshot.period, (), self.outcomes)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
         return {key: state for key, state in states.items() if key[1] != ROWS}

@@ -92,12 +92,16 @@ def with_latest_labels(
     :param labels: Names of the columns to add, to label columns. For each, a boolean column named
         :func:`tie_column` is added as well: true if labels of the same time differ.
     """
-    latest = _latest_labels(actuals, label_columns, labels)
+    known = _known_labels(actuals, label_columns, labels)
+    # The aggregation takes much more time than the join.
+    several = _have_several_rows(known)
+    latest = _latest_labels(known, actuals, labels) if several else known
     joined = predictions.join(latest, on=_expression(f"{_as_text(id_column)} = {_ID}"), how="left")
     prediction_columns = [quoted(name) for name in predictions.columns]
-    added_columns = (f"{_LABEL}.{name} AS {name}" for name in labels)
+    added_columns = (f"{_LABEL}.{name} AS {name}" if several else name for name in labels)
     tie_columns = (
-        f"coalesce({_labels_differ(index)}, false) AS {tie_column(name)}" for index, name in enumerate(labels)
+        f"{f'coalesce({_labels_differ(index)}, false)' if several else 'false'} AS {tie_column(name)}"
+        for index, name in enumerate(labels)
     )
     return joined.selectExpr(*prediction_columns, *added_columns, *tie_columns)
 
@@ -134,21 +138,29 @@ def _column_kind(frame: DataFrame, column: str) -> str:
     return kind(types[column])
 
 
-def _latest_labels(
-    actuals: DataFrame, label_columns: tuple[str, str], labels: Mapping[str, str]
-) -> DataFrame:
+def _known_labels(actuals: DataFrame, label_columns: tuple[str, str], labels: Mapping[str, str]) -> DataFrame:
     identifier, time = label_columns
     renamed = actuals.selectExpr(
         f"{_as_text(identifier)} AS {_ID}",
         f"{quoted(time)} AS {_KNOWN}",
         *(f"{quoted(column)} AS {name}" for name, column in labels.items()),
     )
+    return renamed.where(f"{_ID} IS NOT NULL")
+
+
+def _have_several_rows(known: DataFrame) -> bool:
+    """Return whether there is an id with several rows."""
+    (counts,) = known.selectExpr(f"count({_ID}) AS ids", f"count(DISTINCT {_ID}) AS distinct_ids").collect()
+    return bool(counts["ids"] != counts["distinct_ids"])
+
+
+def _latest_labels(known: DataFrame, actuals: DataFrame, labels: Mapping[str, str]) -> DataFrame:
     # Maps have no order.
     rank_columns = [
         _KNOWN,
         *(name for name, column in labels.items() if _column_kind(actuals, column) != "map"),
     ]
-    ranked = renamed.where(f"{_ID} IS NOT NULL").selectExpr(
+    ranked = known.selectExpr(
         _ID,
         # Sail compares structs that contain nulls in an order that depends on that of the rows.
         f"coalesce({microseconds(_KNOWN)}, {_BEFORE_ALL_TIMES}) AS {_TIME_MICROS}",

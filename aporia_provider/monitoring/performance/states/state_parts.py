@@ -44,7 +44,13 @@ def _pack(counts: Sequence[int]) -> list[int]:
 
 
 def _unpack(packed: Sequence[int]) -> tuple[int, ...]:
-    return tuple(count for item in packed for count in ([item] if item > 0 else [0] * -item))
+    counts: list[int] = []
+    for item in packed:
+        if item > 0:
+            counts.append(item)
+        else:
+            counts += [0] * -item
+    return tuple(counts)
 
 
 def _add_sums(one: Sequence[Fraction], other: Sequence[Fraction]) -> tuple[Fraction, ...]:
