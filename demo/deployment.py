@@ -49,7 +49,7 @@ class Deployment:
             except OSError as error:
                 # SQLite may be locked, or the server may not listen yet.
                 problem = error
-            time.sleep(0.2)
+            time.sleep(0.5)
         sys.exit(f"Airflow did not get there in {seconds:.0f} s ({problem}); see its logs")
 
     def wait_until_ready(self) -> None:

@@ -1,4 +1,4 @@
-"""The loop closes once: drifted rows, an alert, a retrain, a comparison, an answer, and another version in use."""
+"""The loop, once: drifted rows, an alert, a retrain, a comparison, an answer, and another version in use."""
 
 from __future__ import annotations
 

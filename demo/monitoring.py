@@ -12,28 +12,29 @@ if TYPE_CHECKING:
 
 MODEL = "employment"
 COLUMN = "predictions.probability"
+YEAR = 2018
+"""Year of the data that the latest version was made for."""
 CHANGED = 27
-"""Day of the year from which the survey no longer lists people who live in group quarters."""
+"""Day of that year from which the survey no longer lists people who live in group quarters."""
 DAYS = 100
 
 
 def print_monitoring(registry: EmbeddedRegistry, version: str) -> None:
     """Evaluate the monitors on the first days of the version's year; print the alerts and the reason."""
-    year = int(version[:4])
-    start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year, 4, 11, tzinfo=UTC)
+    start, end = datetime(YEAR, 1, 1, tzinfo=UTC), datetime(YEAR, 4, 11, tzinfo=UTC)
     judged = registry.evaluate_monitors(MODEL, version, start=start, end=end)
     verdicts = ", ".join(f"{count} {outcome}" for outcome, count in judged["verdicts"].items())
-    print(f"\nMonitors of {MODEL} on {DAYS} days of {year}: {verdicts}")
+    print(f"\nMonitors of {MODEL} on {DAYS} days of {YEAR}: {verdicts}")
     for alert in registry.get_alerts(MODEL):
         fields = ", ".join(verdict.field or verdict.metric for verdict in alert.failed)
         days = f"{alert.start[:10]} to {alert.end[:10]}"
         print(f"  {alert.severity} alert, {alert.status}, of {alert.occurrences} days, {days}")
         print(f"    {alert.monitor}: {fields}")
-    _print_expected(version, year)
-    _print_reason(version, datetime(year, 1, CHANGED, tzinfo=UTC), start, end)
+    _print_expected(version)
+    _print_reason(version, datetime(YEAR, 1, CHANGED, tzinfo=UTC), start, end)
 
 
-def _print_expected(version: str, year: int) -> None:
+def _print_expected(version: str) -> None:
     from aporia_provider.hooks.metrics import MetricsHook
 
     months = {
@@ -43,8 +44,8 @@ def _print_expected(version: str, year: int) -> None:
             model_version=version,
             column=COLUMN,
             aggregation_period="monthly",
-            start=f"{year}-01-01T00:00:00Z",
-            end=f"{year}-07-01T00:00:00Z",
+            start=f"{YEAR}-01-01T00:00:00Z",
+            end=f"{YEAR}-07-01T00:00:00Z",
         )
         for metric in ("expected_accuracy", "accuracy")
     }

@@ -18,20 +18,15 @@ KINDS = ("raw_inputs", "features", "predictions")
 SHOWN = 4
 
 
-def report(registry: EmbeddedRegistry, monitored: str) -> None:
-    """
-    Print it.
-
-    :param registry: The embedded backend.
-    :param monitored: Name of the version of which monitors and performance are shown.
-    """
+def report(registry: EmbeddedRegistry) -> None:
+    """Print it."""
     versions = registry.get_model_versions(MODEL)
     print("\nRegistered with the embedded backend:")
     for version in versions:
         _print_version(registry, version)
     print("\nServing predictions of each version, compared with its training set:\n")
     print(tabulate([_year(registry, item) for item in versions], headers="keys", disable_numparse=True))
-    print_monitoring(registry, monitored)
+    print_monitoring(registry, versions[-1]["name"])
 
 
 def _print_version(registry: EmbeddedRegistry, version: Any) -> None:

@@ -1,6 +1,6 @@
 """
-Run the main job on this machine: a local S3 and an Airflow, two retrains and a sync; drifted data, which leads
-to another retrain; and tell what is known then.
+Run the main job on this machine: a local S3 and an Airflow, two retrains and a sync, and drifted data, which
+leads to another retrain; and tell what is known then.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def monitor(airflow: Deployment) -> None:
     say("Synced")
     with EmbeddedRegistry(settings.database_url(), settings.environment()) as registry:
         Loop(airflow, registry, CHAMPION, say).close()
-        report(registry, CHAMPION)
+        report(registry)
 
 
 def retrain(airflow: Deployment) -> None:
@@ -158,7 +158,7 @@ def settings(endpoint: str, url: str) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         # One of the tasks of the loop waits for others.
         "AIRFLOW__CORE__PARALLELISM": "3",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": url.rpartition(":")[2],
         "AIRFLOW__API__BASE_URL": url,
