@@ -83,9 +83,8 @@ class Loop:
         place = f"{run}/taskInstances/ask/-1/hitlDetails"
         question = self._airflow.eventually(lambda: self._airflow.call("GET", place))
         compared = self._airflow.result(run, "compare")
-        self._say(
-            f"Loop: retrained and compared: {compared['champion_version']} and {compared['challenger_version']}"
-        )
+        versions = f"{compared['champion_version']} and {compared['challenger_version']}"
+        self._say(f"Loop: retrained, registered, synced, and compared: {versions}")
         print(f"\n{question['subject']}\n\n{question['body']}\n")
         self._say(f'Loop: the demo answers "{ANSWER}", as a person would on the page "Required Actions"')
         self._airflow.eventually(lambda: self._is_answered(place))

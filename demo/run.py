@@ -6,6 +6,7 @@ leads to another retrain; and tell what is known then.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -61,6 +62,8 @@ def main() -> None:
             airflow_commands.preload()
             create_bucket(endpoint, HOME / "s3.log")
             with scheduler(HOME):
+                # Tells the steps, and not what the hooks log that it uses.
+                logging.disable(logging.INFO)
                 monitor(airflow)
     used = sum(map(processor_time, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
     say(f"Done, with {used:.0f} s of processor time. Airflow's logs are in {HOME.relative_to(ROOT)}/")
@@ -100,7 +103,15 @@ def retrain(airflow: Deployment) -> None:
 
 def page() -> str:
     """What opens the page with the data of the demo."""
-    return "Ask for more: aporia-provider metrics --help"
+    home = f"AIRFLOW_HOME={DATABASE.parent.relative_to(ROOT)}"
+    command = f"{home} {os.path.relpath(Path(sys.executable).with_name('aporia-provider'), ROOT)}"
+    return f"""
+To see it on a page, create a token, and log in with it at http://127.0.0.1:8686/page/:
+
+  {command} token create --environment default --name demo
+  {command} serve --page
+
+Ask for more: {command} metrics --help"""
 
 
 def copy_dags() -> None:
