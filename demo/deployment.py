@@ -47,7 +47,7 @@ class Deployment:
                 if answer := ask():
                     return answer
             except OSError as error:
-                # SQLite may be locked, or the server may not listen yet.
+                # The server may not listen yet.
                 problem = error
             time.sleep(0.5)
         sys.exit(f"Airflow did not get there in {seconds:.0f} s ({problem}); see its logs")

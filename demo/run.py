@@ -11,22 +11,20 @@ import os
 import resource
 import shutil
 import signal
-import sqlite3
 import sys
 import time
-from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 
 import airflow_commands
 from deployment import Deployment, api_server, scheduler
 from local_s3 import ACCESS_KEY, REGION, SECRET_KEY, create_bucket, free_port, local_s3
 from loop import LOOP, Loop
+from metadata_database import postgres
 from report import report
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".demo"
-DATABASE = HOME / "airflow" / "airflow.db"
+AIRFLOW_HOME = HOME / "airflow"
 RETRAIN = "retrain_and_register"
 SYNC = "monitor_models"
 # The data is of 2015 to 2018, and a model is trained on the years before its own. The loop retrains in 2018.
@@ -51,15 +49,14 @@ STARTED = time.monotonic()
 def main() -> None:
     # What was started is stopped as well if the demo is terminated.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    (HOME / "airflow").mkdir(parents=True, exist_ok=True)
+    AIRFLOW_HOME.mkdir(parents=True, exist_ok=True)
     copy_dags()
-    with local_s3(HOME / "s3.log") as endpoint:
+    with local_s3(HOME / "s3.log") as endpoint, postgres() as database_url:
         url = f"http://127.0.0.1:{free_port()}"
-        isolate(settings(endpoint, url))
+        isolate(settings(endpoint, url, database_url))
         prepare()
         say(f"Starting a local S3 on {endpoint}, and an Airflow on {url}")
         with api_server(url, HOME / "api-server.log") as airflow:
-            airflow_commands.preload()
             create_bucket(endpoint, HOME / "s3.log")
             with scheduler(HOME):
                 # Tells the steps, and not what the hooks log that it uses.
@@ -103,7 +100,7 @@ def retrain(airflow: Deployment) -> None:
 
 def page() -> str:
     """What opens the page with the data of the demo."""
-    home = f"AIRFLOW_HOME={DATABASE.parent.relative_to(ROOT)}"
+    home = f"AIRFLOW_HOME={AIRFLOW_HOME.relative_to(ROOT)}"
     command = f"{home} {os.path.relpath(Path(sys.executable).with_name('aporia-provider'), ROOT)}"
     return f"""
 To see it on a page, create a token, and log in with it at http://127.0.0.1:8686/page/:
@@ -128,22 +125,12 @@ def copy_dags() -> None:
 
 
 def prepare() -> None:
-    """
-    Start with empty databases, since the S3 of the demo forgets everything when it stops.
-
-    Airflow's database is made once, and again after an upgrade.
-    """
-    for leftover in (HOME / "airflow").glob("*.db*"):
+    """Start with empty databases, since the S3 of the demo forgets everything when it stops."""
+    for leftover in AIRFLOW_HOME.glob("*.db*"):
         leftover.unlink()
-    migrated = HOME / f"airflow-{version('apache-airflow')}.empty"
-    if not migrated.exists():
-        say("Preparing Airflow's database")
-        airflow_commands.preload()
-        airflow_commands.run("db", "migrate", log=HOME / "migrate.log")
-        with closing(sqlite3.connect(DATABASE)) as connection:
-            connection.execute("VACUUM INTO ?", (str(migrated),))
-    else:
-        shutil.copy(migrated, DATABASE)
+    say("Preparing Airflow's database")
+    airflow_commands.preload()
+    airflow_commands.run("db", "migrate", log=HOME / "migrate.log")
 
 
 def isolate(settings: dict[str, str]) -> None:
@@ -153,7 +140,7 @@ def isolate(settings: dict[str, str]) -> None:
     os.environ.update(settings)
 
 
-def settings(endpoint: str, url: str) -> dict[str, str]:
+def settings(endpoint: str, url: str, database_url: str) -> dict[str, str]:
     aws = {
         "conn_type": "aws",
         "login": ACCESS_KEY,
@@ -161,8 +148,10 @@ def settings(endpoint: str, url: str) -> dict[str, str]:
         "extra": {"endpoint_url": endpoint, "region_name": REGION},
     }
     return {
-        "AIRFLOW_HOME": str(HOME / "airflow"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{DATABASE}?timeout=60",
+        "AIRFLOW_HOME": str(AIRFLOW_HOME),
+        # The driver works for both kinds of connections.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database_url,
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
