@@ -42,17 +42,23 @@ def free_port() -> int:
 
 @contextmanager
 def process(
-    command: Sequence[str], *, ready: str, env: dict[str, str] | None = None, log: str = os.devnull
+    command: Sequence[str],
+    *,
+    ready: str,
+    env: dict[str, str] | None = None,
+    log: str = os.devnull,
+    seconds: float = 60,
 ) -> Iterator[int]:
     """
     Run ``command`` until the block ends; enter it once ``ready`` (a URL) answers anything.
 
     :param log: The file that its standard error is written to.
+    :param seconds: How long it may take to answer.
     """
     with Path(log).open("wb") as errors:
         running = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors)
     try:
-        _wait_for(ready, running)
+        _wait_for(ready, running, seconds)
         yield running.pid
     finally:
         running.terminate()
@@ -63,7 +69,7 @@ def process(
             running.wait(10)
 
 
-def _wait_for(url: str, running: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def _wait_for(url: str, running: subprocess.Popen[bytes], seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if running.poll() is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 
 from tests import servers
-from tests.airflow.deployment import AIRFLOW
+from tests.airflow.deployment import AIRFLOW, SECONDS
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,6 @@ def api_server(home: Path, migrated: Path, users: Mapping[str, str], **settings:
     url = f"http://127.0.0.1:{port}"
     command = [str(AIRFLOW), "api-server"]
     ready = f"{url}/api/v2/version"
-    with servers.process(command, ready=ready, env=environment, log=str(home / "api-server.log")):
+    log = str(home / "api-server.log")
+    with servers.process(command, ready=ready, env=environment, log=log, seconds=SECONDS):
         yield ApiServer(url)
