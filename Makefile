@@ -5,6 +5,7 @@ SPARK := .venv-spark
 PEERS := .venv-peers
 AUDIT := .venv-audit
 MATRIX := .venv-matrix
+BROWSER := .venv-browser
 KERNEL := $(wildcard aporia_provider/monitoring/kernel/*.[ch])
 LIBRARIES := nannyml whylogs evidently dataframes
 BIN := $(VENV)/bin
@@ -27,7 +28,7 @@ PIP := -m pip --disable-pip-version-check --no-input install --quiet
 # Bytecode is kept: each process of a test would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check test test-numpy test-long test-matrix test-spark soak lint docs audit setup bench clean
+.PHONY: demo check test test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
@@ -64,6 +65,10 @@ soak: setup
 test-spark: setup $(SPARK)/.done
 	$(BIN)/python -m pytest tests/spark --timeout 600
 
+# The page in a browser: Debian's Chromium, which is installed if it is missing and the user may do that.
+test-browser: setup $(BROWSER)/.done
+	APORIA_BROWSER_ENVIRONMENT=$(BROWSER) $(BIN)/python -m pytest tests/browser --timeout 300
+
 # The fast tests and a few DAGs on other versions of Python, and on the oldest Airflow that is supported.
 test-matrix:
 	tests/matrix/run_matrix.sh $(MATRIX) $(ENVIRONMENTS)
@@ -86,7 +91,7 @@ audit: $(AUDIT)/.done
 # California data, to compare distances with NannyML's.
 bench: setup $(SPARK)/.done $(LIBRARIES:%=$(PEERS)/%/.done)
 	@status=0; for what in import_time preflight kernel profile "profile --rows 100_000_000 --sorted-only" peers sync due states \
-			expected sensors \
+			expected sensors page \
 			$(if $(DATA),"agreement $(DATA)"); do \
 		echo "-- $$what"; \
 		$(BIN)/python -W ignore -m benchmarks.$$what || status=1; \
@@ -110,6 +115,10 @@ $(SPARK)/.done: tests/spark/constraints-spark.txt tests/spark/pom.xml tests/spar
 	PYTHON=$(PYTHON) bash tests/spark/make_spark_venv.sh $(SPARK)
 	@touch $@
 
+$(BROWSER)/.done: constraints.txt tests/browser/make_browser_env.sh
+	PYTHON=$(BIN)/python bash tests/browser/make_browser_env.sh $(BROWSER)
+	@touch $@
+
 $(PEERS)/%/.done: benchmarks/peer_runs/constraints-%.txt benchmarks/peer_runs/make_peer_venv.sh
 	@echo "Setting up $(PEERS)/$*; this takes a few minutes once."
 	PYTHON=$(PYTHON) sh benchmarks/peer_runs/make_peer_venv.sh $* $(PEERS)/$*
@@ -121,4 +130,4 @@ $(AUDIT)/.done:
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(MATRIX) $(AUDIT) $(SDK) $(SPARK) $(PEERS) .demo docs/_build
+	rm -rf $(VENV) $(MATRIX) $(AUDIT) $(BROWSER) $(SDK) $(SPARK) $(PEERS) .demo docs/_build

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.backend.page.alerted import alerted_model
 from tests.backend.running import Served, serving, token_for
@@ -60,10 +60,33 @@ def server(database_url: str) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(params=["light", "dark"])
-def visitor(
-    request: pytest.FixtureRequest, chromium: Browser, axe: str, server: Served, database_url: str
-) -> Iterator[Visitor]:
-    """A signed-in user whose browser is light or dark; nothing may go wrong in it."""
-    with Visitor.signed_in(chromium, axe, server.url, token_for(database_url, "e"), request.param) as found:
+@pytest.fixture(scope="session", params=["light", "dark"])
+def session(
+    request: pytest.FixtureRequest, chromium: Browser, server: Served, database_url: str
+) -> Iterator[BrowserContext]:
+    """A browser that is light or dark, with a user who has signed in by the form."""
+    context = chromium.new_context(color_scheme=request.param)
+    page = context.new_page()
+    page.goto(f"{server.url}/page/")
+    page.get_by_label("Token").fill(token_for(database_url, "e"))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Models", exact=True).wait_for()
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visitor(session: BrowserContext, axe: str, server: Served) -> Iterator[Visitor]:
+    """A user with a page of the browser; nothing may go wrong in it."""
+    with Visitor.visiting(session, axe, server.url) as found:
         yield found
+
+
+@pytest.fixture
+def stranger(chromium: Browser, axe: str, server: Served) -> Iterator[Visitor]:
+    """A user who has not signed in."""
+    context = chromium.new_context()
+    with Visitor.visiting(context, axe, server.url) as found:
+        yield found
+    context.close()

@@ -8,6 +8,7 @@ import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from tests.backend.page.alerted import HOSTILE, LONG
+from tests.backend.running import token_for
 from tests.browser.visits import Visitor
 
 
@@ -30,11 +31,13 @@ def test_overview(visitor: Visitor) -> None:
 
 
 def test_the_theme_of_airflow_takes_precedence(visitor: Visitor) -> None:
+    visitor.open("/")
     for theme, background in (("dark", "rgb(20, 23, 27)"), ("light", "rgb(255, 255, 255)")):
         visitor.page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
         visitor.open("/")
         assert visitor.page.evaluate("getComputedStyle(document.body).backgroundColor") == background
         assert visitor.violations() == []
+    visitor.page.evaluate("localStorage.clear()")
 
 
 def test_search_filter_and_sort(visitor: Visitor) -> None:
@@ -43,7 +46,7 @@ def test_search_filter_and_sort(visitor: Visitor) -> None:
     page.get_by_role("button", name="Apply").click()
     assert page.get_by_role("heading", name="1 of 3 models").is_visible()
     page.get_by_label("Search").fill("")
-    page.get_by_label("State", exact=True).select_option("alert")
+    page.locator("select[name=state]").select_option("alert")
     page.get_by_role("button", name="Apply").click()
     assert page.get_by_role("rowheader").all_text_contents() == ["The <model>"]
     page.get_by_label("Search").fill("no such model")
@@ -109,13 +112,58 @@ def test_what_does_not_exist(visitor: Visitor, path: str) -> None:
     visitor.messages.clear()
 
 
-def test_signing_in_and_out(visitor: Visitor) -> None:
-    page = visitor.open("/")
-    page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("heading", name="Sign in").wait_for()
-    visitor.check_view()
+def test_signing_in_and_out(stranger: Visitor, database_url: str) -> None:
+    page = stranger.page
+    page.goto(f"{stranger.url}/page/models/m/monitors")
+    stranger.check_view()
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("alert").wait_for()
+    assert stranger.violations() == []
+    # The browser itself reports the status of the document.
+    stranger.messages.clear()
+    page.get_by_label("Token").fill(token_for(database_url, "e"))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    assert page.url.endswith("/page/models/m/monitors")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+
+
+PLACES = {
+    "model": "/models/m",
+    "model without versions": f"/models/{quote(HOSTILE, safe='')}",
+    "model with a long name": f"/models/{LONG}",
+    "version without data": "/models/m?version=v2",
+    "numeric field": "/models/m/versions/v1/fields/features.age",
+    "categorical field": "/models/m/versions/v1/fields/features.plan",
+    "field without data": "/models/m/versions/v2/fields/features.age",
+    "monitors": "/models/m/monitors",
+    "monitors of none": f"/models/{LONG}/monitors",
+    "summary": "/models/m/summary",
+}
+
+
+@pytest.mark.parametrize("path", PLACES.values(), ids=PLACES)
+def test_view(visitor: Visitor, path: str) -> None:
+    page = visitor.open(path)
+    visitor.check_view()
+    assert page.locator("script:not([src])").count() == 0
+    assert "Traceback" not in (page.text_content("main") or "")
+
+
+def test_the_numbers_of_a_model_are_loaded_when_it_is_visible(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.get_by_text("auc_roc 0.").or_(page.get_by_text("auc_roc 1")).first.wait_for()
+    assert page.get_by_role("img", name="Realised and expected auc_roc of 30 days").count() == 1
     assert visitor.violations() == []
-    visitor.messages.clear()
+
+
+def test_charts_show_values_on_focus_and_hover(visitor: Visitor, database_url: str) -> None:
+    page = visitor.open(alert_path(database_url))
+    marks = page.locator(".chart [aria-label*='fail, limits']")
+    assert marks.count() == 1
+    marks.hover()
+    assert "0.5, fail" in (page.locator(".tooltip").text_content() or "")
+    color = marks.evaluate("mark => getComputedStyle(mark).fill")
+    assert color not in ("none", "rgb(0, 0, 0)")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 PHONE, WIDE = {"width": 375, "height": 700}, {"width": 1600, "height": 1000}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -32,22 +32,15 @@ class Visitor:
 
     @classmethod
     @contextmanager
-    def signed_in(
-        cls, browser: Browser, axe: str, url: str, token: str, scheme: Literal["light", "dark"]
-    ) -> Iterator[Visitor]:
-        """Sign in with the form, and check in the end that nothing went wrong."""
-        context = browser.new_context(color_scheme=scheme, viewport=WIDE)  # type: ignore[arg-type]
-        try:
-            found = cls(context.new_page(), url, axe)
-            found.listen()
-            found.page.goto(f"{url}/page/")
-            found.page.get_by_label("Token").fill(token)
-            found.page.get_by_role("button", name="Sign in").click()
-            found.page.get_by_role("heading", name="Models", exact=True).wait_for()
-            yield found
-            found.check_recorded()
-        finally:
-            context.close()
+    def visiting(cls, context: BrowserContext, axe: str, url: str) -> Iterator[Visitor]:
+        """Open a page of a browser, and check in the end that nothing went wrong."""
+        page = context.new_page()
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        found = cls(page, url, axe)
+        found.listen()
+        yield found
+        found.check_recorded()
+        page.close()
 
     def listen(self) -> None:
         """Record messages of the console, errors of scripts, and requests."""

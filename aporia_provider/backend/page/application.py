@@ -17,6 +17,7 @@ from aporia_provider.backend.deadlines import DeadlineExceededError, ShutdownErr
 from aporia_provider.backend.page import static_files
 from aporia_provider.backend.page.access import PageAccess
 from aporia_provider.backend.page.availability import PageUnavailableError
+from aporia_provider.backend.page.contents.model_summary import SummaryCache
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.guard import SECURITY_HEADERS, PageGuard
 from aporia_provider.backend.page.routes import (
@@ -77,6 +78,7 @@ def create_page(
     app.state.open_database = open_database
     app.state.allowed_local_folders = allowed_local_folders
     app.state.find_credentials = find_credentials
+    app.state.summaries = SummaryCache()
     app.state.limiter = CapacityLimiter(AT_ONCE)
     return app
 

@@ -35,6 +35,7 @@ def alerted_model(url: str, environment: str = "e") -> Iterator[MonitoredModel]:
         monitor = configuration("missing_ratio", limits, features=["age"])
         model.monitor("missing_values", monitor, name="Missing ages")
         model.evaluate(DAYS + 1)
+        model.add_version("v2")
         model.registry.create_model(Model(id=HOSTILE, name=HOSTILE))
         model.registry.create_model(Model(id=LONG, name=LONG))
         yield model

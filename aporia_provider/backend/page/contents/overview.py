@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aporia_provider.alerts import Alert
 from aporia_provider.backend.page.contents.model_lines import MAX_MODELS, ModelLine, model_lines
+from aporia_provider.backend.page.contents.model_summary import ModelSummary, SummaryCache, sync_marks
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.tables import utc_now
 
@@ -46,10 +47,17 @@ class ModelState:
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """A model with its state."""
+    """
+    A model with its state.
+
+    :param line: The model.
+    :param state: Its state.
+    :param summary: Its performance; None if it was not computed yet.
+    """
 
     line: ModelLine
     state: ModelState
+    summary: ModelSummary | None = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +115,15 @@ class Selection:
         return text in model.line.name.casefold() or text in model.line.id.casefold()
 
 
-def overview(registry: Registry, selection: Selection, now: datetime | None = None) -> Overview:
+def overview(
+    registry: Registry, selection: Selection, cache: SummaryCache, now: datetime | None = None
+) -> Overview:
     """
     Return the contents of the overview.
 
     :param registry: The registry.
     :param selection: Which models are shown.
+    :param cache: Summaries that were computed before; no others are shown.
     :param now: The current time; None for the time of the clock.
     """
     time = now or utc_now()
@@ -125,7 +136,7 @@ def overview(registry: Registry, selection: Selection, now: datetime | None = No
     open_alerts = sum(sum(line.alerts.values()) for line in lines)
     alerts = registry.get_alerts(status="open", limit=MAX_ALERTS)
     return Overview(
-        models=chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        models=_summarised(registry, chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], cache),
         matching=len(chosen),
         total=len(judged),
         counts={kind: sum(each.state.kind == kind for each in judged) for kind in STATES},
@@ -135,6 +146,18 @@ def overview(registry: Registry, selection: Selection, now: datetime | None = No
         pages=pages,
         is_cut=len(lines) == MAX_MODELS,
     )
+
+
+def _summarised(registry: Registry, models: Sequence[JudgedModel], cache: SummaryCache) -> list[JudgedModel]:
+    keys = [model.line.version_key for model in models if model.line.version_key is not None]
+    with registry.database.read_transaction() as session:
+        marks = sync_marks(session, keys)
+    return [
+        replace(model, summary=cache.get(registry.environment, model.line.id, marks[model.line.version_key]))
+        if model.line.version_key is not None
+        else model
+        for model in models
+    ]
 
 
 def state_of(line: ModelLine, now: datetime) -> ModelState:

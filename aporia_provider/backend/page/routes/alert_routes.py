@@ -13,6 +13,8 @@ from starlette.routing import Route
 
 from aporia_provider.backend.monitors.commits_concerned import first_commits
 from aporia_provider.backend.page.addresses import ALERT
+from aporia_provider.backend.page.charts.alert_charts import windows_svg
+from aporia_provider.backend.page.charts.compilation import MISSING_EXTRA, is_available
 from aporia_provider.backend.page.contents.alert_page import alert_page, find_page_alert
 from aporia_provider.backend.page.csv_files import csv_response
 from aporia_provider.backend.page.views import View, view
@@ -34,6 +36,8 @@ def _show(found: View) -> Response:
         title=alert.monitor,
         page=page,
         alert=alert,
+        chart=windows_svg(page.points),
+        charts_note=None if is_available() else MISSING_EXTRA,
         snoozes=SNOOZES,
         trail=[model, (f"Alert: {alert.monitor}", None)],
     )

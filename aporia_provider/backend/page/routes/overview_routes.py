@@ -5,8 +5,10 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
+from aporia_provider.backend.page.contents.model_summary import model_summary
 from aporia_provider.backend.page.contents.overview import SEVERITIES, STATES, Selection, overview
 from aporia_provider.backend.page.views import View, view
+from aporia_provider.backend.request_paths import MODEL
 
 _MAX_PAGE = 10_000
 _SORTS = {
@@ -39,7 +41,7 @@ def render_overview(found: View, selection: Selection, title: str = "Models") ->
     return found.render(
         "overview.html",
         title=title,
-        overview=overview(found.registry, selection),
+        overview=overview(found.registry, selection, found.request.app.state.summaries),
         selection=selection,
         states=STATES,
         severities=SEVERITIES,
@@ -47,4 +49,15 @@ def render_overview(found: View, selection: Selection, title: str = "Models") ->
     )
 
 
-routes = [Route("/", view(_overview))]
+def _summary(found: View) -> Response:
+    model_id = found.path("model_id")
+    summary = model_summary(found.registry, model_id, found.request.app.state.summaries)
+    return found.render(
+        "summary.html",
+        title="Performance and labels",
+        found=summary,
+        trail=[(model_id, found.addresses.model(model_id)), ("Performance and labels", None)],
+    )
+
+
+routes = [Route("/", view(_overview)), Route(f"{MODEL}/summary", view(_summary))]
