@@ -105,12 +105,17 @@ class OpenedAlert:
     model_version: str
     alert: Alert
 
-    def event_extra(self) -> dict[str, Any]:
-        """Return the content of the event, see :func:`~aporia_provider.assets.alert_opened`."""
+    def event_extra(self, page_url: str | None = None) -> dict[str, Any]:
+        """
+        Return the content of the event, see :func:`~aporia_provider.assets.alert_opened`.
+
+        :param page_url: URL of the web page; None if it is not known.
+        """
         alert, verdict = self.alert, self.alert.failed[0]
         return {
             "model_version": alert.model_version,
             "alert_id": alert.id,
+            "dashboard_link": dashboard_link(alert, page_url),
             **{name: getattr(alert, name) for name in _TOLD_OF_ALERT},
             **{name: getattr(verdict, name) for name in _TOLD_OF_VERDICT},
         }
@@ -134,7 +139,20 @@ def alert_text(alert: Alert, event: AlertEvent) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def webhook_body(alert: Alert, environment: str) -> dict[str, Any]:
+def dashboard_link(alert: Alert, page_url: str | None) -> str | None:
+    """
+    Return the address of the view of an alert.
+
+    :param alert: The alert.
+    :param page_url: URL of the web page; None if it is not known.
+    """
+    # The operators of versions import this module, but need no addresses.
+    from aporia_provider.page_addresses import Addresses
+
+    return None if page_url is None else Addresses(page_url).alert(alert.model_id, alert.id)
+
+
+def webhook_body(alert: Alert, environment: str, page_url: str | None = None) -> dict[str, Any]:
     """
     Return an alert as the JSON that the webhooks of the protocol receive.
 
@@ -142,6 +160,7 @@ def webhook_body(alert: Alert, environment: str) -> dict[str, Any]:
 
     :param alert: The alert.
     :param environment: Environment of the model.
+    :param page_url: URL of the web page; None if it is not known.
     """
     return {
         "alert_id": alert.id,
@@ -153,8 +172,7 @@ def webhook_body(alert: Alert, environment: str) -> dict[str, Any]:
         "severity": alert.severity,
         "environment": environment,
         "pretty_description": alert.description,
-        # There is no page of an alert yet.
-        "dashboard_link": None,
+        "dashboard_link": dashboard_link(alert, page_url),
     }
 
 

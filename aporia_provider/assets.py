@@ -77,7 +77,8 @@ def alert_opened(model_id: str | None = None) -> AssetAlias:
     extra of the event has the first alert, and all of them in ``alerts``. Each has ``alert_id``, ``monitor``,
     ``monitor_type``, ``severity``, ``start``, ``end``, ``description``, ``model_version`` (None for an alert
     about all versions), and ``metric``, ``field``, ``value``, ``low`` and ``high`` of the failed verdict with
-    the greatest effect.
+    the greatest effect, and ``dashboard_link``, the address of the alert on the web page, or None if the URL
+    of the page is not known.
 
     :param model_id: Id of the model as registered; None for all models.
     :raises ValueError: if the id is a template, since Airflow renders no schedules.

@@ -193,6 +193,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [
             "aporia_provider.links.ModelVersionLink",
+            "aporia_provider.links.ModelPageLink",
             "aporia_provider.links.DeltaTableLink",
         ],
         "asset-uris": [

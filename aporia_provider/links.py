@@ -28,6 +28,29 @@ class ModelVersionLink(BaseOperatorLink):
         return f"{server}/v1beta/models/{quote(model, safe='')}/versions" if server else ""
 
 
+class ModelPageLink(BaseOperatorLink):
+    """Link to the model on the web page, or to all models if the task is about all."""
+
+    name = "Model health"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """
+        Return the URL, or an empty string if the URL of the page is not known.
+
+        The page inside Airflow shows the embedded backend only, so tasks that use a server link to the page
+        of ``[aporia] page_url``.
+        """
+        from aporia_provider import settings
+        from aporia_provider.page_addresses import Addresses
+
+        of_server = getattr(operator, "server_url", None) is not None
+        url = settings.page_url(of_server=of_server)
+        if url is None:
+            return ""
+        addresses, model = Addresses(url), getattr(operator, "model_id", None)
+        return addresses.model(model) if model else addresses.overview()
+
+
 class DeltaTableLink(BaseOperatorLink):
     """Link to the dataset's location on S3 in the AWS console."""
 

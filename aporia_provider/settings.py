@@ -37,15 +37,17 @@ def page_path() -> str:
     return urlsplit(_airflow_url()).path.rstrip("/") + PAGE_PREFIX
 
 
-def page_url() -> str | None:
+def page_url(*, of_server: bool = False) -> str | None:
     """
     Return the URL of the web page without a slash at its end; None if it is not known.
 
     Default: the page inside Airflow, if ``[api] base_url`` is set.
+
+    :param of_server: Whether models of a server are linked, which the page inside Airflow does not show.
     """
     configured = _option("page_url").rstrip("/")
-    if configured:
-        return configured
+    if configured or of_server:
+        return configured or None
     base = _airflow_url().rstrip("/")
     return base + PAGE_PREFIX if base else None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
+from aporia_provider import settings
 from aporia_provider.alerts import webhook_body
 from aporia_provider.choices import choice_error
 from aporia_provider.errors import ValidationError
@@ -64,7 +65,7 @@ class AporiaAlertNotifier(BaseNotifier):
                 "AporiaAlertNotifier sends alerts: pass it to NotifyAlertsOperator or MonitorModelOperator"
             )
         if told["event"].kind in self.kinds:
-            self._post(webhook_body(told["alert"], told["alert_environment"]))
+            self._post(webhook_body(told["alert"], told["alert_environment"], settings.page_url()))
 
     def _post(self, body: dict[str, Any]) -> None:
         from airflow.providers.http.hooks.http import HttpHook

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
+from aporia_provider import settings
 from aporia_provider.alerts import Alert, AlertEvent, OpenedAlert, alert_text
 from aporia_provider.assets import EventKind, event_aliases
 from aporia_provider.errors import TransientError
+from aporia_provider.links import ModelPageLink
 from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.operators.base import emit_event, fail_without_retry
 from aporia_provider.operators.monitors import MonitorsOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
 Notify = BaseNotifier | Callable[[Alert, AlertEvent], None]
 """A notifier of Airflow, or a function."""
@@ -29,6 +31,8 @@ class AlertsOperator(MonitorsOperator):
     :param model_id: Id of the model; None for all models.
     :param notify: See :class:`NotifyAlertsOperator`.
     """
+
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelPageLink(),)
 
     def __init__(
         self, *, model_id: str | None = None, notify: Notify | Sequence[Notify] = (), **kwargs: Any
@@ -63,7 +67,7 @@ class AlertsOperator(MonitorsOperator):
             by_model.setdefault(each.alert.model_id, []).append(each)
         for model_id, (worst, *others) in by_model.items():
             subject = (worst.environment, model_id, worst.model_version, None)
-            alerts = [each.event_extra() for each in (worst, *others)]
+            alerts = [each.event_extra(settings.page_url()) for each in (worst, *others)]
             emit_event(self, context, EventKind.ALERT, subject, {**alerts[0], "alerts": alerts})
         self.emitted_alerts = [each.alert.id for each in opened]
         return len(opened)

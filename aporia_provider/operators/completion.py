@@ -10,7 +10,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from aporia_provider.api import check_connected
 from aporia_provider.assets import EventKind
 from aporia_provider.errors import ValidationError
-from aporia_provider.links import ModelVersionLink
+from aporia_provider.links import ModelPageLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.dataset import ConnectDatasetOperator
 
@@ -43,7 +43,7 @@ class CompleteModelVersionOperator(VersionOperator):
 
     template_fields = (*VersionOperator.template_fields, "datasets")
     template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), ModelPageLink())
     ui_color = "#d7e8ff"
 
     def __init__(self, *, datasets: Role | Sequence[Role] | None = None, **kwargs: Any) -> None:

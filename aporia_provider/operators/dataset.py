@@ -11,7 +11,7 @@ from aporia_provider.assets import EventKind
 from aporia_provider.data_sources import DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.lineage import table_dataset, version_dataset
-from aporia_provider.links import DeltaTableLink, ModelVersionLink
+from aporia_provider.links import DeltaTableLink, ModelPageLink, ModelVersionLink
 from aporia_provider.operators.base import AporiaOperator, VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.operators.protocol_parameters import DataSourceParameter, SchemaParameter
@@ -79,7 +79,11 @@ class ConnectDatasetOperator(VersionOperator):
         "labels": "json",
         "schema": "json",
     }
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (
+        ModelVersionLink(),
+        DeltaTableLink(),
+        ModelPageLink(),
+    )
     ui_color = "#d9f2dd"
 
     data_source = DataSourceParameter["DataSource | Mapping[str, Any]"]()

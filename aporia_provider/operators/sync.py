@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from aporia_provider.assets import EventKind
 from aporia_provider.datasets import ACTUALS, ROLES, SERVING
 from aporia_provider.lineage import location_dataset, version_dataset
-from aporia_provider.links import DeltaTableLink
+from aporia_provider.links import DeltaTableLink, ModelPageLink
 from aporia_provider.operators.base import VersionOperator, emit_days, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.report import sync_lines
@@ -73,7 +73,7 @@ class SyncDatasetOperator(VersionOperator):
     event = EventKind.CHANGED
 
     template_fields = (*VersionOperator.template_fields, "role", "full", "aws_conn_id", "spark_conn_id")
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(), ModelPageLink())
     ui_color = "#e6dcf7"
 
     role = Choice["Role"](ROLES)
@@ -114,6 +114,7 @@ class SyncDatasetOperator(VersionOperator):
                 self.model_id, self.model_version, self.role, engine=self.engine, full=self.full
             )
             environment = self.environment = self.aporia_hook.environment()
+            self.server_url = self.aporia_hook.server_url()
         if not result["enabled"]:
             raise AirflowSkipException(f"The syncs of the {subject} are disabled")
         for line in sync_lines(result):

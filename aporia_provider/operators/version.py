@@ -11,7 +11,7 @@ from aporia_provider.assets import EventKind
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
 from aporia_provider.lineage import table_dataset, version_dataset
-from aporia_provider.links import DeltaTableLink, ModelVersionLink
+from aporia_provider.links import DeltaTableLink, ModelPageLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, ParameterError, parameter_errors
 from aporia_provider.operators.protocol_parameters import DataSourceParameter, NamesParameter, SchemaParameter
@@ -79,7 +79,11 @@ class CreateModelVersionOperator(VersionOperator):
         "infer_from": "json",
         "overrides": "json",
     }
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), DeltaTableLink())
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (
+        ModelVersionLink(),
+        DeltaTableLink(),
+        ModelPageLink(),
+    )
     ui_color = "#d7e8ff"
 
     schema = SchemaParameter["VersionSchema | Mapping[str, Any] | None"](mapping=True)

@@ -178,6 +178,7 @@ def test_no_secret_is_anywhere_after_a_whole_run(
         assert airflow.links(instances[name]) == {
             "Registered versions": f"http://127.0.0.1:{server[0]}/v1beta/models/planted/versions",
             "Data on S3": TABLE_LINK,
+            "Model health": None,
         }
     assert airflow.links(instances["actuals"])["Data on S3"] is None
     shown = json.dumps(instances)
@@ -210,8 +211,13 @@ def test_a_consumer_runs_once_for_a_version_of_a_model_that_is_known_when_the_da
     name = datetime.fromisoformat(run["run_after"]).strftime("%Y%m%dT%H%M%S")
     assert (run["logical_date"], airflow.result(instances["version"])["model_version"]) == (None, name)
     # The embedded backend has no address, and what has no target is not shown.
-    assert airflow.links(instances["serving"]) == {"Registered versions": None, "Data on S3": TABLE_LINK}
-    assert airflow.links(instances["complete"]) == {"Registered versions": None}
+    page = {"Model health": f"{airflow.url}/aporia/models/retrained"}
+    assert airflow.links(instances["serving"]) == {
+        "Registered versions": None,
+        "Data on S3": TABLE_LINK,
+        **page,
+    }
+    assert airflow.links(instances["complete"]) == {"Registered versions": None, **page}
 
     (check,) = airflow.eventually(lambda: airflow.call("GET", "/api/v2/dags/checks/dagRuns")["dag_runs"])
     checked = airflow.finish(f"/api/v2/dags/checks/dagRuns/{quote(check['dag_run_id'])}")

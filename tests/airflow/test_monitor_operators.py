@@ -183,7 +183,8 @@ def test_an_event_that_was_not_sent_fails_the_task_and_is_sent_by_the_next(alert
     )
 
 
-def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel) -> None:
+def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/base/")
     with new_dag("emitting") as dag:
         NotifyAlertsOperator(task_id="emit")
     assert run(dag)["emit"] == {"sent": 0, "emitted": 1}
@@ -194,6 +195,7 @@ def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel) -> None:
     told = {
         "model_version": "v1",
         "alert_id": alert.id,
+        "dashboard_link": f"https://airflow.example/base/aporia/models/m/alerts/{alert.id}",
         "monitor": "Mean age",
         "monitor_type": "metric_change",
         "severity": "MEDIUM",

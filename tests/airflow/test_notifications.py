@@ -83,8 +83,9 @@ def alert(model: MonitoredModel) -> Alert:
 
 
 def test_an_opened_alert_is_posted_with_the_keys_of_the_protocol(
-    receiver: Receiver, model: MonitoredModel, alert: Alert
+    receiver: Receiver, model: MonitoredModel, alert: Alert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AIRFLOW__APORIA__PAGE_URL", "https://monitoring.example/page/")
     with new_dag("webhook") as dag:
         NotifyAlertsOperator(task_id="n", notify=AporiaAlertNotifier(endpoint="/{{ params.version }}"))
     assert run(dag)["n"]["sent"] == 1
@@ -98,7 +99,7 @@ def test_an_opened_alert_is_posted_with_the_keys_of_the_protocol(
         "severity": "MEDIUM",
         "environment": settings.environment(),
         "pretty_description": alert.description,
-        "dashboard_link": None,
+        "dashboard_link": f"https://monitoring.example/page/models/m/alerts/{alert.id}",
     }
     assert receiver.requests == [("/v1", "planted-key", body)]
     # The webhook cannot tell a resolved alert from an opened one, so it is not sent.

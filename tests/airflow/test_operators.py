@@ -246,7 +246,7 @@ def test_every_fault_of_the_data_is_named_and_nothing_is_connected(aws: S3, regi
         assert fault in message, (fault, message)
     assert registered.get_datasets("m", "v1") == []
     # The table is known, so its link leads there; the embedded backend has no address.
-    versions, table = operator.operator_extra_links
+    versions, table, _ = operator.operator_extra_links
     assert table.get_link(operator, ti_key=None).endswith(f"/{aws.bucket}?prefix=broken/")
     assert versions.get_link(operator, ti_key=None) == ""
 
@@ -302,7 +302,7 @@ def test_login_comes_from_a_connection_and_is_not_stored(
         **COLUMNS,
     )
     assert execute(operator)["preflight"] == "skipped"
-    assert [link.get_link(operator, ti_key=None) for link in operator.operator_extra_links] == ["", ""]
+    assert [link.get_link(operator, ti_key=None) for link in operator.operator_extra_links] == [""] * 3
     stored = registered.get_datasets("m", "v1")[0].data_source
     assert stored.user == "reader"
     from pathlib import Path

@@ -266,7 +266,7 @@ def test_an_engine_that_is_down_is_worth_a_retry(
     with pytest.raises(TransientError, match="does not respond") as failure:
         execute(sync)
     assert "planted-token" not in str(failure.value)
-    (link,) = sync.operator_extra_links
+    link, _ = sync.operator_extra_links
     assert link.get_link(sync, ti_key=None).endswith(f"/{lake.s3.bucket}?prefix=serving/")
 
 

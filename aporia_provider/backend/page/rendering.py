@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from aporia_provider.backend.page.addresses import Addresses
 from aporia_provider.backend.page.static_files import read
+from aporia_provider.page_addresses import Addresses
 
 _TAG = re.compile(r"<[^>]*>")
 TEMPLATES = Path(__file__).parent / "templates"

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from aporia_provider.backend.page.access import Visitor
-from aporia_provider.backend.page.addresses import Addresses
 from aporia_provider.backend.page.rendering import render
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
+from aporia_provider.page_addresses import Addresses
 
 AT_ONCE = 4
 """Maximum number of views that are computed at once; further ones wait."""

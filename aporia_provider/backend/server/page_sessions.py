@@ -15,12 +15,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from aporia_provider.backend.page.access import Visitor
-from aporia_provider.backend.page.addresses import Addresses
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.rendering import render
 from aporia_provider.backend.server.auth.token_check import TokenCheck
 from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest
 from aporia_provider.errors import AporiaError, AuthenticationError
+from aporia_provider.page_addresses import Addresses
 
 COOKIE = "aporia_session"
 SECONDS = 12 * 3600
