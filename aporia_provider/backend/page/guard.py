@@ -63,8 +63,11 @@ class PageGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
         if scope["type"] != "http":
-            # A mounted application receives no lifespan events, and there are no WebSockets.
+            # There are no WebSockets; a server refuses the handshake of an application that returns.
             return
         state = scope.setdefault("state", {})
         inner: Scope = {**scope, "state": state}
