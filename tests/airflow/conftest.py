@@ -28,11 +28,11 @@ def migrated_airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "airflow-migrated.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not migrated.exists():
-            _migrate(folder / "airflow-migrating.db").rename(migrated)
+            migrate_airflow(folder / "airflow-migrating.db").rename(migrated)
     return migrated
 
 
-def _migrate(database: Path) -> Path:
+def migrate_airflow(database: Path) -> Path:
     # A migration that failed leaves a part of the tables.
     database.unlink(missing_ok=True)
     command = [Path(sys.executable).with_name("airflow"), "db", "migrate"]
