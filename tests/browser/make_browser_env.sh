@@ -10,6 +10,7 @@ if ! command -v chromium >/dev/null; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null
 fi
-"$PYTHON" -m pip --disable-pip-version-check --no-input install --quiet --constraint constraints.txt --editable ".[browser]"
+# Without the project, whose installation must stay as it is: other tests may use it at the same time.
+"$PYTHON" -m pip --disable-pip-version-check --no-input install --quiet --constraint constraints.txt playwright
 mkdir -p "$folder"
 npm install --prefix "$folder" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error "axe-core@$axe"

@@ -152,7 +152,8 @@ def is_same_origin(headers: Headers) -> bool:
 
 
 def _digits(text: str) -> str:
-    return text if text.isascii() and text.isdigit() else "0"
+    # A longer number is not converted by Python, and the body is limited in any case.
+    return text[:20] if text.isascii() and text.isdigit() else "0"
 
 
 def _limited(receive: Receive) -> Receive:
