@@ -109,6 +109,12 @@ def _add_serve(commands: Commands) -> None:
         help="maximum duration of a response (default: %(default)g)",
     )
     serve.add_argument("--page", action="store_true", help="serve the web page as well, below /page/")
+    serve.add_argument(
+        "--page-reads-logs",
+        action="store_true",
+        help="let the page read Delta logs on S3, for the first commits of alerts, with the AWS credentials "
+        "of this process and for the tables of all environments",
+    )
     _add_database_url(serve)
     serve.set_defaults(run=_serve)
 
@@ -170,6 +176,7 @@ def _serve(options: Namespace) -> None:
             allowed_local_folders=_folders(options),
             request_seconds=options.request_seconds,
             page=options.page,
+            page_reads_logs=options.page_reads_logs,
         )
 
 

@@ -17,7 +17,7 @@ from aporia_provider.backend.deadlines import Deadline, apply_deadline
 from aporia_provider.backend.page.access import PageAccess
 from aporia_provider.backend.page.error_pages import error_page, return_page
 from aporia_provider.backend.request_paths import normalise
-from aporia_provider.errors import ValidationError
+from aporia_provider.errors import AporiaError, ValidationError
 
 MAX_BODY = 16 * 1024
 """Maximum size of a request body in bytes."""
@@ -71,9 +71,9 @@ class PageGuard:
             return
         state = scope.setdefault("state", {})
         inner: Scope = {**scope, "state": state}
-        refusal = await self._refusal(inner)
-        app: ASGIApp = self.app if refusal is None else refusal
         with apply_deadline(Deadline(self.seconds, self.stopping)):
+            refusal = await self._refusal(inner)
+            app: ASGIApp = self.app if refusal is None else refusal
             await app(inner, _limited(receive), _with_headers(send))
 
     async def _refusal(self, scope: Scope) -> Response | None:
@@ -91,7 +91,11 @@ class PageGuard:
             return error_page(request, 413)
         if path in self.access.open_paths:
             return None
-        return await self._unauthorized(request)
+        try:
+            return await self._unauthorized(request)
+        except AporiaError as error:
+            # These requests have not reached the handlers of errors.
+            return error_page(request, error.status or 503)
 
     async def _unauthorized(self, request: Request) -> Response | None:
         visitor = await self.access.visitor(request)
@@ -147,7 +151,10 @@ def is_same_origin(headers: Headers) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(headers.get("origin", ""))
+    try:
+        origin = urlsplit(headers.get("origin", ""))
+    except ValueError:
+        return False
     return bool(origin.netloc) and origin.netloc == headers.get("host")
 
 

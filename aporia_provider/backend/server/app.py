@@ -29,6 +29,8 @@ from aporia_provider.backend.server.routes import (
     versions,
 )
 from aporia_provider.backend.store.database import Database
+from aporia_provider.errors import ValidationError
+from aporia_provider.lake.credentials import AwsCredentials
 
 MAX_BODY = 64 * 1024 * 1024
 """Maximum size of any request body in bytes; most routes have a lower limit."""
@@ -46,6 +48,7 @@ def create_app(
     max_body: int = MAX_BODY,
     seconds: float = REQUEST_SECONDS,
     page: bool = False,
+    page_reads_logs: bool = False,
     stopping: threading.Event | None = None,
     release_memory: Callable[[], None] = release_freed_memory,
 ) -> FastAPI:
@@ -58,6 +61,7 @@ def create_app(
     :param max_body: Maximum size of a request body in bytes.
     :param seconds: Time limit of a response in seconds.
     :param page: Whether to serve the web page as well.
+    :param page_reads_logs: Whether the page reads Delta logs on S3 with the credentials of this process.
     :param stopping: Event that aborts all responses in progress.
     :param release_memory: Function that releases freed memory after requests with large bodies.
     """
@@ -74,7 +78,10 @@ def create_app(
     app.state.queries = CapacityLimiter(QUERIES_AT_ONCE)
     tokens, stopping = TokenCheck(database, token_file), stopping or threading.Event()
     if page:
-        app.add_middleware(PageDispatch, page=_page(database, tokens, allowed_local_folders, stopping))
+        find_credentials = AwsCredentials if page_reads_logs else _refuse_logs
+        app.add_middleware(
+            PageDispatch, page=_page(database, tokens, allowed_local_folders, find_credentials, stopping)
+        )
     app.add_middleware(
         AuthenticationMiddleware,
         tokens=tokens,
@@ -95,8 +102,20 @@ def create_app(
     return app
 
 
+def _refuse_logs() -> AwsCredentials:
+    """Raise an error: who may connect a table may otherwise read its log with the rights of the server."""
+    raise ValidationError(
+        "This server reads no Delta logs on S3; start it with --page-reads-logs, which uses the AWS "
+        "credentials of the server for the tables of all environments"
+    )
+
+
 def _page(
-    database: Database, tokens: TokenCheck, allowed_local_folders: Sequence[str], stopping: threading.Event
+    database: Database,
+    tokens: TokenCheck,
+    allowed_local_folders: Sequence[str],
+    find_credentials: Callable[[], AwsCredentials],
+    stopping: threading.Event,
 ) -> ASGIApp:
     # Without the page, its templates are not needed.
     from aporia_provider.backend.page.application import create_page
@@ -106,6 +125,7 @@ def _page(
         lambda: database,
         TokenAccess(tokens),
         allowed_local_folders=allowed_local_folders,
+        find_credentials=find_credentials,
         stopping=stopping,
     )
 

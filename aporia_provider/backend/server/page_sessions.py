@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from aporia_provider.backend.page.access import Visitor
 from aporia_provider.backend.page.error_pages import error_page
+from aporia_provider.backend.page.forms import read_form
 from aporia_provider.backend.page.rendering import render
 from aporia_provider.backend.server.auth.token_check import TokenCheck
 from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest
@@ -27,6 +28,8 @@ SECONDS = 12 * 3600
 """Length of a session in seconds."""
 MAX_SESSIONS = 10_000
 """Maximum number of sessions; the oldest ones end first."""
+MAX_SESSIONS_OF_TOKEN = 50
+"""Maximum number of sessions of a token; the oldest ones end first."""
 _LONGEST_ADDRESS = 4000
 
 
@@ -50,8 +53,12 @@ class Sessions:
     def start(self, token: str) -> str:
         """Start a session; return its id."""
         id_ = secrets.token_urlsafe(32)
+        started = _Session(digest(token), time.monotonic() + SECONDS)
         with self._lock:
-            self._sessions[_hashed(id_)] = _Session(digest(token), time.monotonic() + SECONDS)
+            same = [key for key, each in self._sessions.items() if each.token_digest == started.token_digest]
+            for key in same[: max(0, len(same) - MAX_SESSIONS_OF_TOKEN + 1)]:
+                del self._sessions[key]
+            self._sessions[_hashed(id_)] = started
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
         return id_
@@ -110,8 +117,8 @@ class TokenAccess:
         return _form(request, request.query_params.get("next", "/"))
 
     async def _sign_in(self, request: Request) -> Response:
-        form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-        token, next_ = form.get("token", [""])[0].strip(), form.get("next", ["/"])[0]
+        form = await read_form(request)
+        token, next_ = form.get("token", "").strip(), form.get("next", "/")
         client = request.client
         try:
             found = await self._tokens.permissions(token, client.host if client else "-")
@@ -120,6 +127,7 @@ class TokenAccess:
         except AporiaError as error:
             return error_page(request, error.status or 503)
         request.state.permissions = found
+        self._sessions.end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse(_base(request) + local_path(next_), 303)
         self._set_cookie(request, response, self._sessions.start(token), SECONDS)
         return response

@@ -93,6 +93,7 @@ def serve(
     allowed_local_folders: Sequence[str] = (),
     request_seconds: float = REQUEST_SECONDS,
     page: bool = False,
+    page_reads_logs: bool = False,
 ) -> None:
     """
     Run the server until SIGTERM or SIGINT.
@@ -100,6 +101,7 @@ def serve(
     :param port: TCP port; with 0 the system chooses a free port, which the startup message shows.
     :param request_seconds: Time limit of a response in seconds.
     :param page: Whether to serve the web page.
+    :param page_reads_logs: Whether the page reads Delta logs on S3 with the credentials of this process.
     :raises aporia_provider.errors.AporiaError: if the port is not available or the token file is not valid.
     """
     configure_malloc()
@@ -112,6 +114,7 @@ def serve(
         allowed_local_folders=allowed_local_folders,
         seconds=request_seconds,
         page=page,
+        page_reads_logs=page_reads_logs,
         stopping=stopping,
     )
     # The middleware writes the access log: uvicorn's would include query strings, which may contain tokens.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -40,6 +41,27 @@ def test_names_are_text() -> None:
     drawn = distribution_svg(bins, HOSTILE, "now")
     assert drawn is not None
     assert "<script" not in drawn
+
+
+@pytest.mark.parametrize("letter", ["\x01", "\x0c", "\x1b", "\ufffe", "\uffff", "\ud800"])
+def test_characters_that_xml_does_not_have_are_replaced(letter: str) -> None:
+    svg = versions_svg([version(f"v{letter}x")])
+    assert svg is not None
+    assert "v\ufffdx" in svg
+    assert letter not in svg
+    drawn = distribution_svg([BinLine(f"b{letter}", 1, 2, 0.5, 0.5)], f"before{letter}", "now")
+    assert drawn is not None
+    assert "b\ufffd" in drawn
+
+
+def test_long_names_are_cut_and_remain_different() -> None:
+    names = ["x" * 5000 + ending for ending in "ab"]
+    svg = versions_svg([version(name) for name in names])
+    assert svg is not None
+    assert "x" * 60 in svg
+    assert "x" * 81 not in svg
+    # The crc32 of each name.
+    assert all(f"{zlib.crc32(name.encode()):08x}" in svg for name in names)
 
 
 def test_performance_of_many_versions_differs_in_colour_and_shape() -> None:

@@ -11,7 +11,13 @@ import pytest
 from aporia_provider.backend.page.application import create_page
 from aporia_provider.backend.server.auth.token_check import TokenCheck
 from aporia_provider.backend.server.auth.tokens import create_token, revoke_token
-from aporia_provider.backend.server.page_sessions import COOKIE, TokenAccess, local_path
+from aporia_provider.backend.server.page_sessions import (
+    COOKIE,
+    MAX_SESSIONS_OF_TOKEN,
+    Sessions,
+    TokenAccess,
+    local_path,
+)
 from aporia_provider.backend.store.database import Database
 from aporia_provider.models import Model
 from tests.backend.conftest import copied
@@ -221,3 +227,30 @@ def test_the_interface_still_needs_its_token(server: Served, token: str) -> None
         assert client.get("/v1beta/alerts").status_code == 401
         assert client.get("/pages").status_code == 401
     assert server.ask("GET", "/v1beta/alerts", token).status_code == 200
+
+
+def test_requests_that_cannot_be_parsed_are_no_errors_of_the_server(server: Served, token: str) -> None:
+    with browser(server.url) as client:
+        del client.headers["sec-fetch-site"]
+        refused = client.post("/page/login", data={"token": token}, headers={"Origin": "http://["})
+        assert refused.status_code == 403
+    with browser(server.url) as client:
+        many = client.post("/page/login", data={f"field{place}": "1" for place in range(11)})
+        assert many.status_code == 400
+
+
+def test_a_new_session_of_a_browser_ends_the_one_before(server: Served, token: str) -> None:
+    with signed_in(server.url, token) as client:
+        first = client.cookies[COOKIE]
+        assert sign_in(client, token).status_code == 303
+        assert client.cookies[COOKIE] != first
+    earlier = httpx2.get(server.url + "/page/", headers={"Cookie": f"{COOKIE}={first}"}, trust_env=False)
+    assert earlier.status_code == 401
+
+
+def test_a_token_has_a_limited_number_of_sessions() -> None:
+    sessions = Sessions()
+    other = sessions.start("another token")
+    ids = [sessions.start("token") for _ in range(MAX_SESSIONS_OF_TOKEN + 3)]
+    assert [id_ for id_ in ids if sessions.token_digest(id_) is None] == ids[:3]
+    assert sessions.token_digest(other) is not None

@@ -258,3 +258,10 @@ def test_monitors_with_their_verdicts_and_a_replay(judged: httpx2.Client) -> Non
     assert "learned &amp; &lt;b&gt;" in replayed
     refused = judged.get("/page/models/m/monitors", params={"monitor": "limit"})
     assert (refused.status_code, "has fixed limits" in refused.text) == (400, True)
+
+
+def test_the_first_day_of_the_calendar_is_refused(client: httpx2.Client) -> None:
+    for query in ({"day": "0001-01-01"}, {"day": "0001-01-01", "dataset": "training"}):
+        reply = client.get("/page/models/m/versions/v2/fields/features.age", params=query)
+        assert reply.status_code == 400
+        assert "0001-01-01 is not in the years 2 to 9998" in unescape(reply.text)

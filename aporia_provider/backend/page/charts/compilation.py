@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.page.charts.chart_style import CONFIG
+from aporia_provider.backend.page.charts.chart_texts import drawable
 
 MISSING_EXTRA: Final = "Charts require the extra page: pip install 'airflow-provider-aporia[page]'"
 _KEPT = 128
@@ -41,11 +43,17 @@ def chart_svg(spec: Mapping[str, Any], description: str) -> Markup | None:
     :param description: What the chart shows, for screen readers.
     :return: None if the library that compiles charts is not installed.
     """
-    text = json.dumps({**spec, "background": None, "config": CONFIG}, default=str, allow_nan=False)
+    check_deadline()
+    drawn = {**drawable(spec), "background": None, "config": CONFIG}
+    text = json.dumps(drawn, default=_text, allow_nan=False)
     compiled = _compiled(text)
     if compiled is None:
         return None
     return Markup('<svg role="img" aria-label="{}" ').format(description) + compiled
+
+
+def _text(value: Any) -> Any:
+    return drawable(str(value))
 
 
 @lru_cache(_KEPT)

@@ -67,8 +67,9 @@ def parse_day(name: str, text: str) -> datetime:
         found = date.fromisoformat(text)
     except ValueError:
         raise ValidationError(f"{name}: {text!r} is not a day such as 2026-01-31") from None
-    if not 1 <= found.year < 9999:
-        raise ValidationError(f"{name}: {text} is not in the years 1 to 9998")
+    # Views also show the days before and after it.
+    if not 1 < found.year < 9999:
+        raise ValidationError(f"{name}: {text} is not in the years 2 to 9998")
     return datetime(found.year, found.month, found.day, tzinfo=UTC)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from aporia_provider.backend.page.charts.alert_charts import windows_svg
 from aporia_provider.backend.page.charts.compilation import MISSING_EXTRA, is_available
 from aporia_provider.backend.page.contents.alert_page import alert_page, find_page_alert
 from aporia_provider.backend.page.csv_files import csv_response
+from aporia_provider.backend.page.forms import read_form
 from aporia_provider.backend.page.views import View, view
 from aporia_provider.backend.store.tables import utc_now
 
@@ -73,8 +73,7 @@ def _acknowledge(found: View) -> Response:
 
 
 async def _snooze(request: Request) -> Response:
-    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    hours = form.get("hours", [""])[0]
+    hours = (await read_form(request)).get("hours", "")
     if hours not in SNOOZES:
         raise HTTPException(400)
 

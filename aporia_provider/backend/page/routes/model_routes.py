@@ -105,17 +105,22 @@ def _drift(found: View) -> Response:
 
 def _rows(found: View) -> Response:
     page = _page(found)
+    coverage = {
+        (daily.version, point.day): point.measured.value
+        for daily in page.rows
+        for point in daily.label_coverage
+    }
     lines = [
         [
             daily.version,
             point.day.date().isoformat(),
             point.measured.value,
-            covered.measured.value,
+            coverage.get((daily.version, point.day)),
             daily.origin.table_version,
             daily.origin.synced_at and daily.origin.synced_at.isoformat(),
         ]
         for daily in page.rows
-        for point, covered in zip(daily.rows, daily.label_coverage, strict=True)
+        for point in daily.rows
     ]
     header = ["version", "day", "rows", "label_coverage", "table_version", "synced_at"]
     return csv_response(header, lines, "rows.csv")
