@@ -53,6 +53,9 @@ def test_the_days_end_with_the_last_day_of_serving_data(shown: ModelPage, drawn:
     week = page(drawn, days=7)
     assert (week.days.start, week.days.end) == (on(23), on(30))
     assert [series.version for series in week.performance.series] == ["v2"], "v1 had no data in these days"
+    first = page(drawn, days=7, version="v1")
+    assert (first.days.start, first.days.end) == (on(13), on(20)), "the last day with data of v1"
+    assert sorted(series.version for series in first.performance.series) == ["v1", "v2"]
     assert page(drawn, days=7, now=on(12)).days.end == on(12) + timedelta(days=1), (
         "later rows are in the future"
     )

@@ -24,7 +24,7 @@ from aporia_provider.backend.page.contents.performance_chart import (
 )
 from aporia_provider.backend.page.contents.version_lines import ModelVersions, VersionLine
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.store.bucket_ranges import serving_ranges
+from aporia_provider.backend.store.bucket_ranges import NO_BUCKETS, serving_ranges
 from aporia_provider.backend.store.lookups import find_model, find_version
 from aporia_provider.backend.store.tables import MonitorRow, TagRow, VersionRow, utc_now
 
@@ -59,7 +59,8 @@ class ModelPage:
     :param description: Its description.
     :param owner: Its owner.
     :param tags: Its tags.
-    :param days: The days of the view; the last one is the last with serving data.
+    :param days: The days of the view; the last one is the last with serving data, of the given version or
+        of all.
     :param versions: The versions, the latest first.
     :param versions_left_out: Number of further versions.
     :param performance: Performance of the versions.
@@ -104,7 +105,8 @@ def model_page(
     :param registry: The registry of an environment.
     :param model_id: Id of the model.
     :param days: Number of days.
-    :param version: Version whose drift is shown; None for the latest.
+    :param version: Version whose drift is shown, and with whose last serving data the days end; None for the
+        latest version, and the last serving data of all.
     :param metric: Metric of performance; None for the main metric of the type of the model.
     :param first: Place of the first field of the page of the drift.
     :param now: The current time.
@@ -117,7 +119,8 @@ def model_page(
         model = ModelStates(session, registry.environment, model_id)
         named = None if version is None else find_version(session, registry.environment, model_id, version)
         ranges = serving_ranges(session, row.key, second)
-        shown = PageDays.until(last_second(ranges.values(), second), count)
+        ending = ranges.values() if named is None else [ranges.get(named.key, NO_BUCKETS)]
+        shown = PageDays.until(last_second(ending, second), count)
         versions = ModelVersions.read(session, row, ranges)
         datasets = read_datasets(session, versions.rows)
         active = [each.name for each in versions.within(*shown.seconds)]
