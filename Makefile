@@ -28,10 +28,14 @@ PIP := -m pip --disable-pip-version-check --no-input install --quiet
 # Bytecode is kept: each process of a test would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check test test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
+.PHONY: demo screenshots check test test-numpy test-long test-matrix test-spark test-browser soak lint docs audit setup bench clean
 
 demo: setup
 	$(BIN)/python demo/run.py
+
+# The pictures of the page in docs/images, with the data that make demo has left.
+screenshots: setup $(BROWSER)/.done
+	$(BIN)/python demo/screenshots.py
 
 # The linters, and the tests that start no engine, server, database server or Airflow.
 check: lint
