@@ -27,6 +27,6 @@ def test_the_hooks_are_the_linters() -> None:
 def test_the_workflow_runs_commands_that_exist() -> None:
     jobs = load(".github/workflows/ci.yml")["jobs"]
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
-    assert commands == ["make check", ".ci/run"]
+    assert [command for command in commands if not command.startswith("sudo ")] == ["make check", ".ci/run"]
     assert re.search(r"^check:", MAKEFILE, re.MULTILINE)
     assert (ROOT / ".ci/run").exists()
