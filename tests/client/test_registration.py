@@ -23,6 +23,8 @@ from tests.client.calls import (
 )
 from tests.recording import DROP, HANG, Answer, RecordingServer
 
+REGISTERING = ("create_model", "create_model_version", "connect_dataset")
+
 
 def test_a_created_model_says_so(ask: Ask, server: RecordingServer) -> None:
     server.answer(Answer(200, {"id": "other", "status": "created"}))
@@ -57,7 +59,7 @@ def test_our_own_lost_creation_is_no_conflict(
         ask("create_model", MODEL, if_exists="fail")
 
 
-@pytest.mark.parametrize("call", [CALLS[0], CALLS[2], CALLS[3]], ids=lambda call: call[0])
+@pytest.mark.parametrize("call", [each for each in CALLS if each[0] in REGISTERING], ids=lambda call: call[0])
 @pytest.mark.parametrize("first", [(), (DROP,)], ids=["at once", "after a lost attempt"])
 def test_differences_of_the_server_decide(ask: Ask, server: RecordingServer, call: Any, first: Any) -> None:
     method, args, kwargs, *_ = call
