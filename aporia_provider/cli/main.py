@@ -19,7 +19,7 @@ from aporia_provider.cli.freshness import add_freshness
 from aporia_provider.cli.metrics import add_metrics
 from aporia_provider.cli.monitors import add_monitors
 from aporia_provider.cli.retire import add_retire
-from aporia_provider.errors import AporiaError
+from aporia_provider.errors import AporiaError, ValidationError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -167,6 +167,8 @@ def _database(options: Namespace) -> Database:
 def _serve(options: Namespace) -> None:
     from aporia_provider.backend.server.serve import serve
 
+    if options.page_reads_logs and not options.page:
+        raise ValidationError("--page-reads-logs is given without --page")
     with _database(options) as database:
         serve(
             database,

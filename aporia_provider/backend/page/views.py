@@ -16,6 +16,7 @@ from aporia_provider.backend.page.access import Visitor
 from aporia_provider.backend.page.rendering import render
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
+from aporia_provider.errors import ValidationError
 from aporia_provider.page_addresses import Addresses
 
 AT_ONCE = 4
@@ -67,10 +68,18 @@ class View:
         return self.request.query_params.get(name, "").strip()[:MAX_TEXT]
 
     def whole_number(self, name: str, default: int, lowest: int, highest: int) -> int:
-        """Return a parameter of the query within limits; the default if it is no whole number."""
-        text = self.request.query_params.get(name, "")
-        found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
-        return min(max(found, lowest), highest)
+        """
+        Return a parameter of the query; the default if it is missing or empty.
+
+        :raises aporia_provider.errors.ValidationError: if it is not a whole number within the limits.
+        """
+        text = self.text(name)
+        if not text:
+            return default
+        found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+        if found is None or not lowest <= found <= highest:
+            raise ValidationError(f"{name}: {text!r} is not a whole number from {lowest} to {highest}")
+        return found
 
     def render(self, template: str, **values: Any) -> Response:
         """Return a template as a response."""

@@ -265,3 +265,11 @@ def test_the_first_day_of_the_calendar_is_refused(client: httpx2.Client) -> None
         reply = client.get("/page/models/m/versions/v2/fields/features.age", params=query)
         assert reply.status_code == 400
         assert "0001-01-01 is not in the years 2 to 9998" in unescape(reply.text)
+
+
+@pytest.mark.parametrize("days", ["abc", "0", "-1", "1000000000", "9" * 5000])
+def test_a_number_of_days_that_is_not_possible_is_refused(client: httpx2.Client, days: str) -> None:
+    for address in ("/models/m", "/models/m/versions/v2/fields/features.age"):
+        reply = client.get(f"/page{address}", params={"days": days})
+        assert reply.status_code == 400
+        assert "is not a whole number from 1 to" in unescape(reply.text)
