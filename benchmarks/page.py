@@ -24,8 +24,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
-from aporia_provider.backend.page.access import Visitor
 from aporia_provider.backend.page.application import create_page
+from aporia_provider.backend.page.page_access import Visitor
 from aporia_provider.backend.store.profiles import replace_profile
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow, utc_now

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from aporia_provider import settings
-from aporia_provider.backend.page.access import Visitor
+from aporia_provider.backend.page.page_access import Visitor
 
 _COOKIE = "_token"
 _LOGIN = "/api/v2/auth/login"

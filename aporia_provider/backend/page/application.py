@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from aporia_provider.backend.deadlines import DeadlineExceededError, ShutdownError
 from aporia_provider.backend.page import static_files
-from aporia_provider.backend.page.access import PageAccess
 from aporia_provider.backend.page.availability import PageUnavailableError
 from aporia_provider.backend.page.contents.model_summary import SummaryCache
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.guard import SECURITY_HEADERS, PageGuard
+from aporia_provider.backend.page.page_access import PageAccess
 from aporia_provider.backend.page.routes import (
     alert_routes,
     field_routes,

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from aporia_provider.backend.page.rendering import render
+from aporia_provider.backend.page.template_rendering import render
 
 _TEXTS = {
     400: "The address or the form is not valid.",

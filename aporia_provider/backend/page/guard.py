@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aporia_provider.backend.deadlines import Deadline, apply_deadline
-from aporia_provider.backend.page.access import PageAccess
 from aporia_provider.backend.page.error_pages import error_page, return_page
+from aporia_provider.backend.page.page_access import PageAccess
 from aporia_provider.backend.request_paths import normalise
 from aporia_provider.errors import AporiaError, ValidationError
 

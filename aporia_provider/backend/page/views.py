@@ -12,8 +12,8 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from aporia_provider.backend.page.access import Visitor
-from aporia_provider.backend.page.rendering import render
+from aporia_provider.backend.page.page_access import Visitor
+from aporia_provider.backend.page.template_rendering import render
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import ValidationError

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from aporia_provider.backend.page.access import Visitor
 from aporia_provider.backend.page.error_pages import error_page
 from aporia_provider.backend.page.forms import read_form
-from aporia_provider.backend.page.rendering import render
+from aporia_provider.backend.page.page_access import Visitor
+from aporia_provider.backend.page.template_rendering import render
 from aporia_provider.backend.server.auth.token_check import TokenCheck
 from aporia_provider.backend.server.auth.tokens import TokenPermissions, digest
 from aporia_provider.errors import AporiaError, AuthenticationError

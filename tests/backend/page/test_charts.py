@@ -11,8 +11,8 @@ from aporia_provider.backend.page.charts import compilation, model_charts
 from aporia_provider.backend.page.charts.compilation import UnsafeChartError, chart_svg
 from aporia_provider.backend.page.charts.field_charts import distribution_svg, quantiles_svg, series_svg
 from aporia_provider.backend.page.charts.model_charts import performance_svg, rows_svg, versions_svg
+from aporia_provider.backend.page.contents.bin_lines import BinLine
 from aporia_provider.backend.page.contents.daily_results import DayPoint
-from aporia_provider.backend.page.contents.field_bins import BinLine
 from aporia_provider.backend.page.contents.field_series import FieldSeries
 from aporia_provider.backend.page.contents.main_metrics import ShownMetric
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Measured

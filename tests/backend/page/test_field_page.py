@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aporia_provider.backend.page.contents import field_bins
+from aporia_provider.backend.page.contents import bin_lines
 from aporia_provider.backend.page.contents.field_page import FieldPage, field_page
 from aporia_provider.errors import NotFoundError, ValidationError
 from tests.backend.monitors.monitored_model import (
@@ -85,7 +85,7 @@ def test_categories_with_a_new_value(drawn: MonitoredModel, monkeypatch: pytest.
     }
     assert found.bins[0].name == "new", "its contribution is the greatest"
     assert sum(line.contributions["hellinger_distance"] for line in found.bins) == pytest.approx(1)
-    monkeypatch.setattr(field_bins, "MOST_CATEGORIES", 1)
+    monkeypatch.setattr(bin_lines, "MOST_CATEGORIES", 1)
     first, others = page(drawn, "features.plan", day=DRIFTED_DAY).bins
     assert (first.name, others.name, others.members) == ("new", "other values", 2)
     assert (others.current, others.baseline) == (now["basic"] + now["gold"], before.sum())

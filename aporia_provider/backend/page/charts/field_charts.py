@@ -17,7 +17,7 @@ from aporia_provider.backend.page.charts.chart_style import (
     time_axis,
 )
 from aporia_provider.backend.page.charts.compilation import chart_svg
-from aporia_provider.backend.page.contents.field_bins import BinLine
+from aporia_provider.backend.page.contents.bin_lines import BinLine
 from aporia_provider.backend.page.contents.field_series import FieldSeries
 
 _STEP = 20

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.state_series import StatesKey
+from aporia_provider.backend.page.contents.bin_lines import BinLine, bin_lines
 from aporia_provider.backend.page.contents.dataset_lines import origin_of, read_datasets
-from aporia_provider.backend.page.contents.field_bins import BinLine, bin_lines
 from aporia_provider.backend.page.contents.field_order import ListedField, listed_fields
 from aporia_provider.backend.page.contents.field_series import FieldSeries, field_series
 from aporia_provider.backend.page.contents.field_sides import (
