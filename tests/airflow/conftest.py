@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,15 @@ def migrate_airflow(database: Path) -> Path:
     return database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def airflow_database(migrated_airflow: Path) -> None:
-    """The metadata database in this test run's AIRFLOW_HOME."""
-    shutil.copy(migrated_airflow, Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")
+    """A metadata database without data: no test sees the events of another."""
+    # Airflow may have connections to the database, so the file cannot be replaced.
+    with (
+        closing(sqlite3.connect(migrated_airflow)) as empty,
+        closing(sqlite3.connect(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")) as used,
+    ):
+        empty.backup(used)
 
 
 @pytest.fixture
