@@ -12,6 +12,7 @@ from aporia_provider.backend.registration.datasets import Datasets
 from aporia_provider.backend.registration.models import Models
 from aporia_provider.backend.registration.monitors import Monitors
 from aporia_provider.backend.registration.retirement import Retirements
+from aporia_provider.backend.registration.segment_registration import Segments
 from aporia_provider.backend.registration.versions import Versions
 from aporia_provider.backend.sync.calls import Syncs
 
@@ -22,6 +23,7 @@ class Registry(
     Attachments,
     Datasets,
     Monitors,
+    Segments,
     MonitorEvaluations,
     LatestVerdicts,
     Syncs,

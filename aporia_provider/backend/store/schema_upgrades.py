@@ -15,7 +15,7 @@ from aporia_provider.backend.store.tables import VERSION_TABLE
 from aporia_provider.errors import AporiaError
 
 # Listed here so that Alembic is not imported when the schema is current. Oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 
 _ADVISORY_LOCK = 0x61706F726961
 

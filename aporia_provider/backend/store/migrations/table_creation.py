@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import SchemaItem
 
 
-def create_table(table: str, *parts: SchemaItem) -> None:
+def create_table(table: str, *parts: SchemaItem, **options: Any) -> None:
     """Create a table with the common columns ``key`` and ``created_at``."""
     op.create_table(
         table,
@@ -15,6 +17,7 @@ def create_table(table: str, *parts: SchemaItem) -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         *parts,
         sa.PrimaryKeyConstraint("key", name=f"pk_{table}"),
+        **options,
     )
 
 

@@ -1,0 +1,60 @@
+"""Checks of the terms of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from aporia_provider.backend.store.segment_tables import SegmentRow
+from aporia_provider.errors import ValidationError
+from aporia_provider.segments import MAX_CONDITION, MAX_MODEL_TERMS, MAX_SEGMENTS, MAX_TERMS, Term
+
+
+def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -> list[Term]:
+    """
+    Return terms with the canonical texts of their conditions.
+
+    :param name: Name of the segment.
+    :param terms: Its terms.
+    :param fields: Fields of the model and their types.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    """
+    problems = [
+        f"{label}: the condition has {len(condition)} characters, and may have {MAX_CONDITION}"
+        for label, condition in terms
+        if len(condition) > MAX_CONDITION
+    ]
+    if problems:
+        raise ValidationError(f"Segment {name!r} is not valid", problems=problems)
+    return list(terms)
+
+
+def check_number_of_terms(
+    model_id: str, existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]
+) -> None:
+    """
+    Raise an error if the segments of a model would be too many.
+
+    :param existing: Segments that the model has.
+    :param new: Terms of each segment that is created.
+    :raises aporia_provider.errors.ValidationError: with all limits that would be exceeded, and the numbers.
+    """
+    problems = list(_exceeded(existing, new))
+    if problems:
+        raise ValidationError(f"Model {model_id!r} would have too many segments", problems=problems)
+
+
+def _exceeded(existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]) -> Iterator[str]:
+    if not new:
+        return
+    segments = len(existing) + len(new)
+    if segments > MAX_SEGMENTS:
+        yield f"it would have {segments} segments, and can have {MAX_SEGMENTS}"
+    for terms in new:
+        if len(terms) > MAX_TERMS:
+            yield f"a segment would have {len(terms)} terms, and can have {MAX_TERMS}"
+    before, added = sum(len(row.terms) for row in existing), sum(map(len, new))
+    if before + added > MAX_MODEL_TERMS:
+        yield (
+            f"it has {before} terms, and would have {before + added} with the {added} that are given; it can "
+            f"have {MAX_MODEL_TERMS}"
+        )

@@ -1,0 +1,279 @@
+"""Segments of a model: parts of its rows, each described by a condition."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+# Pydantic refuses typing.TypedDict before Python 3.12.
+from typing_extensions import TypedDict
+
+from aporia_provider.base_model import MAX_TITLE, Name, PublicModel, Title, is_template
+from aporia_provider.errors import ValidationError
+from aporia_provider.nearest import nearest
+from aporia_provider.query_types import Number, Value
+
+Term = tuple[str, str]
+"""Label and condition of a term of a segment."""
+
+MAX_SEGMENTS: Final = 100
+"""Maximum number of segments of a model, those of the filters of custom metrics included."""
+MAX_TERMS: Final = 100
+"""Maximum number of terms of a segment."""
+MAX_MODEL_TERMS: Final = 500
+"""Maximum number of terms of all segments of a model."""
+MAX_CONDITION: Final = 4_000
+"""Maximum length of a condition in characters."""
+FILTER_PREFIX: Final = "filter: "
+"""Start of the names of the segments that are made for the filters of custom metrics."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = {"and", "or", "not", "is", "in", "null", "none", "true", "false", "nan"}
+_NUMBERS = ("numeric",)
+_TEXTS = ("categorical", "string", "text", "datetime")
+_KINDS = ("values", "edges", "conditions", "intersection")
+
+_Condition = tuple[Annotated[str, Field(max_length=MAX_CONDITION)], Annotated[str, Field(min_length=1)]]
+
+
+def label_of(value: str | float) -> str:
+    """
+    Return the text of a value as it is in the states of a field: ``true``, ``18`` and ``18.5``.
+
+    :param value: Text, a boolean or a number.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return str(int(value))
+    return str(value)
+
+
+class SegmentTerm(TypedDict):
+    """A term of a registered segment."""
+
+    label: str
+    condition: str
+
+
+class RegisteredSegment(TypedDict):
+    """
+    A registered segment.
+
+    ``manual`` is false if it was made for the filter of a custom metric.
+    """
+
+    id: str
+    name: str
+    manual: bool
+    created_at: str
+    terms: list[SegmentTerm]
+    registration: dict[str, Any]
+
+
+class SegmentValue(PublicModel):
+    """
+    A term of a segment.
+
+    :param id: Name or id of the segment.
+    :param value: Label of the term. Numbers and booleans are converted to text.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("id", "value")
+
+    id: Name
+    value: Annotated[
+        str,
+        Field(max_length=2 * MAX_TITLE),
+        BeforeValidator(lambda value: label_of(value) if isinstance(value, bool | int | float) else value),
+    ]
+
+
+class Segment(PublicModel):
+    """
+    A segment of a model: terms, each of which is a part of the rows.
+
+    It has ``field`` with ``values`` or ``edges``, or ``conditions``, or ``intersection``. Terms may overlap,
+    and need not contain all rows.
+
+    :param name: Name, unique among the segments of the model.
+    :param field: Name of a field, such as ``age`` or ``features.age``.
+    :param values: Values of the field. Each is a term, whose label is the value.
+    :param edges: Increasing numbers. Two successive ones are the bounds of a term, whose label is the lower
+        one. The lower bound belongs to the term; the upper one does not, except that of the last term.
+    :param conditions: Pairs of a condition, such as ``age > 70 and plan = 'gold'``, and its label.
+    :param intersection: Names of two segments of the model. Each pair of their terms is a term, whose label
+        is ``"<label of the first> & <label of the second>"``. Later changes of the two do not matter.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("name", "field", "values", "conditions", "intersection")
+
+    name: Title
+    field: Name | None = None
+    values: Annotated[list[Value], Field(min_length=1)] | None = None
+    edges: Annotated[list[Number], Field(min_length=2)] | None = None
+    conditions: Annotated[list[_Condition], Field(min_length=1)] | None = None
+    intersection: tuple[Name, Name] | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if problems := list(self._problems()):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        given = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            yield f"exactly one of {', '.join(_KINDS)} is required, not {' and '.join(given) or 'none'}"
+        elif (given[0] in ("values", "edges")) != (self.field is not None):
+            advice = "requires field" if self.field is None else "must not be given with field"
+            yield f"{given[0]} {advice}"
+        if self.name.startswith(FILTER_PREFIX):
+            yield f"names that start with {FILTER_PREFIX!r} are those of the filters of custom metrics"
+        if self.edges is not None:
+            yield from self._faults_of_edges(self.edges)
+        yield from self._faults_of_labels()
+
+    def _faults_of_edges(self, edges: Sequence[float]) -> Iterator[str]:
+        if not all(math.isfinite(edge) for edge in edges):
+            yield "edges must be finite"
+        for lower, upper in itertools.pairwise(edges):
+            if not lower < upper:
+                yield f"edges must increase, but {label_of(lower)} is followed by {label_of(upper)}"
+
+    def _faults_of_labels(self) -> Iterator[str]:
+        labels = self._labels()
+        if len(labels) > MAX_TERMS:
+            yield f"a segment has at most {MAX_TERMS} terms, not {len(labels)}"
+        seen: set[str] = set()
+        for label in labels:
+            if label in seen and not is_template(label):
+                yield f"there are several terms {label!r}"
+            seen.add(label)
+            if len(label) > MAX_TITLE:
+                yield f"the label {label[:40]!r}… is longer than {MAX_TITLE} characters"
+
+    def _labels(self) -> list[str]:
+        if self.conditions is not None:
+            return [label for _, label in self.conditions]
+        if self.edges is not None:
+            return [label_of(edge) for edge in self.edges[:-1]]
+        return [label_of(value) for value in self.values or ()]
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body of the request that creates the segment."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def terms(
+        self, types: Mapping[str, str], terms_of: Mapping[str, Sequence[Term]] | None = None
+    ) -> list[Term]:
+        """
+        Return the terms, as labels and conditions.
+
+        :param types: Fields of the model, such as ``features.age``, and their types.
+        :param terms_of: Names of the other segments of the model, and their terms.
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        """
+        if self.conditions is not None:
+            return [(label, condition) for condition, label in self.conditions]
+        if self.intersection is not None:
+            return self._terms_of_both(self.intersection, terms_of or {})
+        assert self.field is not None  # noqa: S101
+        name = field_named(self.field, types)
+        if self.edges is not None:
+            return _terms_between(self.edges, name, types[name])
+        return _terms_of_values(self.values or (), name, types[name])
+
+    def _terms_of_both(self, names: tuple[str, str], terms_of: Mapping[str, Sequence[Term]]) -> list[Term]:
+        unknown = [name for name in dict.fromkeys(names) if name not in terms_of]
+        if unknown:
+            problems = [f"there is no segment {name!r}; {nearest(name, terms_of)}" for name in unknown]
+            raise ValidationError(f"Segment {self.name!r} is not valid", problems=problems)
+        first, second = (terms_of[name] for name in names)
+        count = len(first) * len(second)
+        if count > MAX_TERMS:
+            raise ValidationError(
+                f"Segment {self.name!r} would have {count} terms ({len(first)} times {len(second)}); a "
+                f"segment has at most {MAX_TERMS}"
+            )
+        return [(f"{a} & {b}", f"({left}) and ({right})") for a, left in first for b, right in second]
+
+
+def field_named(name: str, types: Mapping[str, str]) -> str:
+    """
+    Return the qualified name of a field.
+
+    :param name: Name with or without its group, such as ``features.age`` or ``age``.
+    :param types: Qualified names of the fields, and their types.
+    :raises aporia_provider.errors.ValidationError: if there is no such field, or several.
+    """
+    if name in types:
+        return name
+    found = [qualified for qualified in types if qualified.partition(".")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ValidationError(f"The field {name!r} is one of {', '.join(found)}: write its group as well")
+    names = [*types, *(qualified.partition(".")[2] for qualified in types)]
+    raise ValidationError(f"There is no field {name!r}; {nearest(name, names)}")
+
+
+def written_field(qualified: str) -> str:
+    """Return the qualified name of a field as it is written in a condition."""
+    group, _, name = qualified.partition(".")
+    if _PLAIN_NAME.fullmatch(name) and name.lower() not in _RESERVED:
+        return qualified
+    return f"{group}.`{name.replace('`', '``')}`"
+
+
+def written_text(value: str) -> str:
+    """Return text as it is written in a condition."""
+    return f"'{value.replace(chr(39), chr(39) * 2)}'"
+
+
+def _terms_between(edges: Sequence[float], name: str, type_: str) -> list[Term]:
+    if type_ not in _NUMBERS:
+        raise ValidationError(f"edges require a numeric field, and {name} is {type_}")
+    field, last = written_field(name), len(edges) - 2
+    return [
+        (
+            label_of(lower),
+            f"{field} >= {label_of(lower)} and {field} {'<=' if i == last else '<'} {label_of(upper)}",
+        )
+        for i, (lower, upper) in enumerate(itertools.pairwise(edges))
+    ]
+
+
+def _terms_of_values(values: Sequence[str | float], name: str, type_: str) -> list[Term]:
+    literals = [_literal(value, type_) for value in values]
+    problems = [
+        f"{value!r} is not a value of {name}, which is {type_}"
+        for value, literal in zip(values, literals, strict=True)
+        if literal is None
+    ]
+    if problems:
+        raise ValidationError("Values do not fit their field", problems=problems)
+    field = written_field(name)
+    return [
+        (label_of(value), f"{field} = {literal}") for value, literal in zip(values, literals, strict=True)
+    ]
+
+
+def _literal(value: str | float, type_: str) -> str | None:
+    """Return a value as it is written in a condition on a field of a type, or None if it does not fit."""
+    if type_ in _TEXTS:
+        return written_text(label_of(value))
+    if type_ == "boolean":
+        text = label_of(value).lower()
+        return text if text in ("true", "false") else None
+    if type_ in _NUMBERS and not isinstance(value, str | bool):
+        return label_of(value)
+    return None
