@@ -15,6 +15,7 @@ from aporia_provider.monitoring.profiles.plan import (
     FieldPlan,
     OutcomePlan,
     ProfilePlan,
+    SegmentTermPlan,
     dump_plan,
     load_plan,
 )
@@ -47,15 +48,24 @@ options = st.builds(
 outcomes = st.builds(
     OutcomePlan, st.text(), st.just("binary"), st.text(), st.text(), options, st.none() | st.text()
 )
+terms = st.builds(
+    SegmentTermPlan, st.text(), st.text(), st.lists(st.tuples(st.text(), st.text(), st.text())).map(tuple)
+)
 plans = st.builds(
     ProfilePlan,
     st.sampled_from(["hourly", "daily"]),
     st.lists(fields).map(tuple),
     st.lists(outcomes).map(tuple),
     st.sets(st.sampled_from(sorted(BINS))).map(lambda keys: {key: BINS[key] for key in keys}),
+    st.lists(terms).map(tuple),
+    st.booleans(),
 )
 
 
 @given(plans)
 def test_a_plan_equals_the_one_loaded_from_its_json(plan: ProfilePlan) -> None:
     assert load_plan(json.loads(json.dumps(dump_plan(plan)))) == plan
+
+
+def test_a_plan_without_segments_is_dumped_without_them() -> None:
+    assert not {"segments", "whole"} & dump_plan(ProfilePlan("daily", ())).keys()

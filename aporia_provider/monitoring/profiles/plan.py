@@ -83,6 +83,22 @@ class OutcomePlan:
 
 
 @dataclass(frozen=True)
+class SegmentTermPlan:
+    """
+    Rows whose states are computed as well.
+
+    :param prefix: Prefix of the keys of their states, such as ``@3.0:``.
+    :param condition: The condition that is true for the rows.
+    :param columns: Name in the condition, column in the batches and field type of each field that the
+        condition names.
+    """
+
+    prefix: str
+    condition: str
+    columns: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
 class ProfilePlan:
     """
     The states to compute from the rows of a dataset.
@@ -94,12 +110,16 @@ class ProfilePlan:
     :param fields: The fields.
     :param outcomes: The predictions that have labels.
     :param bins: Keys of fields (and of categories of dicts: ``features.scores[cat]``) to bins.
+    :param segments: Parts of the rows whose states are computed as well, with other keys.
+    :param whole: Whether to compute the states of all rows.
     """
 
     period: str
     fields: tuple[FieldPlan, ...]
     outcomes: tuple[OutcomePlan, ...] = ()
     bins: Mapping[str, Bins] = field(default_factory=dict)
+    segments: tuple[SegmentTermPlan, ...] = ()
+    whole: bool = True
 
     @property
     def seconds(self) -> int:
@@ -127,6 +147,8 @@ def dump_plan(plan: ProfilePlan) -> dict[str, Any]:
         "fields": dump_fields(plan.fields),
         "outcomes": [asdict(outcome) for outcome in plan.outcomes],
         "grids": dump_bins(plan.bins),
+        **({"segments": [asdict(term) for term in plan.segments]} if plan.segments else {}),
+        **({} if plan.whole else {"whole": False}),
     }
 
 
@@ -136,7 +158,14 @@ def load_plan(stored: Mapping[str, Any]) -> ProfilePlan:
         OutcomePlan(**{**outcome, "options": _load_options(outcome["options"])})
         for outcome in stored["outcomes"]
     )
-    return ProfilePlan(stored["period"], load_fields(stored["fields"]), outcomes, load_bins(stored["grids"]))
+    segments = tuple(
+        SegmentTermPlan(term["prefix"], term["condition"], tuple(map(tuple, term["columns"])))
+        for term in stored.get("segments", ())
+    )
+    bins, whole = load_bins(stored["grids"]), stored.get("whole", True)
+    return ProfilePlan(
+        stored["period"], load_fields(stored["fields"]), outcomes, bins, segments=segments, whole=whole
+    )
 
 
 def dump_fields(fields: Iterable[FieldPlan]) -> list[dict[str, Any]]:

@@ -1,0 +1,12 @@
+"""Conditions of segments: their language, and the rows that they select."""
+
+from aporia_provider.monitoring.segments.conditions import (
+    Condition,
+    ConditionError,
+    condition_faults,
+    parse_condition,
+    resolve,
+)
+from aporia_provider.monitoring.segments.evaluation import rows_of
+
+__all__ = ["Condition", "ConditionError", "condition_faults", "parse_condition", "resolve", "rows_of"]
