@@ -1,0 +1,22 @@
+"""
+Custom metrics: arithmetic on metrics, written in the language of the platform.
+
+A code is parsed by :func:`parse_metric`, checked against a schema by :func:`bind`, and evaluated by
+:func:`evaluate`. Nothing of a code is executed.
+"""
+
+from aporia_provider.monitoring.custom_metrics.code_faults import CustomMetricError
+from aporia_provider.monitoring.custom_metrics.code_parser import parse_metric
+from aporia_provider.monitoring.custom_metrics.evaluation_of_expressions import evaluate
+from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression
+from aporia_provider.monitoring.custom_metrics.field_binding import bind, metric_faults
+
+__all__ = [
+    "Call",
+    "CustomMetricError",
+    "MetricExpression",
+    "bind",
+    "evaluate",
+    "metric_faults",
+    "parse_metric",
+]

@@ -1,0 +1,129 @@
+"""Evaluation of custom metrics from the results of their calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.custom_metrics.expression import (
+    Call,
+    CallResult,
+    Constant,
+    MetricExpression,
+    Operation,
+)
+from aporia_provider.monitoring.custom_metrics.interval_trends import Trend, combined
+from aporia_provider.monitoring.custom_metrics.number_arithmetic import NoNumberError, calculate
+from aporia_provider.monitoring.result import joined, undefined
+
+NO_COVARIANCES = "there is no interval, since the covariances of the sums are not kept"
+NOT_MONOTONE = "there is no interval, since the expression does not rise or fall over that of its call"
+
+
+def evaluate(expression: MetricExpression, answer: Callable[[Call], MetricResult]) -> MetricResult:
+    """
+    Return the result of a custom metric.
+
+    If a call has no value, or one that is not reliable, there is insufficient data. If the arithmetic has no
+    number, such as a division by zero, the result is undefined. An expression that is a single call has the
+    result of the call.
+
+    :param expression: The expression.
+    :param answer: Function that returns the result of a call.
+    """
+    results = [_checked(answer(call)) for call in expression.calls]
+    if isinstance(expression.steps[-1], CallResult) and len(results) == 1:
+        return results[0]
+    missing = [place for place, result in enumerate(results) if result.number is None]
+    if missing:
+        return _without(expression, results)
+    return _Evaluation(expression, results).result()
+
+
+def _checked(result: MetricResult) -> MetricResult:
+    """Return a result without a number that arithmetic cannot use."""
+    number = result.number
+    if number is None or (isinstance(number, int | float) and math.isfinite(number)):
+        return result
+    return replace(undefined(f"{number!r} is not a finite number", result.samples), left_out=result.left_out)
+
+
+def _notes(expression: MetricExpression, results: Sequence[MetricResult]) -> list[str]:
+    return [
+        f"{call.text}: {result.reason or 'there is no value'}"
+        for call, result in zip(expression.calls, results, strict=True)
+        if result.reason or result.value is None
+    ]
+
+
+def _without(expression: MetricExpression, results: Sequence[MetricResult]) -> MetricResult:
+    return _summed(results, joined(*_notes(expression, results)))
+
+
+def _summed(results: Sequence[MetricResult], reason: str | None) -> MetricResult:
+    """Return a result without a value: the samples of the operands, and what they leave out."""
+    return MetricResult(
+        None,
+        "insufficient_data",
+        min((result.samples for result in results), default=0),
+        left_out=max((result.left_out for result in results), default=0),
+        reason=reason,
+    )
+
+
+class _Evaluation:
+    def __init__(self, expression: MetricExpression, results: Sequence[MetricResult]) -> None:
+        self._expression = expression
+        self._results = results
+
+    def result(self) -> MetricResult:
+        base = _summed(self._results, None)
+        reasons = _notes(self._expression, self._results)
+        try:
+            number = self._numbers()[-1]
+        except NoNumberError as error:
+            return replace(base, status="undefined", reason=joined(str(error), *reasons))
+        low, high, note = self._interval()
+        reason = joined(*reasons, note)
+        if any(result.value is None for result in self._results):
+            return replace(base, shown=number, low=low, high=high, reason=reason)
+        return replace(base, value=number, status="ok", low=low, high=high, reason=reason)
+
+    def _numbers(self) -> list[float]:
+        numbers: list[float] = []
+        for step in self._expression.steps:
+            match step:
+                case Constant(number):
+                    numbers.append(number)
+                case CallResult(call):
+                    numbers.append(float(self._results[call].number))
+                case Operation(operator, left, right):
+                    numbers.append(calculate(operator, numbers[left], numbers[right]))
+        return numbers
+
+    def _interval(self) -> tuple[float | None, float | None, str | None]:
+        """Return the interval, and why there is none although the calls have intervals."""
+        if len(self._results) > 1:
+            return None, None, NO_COVARIANCES
+        low, high = (self._results[0].low, self._results[0].high) if self._results else (None, None)
+        if not isinstance(low, int | float) or not isinstance(high, int | float):
+            return None, None, None
+        trend = self._trend(float(low), float(high))
+        if trend is None:
+            return None, None, NOT_MONOTONE
+        return min(trend.at_low, trend.at_high), max(trend.at_low, trend.at_high), None
+
+    def _trend(self, low: float, high: float) -> Trend | None:
+        trends: list[Trend | None] = []
+        for step in self._expression.steps:
+            match step:
+                case Constant(number):
+                    trends.append(Trend(None, number, number))
+                case CallResult(call):
+                    trends.append(Trend(call, low, high))
+                case Operation(operator, left, right):
+                    one, other = trends[left], trends[right]
+                    trends.append(combined(operator, one, other) if one and other else None)
+        return trends[-1]

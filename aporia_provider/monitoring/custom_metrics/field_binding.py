@@ -1,0 +1,144 @@
+"""Checks of custom metrics against the fields of a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from aporia_provider.monitoring.catalogue import CATALOGUE
+from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, at
+from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression
+from aporia_provider.monitoring.custom_metrics.metric_functions import CODE_NAMES, FUNCTIONS, MetricFunction
+from aporia_provider.nearest import nearest
+
+_LABELS = "labels."
+_PREDICTIONS = "predictions."
+
+
+def bind(
+    expression: MetricExpression, fields: Mapping[str, str], model_type: str, labelled: Collection[str]
+) -> MetricExpression:
+    """
+    Return an expression whose columns are the keys of fields.
+
+    :param expression: The expression.
+    :param fields: Types of the fields by key, such as ``features.age``. The keys of labels begin with
+        ``labels.``. A type that depends on the data is empty.
+    :param model_type: Type of the model, see :data:`~aporia_provider.schema.MODEL_TYPES`.
+    :param labelled: Names of the predictions that have labels. A mapping has the columns of the labels as its
+        values, which are other names of the labels.
+    :raises CustomMetricError: if there are faults, all of which are listed.
+    """
+    version = _Version(fields, model_type, labelled)
+    calls, faults = [], []
+    for call in expression.calls:
+        try:
+            calls.append(version.bound(call))
+        except CodeError as fault:
+            faults.append(at(fault.place, f"{call.text}: {fault.text}"))
+    if not expression.calls:
+        faults.append("the code calls no function, so its value does not depend on data")
+    if faults:
+        raise CustomMetricError(faults)
+    return replace(expression, calls=tuple(calls))
+
+
+def metric_faults(
+    expression: MetricExpression, fields: Mapping[str, str], model_type: str, labelled: Collection[str]
+) -> list[str]:
+    """Return the faults that :func:`bind` finds, with the same parameters."""
+    try:
+        bind(expression, fields, model_type, labelled)
+    except CustomMetricError as error:
+        return error.faults
+    return []
+
+
+@dataclass(frozen=True)
+class _Version:
+    fields: Mapping[str, str]
+    model_type: str
+    labelled: Collection[str]
+
+    def bound(self, call: Call) -> Call:
+        function = FUNCTIONS[call.function]
+        if function.group == "rows":
+            return call
+        if function.group == "performance":
+            return self._of_prediction(call, function)
+        key, type_ = self._field(call, str(call.parameters["column"]))
+        if type_ and type_ not in function.types:
+            kinds = ", ".join(function.types)
+            raise CodeError(
+                call.place, f"{key} is {type_}, and {function.name} is for fields of type {kinds}"
+            )
+        return call.with_column(key)
+
+    def _field(self, call: Call, column: str) -> tuple[str, str]:
+        """Return the key and the type of a field, or of a key of a dict (``features.scores[cat]``)."""
+        for name, inner in _readings(column):
+            keys = self._keys(name)
+            if len(keys) > 1:
+                raise CodeError(
+                    call.place, f"{name!r} is the name of several fields: write {' or '.join(keys)}"
+                )
+            if keys and inner is None:
+                return keys[0], self.fields[keys[0]]
+            if keys and self.fields[keys[0]] in ("dict", ""):
+                return f"{keys[0]}[{inner}]", "numeric"
+        names = self.fields if "." in column else [key.partition(".")[2] for key in self.fields]
+        raise CodeError(call.place, f"there is no field {column!r}; {nearest(column, names)}")
+
+    def _keys(self, name: str) -> list[str]:
+        if name in self.fields:
+            return [name]
+        keys = [key for key in self.fields if key.partition(".")[2] == name]
+        # A label has the name of its prediction, and requires its category.
+        if plain := [key for key in keys if not key.startswith(_LABELS)]:
+            return plain
+        columns = self.labelled if isinstance(self.labelled, Mapping) else {}
+        of_column = [f"{_LABELS}{prediction}" for prediction, column in columns.items() if column == name]
+        return keys or [key for key in of_column if key in self.fields]
+
+    def _of_prediction(self, call: Call, function: MetricFunction) -> Call:
+        if self.model_type not in function.types:
+            kinds = " and ".join(function.types)
+            raise CodeError(call.place, f"{function.name} is for {kinds} models, not for {self.model_type}")
+        self._check_parameters(call, function)
+        names = list(self.labelled)
+        column = call.parameters.get("column")
+        if column is None:
+            if len(names) != 1:
+                raise CodeError(
+                    call.place, f"column has to name a prediction with labels; {nearest('', names)}"
+                )
+            return call.with_column(names[0])
+        name = str(column).removeprefix(_PREDICTIONS)
+        if name not in names:
+            raise CodeError(call.place, f"{name!r} is not a prediction with labels; {nearest(name, names)}")
+        type_ = self.fields.get(f"{_PREDICTIONS}{name}")
+        if (self.model_type, function.metric, type_) == ("binary", "auc_roc", "boolean"):
+            raise CodeError(call.place, f"{name} is boolean, and auc_roc is for numeric predictions")
+        return call.with_column(name)
+
+    def _check_parameters(self, call: Call, function: MetricFunction) -> None:
+        known = set(_parameters(function.metric, self.model_type))
+        unknown = [each for each in call.parameters if each not in ("column", *known)]
+        if unknown:
+            names = " and ".join(CODE_NAMES.get(each, each) for each in unknown)
+            of = f"{function.name} of {self.model_type} models"
+            raise CodeError(call.place, f"{of} has no parameter {names}")
+
+
+def _parameters(metric: str, model_type: str) -> Iterator[str]:
+    for definition in CATALOGUE:
+        if definition.name == metric and definition.kind == "performance" and model_type in definition.types:
+            yield from definition.parameters
+
+
+def _readings(column: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the splits of ``field[key]`` into a name and a key; the first one is the whole as a name."""
+    yield column, None
+    if column.endswith("]"):
+        for place in reversed([place for place, letter in enumerate(column) if letter == "["]):
+            yield column[:place], column[place + 1 : -1]
