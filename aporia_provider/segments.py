@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-# Pydantic refuses typing.TypedDict before Python 3.12.
-from typing_extensions import TypedDict
-
 from aporia_provider.base_model import MAX_TITLE, Name, PublicModel, Title, is_template
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 from aporia_provider.query_types import Number, Value
-
-Term = tuple[str, str]
-"""Label and condition of a term of a segment."""
+from aporia_provider.segment_conditions import Term, field_named, label_of, terms_between, terms_of_values
 
 MAX_SEGMENTS: Final = 100
 """Maximum number of segments of a model, those of the filters of custom metrics included."""
@@ -32,50 +26,12 @@ MAX_CONDITION: Final = 4_000
 FILTER_PREFIX: Final = "filter: "
 """Start of the names of the segments that are made for the filters of custom metrics."""
 
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = {"and", "or", "not", "is", "in", "null", "none", "true", "false", "nan"}
-_NUMBERS = ("numeric",)
-_TEXTS = ("categorical", "string", "text", "datetime")
+FILTER_LABEL: Final = "true"
+"""Label of the only term of such a segment."""
+
 _KINDS = ("values", "edges", "conditions", "intersection")
 
 _Condition = tuple[Annotated[str, Field(max_length=MAX_CONDITION)], Annotated[str, Field(min_length=1)]]
-
-
-def label_of(value: str | float) -> str:
-    """
-    Return the text of a value as it is in the states of a field: ``true``, ``18`` and ``18.5``.
-
-    :param value: Text, a boolean or a number.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
-        return str(int(value))
-    return str(value)
-
-
-class SegmentTerm(TypedDict):
-    """A term of a registered segment."""
-
-    label: str
-    condition: str
-
-
-class RegisteredSegment(TypedDict):
-    """
-    A registered segment.
-
-    ``manual`` is false if it was made for the filter of a custom metric.
-    """
-
-    id: str
-    name: str
-    manual: bool
-    created_at: str
-    terms: list[SegmentTerm]
-    registration: dict[str, Any]
 
 
 class SegmentValue(PublicModel):
@@ -155,6 +111,8 @@ class Segment(PublicModel):
             yield f"a segment has at most {MAX_TERMS} terms, not {len(labels)}"
         seen: set[str] = set()
         for label in labels:
+            if not label.strip():
+                yield f"the label {label!r} is empty; a condition on such a value can have another label"
             if label in seen and not is_template(label):
                 yield f"there are several terms {label!r}"
             seen.add(label)
@@ -189,8 +147,8 @@ class Segment(PublicModel):
         assert self.field is not None  # noqa: S101
         name = field_named(self.field, types)
         if self.edges is not None:
-            return _terms_between(self.edges, name, types[name])
-        return _terms_of_values(self.values or (), name, types[name])
+            return terms_between(self.edges, name, types[name])
+        return terms_of_values(self.values or (), name, types[name])
 
     def _terms_of_both(self, names: tuple[str, str], terms_of: Mapping[str, Sequence[Term]]) -> list[Term]:
         unknown = [name for name in dict.fromkeys(names) if name not in terms_of]
@@ -205,75 +163,3 @@ class Segment(PublicModel):
                 f"segment has at most {MAX_TERMS}"
             )
         return [(f"{a} & {b}", f"({left}) and ({right})") for a, left in first for b, right in second]
-
-
-def field_named(name: str, types: Mapping[str, str]) -> str:
-    """
-    Return the qualified name of a field.
-
-    :param name: Name with or without its group, such as ``features.age`` or ``age``.
-    :param types: Qualified names of the fields, and their types.
-    :raises aporia_provider.errors.ValidationError: if there is no such field, or several.
-    """
-    if name in types:
-        return name
-    found = [qualified for qualified in types if qualified.partition(".")[2] == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ValidationError(f"The field {name!r} is one of {', '.join(found)}: write its group as well")
-    names = [*types, *(qualified.partition(".")[2] for qualified in types)]
-    raise ValidationError(f"There is no field {name!r}; {nearest(name, names)}")
-
-
-def written_field(qualified: str) -> str:
-    """Return the qualified name of a field as it is written in a condition."""
-    group, _, name = qualified.partition(".")
-    if _PLAIN_NAME.fullmatch(name) and name.lower() not in _RESERVED:
-        return qualified
-    return f"{group}.`{name.replace('`', '``')}`"
-
-
-def written_text(value: str) -> str:
-    """Return text as it is written in a condition."""
-    return f"'{value.replace(chr(39), chr(39) * 2)}'"
-
-
-def _terms_between(edges: Sequence[float], name: str, type_: str) -> list[Term]:
-    if type_ not in _NUMBERS:
-        raise ValidationError(f"edges require a numeric field, and {name} is {type_}")
-    field, last = written_field(name), len(edges) - 2
-    return [
-        (
-            label_of(lower),
-            f"{field} >= {label_of(lower)} and {field} {'<=' if i == last else '<'} {label_of(upper)}",
-        )
-        for i, (lower, upper) in enumerate(itertools.pairwise(edges))
-    ]
-
-
-def _terms_of_values(values: Sequence[str | float], name: str, type_: str) -> list[Term]:
-    literals = [_literal(value, type_) for value in values]
-    problems = [
-        f"{value!r} is not a value of {name}, which is {type_}"
-        for value, literal in zip(values, literals, strict=True)
-        if literal is None
-    ]
-    if problems:
-        raise ValidationError("Values do not fit their field", problems=problems)
-    field = written_field(name)
-    return [
-        (label_of(value), f"{field} = {literal}") for value, literal in zip(values, literals, strict=True)
-    ]
-
-
-def _literal(value: str | float, type_: str) -> str | None:
-    """Return a value as it is written in a condition on a field of a type, or None if it does not fit."""
-    if type_ in _TEXTS:
-        return written_text(label_of(value))
-    if type_ == "boolean":
-        text = label_of(value).lower()
-        return text if text in ("true", "false") else None
-    if type_ in _NUMBERS and not isinstance(value, str | bool):
-        return label_of(value)
-    return None

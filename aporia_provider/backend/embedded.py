@@ -81,6 +81,14 @@ class AsyncEmbeddedRegistry:
     get_monitors = _threaded(EmbeddedRegistry.get_monitors)
     evaluate_monitors = _threaded(EmbeddedRegistry.evaluate_monitors)
     get_verdicts = _threaded(EmbeddedRegistry.get_verdicts)
+    create_segment = _threaded(EmbeddedRegistry.create_segment)
+    list_segments = _threaded(EmbeddedRegistry.list_segments)
+    delete_segment = _threaded(EmbeddedRegistry.delete_segment)
+    suggest_segments = _threaded(EmbeddedRegistry.suggest_segments)
+    segment_cost = _threaded(EmbeddedRegistry.segment_cost)
+    create_custom_metric = _threaded(EmbeddedRegistry.create_custom_metric)
+    list_custom_metrics = _threaded(EmbeddedRegistry.list_custom_metrics)
+    delete_custom_metric = _threaded(EmbeddedRegistry.delete_custom_metric)
 
     def __init__(self, database_url: str, environment: str) -> None:
         self.database_url = database_url

@@ -8,11 +8,14 @@ from aporia_provider.backend.monitors.evaluation_calls import MonitorEvaluations
 from aporia_provider.backend.monitors.latest_verdicts import LatestVerdicts
 from aporia_provider.backend.monitors.version_gauges import Gauges
 from aporia_provider.backend.registration.attachments import Attachments
+from aporia_provider.backend.registration.custom_metric_registration import CustomMetrics
 from aporia_provider.backend.registration.datasets import Datasets
 from aporia_provider.backend.registration.models import Models
 from aporia_provider.backend.registration.monitors import Monitors
 from aporia_provider.backend.registration.retirement import Retirements
+from aporia_provider.backend.registration.segment_costs import SegmentCosts
 from aporia_provider.backend.registration.segment_registration import Segments
+from aporia_provider.backend.registration.segment_suggestions import Suggestions
 from aporia_provider.backend.registration.versions import Versions
 from aporia_provider.backend.sync.calls import Syncs
 
@@ -24,6 +27,9 @@ class Registry(
     Datasets,
     Monitors,
     Segments,
+    SegmentCosts,
+    Suggestions,
+    CustomMetrics,
     MonitorEvaluations,
     LatestVerdicts,
     Syncs,

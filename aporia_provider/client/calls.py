@@ -19,6 +19,7 @@ from aporia_provider.client.registration import (
     settled,
     version_in,
 )
+from aporia_provider.client.segment_calls import SegmentCalls
 from aporia_provider.datasets import DatasetConnection, Role
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import RangeResults, parse_results
@@ -32,7 +33,7 @@ DATASET_TIMEOUT = 600.0
 _MAX_PROBLEMS = 3
 
 
-class Calls(MonitorCalls):
+class Calls(MonitorCalls, SegmentCalls):
     """
     The calls without I/O, which a transport performs.
 

@@ -70,6 +70,14 @@ class AporiaClient(Connection):
     get_monitors = _sync(Calls.get_monitors)
     evaluate_monitors = _sync(Calls.evaluate_monitors)
     get_verdicts = _sync(Calls.get_verdicts)
+    create_segment = _sync(Calls.create_segment)
+    list_segments = _sync(Calls.list_segments)
+    delete_segment = _sync(Calls.delete_segment)
+    suggest_segments = _sync(Calls.suggest_segments)
+    segment_cost = _sync(Calls.segment_cost)
+    create_custom_metric = _sync(Calls.create_custom_metric)
+    list_custom_metrics = _sync(Calls.list_custom_metrics)
+    delete_custom_metric = _sync(Calls.delete_custom_metric)
     identify_server = _sync(Calls.identify_server)
 
     @property
@@ -158,6 +166,14 @@ class AsyncAporiaClient(Connection):
     get_monitors = _async(Calls.get_monitors)
     evaluate_monitors = _async(Calls.evaluate_monitors)
     get_verdicts = _async(Calls.get_verdicts)
+    create_segment = _async(Calls.create_segment)
+    list_segments = _async(Calls.list_segments)
+    delete_segment = _async(Calls.delete_segment)
+    suggest_segments = _async(Calls.suggest_segments)
+    segment_cost = _async(Calls.segment_cost)
+    create_custom_metric = _async(Calls.create_custom_metric)
+    list_custom_metrics = _async(Calls.list_custom_metrics)
+    delete_custom_metric = _async(Calls.delete_custom_metric)
     identify_server = _async(Calls.identify_server)
 
     @property

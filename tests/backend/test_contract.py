@@ -17,6 +17,7 @@ import pytest
 from aporia_provider.api import AporiaApi, IfExists
 from aporia_provider.backend.registry import Registry
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
@@ -24,6 +25,7 @@ from aporia_provider.models import Model, Monitor
 from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import Segment
 from tests.backend.running import Served, token_for
 from tests.processes import starts_process
 
@@ -232,6 +234,9 @@ def test_the_retention_is_part_of_a_model(api: AporiaApi) -> None:
         ("create_model_version", ("m", "v"), "not dict; write VersionSchema(model_type=…"),
         ("connect_dataset", ("m", "v"), "not dict; write DatasetConnection(role=…, data_source=…"),
         ("create_monitor", (), "not dict; write Monitor(name=…, type=…"),
+        ("create_segment", ("m",), "not dict; write Segment(name=…)"),
+        ("segment_cost", ("m",), "not dict; write Segment(name=…)"),
+        ("create_custom_metric", ("m",), "not dict; write CustomMetric(name=…, code=…)"),
         ("query_metrics", (), "not dict; write MetricsQuery(model_id=…, metrics=…"),
     ],
 )
@@ -496,6 +501,133 @@ def test_a_model_is_deleted_with_all_that_belongs_to_it(api: AporiaApi, version:
     assert api.get_model_tags("churn") == {}
 
 
+CITIES = Segment(name="cities", field="city", values=["Oslo", "Rome"])
+
+
+def test_segments_are_created_listed_and_deleted(api: AporiaApi, version: Any) -> None:
+    made = api.create_segment("churn", CITIES)
+    assert made["status"] == "created"
+    assert api.create_segment("churn", CITIES) == {"id": made["id"], "status": "unchanged"}
+    other = Segment(name="cities", field="city", values=["Oslo"])
+    with pytest.raises(ConflictError) as conflict:
+        api.create_segment("churn", other)
+    assert conflict.value.differences == ["values: ['Oslo', 'Rome'] is registered, ['Oslo'] was given"]
+    assert api.create_segment("churn", other, if_exists="skip") == {"id": made["id"], "status": "skipped"}
+    with pytest.raises(ConflictError, match="Segment 'cities' of model 'churn' exists already"):
+        api.create_segment("churn", CITIES, if_exists="fail")
+    (stored,) = api.list_segments("churn")
+    assert (stored["id"], stored["name"], stored["manual"]) == (made["id"], "cities", True)
+    assert stored["registration"] == {"name": "cities", "field": "city", "values": ["Oslo", "Rome"]}
+    assert stored["terms"] == [
+        {"label": "Oslo", "condition": "raw_inputs.city = 'Oslo'"},
+        {"label": "Rome", "condition": "raw_inputs.city = 'Rome'"},
+    ]
+    api.create_segment("churn", Segment(name="a/b c", conditions=[("zeta > 1", "high")]))
+    for name in ("a/b c", made["id"]):
+        api.delete_segment("churn", name)
+    assert api.list_segments("churn") == []
+    with pytest.raises(NotFoundError, match="Model 'churn' has no segment 'cities'"):
+        api.delete_segment("churn", "cities")
+
+
+def test_all_faults_of_the_conditions_of_a_segment_are_named(api: AporiaApi, version: Any) -> None:
+    conditions = [("zeta > 'a'", "one"), ("alpah = 'x'", "two"), ("zeta >", "three"), ("zeta > 0", "good")]
+    with pytest.raises(ValidationError) as error:
+        api.create_segment("churn", Segment(name="S", conditions=conditions))
+    one, two, three = error.value.problems
+    assert one.startswith("one: ")
+    assert "numeric" in one
+    assert two.startswith("two: ")
+    assert "did you mean 'alpha'?" in two
+    assert three.startswith("three: ")
+    assert api.list_segments("churn") == []
+    with pytest.raises(ValidationError, match=r"embedding"):
+        api.create_segment("churn", Segment(name="S", conditions=[("embedding = 1", "x")]))
+
+
+def test_custom_metrics_are_created_listed_and_deleted_with_their_filters(
+    api: AporiaApi, version: Any
+) -> None:
+    given = CustomMetric(name="C", code='sum(column="zeta", filter="zeta>1") / count()')
+    made = api.create_custom_metric("churn", given)
+    assert made["status"] == "created"
+    assert api.create_custom_metric("churn", given) == {"id": made["id"], "status": "unchanged"}
+    other = CustomMetric(name="C", code="count()")
+    with pytest.raises(ConflictError, match="code: "):
+        api.create_custom_metric("churn", other)
+    assert api.create_custom_metric("churn", other, if_exists="skip")["id"] == made["id"]
+    (segment,) = api.list_segments("churn")
+    assert (segment["manual"], [term["label"] for term in segment["terms"]]) == (False, ["true"])
+    # The same filter, written in another way.
+    second = CustomMetric(name="D", code='count(filter="zeta   >  1.0")')
+    api.create_custom_metric("churn", second)
+    stored = api.list_custom_metrics("churn")
+    assert [(each["name"], each["code"]) for each in stored] == [("C", given.code), ("D", second.code)]
+    assert [each["filters"] for each in stored] == [[segment["name"]]] * 2
+    assert len(api.list_segments("churn")) == 1
+    with pytest.raises(ConflictError, match="is the filter of custom metrics"):
+        api.delete_segment("churn", segment["name"])
+    api.delete_custom_metric("churn", made["id"])
+    assert len(api.list_segments("churn")) == 1
+    api.delete_custom_metric("churn", "D")
+    assert api.list_segments("churn") == api.list_custom_metrics("churn") == []
+    with pytest.raises(NotFoundError, match="Model 'churn' has no custom metric 'D'"):
+        api.delete_custom_metric("churn", "D")
+
+
+def test_all_faults_of_a_custom_metric_are_named(api: AporiaApi, version: Any) -> None:
+    code = 'sum(column="alpha") + mean(column="zeat", filter="zeta > 1") + count(filter="alpah = \'x\'")'
+    with pytest.raises(ValidationError) as error:
+        api.create_custom_metric("churn", CustomMetric(name="C", code=code))
+    text = "\n".join(error.value.problems)
+    assert "alpha is string" in text
+    assert "'zeat'" in text
+    assert "did you mean 'zeta'?" in text
+    assert "did you mean 'alpha'?" in text
+    assert api.list_custom_metrics("churn") == api.list_segments("churn") == []
+
+
+def test_the_cost_and_the_limits_of_a_segment_are_told_before_it_is_created(
+    api: AporiaApi, version: Any
+) -> None:
+    for number in range(5):
+        values = list(range(100 if number else 99))
+        api.create_segment("churn", Segment(name=f"s{number}", field="zeta", values=values))
+    cost = api.segment_cost("churn", CITIES)
+    assert (cost["terms"], cost["states"], cost["bytes"]) == (2, 0, 0)
+    assert (cost["sync_seconds"], cost["fill_seconds"]) == (None, None)
+    assert any("nothing is stored yet" in note for note in cost["notes"])
+    told = "it has 499 terms, and would have 501 with the 2 that are given; it can have 500"
+    assert cost["problems"] == [told]
+    with pytest.raises(ValidationError) as error:
+        api.create_segment("churn", CITIES)
+    assert error.value.problems == [told]
+    assert api.segment_cost("churn", Segment(name="s1", field="zeta", values=[1]))["problems"] == []
+    assert len(api.list_segments("churn")) == 5
+
+
+def test_nothing_is_suggested_without_states(api: AporiaApi, version: Any) -> None:
+    assert api.suggest_segments("churn", "v1") == {
+        "model_id": "churn",
+        "model_version": "v1",
+        "segments": [],
+        "left_out": [
+            "no dataset of the version has been synced",
+            "3 other fields: not among the most important features",
+        ],
+    }
+
+
+def test_segments_and_custom_metrics_are_deleted_with_their_model(api: AporiaApi, version: Any) -> None:
+    api.create_segment("churn", CITIES)
+    api.create_custom_metric("churn", CustomMetric(name="C", code='count(filter="zeta > 1")'))
+    api.delete_model("churn")
+    api.create_model(Model(id="churn", name="Churn"))
+    assert api.list_segments("churn") == api.list_custom_metrics("churn") == []
+    with pytest.raises(NotFoundError, match="has no version"):
+        api.create_segment("churn", CITIES)
+
+
 def test_what_is_unknown_is_named_with_the_nearest_name_there_is(api: AporiaApi, version: Any) -> None:
     with pytest.raises(NotFoundError, match=r"'chrun'.*did you mean 'churn'"):
         api.get_model_tags("chrun")
@@ -507,6 +639,11 @@ def test_what_is_unknown_is_named_with_the_nearest_name_there_is(api: AporiaApi,
         lambda: api.delete_model_tag("nobody", "a"),
         lambda: api.set_feature_importance("churn", "v9", {}),
         lambda: api.delete_monitor("nobody"),
+        lambda: api.list_segments("nobody"),
+        lambda: api.create_segment("nobody", CITIES),
+        lambda: api.segment_cost("nobody", CITIES),
+        lambda: api.suggest_segments("churn", "v9"),
+        lambda: api.list_custom_metrics("nobody"),
     ):
         with pytest.raises(NotFoundError) as error:
             call()
@@ -537,6 +674,9 @@ def test_ids_that_cannot_be_stored_are_refused(api: AporiaApi, version: Any, bad
         lambda: api.get_model_versions(bad),
         lambda: api.set_sync_enabled("churn", bad, True),
         lambda: api.delete_monitor(bad),
+        lambda: api.list_segments(bad),
+        lambda: api.delete_segment("churn", bad),
+        lambda: api.delete_custom_metric("churn", bad),
     ):
         with pytest.raises(ValidationError):
             call()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from aporia_provider.client import AporiaClient, AsyncAporiaClient, Retries
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.models import Model
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import Segment
 from tests.recording import Answer
 
 TOKEN = "tok-3f9a-secret"
@@ -24,6 +26,8 @@ TENSORS = VersionSchema(
 SOURCE = S3DataSource(object_path="bucket/key", object_format="delta")
 COLUMNS = {"id_column": "id", "timestamp_column": "ts"}
 MODEL = Model(id="m", name="M")
+SEGMENT = Segment(name="S", field="age", values=[18])
+CUSTOM_METRIC = CustomMetric(name="C", code="count()")
 DATASET = DatasetConnection(role="serving", data_source=SOURCE, **COLUMNS)
 VERSIONS = "/v1beta/models/m/versions"
 CONFLICT = Answer(409, {"error": {"message": "exists", "detail": "it exists"}})
@@ -61,5 +65,9 @@ CALLS = [
     ("evaluate_monitors", ("m", "v"), {}, "POST", "/v1/monitors/evaluate"),
     ("apply_monitors", ("m", []), {}, "POST", "/v1/monitors/apply"),
     ("get_monitors", ("a b",), {}, "GET", "/v1/monitors?model_id=a%20b"),
+    ("create_segment", ("a b", SEGMENT), {}, "POST", "/v1beta/models/a%20b/segments"),
+    ("delete_segment", ("m", "a/b"), {}, "DELETE", "/v1beta/models/m/segments/a%2Fb"),
+    ("create_custom_metric", ("m", CUSTOM_METRIC), {}, "POST", "/v1beta/models/m/custom_metrics"),
+    ("delete_custom_metric", ("m", "x"), {}, "DELETE", "/v1beta/models/m/custom_metrics/x"),
     ("get_verdicts", ("m", "v"), {}, "GET", "/v1/monitors/verdicts?model_id=m&model_version=v"),
 ]

@@ -18,7 +18,9 @@ from aporia_provider.backend.store.segment_states import delete_segment_states
 from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.backend.store.tables import ModelRow
 from aporia_provider.errors import ConflictError
-from aporia_provider.segments import RegisteredSegment, Segment, Term
+from aporia_provider.segment_conditions import Term
+from aporia_provider.segment_reports import RegisteredSegment
+from aporia_provider.segments import Segment
 
 
 class Segments(RegistryBase):
@@ -45,7 +47,7 @@ class Segments(RegistryBase):
                 changes = differences(existing.registration, body)
                 return existing_registration(subject, existing.id, changes, if_exists)
             others = model_segments(session, model.key)
-            terms = _terms_of(session, model, segment, others)
+            terms = terms_of(session, model, segment, others)
             check_number_of_terms(model_id, others, [terms])
             row = SegmentRow(
                 model_key=model.key,
@@ -79,12 +81,20 @@ class Segments(RegistryBase):
             session.delete(row)
 
 
-def _terms_of(
-    session: Session, model: ModelRow, segment: Segment, others: Sequence[SegmentRow]
-) -> list[Term]:
+def terms_of(session: Session, model: ModelRow, segment: Segment, others: Sequence[SegmentRow]) -> list[Term]:
+    """
+    Return the terms of a segment, with the canonical texts of their conditions.
+
+    :param session: A session with a transaction.
+    :param model: The model.
+    :param segment: The segment.
+    :param others: The other segments of the model, for intersections.
+    :raises aporia_provider.errors.NotFoundError: if the model has no version.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    """
     fields = model_fields(session, model.key, latest_version(session, model))
-    terms_of = {row.name: [(label, condition) for label, condition in row.terms] for row in others}
-    return checked_terms(segment.name, segment.terms(fields, terms_of), fields)
+    known = {row.name: [(label, condition) for label, condition in row.terms] for row in others}
+    return checked_terms(segment.name, segment.terms(fields, known), fields)
 
 
 def _registered(row: SegmentRow) -> RegisteredSegment:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from aporia_provider.backend.store.segment_tables import SegmentRow
+from aporia_provider.base_model import MAX_FAULTS
 from aporia_provider.errors import ValidationError
-from aporia_provider.segments import MAX_CONDITION, MAX_MODEL_TERMS, MAX_SEGMENTS, MAX_TERMS, Term
+from aporia_provider.monitoring.segments import ConditionError, condition_faults, parse_condition
+from aporia_provider.segment_conditions import Term
+from aporia_provider.segments import MAX_CONDITION, MAX_MODEL_TERMS, MAX_SEGMENTS, MAX_TERMS
 
 
 def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -> list[Term]:
@@ -18,14 +21,37 @@ def checked_terms(name: str, terms: Sequence[Term], fields: Mapping[str, str]) -
     :param fields: Fields of the model and their types.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
-    problems = [
-        f"{label}: the condition has {len(condition)} characters, and may have {MAX_CONDITION}"
-        for label, condition in terms
-        if len(condition) > MAX_CONDITION
-    ]
+    checked, problems = list[Term](), list[str]()
+    for label, condition in terms:
+        try:
+            checked.append((label, canonical_condition(condition, fields)))
+        except ValidationError as error:
+            problems += [f"{label}: {problem}" for problem in error.problems]
     if problems:
-        raise ValidationError(f"Segment {name!r} is not valid", problems=problems)
-    return list(terms)
+        raise ValidationError(f"Segment {name!r} is not valid", problems=problems[:MAX_FAULTS])
+    return checked
+
+
+def canonical_condition(text: str, fields: Mapping[str, str]) -> str:
+    """
+    Return the canonical text of a condition.
+
+    :param text: The condition.
+    :param fields: Fields of the model and their types.
+    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    """
+    problems: list[str] = []
+    if len(text) > MAX_CONDITION:
+        problems = [f"the condition has {len(text)} characters, and may have {MAX_CONDITION}"]
+    else:
+        try:
+            condition = parse_condition(text)
+            problems = condition_faults(condition, fields)
+        except ConditionError as error:
+            problems = error.faults
+    if problems:
+        raise ValidationError("The condition is not valid", problems=problems)
+    return condition.text
 
 
 def check_number_of_terms(
@@ -38,9 +64,14 @@ def check_number_of_terms(
     :param new: Terms of each segment that is created.
     :raises aporia_provider.errors.ValidationError: with all limits that would be exceeded, and the numbers.
     """
-    problems = list(_exceeded(existing, new))
+    problems = exceeded_limits(existing, new)
     if problems:
         raise ValidationError(f"Model {model_id!r} would have too many segments", problems=problems)
+
+
+def exceeded_limits(existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]) -> list[str]:
+    """Return the limits that segments of a model would exceed, with the numbers."""
+    return list(_exceeded(existing, new))
 
 
 def _exceeded(existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]) -> Iterator[str]:

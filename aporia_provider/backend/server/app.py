@@ -25,6 +25,7 @@ from aporia_provider.backend.server.routes import (
     metrics,
     models,
     monitors,
+    segments,
     system,
     versions,
 )
@@ -145,6 +146,7 @@ def _v1() -> APIRouter:
         versions.router,
         datasets.router,
         monitors.router,
+        segments.router,
         metrics.router,
         alerts.router,
     ):

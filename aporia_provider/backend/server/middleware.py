@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from typing import Any
@@ -19,6 +20,7 @@ from aporia_provider.backend.server.page_mount import is_page
 from aporia_provider.errors import AporiaError, AuthenticationError
 
 QUERY_PATH = "/v1beta/metrics/query"
+_COST_PATH = re.compile(r"/v1beta/models/[^/]+/segment_cost")
 OPEN_PATHS = frozenset({"/health", "/openapi.json", "/docs"})
 
 log = logging.getLogger("aporia_provider.access")
@@ -142,7 +144,8 @@ class _Reply:
 
 
 def _reads(method: str, route: str) -> bool:
-    return method in ("GET", "HEAD") or (method, route) == ("POST", QUERY_PATH)
+    estimates = method == "POST" and _COST_PATH.fullmatch(route) is not None
+    return method in ("GET", "HEAD") or (method, route) == ("POST", QUERY_PATH) or estimates
 
 
 def _length(headers: Headers) -> int:

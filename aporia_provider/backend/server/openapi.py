@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from aporia_provider.backend.registration.attachments import ARTIFACT_TYPES
 from aporia_provider.backend.server.error_handlers import ErrorResponse
 from aporia_provider.backend.store.json_columns import MAX_NAME
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.data_sources import DATA_SOURCES
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.metrics import MetricsQuery
@@ -25,6 +26,7 @@ from aporia_provider.models import EvaluationRequest, Model, ModelTags, Monitor
 from aporia_provider.monitor_changes import ApplyRequest
 from aporia_provider.monitoring.catalogue import metric_names
 from aporia_provider.schema import WIRE_CATEGORIES, VersionSchema
+from aporia_provider.segments import Segment
 
 Schema = dict[str, Any]
 
@@ -36,7 +38,7 @@ _REASONS = {
     400: "The path or the body cannot be read",
     401: "The token is missing or wrong",
     403: "The token belongs to another environment",
-    404: "There is no such model, version, dataset, monitor or alert",
+    404: "There is no such model, version, dataset, monitor, segment, custom metric or alert",
     405: "The path has no such method",
     409: "The name is already used by a different object",
     413: "The body is too large",
@@ -201,6 +203,8 @@ VERSION = _version()
 DATASET = _dataset()
 MONITOR = inline_definitions(Monitor)
 MONITORS = inline_definitions(ApplyRequest)
+SEGMENT = inline_definitions(Segment)
+CUSTOM_METRIC = inline_definitions(CustomMetric)
 EVALUATION = inline_definitions(EvaluationRequest)
 TAGS = inline_definitions(ModelTags)
 METRICS = _metrics_query()

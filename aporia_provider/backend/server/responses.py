@@ -8,8 +8,10 @@ from pydantic import BaseModel, RootModel
 
 from aporia_provider.alerts import Alert
 from aporia_provider.api import Version
+from aporia_provider.custom_metrics import RegisteredCustomMetric
 from aporia_provider.metric_results import RangeResults
 from aporia_provider.monitor_changes import MonitorChange
+from aporia_provider.segment_reports import RegisteredSegment
 from aporia_provider.verdicts import LatestVerdict
 
 
@@ -137,6 +139,18 @@ class VerdictsResponse(BaseModel):
     """Latest verdicts of monitors on a version."""
 
     verdicts: list[LatestVerdict]
+
+
+class SegmentsResponse(BaseModel):
+    """Segments of a model, oldest first."""
+
+    segments: list[RegisteredSegment]
+
+
+class CustomMetricsResponse(BaseModel):
+    """Custom metrics of a model, oldest first."""
+
+    custom_metrics: list[RegisteredCustomMetric]
 
 
 class HealthResponse(BaseModel):
