@@ -36,15 +36,9 @@ def filters_of(session: Session, model: ModelRow, custom_metric: CustomMetric) -
     # The types of labels depend on the data.
     typed = {**fields, **{f"labels.{name}": "" for name in labels}}
     faults = metric_faults(expression, typed, latest.registration["model_type"], labels)
-    conditions = []
-    for each in expression.filters:
-        try:
-            conditions.append(canonical_condition(each, fields))
-        except ValidationError as error:
-            faults += [f"filter: {problem}" for problem in error.problems]
     if faults:
         raise ValidationError(subject, problems=faults)
-    return list(dict.fromkeys(conditions))
+    return list(dict.fromkeys(canonical_condition(each, fields) for each in expression.filters))
 
 
 def _labels(session: Session, model: ModelRow, latest: VersionRow) -> dict[str, str]:

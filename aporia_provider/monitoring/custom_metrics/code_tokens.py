@@ -10,6 +10,8 @@ from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, Pla
 
 MAX_TOKENS: Final = 1_000
 """Maximum number of words, numbers and symbols of a code."""
+MAX_NAME: Final = 200
+"""Maximum number of characters of a name that has no quotes."""
 
 Kind = Literal["number", "text", "name", "quoted", "symbol", "newline", "end"]
 
@@ -97,6 +99,8 @@ def _check(tokens: list[Token]) -> None:
     token = tokens[-1]
     if len(tokens) > MAX_TOKENS:
         raise CodeError(token.place, f"the code has more than {MAX_TOKENS:,} words, numbers and symbols")
+    if token.kind == "name" and len(token.text) > MAX_NAME:
+        raise CodeError(token.place, f"the name {token.shown} has more than {MAX_NAME} characters")
     if token.kind == "name" and len(tokens) > 1:
         before = tokens[-2]
         if before.kind == "number" and before.end == token.start:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from aporia_provider.metric_results import MetricResult
+from aporia_provider.monitoring.custom_metrics.error_bounds import Bounded, bound_of
 from aporia_provider.monitoring.custom_metrics.expression import (
     Call,
     CallResult,
@@ -19,6 +20,7 @@ from aporia_provider.monitoring.custom_metrics.number_arithmetic import NoNumber
 from aporia_provider.monitoring.result import joined, undefined
 
 NO_COVARIANCES = "there is no interval, since the covariances of the sums are not kept"
+NO_BOUND = "the bounds of the calls allow any number"
 NOT_MONOTONE = "there is no interval, since the expression does not rise or fall over that of its call"
 
 
@@ -45,9 +47,18 @@ def evaluate(expression: MetricExpression, answer: Callable[[Call], MetricResult
 def _checked(result: MetricResult) -> MetricResult:
     """Return a result without a number that arithmetic cannot use."""
     number = result.number
-    if number is None or (isinstance(number, int | float) and math.isfinite(number)):
+    if number is None or _is_finite(number):
         return result
     return replace(undefined(f"{number!r} is not a finite number", result.samples), left_out=result.left_out)
+
+
+def _is_finite(number: object) -> bool:
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        return False
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _notes(expression: MetricExpression, results: Sequence[MetricResult]) -> list[str]:
@@ -82,25 +93,31 @@ class _Evaluation:
         base = _summed(self._results, None)
         reasons = _notes(self._expression, self._results)
         try:
-            number = self._numbers()[-1]
+            number, bound = self._numbers()[-1]
         except NoNumberError as error:
             return replace(base, status="undefined", reason=joined(str(error), *reasons))
         low, high, note = self._interval()
         reason = joined(*reasons, note)
+        ends = replace(base, low=low, high=high, bound=bound, reason=reason)
+        if not math.isfinite(bound):
+            return replace(ends, shown=number, bound=0.0, reason=joined(NO_BOUND, reason))
         if any(result.value is None for result in self._results):
-            return replace(base, shown=number, low=low, high=high, reason=reason)
-        return replace(base, value=number, status="ok", low=low, high=high, reason=reason)
+            return replace(ends, shown=number)
+        return replace(ends, value=number, status="ok")
 
-    def _numbers(self) -> list[float]:
-        numbers: list[float] = []
+    def _numbers(self) -> list[Bounded]:
+        numbers: list[Bounded] = []
         for step in self._expression.steps:
             match step:
                 case Constant(number):
-                    numbers.append(number)
+                    numbers.append((number, 0.0))
                 case CallResult(call):
-                    numbers.append(float(self._results[call].number))
+                    result = self._results[call]
+                    numbers.append((float(result.number), result.bound))
                 case Operation(operator, left, right):
-                    numbers.append(calculate(operator, numbers[left], numbers[right]))
+                    one, other = numbers[left], numbers[right]
+                    value = calculate(operator, one[0], other[0])
+                    numbers.append((value, bound_of(operator, one, other)))
         return numbers
 
     def _interval(self) -> tuple[float | None, float | None, str | None]:

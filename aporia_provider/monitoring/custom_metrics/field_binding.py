@@ -6,9 +6,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from aporia_provider.monitoring.catalogue import CATALOGUE
+from aporia_provider.monitoring.custom_metrics.call_parser import shown
 from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, at
 from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression
-from aporia_provider.monitoring.custom_metrics.metric_functions import CODE_NAMES, FUNCTIONS, MetricFunction
+from aporia_provider.monitoring.custom_metrics.metric_functions import (
+    CODE_NAMES,
+    FUNCTIONS,
+    OF_ARRAYS,
+    MetricFunction,
+)
+from aporia_provider.monitoring.segments import condition_faults, parse_condition
 from aporia_provider.nearest import nearest
 
 _LABELS = "labels."
@@ -36,6 +43,7 @@ def bind(
             calls.append(version.bound(call))
         except CodeError as fault:
             faults.append(at(fault.place, f"{call.text}: {fault.text}"))
+        faults += [at(call.place, f"{call.text}: filter: {fault}") for fault in version.filter_faults(call)]
     if not expression.calls:
         faults.append("the code calls no function, so its value does not depend on data")
     if faults:
@@ -72,7 +80,19 @@ class _Version:
             raise CodeError(
                 call.place, f"{key} is {type_}, and {function.name} is for fields of type {kinds}"
             )
-        return call.with_column(key)
+        metric = OF_ARRAYS.get(call.metric, call.metric) if type_ == "array" else call.metric
+        return replace(call.with_column(key), metric=metric)
+
+    def filter_faults(self, call: Call) -> list[str]:
+        """Return the faults of a filter. It selects rows of predictions, where labels are not known."""
+        if call.filter is None:
+            return []
+        condition = parse_condition(call.filter)
+        labels = [each for each in condition.fields if each.startswith((_LABELS, "actuals."))]
+        if labels:
+            return [f"{each} is a label; filters select predictions by their own fields" for each in labels]
+        fields = {key: type_ for key, type_ in self.fields.items() if not key.startswith(_LABELS)}
+        return condition_faults(condition, fields)
 
     def _field(self, call: Call, column: str) -> tuple[str, str]:
         """Return the key and the type of a field, or of a key of a dict (``features.scores[cat]``)."""
@@ -80,14 +100,14 @@ class _Version:
             keys = self._keys(name)
             if len(keys) > 1:
                 raise CodeError(
-                    call.place, f"{name!r} is the name of several fields: write {' or '.join(keys)}"
+                    call.place, f"{shown(name)!r} is the name of several fields: write {' or '.join(keys)}"
                 )
             if keys and inner is None:
                 return keys[0], self.fields[keys[0]]
             if keys and self.fields[keys[0]] in ("dict", ""):
                 return f"{keys[0]}[{inner}]", "numeric"
         names = self.fields if "." in column else [key.partition(".")[2] for key in self.fields]
-        raise CodeError(call.place, f"there is no field {column!r}; {nearest(column, names)}")
+        raise CodeError(call.place, f"there is no field {shown(column)!r}; {nearest(column, names)}")
 
     def _keys(self, name: str) -> list[str]:
         if name in self.fields:
@@ -115,7 +135,9 @@ class _Version:
             return call.with_column(names[0])
         name = str(column).removeprefix(_PREDICTIONS)
         if name not in names:
-            raise CodeError(call.place, f"{name!r} is not a prediction with labels; {nearest(name, names)}")
+            raise CodeError(
+                call.place, f"{shown(name)!r} is not a prediction with labels; {nearest(name, names)}"
+            )
         type_ = self.fields.get(f"{_PREDICTIONS}{name}")
         if (self.model_type, function.metric, type_) == ("binary", "auc_roc", "boolean"):
             raise CodeError(call.place, f"{name} is boolean, and auc_roc is for numeric predictions")

@@ -25,6 +25,7 @@ from aporia_provider.monitoring.custom_metrics.metric_functions import (
     reason_without,
 )
 from aporia_provider.monitoring.performance.parameters import GREATEST_K
+from aporia_provider.monitoring.segments import ConditionError, parse_condition
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import FIELD_TYPES
 
@@ -90,7 +91,7 @@ class _Arguments:
         filters = list(dict.fromkeys(self.filters))
         if len(filters) < 2:
             return filters[0] if filters else None
-        return " and ".join(f"({each})" for each in filters)
+        return parse_condition(" and ".join(f"({each})" for each in filters)).text
 
     def add(self, argument: WrittenArgument) -> None:
         """Add an argument, or its faults."""
@@ -106,7 +107,7 @@ class _Arguments:
             self.faults.append((place, f"{name} requires {' and '.join(missing)}"))
         column = str(self.given.get("column", self.label)).rpartition(".")[2]
         if self.label is not None and self.label.rpartition(".")[2] != column:
-            self.faults.append((place, f"the label of {column!r} is not {self.label!r}"))
+            self.faults.append((place, f"the label of {shown(column)!r} is not {shown(self.label)!r}"))
 
     def _added(self, argument: WrittenArgument) -> Iterator[str]:
         if isinstance(argument.value, FieldName):
@@ -114,7 +115,7 @@ class _Arguments:
         elif isinstance(argument.value, RawCondition):
             yield from self._condition(argument.name, argument.value.text)
         elif argument.name is None:
-            yield f"the value {argument.value!r} has no name: write {self._parameters[0]}=…"
+            yield f"the value {shown(repr(argument.value))} has no name: write {self._parameters[0]}=…"
         elif argument.name == "filter":
             yield from self._filter(argument.value)
         else:
@@ -130,14 +131,17 @@ class _Arguments:
             return
         category = "labels" if value.category == "actuals" else value.category
         column = f"{category}.{value.name}"
-        if value.filter is not None and name != "filter":
+        if value.filter is not None:
             yield from self._filter(value.filter)
         if name is None:
             # The second field of a metric of performance is the label.
             second = "column" in self.given and self.function.group == "performance"
             name = "label" if second else "column"
-        if name == "filter":
-            yield from self._filter(column)
+        if name == "filter" and value.filter is None:
+            quoted = value.name.replace("`", "``")
+            yield from self._filter(f"{category}.`{quoted}`")
+        elif name == "filter":
+            yield f"{shown(column)} with brackets is not a condition"
         else:
             yield from self._parameter(name, column)
 
@@ -151,11 +155,12 @@ class _Arguments:
 
     def _filter(self, value: Any) -> Iterator[str]:
         if not isinstance(value, str):
-            yield f'filter is a text such as "age > 70", not {value!r}'
-        elif not value.strip():
-            yield "the filter is empty"
+            yield f'filter is a text such as "age > 70", not {shown(repr(value))}'
         else:
-            self.filters.append(value.strip())
+            try:
+                self.filters.append(parse_condition(value).text)
+            except ConditionError as error:
+                yield from (f"filter: {fault}" for fault in error.faults)
 
     def _parameter(self, written: str, value: Argument) -> Iterator[str]:
         if written == "label" and self.function.group == "performance" and isinstance(value, str):

@@ -45,11 +45,14 @@ NO_NUMBERS: Final = ("histogram", "mean_vector", "confusion_matrix")
 """Metrics whose values are not numbers."""
 CODE_NAMES: Final[Mapping[str, str]] = MappingProxyType({"average": "method"})
 """Parameters of metrics whose name in the language is another."""
+OF_ARRAYS: Final[Mapping[str, str]] = MappingProxyType({"mean_length": "mean_items"})
+"""Metrics of arrays for functions that are of characters for other types."""
 
 _REQUIRED = ("column", "k", "value", "quantile")
-# Times are no numbers, and the lengths of arrays, dicts and booleans are those of their texts.
+# Times are no numbers, and the states of arrays have the lengths of the elements, not their numbers.
 _WITHOUT = {
-    **{f"{each}_length": ("boolean", "array", "dict") for each in ("min", "max", "mean")},
+    **{f"{each}_length": ("boolean", "array", "dict") for each in ("min", "max")},
+    "mean_length": ("boolean", "dict"),
     **dict.fromkeys(("min", "max", "mean", "median", "quantile"), ("datetime",)),
 }
 _OF_VERSION_1 = {

@@ -79,6 +79,11 @@ def _categorical(name: str, statistic: Statistic, description: str, *parameters:
     return FieldStatistic(name, CATEGORY_TYPES, _of_fitting(statistic), description, parameters)
 
 
+def _mean_items(state: ValueState, _: StatisticParameters) -> MetricResult:
+    arrays = state.rows - state.nulls
+    return MetricResult(state.count / arrays, samples=arrays) if arrays else undefined("there are no values")
+
+
 CATEGORIES = (
     _categorical("unique_values", _unique, "distinct values; of arrays and dicts, distinct elements or keys"),
     _categorical("value_count", _value_count, "rows with `value`", "value"),
@@ -86,4 +91,5 @@ CATEGORIES = (
     _categorical("min_length", _length(lambda state: state.shortest), f"minimum {_LENGTHS}"),
     _categorical("max_length", _length(lambda state: state.longest), f"maximum {_LENGTHS}"),
     _categorical("mean_length", _length(lambda state: state.length / state.count), f"mean {_LENGTHS}"),
+    FieldStatistic("mean_items", ("array",), _mean_items, "mean number of elements that are not null"),
 )

@@ -70,6 +70,10 @@ def _rmsle(state: Regression, parameters: Parameters) -> MetricResult:
     return mean_result(state, parameters, terms, root=True, samples=used, reason=reason, skipped=left_out)
 
 
+def _total(total: Callable[[Regression], Fraction]) -> Metric:
+    return lambda state, parameters: metric_result(state, parameters, total(state))
+
+
 def _wape(state: Regression, parameters: Parameters) -> MetricResult:
     """
     Return ``Σ|error| / Σ|label|``.
@@ -135,6 +139,13 @@ METRICS = (
         "mean of prediction − label",
         better=None,
     ),
+    _regression(
+        "absolute_error_sum",
+        _total(lambda state: state.absolute_errors),
+        "sum of the absolute errors",
+        better=None,
+    ),
+    _regression("squared_error_sum", _total(_squared_errors), "sum of the squared errors", better=None),
     _regression("mape", _mape, "mean of |error / label|, as a ratio"),
     _regression("wape", _wape, "sum of the absolute errors, divided by that of the absolute labels"),
     _regression("r2", _r2, "coefficient of determination", "higher"),

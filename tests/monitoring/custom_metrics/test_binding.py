@@ -1,0 +1,92 @@
+"""Checks of custom metrics against the fields of a version."""
+
+from __future__ import annotations
+
+import pytest
+
+from aporia_provider.monitoring.custom_metrics import bind, metric_faults, parse_metric
+
+pytestmark = pytest.mark.fast
+
+FIELDS = {
+    "features.age": "numeric",
+    "features.plan": "categorical",
+    "features.born": "datetime",
+    "features.scores": "dict",
+    "features.basket": "array",
+    "features.same": "numeric",
+    "raw_inputs.same": "numeric",
+    "predictions.proba": "numeric",
+    "predictions.said": "boolean",
+    "labels.proba": "",
+    "labels.said": "",
+}
+LABELLED = {"proba": "bought", "said": "bought_at_all"}
+
+
+def test_columns_become_keys() -> None:
+    code = (
+        'sum(column="age") + sum(column="raw_inputs.same") + mean(column="scores[cat]") + '
+        'column_count(column="bought") + missing_count(actuals.said) + mean_length(column="basket") + '
+        'recall(column="proba", threshold=0.2) + count()'
+    )
+    calls = bind(parse_metric(code), FIELDS, "binary", LABELLED).calls
+    assert [(call.metric, call.parameters.get("column")) for call in calls] == [
+        ("sum", "features.age"),
+        ("sum", "raw_inputs.same"),
+        ("mean", "features.scores[cat]"),
+        ("column_count", "labels.proba"),
+        ("missing_count", "labels.said"),
+        ("mean_items", "features.basket"),
+        ("recall", "proba"),
+        ("count", None),
+    ]
+    request = calls[6].request(confidence=0.9, minimum=20)
+    assert (request.column, request.threshold, request.confidence, request.minimum) == ("proba", 0.2, 0.9, 20)
+
+
+def test_all_faults_are_listed() -> None:
+    code = """\
+a = sum(column="plan") + mean(column="born") + sum(column="agee") + sum(column="same")
+b = rmse(column="proba") + auc_roc(column="said") + recall(column="age") + recall(column="sad")
+c = recall(column="proba", method="macro") + min_length(column="basket") + sum(column="age[x]")
+a + b + c + count(filter="agee > 1 and plan = 3") + sum(column="age", filter="labels.proba is null")
+"""
+    assert metric_faults(parse_metric(code), FIELDS, "binary", LABELLED) == [
+        'line 1, column 5: sum(column="plan"): features.plan is categorical, and sum is for fields of type '
+        "numeric",
+        'line 1, column 26: mean(column="born"): features.born is datetime, and mean is for fields of type '
+        "numeric",
+        "line 1, column 48: sum(column=\"agee\"): there is no field 'agee'; did you mean 'age'?",
+        "line 1, column 69: sum(column=\"same\"): 'same' is the name of several fields: write "
+        "features.same or "
+        "raw_inputs.same",
+        'line 2, column 5: rmse(column="proba"): rmse is for regression models, not for binary',
+        'line 2, column 28: auc_roc(column="said"): said is boolean, and auc_roc is for numeric predictions',
+        "line 2, column 53: recall(column=\"age\"): 'age' is not a prediction with labels; there "
+        "are 'proba', "
+        "'said'",
+        "line 2, column 76: recall(column=\"sad\"): 'sad' is not a prediction with labels; did you "
+        "mean 'said'?",
+        'line 3, column 5: recall(column="proba", method="macro"): recall of binary models has no parameter '
+        "method",
+        'line 3, column 46: min_length(column="basket"): features.basket is array, and min_length '
+        "is for fields "
+        "of type categorical, string, text",
+        "line 3, column 76: sum(column=\"age[x]\"): there is no field 'age[x]'; did you mean 'age'?",
+        'line 4, column 13: count(filter="agee > 1 and plan = 3"): filter: the field agee at '
+        "character 1 is not "
+        "a field of the model; did you mean 'age'?",
+        'line 4, column 13: count(filter="agee > 1 and plan = 3"): filter: the field plan at character 14 is '
+        "categorical: quote the constant, as in plan = '3'",
+        'line 4, column 53: sum(column="age", filter="labels.proba is null"): filter: labels.proba '
+        "is a label; "
+        "filters select predictions by their own fields",
+    ]
+
+
+def test_a_code_without_calls_is_refused() -> None:
+    assert metric_faults(parse_metric("1 + 1"), FIELDS, "binary", LABELLED) == [
+        "the code calls no function, so its value does not depend on data"
+    ]
+    assert metric_faults(parse_metric("count()"), {}, "binary", ()) == []

@@ -1,0 +1,275 @@
+"""Codes that are not expressions of metrics: they are refused in words, in bounded time, and nothing runs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from aporia_provider.monitoring.custom_metrics import CustomMetricError, parse_metric
+
+pytestmark = pytest.mark.fast
+
+ATTRIBUTES = [
+    "count.__class__",
+    "count().__class__",
+    "().__class__.__bases__[0].__subclasses__()",
+    "''.__class__",
+    '"".join(column="x")',
+    "1 .real",
+    "1..real",
+    "count().real + 1",
+    "features.x.y",
+    "features.x",
+    "features.__class__",
+    "sum(features.x.__class__)",
+    "sum(features.__class__.__mro__[1])",
+    "sum(features)",
+    "sum(os.system)",
+    "sum(column=os.environ)",
+    "sum(column=features)",
+]
+CODE = [
+    '__import__("os").system("id")',
+    '__import__("os")',
+    "import os",
+    "import os\ncount()",
+    "from os import system",
+    'exec("1")',
+    'eval("1")',
+    'open("/etc/passwd")',
+    'open("/etc/passwd").read()',
+    "globals()",
+    "locals()['x']",
+    "getattr(count, 'x')",
+    "breakpoint()",
+    "exit()",
+    "print(1)",
+    "lambda: 1",
+    "(lambda x: x)(1)",
+    "sum(lambda: 1)",
+    "sum(column=lambda: 1)",
+    "[count() for x in y]",
+    "sum([1, 2])",
+    "sum(x for x in y)",
+    "{1: 2}",
+    "{count()}",
+    "(1, 2)",
+    "[1][0]",
+    "count()[0]",
+    "count() if True else 1",
+    "count() and 1",
+    "not count()",
+    "count() or 1",
+    "count() == 1",
+    "count() < 1",
+    "count() != 1",
+    "1 if 1 else 2",
+    "x := 1",
+    "(x := count())",
+    "a = b = count()\na",
+    "a += 1\na",
+    "a, b = 1, 2\na",
+    "a: int = 1\na",
+    "def f(): return 1",
+    "class A: pass",
+    "while True: pass",
+    "for x in y: pass",
+    "return count()",
+    "yield count()",
+    "await count()",
+    "del count",
+    "assert count()",
+    "raise count()",
+    "global a",
+    "with open('x') as f: pass",
+    "try: 1",
+    "@count\ncount()",
+    "count(*[1])",
+    "count(**{})",
+    "sum(*column)",
+    "sum(**column)",
+    "f'{count()}'",
+    "f\"{__import__('os')}\" + 1",
+    "b'x'",
+    "...",
+    "None",
+    "True",
+    "True + True",
+    "nan",
+    "inf",
+    "float('nan')",
+    "count(); count()",
+    "`id`",
+    "$(id)",
+    "count() | 1",
+    "count() & 1",
+    "count() ^ 1",
+    "~count()",
+    "count() % 2",
+    "count() @ 2",
+    "count() << 99999999",
+    "select count(*) from x",
+    "count() -- comment",
+    "count() /* comment */",
+    "count() # comment",
+    "'; drop table x; --",
+    "sum(column='x'; count())",
+    "\\",
+    "count()\\\n+1",
+]
+FILTERS = [
+    'count(filter="1; drop table x")',
+    'count(filter="x in (select 1)")',
+    'count(filter="upper(x) = 1")',
+    "count(filter=\"__import__('os')\")",
+    'count(filter="x = 1 --")',
+    'count(filter="x like 1")',
+    'count(filter="' + "(" * 100 + "x = 1" + ")" * 100 + '")',
+    "count(" + "features.x > 1 and " * 150 + "features.x > 1)",
+    "sum(features.x[features.y > (select 1)])",
+    "sum(features.x[])",
+    "sum(features.x[[features.y > 1]])",
+    "sum(features.x[features.y > 1)",
+    "sum(features.x[features.y > 1]])",
+    "count(filter=features.x[0])",
+    "count(filter=True)",
+]
+NUMBERS = [
+    "9**9**9",
+    "9**9**9**9**9",
+    "9.0 ** 99999",
+    "1e308 * 1e308",
+    "1e308 + 1e308",
+    "-1e308 - 1e308",
+    "1e999",
+    "1e999 - 1e999",
+    "(-8) ** (1/3)",
+    "(-1) ** 0.5",
+    "0 ** -1",
+    "1 / 0",
+    "0 / 0",
+    "count() / 0",
+    "count() / (1 - 1)",
+    "1 / (2 - 2) / count()",
+    "1_000",
+    "0x10",
+    "0b1",
+    "0o7",
+    "1j",
+    "1e",
+    "1.2.3",
+    "1 2",
+    "2count()",
+    "count() 2",
+    "count()count()",
+    "1 +",
+    "* 1",
+    "/ 1",
+    "** 1",
+    "()",
+    "(",
+    ")",
+    "1)",
+    "((1)",
+    "count(()",
+    "=",
+    "= 1",
+    "a =",
+    "1 = 2",
+    "count() = 2",
+    ",",
+    "count(,)",
+    "count(,,)",
+    "sum(column=)",
+    "sum(=)",
+    "sum(column==1)",
+    "sum(column='x' 'y')",
+    "sum(column='x",
+    'sum(column="x\n")',
+    "sum(column='')",
+    "sum(column=' ')",
+    "sum(column='x', , )",
+]
+LETTERS = [
+    "\uff43\uff4f\uff55\uff4e\uff54()",
+    "c\u043eunt()",
+    "\u0441ount()",
+    "count\u200b()",
+    "count(\uff09",
+    "1 \u2212 1",
+    "2 \u00d7 3",
+    "6 \u00f7 2",
+    "2\u00b2",
+    "\u0661 + 1",
+    "\u0967",
+    "count()\u00a0+ 1",
+    "\ufeffcount()",
+    "count()\x00",
+    "\x00",
+    "\x1b[31mcount()",
+    "count()\u2028+ 1",
+    "\ud800",
+    "sum(column=\u201cx\u201d)",
+    "\U0001f600",
+]
+LONG = [
+    "1+" * 3_000 + "1",
+    "1+" * 1_999 + "1",
+    "(" * 1_900 + "1" + ")" * 1_900,
+    "(" * 33 + "1" + ")" * 33,
+    "2**" * 900 + "2",
+    "1 ** " * 40 + "1",
+    "-" * 3_999,
+    "a = 1\n" * 600,
+    "count()+" * 60 + "count()",
+    "sum(" * 900,
+    "sum(features.x[" * 250,
+    '"' * 3_999,
+    "'" * 4_000,
+    '""' * 2_000,
+    "`" * 3_999,
+    '"' + "\\" * 3_990,
+    "sum(column='" + "\\'" * 1_900,
+    "9" * 4_000,
+    "1" * 3_990 + "e9",
+    "." * 4_000,
+    "\n" * 4_000,
+    " " * 4_000,
+    "//" * 2_000,
+    "a" * 4_000,
+    "a" * 5_000_000,
+    "count(" + "column='x'," * 300 + ")",
+    "sum(column='" + "x" * 3_900 + "', colunm='y')",
+    "\n".join(f"a{place} = a{place - 1} + a{place - 1}" for place in range(1, 100)),
+]
+HOSTILE = [*ATTRIBUTES, *CODE, *FILTERS, *NUMBERS, *LETTERS, *LONG]
+
+
+@pytest.mark.parametrize("code", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_codes_are_refused(code: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(CustomMetricError) as error:
+        parse_metric(code)
+    assert time.process_time() - begun < 0.5
+    faults = error.value.faults
+    assert 0 < len(faults) <= 21
+    assert all(len(fault) < 600 and "Error" not in fault and "Traceback" not in fault for fault in faults)
+    # Messages can be written to any log.
+    str(error.value).encode()
+
+
+def test_there_are_enough() -> None:
+    assert len(set(HOSTILE)) >= 200
+
+
+@pytest.mark.parametrize("value", [None, 1, 1.5, b"count()", ["count()"], {"code": "count()"}, True])
+def test_values_that_are_not_texts_are_refused(value: object) -> None:
+    with pytest.raises(CustomMetricError, match="the code is not text, but"):
+        parse_metric(value)  # type: ignore[arg-type]
+
+
+def test_doubled_names_are_not_expanded() -> None:
+    lines = ["a0 = count()", *(f"a{place} = a{place - 1} + a{place - 1}" for place in range(1, 90)), "a89"]
+    expression = parse_metric("\n".join(lines))
+    assert len(expression.steps) < 200
