@@ -90,7 +90,7 @@ class QueryResult(MetricResult):
     :param model_version: Name of the version: the latest if the query names none, None if there is none.
         Other servers of the protocol do not return it.
     :param error: Reason why the metric could not be computed.
-    :param segment: None from this project's server, which does not support segments.
+    :param segment: Segment of the query, with its ``id`` and ``value``; None for all rows.
     """
 
     __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
@@ -98,15 +98,21 @@ class QueryResult(MetricResult):
     id: Annotated[str, BeforeValidator(_id_text)]
     model_version: str | None = None
     error: Annotated[str | None, BeforeValidator(_error_text)] = None
-    segment: Annotated[Any, WithJsonSchema({"type": "null"})] = None
+    segment: Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})] = None
 
     @classmethod
     def of(
-        cls, result: MetricResult, *, id: str, model_version: str | None, error: str | None = None
+        cls,
+        result: MetricResult,
+        *,
+        id: str,
+        model_version: str | None,
+        error: str | None = None,
+        segment: dict[str, str] | None = None,
     ) -> QueryResult:
         """Return the result of a metric with the part of the query that it belongs to."""
         computed = {name: getattr(result, name) for name in _COMPUTED}
-        return cls(**computed, id=id, model_version=model_version, error=error)
+        return cls(**computed, id=id, model_version=model_version, error=error, segment=segment)
 
 
 @dataclass(frozen=True)

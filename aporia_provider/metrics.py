@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from aporia_provider.base_model import Name, PublicModel, exactly, one_of
 from aporia_provider.datasets import ROLES
@@ -19,8 +19,8 @@ from aporia_provider.query_types import (
     Whole,
     Window,
     a_dict,
-    described,
 )
+from aporia_provider.segments import SegmentValue
 
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """
@@ -69,7 +69,9 @@ class MetricDataset(PublicModel):
     :param time_period: For a baseline, instead of ``time_range``: the length of a moving window in hours,
         days or weeks, such as ``2w``. The window ends where the time range of the data starts.
     :param skip_period: Length of a gap between the window and the time range of the data, such as ``1d``.
-    :param segment: None; segments are not supported.
+    :param segment: Segment of the rows, as a dict with its ``id`` (its name, or the id that the server
+        returned) and the ``value`` of one of its terms. Default: all rows; for a baseline, the segment of the
+        data, and None means all rows.
     """
 
     dataset_type: Annotated[str, one_of(*ROLES)] = "serving"
@@ -77,7 +79,15 @@ class MetricDataset(PublicModel):
     time_range: Annotated[TimeRange | None, a_dict("{'start': '2024-01-01', 'end': '2024-02-01'}")] = None
     time_period: Window | None = None
     skip_period: Window | None = None
-    segment: Annotated[None, described("None; segments are not supported")] = None
+    segment: Annotated[SegmentValue | None, a_dict("{'id': 'age', 'value': '18'}")] = None
+
+    @model_serializer(mode="wrap")
+    def _without_an_absent_segment(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A baseline without a segment has that of the data; one whose segment is None has all rows.
+        dumped: dict[str, Any] = serialize(self)
+        if "segment" not in self.model_fields_set:
+            dumped.pop("segment", None)
+        return dumped
 
     @model_validator(mode="after")
     def _one_kind_of_time(self) -> MetricDataset:

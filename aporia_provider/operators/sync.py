@@ -67,7 +67,8 @@ class SyncDatasetOperator(VersionOperator):
     :return: ``model_id``, ``model_version``, ``table_uri``, ``previous_table_version``, ``changed`` (whether
         any stored state has changed), and the dataset's status, see
         :meth:`~aporia_provider.backend.sync.calls.Syncs.get_dataset_sync_status`. ``notes``,
-        ``provisional_bins`` and ``changed_days`` are replaced by their lengths, because they may be long.
+        ``provisional_bins``, ``changed_days`` and ``segments`` are replaced by their lengths, because they
+        may be long.
     """
 
     event = EventKind.CHANGED
@@ -136,7 +137,9 @@ class SyncDatasetOperator(VersionOperator):
 def _counted(status: Mapping[str, Any]) -> dict[str, Any]:
     """Return the status with lists of fields, which may be long, replaced by their lengths."""
     counts = {
-        name: len(status[name]) for name in ("notes", "provisional_bins", "changed_days") if name in status
+        name: len(status[name])
+        for name in ("notes", "provisional_bins", "changed_days", "segments")
+        if name in status
     }
     performance = status.get("performance")
     return {**status, **counts, **({"performance": _counted(performance)} if performance else {})}

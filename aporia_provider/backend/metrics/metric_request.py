@@ -63,12 +63,18 @@ class MetricRequest:
     @classmethod
     def of(cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range) -> MetricRequest:
         data = metric.datasets.data
-        version = model.version(data.model_version)
+        version = model.version(data.model_version).of_term(model.term(data.segment))
         selector = select_states(metric, version)
         request = cls(model, metric, query.aggregation_period, within, version, selector)
         # Report a missing dataset before states are read.
         request.summary  # noqa: B018
         return request
+
+    @property
+    def key(self) -> str:
+        """Return the key of the states."""
+        term = self.version.term
+        return self.selector.key if term is None else f"{term.prefix}{self.selector.key}"
 
     @property
     def summary(self) -> StatesSummary:

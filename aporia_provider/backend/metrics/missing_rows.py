@@ -22,7 +22,13 @@ _UNLABELLED: Final = (
 
 
 def never_synced(version: VersionStates, role: str) -> MetricResult:
-    """Return the result for a dataset that has never been synced."""
+    """Return the result for a dataset, or a segment of it, that has never been synced."""
+    if version.term is not None and version.of_all_rows.is_synced(role):
+        reasons = "; ".join(version.faults_of_segment(role)) or "sync the dataset"
+        return insufficient(
+            f"{version.term.described} has not been computed for the {role} dataset of version "
+            f"{version.name!r}: {reasons}"
+        )
     return insufficient(
         f"the {role} dataset of version {version.name!r} has never been synced: sync it with "
         f"SyncDatasetOperator, SyncHook or dags/monitor_models.py, or with version.sync({role!r}) of "

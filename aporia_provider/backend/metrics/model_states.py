@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,16 +14,58 @@ from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, Drop
 from aporia_provider.backend.metrics.state_series import Series, StatesKey, StatesSummary, total
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.latest_version import latest_version
+from aporia_provider.backend.registration.version_segments import VersionSegment, dataset_fields
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, model_retention
+from aporia_provider.backend.store.segment_keys import segment_part, term_prefix
+from aporia_provider.backend.store.segment_lookups import find_segment
 from aporia_provider.backend.store.state_sums import StateSums
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
+from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.profiles.plan import Bins, load_bins
 from aporia_provider.monitoring.states.state import State
+from aporia_provider.nearest import nearest
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import SegmentValue
+
+
+@dataclass(frozen=True)
+class StatesTerm:
+    """
+    A term of a segment, whose states are read.
+
+    :param segment: The segment.
+    :param place: Position of the term.
+    """
+
+    segment: VersionSegment
+    place: int
+
+    @classmethod
+    def of(cls, segment: VersionSegment, label: str) -> StatesTerm:
+        """
+        Return the term with a label. A label that differs only in the case of letters is found as well.
+
+        :raises aporia_provider.errors.ValidationError: if there is no such term.
+        """
+        labels = [each for each, _ in segment.terms]
+        for known, wanted in ((labels, label), ([each.lower() for each in labels], label.lower())):
+            if wanted in known:
+                return cls(segment, known.index(wanted))
+        raise ValidationError(f"Segment {segment.name!r} has no value {label!r}; {nearest(label, labels)}")
+
+    @property
+    def prefix(self) -> str:
+        """Return the prefix of the keys of its states."""
+        return term_prefix(self.segment.key, self.place)
+
+    @property
+    def described(self) -> str:
+        """Return the segment and the label of the term, for messages."""
+        return f"value {self.segment.terms[self.place][0]!r} of segment {self.segment.name!r}"
 
 
 class VersionStates:
@@ -32,10 +75,19 @@ class VersionStates:
     :param session: A session with a read transaction.
     :param row: The version.
     :param retention: Retention of the model; None if states are kept for ever.
+    :param term: Term of a segment whose states are read; None for those of all rows.
     """
 
-    def __init__(self, session: Session, row: VersionRow, retention: Retention | None = None) -> None:
-        self._session, self._row, self._retention = session, row, retention
+    def __init__(
+        self,
+        session: Session,
+        row: VersionRow,
+        retention: Retention | None = None,
+        term: StatesTerm | None = None,
+    ) -> None:
+        self._session, self._row, self._retention, self.term = session, row, retention, term
+        self._of_terms: dict[StatesTerm, VersionStates] = {}
+        self.of_all_rows: VersionStates = self
         self._read: dict[StatesKey, Series] = {}
         self._sums: dict[StatesKey, StateSums] = {}
         self._outlines: dict[StatesKey, StatesSummary] = {}
@@ -50,6 +102,15 @@ class VersionStates:
     def name(self) -> str:
         """Return the name of the version."""
         return self._row.name
+
+    def of_term(self, term: StatesTerm | None) -> VersionStates:
+        """Return the states of the rows of a term of a segment; None for those of all rows."""
+        if term is None:
+            return self
+        if term not in self._of_terms:
+            self._of_terms[term] = VersionStates(self._session, self._row, self._retention, term)
+            self._of_terms[term].of_all_rows = self
+        return self._of_terms[term]
 
     @cached_property
     def schema(self) -> VersionSchema:
@@ -73,12 +134,20 @@ class VersionStates:
         return self._dumped_bins[role]
 
     def is_synced(self, role: str) -> bool:
-        """Return whether a sync of a dataset has ever succeeded."""
+        """Return whether a sync of a dataset, or of the segment in it, has ever succeeded."""
         if role not in self._synced:
             dataset = find_dataset(self._session, self._row, role)
-            synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=FIELDS)
+            part = FIELDS if self.term is None else segment_part(FIELDS, self.term.segment.key)
+            synced = select(SyncRow.synced_at).filter_by(dataset_key=dataset.key, part=part)
             self._synced[role] = self._session.scalar(synced) is not None
         return self._synced[role]
+
+    def faults_of_segment(self, role: str) -> list[str]:
+        """Return why the segment cannot be computed from a dataset; nothing if it can."""
+        if self.term is None:
+            return []
+        dataset = connection_of(find_dataset(self._session, self._row, role))
+        return self.term.segment.faults(dataset_fields(dataset, self.schema))
 
     def labelled(self, role: str) -> list[str]:
         """
@@ -151,13 +220,16 @@ class VersionStates:
     def _state_sums(self, key: StatesKey) -> StateSums:
         if key not in self._sums:
             dataset = find_dataset(self._session, self._row, key.role)
-            self._sums[key] = StateSums(self._session, dataset.key, key.field, key.within, key.spans)
+            field = key.field if self.term is None else f"{self.term.prefix}{key.field}"
+            self._sums[key] = StateSums(self._session, dataset.key, field, key.within, key.spans)
         return self._sums[key]
 
     def forget(self) -> None:
         """Clear the cache of states."""
         self._read.clear()
         self._merged.clear()
+        for states in self._of_terms.values():
+            states.forget()
 
     def merged(self, key: StatesKey) -> State | None:
         """Return the sum of the states in a range; None if it has no rows."""
@@ -180,6 +252,7 @@ class ModelStates:
         self._session, self._environment, self._model_id = session, environment, model_id
         self._model = find_model(session, environment, model_id)
         self._versions: dict[str | None, VersionStates] = {}
+        self._terms: dict[tuple[str, str], StatesTerm] = {}
 
     @cached_property
     def retention(self) -> Retention | None:
@@ -201,6 +274,21 @@ class ModelStates:
             row = self._find(name)
             self._versions[name] = VersionStates(self._session, row, self.retention)
         return self._versions[name]
+
+    def term(self, value: SegmentValue | None) -> StatesTerm | None:
+        """
+        Return a term of a segment; None for all rows.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such segment.
+        :raises aporia_provider.errors.ValidationError: if the segment has no such term.
+        """
+        if value is None:
+            return None
+        place = (value.id, value.value)
+        if place not in self._terms:
+            segment = VersionSegment.of(find_segment(self._session, self._model, value.id))
+            self._terms[place] = StatesTerm.of(segment, value.value)
+        return self._terms[place]
 
     def forget(self) -> None:
         """Clear the caches of all versions."""

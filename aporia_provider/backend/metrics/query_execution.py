@@ -119,7 +119,7 @@ class _MetricPlan:
     @property
     def key(self) -> str:
         """Return the key of the states; empty if the metric is invalid."""
-        return "" if isinstance(self._request, AporiaError) else self._request.selector.key
+        return "" if isinstance(self._request, AporiaError) else self._request.key
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""
@@ -141,7 +141,17 @@ class _MetricPlan:
         for part in self.ranges:
             check_deadline()
             result, error = self._result(part)
-            yield part, QueryResult.of(result, id=self.metric.id, model_version=self._version, error=error)
+            segment = self.metric.datasets.data.segment
+            yield (
+                part,
+                QueryResult.of(
+                    result,
+                    id=self.metric.id,
+                    model_version=self._version,
+                    error=error,
+                    segment=None if segment is None else segment.model_dump(),
+                ),
+            )
 
     @property
     def _version(self) -> str | None:

@@ -59,9 +59,16 @@ class RequestBaseline:
 
     @property
     def version(self) -> VersionStates:
-        """Return the version that the dataset belongs to."""
-        name = self.dataset.model_version
-        return self.data_version if name is None else self.model.version(name)
+        """
+        Return the version that the dataset belongs to, with the states of its segment.
+
+        A baseline that does not say of which segment it is has that of the data.
+        """
+        dataset, data_version = self.dataset, self.data_version
+        name = dataset.model_version or data_version.name
+        names_segment = "segment" in dataset.model_fields_set
+        term = self.model.term(dataset.segment) if names_segment else data_version.term
+        return self.model.version(name).of_term(term)
 
     @property
     def states_key(self) -> StatesKey:

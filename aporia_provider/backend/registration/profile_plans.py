@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from aporia_provider.backend.store.sync_tables import PERFORMANCE
 from aporia_provider.columns.types import kind, label_type
@@ -15,7 +15,7 @@ from aporia_provider.monitoring.bins.field_bins import CategoryBins
 from aporia_provider.monitoring.bins.score_bins import ScoreBins
 from aporia_provider.monitoring.performance import Options
 from aporia_provider.monitoring.profiles.plan import Bins, FieldPlan, OutcomePlan, scores_key
-from aporia_provider.schema import VersionSchema
+from aporia_provider.schema import CATEGORIES, VersionSchema
 from aporia_provider.truth_values import declared_pair
 
 # Prefix of label columns, chosen not to collide with columns of the predictions.
@@ -26,6 +26,18 @@ _QUERY = "batch_id_column_name"
 _RELEVANCE = "relevance_column_name"
 
 
+class TermColumn(NamedTuple):
+    """
+    A column that the conditions of segments are evaluated on.
+
+    :param name: Its name in the batches.
+    :param type: Type of the field.
+    """
+
+    name: str
+    type: str
+
+
 @dataclass(frozen=True)
 class DatasetPlan:
     """
@@ -34,11 +46,13 @@ class DatasetPlan:
     :param fields: Fields to profile.
     :param outcomes: Predictions whose labels are in the same table.
     :param columns: Columns of the dataset by their name in the batches.
+    :param term_columns: Columns that the conditions of segments may name, by the key of their field.
     """
 
     fields: tuple[FieldPlan, ...] = ()
     outcomes: tuple[OutcomePlan, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    term_columns: Mapping[str, TermColumn] = field(default_factory=dict)
 
 
 def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mapping[str, Any]) -> DatasetPlan:
@@ -62,7 +76,9 @@ def fields_plan(dataset: DatasetConnection, schema: VersionSchema, types: Mappin
         for (category, name), label in names.items()
         if category == "labels" and ("predictions", name) in names and has_performance_metrics(schema, name)
     )
-    return DatasetPlan(fields, outcomes, {names[item[:2]]: item[2] for item in columns})
+    return DatasetPlan(
+        fields, outcomes, {names[item[:2]]: item[2] for item in columns}, _term_columns(schema, names)
+    )
 
 
 def performance_plan(
@@ -95,8 +111,19 @@ def performance_plan(
         )
         for place, (name, _) in enumerate(labels)
     )
-    return DatasetPlan((), tuple(outcomes), columns), {
+    names = {item: f"s{place}" for place, item in enumerate(serving_columns)}
+    term_columns = _term_columns(schema, names)
+    return DatasetPlan((), tuple(outcomes), columns, term_columns), {
         f"{_LABEL}{place}": column for place, (_, column) in enumerate(labels)
+    }
+
+
+def _term_columns(schema: VersionSchema, names: Mapping[tuple[str, str], str]) -> dict[str, TermColumn]:
+    """Return the columns of the fields of a dataset other than its labels."""
+    return {
+        f"{category}.{name}": TermColumn(column, schema.fields(category)[name].type)
+        for (category, name), column in names.items()
+        if category in CATEGORIES
     }
 
 

@@ -85,6 +85,14 @@ class PartSyncStatus(BaseModel):
     last_error: str | None
 
 
+class SegmentSyncStatus(BaseModel):
+    """Status of the states of a segment in a dataset."""
+
+    segment: str
+    status: Literal["synced", "never_synced", "failed", "not_computable"]
+    reason: str | None
+
+
 class DatasetSyncStatus(PartSyncStatus):
     """Sync status of a dataset."""
 
@@ -96,6 +104,7 @@ class DatasetSyncStatus(PartSyncStatus):
     provisional_bins: dict[str, int]
     retention: str | None
     performance: PartSyncStatus | None
+    segments: list[SegmentSyncStatus]
 
 
 class StoredVersion(Version):

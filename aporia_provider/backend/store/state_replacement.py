@@ -9,12 +9,13 @@ from dataclasses import field as dataclass_field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import delete, false, func, or_, select
+from sqlalchemy import delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.store.block_rows import NO_TIME, Block, BlockRows
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.retention_cutoffs import RetentionCutoffs
+from aporia_provider.backend.store.segment_keys import prefix_of
 from aporia_provider.backend.store.state_blocks import (
     BlockLayout,
     Buckets,
@@ -137,14 +138,15 @@ class StateReplacement:
         return {(field, span_range(MONTH, first)) for _, field, first, *_ in found}
 
     def _buckets(self) -> set[int]:
-        """Return the stored buckets. All fields of a part have the same ones."""
-        row, query = StateBlockRow, select(func.min(StateBlockRow.field)).filter_by(**self._owner)
-        field = self._session.scalar(query) or ""
-        blocks = select(row.first, row.last, row.states).filter_by(
-            **self._owner, field=field, span=self._layout.span
+        """Return the stored buckets. All fields of a term, or of all rows, have the same ones."""
+        row, query = StateBlockRow, select(StateBlockRow.field).filter_by(**self._owner).distinct()
+        of_terms = {prefix_of(field): field for field in sorted(self._session.scalars(query), reverse=True)}
+        blocks = select(row.field, row.first, row.last, row.states).filter_by(
+            **self._owner, span=self._layout.span
         )
+        blocks = blocks.where(row.first.is_not(None), row.field.in_(list(of_terms.values())))
         found: set[int] = set()
-        for first, last, states in self._session.execute(blocks.where(row.first.is_not(None))):
+        for field, first, last, states in self._session.execute(blocks):
             try:
                 found |= {
                     bucket for bucket in read_buckets(field, first, states or b"") if bucket is not None

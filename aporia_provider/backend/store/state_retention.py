@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, RetentionCutoffs
 from aporia_provider.backend.store.state_blocks import span_range
-from aporia_provider.backend.store.sync_tables import DAY, FIELDS, MONTH, PERFORMANCE, StateBlockRow
+from aporia_provider.backend.store.sync_tables import DAY, MONTH, StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.monitoring.profiles.plan import ROWS
 from aporia_provider.retention import Retention
@@ -107,9 +107,9 @@ def _newest_is_pending(step: _Step) -> ColumnElement[bool]:
 
 def _drop(session: Session, dataset_key: int, step: _Step, start: int | None = None) -> int:
     row = StateBlockRow
-    query = select(row.key).where(
-        row.dataset_key == dataset_key, row.part.in_((FIELDS, PERFORMANCE)), row.span == step.span
-    )
+    # The parts are named for the index.
+    parts = select(SyncRow.part).filter_by(dataset_key=dataset_key)
+    query = select(row.key).where(row.dataset_key == dataset_key, row.part.in_(parts), row.span == step.span)
     query = query.where(row.first < step.before, step.is_pending(row))
     if start is not None:
         query = query.where(row.first >= start)

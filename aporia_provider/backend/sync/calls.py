@@ -127,7 +127,9 @@ class Syncs(RegistryBase):
             and ``last_error``. The serving dataset has the same for the ``performance`` of its predictions.
             ``provisional_bins`` maps fields whose bins were made from fewer than 1,000 values to the number
             of values; a sync of the dataset they were made from rebuilds them once the number of rows has
-            doubled.
+            doubled. ``segments`` has the status of each segment of the model: ``synced``, ``never_synced``,
+            ``failed``, or ``not_computable`` with the ``reason``, such as a field that the dataset does not
+            have.
         """
         from aporia_provider.backend.sync.sync_status import status
 

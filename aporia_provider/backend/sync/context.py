@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from aporia_provider.backend.registration.version_segments import VersionSegment, computable
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import Interval
 from aporia_provider.backend.store.retention_cutoffs import (
@@ -48,6 +49,7 @@ class VersionSnapshot:
     :param datasets: Datasets by role.
     :param baseline: Bins of the version.
     :param retention: Retention of the model; None if states are kept for ever.
+    :param segments: Segments of the model.
     """
 
     schema: VersionSchema
@@ -55,12 +57,17 @@ class VersionSnapshot:
     datasets: Mapping[str, DatasetConnection]
     baseline: Baseline
     retention: Retention | None = None
+    segments: tuple[VersionSegment, ...] = ()
 
     @property
     def readable_roles(self) -> frozenset[str]:
         """Return the roles of the datasets that the engine can read."""
         datasets = self.datasets.items()
         return frozenset(role for role, dataset in datasets if dataset.data_source.unreadable_reason is None)
+
+    def segments_of(self, role: str) -> tuple[VersionSegment, ...]:
+        """Return the segments whose conditions name only fields that a dataset has."""
+        return computable(self.segments, self.datasets[role], self.schema) if self.segments else ()
 
     def cutoffs(self, role: str) -> RetentionCutoffs | None:
         """
@@ -113,6 +120,8 @@ class Result:
     :param committed_at: Time of the last commit that changed the data of the table; None if unknown.
     :param cutoffs: Times before which states are dropped; None if they are kept for ever.
     :param late_buckets: Number of changed buckets that were not computed, because nothing of them is kept.
+    :param segments: Keys of the segments whose states are up to date with the result.
+    :param whole: Whether it has the states of all rows, and not only those of segments.
     """
 
     checkpoint: Checkpoint
@@ -130,6 +139,8 @@ class Result:
     committed_at: datetime | None = None
     cutoffs: RetentionCutoffs | None = None
     late_buckets: int = 0
+    segments: frozenset[int] = frozenset()
+    whole: bool = True
 
     @property
     def changed(self) -> bool:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import DatasetPlan, fields_plan, with_baseline
+from aporia_provider.backend.registration.version_segments import term_plans
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.buckets import describe_intervals
 from aporia_provider.backend.sync.changed_buckets import ChangedBuckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
 from aporia_provider.backend.sync.fingerprints import dataset_bins, fields_fingerprint, registration_hash
+from aporia_provider.backend.sync.joined_segments import NO_SEGMENTS, JoinedSegments
 from aporia_provider.backend.sync.version_bins import baseline_for
 from aporia_provider.lake.log.changes import Changes
-from aporia_provider.monitoring.profiles.plan import ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ProfilePlan, SegmentTermPlan
 from aporia_provider.preflight.type_differences import field_types
 
 if TYPE_CHECKING:
@@ -26,7 +28,12 @@ _NEW_BINS = "the bins of some fields were rebuilt"
 
 
 def sync_fields(
-    context: SyncContext, role: str, checkpoint: Checkpoint, *, rebuild_bins: bool = False
+    context: SyncContext,
+    role: str,
+    checkpoint: Checkpoint,
+    segments: JoinedSegments = NO_SEGMENTS,
+    *,
+    rebuild_bins: bool = False,
 ) -> Result:
     """
     Profile the changes of a dataset since its last sync.
@@ -34,6 +41,7 @@ def sync_fields(
     :param context: Context of the sync.
     :param role: Role of the dataset.
     :param checkpoint: Checkpoint of the last sync.
+    :param segments: Segments to profile as well.
     :param rebuild_bins: Whether to rebuild the bins that were made from this dataset.
     :raises aporia_provider.errors.AporiaError: if the dataset cannot be read, or its columns no longer match
         the schema.
@@ -49,16 +57,21 @@ def sync_fields(
     buckets = _buckets(context, role, changes)
     if not changes.has_changes or (buckets.intervals == () and not changes.null_timestamps):
         new_checkpoint = Checkpoint(fingerprint, context.positions(role))
-        return Result(new_checkpoint, changes.reason, late_buckets=buckets.late)
-    return _profile_changes(context, role, changes, rebuild_bins)
+        keys = segments.keys(all_rows=False)
+        return Result(new_checkpoint, changes.reason, late_buckets=buckets.late, segments=keys)
+    return _profile_changes(context, role, changes, segments, rebuild_bins)
 
 
-def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_bins: bool) -> Result:
+def _profile_changes(
+    context: SyncContext, role: str, changes: Changes, segments: JoinedSegments, rebuild_bins: bool
+) -> Result:
     table, snapshot = context.table(role), context.snapshot
     types = table.check(table.rows.all(context.spark), snapshot.schema)
     plan = fields_plan(table.dataset, snapshot.schema, types)
     rows = _rows(context, role, plan, changes)
-    baseline = baseline_for(context, role, plan, rows, rebuild=rebuild_bins)
+    baseline = snapshot.baseline
+    if segments.whole:
+        baseline = baseline_for(context, role, plan, rows, rebuild=rebuild_bins)
     if baseline.bins != snapshot.baseline.bins:
         is_partial = not changes.entire_table
         changes = Changes(_bins_reason(changes, snapshot.baseline, baseline), entire_table=True)
@@ -72,10 +85,12 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
         describe_intervals(intervals, changes.null_timestamps),
     )
     extent = table.log.extent(intervals)
+    terms = term_plans(segments.computed(all_rows=changes.entire_table), plan.term_columns)
+    profile_plan = _profile_plan(snapshot, plan, baseline, terms, whole=segments.whole)
     result = Result(
         checkpoint=Checkpoint(fields_fingerprint(snapshot, role, baseline.bins), context.positions(role)),
         reason=changes.reason,
-        states=table.profile(rows, plan.columns, _profile_plan(snapshot, plan, baseline), extent),
+        states=table.profile(rows, plan.columns, profile_plan, extent),
         intervals=intervals,
         null_timestamps=changes.null_timestamps,
         extent=extent,
@@ -84,6 +99,8 @@ def _profile_changes(context: SyncContext, role: str, changes: Changes, rebuild_
         committed_at=table.log.committed_at,
         cutoffs=buckets.cutoffs,
         late_buckets=buckets.late,
+        segments=segments.keys(all_rows=changes.entire_table),
+        whole=segments.whole,
     )
     return _with_baseline(result, snapshot, role, baseline)
 
@@ -96,10 +113,17 @@ def _rows(context: SyncContext, role: str, plan: DatasetPlan, changes: Changes) 
     )
 
 
-def _profile_plan(snapshot: VersionSnapshot, plan: DatasetPlan, baseline: Baseline) -> ProfilePlan:
+def _profile_plan(
+    snapshot: VersionSnapshot,
+    plan: DatasetPlan,
+    baseline: Baseline,
+    segments: tuple[SegmentTermPlan, ...],
+    *,
+    whole: bool,
+) -> ProfilePlan:
     """Return the plan to profile a dataset's rows, with the bins of the version."""
     outcomes = with_baseline(plan.outcomes, baseline.bins)
-    return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.bins)
+    return ProfilePlan(snapshot.period, plan.fields, outcomes, baseline.bins, segments, whole)
 
 
 def _with_baseline(result: Result, snapshot: VersionSnapshot, role: str, baseline: Baseline) -> Result:

@@ -7,17 +7,20 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from aporia_provider.backend.registration.profile_plans import performance_plan, with_baseline
+from aporia_provider.backend.registration.version_segments import term_plans
 from aporia_provider.backend.store.buckets import Interval, describe_intervals, whole_buckets
+from aporia_provider.backend.store.segment_keys import without_prefix
 from aporia_provider.backend.sync.changed_buckets import ChangedBuckets
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext
 from aporia_provider.backend.sync.fingerprints import performance_fingerprint
+from aporia_provider.backend.sync.joined_segments import NO_SEGMENTS, JoinedSegments
 from aporia_provider.backend.sync.reading.dataset_table import ConnectedTable
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.engine.dataframes.labels import IdRange, labelled_buckets, tie_column, with_latest_labels
 from aporia_provider.engine.error_messages import BeforeCheckpointError, StatisticsError
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.lake.log.changes import Changes
-from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan
+from aporia_provider.monitoring.profiles.plan import ROWS, ProfilePlan, SegmentTermPlan
 from aporia_provider.monitoring.profiles.profile import Profile
 
 if TYPE_CHECKING:
@@ -30,7 +33,9 @@ _BEFORE_CHECKPOINT = "in a version before a checkpoint, which the engine cannot 
 _DELETED = "deleted from storage"
 
 
-def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | None:
+def sync_performance(
+    context: SyncContext, checkpoint: Checkpoint, segments: JoinedSegments = NO_SEGMENTS
+) -> Result | None:
     """
     Compare predictions with their labels in all buckets where either have changed.
 
@@ -39,6 +44,7 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
 
     :param context: Context of the sync.
     :param checkpoint: Checkpoint of the last sync.
+    :param segments: Segments to compare as well.
     :return: None if the version has no predictions to compare, or one of the datasets is not readable.
     :raises aporia_provider.errors.AporiaError: if one of the tables cannot be read.
     """
@@ -56,18 +62,20 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
         predicted = Changes("the schema, a dataset or the comparison method has changed", entire_table=True)
     reason = f"predictions: {predicted.reason}; labels: {labelled.reason}"
     if not predicted.has_changes and not labelled.has_changes:
-        return Result(new_checkpoint, reason)
+        return Result(new_checkpoint, reason, segments=segments.keys(all_rows=False))
     buckets, null_timestamps = comparison.changed_buckets(predicted, labelled)
     intervals = buckets.intervals
     if comparison.unavailable is not None:
         reason += f"; removed labels are {comparison.unavailable}, so all are compared"
     if intervals == () and not null_timestamps:
         log.info("performance metrics: changes found: %s; no prediction is affected", reason)
-        return Result(new_checkpoint, reason, late_buckets=buckets.late)
+        keys = segments.keys(all_rows=False)
+        return Result(new_checkpoint, reason, late_buckets=buckets.late, segments=keys)
     time_ranges = describe_intervals(intervals, null_timestamps)
     log.info("performance metrics: changes found: %s; predictions to be read: %s", reason, time_ranges)
     ids = comparison.id_range(intervals, null_timestamps)
-    states = comparison.states(intervals, null_timestamps, ids)
+    all_rows = intervals is None
+    states = comparison.states(intervals, null_timestamps, ids, segments, all_rows=all_rows)
     return Result(
         new_checkpoint,
         reason,
@@ -77,6 +85,8 @@ def sync_performance(context: SyncContext, checkpoint: Checkpoint) -> Result | N
         extent=comparison.extent(intervals, ids),
         cutoffs=buckets.cutoffs,
         late_buckets=buckets.late,
+        segments=segments.keys(all_rows=all_rows),
+        whole=segments.whole,
     )
 
 
@@ -152,14 +162,22 @@ class _Comparison:
         return self._serving.id_range(self._context.spark, intervals, null_timestamps)
 
     def states(
-        self, intervals: Sequence[Interval] | None, null_timestamps: bool, ids: IdRange | None
+        self,
+        intervals: Sequence[Interval] | None,
+        null_timestamps: bool,
+        ids: IdRange | None,
+        segments: JoinedSegments,
+        *,
+        all_rows: bool,
     ) -> Profile:
         """Return the states of the predictions in some buckets, whose ids are in the given range."""
         dataset, snapshot = self._serving.dataset, self._context.snapshot
         actuals = self._actuals.dataset
         label_columns = {name: name for label in self._labels for name in (label, tie_column(label))}
-        columns = {**self._plan.columns, **label_columns}
-        predictions = self._rows(self._serving, self._plan.columns.values(), intervals, null_timestamps)
+        terms = term_plans(segments.computed(all_rows=all_rows), self._plan.term_columns)
+        own_columns = {**self._plan.columns, **self._term_columns(terms)}
+        columns = {**own_columns, **label_columns}
+        predictions = self._rows(self._serving, own_columns.values(), intervals, null_timestamps)
         known = self._label_rows(ids)
         with self._actuals.rows.read_errors():
             rows = with_latest_labels(
@@ -169,9 +187,19 @@ class _Comparison:
                 (actuals.id_column, actuals.timestamp_column),
                 self._labels,
             )
-            plan = ProfilePlan(snapshot.period, (), self.outcomes)
+            plan = ProfilePlan(snapshot.period, (), self.outcomes, segments=terms, whole=segments.whole)
             states = self._serving.profile(rows, columns, plan, self.extent(intervals, ids))
-        return {key: state for key, state in states.items() if key[1] != ROWS}
+        return {key: state for key, state in states.items() if without_prefix(key[1]) != ROWS}
+
+    def _term_columns(self, terms: Iterable[SegmentTermPlan]) -> dict[str, str]:
+        """Return the columns of the predictions that conditions name, by their name in the batches."""
+        schema = self._context.snapshot.schema
+        columns = {
+            f"{category}.{name}": column for category, name, column in self._serving.dataset.columns(schema)
+        }
+        used = {name for term in terms for _, name, _ in term.columns}
+        planned = self._plan.term_columns.items()
+        return {column.name: columns[key] for key, column in planned if column.name in used}
 
     def _label_rows(self, ids: IdRange | None) -> DataFrame:
         rows = self._actuals.rows.with_ids(self._context.spark, self._labels.values(), ids)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 
 from sqlalchemy import select
 
 from aporia_provider.backend.registration.datasets import connection_of
 from aporia_provider.backend.registration.local_access import link_faults
 from aporia_provider.backend.registration.scope import RegistryBase
+from aporia_provider.backend.registration.version_segments import VersionSegment
 from aporia_provider.backend.store.lookups import find_version
 from aporia_provider.backend.store.profiles import read_baseline
 from aporia_provider.backend.store.retention_cutoffs import model_retention
+from aporia_provider.backend.store.segment_lookups import model_segments
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, utc_now
 from aporia_provider.backend.sync.context import Checkpoint, Result, SyncContext, VersionSnapshot
 from aporia_provider.backend.sync.field_profiles import sync_fields
+from aporia_provider.backend.sync.joined_segments import JoinedSegments
 from aporia_provider.backend.sync.leases import Lease
 from aporia_provider.backend.sync.performance_profiles import sync_performance
 from aporia_provider.backend.sync.shared_baselines import copy_field_profiles
-from aporia_provider.backend.sync.sync_store import SyncStore
+from aporia_provider.backend.sync.sync_store import StoredPart, SyncStore
 from aporia_provider.datasets import ACTUALS, SERVING
 from aporia_provider.engine.embedded.engines import EmbeddedEngines
 from aporia_provider.engine.error_messages import BeforeCheckpointError, StatisticsError
@@ -98,25 +101,57 @@ class SyncRunner:
         """
         started, clock = utc_now(), time.monotonic()
         stored = store.load(role, part)
+        segments = store.load_segments(stored, context.snapshot.segments_of(role))
         checkpoint = Checkpoint() if full else stored.checkpoint
+        joined = JoinedSegments.of(checkpoint, segments)
         try:
-            result = self._compute_with_retry(context, role, part, checkpoint, full)
+            result = self._compute_with_retry(context, role, part, checkpoint, joined, full)
         except Exception as error:
             store.record_failure(stored, started, error, context.latest_version(role))
             raise
         if result is None:
             return None
-        changed = store.commit(stored, result, started, time.monotonic() - clock)
+        changed = store.commit(stored, result, started, time.monotonic() - clock, segments)
         if result.baseline is not None:
             context.set_baseline(result.baseline)
+        remaining = [each for each in segments if each.segment and each.segment.key not in result.segments]
+        added = self._add_segments(store, context, stored, remaining) if remaining else None
+        return changed if added is None else added | (changed or frozenset())
+
+    def _add_segments(
+        self, store: SyncStore, context: SyncContext, stored: StoredPart, segments: Sequence[StoredPart]
+    ) -> Set[int] | None:
+        """Compute the states of segments that do not have those of all rows of the part yet."""
+        started, clock = utc_now(), time.monotonic()
+        names = ", ".join(repr(each.segment.name) for each in segments if each.segment)
+        log.info("%s dataset: the states of segments %s are computed from all rows", stored.role, names)
+        joined = JoinedSegments.alone(segments)
+        try:
+            result = self._compute_with_retry(
+                context, stored.role, stored.part, Checkpoint(), joined, full=False
+            )
+        except Exception as error:
+            for each in segments:
+                store.record_failure(each, started, error, context.latest_version(stored.role))
+            raise
+        if result is None:
+            return None
+        changed = store.commit(stored, result, started, time.monotonic() - clock, segments)
+        log.info("Segments %s: computed in %.1f s", names, time.monotonic() - clock)
         return changed
 
     def _compute_with_retry(
-        self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool
+        self,
+        context: SyncContext,
+        role: str,
+        part: str,
+        checkpoint: Checkpoint,
+        segments: JoinedSegments,
+        full: bool,
     ) -> Result | None:
         """Compute a part; retry with another way of reading if the engine could not read a table."""
         try:
-            return self._compute(context, role, part, checkpoint, full)
+            return self._compute(context, role, part, checkpoint, segments, full)
         except StatisticsError as error:
             log.warning("%s: all files are read", error.message)
             context.reopen_tables(ignore_statistics=True)
@@ -129,19 +164,26 @@ class SyncRunner:
             # A checkpoint was written after the log of the table was read.
             context.reopen_tables()
         try:
-            return self._compute(context, role, part, checkpoint, full)
+            return self._compute(context, role, part, checkpoint, segments, full)
         except StatisticsError as error:
             # Statistics were not read this time, so another entry of the log is malformed.
             raise TransientError(error.message) from None
 
     def _compute(
-        self, context: SyncContext, role: str, part: str, checkpoint: Checkpoint, full: bool
+        self,
+        context: SyncContext,
+        role: str,
+        part: str,
+        checkpoint: Checkpoint,
+        segments: JoinedSegments,
+        full: bool,
     ) -> Result | None:
         with context.engine_exit_errors():
             if part == PERFORMANCE:
-                return sync_performance(context, checkpoint)
-            copied = None if full else copy_field_profiles(self._scope, context, role, checkpoint)
-            return copied or sync_fields(context, role, checkpoint, rebuild_bins=full)
+                return sync_performance(context, checkpoint, segments)
+            is_copied = segments.whole and not full
+            copied = copy_field_profiles(self._scope, context, role, checkpoint) if is_copied else None
+            return copied or sync_fields(context, role, checkpoint, segments, rebuild_bins=full)
 
     def _snapshot(self) -> tuple[int, VersionSnapshot]:
         with self._scope.database.read_transaction() as session:
@@ -155,6 +197,7 @@ class SyncRunner:
                 retention=model_retention(model),
                 datasets=datasets,
                 baseline=read_baseline(session, key),
+                segments=tuple(map(VersionSegment.of, model_segments(session, model.key))),
             )
         for dataset in datasets.values():
             # Symbolic links may have changed since the dataset was connected.

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.registration.datasets import connection_of
+from aporia_provider.backend.registration.version_segments import VersionSegment, dataset_fields
 from aporia_provider.backend.store.baselines import load_origins, provisional_bins
 from aporia_provider.backend.store.bucket_ranges import count_rows
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES
+from aporia_provider.backend.store.segment_keys import segment_part
+from aporia_provider.backend.store.segment_lookups import model_segments
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, BinsRow, SyncRow
-from aporia_provider.backend.store.tables import DatasetRow
+from aporia_provider.backend.store.tables import DatasetRow, VersionRow
 from aporia_provider.backend.sync.sync_store import LATE_BUCKETS, MEASURES
 from aporia_provider.monitoring.profiles.plan import SCORES
+from aporia_provider.schema import VersionSchema
 
 
 def status(session: Session, dataset: DatasetRow, retention: str | None) -> dict[str, Any]:
@@ -30,7 +36,34 @@ def status(session: Session, dataset: DatasetRow, retention: str | None) -> dict
         "provisional_bins": _provisional_bins(session, dataset, parts.get(FIELDS)),
         "retention": retention if dataset.role in RETAINED_ROLES else None,
         "performance": _part_status(parts[PERFORMANCE], dataset.role) if PERFORMANCE in parts else None,
+        "segments": _segments(session, dataset, parts),
     }
+
+
+def _segments(session: Session, dataset: DatasetRow, parts: Mapping[str, SyncRow]) -> list[dict[str, Any]]:
+    """Return the status of each segment of the model in a dataset."""
+    version = session.get_one(VersionRow, dataset.version_key)
+    segments = [VersionSegment.of(row) for row in model_segments(session, version.model_key)]
+    if not segments:
+        return []
+    fields = dataset_fields(connection_of(dataset), VersionSchema.from_wire(version.registration))
+    return [
+        {"segment": segment.name, **_segment_status(segment, segment.faults(fields), parts)}
+        for segment in segments
+    ]
+
+
+def _segment_status(
+    segment: VersionSegment, faults: Sequence[str], parts: Mapping[str, SyncRow]
+) -> dict[str, Any]:
+    if faults:
+        return {"status": "not_computable", "reason": "; ".join(faults)}
+    rows = [parts.get(segment_part(part, segment.key)) for part in (FIELDS, PERFORMANCE) if part in parts]
+    errors = [row.error for row in rows if row is not None and row.error]
+    if errors:
+        return {"status": "failed", "reason": errors[0]}
+    is_complete = bool(rows) and all(row is not None and row.synced_at for row in rows)
+    return {"status": "synced" if is_complete else "never_synced", "reason": None}
 
 
 def _provisional_bins(session: Session, dataset: DatasetRow, row: SyncRow | None) -> dict[str, int]:

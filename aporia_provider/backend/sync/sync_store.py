@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.registration.version_segments import VersionSegment
 from aporia_provider.backend.store.database import Database
 from aporia_provider.backend.store.lookups import upsert
 from aporia_provider.backend.store.profiles import is_stored, replace_profile, store_baseline
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES
+from aporia_provider.backend.store.segment_keys import by_segment, segment_part
+from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.backend.store.state_retention import drop_replaced_states, drop_states
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, utc_now
@@ -38,13 +41,14 @@ LATE_BUCKETS = "late_buckets"
 @dataclass(frozen=True)
 class StoredPart:
     """
-    A part of a dataset with its checkpoint.
+    A part of a dataset, or of a segment of it, with its checkpoint.
 
     :param dataset_key: Key of the dataset's row.
     :param role: Role of the dataset.
-    :param part: ``fields`` or ``performance``.
+    :param part: ``fields`` or ``performance``; of a segment, see :func:`~.segment_keys.segment_part`.
     :param checkpoint: Checkpoint of the part.
     :param report: Report of the last sync that changed something; empty if there was none.
+    :param segment: The segment; None for all rows.
     """
 
     dataset_key: int
@@ -52,6 +56,7 @@ class StoredPart:
     part: str
     checkpoint: Checkpoint
     report: Mapping[str, Any] = field(default_factory=dict)
+    segment: VersionSegment | None = None
 
 
 class SyncStore:
@@ -77,10 +82,21 @@ class SyncStore:
                 select(DatasetRow).filter_by(version_key=self._version_key, role=role)
             ).one()
             row = session.scalar(select(SyncRow).filter_by(dataset_key=dataset.key, part=part))
-            stored = (row.position if row else None) or {}
-            positions = {role: LogPosition(**position) for role, position in stored.items()}
-            checkpoint = Checkpoint(row.fingerprint if row else None, positions)
-            return StoredPart(dataset.key, role, part, checkpoint, (row.report if row else None) or {})
+            report = (row.report if row else None) or {}
+            return StoredPart(dataset.key, role, part, _checkpoint(row), report)
+
+    def load_segments(self, stored: StoredPart, segments: Iterable[VersionSegment]) -> list[StoredPart]:
+        """Return the same part of some segments."""
+        parts = {segment_part(stored.part, segment.key): segment for segment in segments}
+        query = select(SyncRow).where(SyncRow.dataset_key == stored.dataset_key, SyncRow.part.in_(parts))
+        with self._database.read_transaction() as session:
+            rows = {row.part: row for row in session.scalars(query)}
+            return [
+                StoredPart(
+                    stored.dataset_key, stored.role, part, _checkpoint(rows.get(part)), segment=segment
+                )
+                for part, segment in parts.items()
+            ]
 
     def record_failure(
         self, stored: StoredPart, started: datetime, error: Exception, latest_version: int | None
@@ -102,7 +118,12 @@ class SyncStore:
                 upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
 
     def commit(
-        self, stored: StoredPart, result: Result, started: datetime, seconds: float
+        self,
+        stored: StoredPart,
+        result: Result,
+        started: datetime,
+        seconds: float,
+        segments: Sequence[StoredPart] = (),
     ) -> Set[int] | None:
         """
         Store the states and the checkpoint of a result in one transaction.
@@ -111,21 +132,40 @@ class SyncStore:
         :param result: Result of the sync.
         :param started: Start of the sync.
         :param seconds: Duration of the sync in seconds.
+        :param segments: The same part of the segments of the model. Those that the result does not have are
+            left as they are, and those that were deleted meanwhile are not stored.
         :return: Starts of the buckets whose states have changed, in seconds since 1970; None if no stored
             state has changed.
         :raises aporia_provider.errors.TransientError: if another sync has the lease; nothing is stored.
         """
-        values = _values(stored, result) | {"started_at": started, "synced_at": started, "seconds": seconds}
+        times = {"started_at": started, "synced_at": started, "seconds": seconds}
+        states = by_segment(result.states)
         with self._database.write_transaction() as session:
             self._lease.check_held(session)
-            if result.changed or result.late_buckets:
-                values["report"] = self._report(session, stored, result)
-            changed = _replace_states(session, stored, result)
+            parts = [part for part in segments if part.segment and part.segment.key in result.segments]
+            changed = [
+                self._commit_part(
+                    session, part, replace(result, states=states.get(_segment_key(part), {})), times
+                )
+                for part in [*([stored] if result.whole else []), *_existing(session, parts)]
+            ]
             if self._retention is not None:
                 self._drop_states(session, self._retention, stored, result)
             if result.baseline is not None:
                 store_baseline(session, self._version_key, result.baseline)
-            upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
+        found = [buckets for buckets in changed if buckets is not None]
+        return frozenset().union(*found) if found else None
+
+    def _commit_part(
+        self, session: Session, stored: StoredPart, result: Result, times: Mapping[str, Any]
+    ) -> Set[int] | None:
+        values = _values(stored, result) | times
+        if result.changed or result.late_buckets:
+            values["report"] = (
+                self._report(session, stored, result) if stored.segment is None else _measures(result)
+            )
+        changed = _replace_states(session, stored, result)
+        upsert(session, SyncRow, {"dataset_key": stored.dataset_key, "part": stored.part}, values)
         return changed
 
     def _drop_states(
@@ -158,6 +198,24 @@ class SyncStore:
         }
 
 
+def _checkpoint(row: SyncRow | None) -> Checkpoint:
+    stored = (row.position if row else None) or {}
+    positions = {role: LogPosition(**position) for role, position in stored.items()}
+    return Checkpoint(row.fingerprint if row else None, positions)
+
+
+def _segment_key(stored: StoredPart) -> int | None:
+    return None if stored.segment is None else stored.segment.key
+
+
+def _existing(session: Session, parts: Sequence[StoredPart]) -> list[StoredPart]:
+    """Return the parts whose segments are stored as they were when the sync began."""
+    keys = [key for part in parts if (key := _segment_key(part)) is not None]
+    rows = session.scalars(select(SegmentRow).where(SegmentRow.key.in_(keys)).with_for_update(read=True))
+    stored = {VersionSegment.of(row) for row in rows}
+    return [part for part in parts if part.segment in stored]
+
+
 def _stored_types(session: Session, version_key: int) -> dict[str, dict[str, Any]]:
     """
     Return column types by role of the dataset, from the last sync of each dataset that changed something.
@@ -176,7 +234,8 @@ def _values(stored: StoredPart, result: Result) -> dict[str, Any]:
         "latest_version": positions[stored.role]["version"] if stored.role in positions else None,
         "error": None,
     }
-    if result.changed and result.checkpoint.fingerprint != stored.checkpoint.fingerprint:
+    is_new = result.checkpoint.fingerprint != stored.checkpoint.fingerprint
+    if result.changed and is_new and stored.segment is None:
         values["grids"] = dump_bins(result.bins)
     return values
 

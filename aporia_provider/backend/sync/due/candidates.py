@@ -13,10 +13,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.registration.datasets import connection_of
+from aporia_provider.backend.registration.version_segments import VersionSegment
 from aporia_provider.backend.store.baselines import Baseline
 from aporia_provider.backend.store.profiles import read_baseline
 from aporia_provider.backend.store.retention_cutoffs import CLOCK_TOLERANCE
-from aporia_provider.backend.store.sync_tables import BinsRow, SyncRow
+from aporia_provider.backend.store.segment_tables import SegmentRow
+from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, BinsRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.backend.sync.context import VersionSnapshot
 from aporia_provider.datasets import DatasetConnection
@@ -63,6 +65,8 @@ class StoredVersion:
     :param datasets: Datasets by role.
     :param checkpoints: Checkpoints by role and part.
     :param baseline: Bins of the version, if they may be newer than the last sync of a part; otherwise None.
+    :param segments: Segments of the model.
+    :param segment_checkpoints: Checkpoints of segments by role and part.
     """
 
     model_id: str
@@ -72,12 +76,15 @@ class StoredVersion:
     datasets: dict[str, DatasetConnection] = field(default_factory=dict)
     checkpoints: dict[tuple[str, str], StoredCheckpoint] = field(default_factory=dict)
     baseline: Baseline | None = None
+    segments: tuple[VersionSegment, ...] = ()
+    segment_checkpoints: dict[tuple[str, str], StoredCheckpoint] = field(default_factory=dict)
 
     @cached_property
     def snapshot(self) -> VersionSnapshot:
         """Return the snapshot used by syncs; without bins, unless they may be newer."""
         schema = VersionSchema.from_wire(self.registration)
-        return VersionSnapshot(schema, self.period, self.datasets, self.baseline or Baseline())
+        baseline = self.baseline or Baseline()
+        return VersionSnapshot(schema, self.period, self.datasets, baseline, segments=self.segments)
 
     def checkpoints_of(self, role: str) -> list[StoredCheckpoint]:
         """Return the parts of a dataset for which a sync was started."""
@@ -86,9 +93,12 @@ class StoredVersion:
 
 def stored_versions(session: Session, environment: str) -> list[StoredVersion]:
     """Return all versions that have datasets, in the order of their registration."""
-    datasets, checkpoints = _datasets(session, environment), _checkpoints(session, environment)
+    datasets = _datasets(session, environment)
+    checkpoints, of_segments = _checkpoints(session, environment)
+    segments = _segments(session, environment)
+    columns = (VersionRow.key, VersionRow.name, VersionRow.registration)
     query = (
-        select(VersionRow.key, VersionRow.name, VersionRow.registration, ModelRow.id, ModelRow.registration)
+        select(*columns, ModelRow.key, ModelRow.id, ModelRow.registration)
         .join(ModelRow, VersionRow.model_key == ModelRow.key)
         .where(ModelRow.environment == environment, VersionRow.key.in_(select(DatasetRow.version_key)))
         .order_by(VersionRow.key)
@@ -103,8 +113,10 @@ def stored_versions(session: Session, environment: str) -> list[StoredVersion]:
             datasets=datasets[key],
             checkpoints=checkpoints[key],
             baseline=read_baseline(session, key) if key in with_newer_bins else None,
+            segments=tuple(segments.get(model_key, ())),
+            segment_checkpoints=of_segments[key],
         )
-        for key, name, registration, model_id, model in session.execute(query)
+        for key, name, registration, model_key, model_id, model in session.execute(query)
     ]
 
 
@@ -134,6 +146,7 @@ def record_unchanged(session: Session, keys: Iterable[int], checked_at: datetime
 
 
 _BATCH_SIZE = 500
+_Checkpoints = dict[int, dict[tuple[str, str], StoredCheckpoint]]
 
 
 def _datasets(session: Session, environment: str) -> dict[int, dict[str, DatasetConnection]]:
@@ -144,7 +157,17 @@ def _datasets(session: Session, environment: str) -> dict[int, dict[str, Dataset
     return datasets
 
 
-def _checkpoints(session: Session, environment: str) -> dict[int, dict[tuple[str, str], StoredCheckpoint]]:
+def _segments(session: Session, environment: str) -> dict[int, list[VersionSegment]]:
+    """Return the segments of an environment by the key of their model."""
+    query = select(SegmentRow).join(ModelRow, SegmentRow.model_key == ModelRow.key)
+    segments: dict[int, list[VersionSegment]] = defaultdict(list)
+    for row in session.scalars(query.where(ModelRow.environment == environment).order_by(SegmentRow.key)):
+        segments[row.model_key].append(VersionSegment.of(row))
+    return segments
+
+
+def _checkpoints(session: Session, environment: str) -> tuple[_Checkpoints, _Checkpoints]:
+    """Return the checkpoints of all rows and those of segments, by the key of their version."""
     # Reports and bins, which are much larger, are not needed.
     columns = (SyncRow.key, SyncRow.fingerprint, SyncRow.position, SyncRow.started_at, SyncRow.synced_at)
     query = (
@@ -152,15 +175,17 @@ def _checkpoints(session: Session, environment: str) -> dict[int, dict[tuple[str
         .join(SyncRow, SyncRow.dataset_key == DatasetRow.key)
         .join(VersionRow, DatasetRow.version_key == VersionRow.key)
     )
-    checkpoints: dict[int, dict[tuple[str, str], StoredCheckpoint]] = defaultdict(dict)
+    checkpoints: _Checkpoints = defaultdict(dict)
+    of_segments: _Checkpoints = defaultdict(dict)
     for version, role, part, failed, key, fingerprint, position, started, synced in session.execute(
         _in_environment(query, environment)
     ):
         positions = {owner: LogPosition(**stored) for owner, stored in (position or {}).items()}
-        checkpoints[version][role, part] = StoredCheckpoint(
+        found = checkpoints if part in (FIELDS, PERFORMANCE) else of_segments
+        found[version][role, part] = StoredCheckpoint(
             key, fingerprint or "", positions, started, synced, failed
         )
-    return checkpoints
+    return checkpoints, of_segments
 
 
 def _versions_with_newer_bins(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from aporia_provider.backend.registration.profile_plans import performance_plan, with_baseline
+from aporia_provider.backend.registration.version_segments import VersionSegment
+from aporia_provider.backend.store.segment_keys import segment_part
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.sync.due.candidates import StoredCheckpoint, StoredVersion
 from aporia_provider.backend.sync.fingerprints import (
@@ -27,6 +29,7 @@ NEVER_SYNCED: Final = "it was never synced"
 FAILED: Final = "its last sync failed"
 REGISTRATION: Final = "the schema, the dataset or the profiling method has changed"
 BINS: Final = "the bins of some fields were rebuilt"
+SEGMENTS: Final = "some segments have not been computed"
 NO_LOG: Final = "its files have no log that shows whether they have changed"
 UNKNOWN_COMMIT: Final = "the last commit that was synced is unknown, or is no longer in the log"
 COMMITS: Final = "its table has new commits"
@@ -191,8 +194,8 @@ def _fields_part(version: StoredVersion, role: str) -> _Part:
     def fingerprint() -> str:
         return fields_fingerprint(snapshot, role, snapshot.baseline.bins)
 
-    checkpoint = version.checkpoints.get((role, FIELDS))
-    return _part_to_check(version, (role,), checkpoint, fields_registration(snapshot, role), fingerprint)
+    registration = fields_registration(snapshot, role)
+    return _part_to_check(version, (role,), (role, FIELDS), registration, fingerprint)
 
 
 def _performance_part(version: StoredVersion) -> _Part | None:
@@ -207,19 +210,23 @@ def _performance_part(version: StoredVersion) -> _Part | None:
     def fingerprint() -> str:
         return performance_fingerprint(snapshot, with_baseline(plan.outcomes, snapshot.baseline.bins))
 
-    checkpoint = version.checkpoints.get((SERVING, PERFORMANCE))
     return _part_to_check(
-        version, (SERVING, ACTUALS), checkpoint, performance_registration(snapshot), fingerprint
+        version,
+        (SERVING, ACTUALS),
+        (SERVING, PERFORMANCE),
+        performance_registration(snapshot),
+        fingerprint,
     )
 
 
 def _part_to_check(
     version: StoredVersion,
     roles: tuple[str, ...],
-    checkpoint: StoredCheckpoint | None,
+    part: tuple[str, str],
     registration: str,
     fingerprint: Callable[[], str],
 ) -> _Part:
+    checkpoint, segments = version.checkpoints.get(part), version.snapshot.segments_of(part[0])
     if checkpoint is None:
         return _Part(None, NEVER_SYNCED)
     if not checkpoint.succeeded:
@@ -228,14 +235,32 @@ def _part_to_check(
         return _Part(checkpoint, REGISTRATION)
     if version.baseline is not None and checkpoint.fingerprint != fingerprint():
         return _Part(checkpoint, BINS)
-    if any(role not in checkpoint.positions for role in roles):
-        return _Part(checkpoint, NO_LOG)
-    if any(checkpoint.positions[role].commit is None for role in roles):
-        return _Part(checkpoint, UNKNOWN_COMMIT)
+    if not all(_has_segment(version, checkpoint, part, segment) for segment in segments):
+        return _Part(checkpoint, SEGMENTS)
+    if (reason := _unknown_position(checkpoint, roles)) is not None:
+        return _Part(checkpoint, reason)
     try:
         return _Part(checkpoint, None, tables={role: _table(version, role, checkpoint) for role in roles})
     except AporiaError as error:
         return _Part(checkpoint, LOG_NOT_READ, error.message)
+
+
+def _unknown_position(checkpoint: StoredCheckpoint, roles: Iterable[str]) -> str | None:
+    """Return why the log cannot tell what has changed; None if it can."""
+    if any(role not in checkpoint.positions for role in roles):
+        return NO_LOG
+    return UNKNOWN_COMMIT if any(checkpoint.positions[role].commit is None for role in roles) else None
+
+
+def _has_segment(
+    version: StoredVersion, checkpoint: StoredCheckpoint, part: tuple[str, str], segment: VersionSegment
+) -> bool:
+    """Return whether the states of a segment are from the same sync as those of all rows."""
+    role, name = part
+    stored = version.segment_checkpoints.get((role, segment_part(name, segment.key)))
+    if stored is None or not stored.succeeded:
+        return False
+    return (stored.fingerprint, stored.positions) == (checkpoint.fingerprint, checkpoint.positions)
 
 
 def _table(version: StoredVersion, role: str, checkpoint: StoredCheckpoint) -> _Table:
