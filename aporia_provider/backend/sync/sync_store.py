@@ -159,7 +159,7 @@ class SyncStore:
     def _commit_part(
         self, session: Session, stored: StoredPart, result: Result, times: Mapping[str, Any]
     ) -> Set[int] | None:
-        values = _values(stored, result) | times
+        values = {**_values(stored, result), **times}
         if result.changed or result.late_buckets:
             values["report"] = (
                 self._report(session, stored, result) if stored.segment is None else _measures(result)
