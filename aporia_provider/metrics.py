@@ -118,6 +118,7 @@ class MetricParameters(PublicModel):
     :param minimum: Number of values below which there is insufficient data; for a distance, of the data. AUC
         and average precision also require 10 labels of each class, or ``minimum`` of each if that is less.
     :param minimum_baseline: The same for the baseline of a distance; for expected metrics, for its labels.
+    :param id: For ``custom_metric``, the name or id of the custom metric.
     :param confidence: Probability that the interval from ``low`` to ``high`` contains the number, from 0.5 to
         0.999. Default: 0.95.
     """
@@ -133,6 +134,7 @@ class MetricParameters(PublicModel):
     zeros: Annotated[Zeros, exactly(*get_args(Zeros))] = "floor"
     minimum: Count | None = None
     minimum_baseline: Count | None = None
+    id: Name | None = None
     confidence: Confidence | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -91,6 +91,10 @@ class MetricRequest:
         by_bucket = self.selector.type is None and self.metric.metric in METRICS_OF_BUCKETS
         spans = () if by_bucket else _SPANS[self.period]
         return StatesKey(self._role, self.selector.key, self.within, spans)
+
+    def fresh(self) -> MetricRequest:
+        """Return the request without the states that it has read."""
+        return replace(self)
 
     def reads(self) -> Iterator[tuple[Read, int]]:
         """Yield the states that are read, and their number."""

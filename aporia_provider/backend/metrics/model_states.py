@@ -19,7 +19,7 @@ from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.lookups import find_dataset, find_model, find_version
 from aporia_provider.backend.store.retention_cutoffs import RETAINED_ROLES, model_retention
 from aporia_provider.backend.store.segment_keys import segment_part, term_prefix
-from aporia_provider.backend.store.segment_lookups import find_segment
+from aporia_provider.backend.store.segment_lookups import find_custom_metric, find_segment
 from aporia_provider.backend.store.state_sums import StateSums
 from aporia_provider.backend.store.sync_tables import FIELDS, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow
@@ -289,6 +289,15 @@ class ModelStates:
             segment = VersionSegment.of(find_segment(self._session, self._model, value.id))
             self._terms[place] = StatesTerm.of(segment, value.value)
         return self._terms[place]
+
+    def custom_metric(self, name_or_id: str) -> tuple[str, str]:
+        """
+        Return the name and the code of a custom metric.
+
+        :raises aporia_provider.errors.NotFoundError: if there is none.
+        """
+        row = find_custom_metric(self._session, self._model, name_or_id)
+        return row.name, row.registration["code"]
 
     def forget(self) -> None:
         """Clear the caches of all versions."""

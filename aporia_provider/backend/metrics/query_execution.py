@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from aporia_provider.backend.deadlines import DeadlineExceededError, check_deadline
+from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC, CustomRequest
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.periods import Split, align_to_buckets, result_range, time_of
@@ -100,9 +100,10 @@ class _MetricPlan:
     def __init__(self, model: ModelStates, metric: Metric, query: MetricsQuery) -> None:
         self.metric = metric
         self.within = align_to_buckets(metric.datasets.data.time_range, BUCKET_SECONDS[model.period])
-        self._request: MetricRequest | AporiaError
+        self._request: MetricRequest | CustomRequest | AporiaError
+        request = CustomRequest if metric.metric == CUSTOM_METRIC else MetricRequest
         try:
-            self._request = MetricRequest.of(model, metric, query, self.within)
+            self._request = request.of(model, metric, query, self.within)
         except AporiaError as error:
             self._request = error
 
@@ -133,8 +134,8 @@ class _MetricPlan:
 
     def forget(self) -> None:
         """Clear the cached states."""
-        if isinstance(self._request, MetricRequest):
-            self._request = replace(self._request)
+        if not isinstance(self._request, AporiaError):
+            self._request = self._request.fresh()
 
     def results(self) -> Iterator[tuple[Range, QueryResult]]:
         """Yield a result for each range; an error in one range does not affect the others."""

@@ -71,7 +71,7 @@ def _prediction(column: str | None, schema: VersionSchema) -> str:
 
 
 def _field(column: str, schema: VersionSchema) -> StateSelector:
-    types = dict(_types(schema))
+    types = field_types(schema)
     for plain, inner in _readings(column):
         declared = _declared(plain, types)
         if len(declared) > 1:
@@ -105,9 +105,11 @@ def _declared(name: str, keys: Iterable[str]) -> list[str]:
     return [key for key in matching if not key.startswith("labels.")] or matching
 
 
-def _types(schema: VersionSchema) -> Iterator[tuple[str, str]]:
-    for category in CATEGORIES:
-        for name, field in schema.fields(category).items():
-            yield f"{category}.{name}", field.type
-    for name in schema.predictions:
-        yield f"labels.{name}", ""
+def field_types(schema: VersionSchema) -> dict[str, str]:
+    """Return the types of fields and labels by key; that of a label is empty, since it is not declared."""
+    types = {
+        f"{category}.{name}": field.type
+        for category in CATEGORIES
+        for name, field in schema.fields(category).items()
+    }
+    return {**types, **{f"labels.{name}": "" for name in schema.predictions}}
