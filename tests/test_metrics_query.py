@@ -70,7 +70,7 @@ def test_one_end_of_a_range_alone_is_refused() -> None:
         ({"time_range": ["a", "b"]}, "['a', 'b'] is not a dict such as {'start': '2024-01-01', 'end':"),
         ({"time_range": {"start": DAYS[0]}}, "give both start and end, or neither: end is missing"),
         ({"dataset": "training"}, "there is no such parameter; did you mean 'dataset_type'?"),
-        ({"segment": "Rome"}, "'Rome' is not None; segments are not supported"),
+        ({"segment": "Rome"}, "'Rome' is not a dict such as {'id': 'age', 'value': '18'}"),
         (MappingProxyType({"skip_period": "1d"}), "skip_period requires time_period"),
     ],
 )
