@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
-from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, StateBlockRow, SyncRow
+from aporia_provider.backend.store.sync_tables import StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
@@ -213,14 +213,13 @@ def copied(database: Database, folder: Path) -> str:
 
 def stored(database: Database, *parts: str) -> Stored:
     """All states of a database's only version, as they are stored."""
-    wanted = parts or (FIELDS, PERFORMANCE)
     with database.read_transaction() as session:
         datasets = session.execute(select(DatasetRow.role, DatasetRow.key)).all()
         return {
             (role, *place): state
             for role, key in datasets
             for place, state in stored_states(session, key).items()
-            if place[0] in wanted
+            if not parts or place[0] in parts
         }
 
 

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.errors import ValidationError
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import Segment
 from tests.backend.clones import Clone, DeepClone, ShallowClone, clones
 from tests.backend.commits import Append, Commit, Hide, Reshape, Rows, Table, Tidy, bare, commits, rows
-from tests.backend.syncing import SyncedVersion
+from tests.backend.syncing import MODEL, SyncedVersion
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class History:
 
     :param baseline: Rows of the training table; without, the first rows that are synced are the baseline.
     :param partitioned: Whether the tables are partitioned, by a column that changes.
+    :param segments: Segments, and the number of steps after which each is registered.
     """
 
     period: str
@@ -80,10 +82,45 @@ class History:
     first: Rows
     labels: Rows
     steps: tuple[Step, ...]
+    segments: tuple[tuple[int, Segment], ...] = ()
+
+    def register_segments(self, monitored: SyncedVersion, steps: int) -> bool:
+        """Register the segments after some of the steps; whether there are any."""
+        given = [segment for place, segment in self.segments if place == steps]
+        for segment in given:
+            # The same one may be drawn twice.
+            monitored.registry.create_segment(MODEL, segment, if_exists="skip")
+        return bool(given)
 
 
 steps = st.builds(
     Step, st.sampled_from(["serving", "actuals"]), commits | clones, st.integers(0, 4).map(bool)
+)
+atoms = st.sampled_from(
+    [
+        *("city = 'Rome'", "city != 'Oslo'", "city is null", "vip", "vip = false", "vip is not null"),
+        *("age > 0", "age <= 41.5", "price >= 0.1", "ratio < 16777217", "5 < size", "score >= 0.5"),
+        *("score is null", "at >= '2024-01-03'", "emb is null"),
+    ]
+)
+conditions = st.recursive(
+    atoms,
+    lambda inner: (
+        st.tuples(inner, st.sampled_from(["and", "or", "&", "|"]), inner).map(
+            lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})"
+        )
+        | inner.map(lambda one: f"not ({one})")
+    ),
+    max_leaves=5,
+)
+segments = st.one_of(
+    st.lists(conditions, min_size=1, max_size=3, unique=True).map(
+        lambda texts: Segment(
+            name="conditions", conditions=[(text, f"{place}") for place, text in enumerate(texts)]
+        )
+    ),
+    st.just(Segment(name="cities", field="city", values=["Rome", "", "a b/ü%20"])),
+    st.just(Segment(name="ages", field="age", edges=[-10, 0, 0.1, 41.5, 1e300])),
 )
 histories = st.builds(
     History,
@@ -93,6 +130,7 @@ histories = st.builds(
     rows | bare,
     rows,
     st.lists(steps, min_size=1, max_size=10).map(tuple),
+    st.lists(st.tuples(st.integers(0, 5), segments), max_size=3).map(tuple),
 )
 
 
@@ -116,21 +154,28 @@ def live(monitored: SyncedVersion, history: History) -> None:
         tables[role].create(first)
         monitored.connect(role)
         monitored.sync(role)
-    waiting: set[str] = set()
-    for step in history.steps:
-        same = step.keeps_rows and step.role not in waiting
-        before = monitored.stored("fields")
-        step.commit.to(tables[step.role])
-        waiting.add(step.role)
-        if step.synced and synced(monitored, step.role, tables["serving"]):
-            waiting.discard(step.role)
-            assert not same or monitored.stored("fields") == before
+    waiting = {"training"} if history.baseline and history.segments else set()
+    for place, step in enumerate(history.steps):
+        if history.register_segments(monitored, place):
+            waiting |= {"serving", "actuals"}
+        live_step(monitored, step, tables, waiting)
     if tables["serving"].misses_a_column:
         Reshape().to(tables["serving"])
         waiting.add("serving")
     # No more than that: a sync too many would hide what an earlier one left out.
     for role in sorted(waiting):
         monitored.sync(role)
+
+
+def live_step(monitored: SyncedVersion, step: Step, tables: dict[str, Table], waiting: set[str]) -> None:
+    """Let a commit happen, and sync its table or add its role to those that wait."""
+    same = step.keeps_rows and step.role not in waiting
+    before = monitored.stored("fields")
+    step.commit.to(tables[step.role])
+    waiting.add(step.role)
+    if step.synced and synced(monitored, step.role, tables["serving"]):
+        waiting.discard(step.role)
+        assert not same or monitored.stored("fields") == before
 
 
 def synced(monitored: SyncedVersion, role: str, predictions: Table) -> bool:
