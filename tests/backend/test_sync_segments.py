@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,15 @@ def register(monitored: SyncedVersion, *segments: Segment) -> None:
         monitored.registry.create_segment(MODEL, segment)
 
 
-def check_terms(monitored: SyncedVersion, migrated: Path, labels: pa.Table | None = None) -> None:
-    """The states of each term are those of a dataset that has only its rows."""
-    for place, ((segment, label), select) in enumerate(SELECTED.items()):
+FEW = (("city", "Oslo"), ("age", "45"), ("overlapping", "elsewhere"), ("crossed", "Oslo & 35"))
+
+
+def check_terms(
+    monitored: SyncedVersion, migrated: Path, terms: Iterable[tuple[str, str]], labels: pa.Table | None = None
+) -> None:
+    """The states of terms are those of a dataset that has only their rows."""
+    for place, (segment, label) in enumerate(terms):
+        select = SELECTED[segment, label]
         found = of_term(monitored, segment, label)
         rows = monitored.rows("serving")
         listed = rows.to_pandas()
@@ -134,7 +140,7 @@ def test_states_are_those_of_the_rows_that_the_conditions_select(
     monitored.connect("actuals")
     monitored.sync("serving")
     monitored.sync("actuals")
-    check_terms(monitored, migrated, labels)
+    check_terms(monitored, migrated, (*FEW, ("overlapping", "incomplete")), labels)
     monitored.check()
 
 
@@ -160,7 +166,8 @@ def test_a_segment_that_is_added_is_filled_in_alone(monitored: SyncedVersion, mi
     assert (done["reason"], done["rows_read"]) == (whole["reason"], whole["rows_read"])
     assert of_term(monitored, "city", "Rome") == city
     assert set(states_of_segments(monitored).values()) == {"synced"}
-    check_terms(monitored, migrated)
+    check_terms(monitored, migrated, FEW)
+    monitored.sync("training")
     assert [each["due"] for each in monitored.registry.explain_due_datasets()] == [False, False]
     assert not monitored.sync("serving")["changed"]
 
@@ -185,16 +192,17 @@ def test_a_segment_that_is_removed_leaves_nothing(monitored: SyncedVersion) -> N
     assert states_of_segments(monitored) == {"age": "synced", "city": "never_synced"}
 
 
-def test_a_dataset_without_the_field_says_so(folder: Path, migrated: Path, engine: str) -> None:
-    with opened(folder, migrated, engine) as monitored:
-        monitored.write("training", spread(1, 2, 5).drop_columns(["score"]))
-        monitored.connect("training")
-        register(monitored, Segment(name="high", conditions=[("score > 0.5", "yes")]))
-        monitored.sync("training")
-        (segment,) = monitored.status("training")["segments"]
-        result = answer(monitored, "count", segment={"id": "high", "value": "yes"}, dataset_type="training")
+def test_a_dataset_without_the_field_says_so(monitored: SyncedVersion) -> None:
+    monitored.write("serving", served(5, ids=["a"]))
+    monitored.connect("serving")
+    monitored.write("actuals", labelled(6, {"a": True}))
+    monitored.connect("actuals")
+    register(monitored, Segment(name="high", conditions=[("score > 0.5", "yes")]))
+    monitored.sync("actuals")
+    (segment,) = monitored.status("actuals")["segments"]
     assert (segment["segment"], segment["status"]) == ("high", "not_computable")
     assert "'score'" in segment["reason"]
+    result = answer(monitored, "count", segment={"id": "high", "value": "yes"}, dataset_type="actuals")
     assert (result.value, result.status) == (None, "insufficient_data")
     assert "'score'" in str(result.reason)
 
@@ -226,9 +234,10 @@ def test_drift_compares_a_segment_with_the_same_segment_of_the_baseline(monitore
     monitored.sync("serving")
     rome, oslo = ({"id": "city", "value": city} for city in ("Rome", "Oslo"))
 
-    def distance(segment: Mapping[str, str], **baseline: Any) -> Any:
+    def distance(data: Mapping[str, str], **baseline: Any) -> Any:
         given = {"baseline": {"dataset_type": "training", **baseline}} if baseline else {}
-        return answer(monitored, "js_distance", column="city", segment=segment, minimum=1, **given).value
+        few = {"minimum": 1, "minimum_baseline": 1}
+        return answer(monitored, "js_distance", column="city", segment=data, **few, **given).value
 
     # All rows of a city have the same city.
     assert distance(rome) == 0

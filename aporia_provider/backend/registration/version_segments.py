@@ -50,9 +50,13 @@ class VersionSegment:
 
         :param fields: Types of the fields of the dataset by their keys, such as ``features.age``.
         """
-        return list(
-            dict.fromkeys(fault for each in self.conditions for fault in condition_faults(each, fields))
-        )
+        names = {name for key in fields for name in (key, key.partition(".")[2])}
+        faults: dict[str, None] = {}
+        for condition in self.conditions:
+            missing = [name for name in condition.fields if name not in names]
+            found = [f"the dataset has no field {name!r}" for name in missing]
+            faults |= dict.fromkeys(found or condition_faults(condition, fields))
+        return list(faults)
 
 
 def dataset_fields(dataset: DatasetConnection, schema: VersionSchema) -> dict[str, str]:
