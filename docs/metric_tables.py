@@ -1,4 +1,7 @@
-"""Sphinx extension: the directive ``metric-table``, which writes a table of the metric catalogue."""
+"""
+Sphinx extension: the directives ``metric-table``, which writes a table of the metric catalogue, and
+``function-table``, which writes a table of the functions of custom metrics.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from aporia_provider.monitoring.catalogue import CATALOGUE
+from aporia_provider.monitoring.custom_metrics.metric_functions import FUNCTIONS, MetricFunction
 from aporia_provider.monitoring.metric_definition import MetricDefinition
 from aporia_provider.monitoring.performance import ALIASES
 from aporia_provider.schema import FIELD_TYPES, MODEL_TYPES
@@ -46,6 +50,31 @@ def markdown(kind: str) -> str:
     return _table(["Metric", *(title for title, _ in columns), "Meaning"], rows)
 
 
+def functions_markdown(group: str) -> str:
+    """
+    Return a table of functions of custom metrics in Markdown.
+
+    :param group: Group of the functions.
+    """
+    functions = [each for each in FUNCTIONS.values() if each.group == group]
+    types = {"statistic": ["Fields"], "performance": ["Model types"]}.get(group, [])
+    rows = (
+        (
+            _code(each.name),
+            *([_types(each)] if types else []),
+            *(_listed(each, of_required) for of_required in (True, False)),
+            each.description if each.name == each.metric or each.divisor else f"see {_code(each.metric)}",
+        )
+        for each in functions
+    )
+    return _table(["Function", *types, "Required", "Optional", "Meaning"], rows)
+
+
+def _listed(function: MetricFunction, of_required: bool) -> str:
+    names = [each for each in function.parameters if (each in function.required) is of_required]
+    return ", ".join(map(_code, names))
+
+
 def _table(headers: list[str], rows: Iterator[tuple[str, ...]]) -> str:
     lines = [headers, ["---"] * len(headers), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -59,7 +88,7 @@ def _parameters(metric: MetricDefinition) -> str:
     return ", ".join(map(_code, (*metric.shared_parameters, *metric.parameters)))
 
 
-def _types(metric: MetricDefinition) -> str:
+def _types(metric: MetricDefinition | MetricFunction) -> str:
     return "all" if metric.types in (FIELD_TYPES, MODEL_TYPES) else ", ".join(metric.types)
 
 
@@ -76,5 +105,14 @@ def setup(app: Any) -> dict[str, bool]:
         def run(self) -> list[Node]:
             return self.parse_text_to_nodes(markdown(self.arguments[0]))
 
+    class FunctionTable(SphinxDirective):
+        """Table of the functions of custom metrics of a group."""
+
+        required_arguments = 1
+
+        def run(self) -> list[Node]:
+            return self.parse_text_to_nodes(functions_markdown(self.arguments[0]))
+
     app.add_directive("metric-table", MetricTable)
+    app.add_directive("function-table", FunctionTable)
     return {"parallel_read_safe": True}

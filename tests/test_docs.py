@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aporia_provider.cli.main import main
 from aporia_provider.monitoring.catalogue import CATALOGUE
+from aporia_provider.monitoring.custom_metrics import parse_metric
+from aporia_provider.monitoring.custom_metrics.metric_functions import FUNCTIONS, GROUPS
 from tests.defined_names import PACKAGE, ROOT, exists, messages
 
 DOCS = ROOT / "docs"
@@ -131,14 +134,33 @@ def test_messages_in_the_guides_are_those_of_the_package(page: Path) -> None:
     assert [part for part in parts if len(part) > 8 and part not in messages()] == []
 
 
-def test_the_page_on_metrics_has_the_whole_catalogue() -> None:
-    text = (DOCS / "metrics.md").read_text()
-    kinds = {metric.kind for metric in CATALOGUE}
-    assert sorted(re.findall(r"{metric-table} (\w+)", text)) == sorted({*kinds, "aliases"})
+def metric_tables() -> Any:
     spec = spec_from_file_location("metric_tables", DOCS / "metric_tables.py")
     assert spec is not None
     assert spec.loader is not None
     tables = module_from_spec(spec)
     spec.loader.exec_module(tables)
+    return tables
+
+
+def test_the_page_on_custom_metrics_has_all_functions() -> None:
+    text = (DOCS / "how_to" / "custom_metrics.md").read_text()
+    groups = re.findall(r"{function-table} (\w+)", text)
+    assert sorted(groups) == sorted(GROUPS)
+    rows = [line for each in groups for line in metric_tables().functions_markdown(each).splitlines()[2:]]
+    assert sorted(re.findall(r"^\| `(\w+)`", "\n".join(rows), re.MULTILINE)) == sorted(FUNCTIONS)
+
+
+def test_the_codes_on_the_page_on_custom_metrics_are_valid() -> None:
+    text = (DOCS / "how_to" / "custom_metrics.md").read_text()
+    codes = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert len([parse_metric(code) for code in codes]) >= 6
+
+
+def test_the_page_on_metrics_has_the_whole_catalogue() -> None:
+    text = (DOCS / "metrics.md").read_text()
+    kinds = {metric.kind for metric in CATALOGUE}
+    assert sorted(re.findall(r"{metric-table} (\w+)", text)) == sorted({*kinds, "aliases"})
+    tables = metric_tables()
     rows = [line for kind in kinds for line in tables.markdown(kind).splitlines()[2:]]
     assert len(rows) == len(CATALOGUE)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.custom_metrics.error_bounds import Bounded, bound_of
 from aporia_provider.monitoring.custom_metrics.expression import (
@@ -34,14 +35,22 @@ def evaluate(expression: MetricExpression, answer: Callable[[Call], MetricResult
 
     :param expression: The expression.
     :param answer: Function that returns the result of a call.
+    :raises aporia_provider.errors.ValidationError: if it raises one; the message names the call.
     """
-    results = [_checked(answer(call)) for call in expression.calls]
+    results = [_checked(_answered(call, answer)) for call in expression.calls]
     if isinstance(expression.steps[-1], CallResult) and len(results) == 1:
         return results[0]
     missing = [place for place, result in enumerate(results) if result.number is None]
     if missing:
         return _without(expression, results)
     return _Evaluation(expression, results).result()
+
+
+def _answered(call: Call, answer: Callable[[Call], MetricResult]) -> MetricResult:
+    try:
+        return answer(call)
+    except ValidationError as error:
+        raise ValidationError(f"{call.text}: {error.message}") from error
 
 
 def _checked(result: MetricResult) -> MetricResult:

@@ -19,6 +19,7 @@ from aporia_provider.monitoring.segments import condition_faults, parse_conditio
 from aporia_provider.nearest import nearest
 
 _LABELS = "labels."
+_ACTUALS = "actuals."
 _PREDICTIONS = "predictions."
 
 
@@ -47,7 +48,7 @@ def bind(
     if not expression.calls:
         faults.append("the code calls no function, so its value does not depend on data")
     if faults:
-        raise CustomMetricError(faults)
+        raise CustomMetricError(list(dict.fromkeys(faults)))
     return replace(expression, calls=tuple(calls))
 
 
@@ -75,20 +76,25 @@ class _Version:
         if function.group == "performance":
             return self._of_prediction(call, function)
         key, type_ = self._field(call, str(call.parameters["column"]))
-        if type_ and type_ not in function.types:
+        if not self._possible_types(type_).intersection(function.types):
+            kind = type_ or f"a label of a {self.model_type} model"
             kinds = ", ".join(function.types)
-            raise CodeError(
-                call.place, f"{key} is {type_}, and {function.name} is for fields of type {kinds}"
-            )
+            raise CodeError(call.place, f"{key} is {kind}, and {function.name} is for fields of type {kinds}")
         metric = OF_ARRAYS.get(call.metric, call.metric) if type_ == "array" else call.metric
         return replace(call.with_column(key), metric=metric)
+
+    def _possible_types(self, type_: str) -> set[str]:
+        """Return the types that a field may have. That of a label depends on the data."""
+        if type_:
+            return {type_}
+        return {"numeric"} if self.model_type == "regression" else {"categorical", "array", "dict"}
 
     def filter_faults(self, call: Call) -> list[str]:
         """Return the faults of a filter. It selects rows of predictions, where labels are not known."""
         if call.filter is None:
             return []
         condition = parse_condition(call.filter)
-        labels = [each for each in condition.fields if each.startswith((_LABELS, "actuals."))]
+        labels = [each for each in condition.fields if each.startswith((_LABELS, _ACTUALS))]
         if labels:
             return [f"{each} is a label; filters select predictions by their own fields" for each in labels]
         fields = {key: type_ for key, type_ in self.fields.items() if not key.startswith(_LABELS)}
@@ -110,6 +116,8 @@ class _Version:
         raise CodeError(call.place, f"there is no field {shown(column)!r}; {nearest(column, names)}")
 
     def _keys(self, name: str) -> list[str]:
+        if name.startswith(_ACTUALS):
+            name = name.replace(_ACTUALS, _LABELS, 1)
         if name in self.fields:
             return [name]
         keys = [key for key in self.fields if key.partition(".")[2] == name]
@@ -150,6 +158,10 @@ class _Version:
             names = " and ".join(CODE_NAMES.get(each, each) for each in unknown)
             of = f"{function.name} of {self.model_type} models"
             raise CodeError(call.place, f"{of} has no parameter {names}")
+        # A count of a cell is that of a class if there are several.
+        of_class = "class_name" in known and "average" not in known
+        if of_class and "class_name" not in call.parameters:
+            raise CodeError(call.place, f"{function.name} of {self.model_type} models requires class_name")
 
 
 def _parameters(metric: str, model_type: str) -> Iterator[str]:

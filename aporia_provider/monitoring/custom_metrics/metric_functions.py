@@ -55,6 +55,11 @@ _WITHOUT = {
     "mean_length": ("boolean", "dict"),
     **dict.fromkeys(("min", "max", "mean", "median", "quantile"), ("datetime",)),
 }
+_DESCRIPTIONS = {
+    "min_length": "minimum length in characters",
+    "max_length": "maximum length in characters",
+    "mean_length": "mean length in characters; of arrays, mean number of elements that are not null",
+}
 _OF_VERSION_1 = {
     "not_missing_count": "column_count",
     "unique_count": "unique_values",
@@ -76,7 +81,9 @@ def _functions() -> Iterator[MetricFunction]:
 
 
 def _function(name: str, group: Group, definitions: list[MetricDefinition]) -> MetricFunction:
-    types = dict.fromkeys(type_ for each in definitions for type_ in each.types)
+    left_out = _WITHOUT.get(name, ())
+    types = dict.fromkeys(type_ for each in definitions for type_ in each.types if type_ not in left_out)
+    descriptions = dict.fromkeys(each.description for each in definitions if set(each.types) - set(left_out))
     taken = dict.fromkeys(each for definition in definitions for each in definition.parameters)
     parameters = (*(() if group == "rows" else ("column",)), *(CODE_NAMES.get(each, each) for each in taken))
     required = [each for each in parameters if each in _REQUIRED]
@@ -88,10 +95,10 @@ def _function(name: str, group: Group, definitions: list[MetricDefinition]) -> M
         name,
         name,
         group,
-        tuple(each for each in types if each not in _WITHOUT.get(name, ())),
+        tuple(types),
         (*parameters, *_EXTRA.get(name, ()), *(("type",) if group == "performance" else ())),
         tuple(required),
-        "; ".join(dict.fromkeys(each.description for each in definitions)),
+        _DESCRIPTIONS.get(name) or "; ".join(descriptions or [definitions[0].description]),
     )
 
 
@@ -102,7 +109,8 @@ def _named(functions: Mapping[str, MetricFunction]) -> Iterator[MetricFunction]:
             function = replace(function, required=())
         if name == "value_percentage":
             description = f"{function.description}, divided by the rows with a value"
-            function = replace(function, divisor="column_count", description=description)
+            types = tuple(each for each in function.types if each not in ("array", "dict"))
+            function = replace(function, divisor="column_count", description=description, types=types)
         yield function
 
 

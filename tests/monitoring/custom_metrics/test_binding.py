@@ -85,6 +85,38 @@ a + b + c + count(filter="agee > 1 and plan = 3") + sum(column="age", filter="la
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "model_type", "fault"),
+    [
+        (
+            "sum(actuals.proba)",
+            "binary",
+            "labels.proba is a label of a binary model, and sum is for fields of",
+        ),
+        ("sum(actuals.proba)", "regression", None),
+        ('sum(column="actuals.proba")', "regression", None),
+        ('value_count(column="bought", value=1)', "binary", None),
+        ('value_count(column="bought", value=1)', "regression", "is a label of a regression model"),
+        ('tp_count(column="said")', "multiclass", "tp_count of multiclass models requires class_name"),
+        ('tp_count(column="said", class_name="a")', "multiclass", None),
+        ('tp_count(column="said", class_name="a")', "binary", "of binary models has no parameter class_name"),
+        ('f1(column="said")', "multiclass", None),
+        (
+            'f1(column="said", threshold=0.2)',
+            "multiclass",
+            "f1 of multiclass models has no parameter threshold",
+        ),
+        ('value_percentage(features.basket, value="a")', "binary", "features.basket is array"),
+        ("count(filter=features.flag)", "binary", "the field features.flag at character 1 is not a field"),
+        ("ndcg(predictions.said, rank=3)", "binary", "ndcg is for ranking models, not for binary"),
+    ],
+)
+def test_functions_of_types_of_models(code: str, model_type: str, fault: str | None) -> None:
+    faults = metric_faults(parse_metric(code), FIELDS, model_type, LABELLED)
+    assert len(faults) == (fault is not None)
+    assert fault is None or fault in faults[0]
+
+
 def test_a_code_without_calls_is_refused() -> None:
     assert metric_faults(parse_metric("1 + 1"), FIELDS, "binary", LABELLED) == [
         "the code calls no function, so its value does not depend on data"

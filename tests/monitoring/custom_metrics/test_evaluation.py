@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.custom_metrics import Call, evaluate, parse_metric
 
@@ -179,3 +180,11 @@ def test_calls_are_answered_once() -> None:
 
     assert evaluate(parse_metric(f"{X} + {X} * {X}"), answer).value == 6.0
     assert len(asked) == 1
+
+
+def test_errors_name_the_call() -> None:
+    def answer(call: Call) -> MetricResult:
+        raise ValidationError("There is no class 'gold'")
+
+    with pytest.raises(ValidationError, match=r"mean\(column=\"x\"\): There is no class 'gold'"):
+        evaluate(parse_metric(f"1 + {X}"), answer)
