@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aporia_provider.metrics import MetricParameters
@@ -13,10 +13,12 @@ Operator = Literal["+", "-", "*", "/", "**"]
 Argument = str | float | bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """
     A call of a function: a metric of the catalogue on the rows that meet a condition.
+
+    Calls with the same :attr:`key` are equal, and have equal results.
 
     :param function: Name of the function in the code.
     :param metric: Name of the metric in the catalogue.
@@ -31,8 +33,8 @@ class Call:
     metric: str
     parameters: Mapping[str, Argument]
     filter: str | None
-    text: str = field(compare=False)
-    place: Place = field(compare=False, default=(1, 1))
+    text: str
+    place: Place = (1, 1)
 
     def request(self, **shared: Any) -> MetricParameters:
         """
@@ -52,6 +54,12 @@ class Call:
         # True equals 1, but is another value of a field.
         given = ((name, type(value).__name__, value) for name, value in self.parameters.items())
         return self.metric, tuple(sorted(given)), self.filter
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 @dataclass(frozen=True)

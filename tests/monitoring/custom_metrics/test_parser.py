@@ -153,6 +153,8 @@ sum(column="x", filter="a>1") + sum(column="x",filter="a > 1")
     assert [call.filter for call in parse_metric(code).calls] == [None, "a > 1"]
     values = parse_metric('value_count(column="x", value=1) + value_count(column="x", value=True)')
     assert [call.parameters["value"] for call in values.calls] == [1, True]
+    # Calls are keys of dicts.
+    assert len({*values.calls, *parse_metric('value_count(value=1, column="x")').calls}) == 2
 
 
 def test_the_value_is_that_of_the_arithmetic() -> None:
