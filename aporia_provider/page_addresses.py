@@ -36,6 +36,10 @@ class Addresses:
         """Return the address of the monitors of a model."""
         return self._address(("models", model_id, "monitors"), query)
 
+    def segments(self, model_id: str, **query: str | int | None) -> str:
+        """Return the address of the segments of a model."""
+        return self._address(("models", model_id, "segments"), query)
+
     def model_file(self, model_id: str, name: str, **query: str | int | None) -> str:
         """Return the address of a file of numbers of a model."""
         return self._address(("models", model_id, name), query)

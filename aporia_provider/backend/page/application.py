@@ -26,6 +26,7 @@ from aporia_provider.backend.page.routes import (
     model_routes,
     monitor_routes,
     overview_routes,
+    segment_routes,
 )
 from aporia_provider.backend.page.views import AT_ONCE
 from aporia_provider.backend.store.database import Database
@@ -62,6 +63,7 @@ def create_page(
             *model_routes.routes,
             *field_routes.routes,
             *monitor_routes.routes,
+            *segment_routes.routes,
             *alert_routes.routes,
         ],
         middleware=[Middleware(PageGuard, access=access, stopping=stopping)],

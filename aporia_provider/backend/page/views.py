@@ -18,6 +18,7 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import ValidationError
 from aporia_provider.page_addresses import Addresses
+from aporia_provider.segments import SegmentValue
 
 AT_ONCE = 4
 """Maximum number of views that are computed at once; further ones wait."""
@@ -66,6 +67,27 @@ class View:
     def text(self, name: str) -> str:
         """Return a parameter of the query, at most :data:`MAX_TEXT` characters of it; empty if missing."""
         return self.request.query_params.get(name, "").strip()[:MAX_TEXT]
+
+    @cached_property
+    def segment(self) -> SegmentValue | None:
+        """
+        The segment whose rows the view shows; None for all rows.
+
+        :raises aporia_provider.errors.ValidationError: if only one of ``segment`` and ``value`` is given.
+        """
+        query = self.request.query_params
+        name, value = query.get("segment"), query.get("value")
+        if not name and not value:
+            return None
+        if not name or not value:
+            raise ValidationError("segment, the name of a segment, and value, one of its labels, go together")
+        return SegmentValue(id=name, value=value)
+
+    @property
+    def segment_query(self) -> dict[str, str]:
+        """The segment as parameters of a query."""
+        found = self.segment
+        return {} if found is None else {"segment": found.id, "value": found.value}
 
     def whole_number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +45,6 @@ BINS: dict[str, Any] = {
     "predictions.proba": _NUMBERS,
 }
 _BINS_OF_TYPES = {"numeric": _NUMBERS, "categorical": BINS["features.plan"], "vector": BINS["features.emb"]}
-Part = Literal["fields", "performance"]
 Day = dict[str, State]
 
 
@@ -163,6 +162,11 @@ class MonitoredModel:
             row = session.scalars(select(SyncRow).filter_by(dataset_key=key)).one()
             row.position, row.latest_version = {role: {"version": table_version}}, latest
 
+    def dataset_key(self, version: str, role: str) -> int:
+        """The database key of a dataset."""
+        with self.registry.database.read_transaction() as session:
+            return self._keys(session, version)[role]
+
     def _keys(self, session: Any, version: str) -> dict[str, int]:
         query = select(DatasetRow.role, DatasetRow.key).join(
             VersionRow, DatasetRow.version_key == VersionRow.key
@@ -174,7 +178,7 @@ class MonitoredModel:
         days: Mapping[int, Day],
         *,
         role: str = "serving",
-        part: Part = "fields",
+        part: str = FIELDS,
         version: str = "v1",
         seconds: int = DAY,
     ) -> None:

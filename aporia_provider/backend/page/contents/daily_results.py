@@ -11,7 +11,9 @@ from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.metrics.query_execution import execute_query
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import Measured
-from aporia_provider.metrics import MetricsQuery
+from aporia_provider.metric_results import QueryResult
+from aporia_provider.metrics import AnswerPeriod, MetricsQuery
+from aporia_provider.segments import SegmentValue
 
 _MOST_METRICS = 500
 
@@ -25,16 +27,23 @@ class DailyMetric:
     :param metric: Name of the metric.
     :param parameters: Its parameters.
     :param role: Role of the dataset.
+    :param segment: Segment of the rows; None for all rows.
     """
 
     version: str
     metric: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     role: str = "serving"
+    segment: SegmentValue | None = None
 
     def asked(self, place: int, days: PageDays) -> dict[str, Any]:
         """Return the metric as a part of a query, with its place as id."""
-        data = {"dataset_type": self.role, "model_version": self.version, "time_range": days.time_range}
+        data = {
+            "dataset_type": self.role,
+            "model_version": self.version,
+            "time_range": days.time_range,
+            "segment": self.segment,
+        }
         return {
             "id": str(place),
             "metric": self.metric,
@@ -67,15 +76,42 @@ def daily_results(
     :param metrics: The metrics.
     :param days: The days.
     """
-    found: list[list[DayPoint]] = [[] for _ in metrics]
+    return [
+        tuple(DayPoint(day, Measured.of(result)) for day, result in found.items())
+        for found in results_by_day(model, model_id, metrics, days)
+    ]
+
+
+def results_by_day(
+    model: ModelStates, model_id: str, metrics: Sequence[DailyMetric], days: PageDays
+) -> list[dict[datetime, QueryResult]]:
+    """Return the results of metrics by day; of a metric that is not valid, that of the first day."""
+    return _results(model, model_id, metrics, days, "daily")
+
+
+def results_of_days(
+    model: ModelStates, model_id: str, metrics: Sequence[DailyMetric], days: PageDays
+) -> list[QueryResult]:
+    """Return the result of each metric for all days together."""
+    return [next(iter(found.values())) for found in _results(model, model_id, metrics, days, None)]
+
+
+def _results(
+    model: ModelStates,
+    model_id: str,
+    metrics: Sequence[DailyMetric],
+    days: PageDays,
+    period: AnswerPeriod | None,
+) -> list[dict[datetime, QueryResult]]:
+    found: list[dict[datetime, QueryResult]] = [{} for _ in metrics]
     for first in range(0, len(metrics), _MOST_METRICS):
         chosen = metrics[first : first + _MOST_METRICS]
         asked = [metric.asked(first + place, days) for place, metric in enumerate(chosen)]
-        query = MetricsQuery(model_id=model_id, metrics=asked, aggregation_period="daily")
+        query = MetricsQuery(model_id=model_id, metrics=asked, aggregation_period=period)
         for item in execute_query(model, query):
             if item.time_range is None:
                 continue
-            day = datetime.fromisoformat(item.time_range.start)
+            start = datetime.fromisoformat(item.time_range.start)
             for result in item.metrics:
-                found[int(result.id)].append(DayPoint(day, Measured.of(result)))
-    return [tuple(points) for points in found]
+                found[int(result.id)][start] = result
+    return found

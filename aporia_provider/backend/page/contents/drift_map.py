@@ -194,13 +194,13 @@ def _cells(
             result.noise,
             result.excess,
             result.samples,
-            _level(result, field.type),
+            drift_level(result, field.type),
             lost or result.reason,
         )
 
 
-def _level(result: MetricResult, type_: str) -> int | None:
-    """Return the level of a result. Half of the distances without drift are above their noise."""
+def drift_level(result: MetricResult, type_: str) -> int | None:
+    """Return the level of a distance. Half of the distances without drift are above their noise."""
     if result.status != "ok" or result.excess is None:
         return None
     noise = result.noise or 0.0
