@@ -1,0 +1,63 @@
+"""Custom metrics of a synced dataset, against the same arithmetic on its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from aporia_provider.custom_metrics import CustomMetric
+from aporia_provider.metrics import MetricsQuery
+from aporia_provider.segments import Segment
+from tests.backend.syncing import MODEL, SyncedVersion, bucket, spread
+
+PREMIUM = 'sum(column="age", filter="vip = true and city != \'Rome\'") / count()'
+SPREAD = """
+deviations = squared_sum(column="age") - 2 * mean(column="age") * sum(column="age")
+deviations + column_count(column="age") * mean(column="age") ** 2  // Sum of squared deviations.
+"""
+
+
+def answers(monitored: SyncedVersion, name: str, period: str | None = None, segment: Any = None) -> list[Any]:
+    data = {"dataset_type": "serving", "segment": segment}
+    asked = {"metric": "custom_metric", "parameters": {"id": name}, "datasets": {"data": data}}
+    query = MetricsQuery.from_wire({"model_id": MODEL, "metrics": [asked], "aggregation_period": period})
+    return [(each.time_range, each.metrics[0]) for each in monitored.registry.query_metrics(query)]
+
+
+def premium(rows: pd.DataFrame) -> float:
+    return float(rows[rows.vip & (rows.city != "Rome")].age.sum() / len(rows))
+
+
+def deviations(rows: pd.DataFrame) -> float:
+    return float(((rows.age - rows.age.mean()) ** 2).sum())
+
+
+def test_queries(monitored: SyncedVersion) -> None:
+    for name, code in (("premium", PREMIUM), ("spread", SPREAD)):
+        monitored.registry.create_custom_metric(MODEL, CustomMetric(name=name, code=code))
+    monitored.registry.create_segment(MODEL, Segment(name="city", field="city", values=["Oslo", "Rome"]))
+    monitored.write("serving", spread(5, 7, 40, seed=3))
+    monitored.connect("serving")
+    monitored.sync("serving")
+    rows = monitored.rows("serving").to_pandas()
+    ((_, whole),) = answers(monitored, "premium")
+    assert whole.value == pytest.approx(premium(rows), rel=1e-12)
+    assert "covariances" in whole.reason
+    daily = answers(monitored, "premium", "daily")
+    starts = [pd.Timestamp(each.start).timestamp() for each, _ in daily]
+    assert starts == [bucket(day) for day in (5, 6, 7)]
+    expected = [premium(day) for _, day in rows.groupby(rows["at"].dt.floor("D"))]
+    assert [result.value for _, result in daily] == pytest.approx(expected, rel=1e-12)
+    # Those without a filter exist of segments, too.
+    ((_, squares),) = answers(monitored, "spread")
+    assert squares.value == pytest.approx(deviations(rows), rel=1e-9)
+    oslo = {"id": "city", "value": "Oslo"}
+    ((_, squares),) = answers(monitored, "spread", segment=oslo)
+    assert squares.value == pytest.approx(deviations(rows[rows.city == "Oslo"]), rel=1e-9)
+    ((_, refused),) = answers(monitored, "premium", segment=oslo)
+    assert refused.value is None
+    assert "has filters, which cannot be combined with a segment" in refused.error
+    ((_, unknown),) = answers(monitored, "premum")
+    assert "'premium'" in unknown.error
