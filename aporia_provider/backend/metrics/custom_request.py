@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from aporia_provider.backend.metrics.metric_request import MetricRequest, Read
 from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
@@ -39,12 +39,12 @@ class CustomRequest:
 
     :param rows: Request for the number of rows, whose ranges are those of the custom metric.
     :param expression: The expression of the custom metric, with the fields of the version.
-    :param calls: Requests of the calls of the expression.
+    :param calls: Requests of the calls of the expression, by their keys.
     """
 
     rows: MetricRequest
     expression: MetricExpression
-    calls: Mapping[Call, MetricRequest]
+    calls: Mapping[tuple[Any, ...], MetricRequest]
 
     @classmethod
     def of(cls, model: ModelStates, metric: Metric, query: MetricsQuery, within: Range) -> CustomRequest:
@@ -69,7 +69,7 @@ class CustomRequest:
             )
         shared = parameters.model_dump(include=set(_SHARED), exclude_none=True)
         calls = {
-            call: MetricRequest.of(model, _metric(metric, call, shared), query, within)
+            call.key: MetricRequest.of(model, _metric(metric, call, shared), query, within)
             for call in expression.calls
         }
         return cls(rows, expression, calls)
@@ -101,11 +101,11 @@ class CustomRequest:
 
     def result(self, within: Range) -> MetricResult:
         """Compute the metric for one range."""
-        return evaluate(self.expression, lambda call: self.calls[call].result(within))
+        return evaluate(self.expression, lambda call: self.calls[call.key].result(within))
 
     def fresh(self) -> CustomRequest:
         """Return the request without the states that it has read."""
-        calls = {call: request.fresh() for call, request in self.calls.items()}
+        calls = {key: request.fresh() for key, request in self.calls.items()}
         return replace(self, rows=self.rows.fresh(), calls=calls)
 
 
