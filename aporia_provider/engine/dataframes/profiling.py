@@ -47,6 +47,9 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True)
     """
     Return the profile of rows, computed by the engine.
 
+    Outcomes with a query id, of which a query consists of many rows, have states of all rows only, and none
+    of the terms of segments: a condition may be true for some of the candidates of a query.
+
     :param frame: Columns, see :func:`profile_columns`.
     :param plan: The states to compute.
     :param embedded: Whether the engine is the embedded one.
@@ -57,7 +60,7 @@ def profile_frame(frame: DataFrame, plan: ProfilePlan, *, embedded: bool = True)
         if plan.fields or row_outcomes
         else {}
     )
-    for outcome in plan.outcomes:
+    for outcome in plan.outcomes if plan.whole else ():
         if outcome.query is not None:
             queries = group_queries(frame, outcome, plan.seconds)
             query_states = _compute_profile(queries, ProfilePlan(plan.period, (), (outcome,)), embedded)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Bucket = int | None
 
-_RADIX = 1 << 16  # numpy sorts integers of 16 bits by radix, in linear time.
+RADIX = 1 << 16
+"""Number of integers of 16 bits, which numpy sorts by radix, in linear time."""
 
 
 class RunsPointer(ctypes.Structure):
@@ -103,7 +104,7 @@ def _order(numbers: NDArray[np.int64]) -> NDArray[np.int32] | None:
     if not (numbers[1:] < numbers[:-1]).any():
         return None
     relative = numbers - numbers.min()
-    if relative.max() < _RADIX:
+    if relative.max() < RADIX:
         relative = relative.astype(np.uint16)
     order: NDArray[np.int32] = relative.argsort(kind="stable").astype(np.int32)
     return order

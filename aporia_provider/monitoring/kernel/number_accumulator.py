@@ -10,6 +10,7 @@ import numpy as np
 
 from aporia_provider.monitoring.kernel.arrow_columns import ColumnPointer, pointer
 from aporia_provider.monitoring.kernel.bucket_runs import RunsPointer
+from aporia_provider.monitoring.kernel.shared_runs import SharedRuns
 from aporia_provider.monitoring.kernel.slots import with_slots
 from aporia_provider.monitoring.states.exact_sums import fraction_of_units
 from aporia_provider.monitoring.states.number_state import NumericState
@@ -85,6 +86,15 @@ class NumberAccumulator:
         self._library.aporia_add_numbers(
             *map(ctypes.byref, (column, runs, self._bins)),
             *(array.ctypes.data_as(ctypes.c_void_p) for array in (self._states, self._counts)),
+        )
+
+    def add_to_several(self, column: ColumnPointer, runs: SharedRuns) -> None:
+        """Add rows that belong to several slots."""
+        memory = np.zeros(1, dtype=_STATE), np.zeros(self._counts.shape[1], dtype=np.int64)
+        arrays = (self._states, self._counts, runs.target_ends, runs.targets, *memory)
+        self._library.aporia_add_numbers_to_several(
+            *map(ctypes.byref, (column, runs.pointer, self._bins)),
+            *(array.ctypes.data_as(ctypes.c_void_p) for array in arrays),
         )
 
     def take(self, slots: int) -> Iterator[tuple[int, NumericState]]:

@@ -236,6 +236,22 @@ INLINE void add_finite(State *state, int64_t *counts, const Grid *grid, const do
     }
 }
 
+/* Add the rows of one run to a state. values: memory for BLOCK + LANES values. */
+INLINE void add_run(
+    const Column *column, const int32_t *order, int64_t start, int64_t end, const Grid *grid, State *state,
+    int64_t *counts, double *values
+) {
+    for (; start < end; start += BLOCK) {
+        int rows = (int)(end - start < BLOCK ? end - start : BLOCK);
+        int present = gather(column, order, start, rows, values);
+        state->nulls += rows - present;
+        present = keep_finite(state, values, present);
+        if (present) {
+            add_finite(state, counts, grid, values, present);
+        }
+    }
+}
+
 /*
  * Add a column to states.
  *
@@ -246,20 +262,71 @@ EXPORTED VECTORIZED void aporia_add_numbers(
     const Column *column, const Runs *runs, const Grid *grid, State *states, int64_t *counts
 ) {
     double values[BLOCK + LANES] = {0};
-    int64_t start = runs->first;
+    int64_t start = runs->first, width = grid->count + 1;
     for (int64_t run = 0; run < runs->count; run++) {
-        int64_t slot = runs->slots[run], end = runs->ends[run];
-        State *state = states + slot;
-        for (; start < end; start += BLOCK) {
-            int rows = (int)(end - start < BLOCK ? end - start : BLOCK);
-            int present = gather(column, runs->order, start, rows, values);
-            state->nulls += rows - present;
-            present = keep_finite(state, values, present);
-            if (present) {
-                add_finite(state, counts + slot * (grid->count + 1), grid, values, present);
+        int64_t slot = runs->slots[run];
+        add_run(column, runs->order, start, runs->ends[run], grid, states + slot, counts + slot * width, values);
+        start = runs->ends[run];
+    }
+}
+
+/* Add an unsigned integer of LIMBS words to another. */
+INLINE void add_limbs(uint64_t *limbs, const uint64_t *added) {
+    unsigned carry = 0;
+    for (int i = 0; i < LIMBS; i++) {
+        /* Most words are zero. */
+        if (!added[i] && !carry) {
+            continue;
+        }
+        uint64_t sum = limbs[i] + added[i], total = sum + carry;
+        carry = (sum < added[i]) | (total < sum);
+        limbs[i] = total;
+    }
+}
+
+/* Add a state to another. */
+INLINE void add_state(State *state, const State *added) {
+    state->nulls += added->nulls;
+    state->nans += added->nans;
+    state->positive_infinities += added->positive_infinities;
+    state->negative_infinities += added->negative_infinities;
+    if (!added->finite) {
+        return;
+    }
+    state->least = state->finite && state->least <= added->least ? state->least : added->least;
+    state->greatest = state->finite && state->greatest >= added->greatest ? state->greatest : added->greatest;
+    state->zeros += added->zeros;
+    state->finite += added->finite;
+    for (int sum = 0; sum < SUMS; sum++) {
+        add_limbs(state->sums[sum], added->sums[sum]);
+    }
+}
+
+/*
+ * Add a column to states, where the rows of a run belong to several slots.
+ *
+ * runs: without slots.
+ * ends, slots: the slots of all runs, and where those of each run end.
+ * run_state, run_counts: memory for the state of a run.
+ */
+EXPORTED VECTORIZED void aporia_add_numbers_to_several(
+    const Column *column, const Runs *runs, const Grid *grid, State *states, int64_t *counts, const int64_t *ends,
+    const int32_t *slots, State *run_state, int64_t *run_counts
+) {
+    double values[BLOCK + LANES] = {0};
+    int64_t start = runs->first, width = grid->count + 1, place = 0;
+    for (int64_t run = 0; run < runs->count; run++) {
+        memset(run_state, 0, sizeof *run_state);
+        memset(run_counts, 0, (size_t)width * sizeof *run_counts);
+        add_run(column, runs->order, start, runs->ends[run], grid, run_state, run_counts, values);
+        for (; place < ends[run]; place++) {
+            int64_t *of_slot = counts + slots[place] * width;
+            add_state(states + slots[place], run_state);
+            for (int64_t bin = 0; bin < width; bin++) {
+                of_slot[bin] += run_counts[bin];
             }
         }
-        start = end;
+        start = runs->ends[run];
     }
 }
 

@@ -14,6 +14,7 @@ from aporia_provider.monitoring.performance import state_class
 from aporia_provider.monitoring.profiles.field_states import field_states
 from aporia_provider.monitoring.profiles.gathering import gathered
 from aporia_provider.monitoring.profiles.plan import ID, ROWS, TIME, OutcomePlan, ProfilePlan
+from aporia_provider.monitoring.profiles.profile_parts import ProfileParts
 from aporia_provider.monitoring.states.row_state import RowState
 from aporia_provider.monitoring.states.state import State
 
@@ -27,14 +28,28 @@ Profile = dict[tuple[Bucket, str], State]
 def numpy_profile(batches: Iterable[pa.RecordBatch], plan: ProfilePlan) -> Profile:
     """Return the states of rows, see :func:`~aporia_provider.monitoring.profiles.profile.profile`."""
     states: Profile = {}
+    parts = ProfileParts(plan)
     remaining, buckets = iter(batches), 1
     while (table := gathered(remaining, buckets)) is not None:
-        parts = list(_buckets(table, plan.seconds))
-        for bucket, rows in parts:
-            for key, state in _states(rows, plan):
-                add(states, (bucket, key), state)
-        buckets = len(parts)
+        rows_by_bucket = list(_buckets(table, plan.seconds))
+        for bucket, rows in rows_by_bucket:
+            for prefix, selected in _selected(rows, parts):
+                for key, state in _states(selected, plan):
+                    add(states, (bucket, prefix + key), state)
+        buckets = len(rows_by_bucket)
     return states
+
+
+def _selected(rows: pa.RecordBatch, parts: ProfileParts) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield the rows of each part that has any, after the prefix of its keys."""
+    if parts.are_whole:
+        yield "", rows
+        return
+    for prefix, belongs in zip(parts.prefixes, parts.rows(rows), strict=True):
+        if belongs.all():
+            yield prefix, rows
+        elif belongs.any():
+            yield prefix, rows.take(pa.array(np.flatnonzero(belongs)))
 
 
 def add(states: Profile, place: tuple[Bucket, str], state: State) -> None:
