@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aporia_provider.markdown_tables import markdown_text as cell
+from aporia_provider.segment_changes import SegmentChange, TermChange, ranked_terms, segment_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ class ChangeExplanation:
     :param baseline_samples: Number of labelled rows in the earlier period.
     :param fields: Fields whose drift is more than twice its noise, greatest weight first. Drift is associated
         with the change, and is not necessarily its cause.
+    :param segments: Changes in the terms of the segments of the model. The contributions of the terms of each
+        one that is divided add up to ``change``.
     :param reason: Why there is no division, or notes on it.
     :param first_commits: Of an alert: the first commit of the serving table that added rows of the failed
         windows, and the first commit of the table of the actuals with labels that are not older than these.
@@ -106,6 +109,12 @@ class ChangeExplanation:
     fields: Sequence[FieldChange] = ()
     reason: str | None = None
     first_commits: Sequence[FirstCommit] = ()
+    segments: Sequence[SegmentChange] = ()
+
+    @property
+    def named_terms(self) -> list[TermChange]:
+        """Terms of segments whose metric has changed, greatest weight first."""
+        return [term for term in ranked_terms(self.segments) if term.named]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -113,12 +122,13 @@ class ChangeExplanation:
             **asdict(self),
             "fields": [asdict(field) for field in self.fields],
             "first_commits": [asdict(commit) for commit in self.first_commits],
+            "segments": [segment.to_dict() for segment in self.segments],
         }
 
     def to_markdown(self) -> str:
         """Return the explanation as Markdown."""
         lines = [f"**{self.metric}**: {_number(self.before)} → {_number(self.after)}"]
-        if self.change is not None:
+        if self.change is not None and self.other_labels is not None:
             lines += [
                 "",
                 "| Part | Change |",
@@ -129,6 +139,8 @@ class ChangeExplanation:
                 "",
                 self._judgement(),
             ]
+        if self.segments:
+            lines += ["", *segment_lines(self.segments)]
         if self.fields:
             lines += ["", "| Field | Drift above noise | Importance |", "| --- | --- | --- |"]
             lines += [f"| {cell(one.field)} | {one.drift:.4g} | {_importance(one)} |" for one in self.fields]

@@ -14,6 +14,7 @@ from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.metric_results import QueryResult, RangeResults, ResultRange, failed_results
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_reports import RegisteredSegment
 
 
 class MetricsHook(AporiaHook):
@@ -158,14 +159,19 @@ class MetricsHook(AporiaHook):
         **parameters: Any,
     ) -> ChangeExplanation:
         """
-        Divide the change of a metric of a binary model between two periods into its parts.
+        Divide the change of a metric between two periods into its parts.
 
-        The change is exactly the sum of the part due to another distribution of the scores, and of the part
-        due to other labels at the same scores. Fields with drift between the periods are listed, sorted by
-        drift times importance.
+        The change of a metric of a binary model is exactly the sum of the part due to another distribution of
+        the scores, and of the part due to other labels at the same scores. If the metric is a mean of rows,
+        the change is also divided by the terms of each segment of the model, and the terms are named whose
+        metric has changed by more than sampling alone explains. Fields with drift between the periods are
+        listed, sorted by drift times importance.
 
         :param model_id: Id of the model.
-        :param metric: ``accuracy``, ``precision``, ``recall``, ``f1``, ``auc_roc``, ``logloss`` or ``brier``.
+        :param metric: ``accuracy``, ``precision``, ``recall``, ``f1``, ``auc_roc``, ``logloss`` or ``brier``
+            of a binary model. By segment: ``accuracy`` and ``logloss`` of a binary or multiclass model;
+            ``brier``, ``precision``, ``recall``, ``fp_rate``, ``miss_rate`` and ``specificity`` of a binary
+            one; ``mae``, ``mse``, ``mean_error`` and ``mape`` of a regression model.
         :param start: Start of the later period.
         :param end: End of the later period, exclusive.
         :param baseline_start: Start of the earlier period.
@@ -183,7 +189,18 @@ class MetricsHook(AporiaHook):
 
         later, earlier = {"start": start, "end": end}, {"start": baseline_start, "end": baseline_end}
         change = Change(model_id, metric, later, earlier, model_version, dataset_type)
-        return explain(self._query, lambda name: self._schema(model_id, name), change, parameters, importance)
+        return explain(
+            self._query,
+            lambda name: self._schema(model_id, name),
+            change,
+            parameters,
+            importance,
+            lambda: self._segments(model_id),
+        )
+
+    def _segments(self, model_id: str) -> list[RegisteredSegment]:
+        with self.get_conn() as api:
+            return api.list_segments(model_id)
 
     def _schema(self, model_id: str, model_version: str) -> VersionSchema | None:
         """Return the schema of a version; None if the server does not return it."""

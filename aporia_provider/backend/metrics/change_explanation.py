@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from aporia_provider.errors import ValidationError
+from aporia_provider.backend.deadlines import DeadlineExceededError
+from aporia_provider.backend.metrics.segment_divisions import DIVISIBLE, SegmentQuestion, segment_changes
+from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.explanations import ChangeExplanation, FieldChange
 from aporia_provider.metric_results import QueryResult, RangeResults
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_changes import SegmentChange
+from aporia_provider.segment_reports import RegisteredSegment
 
 METRICS = ("accuracy", "precision", "recall", "f1", "auc_roc", "logloss", "brier")
-"""Metrics whose change is divided: those with a metric ``expected_minus_realised_…``."""
+"""Metrics whose change is divided into inputs and labels: those with ``expected_minus_realised_…``."""
+EXPLAINED = tuple(dict.fromkeys((*METRICS, *DIVISIBLE)))
+"""Metrics whose change is divided, into inputs and labels or by segment."""
 _MOST_FIELDS = 400
 _CATEGORIES = ("features", "raw_inputs")
 
@@ -25,7 +31,7 @@ class Change:
     A metric in two periods.
 
     :param model_id: Id of the model.
-    :param metric: One of :data:`METRICS`.
+    :param metric: One of :data:`EXPLAINED`.
     :param time_range: The later period: ``start`` and ``end``.
     :param baseline_range: The earlier period.
     :param model_version: Name of the version; None for the latest.
@@ -40,10 +46,9 @@ class Change:
     dataset_type: str = "serving"
 
     def __post_init__(self) -> None:
-        if self.metric not in METRICS:
-            raise ValidationError(
-                f"The change of {self.metric!r} cannot be divided; {nearest(self.metric, METRICS)}"
-            )
+        if self.metric not in EXPLAINED:
+            hint = "; that of mse can" if self.metric == "rmse" else f"; {nearest(self.metric, EXPLAINED)}"
+            raise ValidationError(f"The change of {self.metric!r} cannot be divided{hint}")
 
     @property
     def periods(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -56,14 +61,20 @@ class Change:
         before, after = self.periods
         expected = {"metric": f"expected_minus_realised_{self.metric}", "parameters": parameters}
         realised = {"metric": self.metric, "parameters": parameters}
-        return self._query(
-            [
-                {"id": "before", **realised, "datasets": {"data": before}},
-                {"id": "after", **realised, "datasets": {"data": after}},
+        metrics = [
+            {"id": "before", **realised, "datasets": {"data": before}},
+            {"id": "after", **realised, "datasets": {"data": after}},
+        ]
+        if self.metric in METRICS:
+            metrics += [
                 {"id": "fitted", **expected, "datasets": {"data": before, "baseline": before}},
                 {"id": "applied", **expected, "datasets": {"data": after, "baseline": before}},
             ]
-        )
+        return self._query(metrics)
+
+    def segment_question(self, parameters: Mapping[str, Any]) -> SegmentQuestion:
+        """Return the question whose answer is divided by segment."""
+        return SegmentQuestion(self.model_id, self.metric, self.periods, parameters)
 
     def drift_query(self, fields: Iterable[str]) -> MetricsQuery:
         """Return a query for the drift of fields."""
@@ -90,6 +101,7 @@ def explain(
     change: Change,
     parameters: Mapping[str, Any],
     importance: Mapping[str, float] | None = None,
+    segments_of: Callable[[], Sequence[RegisteredSegment]] | None = None,
 ) -> ChangeExplanation:
     """
     Divide the change of a metric, see :meth:`.MetricsHook.explain_change`.
@@ -104,10 +116,14 @@ def explain(
     :param change: The metric and the periods.
     :param parameters: Parameters of the metric.
     :param importance: Importance by name of the feature. Default: that in the schema.
+    :param segments_of: Function that returns the segments of the model. Default: the change is not divided by
+        segment.
     :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a period.
     """
     results = _by_id(query(change.performance_query(parameters)))
-    problems = dict.fromkeys(f"{name}: {found.error}" for name, found in results.items() if found.error)
+    problems = dict.fromkeys(
+        f"{name}: {results[name].error}" for name in ("before", "after") if results[name].error
+    )
     if problems:
         raise ValidationError("The change cannot be explained", problems=list(problems))
     version = results["after"].model_version
@@ -116,8 +132,37 @@ def explain(
     if schema is not None:
         importances = schema.feature_importance if importance is None else importance
         fields = _fields(query, change, schema, importances or {})
-    note = "the schema of the version is not known, so the drift of its fields is not listed"
-    return _divided(change.metric, results, fields, None if schema else note)
+    segments, notes = _segments(query, change, parameters, segments_of)
+    if schema is None:
+        notes.append("the schema of the version is not known, so the drift of its fields is not listed")
+    divided = _divided(change.metric, results, fields, notes)
+    return replace(divided, segments=segments)
+
+
+def _segments(
+    query: Callable[[MetricsQuery], list[RangeResults]],
+    change: Change,
+    parameters: Mapping[str, Any],
+    segments_of: Callable[[], Sequence[RegisteredSegment]] | None,
+) -> tuple[tuple[SegmentChange, ...], list[str]]:
+    """Return the changes in the terms of segments, and notes about what is left out."""
+    if segments_of is None:
+        return (), []
+    try:
+        segments = [each for each in segments_of() if each["manual"]]
+    except AporiaError as error:
+        return (), [f"the change is not divided by segment: {error.message}"]
+    if not segments:
+        return (), []
+    if change.metric not in DIVISIBLE:
+        return (), [
+            f"{change.metric} is not a mean of rows, so its change is not divided by segment; that of "
+            f"{', '.join(DIVISIBLE)} is"
+        ]
+    try:
+        return segment_changes(query, change.segment_question(parameters), segments), []
+    except DeadlineExceededError:
+        return (), ["the change is not divided by segment, since that takes too long here"]
 
 
 def _by_id(results: Iterable[RangeResults]) -> dict[str, QueryResult]:
@@ -125,13 +170,9 @@ def _by_id(results: Iterable[RangeResults]) -> dict[str, QueryResult]:
 
 
 def _divided(
-    metric: str, results: Mapping[str, QueryResult], fields: tuple[FieldChange, ...], note: str | None
+    metric: str, results: Mapping[str, QueryResult], fields: tuple[FieldChange, ...], notes: Sequence[str]
 ) -> ChangeExplanation:
-    before, after, fitted, applied = (results[name] for name in ("before", "after", "fitted", "applied"))
-    reasons = {"before": before, "after": after, "comparison": applied}
-    texts = [
-        f"{name}: {found.reason}" for name, found in reasons.items() if found.status != "ok" and found.reason
-    ]
+    before, after = results["before"], results["after"]
     known: dict[str, Any] = {
         "metric": metric,
         "model_version": after.model_version,
@@ -140,21 +181,40 @@ def _divided(
         "samples": after.samples,
         "baseline_samples": before.samples,
         "fields": fields,
-        "reason": "; ".join([*texts, *([note] if note else [])]) or None,
+        "reason": "; ".join([*_reasons(metric, results), *notes]) or None,
     }
-    if None in (before.number, after.number, fitted.number, applied.number):
+    if before.number is None or after.number is None:
         return ChangeExplanation(**known)
     change = float(after.number) - float(before.number)
+    return ChangeExplanation(**known, change=change, **_parts(change, results))
+
+
+def _reasons(metric: str, results: Mapping[str, QueryResult]) -> list[str]:
+    names = {"before": "before", "after": "after", "comparison": "applied"}
+    found = {name: results[id_] for name, id_ in names.items() if id_ in results}
+    texts = [
+        f"{name}: {result.reason}"
+        for name, result in found.items()
+        if result.status != "ok" and result.reason
+    ]
+    if metric not in METRICS or results["applied"].error:
+        texts.append(f"the change of {metric} of such a model is not divided into inputs and labels")
+    return texts
+
+
+def _parts(change: float, results: Mapping[str, QueryResult]) -> dict[str, Any]:
+    """Return the parts of the change that are due to other inputs and to other labels, if they are known."""
+    fitted, applied = results.get("fitted"), results.get("applied")
+    if fitted is None or applied is None or None in (fitted.number, applied.number):
+        return {}
     # Both are expected minus realised. That of the earlier period is not 0 if bins were pooled.
     other_labels = float(fitted.number) - float(applied.number)
-    return ChangeExplanation(
-        **known,
-        change=change,
-        other_inputs=change - other_labels,
-        other_labels=other_labels,
-        p_value=applied.p_value,
+    return {
+        "other_inputs": change - other_labels,
+        "other_labels": other_labels,
+        "p_value": applied.p_value,
         **_interval(applied),
-    )
+    }
 
 
 def _interval(applied: QueryResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aporia_provider.alerts import Alert
 from aporia_provider.api import AporiaApi, registered_schema
-from aporia_provider.backend.metrics.change_explanation import METRICS, Change, explain
+from aporia_provider.backend.metrics.change_explanation import EXPLAINED, Change, explain
 from aporia_provider.backend.monitors.commits_concerned import FindCredentials, first_commits
 from aporia_provider.backend.monitors.measures import Question
 from aporia_provider.errors import NotFoundError, ValidationError
@@ -56,10 +56,10 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
     :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
     """
     verdict = found.failed[0]
-    if verdict.metric not in METRICS or found.model_version is None:
+    if verdict.metric not in EXPLAINED or found.model_version is None:
         subject = verdict.metric if found.model_version else "the union of all versions"
         raise ValidationError(
-            f"Alert {found.id} is about {subject}: alerts about {', '.join(METRICS)} of one version can be "
+            f"Alert {found.id} is about {subject}: alerts about {', '.join(EXPLAINED)} of one version can be "
             "explained"
         )
     start, end = (datetime.fromisoformat(moment) for moment in (found.start, found.end))
@@ -74,7 +74,11 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
     if verdict.field is not None:
         parameters["column"] = verdict.field
     return explain(
-        api.query_metrics, lambda name: registered_schema(api, found.model_id, name), change, parameters
+        api.query_metrics,
+        lambda name: registered_schema(api, found.model_id, name),
+        change,
+        parameters,
+        segments_of=lambda: api.list_segments(found.model_id),
     )
 
 

@@ -20,6 +20,7 @@ from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import AporiaError, NotFoundError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_changes import MAX_LISTED, TermChange, ranked_terms
 from aporia_provider.verdicts import Verdict, WindowVerdict
 
 SECONDS = 5.0
@@ -62,6 +63,11 @@ class AlertPage:
     explanation: ChangeExplanation | None
     explanation_note: str | None
     rows: ConcernedRows
+
+    @property
+    def terms(self) -> Sequence[TermChange]:
+        """Terms of segments: those whose metric has changed first, then by contribution."""
+        return () if self.explanation is None else ranked_terms(self.explanation.segments)[:MAX_LISTED]
 
 
 def find_page_alert(registry: Registry, model_id: str, alert_id: str) -> Alert:

@@ -1,0 +1,134 @@
+"""Segments that carry the change of a metric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aporia_provider.backend.metrics.change_explanation import Change, explain
+from aporia_provider.errors import ValidationError
+from aporia_provider.explanations import ChangeExplanation
+from aporia_provider.segments import Segment
+from tests.backend.conftest import copied
+from tests.backend.monitors.monitored_model import MonitoredModel, on, outcomes
+from tests.backend.segmented_model import store_terms
+
+VALUES = [f"v{number:02}" for number in range(40)]
+PLANTED = "v17"
+ROWS = 100
+
+Cells = tuple[int, int, int, int]
+"""True positives, false positives, false negatives and true negatives."""
+
+
+def drawn(random: np.random.Generator, right: float) -> Cells:
+    tp, fp, fn, tn = random.multinomial(ROWS, [right / 2, (1 - right) / 2, (1 - right) / 2, right / 2])
+    return int(tp), int(fp), int(fn), int(tn)
+
+
+@pytest.fixture(scope="module")
+def days() -> dict[int, dict[str, Cells]]:
+    """Three days; on the last, the predictions of one value are worse. The rows of one value are no term."""
+    random = np.random.default_rng(3)
+    found = {day: {value: drawn(random, 0.9) for value in [*VALUES, "other"]} for day in range(3)}
+    found[2][PLANTED] = drawn(random, 0.55)
+    found[2]["v03"] = (0, 0, 0, 0)
+    return found
+
+
+@pytest.fixture(scope="module")
+def model(
+    tmp_path_factory: pytest.TempPathFactory, migrated: Path, days: dict[int, dict[str, Cells]]
+) -> Iterator[MonitoredModel]:
+    with MonitoredModel(copied(migrated, tmp_path_factory.mktemp("segments")), "e") as found:
+        whole = {
+            day: {"performance.proba": outcomes(*np.sum(list(cells.values()), axis=0).tolist())}
+            for day, cells in days.items()
+        }
+        found.store(whole, part="performance")
+        states = {
+            day: {value: outcomes(*cells[value]) for value in VALUES if sum(cells[value])}
+            for day, cells in days.items()
+        }
+        store_terms(found, Segment(name="plan", field="plan", values=VALUES), states)
+        pairs = [(f"plan = '{value}' or age > 50", value) for value in VALUES]
+        store_terms(found, Segment(name="overlapping", conditions=pairs), states)
+        yield found
+
+
+def explained(model: MonitoredModel, metric: str, **parameters: Any) -> ChangeExplanation:
+    change = Change(
+        "m", metric, {"start": on(2), "end": on(3)}, {"start": on(0), "end": on(2)}, model_version="v1"
+    )
+    segments = model.registry.list_segments
+    query = model.registry.query_metrics
+    return explain(query, lambda _: None, change, parameters, segments_of=lambda: segments("m"))
+
+
+def test_the_planted_value_is_named_first(model: MonitoredModel, days: dict[int, dict[str, Cells]]) -> None:
+    found = explained(model, "accuracy")
+    plan, overlapping = sorted(found.segments, key=lambda segment: not segment.divided)
+    assert [term.value for term in found.named_terms] == [PLANTED, PLANTED]
+    assert plan.terms[0].value == PLANTED
+    before = np.sum([days[day][PLANTED] for day in range(2)], axis=0)
+    after = np.array(days[2][PLANTED])
+    worst = plan.terms[0]
+    assert worst.before == pytest.approx((before[0] + before[3]) / before.sum())
+    assert worst.after == pytest.approx((after[0] + after[3]) / after.sum())
+    assert worst.high is not None
+    assert worst.high < 0
+    assert (worst.samples, worst.baseline_samples) == (ROWS, 2 * ROWS)
+    assert overlapping.reason is not None
+    assert "may overlap" in overlapping.reason
+    assert {term.contribution for term in overlapping.terms} == {None}
+    text = found.to_markdown()
+    assert f"| plan: {PLANTED} | {worst.before:.6g} | {worst.after:.6g} |" in text
+    written = json.loads(json.dumps(found.to_dict()))["segments"]
+    assert {each["segment"]: each["divided"] for each in written} == {"plan": True, "overlapping": False}
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "brier", "logloss", "precision", "recall", "miss_rate"])
+def test_contributions_add_up_to_the_change(
+    model: MonitoredModel, days: dict[int, dict[str, Cells]], metric: str
+) -> None:
+    found = explained(model, metric)
+    plan = next(segment for segment in found.segments if segment.divided)
+    assert found.change is not None
+    assert sum(term.contribution or 0.0 for term in plan.terms) == pytest.approx(found.change, abs=1e-12)
+    assert [term.value for term in plan.terms].count(None) == 1
+    for term in plan.terms:
+        assert term.contribution == pytest.approx((term.other_share or 0) + (term.other_metric or 0))
+    if metric == "precision":
+        shares = [weight(days, PLANTED, period) / weight(days, None, period) for period in ((0, 1), (2,))]
+        worst = next(term for term in plan.terms if term.value == PLANTED)
+        assert None not in (found.before, worst.before, worst.change)
+        assert worst.other_share == pytest.approx(
+            (shares[1] - shares[0]) * (worst.before - found.before)  # type: ignore[operator]
+        )
+        assert worst.other_metric == pytest.approx(shares[1] * worst.change)  # type: ignore[operator]
+    gone = next(term for term in plan.terms if term.value == "v03")
+    assert (gone.after, gone.p_value, gone.other_metric) == (None, None, 0.0)
+
+
+def weight(days: dict[int, dict[str, Cells]], value: str | None, period: tuple[int, ...]) -> int:
+    """The number of rows that are predicted positive."""
+    cells = [found for day in period for name, found in days[day].items() if value in (None, name)]
+    return sum(tp + fp for tp, fp, _, _ in cells)
+
+
+def test_metrics_that_are_no_means_are_not_divided(model: MonitoredModel) -> None:
+    found = explained(model, "f1")
+    assert found.segments == ()
+    assert "f1 is not a mean of rows" in str(found.reason)
+    assert found.other_labels is not None
+    found = explained(model, "specificity")
+    assert found.other_labels is None
+    assert "is not divided into inputs and labels" in str(found.reason)
+    assert found.named_terms
+    with pytest.raises(ValidationError, match="that of mse can"):
+        explained(model, "rmse")
