@@ -11,21 +11,21 @@ from typing_extensions import TypedDict
 
 from aporia_provider.alerts import Alert, AlertStatus
 from aporia_provider.choices import validated_choice
-from aporia_provider.custom_metrics import CustomMetric, RegisteredCustomMetric
 from aporia_provider.datasets import ROLES, DatasetConnection, Role
 from aporia_provider.errors import ConflictError, NotFoundError
-from aporia_provider.metric_results import RangeResults
-from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, Monitor
 from aporia_provider.nearest import nearest
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
-from aporia_provider.segment_reports import RegisteredSegment, SegmentCost, SegmentSuggestions
-from aporia_provider.segments import Segment
 from aporia_provider.verdicts import LatestVerdict
 
 if TYPE_CHECKING:
+    from aporia_provider.custom_metrics import CustomMetric, RegisteredCustomMetric
+    from aporia_provider.metric_results import RangeResults
+    from aporia_provider.metrics import MetricsQuery
     from aporia_provider.monitor_changes import MonitorChange
+    from aporia_provider.segment_reports import RegisteredSegment, SegmentCost, SegmentSuggestions
+    from aporia_provider.segments import Segment
 
 IfExists = Literal["match", "skip", "fail"]
 IF_EXISTS: tuple[str, ...] = get_args(IfExists)
