@@ -15,10 +15,12 @@ from aporia_provider.cli.about import add_about
 from aporia_provider.cli.alerts import add_alerts
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.compare import add_compare
+from aporia_provider.cli.custom_metrics import add_custom_metrics
 from aporia_provider.cli.freshness import add_freshness
 from aporia_provider.cli.metrics import add_metrics
 from aporia_provider.cli.monitors import add_monitors
 from aporia_provider.cli.retire import add_retire
+from aporia_provider.cli.segments import add_segments
 from aporia_provider.errors import AporiaError, ValidationError
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def _parser() -> ArgumentParser:
     _add_database_url(add_retire(commands))
     for action in add_alerts(commands):
         _add_database_url(action)
-    for command in add_monitors(commands):
+    for command in (*add_monitors(commands), *add_segments(commands), *add_custom_metrics(commands)):
         _add_database_url(command)
     policy = commands.add_parser("iam-policy", help="print the IAM policy required to read these tables")
     policy.add_argument("uris", nargs="+", metavar="S3_URI")

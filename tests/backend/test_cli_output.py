@@ -40,6 +40,14 @@ FIRST = {
     "monitors apply": (("monitors", "apply", "/no/such/file.yaml"), ""),
     "monitors replay": (("monitors", "replay", "churn", "a", *YEAR), ""),
     "monitors delete": (("monitors", "delete", "unknown"), ""),
+    "segments list": (("segments", "list", "churn"), ""),
+    "segments create": (("segments", "create", "/no/such/file.yaml"), ""),
+    "segments delete": (("segments", "delete", "churn", "unknown"), ""),
+    "segments suggest": (("segments", "suggest", "churn", "v1"), ""),
+    "segments cost": (("segments", "cost", "/no/such/file.yaml"), ""),
+    "custom-metrics list": (("custom-metrics", "list", "churn"), ""),
+    "custom-metrics create": (("custom-metrics", "create", "/no/such/file.yaml"), ""),
+    "custom-metrics delete": (("custom-metrics", "delete", "churn", "unknown"), ""),
     "freshness": (("freshness", "file:///no/such/table"), FRESHNESS),
     "retire": (("retire", "churn", "--keep", "1", "--environment", "prod"), ""),
     "iam-policy": (("iam-policy", "s3://lake/churn"), r"\{\n(?s:.*)\n\}\n"),
@@ -149,6 +157,6 @@ def test_every_command_is_tried() -> None:
     def commands(*group: str) -> set[str]:
         return set(re.findall(r"^    ([\w-]+)\s", run_cli(*group, "--help").stdout, re.MULTILINE))
 
-    groups = ("alerts", "monitors", "token")
+    groups = ("alerts", "custom-metrics", "monitors", "segments", "token")
     actions = {f"{group} {action}" for group in groups for action in commands(group)}
     assert actions | commands() - {*groups} == {*FIRST, "serve"}

@@ -1,0 +1,71 @@
+"""YAML files of segments and custom metrics, and the creation of what they have."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aporia_provider.errors import AporiaError, ConflictError, ValidationError
+
+if TYPE_CHECKING:
+    from aporia_provider.segment_file import SegmentFile
+
+Creation = tuple[str, str, Callable[..., Any], Any]
+"""Id of the model, name, the call that creates, and what it creates."""
+
+
+def read_files(paths: Sequence[str]) -> list[SegmentFile]:
+    """
+    Return the content of files.
+
+    :raises aporia_provider.errors.ValidationError: with all faults of all files.
+    """
+    from aporia_provider.segment_file import parse_segment_file
+
+    files: list[SegmentFile] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            files.append(parse_segment_file(Path(path).read_text()))
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: {error}")
+        except ValidationError as error:
+            problems += [f"{path}: {problem}" for problem in error.problems or [error.message]]
+    if problems:
+        raise ValidationError("The files cannot be used", problems=problems)
+    return files
+
+
+def create_all(creations: Sequence[Creation], what: str, options: Namespace) -> int:
+    """
+    Create everything and print the results; the faults of all are printed as well.
+
+    :param creations: What is created, in this order.
+    :param what: What it is, for the last line.
+    :param options: Options of the command.
+    :return: Exit code: 2 if something was not created.
+    """
+    results, faults = [], []
+    for model, name, create, value in creations:
+        try:
+            made = create(model, value, if_exists=options.if_exists)
+        except (ValidationError, ConflictError) as error:
+            faults.append(f"{model}: {name}: {error.message}")
+        except AporiaError as error:
+            faults.append(f"{model}: {name}: {error.message}")
+            break
+        else:
+            results.append({"model_id": model, "name": name, **made})
+    if options.json:
+        print(json.dumps(results, indent=2), file=options.answers)
+    else:
+        for each in results:
+            print(each["status"], each["model_id"], each["name"], sep="\t", file=options.answers)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print(f"{len(results)} of {len(creations)} {what} are registered.", file=sys.stderr)
+    return 2 if faults else 0
