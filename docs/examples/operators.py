@@ -9,6 +9,7 @@ from airflow.sdk import DAG, chain
 
 from aporia_provider.alerts import Alert, AlertEvent, alert_text
 from aporia_provider.assets import version_completed
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.operators.access import GrantS3ReadAccessOperator
@@ -33,10 +34,17 @@ from aporia_provider.operators.monitors import (
     DeleteMonitorOperator,
 )
 from aporia_provider.operators.retirement import RetireModelVersionsOperator
+from aporia_provider.operators.segments import (
+    CreateCustomMetricOperator,
+    CreateSegmentOperator,
+    DeleteCustomMetricOperator,
+    DeleteSegmentOperator,
+)
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.sync_datasets import SyncDatasetsOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import Segment
 from aporia_provider.sensors.dataset_sync import DatasetSyncSensor
 from aporia_provider.sensors.delta_table import DeltaTableSensor
 from aporia_provider.sensors.label_coverage import LabelCoverageSensor
@@ -194,6 +202,31 @@ with DAG("operators", schedule=None, start_date=START):
         deferrable=True,
     )
     # end
+    # example: create_segment
+    create_segment = CreateSegmentOperator(
+        task_id="create_segment",
+        model_id="insurance",
+        segment=Segment(name="amount", field="amount", edges=[0, 2, 4, 10]),
+    )
+    # end
+    # example: create_custom_metric
+    create_custom_metric = CreateCustomMetricOperator(
+        task_id="create_custom_metric",
+        model_id="insurance",
+        custom_metric=CustomMetric(
+            name="share of the shop",
+            code="""sum(column="amount", filter="channel = 'shop'") / sum(column="amount")""",
+        ),
+    )
+    # end
+    # example: delete_segment
+    delete_segment = DeleteSegmentOperator(task_id="delete_segment", model_id="insurance", name="amount")
+    # end
+    # example: delete_custom_metric
+    delete_custom_metric = DeleteCustomMetricOperator(
+        task_id="delete_custom_metric", model_id="insurance", name="share of the shop"
+    )
+    # end
     # example: monitor_model
     monitor_model = MonitorModelOperator(
         task_id="monitor_model",
@@ -259,10 +292,19 @@ with DAG("operators", schedule=None, start_date=START):
     monitors = [create_monitor, apply_monitors]
     alerts = [notify_alerts, evaluate_monitors]
     chain(wait_for_table, connect_serving)
-    chain(connect, complete, sync, sync_several, wait_for_sync, wait_for_labels, monitor_model)
+    chain(
+        connect,
+        complete,
+        [create_segment, create_custom_metric],
+        sync,
+        sync_several,
+        wait_for_sync,
+        wait_for_labels,
+        monitor_model,
+    )
     chain(monitor_model, monitors, alerts, delete_monitor)
     chain(monitor_model, export_metrics, delete_monitor)
-    chain(delete_monitor, retire, disable_syncs, delete_model)
+    chain(delete_monitor, [delete_segment, delete_custom_metric], retire, disable_syncs, delete_model)
     infer_version >> delete_model
 
 # example: consumer

@@ -108,6 +108,9 @@ def test_the_examples_of_the_how_to_guides_run(s3_engine: str, monkeypatch: pyte
     assert results["grant_access"]["prefixes"] == ["s3://lake/insurance"]
     assert [change["action"] for change in results["apply_monitors"]["changes"]] == ["created"] * 3
     assert results["create_monitor"]["status"] == "created"
+    for name in ("segment", "custom_metric"):
+        assert results[f"create_{name}"]["status"] == "created"
+        assert results[f"delete_{name}"]["status"] == "deleted"
     assert results["monitor_model"]["left_out"].keys() == {"freshness", "performance", "new values"}
     assert results["notify_alerts"] == {"sent": 0, "emitted": 0}
     assert results["evaluate_monitors"]["models"] == ["insurance"]

@@ -12,14 +12,19 @@ import pytest
 import yaml
 from sqlalchemy import delete, func, select, update
 
+from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.monitor_tables import BucketChangeRow
 from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.backend.store.sync_tables import StateBlockRow, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, utc_now
 from aporia_provider.cli.main import main
+from aporia_provider.models import Model
+from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_file import parse_segment_file
 from aporia_provider.segments import Segment
 from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import MonitoredModel, categories, labelled, numbers, usual
+from tests.defined_names import ROOT
 
 DAYS = 4
 FILE = """
@@ -150,7 +155,7 @@ def test_the_states_of_a_deleted_segment_are_deleted_and_no_others(model: Monito
     for name in ("kept", "gone"):
         registry.create_segment("m", Segment(name=name, field="age", values=[1]))
     with registry.database.write_transaction() as session:
-        keys = dict(session.execute(select(SegmentRow.name, SegmentRow.key)).tuples().all())
+        keys = {row.name: row.key for row in session.scalars(select(SegmentRow))}
         dataset = session.scalars(select(DatasetRow).filter_by(role="serving")).one()
         session.execute(delete(BucketChangeRow))
         for key in keys.values():
@@ -201,6 +206,24 @@ def test_a_file_is_created_listed_and_deleted(run: Run, file: Path) -> None:
     assert run("custom-metrics", "delete", "m", "old")[2] == "Custom metric old of model m was deleted.\n"
     assert run("segments", "delete", "m", *names)[0] == 0
     assert run("segments", "list", "m")[1] == run("custom-metrics", "list", "m")[1] == ""
+
+
+def test_the_file_of_the_guide_is_valid(tmp_path: Path, migrated: Path) -> None:
+    file = parse_segment_file((ROOT / "docs" / "examples" / "segments.yaml").read_text())
+    schema = VersionSchema(
+        model_type="binary",
+        raw_inputs={"channel": "categorical"},
+        features={"amount": "numeric"},
+        predictions={"proba": "numeric"},
+    )
+    with EmbeddedRegistry(copied(migrated, tmp_path / "guide"), "e") as registry:
+        registry.create_model(Model(id=file.model, name="M"))
+        registry.create_model_version(file.model, "v1", schema)
+        for segment in file.segments:
+            registry.create_segment(file.model, segment)
+        for metric in file.custom_metrics:
+            registry.create_custom_metric(file.model, metric)
+        assert [len(each["terms"]) for each in registry.list_segments(file.model)] == [2, 3, 1, 6, 1]
 
 
 def test_the_faults_of_all_segments_are_told(run: Run, file: Path) -> None:
