@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from aporia_provider.base_model import Name, PublicModel, Title
 
-MAX_CODE: Final = 10_000
+MAX_CODE: Final = 4_000
 """Maximum length of the code of a custom metric in characters."""
 MAX_CUSTOM_METRICS: Final = 100
 """Maximum number of custom metrics of a model."""

@@ -23,7 +23,7 @@ PAGES = sorted(
 )
 NOT_THERE = {"docs/_build", "dags/first_model.py"}
 """What is built, and what readers write in a folder of theirs."""
-GROUPS = ("alerts", "custom-metrics", "monitors", "segments", "token")
+COMMAND_GROUPS = ("alerts", "custom-metrics", "monitors", "segments", "token")
 """Commands that have actions."""
 HEAVY = ("airflow", "aporia_provider.hooks", "aporia_provider.operators", "boto3")
 """Blocks that import one of these are compiled only; what they import of the package is looked up."""
@@ -86,7 +86,7 @@ def test_commands_exist(text: str, capsys: pytest.CaptureFixture[str]) -> None:
             assert command[1] in targets, command
         elif command[0] == "aporia-provider":
             words = [word for word in command[1:3] if re.fullmatch(r"[a-z-]+", word) and word[0] != "-"]
-            words = words if words[0] in GROUPS else words[:1]
+            words = words if words[0] in COMMAND_GROUPS else words[:1]
             with pytest.raises(SystemExit) as ended:
                 main([*words, "--help"])
             assert ended.value.code == 0, command
