@@ -119,7 +119,7 @@ segments = st.one_of(
             name="conditions", conditions=[(text, f"{place}") for place, text in enumerate(texts)]
         )
     ),
-    st.just(Segment(name="cities", field="city", values=["Rome", "", "a b/ü%20"])),
+    st.just(Segment(name="cities", field="city", values=["Rome", "Bern", "a b/ü%20"])),
     st.just(Segment(name="ages", field="age", edges=[-10, 0, 0.1, 41.5, 1e300])),
 )
 histories = st.builds(
