@@ -382,6 +382,7 @@ def test_syncs_are_turned_off_and_on(api: AporiaApi, version: Any) -> None:
         "provisional_bins": {},
         "late_buckets": 0,
         "notes": [],
+        "segments": [],
     }
     assert {"last_sync_at", "table_version", "lag", "last_error", "performance"} <= set(status)
     api.set_sync_enabled("churn", "v1", False)

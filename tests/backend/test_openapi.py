@@ -10,11 +10,13 @@ from jsonschema import Draft202012Validator
 
 from aporia_provider.backend.server.app import create_app
 from aporia_provider.backend.store.database import Database
+from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.data_sources import JDBCDataSource, S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Model, Monitor
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import Segment
 
 PATHS = create_app(cast("Database", None)).openapi()["paths"]
 VERSIONS = "/v1beta/models/{model_id}/versions"
@@ -42,6 +44,8 @@ DATASET = DatasetConnection(
     schedule="0 * * * *",
 ).to_wire("prod")
 MONITOR = Monitor(name="n", type="data_drift", scheduling="0 * * * *", configuration={"a": 1}).to_wire()
+SEGMENT = Segment(name="S", field="age", values=[18, "x", True]).to_wire()
+CUSTOM_METRIC = CustomMetric(name="C", code="count()").to_wire()
 QUERY = JDBCDataSource(url="jdbc:postgresql://db/x", query="SELECT 1", user="u", password="p").to_wire()
 
 Parse = Callable[[dict[str, Any]], Any]
@@ -50,6 +54,8 @@ KINDS: dict[str, tuple[Parse, dict[str, Any]]] = {
     VERSIONS: (VersionSchema.from_wire, VERSION),
     f"{VERSIONS}/{{version}}/datasets": (DatasetConnection.from_wire, DATASET),
     "/v1beta/monitors": (Monitor.from_wire, MONITOR),
+    "/v1beta/models/{model_id}/segments": (lambda body: Segment(**body), SEGMENT),
+    "/v1beta/models/{model_id}/custom_metrics": (lambda body: CustomMetric(**body), CUSTOM_METRIC),
 }
 
 
@@ -97,6 +103,12 @@ def test_the_key_of_another_data_source_is_documented() -> None:
         (f"{VERSIONS}/{{version}}/datasets", {"features": {"age": " "}}),
         (f"{VERSIONS}/{{version}}/datasets", {"data_source": {"type": "ftp", "config": {}}}),
         (f"{VERSIONS}/{{version}}/datasets", {"data_source": {"type": "s3", "config": {"path": "b/k"}}}),
+        ("/v1beta/models/{model_id}/segments", {"name": "x" * 256}),
+        ("/v1beta/models/{model_id}/segments", {"values": []}),
+        ("/v1beta/models/{model_id}/segments", {"edges": [1]}),
+        ("/v1beta/models/{model_id}/segments", {"conditions": [["age > 1"]]}),
+        ("/v1beta/models/{model_id}/custom_metrics", {"code": ""}),
+        ("/v1beta/models/{model_id}/custom_metrics", {"code": "1" * 4_001}),
         ("/v1beta/monitors", {"type": "weather"}),
         ("/v1beta/monitors", {"configuration": {}}),
         ("/v1beta/monitors", {"is_active": "maybe"}),
