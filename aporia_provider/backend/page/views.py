@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -82,6 +82,20 @@ class View:
         if not name or not value:
             raise ValidationError("segment, the name of a segment, and value, one of its labels, go together")
         return SegmentValue(id=name, value=value)
+
+    def of_segment(
+        self, header: Sequence[str], lines: Iterable[Sequence[Any]]
+    ) -> tuple[list[str], Iterator[list[Any]]]:
+        """
+        Return a table whose numbers state their segment, if the view shows one.
+
+        :param header: Names of the columns.
+        :param lines: Their values.
+        """
+        named = self.segment
+        if named is None:
+            return list(header), (list(line) for line in lines)
+        return [*header, "segment", "segment_value"], ([*line, named.id, named.value] for line in lines)
 
     @property
     def segment_query(self) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ from aporia_provider.backend.page.contents.segment_metrics import SegmentMetric
 from aporia_provider.backend.page.contents.segment_page import SegmentsPage, segments_page
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metric_results import MetricResult
-from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import MonitoredModel, on
 from tests.backend.page.segmented_model import (
     DAYS,
@@ -25,15 +22,7 @@ from tests.backend.page.segmented_model import (
     WORSE_FROM,
     of_city,
     rows_of,
-    segmented_model,
 )
-
-
-@pytest.fixture(scope="session")
-def segmented(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredModel]:
-    """A model with segments, which tests must not change."""
-    with segmented_model(copied(migrated, tmp_path_factory.mktemp("segmented"))) as found:
-        yield found
 
 
 def page(model: MonitoredModel, **given: Any) -> SegmentsPage:

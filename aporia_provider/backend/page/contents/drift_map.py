@@ -19,6 +19,7 @@ from aporia_provider.backend.page.contents.day_states import read_day_states
 from aporia_provider.backend.page.contents.field_order import ListedField, ordered_fields
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing
+from aporia_provider.backend.page.contents.segment_rows import not_computed
 from aporia_provider.backend.store.field_totals import read_totals
 from aporia_provider.backend.store.lookups import find_dataset
 from aporia_provider.backend.store.state_blocks import DAY_SECONDS
@@ -125,7 +126,7 @@ def drift_map(
     Return the drift of the fields of a version.
 
     :param session: A session with a read transaction.
-    :param version: The version.
+    :param version: The version, with the states of a segment or of all rows.
     :param row: Its row.
     :param datasets: Its datasets.
     :param days: The days.
@@ -136,6 +137,8 @@ def drift_map(
     origins = origin_of(datasets, row.name, SERVING), origin_of(datasets, row.name, TRAINING)
     fields = ordered_fields(session, version, row, days.seconds)
     missing = _missing(row.name, datasets)
+    if not missing:
+        missing = tuple(each for role in (SERVING, TRAINING) for each in not_computed(version, role))
     rows: tuple[DriftRow, ...] = ()
     if not missing:
         rows = _rows(session, version, row, fields[first : first + PAGE_FIELDS], days)
@@ -162,14 +165,15 @@ def _rows(
     fields: Sequence[ListedField],
     days: PageDays,
 ) -> tuple[DriftRow, ...]:
-    keys = [each.key for each in fields]
+    prefix = "" if version.term is None else version.term.prefix
+    keys = [f"{prefix}{each.key}" for each in fields]
     baseline, current = (find_dataset(session, row, role).key for role in (TRAINING, SERVING))
     totals = read_totals(session, baseline, keys)
     states = read_day_states(session, current, keys, *days.seconds)
     dropped = version.dropped(StatesKey(SERVING, ROWS, days.seconds, (DAY,)))
     return tuple(
-        DriftRow(each, tuple(_cells(version, each, totals.get(each.key), states[each.key], days, dropped)))
-        for each in fields
+        DriftRow(each, tuple(_cells(version, each, totals.get(key), states[key], days, dropped)))
+        for key, each in zip(keys, fields, strict=True)
     )
 
 

@@ -23,6 +23,7 @@ from aporia_provider.backend.page.contents.field_sides import (
 )
 from aporia_provider.backend.page.contents.page_days import PageDays, check_days, last_second
 from aporia_provider.backend.page.contents.page_parts import Measured, Missing
+from aporia_provider.backend.page.contents.segment_rows import SegmentRows
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.bucket_ranges import serving_ranges
 from aporia_provider.backend.store.lookups import find_model, find_version
@@ -34,6 +35,7 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES, NUMBER_TYPES
 from aporia_provider.nearest import nearest
+from aporia_provider.segments import SegmentValue
 
 MAX_NAMES = 200
 """Maximum number of versions that a field can be compared with from the view."""
@@ -78,6 +80,7 @@ class FieldPage:
     :param bins: Their bins.
     :param notes: Notes on the bins.
     :param series: Statistics of the serving data of the version by day.
+    :param segment: Rows of both sides and of the statistics; None for all rows.
     :param missing: What is missing.
     """
 
@@ -93,6 +96,7 @@ class FieldPage:
     bins: tuple[BinLine, ...]
     notes: tuple[str, ...]
     series: tuple[FieldSeries, ...]
+    segment: SegmentRows | None
     missing: tuple[Missing, ...]
 
     @property
@@ -122,6 +126,7 @@ def field_page(
     day: str | None = None,
     compare: str | None = None,
     days: int = 30,
+    segment: SegmentValue | None = None,
     now: datetime | None = None,
 ) -> FieldPage:
     """
@@ -135,8 +140,9 @@ def field_page(
     :param day: The day that is compared, such as ``2026-01-31``; None for all days of the view.
     :param compare: What it is compared with, see :func:`~.field_sides.baseline_side`.
     :param days: Number of days of the view.
+    :param segment: Segment of the rows, also of those it is compared with; None for all rows.
     :param now: The current time.
-    :raises aporia_provider.errors.NotFoundError: if there is no such model, version or field.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model, version, field or segment.
     :raises aporia_provider.errors.ValidationError: if a parameter is invalid.
     """
     count, second = check_days(days), int((now or utc_now()).timestamp())
@@ -145,13 +151,16 @@ def field_page(
         row = find_version(session, registry.environment, model_id, version)
         registered = find_model(session, registry.environment, model_id)
         model = ModelStates(session, registry.environment, model_id)
+        rows = SegmentRows.of(model, segment)
         listed = _find(listed_fields(model.version(version).schema), field, version)
         ranges = serving_ranges(session, registered.key, second)
         known = [ranges[row.key]] if row.key in ranges else [*ranges.values()]
         shown = PageDays.until(last_second(known, second), count)
         asked = current_side(version, dataset, day, shown)
         sides = _with_origins(session, registry, model_id, [baseline_side(asked, compare), asked])
-        (baseline, before), (current, now_state) = (read_side(model, side, listed.key) for side in sides)
+        (baseline, before), (current, now_state) = (
+            read_side(model, side, listed.key, None if rows is None else rows.term) for side in sides
+        )
         bins, notes = _bins(before, now_state)
         return FieldPage(
             model_id,
@@ -165,7 +174,8 @@ def field_page(
             tuple(_distances(listed, before, now_state)),
             bins,
             notes,
-            _series(model, model_id, version, listed, shown),
+            _series(model, model_id, version, listed, shown, None if rows is None else rows.value),
+            rows,
             _missing(baseline, current),
         )
 
@@ -222,14 +232,19 @@ def _distances(
 
 
 def _series(
-    model: ModelStates, model_id: str, version: str, field: ListedField, days: PageDays
+    model: ModelStates,
+    model_id: str,
+    version: str,
+    field: ListedField,
+    days: PageDays,
+    segment: SegmentValue | None,
 ) -> tuple[FieldSeries, ...]:
     try:
         # Without a serving dataset, each result of a query would tell so.
         model.version(version).summary(StatesKey("serving", field.key, days.seconds))
     except NotFoundError:
         return ()
-    return field_series(model, model_id, version, field, days)
+    return field_series(model, model_id, version, field, days, segment)
 
 
 def _missing(*sides: FieldSide) -> tuple[Missing, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.model_states import ModelStates, VersionStates
 from aporia_provider.backend.metrics.state_series import StatesKey, total
 from aporia_provider.backend.page.contents.daily_results import DailyMetric, DayPoint, daily_results
 from aporia_provider.backend.page.contents.field_order import ListedField
@@ -17,6 +17,7 @@ from aporia_provider.errors import AporiaError
 from aporia_provider.monitoring.drift.compared_bins import new_value_share
 from aporia_provider.monitoring.drift.field_drift import ComparedState
 from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES
+from aporia_provider.segments import SegmentValue
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _QUANTILE_TYPES = ("numeric", "datetime")
@@ -37,7 +38,12 @@ class FieldSeries:
 
 
 def field_series(
-    model: ModelStates, model_id: str, version: str, field: ListedField, days: PageDays
+    model: ModelStates,
+    model_id: str,
+    version: str,
+    field: ListedField,
+    days: PageDays,
+    segment: SegmentValue | None = None,
 ) -> tuple[FieldSeries, ...]:
     """
     Return the missing and new values of a field by day, and for numbers quantiles.
@@ -47,22 +53,25 @@ def field_series(
     :param version: Name of the version, which has a serving dataset.
     :param field: The field.
     :param days: The days.
+    :param segment: Segment of the rows; None for all rows.
     """
     column = {"column": field.key}
     names = ["missing_ratio", *_NAMES.get(field.type, ())]
-    asked = [DailyMetric(version, name, column) for name in names]
+    asked = [DailyMetric(version, name, column, segment=segment) for name in names]
     if field.type in _QUANTILE_TYPES:
         names += [f"quantile {share:g}" for share in QUANTILES]
-        asked += [DailyMetric(version, "quantile", {**column, "quantile": share}) for share in QUANTILES]
+        asked += [
+            DailyMetric(version, "quantile", {**column, "quantile": share}, segment=segment)
+            for share in QUANTILES
+        ]
     found = daily_results(model, model_id, asked, days)
     series = [FieldSeries(name, points) for name, points in zip(names, found, strict=True)]
-    new = tuple(_new_values(model, version, field.key, days))
+    new = tuple(_new_values(model.version(version).of_term(model.term(segment)), field.key, days))
     return (series[0], *([FieldSeries("new_values", new)] if new else []), *series[1:])
 
 
-def _new_values(model: ModelStates, version: str, key: str, days: PageDays) -> Iterator[DayPoint]:
+def _new_values(states: VersionStates, key: str, days: PageDays) -> Iterator[DayPoint]:
     """Yield the share of values that the training data does not have; nothing if it is not known."""
-    states = model.version(version)
     try:
         baseline = ComparedState(
             states.merged(StatesKey("training", key, (None, None))), states.bins("training", key)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.missing_rows import never_synced
+from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
 from aporia_provider.backend.metrics.state_series import StatesKey
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin
@@ -116,26 +117,35 @@ def _of_day(origin: DataOrigin, day: datetime) -> FieldSide:
     return FieldSide(origin, day, day + timedelta(days=1))
 
 
-def read_side(model: ModelStates, side: FieldSide, field: str) -> tuple[FieldSide, ComparedState]:
+def read_side(
+    model: ModelStates, side: FieldSide, field: str, term: StatesTerm | None = None
+) -> tuple[FieldSide, ComparedState]:
     """
     Return a side with the numbers of its rows, and its state.
 
     :param model: Access to the states.
     :param side: The side.
     :param field: Key of the field.
+    :param term: Term of the segment of the rows; None for all rows.
     """
     role, states_key = side.origin.dataset_type, StatesKey(side.origin.dataset_type, field, side.within)
     try:
-        version = model.version(side.origin.model_version)
+        version = model.version(side.origin.model_version).of_term(term)
         state, bins = version.merged(states_key), version.bins(role, field)
         lost = version.dropped(states_key).reason(side.within)
     except NotFoundError as error:
         return replace(side, problem=error.message), ComparedState(None, None)
     if state is None:
-        problem = lost or _without_rows(side, version.is_synced(role))
+        problem = lost or _not_computed(version, role) or _without_rows(side, version.is_synced(role))
         return replace(side, problem=problem), ComparedState(None, bins)
     known = replace(side, rows=state.rows, missing=missing(state), note=lost)
     return known, ComparedState(state, bins)
+
+
+def _not_computed(version: VersionStates, role: str) -> str | None:
+    if version.term is None or version.is_synced(role) or not version.of_all_rows.is_synced(role):
+        return None
+    return never_synced(version, role).reason
 
 
 def _without_rows(side: FieldSide, is_synced: bool) -> str:

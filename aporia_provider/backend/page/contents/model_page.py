@@ -12,6 +12,10 @@ from sqlalchemy.orm import Session
 from aporia_provider.alerts import Alert
 from aporia_provider.backend.metrics.model_states import ModelStates
 from aporia_provider.backend.monitors.alert_reading import alerts_of, read_alerts
+from aporia_provider.backend.page.contents.custom_metric_lines import (
+    CustomMetricLines,
+    custom_metric_lines,
+)
 from aporia_provider.backend.page.contents.daily_results import DailyMetric, DayPoint, daily_results
 from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, read_datasets
 from aporia_provider.backend.page.contents.drift_map import DriftMap, drift_map
@@ -22,11 +26,13 @@ from aporia_provider.backend.page.contents.performance_chart import (
     PerformanceChart,
     performance_chart,
 )
+from aporia_provider.backend.page.contents.segment_rows import SegmentRows
 from aporia_provider.backend.page.contents.version_lines import ModelVersions, VersionLine
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.bucket_ranges import NO_BUCKETS, serving_ranges
 from aporia_provider.backend.store.lookups import find_model, find_version
-from aporia_provider.backend.store.tables import MonitorRow, TagRow, VersionRow, utc_now
+from aporia_provider.backend.store.tables import ModelRow, MonitorRow, TagRow, VersionRow, utc_now
+from aporia_provider.segments import SegmentValue
 
 MAX_ALERTS = 50
 """Maximum number of alerts of the view."""
@@ -69,6 +75,8 @@ class ModelPage:
     :param rows: Serving rows by day of the versions with serving data in the days.
     :param alerts: Alerts, open, severe and new ones first.
     :param alerts_left_out: Number of further alerts.
+    :param custom_metrics: Custom metrics of the version whose drift is shown; None if there are no versions.
+    :param segment: Rows of performance, drift, custom metrics and rows by day; None for all rows.
     :param missing: What is missing.
     """
 
@@ -86,6 +94,8 @@ class ModelPage:
     rows: tuple[DailyRows, ...]
     alerts: tuple[Alert, ...]
     alerts_left_out: int
+    custom_metrics: CustomMetricLines | None
+    segment: SegmentRows | None
     missing: tuple[Missing, ...]
 
 
@@ -97,6 +107,7 @@ def model_page(
     version: str | None = None,
     metric: str | None = None,
     first: int = 0,
+    segment: SegmentValue | None = None,
     now: datetime | None = None,
 ) -> ModelPage:
     """
@@ -109,14 +120,17 @@ def model_page(
         latest version, and the last serving data of all.
     :param metric: Metric of performance; None for the main metric of the type of the model.
     :param first: Place of the first field of the page of the drift.
+    :param segment: Segment of the rows; None for all rows.
     :param now: The current time.
-    :raises aporia_provider.errors.NotFoundError: if there is no such model or version.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model, version or segment.
     :raises aporia_provider.errors.ValidationError: if a parameter is invalid.
     """
     count, second = check_days(days), int((now or utc_now()).timestamp())
     with registry.database.read_transaction() as session:
         row = find_model(session, registry.environment, model_id)
         model = ModelStates(session, registry.environment, model_id)
+        rows = SegmentRows.of(model, segment)
+        value = None if rows is None else rows.value
         named = None if version is None else find_version(session, registry.environment, model_id, version)
         ranges = serving_ranges(session, row.key, second)
         ending = ranges.values() if named is None else [ranges.get(named.key, NO_BUCKETS)]
@@ -136,12 +150,14 @@ def model_page(
             shown,
             versions.lines(session, row),
             versions.left_out,
-            performance_chart(model, model_id, active, datasets, shown, metric),
-            _drift(session, model, drifting, datasets, shown, first),
+            performance_chart(model, model_id, active, datasets, shown, metric, value),
+            _drift(session, model, drifting, datasets, shown, first, rows),
             tuple(datasets),
-            _daily_rows(model, model_id, active, datasets, shown),
+            _daily_rows(model, model_id, active, datasets, shown, value),
             tuple(alerts),
             further,
+            _custom(session, row, model, drifting, shown, value),
+            rows,
             _missing(versions, datasets),
         )
 
@@ -153,10 +169,25 @@ def _drift(
     datasets: Sequence[DatasetLine],
     days: PageDays,
     first: int,
+    rows: SegmentRows | None,
 ) -> DriftMap | None:
     if version is None:
         return None
-    return drift_map(session, model.version(version.name), version, datasets, days, first)
+    states = model.version(version.name).of_term(None if rows is None else rows.term)
+    return drift_map(session, states, version, datasets, days, first)
+
+
+def _custom(
+    session: Session,
+    row: ModelRow,
+    model: ModelStates,
+    version: VersionRow | None,
+    days: PageDays,
+    segment: SegmentValue | None,
+) -> CustomMetricLines | None:
+    if version is None:
+        return None
+    return custom_metric_lines(session, row, model, version.name, days, segment)
 
 
 def _tags(session: Session, model_key: int) -> dict[str, str]:
@@ -177,10 +208,11 @@ def _daily_rows(
     versions: Sequence[str],
     datasets: Sequence[DatasetLine],
     days: PageDays,
+    segment: SegmentValue | None,
 ) -> tuple[DailyRows, ...]:
     chosen = versions[:MAX_SERIES]
     names = ("count", "label_coverage")
-    asked = [DailyMetric(version, name, {}) for version in chosen for name in names]
+    asked = [DailyMetric(version, name, segment=segment) for version in chosen for name in names]
     found = daily_results(model, model_id, asked, days)
     origins = {line.origin.model_version: line.origin for line in datasets if line.is_serving}
     return tuple(

@@ -11,6 +11,7 @@ from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, ori
 from aporia_provider.backend.page.contents.main_metrics import ShownMetric, metric_choices, shown_metric
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing
+from aporia_provider.segments import SegmentValue
 
 MAX_SERIES = 12
 """Maximum number of versions whose performance is shown."""
@@ -66,6 +67,7 @@ def performance_chart(
     datasets: Sequence[DatasetLine],
     days: PageDays,
     metric: str | None = None,
+    segment: SegmentValue | None = None,
 ) -> PerformanceChart:
     """
     Return the performance of versions.
@@ -76,6 +78,7 @@ def performance_chart(
     :param datasets: Datasets of the versions.
     :param days: The days.
     :param metric: Name of the metric; None for the main metric of the type of the model.
+    :param segment: Segment of the rows; None for all rows.
     :raises aporia_provider.errors.ValidationError: if there is no such metric.
     """
     if not versions:
@@ -87,7 +90,9 @@ def performance_chart(
         return PerformanceChart(None, choices, missing=(Missing(what, "Check the types of the schema."),))
     chosen = versions[:MAX_SERIES]
     names = [shown.name] + ([shown.expected] if shown.expected else [])
-    asked = [DailyMetric(version, name, shown.parameters) for version in chosen for name in names]
+    asked = [
+        DailyMetric(version, name, shown.parameters, segment=segment) for version in chosen for name in names
+    ]
     found = daily_results(model, model_id, asked, days)
     series = tuple(
         _series(version, found[place * len(names) : (place + 1) * len(names)], datasets)

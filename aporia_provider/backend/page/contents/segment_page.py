@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from aporia_provider.backend.page.contents.segment_metrics import (
     segment_metric,
     segment_metrics,
 )
+from aporia_provider.backend.page.contents.segment_rows import not_computed
 from aporia_provider.backend.page.contents.version_lines import ModelVersions
 from aporia_provider.backend.registration.version_segments import VersionSegment
 from aporia_provider.backend.registry import Registry
@@ -146,7 +146,7 @@ class _Page:
         found: SegmentMap | None = None
         if not missing:
             term = StatesTerm(VersionSegment.of(segment), 0)
-            missing += _not_computed(model, version.name, term)
+            missing += not_computed(states.of_term(term))
         if not missing:
             found = segment_map(model, self.model.id, version.name, segment, chosen, self.days, first)
         return self._page(
@@ -187,15 +187,3 @@ class _Page:
             origin,
             missing,
         )
-
-
-def _not_computed(model: ModelStates, version: str, term: StatesTerm) -> Sequence[Missing]:
-    """Return that the states of a segment are missing; nothing if they are not."""
-    states = model.version(version).of_term(term)
-    if states.is_synced(SERVING):
-        return ()
-    what = f"Segment {term.segment.name} is not computed yet for the serving dataset of version {version}."
-    faults = "; ".join(states.faults_of_segment(SERVING))
-    if faults:
-        return (Missing(what, f"It cannot be computed: {faults}."),)
-    return (Missing(what, "The next sync of the dataset computes it: run SyncDatasetOperator."),)

@@ -37,6 +37,7 @@ def _page(found: View) -> FieldPage:
         day=found.text("day") or None,
         compare=found.text("compare") or None,
         days=found.whole_number("days", 30, 1, MAX_DAYS),
+        segment=found.segment,
     )
 
 
@@ -52,7 +53,8 @@ def side_name(side: FieldSide) -> str:
 
 def _show(found: View) -> Response:
     page = _page(found)
-    names = side_name(page.baseline), side_name(page.current)
+    rows = f", {page.segment.described}" if page.segment else ""
+    names = f"{side_name(page.baseline)}{rows}", f"{side_name(page.current)}{rows}"
     if names[0] == names[1]:
         names = f"{names[0]} (baseline)", names[1]
     quantiles = [each for each in page.series if each.name.startswith(_QUANTILE)]
@@ -62,7 +64,11 @@ def _show(found: View) -> Response:
         title=page.field.key,
         page=page,
         names={"baseline": names[0], "current": names[1]},
-        query={name: found.text(name) for name in ("dataset", "day", "compare")},
+        query={
+            **{name: found.text(name) for name in ("dataset", "day", "compare")},
+            **found.segment_query,
+        },
+        segment_query=found.segment_query,
         roles=[role for role in ROLES if role != "actuals"],
         distances=list(TERMS),
         distribution_chart=distribution_svg(page.bins, *names),
@@ -74,7 +80,7 @@ def _show(found: View) -> Response:
 
 
 def _trail(found: View, page: FieldPage) -> list[tuple[str, str | None]]:
-    address = found.addresses.model(page.model_id, version=page.version)
+    address = found.addresses.model(page.model_id, version=page.version, **found.segment_query)
     return [(page.model_name, address), (f"version {page.version}: {page.field.key}", None)]
 
 
@@ -89,7 +95,7 @@ def _bins(found: View) -> Response:
         ]
         for line in page.bins
     ]
-    return csv_response(header, lines, "bins.csv")
+    return csv_response(*found.of_segment(header, lines), "bins.csv")
 
 
 def _series(found: View) -> Response:
@@ -102,7 +108,8 @@ def _series(found: View) -> Response:
         for each in page.series
         for point in each.points
     ]
-    return csv_response(["statistic", "day", "value", "low", "high", "rows", "note"], lines, "series.csv")
+    header = ["statistic", "day", "value", "low", "high", "rows", "note"]
+    return csv_response(*found.of_segment(header, lines), "series.csv")
 
 
 routes = [

@@ -30,6 +30,7 @@ def _page(found: View) -> ModelPage:
         version=found.text("version") or None,
         metric=found.text("metric") or None,
         first=found.whole_number("first", 0, 0, _MOST_FIELDS),
+        segment=found.segment,
     )
 
 
@@ -41,9 +42,10 @@ def _show(found: View) -> Response:
         "model.html",
         title=page.name,
         page=page,
-        query={**query, "days": found.whole_number("days", 30, 1, MAX_DAYS)},
+        query={**query, **found.segment_query, "days": found.whole_number("days", 30, 1, MAX_DAYS)},
         lengths=_DAYS,
-        answer=version_answer(found.registry, page, *asked),
+        answer=None if page.segment else version_answer(found.registry, page, *asked),
+        segment_query=found.segment_query,
         levels=range(MAX_LEVEL + 1),
         charts_note=None if is_available() else MISSING_EXTRA,
         versions_chart=versions_svg(page.versions),
@@ -56,7 +58,7 @@ def _show(found: View) -> Response:
 def _performance(found: View) -> Response:
     page = _page(found)
     header = ["version", "day", "kind", "metric", "value", "low", "high", "rows", "reliable", "note"]
-    return csv_response(header, _performance_lines(page), "performance.csv")
+    return csv_response(*found.of_segment(header, _performance_lines(page)), "performance.csv")
 
 
 def _performance_lines(page: ModelPage) -> Iterator[list[Any]]:
@@ -100,7 +102,7 @@ def _drift(found: View) -> Response:
         for cell in row.cells
         if page.drift
     ]
-    return csv_response(header, lines, "drift.csv")
+    return csv_response(*found.of_segment(header, lines), "drift.csv")
 
 
 def _rows(found: View) -> Response:
@@ -123,7 +125,7 @@ def _rows(found: View) -> Response:
         for point in daily.rows
     ]
     header = ["version", "day", "rows", "label_coverage", "table_version", "synced_at"]
-    return csv_response(header, lines, "rows.csv")
+    return csv_response(*found.of_segment(header, lines), "rows.csv")
 
 
 routes = [
