@@ -23,10 +23,10 @@ PER_DAY = 900
 WORSE_FROM = 8
 """The first day on which the labels of :data:`WORSE` do not fit their scores."""
 WORSE = "b"
-CITIES = ["a", "b", "c", "nowhere"]
+NOWHERE = "<script>alert(1)</script>"
+CITIES = ["a", "b", "c", NOWHERE]
 """Values of the segment; there are no rows of the last one."""
 GOLD = "plan = 'gold'"
-HOSTILE_LABEL = "<script>alert(1)</script>"
 
 
 def rows_of(day: int) -> pd.DataFrame:

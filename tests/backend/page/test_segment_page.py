@@ -18,6 +18,7 @@ from aporia_provider.metric_results import MetricResult
 from tests.backend.monitors.monitored_model import MonitoredModel, on
 from tests.backend.page.segmented_model import (
     DAYS,
+    NOWHERE,
     WORSE,
     WORSE_FROM,
     of_city,
@@ -69,7 +70,7 @@ def test_the_worst_value_comes_first_and_only_it_has_levels(segmented: Monitored
     assert (found.metric.name, found.metric.comparison) == ("auc_roc", "higher")
     assert found.map is not None
     assert found.map.lines[0].label == WORSE
-    assert found.map.lines[-1].label == "nowhere"
+    assert found.map.lines[-1].label == NOWHERE
     levels = {line.label: [cell.level or 0 for cell in line.cells] for line in found.map.lines}
     assert not any(levels[WORSE][:WORSE_FROM])
     assert all(levels[WORSE][WORSE_FROM:])
@@ -97,7 +98,7 @@ def test_drift_is_the_distance_from_the_same_segment_of_the_training_data(segmen
     levels = {line.label: [cell.level for cell in line.cells] for line in found.map.lines}
     assert min(level or 0 for level in levels[WORSE][WORSE_FROM:]) >= 3
     assert set(levels["a"]) == {0}
-    assert set(levels["nowhere"]) == {None}
+    assert set(levels[NOWHERE]) == {None}
 
 
 def test_custom_metrics_of_segments(segmented: MonitoredModel) -> None:
