@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from argparse import Action, ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from inspect import cleandoc
@@ -70,6 +70,12 @@ def _add_data(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--column", action="append", metavar="FIELD", help="field, or prediction; may be repeated"
     )
+    parser.add_argument(
+        "--segment",
+        type=_segment,
+        metavar="SEGMENT=VALUE",
+        help="name of a segment and the label of one of its terms; default: all rows",
+    )
     parser.add_argument("--start", metavar="TIME", help="such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", metavar="TIME", help="end of the range, not part of it")
     parser.add_argument("--by", choices=tuple(_PERIODS), help="aggregation period, in UTC; default: none")
@@ -81,6 +87,12 @@ def _add_baseline(parser: ArgumentParser) -> None:
         choices=ROLES,
         help="default: training; for expected_* testing, if it has labels",
     )
+    parser.add_argument(
+        "--baseline-segment",
+        type=_segment,
+        metavar="SEGMENT=VALUE",
+        help="default: the segment of the data",
+    )
     parser.add_argument("--baseline-version", metavar="VERSION", help="default: the version of the data")
     parser.add_argument(
         "--baseline-period", metavar="PERIOD", help="length of a window that ends before the data, such as 2w"
@@ -88,6 +100,14 @@ def _add_baseline(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--baseline-skip", metavar="PERIOD", help="how long before the data that window ends, such as 1d"
     )
+
+
+def _segment(text: str) -> dict[str, str]:
+    """Return the segment and the term that an option names."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ArgumentTypeError(f"{text!r} is not a segment and one of its values, such as city=Rome")
+    return {"id": name, "value": value}
 
 
 def _add_parameters(parser: ArgumentParser) -> None:
@@ -248,6 +268,7 @@ def _datasets(options: Namespace) -> dict[str, Any]:
             "dataset_type": options.dataset,
             "model_version": options.version,
             "time_range": time_range,
+            "segment": options.segment,
         },
         "baseline": _baseline(options),
     }
@@ -260,6 +281,8 @@ def _baseline(options: Namespace) -> dict[str, Any] | None:
         "time_period": options.baseline_period,
         "skip_period": options.baseline_skip,
     }
+    if options.baseline_segment is not None:
+        given["segment"] = options.baseline_segment
     if options.baseline is None and not any(given.values()):
         return None
     return {

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from aporia_provider.segments import Segment
 from tests.backend.running import run_cli, serving
 from tests.backend.syncing import SyncedVersion, spread
 from tests.sizes import FULL
@@ -114,6 +115,23 @@ def test_metrics_are_json_and_nothing_else(noisy: dict[str, str], monitored: Syn
     _, line, row = run_cli(*METRICS, "--database-url", url).stdout.splitlines()
     assert set(line) == {"-", " "}
     assert row.split() == ["count", "60", "60"]
+
+
+def test_metrics_of_a_segment(monitored: SyncedVersion) -> None:
+    monitored.registry.create_segment("churn", Segment(name="city", field="city", values=["Rome", "Oslo"]))
+    monitored.write("serving", spread(1, 2, 30))
+    monitored.connect("serving")
+    monitored.sync()
+    url = monitored.registry.database.url.render_as_string(hide_password=False)
+    asked = (*METRICS, "--database-url", url, "--json")
+    done = run_cli(*asked, "--segment", "city=Rome")
+    assert done.returncode == 0, done.stderr
+    (item,) = json.loads(done.stdout)
+    assert item["metrics"][0]["value"] == monitored.rows("serving")["city"].to_pylist().count("Rome")
+    assert item["metrics"][0]["segment"] == {"id": "city", "value": "Rome"}
+    refused = run_cli(*asked, "--segment", "city")
+    assert refused.returncode == 2
+    assert "'city' is not a segment and one of its values, such as city=Rome" in refused.stderr
 
 
 def test_metrics_are_rows_of_csv_and_of_parquet(monitored: SyncedVersion, tmp_path: Path) -> None:
