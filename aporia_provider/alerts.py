@@ -44,7 +44,7 @@ class Alert:
     :param model_id: Id of the model.
     :param model_name: Name of the model; None if a server does not report it.
     :param model_version: Name of the version; None for the union of all versions.
-    :param segment: Value of the segment; None for all rows. Segments are not supported yet.
+    :param segment: Segment and value, such as ``plan = gold``; None for all rows.
     :param monitor_id: Id of the monitor.
     :param monitor: Name of the monitor.
     :param monitor_type: Type of the monitor.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +51,21 @@ class SegmentValue(PublicModel):
         Field(max_length=2 * MAX_TITLE),
         BeforeValidator(lambda value: label_of(value) if isinstance(value, bool | int | float) else value),
     ]
+
+
+def segment_text(name: str, label: str) -> str:
+    """
+    Return the text of a term of a segment, such as ``plan = gold``.
+
+    :param name: Name of the segment.
+    :param label: Label of the term. The text of long ones ends with a digest, so that it has at most 255
+        characters.
+    """
+    text = f"{name} = {label}"
+    if len(text) <= MAX_TITLE:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{text[: MAX_TITLE - len(digest) - 2]}… {digest}"
 
 
 class Segment(PublicModel):

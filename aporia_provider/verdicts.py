@@ -61,7 +61,7 @@ class WindowVerdict:
     Verdict of a monitor on a version in one time window.
 
     :param model_version: Name of the version; None for the union of all versions.
-    :param segment: Value of the segment; None for all rows. Segments are not supported yet.
+    :param segment: Segment and value, such as ``plan = gold``; None for all rows.
     :param start: Start of the window, in seconds since 1970.
     :param end: End of the window, exclusive, in seconds since 1970.
     :param verdicts: Verdicts on the fields, or on the rows.

@@ -45,7 +45,7 @@ _METRICS_OF_TYPES = {
     TABLE_FRESHNESS: ("late",),
     "custom_metric": ("custom_metric", "code"),
 }
-_SEGMENTS = "segments are not supported yet"
+_WITHOUT_SEGMENTS = ("model_staleness", TABLE_FRESHNESS)
 
 
 class _Body(Part):
@@ -116,6 +116,20 @@ class MonitorConfiguration:
         return Span.of(given) if given else self.focal.period
 
     @property
+    def segment(self) -> tuple[str, str | None] | None:
+        """The segment and its value, None for each value by itself; None for all rows."""
+        segment = self.identification.segment
+        return None if segment is None or segment.group is None else (segment.group, segment.value)
+
+    @property
+    def baseline_segment(self) -> tuple[str, str] | None:
+        """The segment and the value of the baseline, if the baseline names them; None for all rows."""
+        baseline = self.baseline
+        if baseline is None or baseline.segment_group_id is None or baseline.segment_value is None:
+            return None
+        return baseline.segment_group_id, baseline.segment_value
+
+    @property
     def is_of_tables(self) -> bool:
         """Whether the tables of datasets are judged, and not their data."""
         return self.type == TABLE_FRESHNESS
@@ -123,11 +137,8 @@ class MonitorConfiguration:
     @property
     def unsupported(self) -> str | None:
         """Why no window can be judged, however much data there is; None if windows can be judged."""
-        segment = self.identification.segment
-        if (segment is not None and segment.group is not None) or self.method == "segment":
-            return _SEGMENTS
-        if self.metric.type in ("custom_metric", "code") or self.type == "code_based_metric":
-            return "custom metrics are not supported yet"
+        if self.metric.type == "code" or self.type == "code_based_metric":
+            return "code-based metrics are not supported: register a custom metric"
         return None
 
 
@@ -160,8 +171,29 @@ def _problems(found: MonitorConfiguration) -> Iterator[str]:
         yield f"metric.type: {found.metric.type!r} is not a metric of {found.type}: use {metrics[0]!r}"
     if found.is_of_tables and found.identification.models.version == "all_versions":
         yield "models.version: table_freshness judges the tables of each version, not their union"
+    if found.metric.type == "custom_metric" and found.metric.id is None:
+        yield "metric.id: the name or id of a custom metric is required"
+    yield from _segment_problems(found)
     yield from _limit_problems(found)
     yield from _baseline_problems(found)
+
+
+def _segment_problems(found: MonitorConfiguration) -> Iterator[str]:
+    segment, baseline = found.identification.segment, found.baseline
+    if segment is not None and segment.group is None and segment.value is not None:
+        yield "segment.value: a value requires a group: the name or id of a segment"
+    names = found.segment is not None or (baseline is not None and baseline.names_segment)
+    if names and found.type in _WITHOUT_SEGMENTS:
+        yield f"segment: {found.type} is about all rows, not about a segment"
+    if baseline is None or not baseline.names_segment:
+        return
+    if (baseline.segment_group_id is None) != (baseline.segment_value is None):
+        yield "baseline: segmentGroupId and segmentValue require each other, or both are null for all rows"
+    if isinstance(found.rule, SeriesRule) or (isinstance(found.rule, DriftRule) and not found.rule.thresholds):
+        yield (
+            f"baseline.segmentGroupId: {found.rule.name} compares rows with their own past"
+            f"{' unless it has thresholds' if isinstance(found.rule, DriftRule) else ''}, not with a segment"
+        )
 
 
 def _limit_problems(found: MonitorConfiguration) -> Iterator[str]:

@@ -8,7 +8,15 @@ from pydantic import Field
 
 from aporia_provider.base_model import Name
 from aporia_provider.monitor_configuration.logic_rules import AnyRule
-from aporia_provider.monitor_configuration.parts import Action, Baseline, Condition, Focal, MetricChoice, Part
+from aporia_provider.monitor_configuration.parts import (
+    Action,
+    Baseline,
+    Condition,
+    Focal,
+    MetricChoice,
+    Part,
+    SegmentLabel,
+)
 
 FIELD_LISTS = ("raw_inputs", "features", "predictions", "actuals")
 
@@ -50,12 +58,13 @@ class Segment(Part):
     """
     A segment of the rows.
 
-    :param group: Id of the segment; None for all rows.
-    :param value: Value of the segment; None for each of its values.
+    :param group: Name or id of the segment; None for all rows.
+    :param value: Value of the segment, of a numeric one the lower bound; None for each of its values by
+        itself.
     """
 
-    group: Any = None
-    value: Any = None
+    group: SegmentLabel | None = None
+    value: SegmentLabel | None = None
 
 
 FieldNames = list[Name | Annotated[list[Any], Field(min_length=1, max_length=2)]]

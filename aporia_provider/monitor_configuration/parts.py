@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from aporia_provider.base_model import Name, PublicModel, one_of
+from aporia_provider.base_model import MAX_TITLE, Name, PublicModel, one_of
 from aporia_provider.monitor_configuration.spans import Span, SpanText
+from aporia_provider.segment_conditions import label_of
 
 SERVING, TRAINING = "SERVING", "TRAINING"
 SEVERITIES = ("LOW", "MEDIUM", "HIGH")
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SegmentLabel = Annotated[
+    str,
+    Field(min_length=1, max_length=2 * MAX_TITLE),
+    BeforeValidator(lambda value: label_of(value) if isinstance(value, bool | int | float) else value),
+]
+"""Name, id or value of a segment. Numbers and booleans are converted to text."""
 
 
 class Part(PublicModel):
@@ -57,7 +64,7 @@ class Baseline(Part):
     :param time_period: Length of the window of serving data.
     :param skip_period: Time between the end of the window and the time at which the focal window is judged.
     :param aggregation_period: Length of the parts of the window that anomalies are found with.
-    :param segment_group_id: Id of a segment, for the method ``segment``.
+    :param segment_group_id: Name or id of a segment, for the method ``segment``; None for all rows.
     :param segment_value: Value of the segment.
     """
 
@@ -65,8 +72,8 @@ class Baseline(Part):
     time_period: SpanText | None = None
     skip_period: SpanText | None = None
     aggregation_period: SpanText | None = None
-    segment_group_id: str | None = None
-    segment_value: Any = None
+    segment_group_id: SegmentLabel | None = None
+    segment_value: SegmentLabel | None = None
 
     @property
     def names_segment(self) -> bool:
@@ -85,7 +92,7 @@ class MetricChoice(Part):
     :param average: ``micro``, ``macro`` or ``weighted``.
     :param quantile: Probability of ``quantile``.
     :param value: Value of ``value_count``.
-    :param id: Id of a custom metric.
+    :param id: Name or id of a custom metric.
     :param field: The only field that is judged, or ``_id`` for rows; in configurations of the first version.
     """
 
@@ -96,7 +103,7 @@ class MetricChoice(Part):
     average: str | None = None
     quantile: Number | None = None
     value: Any = None
-    id: Any = None
+    id: SegmentLabel | None = None
     field: Name | None = None
 
 

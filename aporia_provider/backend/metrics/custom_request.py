@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -55,12 +55,24 @@ class CustomRequest:
         :raises aporia_provider.errors.ValidationError: if it cannot be computed for the version or with the
             parameters; all problems are listed.
         """
+        return cls.made(model, metric, lambda each: MetricRequest.of(model, each, query, within))
+
+    @classmethod
+    def made(
+        cls, model: ModelStates, metric: Metric, request: Callable[[Metric], MetricRequest]
+    ) -> CustomRequest:
+        """
+        Return the request of a custom metric whose parts another function makes, see :meth:`of`.
+
+        :param request: Function that returns the request of another metric of the same rows, or of those of
+            the segment that it names.
+        """
         parameters = metric.parameters
         if parameters.id is None:
             raise ValidationError(f"Metric {CUSTOM_METRIC!r} requires id: the name or id of a custom metric")
         name, code = model.custom_metric(parameters.id)
         counted = metric.model_copy(update={"metric": "count", "parameters": parameters.model_copy()})
-        rows = MetricRequest.of(model, counted, query, within)
+        rows = request(counted)
         expression = _bound(name, code, rows.version, metric.datasets.data.dataset_type)
         if expression.filters and metric.datasets.data.segment is not None:
             raise ValidationError(
@@ -68,10 +80,7 @@ class CustomRequest:
                 "intersection of the segments, and query it without filters"
             )
         shared = parameters.model_dump(include=set(_SHARED), exclude_none=True)
-        calls = {
-            call.key: MetricRequest.of(model, _metric(metric, call, shared), query, within)
-            for call in expression.calls
-        }
+        calls = {call.key: request(_metric(metric, call, shared)) for call in expression.calls}
         return cls(rows, expression, calls)
 
     @property
@@ -120,11 +129,18 @@ def _bound(name: str, code: str, version: VersionStates, role: str) -> MetricExp
         ) from None
 
 
+def filter_segment(call: Call) -> SegmentValue | None:
+    """Return the term of the segment of the filter of a call; None if it has no filter."""
+    if call.filter is None:
+        return None
+    return SegmentValue(id=filter_name(parse_condition(call.filter).text), value=FILTER_LABEL)
+
+
 def _metric(metric: Metric, call: Call, shared: Mapping[str, object]) -> Metric:
     """Return the metric of a call on the rows of a custom metric."""
     data = metric.datasets.data
-    if call.filter is not None:
-        segment = SegmentValue(id=filter_name(parse_condition(call.filter).text), value=FILTER_LABEL)
+    segment = filter_segment(call)
+    if segment is not None:
         data = MetricDataset(**{**data.model_dump(exclude_unset=True), "segment": segment})
     datasets = MetricDatasets(data=data)
     return Metric(id=metric.id, metric=call.metric, parameters=call.request(**shared), datasets=datasets)

@@ -29,7 +29,7 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.nearest import nearest
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segments import SegmentValue, segment_text
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,16 @@ class StatesTerm:
     def prefix(self) -> str:
         """Return the prefix of the keys of its states."""
         return term_prefix(self.segment.key, self.place)
+
+    @property
+    def label(self) -> str:
+        """Return the label of the term."""
+        return self.segment.terms[self.place][0]
+
+    @property
+    def text(self) -> str:
+        """Return the text that identifies the term in verdicts and alerts."""
+        return segment_text(self.segment.name, self.label)
 
     @property
     def described(self) -> str:
@@ -108,9 +118,12 @@ class VersionStates:
         if term is None:
             return self
         if term not in self._of_terms:
-            self._of_terms[term] = VersionStates(self._session, self._row, self._retention, term)
+            self._of_terms[term] = self._with_term(term)
             self._of_terms[term].of_all_rows = self
         return self._of_terms[term]
+
+    def _with_term(self, term: StatesTerm) -> VersionStates:
+        return VersionStates(self._session, self._row, self._retention, term)
 
     @cached_property
     def schema(self) -> VersionSchema:
@@ -289,6 +302,16 @@ class ModelStates:
             segment = VersionSegment.of(find_segment(self._session, self._model, value.id))
             self._terms[place] = StatesTerm.of(segment, value.value)
         return self._terms[place]
+
+    def terms(self, segment: str) -> list[StatesTerm]:
+        """
+        Return all terms of a segment.
+
+        :param segment: Name or id of the segment.
+        :raises aporia_provider.errors.NotFoundError: if there is no such segment.
+        """
+        found = VersionSegment.of(find_segment(self._session, self._model, segment))
+        return [StatesTerm(found, place) for place in range(len(found.terms))]
 
     def custom_metric(self, name_or_id: str) -> tuple[str, str]:
         """

@@ -16,6 +16,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_FIELDS = 5
 _DEFAULT = "{metric} of {field} in {model}, version {model_version}, {focal_times}: {focal_value}{limits}"
+_DEFAULT_OF_SEGMENT = _DEFAULT.replace("{focal_times}", "{focal_segment}, {focal_times}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Failure:
     :param baseline: Range of the baseline in seconds since 1970; None if there is none.
     :param importance: Importance of the fields by qualified name.
     :param deployed: When the latest version was registered, in seconds since 1970; None if unknown.
+    :param baseline_segment: Text of the value of a segment in the baseline; empty for all rows.
     """
 
     configuration: MonitorConfiguration
@@ -39,6 +41,7 @@ class Failure:
     baseline: tuple[int, int] | None
     importance: Mapping[str, float]
     deployed: int | None
+    baseline_segment: str = ""
 
     @property
     def worst(self) -> Verdict:
@@ -56,7 +59,8 @@ def describe(failure: Failure, custom: str | None = None) -> str:
     :param failure: The failed window.
     :param custom: Template of the monitor, which is used if its configuration has none.
     """
-    template = failure.configuration.action.description or custom or _DEFAULT
+    default = _DEFAULT_OF_SEGMENT if failure.window.segment else _DEFAULT
+    template = failure.configuration.action.description or custom or default
 
     def value(match: re.Match[str]) -> str:
         find = _VALUES.get(match[1])
@@ -67,6 +71,11 @@ def describe(failure: Failure, custom: str | None = None) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
+
+
+def _metric(failure: Failure) -> str:
+    metric = failure.configuration.metric
+    return metric.type if metric.type != "custom_metric" else f"custom metric {metric.id}"
 
 
 def _times(start: int, end: int) -> str:
@@ -115,7 +124,7 @@ def _baseline_period(failure: Failure) -> str:
 
 
 _VALUES: Mapping[str, Callable[[Failure], str]] = {
-    "baseline_segment": lambda _: "all data",
+    "baseline_segment": lambda failure: failure.baseline_segment or "all data",
     "baseline_time_period": _baseline_period,
     "baseline_times": _baseline_times,
     "baseline_value": lambda failure: _number(failure.worst.baseline_value),
@@ -123,7 +132,7 @@ _VALUES: Mapping[str, Callable[[Failure], str]] = {
     "drift_score_text": lambda failure: f"drift score {_number(failure.worst.value)}",
     "environment": lambda failure: failure.environment,
     "field": _fields,
-    "focal_segment": lambda _: "all data",
+    "focal_segment": lambda failure: failure.window.segment or "all data",
     "focal_time_period": lambda failure: failure.configuration.focal.time_period,
     "focal_times": lambda failure: _times(failure.window.start, failure.window.end),
     "focal_value": lambda failure: _number(failure.worst.value),
@@ -133,7 +142,7 @@ _VALUES: Mapping[str, Callable[[Failure], str]] = {
     "last_upper_bound": lambda failure: _number(failure.worst.high),
     "limits": _limits,
     "max_threshold": lambda failure: _rule(failure, "max"),
-    "metric": lambda failure: failure.configuration.metric.type,
+    "metric": _metric,
     "min_threshold": lambda failure: _rule(failure, "min"),
     "model": lambda failure: str(failure.model.get("name", "")),
     "model_id": lambda failure: str(failure.model.get("id", "")),

@@ -77,7 +77,7 @@ class MonitorReport:
 def _insufficient(windows: Sequence[WindowVerdict]) -> list[str]:
     """Return why verdicts are insufficient, at most five different reasons."""
     reasons = [
-        f"{verdict.field or 'rows'}: {verdict.reason}"
+        f"{f'{window.segment}: ' if window.segment else ''}{verdict.field or 'rows'}: {verdict.reason}"
         for window in windows
         for verdict in window.verdicts
         if verdict.outcome == "insufficient"
@@ -182,9 +182,9 @@ def _still_valid(
         return []
     first = version.windows[0]
     inputs = version.inputs.again(session, first[0].start)
-    name = first[1].model_version or ""
+    name, segment = first[1].model_version or "", first[1].segment or ""
     query = select(VerdictRow.start, VerdictRow.inputs).filter_by(
-        monitor_key=row.key, version=name, segment=""
+        monitor_key=row.key, version=name, segment=segment
     )
     rows = session.execute(query.where(VerdictRow.start >= first[0].start))
     stored = dict(iter(rows))

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC, CustomRequest, filter_segment
 from aporia_provider.backend.metrics.metric_request import MetricRequest
+from aporia_provider.backend.metrics.model_states import StatesTerm
 from aporia_provider.backend.metrics.state_selection import StateSelector, select_states
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
@@ -19,6 +21,8 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, MetricParameters, TimeRange
 from aporia_provider.monitor_configuration.parts import MetricChoice
 from aporia_provider.monitoring.catalogue import metric_kinds
+from aporia_provider.monitoring.custom_metrics import parse_metric
+from aporia_provider.segments import SegmentValue
 
 METRIC_NAMES: Mapping[str, str] = {"histogram": "drift_score", "missing": "missing_count"}
 """Metrics of the protocol that have another name in the catalogue."""
@@ -48,9 +52,15 @@ class Question:
             "average": choice.average,
             "quantile": choice.quantile,
             "value": choice.value,
+            "id": choice.id if choice.type == CUSTOM_METRIC else None,
         }
         parameters = tuple((name, _plain(value)) for name, value in given.items() if value is not None)
         return cls(METRIC_NAMES.get(choice.type, choice.type), parameters)
+
+    @property
+    def custom_id(self) -> str | None:
+        """Name or id of the custom metric; None for other metrics."""
+        return str(dict(self.parameters)["id"]) if self.metric == CUSTOM_METRIC else None
 
     @property
     def is_additive(self) -> bool:
@@ -65,10 +75,14 @@ class BaselineData:
 
     :param role: Role of the dataset.
     :param within: Range; None for all rows.
+    :param names_segment: Whether the baseline names its rows; otherwise they are those of the same segment.
+    :param term: Term of the segment that it names; None for all rows.
     """
 
     role: str
     within: tuple[int, int] | None = None
+    names_segment: bool = False
+    term: StatesTerm | None = None
 
 
 @dataclass
@@ -91,7 +105,25 @@ class Measures:
 
         :raises aporia_provider.errors.ValidationError: if it does not exist for the type of the model.
         """
+        if question.metric == CUSTOM_METRIC:
+            return set()
         return set(metric_kinds(question.metric, version.schema.model_type))
+
+    def code(self, question: Question) -> str | None:
+        """
+        Return the code of a custom metric; None for other metrics.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such custom metric.
+        """
+        return self.model.custom_metric(question.custom_id)[1] if question.custom_id is not None else None
+
+    def filters(self, question: Question) -> list[StatesTerm]:
+        """Return the terms of the filters of a custom metric; none for other metrics."""
+        code = self.code(question)
+        if code is None:
+            return []
+        values = (filter_segment(call) for call in parse_metric(code).calls)
+        return [term for value in values if (term := self.model.term(value)) is not None]
 
     def selector(self, version: MonitoredVersion, question: Question, column: str | None) -> StateSelector:
         """
@@ -143,9 +175,24 @@ class Measures:
         role: str,
         baseline: BaselineData | None,
     ) -> MetricResult:
-        selector = self.selector(version, question, column)
         metric = _metric(question, column, role, baseline)
+        if question.metric == CUSTOM_METRIC:
+            return self._custom(version, metric, within)
+        selector = self.selector(version, question, column)
         return MetricRequest(self.model, metric, None, within, version, selector).result(within)
+
+
+    def _custom(self, version: MonitoredVersion, metric: Metric, within: Range) -> MetricResult:
+        def request(wanted: Metric) -> MetricRequest:
+            term = self.model.term(wanted.datasets.data.segment)
+            rows = version.compared(term)
+            return MetricRequest(self.model, wanted, None, within, rows, select_states(wanted, rows))
+
+        # The segment is named, so that filters, which cannot be combined with one, are refused.
+        data = metric.datasets.data.model_copy(update={"segment": value_of(version.term)})
+        datasets = metric.datasets.model_copy(update={"data": data})
+        named = metric.model_copy(update={"datasets": datasets})
+        return CustomRequest.made(self.model, named, request).result(within)
 
 
 @lru_cache(4096)
@@ -158,12 +205,20 @@ def _metric(question: Question, column: str | None, role: str, baseline: Baselin
 
 
 def _baseline(baseline: BaselineData) -> MetricDataset:
+    segment: dict[str, Any] = {"segment": value_of(baseline.term)} if baseline.names_segment else {}
     if baseline.within is None:
-        return MetricDataset(dataset_type=baseline.role)
+        return MetricDataset(dataset_type=baseline.role, **segment)
     start, end = (_EPOCH + timedelta(seconds=second) for second in baseline.within)
-    return MetricDataset(dataset_type=baseline.role, time_range=TimeRange(start=start, end=end))
+    return MetricDataset(
+        dataset_type=baseline.role, time_range=TimeRange(start=start, end=end), **segment
+    )
 
 
 def _plain(value: Any) -> Any:
     """Return a value that is hashable."""
     return value if isinstance(value, str | bool | int | float) else str(value)
+
+
+def value_of(term: StatesTerm | None) -> SegmentValue | None:
+    """Return a term as queries name it."""
+    return None if term is None else SegmentValue(id=term.segment.name, value=term.label)

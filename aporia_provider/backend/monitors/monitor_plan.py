@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.freshness.connected_tables import connected_tables
+from aporia_provider.backend.metrics.custom_request import CUSTOM_METRIC
 from aporia_provider.backend.monitors.fields import Subject, subjects_of
 from aporia_provider.backend.monitors.judging.drift import is_by_history
 from aporia_provider.backend.monitors.measures import Measures, Question
@@ -23,10 +24,12 @@ from aporia_provider.backend.monitors.pending_windows import (
     left_out,
     overlaps_data,
     pending_windows,
+    text_digest,
 )
 from aporia_provider.backend.monitors.targets import Target, Targets
 from aporia_provider.backend.monitors.windows import HISTORY, Window, WindowPlan
 from aporia_provider.backend.store.bucket_changes import BucketChanges
+from aporia_provider.backend.store.segment_keys import segment_parts
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import AporiaError, ValidationError
@@ -76,7 +79,7 @@ class PlannedVersion:
     :param subjects: The fields.
     :param windows: The windows, the oldest first.
     :param inputs: Their inputs.
-    :param part: Part of the states that they are judged from.
+    :param parts: Parts of the states that they are judged from.
     :param left_out: Number of older windows that were never judged.
     """
 
@@ -84,7 +87,7 @@ class PlannedVersion:
     subjects: tuple[Subject, ...]
     windows: list[Window]
     inputs: Inputs
-    part: str
+    parts: tuple[str, ...]
     left_out: int
 
 
@@ -114,6 +117,13 @@ class MonitorPlan:
     def size(self) -> int:
         """Number of verdicts."""
         return sum(len(each.windows) * len(each.subjects) for each in self.versions)
+
+    def groups(self) -> list[list[PlannedVersion]]:
+        """Return the versions, each with all the values of the segment that are judged together."""
+        found: dict[str | None, list[PlannedVersion]] = {}
+        for version in self.versions:
+            found.setdefault(version.target.name, []).append(version)
+        return list(found.values())
 
 
 class Planner:
@@ -148,37 +158,48 @@ class Planner:
                 plan.versions.append(self._version(monitor, plan.configuration, target))
             except AporiaError as error:
                 problems = getattr(error, "problems", None) or [error.message]
-                plan.problems += [f"version {target.name}: {problem}" for problem in problems]
+                plan.problems += [f"{target.described}: {problem}" for problem in problems]
         return plan
 
     def _version(
         self, monitor: StoredMonitor, configuration: MonitorConfiguration, target: Target
     ) -> PlannedVersion:
-        subjects, part = self._subjects(configuration, target)
+        subjects, parts = self._subjects(configuration, target)
         plan = WindowPlan(configuration)
         windows = self._closed(monitor, configuration, plan, target)
         since = min((window.start for window in windows), default=0)
-        inputs = self._inputs(monitor, configuration, target, part, since)
-        judged = Judged.of(self._session, monitor.key, target.name, since)
+        inputs = self._inputs(monitor, configuration, target, parts, since)
+        judged = Judged.of(self._session, monitor.key, target.place, since)
         pending = pending_windows(windows, judged, inputs, self._limits)
         older = left_out(windows, judged, self._limits, plan.step)
-        return PlannedVersion(target, subjects, pending, inputs, part, older)
+        return PlannedVersion(target, subjects, pending, inputs, parts, older)
 
     def _inputs(
         self,
         monitor: StoredMonitor,
         configuration: MonitorConfiguration,
         target: Target,
-        part: str,
+        parts: tuple[str, ...],
         since: int,
     ) -> Inputs:
-        constant = self._constant(monitor)
+        constant = self._constant(monitor, configuration, target)
         if configuration.is_of_tables:
             tables = connected_tables(self._session, [target.version.row.key])
             uris = {table.dataset_key: table.uri for table in tables}
             return TableInputs.read(self._session, uris, constant)
-        changes = [self._bucket_changes(key, part, since) for key in target.data.dataset_keys]
+        stored = [*parts, *self._segment_parts(configuration, target, parts)]
+        changes = [
+            self._bucket_changes(key, part, since) for key in target.data.dataset_keys for part in stored
+        ]
         return Inputs(changes, constant)
+
+    def _segment_parts(
+        self, configuration: MonitorConfiguration, target: Target, parts: tuple[str, ...]
+    ) -> list[str]:
+        """Return the parts that have the states of the segments that a monitor judges."""
+        terms = [target.version.term, *self._measures.filters(Question.of(configuration.metric))]
+        keys = dict.fromkeys(term.segment.key for term in terms if term is not None)
+        return [part for key in keys for part in segment_parts(key, parts)]
 
     def _bucket_changes(self, dataset_key: int, part: str, since: int) -> BucketChanges:
         known = self._changes.get((dataset_key, part))
@@ -188,11 +209,16 @@ class Planner:
             self._changes[dataset_key, part] = known
         return known
 
-    def _constant(self, monitor: StoredMonitor) -> str:
+    def _constant(
+        self, monitor: StoredMonitor, configuration: MonitorConfiguration, target: Target
+    ) -> str:
         text = digest(monitor.registration)
         if monitor.registration["type"] == "model_staleness":
-            return f"{text}:{len(self._targets.created)}"
-        return text
+            text = f"{text}:{len(self._targets.created)}"
+        compared = self._targets.model.baseline_term(configuration)
+        terms = [term.prefix for term in (target.version.term, compared) if term is not None]
+        code = self._measures.code(Question.of(configuration.metric))
+        return ":".join([text, *terms, *([] if code is None else [text_digest(code)])])
 
     def _closed(
         self,
@@ -215,22 +241,24 @@ class Planner:
 
     def _subjects(
         self, configuration: MonitorConfiguration, target: Target
-    ) -> tuple[tuple[Subject, ...], str]:
+    ) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
         """
-        Return the fields, and the part of the states that the metric is computed from.
+        Return the fields, and the parts of the states that the metric is computed from.
 
         :raises aporia_provider.errors.AporiaError: if there is no such field or metric.
         """
         if configuration.is_of_tables:
-            return self._tables(target), FIELDS
+            return self._tables(target), (FIELDS,)
         subjects = tuple(subjects_of(configuration, target.version.schema))
         if not subjects:
             raise ValidationError(f"there are no fields that {configuration.type} is for")
         question = Question.of(configuration.metric)
+        if question.metric == CUSTOM_METRIC:
+            return subjects, (FIELDS, PERFORMANCE)
         if question.metric in _SPECIAL or configuration.unsupported:
-            return subjects, FIELDS
+            return subjects, (FIELDS,)
         kinds = self._measures.kinds(target.version, question)
-        return subjects, PERFORMANCE if kinds & {"performance", "expected"} else FIELDS
+        return subjects, (PERFORMANCE if kinds & {"performance", "expected"} else FIELDS,)
 
     def _tables(self, target: Target) -> tuple[Subject, ...]:
         tables = connected_tables(self._session, [target.version.row.key])
@@ -253,14 +281,16 @@ class Planner:
                 baseline = plan.configuration.baseline
                 if baseline is not None and baseline.source == TRAINING:
                     keys = self._keys(plan.configuration, version)
-                    version.target.version.prepare_totals("training", keys)
+                    self._targets.model.baseline(plan.configuration, version.target.version).prepare_totals(
+                        "training", keys
+                    )
         for target, keys, ends in needed.values():
             if target.data.dataset_keys:
                 target.version.prepare("serving", keys, (min(ends), max(ends)))
 
     def _keys(self, configuration: MonitorConfiguration, version: PlannedVersion) -> set[str]:
         question = Question.of(configuration.metric)
-        if question.metric in _SPECIAL or version.part == FIELDS:
+        if question.metric in _SPECIAL or FIELDS in version.parts:
             return {subject.field or ROWS for subject in version.subjects}
         found = set()
         for subject in version.subjects:

@@ -8,15 +8,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
-from aporia_provider.backend.metrics.model_states import ModelStates
+from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm
 from aporia_provider.backend.metrics.state_series import Series, StatesKey, total
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.store.tables import VersionRow
 from aporia_provider.errors import ValidationError
+from aporia_provider.monitor_configuration import MonitorConfiguration
 from aporia_provider.monitoring.profiles.plan import Bins
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.retention import Retention
+from aporia_provider.segments import SegmentValue
 
 
 class UnionOfVersions(MonitoredVersion):
@@ -27,6 +29,7 @@ class UnionOfVersions(MonitoredVersion):
     :param latest: The latest version.
     :param versions: All versions.
     :param retention: Retention of the model; None if states are kept for ever.
+    :param term: Term of a segment, whose states the versions have; None for those of all rows.
     """
 
     def __init__(
@@ -35,9 +38,14 @@ class UnionOfVersions(MonitoredVersion):
         latest: VersionRow,
         versions: Sequence[MonitoredVersion],
         retention: Retention | None = None,
+        term: StatesTerm | None = None,
     ) -> None:
-        super().__init__(session, latest, retention)
+        super().__init__(session, latest, retention, term)
         self._versions = versions
+
+    def _with_term(self, term: StatesTerm) -> UnionOfVersions:
+        versions = [version.of_term(term) for version in self._versions]
+        return UnionOfVersions(self._session, self._row, versions, self._retention, term)
 
     def prepare(self, role: str, keys: Iterable[str], within: tuple[int, int]) -> None:
         """See :meth:`MonitoredVersion.prepare`."""
@@ -106,6 +114,23 @@ class MonitoredModel(ModelStates):
         """Return a version; without a name, the latest one."""
         row = self._find(name)
         return self._monitored.setdefault(row.name, MonitoredVersion(self._session, row, self.retention))
+
+    def baseline_term(self, configuration: MonitorConfiguration) -> StatesTerm | None:
+        """
+        Return the term of the segment that the baseline of a monitor names; None if it names none.
+
+        :raises aporia_provider.errors.NotFoundError: if there is no such segment.
+        :raises aporia_provider.errors.ValidationError: if the segment has no such value.
+        """
+        named = configuration.baseline_segment
+        return None if named is None else self.term(SegmentValue(id=named[0], value=named[1]))
+
+    def baseline(self, configuration: MonitorConfiguration, version: MonitoredVersion) -> MonitoredVersion:
+        """Return the rows that rows are compared with: those of the same segment, unless it is named."""
+        baseline = configuration.baseline
+        if baseline is None or not baseline.names_segment:
+            return version
+        return version.compared(self.baseline_term(configuration))
 
     def latest(self) -> VersionRow:
         """Return the latest version."""

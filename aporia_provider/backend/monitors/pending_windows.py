@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
-from aporia_provider.backend.monitors.targets import DataRange
+from aporia_provider.backend.monitors.targets import DataRange, Place
 from aporia_provider.backend.monitors.windows import Window, WindowPlan
 from aporia_provider.backend.store.bucket_changes import BucketChanges
 from aporia_provider.backend.store.monitor_tables import VerdictRow
@@ -28,7 +28,12 @@ _RULES_VERSION = 1
 def digest(registration: Mapping[str, Any]) -> str:
     """Return a text that identifies what decides the verdicts of a monitor."""
     body = json.dumps([_RULES_VERSION, registration["type"], registration["configuration"]], sort_keys=True)
-    return hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
+    return text_digest(body)
+
+
+def text_digest(text: str) -> str:
+    """Return a short text that identifies a text."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -152,9 +157,10 @@ class Judged:
     count: int
 
     @classmethod
-    def of(cls, session: Session, monitor_key: int, version: str | None, since: int) -> Judged:
+    def of(cls, session: Session, monitor_key: int, place: Place, since: int) -> Judged:
         """Return the stored verdicts on windows that start at ``since`` or later."""
-        mine = {"monitor_key": monitor_key, "version": version or "", "segment": ""}
+        version, segment = place
+        mine = {"monitor_key": monitor_key, "version": version, "segment": segment}
         first, count = session.execute(
             select(func.min(VerdictRow.start), func.count()).filter_by(**mine)
         ).one()

@@ -18,7 +18,7 @@ from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.pending_windows import MAX_WINDOWS, Limits
 from aporia_provider.backend.monitors.planting.search import PlantSearch, Replayed
 from aporia_provider.backend.monitors.replay_request import ReplayRequest
-from aporia_provider.backend.monitors.targets import Targets
+from aporia_provider.backend.monitors.targets import Place, Targets
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.errors import ValidationError
@@ -41,9 +41,9 @@ class Replay:
 
     def __init__(self, request: ReplayRequest, plant: float | bool = False) -> None:
         self._request, self._plant = request, plant
-        self._windows: dict[str | None, list[Window]] = defaultdict(list)
+        self._windows: dict[Place, list[Window]] = defaultdict(list)
         self._failed: dict[str, set[FailedWindow]] = {}
-        self._verdicts: dict[str | None, dict[int, WindowVerdict]] = defaultdict(dict)
+        self._verdicts: dict[Place, dict[int, WindowVerdict]] = defaultdict(dict)
         self._problems: list[str] = []
 
     def run(self) -> dict[str, Any]:
@@ -64,16 +64,15 @@ class Replay:
     def _with_planted(self, report: dict[str, Any]) -> dict[str, Any]:
         size = None if self._plant is True else float(self._plant)
         search = PlantSearch(self._request, size)
-        failed = {
-            version or "": {
-                (verdict.field, start) for start, window in found.items() for verdict in window.failed
+        failed: dict[str, set[FailedWindow]] = defaultdict(set)
+        for (version, segment), found in self._verdicts.items():
+            failed[version] |= {
+                (segment, verdict.field, start) for start, window in found.items() for verdict in window.failed
             }
-            for version, found in self._verdicts.items()
-        }
         planted = search.run(Replayed(self._windows, failed))
         notes = [
-            f"version {version or 'all'}: no shift was planted into {count} fields of less importance"
-            for version, count in search.left_out.items()
+            f"{_described(place)}: no shift was planted into {count} fields of less importance"
+            for place, count in search.left_out.items()
             if count
         ]
         return {**report, "notes": [*report["notes"], *notes], "planted": planted}
@@ -106,8 +105,9 @@ class Replay:
         judge = WindowJudge(session, self._request.environment, targets, measures, self._failed)
         for version in judge.judged(plan):
             for window, verdict in version.windows:
-                self._verdicts[verdict.model_version][window.start] = verdict
-                self._windows[verdict.model_version].append(window)
+                place = verdict.model_version or "", verdict.segment or ""
+                self._verdicts[place][window.start] = verdict
+                self._windows[place].append(window)
         self._note(plan)
 
     def _note(self, plan: MonitorPlan) -> None:
@@ -117,7 +117,7 @@ class Replay:
         windows = [verdict for found in self._verdicts.values() for verdict in found.values()]
         counts = Counter(verdict.outcome for window in windows for verdict in window.verdicts)
         reasons = [
-            f"{verdict.field or 'rows'}: {verdict.reason}"
+            f"{f'{window.segment}: ' if window.segment else ''}{verdict.field or 'rows'}: {verdict.reason}"
             for window in windows
             for verdict in window.verdicts
             if verdict.outcome == "insufficient"
@@ -133,7 +133,7 @@ class Replay:
 
     def _alerts(self) -> Iterator[dict[str, Any]]:
         settings = AlertSettings.of(self._request.monitor.registration)
-        for version, verdicts in self._verdicts.items():
+        for place, verdicts in self._verdicts.items():
             fields = {verdict.field for window in verdicts.values() for verdict in window.failed}
             for field in sorted(fields, key=str) if settings.by_field else [None]:
                 judged = [
@@ -143,7 +143,7 @@ class Replay:
                 for incident in find_incidents(judged, settings.repeat_seconds):
                     last = verdicts[incident.windows[-1].start]
                     failed = [each.field or each.metric for each in last.failed]
-                    yield _shown(version, incident, [str(field)] if settings.by_field else failed, last)
+                    yield _shown(place, incident, [str(field)] if settings.by_field else failed, last)
 
 
 def _outcome(window: WindowVerdict, field: str | None, by_field: bool) -> Outcome:
@@ -153,10 +153,16 @@ def _outcome(window: WindowVerdict, field: str | None, by_field: bool) -> Outcom
     return found
 
 
-def _shown(version: str | None, incident: Incident, failed: list[str], last: WindowVerdict) -> dict[str, Any]:
+def _described(place: Place) -> str:
+    version, segment = place
+    return f"version {version or 'all'}{f', {segment}' if segment else ''}"
+
+
+def _shown(place: Place, incident: Incident, failed: list[str], last: WindowVerdict) -> dict[str, Any]:
     start, end = incident.windows[0].start, incident.windows[-1].end
     return {
-        "model_version": version,
+        "model_version": place[0] or None,
+        "segment": place[1] or None,
         "start": datetime.fromtimestamp(start, UTC).isoformat(),
         "end": datetime.fromtimestamp(end, UTC).isoformat(),
         "occurrences": len(incident.windows),

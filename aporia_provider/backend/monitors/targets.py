@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.metrics.model_states import StatesTerm
 from aporia_provider.backend.monitors.data_times import data_time
 from aporia_provider.backend.monitors.monitored_model import MonitoredModel
 from aporia_provider.backend.monitors.version_states import MonitoredVersion
@@ -18,6 +19,7 @@ from aporia_provider.datasets import SERVING
 from aporia_provider.errors import NotFoundError
 from aporia_provider.monitor_configuration import MonitorConfiguration
 from aporia_provider.nearest import nearest
+from aporia_provider.segments import SegmentValue
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,39 @@ class DataRange:
     last: int | None = None
 
 
+Place = tuple[str, str]
+"""Name of a version, empty for the union of all, and text of the value of a segment, empty for all rows."""
+
+
 @dataclass(frozen=True)
 class Target:
     """
     A version that a monitor judges.
 
     :param name: Name of the version; None for the union of all versions.
-    :param version: The version.
+    :param version: The version, or the rows of a value of a segment in it.
     :param data: Its serving data.
     """
 
     name: str | None
     version: MonitoredVersion
     data: DataRange
+
+    @property
+    def segment(self) -> str:
+        """Text of the value of a segment; empty for all rows."""
+        return self.version.segment
+
+    @property
+    def place(self) -> Place:
+        """Name of the version, empty for the union, and text of the value of the segment."""
+        return self.name or "", self.segment
+
+    @property
+    def described(self) -> str:
+        """The version and the value of the segment, for messages."""
+        name = "all versions" if self.name is None else f"version {self.name}"
+        return f"{name}, {self.segment}" if self.segment else name
 
 
 class Targets:
@@ -89,10 +111,23 @@ class Targets:
 
     def of(self, configuration: MonitorConfiguration) -> list[Target]:
         """
-        Return the versions that a monitor judges.
+        Return the versions that a monitor judges; of a monitor of a segment, each with each of its values.
 
-        :raises aporia_provider.errors.NotFoundError: if there are none.
+        :raises aporia_provider.errors.NotFoundError: if there are none, or there is no such segment.
+        :raises aporia_provider.errors.ValidationError: if the segment has no such value.
         """
+        found, terms = self._versions(configuration), self._terms(configuration)
+        return [replace(each, version=each.version.of_term(term)) for each in found for term in terms]
+
+    def _terms(self, configuration: MonitorConfiguration) -> Sequence[StatesTerm | None]:
+        if configuration.segment is None:
+            return [None]
+        group, value = configuration.segment
+        if value is None:
+            return self.model.terms(group)
+        return [self.model.term(SegmentValue(id=group, value=value))]
+
+    def _versions(self, configuration: MonitorConfiguration) -> list[Target]:
         asked = configuration.identification.models.version
         if configuration.type == "model_staleness":
             return [Target(None, self.model.version(None), DataRange())]

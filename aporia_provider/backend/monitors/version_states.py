@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from aporia_provider.backend.freshness.connected_tables import connected_tables
 from aporia_provider.backend.freshness.stored_histories import StoredHistory, stored_histories
 from aporia_provider.backend.metrics.dropped_ranges import NOTHING_DROPPED, DroppedRanges
-from aporia_provider.backend.metrics.model_states import VersionStates
+from aporia_provider.backend.metrics.model_states import StatesTerm, VersionStates
 from aporia_provider.backend.metrics.state_series import Series, States, StatesKey, StatesSummary, total
 from aporia_provider.backend.store.buckets import Range
 from aporia_provider.backend.store.field_totals import read_day_sums, read_totals
@@ -35,13 +36,40 @@ class MonitoredVersion(VersionStates):
     For the parameters see :class:`~.model_states.VersionStates`.
     """
 
-    def __init__(self, session: Session, row: VersionRow, retention: Retention | None = None) -> None:
-        super().__init__(session, row, retention)
+    def __init__(
+        self,
+        session: Session,
+        row: VersionRow,
+        retention: Retention | None = None,
+        term: StatesTerm | None = None,
+    ) -> None:
+        super().__init__(session, row, retention, term)
         self.row = row
         self._loaded: dict[tuple[str, str], tuple[Range, Series]] = {}
         self._loaded_days: dict[tuple[str, str], tuple[Range, Series]] = {}
         self._ranges: dict[StatesKey, Series] = {}
         self._histories: dict[str, StoredHistory] | None = None
+
+    def of_term(self, term: StatesTerm | None) -> MonitoredVersion:
+        """See :meth:`.VersionStates.of_term`."""
+        return cast("MonitoredVersion", super().of_term(term))
+
+    def _with_term(self, term: StatesTerm) -> MonitoredVersion:
+        return MonitoredVersion(self._session, self._row, self._retention, term)
+
+    @property
+    def segment(self) -> str:
+        """Text of the term of a segment; empty for all rows."""
+        return "" if self.term is None else self.term.text
+
+    def compared(self, term: StatesTerm | None) -> MonitoredVersion:
+        """Return the states of another term; None for those of all rows."""
+        return cast("MonitoredVersion", self.of_all_rows).of_term(term)
+
+    def _stored(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the keys of fields by the keys under which their states are stored."""
+        prefix = "" if self.term is None else self.term.prefix
+        return {f"{prefix}{key}": key for key in keys}
 
     def prepare(self, role: str, keys: Iterable[str], within: tuple[int, int]) -> None:
         """
@@ -59,8 +87,9 @@ class MonitoredVersion(VersionStates):
             return
         dataset = find_dataset(self._session, self.row, role)
         states: dict[str, States] = defaultdict(list)
-        for bucket, field, state in read_profile(self._session, dataset.key, None, missing, *within):
-            states[field].append((bucket, state))
+        stored = self._stored(missing)
+        for bucket, field, state in read_profile(self._session, dataset.key, None, [*stored], *within):
+            states[stored[field]].append((bucket, state))
         for key in missing:
             self._loaded[role, key] = within, Series(states[key])
 
@@ -76,7 +105,9 @@ class MonitoredVersion(VersionStates):
             return
         dataset = find_dataset(self._session, self.row, role)
         sums: dict[str, States] = {key: [] for key in missing}
-        for first, field, state in read_day_sums(self._session, dataset.key, missing, *days):
+        stored = self._stored(missing)
+        for first, place, state in read_day_sums(self._session, dataset.key, [*stored], *days):
+            field = stored[place]
             if state is None:
                 sums.pop(field, None)
             elif field in sums:
@@ -132,8 +163,9 @@ class MonitoredVersion(VersionStates):
         missing = {key.field: key for key in every if key not in self._ranges}
         dataset = self._session.scalar(select(DatasetRow).filter_by(version_key=self.row.key, role=role))
         if dataset is not None and missing:
-            for field, state in read_totals(self._session, dataset.key, sorted(missing)).items():
-                self._ranges[missing[field]] = Series([(None, state)])
+            stored = self._stored(sorted(missing))
+            for place, state in read_totals(self._session, dataset.key, [*stored]).items():
+                self._ranges[missing[stored[place]]] = Series([(None, state)])
 
     def table_history(self, role: str) -> StoredHistory | None:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -23,8 +23,11 @@ from aporia_provider.monitor_configuration.spans import DAY
 from aporia_provider.verdicts import WindowVerdict
 
 _LEAVE_OUT = ("APORIA_DRIFT_SCORE", "TIME_SERIES_ANOMALY")
-FailedWindow = tuple[str | None, int]
-"""Qualified name of the field, None for rows, and start of the window."""
+FailedWindow = tuple[str, str | None, int]
+"""
+Text of the value of the segment, empty for all rows; qualified name of the field, None for rows; start of the
+window.
+"""
 
 
 @dataclass
@@ -67,18 +70,35 @@ class WindowJudge:
 
     def judged(self, plan: MonitorPlan) -> Iterator[JudgedVersion]:
         """Yield the verdicts of a monitor on each version."""
-        for version in plan.versions:
-            windows = [*self.windows(plan, version)]
-            target = version.target
-            key = None if target.name is None else target.version.row.key
-            yield JudgedVersion(key, version.inputs, windows)
+        for group in plan.groups():
+            windows: list[list[tuple[Window, WindowVerdict]]] = [[] for _ in group]
+            for place, window, verdict in self._together(plan, group):
+                windows[place].append((window, verdict))
+            for version, found in zip(group, windows, strict=True):
+                target = version.target
+                key = None if target.name is None else target.version.row.key
+                yield JudgedVersion(key, version.inputs, found)
 
     def windows(self, plan: MonitorPlan, version: PlannedVersion) -> Iterator[tuple[Window, WindowVerdict]]:
         """Yield the windows of a version with their verdicts, the oldest first."""
+        for _, window, verdict in self._together(plan, [version]):
+            yield window, verdict
+
+    def _together(
+        self, plan: MonitorPlan, group: Sequence[PlannedVersion]
+    ) -> Iterator[tuple[int, Window, WindowVerdict]]:
+        """
+        Yield the windows of versions that are judged together, and the place of the version, the oldest first.
+
+        The failures of each are known when later windows of the others are judged.
+        """
         assert plan.configuration is not None  # noqa: S101
-        failed = self._failed(plan, version)
-        for window in version.windows:
+        failed = self._failed(plan, group)
+        together = tuple(version.target.version for version in group)
+        every = [(window, place) for place, version in enumerate(group) for window in version.windows]
+        for window, place in sorted(every, key=lambda each: (each[0].start, each[1])):
             check_deadline()
+            version = group[place]
             case = Case(
                 plan.configuration,
                 plan.windows,
@@ -90,16 +110,19 @@ class WindowJudge:
                 _first_kept(plan, version.target),
                 self._targets.created,
                 frozenset(failed),
+                together,
             )
             verdict = self._verdict(plan, version, case)
-            failed -= {place for place in failed if place[1] == window.start}
-            failed |= {(each.field, window.start) for each in verdict.failed}
-            yield window, verdict
+            segment = version.target.segment
+            failed -= {each for each in failed if (each[0], each[2]) == (segment, window.start)}
+            failed |= {(segment, each.field, window.start) for each in verdict.failed}
+            yield place, window, verdict
 
     def _verdict(self, plan: MonitorPlan, version: PlannedVersion, case: Case) -> WindowVerdict:
         window = case.window
         found = WindowVerdict(
             model_version=version.target.name,
+            segment=version.target.segment or None,
             start=window.start,
             end=window.end,
             verdicts=tuple(judge(case)),
@@ -115,29 +138,36 @@ class WindowJudge:
             case.plan.baseline(window),
             case.version.schema.feature_importance or {},
             max(case.created, default=None),
+            case.baseline_version.segment,
         )
         custom = plan.monitor.registration.get("custom_alert_description")
         return replace(found, description=describe(failure, custom))
 
-    def _failed(self, plan: MonitorPlan, version: PlannedVersion) -> set[FailedWindow]:
+    def _failed(self, plan: MonitorPlan, group: Sequence[PlannedVersion]) -> set[FailedWindow]:
         """
-        Return the fields and starts of failed windows whose alert is not acknowledged, for rules that leave
+        Return the segments, fields and starts of failed windows whose alert is not acknowledged, for rules that leave
         them out.
         """
         assert plan.configuration is not None  # noqa: S101
-        if not version.windows or plan.configuration.rule.name not in _LEAVE_OUT:
+        last = max((window.start for each in group for window in each.windows), default=None)
+        if last is None or plan.configuration.rule.name not in _LEAVE_OUT:
             return set()
-        name = version.target.name or ""
+        name = group[0].target.name or ""
         if self._known is not None:
             return self._known.setdefault(name, set())
         alerted = select(AlertWindowRow.start).join(AlertRow, AlertWindowRow.alert_key == AlertRow.key)
         mine = AlertRow.monitor_key == plan.monitor.key, AlertRow.version == name
-        query = select(VerdictRow.start, VerdictRow.findings).filter_by(
-            monitor_key=plan.monitor.key, version=name, segment="", outcome="fail"
+        row = VerdictRow
+        query = select(row.segment, row.start, row.findings).filter_by(
+            monitor_key=plan.monitor.key, version=name, outcome="fail"
         )
-        query = query.where(VerdictRow.start.in_(alerted.where(*mine, AlertRow.acknowledged_at.is_(None))))
-        rows = self._session.execute(query.where(VerdictRow.start < version.windows[-1].start))
-        return {(each["field"], start) for start, findings in rows for each in findings["failed"]}
+        query = query.where(row.segment.in_([each.target.segment for each in group]), row.start < last)
+        own = AlertRow.segment == row.segment
+        open_ = alerted.where(*mine, own, AlertRow.acknowledged_at.is_(None)).correlate(row)
+        rows = self._session.execute(query.where(row.start.in_(open_)))
+        return {
+            (segment, each["field"], start) for segment, start, findings in rows for each in findings["failed"]
+        }
 
 
 def _first_kept(plan: MonitorPlan, target: Target) -> int | None:

@@ -31,7 +31,9 @@ class Case:
     :param first: Start of the first bucket with rows; None if there are none. If states were dropped, the
         start of the range in which windows like this one have all of theirs.
     :param created: Times, in seconds since 1970, at which the versions of the model were registered.
-    :param excluded: Starts of earlier windows in which a field failed, by field; drift rules leave them out.
+    :param excluded: Text of the value of the segment, field and start of earlier windows that failed; rules
+        that compare with the past leave them out.
+    :param together: The versions that are judged together: the values of the segment, or the version alone.
     """
 
     configuration: MonitorConfiguration
@@ -43,12 +45,18 @@ class Case:
     question: Question
     first: int | None
     created: tuple[int, ...] = ()
-    excluded: frozenset[tuple[str | None, int]] = frozenset()
+    excluded: frozenset[tuple[str, str | None, int]] = frozenset()
+    together: tuple[MonitoredVersion, ...] = ()
 
     @property
     def rule(self) -> Any:
         """The rule of the monitor."""
         return self.configuration.rule
+
+    @property
+    def baseline_version(self) -> MonitoredVersion:
+        """The version with the rows of the baseline."""
+        return self.measures.model.baseline(self.configuration, self.version)
 
     @property
     def baseline_data(self) -> BaselineData | None:
@@ -59,11 +67,13 @@ class Case:
         """
         if self.configuration.baseline is None:
             return None
+        names = self.configuration.baseline.names_segment
+        rows = names, self.baseline_version.term if names else None
         within = self.plan.baseline(self.window)
         if within is None:
-            return BaselineData("training")
+            return BaselineData("training", None, *rows)
         start = within[0] if self.first is None else max(within[0], self.first)
-        return BaselineData("serving", (start, within[1])) if start < within[1] else None
+        return BaselineData("serving", (start, within[1]), *rows) if start < within[1] else None
 
     @property
     def scale(self) -> float:
@@ -94,7 +104,7 @@ class Case:
         if data is None:
             return MetricResult(None, "insufficient_data", reason=NO_BASELINE)
         return self.measures.result(
-            self.version, question or self.question, subject.field, data.within, role=data.role
+            self.baseline_version, question or self.question, subject.field, data.within, role=data.role
         )
 
     def verdict(

@@ -74,8 +74,10 @@ def _focal_rows(case: Case) -> int:
 
 def _baseline_rows(case: Case) -> int:
     data = case.baseline_data
-    return 0 if data is None else _rows(case, data.within, data.role)
+    if data is None:
+        return 0
+    return case.measures.result(case.baseline_version, _ROWS, None, data.within, role=data.role).value or 0
 
 
-def _rows(case: Case, within: tuple[int, int] | None, role: str = "serving") -> int:
-    return case.measures.result(case.version, _ROWS, None, within, role=role).value or 0
+def _rows(case: Case, within: tuple[int, int]) -> int:
+    return case.measures.result(case.version, _ROWS, None, within).value or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from aporia_provider.backend.monitors.fields import Subject
 from aporia_provider.backend.monitors.judging.bin_counts import bin_counts
 from aporia_provider.backend.monitors.judging.case import Case, excess_over, reliable
 from aporia_provider.backend.monitors.judging.series import false_alarms, seasons
+from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.monitors.windows import HISTORY
 from aporia_provider.errors import AporiaError
 from aporia_provider.metric_results import MetricResult
@@ -26,7 +28,7 @@ def judge_drift_score(case: Case) -> list[Verdict]:
 
     With thresholds, a field fails if its distance from the baseline, less the expected distance without
     drift, exceeds the threshold of its kind. Without thresholds, or with ``falseAlarmsAYear``, it fails if it
-    differs from its own history more than all fields usually do.
+    differs from its own history more than all fields usually do: those of all values of a segment together.
     """
     if is_by_history(case.rule):
         return _by_history(case)
@@ -54,10 +56,10 @@ def _by_history(case: Case) -> list[Verdict]:
     windows = history(case)
     excluded = _excluded(case, windows)
     key = (
-        id(case.version),
+        tuple(map(id, _versions(case))),
         case.subjects,
         tuple(windows),
-        tuple(sorted((name, tuple(sorted(places))) for name, places in excluded.items())),
+        tuple(sorted((row, tuple(sorted(places))) for row, places in excluded.items())),
     )
     if key not in case.measures.cache:
         case.measures.cache[key] = _Compared.of(case, windows, excluded)
@@ -66,13 +68,22 @@ def _by_history(case: Case) -> list[Verdict]:
     return [_verdict(case, subject, found, compared) for subject in case.subjects]
 
 
+def _versions(case: Case) -> tuple[MonitoredVersion, ...]:
+    return case.together or (case.version,)
+
+
+def _row(version: MonitoredVersion, field: str | None) -> str:
+    """Return the key of a field among the fields of all the versions that are judged together."""
+    return f"{'' if version.term is None else version.term.prefix}{field or ''}"
+
+
 @dataclass(frozen=True)
 class _Compared:
     """
     The fields in the windows of a history.
 
     :param history: Their verdicts.
-    :param fields: Counts of the fields that have bins, by name.
+    :param fields: Counts of the fields that have bins, of all the versions that are judged together.
     :param problems: Why others have none.
     """
 
@@ -86,23 +97,26 @@ class _Compared:
         fields: dict[str, FieldHistory] = {}
         problems: dict[str, str] = {}
         importance = case.version.schema.feature_importance or {}
-        for subject in case.subjects:
+        for version, subject in product(_versions(case), case.subjects):
             name = subject.field or ""
+            row = _row(version, name)
             try:
-                counts = _counts(case, name, windows)
+                counts = _counts(case, version, name, windows)
             except AporiaError as error:
-                problems[name] = error.message
+                problems[row] = error.message
                 continue
-            fields[name] = FieldHistory(counts, importance.get(name.removeprefix("features."), 1.0))
+            fields[row] = FieldHistory(counts, importance.get(name.removeprefix("features."), 1.0))
         history = DriftHistory(fields, seasons(windows), buckets_a_year=case.plan.windows_a_year)
         history.exclude(excluded)
         return cls(history, fields, problems)
 
 
-def _counts(case: Case, name: str, windows: list[tuple[int, int]]) -> NDArray[np.int64]:
-    key = id(case.version), name, tuple(windows)
+def _counts(
+    case: Case, version: MonitoredVersion, name: str, windows: list[tuple[int, int]]
+) -> NDArray[np.int64]:
+    key = id(version), name, tuple(windows)
     if key not in case.measures.cache:
-        found = [bin_counts(case.version, name, *window) for window in windows]
+        found = [bin_counts(version, name, *window) for window in windows]
         case.measures.cache[key] = np.array(found, dtype=np.int64)
     counts: NDArray[np.int64] = case.measures.cache[key]
     return counts
@@ -122,10 +136,11 @@ def history(case: Case) -> list[tuple[int, int]]:
 
 def _excluded(case: Case, windows: list[tuple[int, int]]) -> dict[str, set[int]]:
     places = {start: place for place, (start, _) in enumerate(windows)}
+    rows = {version.segment: version for version in _versions(case)}
     found: dict[str, set[int]] = defaultdict(set)
-    for field, start in case.excluded:
-        if field is not None and start in places and start != case.window.start:
-            found[field].add(places[start])
+    for segment, field, start in case.excluded:
+        if field is not None and segment in rows and start in places and start != case.window.start:
+            found[_row(rows[segment], field)].add(places[start])
     return found
 
 
@@ -135,12 +150,12 @@ def _verdict(
     found: dict[str, FieldVerdict],
     compared: _Compared,
 ) -> Verdict:
-    name = subject.field or ""
-    verdict = found.get(name)
+    row = _row(case.version, subject.field)
+    verdict = found.get(row)
     if verdict is None:
-        return case.insufficient(subject, MetricResult(None), compared.problems.get(name))
-    samples = int(compared.fields[name].counts[-1].sum())
-    baseline_samples = int(compared.fields[name].counts[:-1].sum())
+        return case.insufficient(subject, MetricResult(None), compared.problems.get(row))
+    samples = int(compared.fields[row].counts[-1].sum())
+    baseline_samples = int(compared.fields[row].counts[:-1].sum())
     result = MetricResult(verdict.statistic, samples=samples, baseline_samples=baseline_samples)
     if verdict.outcome == "insufficient":
         return case.insufficient(subject, result, verdict.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from aporia_provider.backend.metrics.missing_rows import never_synced
 from aporia_provider.backend.monitors.judging.case import Case
 from aporia_provider.backend.monitors.judging.conditions import apply_conditions
 from aporia_provider.backend.monitors.judging.drift import judge_drift_score
@@ -12,6 +13,7 @@ from aporia_provider.backend.monitors.judging.limits import judge_range, judge_r
 from aporia_provider.backend.monitors.judging.series import judge_anomaly
 from aporia_provider.backend.monitors.judging.staleness import judge_staleness
 from aporia_provider.backend.monitors.judging.values import judge_new_values, judge_values
+from aporia_provider.datasets import SERVING
 from aporia_provider.metric_results import MetricResult
 from aporia_provider.verdicts import Verdict
 
@@ -30,9 +32,17 @@ _JUDGES: dict[str, Judge] = {
 
 def judge(case: Case) -> list[Verdict]:
     """Return the verdict on each field of a window."""
-    unsupported = case.configuration.unsupported
-    if unsupported is not None:
-        return [case.insufficient(subject, MetricResult(None), unsupported) for subject in case.subjects]
+    reason = case.configuration.unsupported or _not_computed(case)
+    if reason is not None:
+        return [case.insufficient(subject, MetricResult(None), reason) for subject in case.subjects]
     if case.configuration.type == "new_values":
         return apply_conditions(case, judge_new_values(case))
     return apply_conditions(case, _JUDGES[case.rule.name](case))
+
+
+def _not_computed(case: Case) -> str | None:
+    """Return why the states of the segment are not known; None if they are, or all rows are judged."""
+    version = case.version
+    if version.term is None or version.is_synced(SERVING):
+        return None
+    return never_synced(version, SERVING).reason

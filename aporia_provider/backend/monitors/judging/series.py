@@ -31,7 +31,7 @@ def judge_anomaly(case: Case) -> list[Verdict]:
 
     A baseline of fewer than :data:`~.windows.HISTORY` parts is extended by earlier ones, if there is data.
 
-    The promised number of false alarms is divided among the fields.
+    The promised number of false alarms is divided among the fields, and among the values of a segment.
     """
     return [_judge(case, subject) for subject in case.subjects]
 
@@ -44,7 +44,7 @@ def _judge(case: Case, subject: Subject) -> Verdict:
     compared = _compared(case, subject, value, result.samples)
     if compared is None:
         return case.insufficient(subject, result, "there is no data before the window")
-    found = compared.series.judge(compared.parts, false_alarms(case) / len(case.subjects))
+    found = compared.series.judge(compared.parts, false_alarms(case) / _count(case))
     if found.outcome == "insufficient":
         return case.insufficient(subject, result, found.reason)
     baseline = MetricResult(found.expected, samples=compared.samples)
@@ -53,6 +53,11 @@ def _judge(case: Case, subject: Subject) -> Verdict:
     return case.verdict(
         found.outcome, subject, result, baseline, low=low, high=found.high, effect=effect, reason=found.reason
     )
+
+
+def _count(case: Case) -> int:
+    """Return the number of series that share the promised number of false alarms."""
+    return len(case.subjects) * max(1, len(case.together))
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class _Compared:
 def _compared(case: Case, subject: Subject, value: float, samples: int) -> _Compared | None:
     """Return the values of the parts of the baseline and of the window; None if there are no parts."""
     condition, baseline = _trailing_zeros(case), case.configuration.baseline
-    excluded = frozenset(start for field, start in case.excluded if field == subject.field)
+    own = case.version.segment, subject.field
+    excluded = frozenset(start for *place, start in case.excluded if tuple(place) == own)
     key = (
         id(case.version),
         case.question,

@@ -43,7 +43,8 @@ class PlantedVersion(MonitoredVersion):
     """
 
     def __init__(self, session: Session, version: MonitoredVersion, shift: PlantedShift, since: int) -> None:
-        super().__init__(session, version.row)
+        super().__init__(session, version.row, term=version.term)
+        self.of_all_rows = version.of_all_rows
         self._version, self._shift, self._since = version, shift, since
 
     def series(self, key: StatesKey) -> Series:

@@ -18,7 +18,7 @@ from aporia_provider.backend.monitors.pending_windows import Limits
 from aporia_provider.backend.monitors.planting.planted_version import PlantedShift, PlantedVersion
 from aporia_provider.backend.monitors.planting.shifts import ShiftChoice
 from aporia_provider.backend.monitors.replay_request import ReplayRequest
-from aporia_provider.backend.monitors.targets import Targets
+from aporia_provider.backend.monitors.targets import Place, Target, Targets
 from aporia_provider.backend.monitors.window_judge import FailedWindow, WindowJudge
 from aporia_provider.backend.monitors.windows import Window
 from aporia_provider.errors import AporiaError
@@ -37,21 +37,21 @@ class Replayed:
     """
     A replay without shifts.
 
-    :param windows: The windows by version, the oldest first.
-    :param failed: Fields and starts of failed windows by version.
+    :param windows: The windows by version and segment, the oldest first.
+    :param failed: Segments, fields and starts of failed windows by version.
     """
 
-    windows: Mapping[str | None, Sequence[Window]]
+    windows: Mapping[Place, Sequence[Window]]
     failed: Mapping[str, set[FailedWindow]]
 
-    def fails(self, version: str | None, field: str | None, window: Window) -> bool:
+    def fails(self, target: Target, field: str | None, window: Window) -> bool:
         """Return whether a field failed in a window."""
-        return (field, window.start) in self.failed.get(version or "", ())
+        return (target.segment, field, window.start) in self.failed.get(target.name or "", ())
 
-    def failed_before(self, version: str | None, second: int) -> dict[str, set[FailedWindow]]:
-        """Return the fields and starts of the failed windows that start before a time."""
-        name = version or ""
-        return {name: {place for place in self.failed.get(name, ()) if place[1] < second}}
+    def failed_before(self, target: Target, second: int) -> dict[str, set[FailedWindow]]:
+        """Return the segments, fields and starts of the failed windows that start before a time."""
+        name = target.name or ""
+        return {name: {each for each in self.failed.get(name, ()) if each[2] < second}}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class PlantSearch:
 
     def __init__(self, request: ReplayRequest, size: float | None) -> None:
         self._request, self._size = request, size
-        self.left_out: dict[str | None, int] = {}
+        self.left_out: dict[Place, int] = {}
 
     def run(self, replayed: Replayed) -> list[dict[str, Any]]:
         """
@@ -98,13 +98,13 @@ class PlantSearch:
         """
         return [
             found
-            for version, windows in replayed.windows.items()
+            for place, windows in replayed.windows.items()
             for first in _spaced(len(windows))
-            for found in self._planted_with(replayed, version, windows[first : first + MAX_WAIT])
+            for found in self._planted_with(replayed, place, windows[first : first + MAX_WAIT])
         ]
 
     def _planted_with(
-        self, replayed: Replayed, version: str | None, windows: Sequence[Window]
+        self, replayed: Replayed, place: Place, windows: Sequence[Window]
     ) -> Iterator[dict[str, Any]]:
         """Yield what is found of shifts that are planted with the first of some windows."""
         with self._request.database.read_transaction() as session:
@@ -113,7 +113,7 @@ class PlantSearch:
             limits = Limits(self._request.limits.now, windows[0].start, windows[-1].moment)
             planner = Planner(session, targets, measures, limits)
             plan = planner.plan(self._request.monitor)
-            plan.versions = [each for each in plan.versions if each.target.name == version and each.windows]
+            plan.versions = [each for each in plan.versions if each.target.place == place and each.windows]
             planner.prepare([plan])
             for planned in plan.versions:
                 position = _Position(session, targets, measures, plan, planned)
@@ -129,13 +129,14 @@ class PlantSearch:
             return -abs(importance.get((subject.field or "").partition(".")[2], 0.0))
 
         chosen = sorted(planned.subjects, key=rank)[:MAX_FIELDS]
-        self.left_out[planned.target.name] = len(planned.subjects) - len(chosen)
+        self.left_out[planned.target.place] = len(planned.subjects) - len(chosen)
         return chosen
 
     def _found(self, position: _Position, replayed: Replayed, subject: Subject) -> dict[str, Any]:
-        version = position.planned.target.name
+        target = position.planned.target
         found: dict[str, Any] = {
-            "model_version": version,
+            "model_version": target.name,
+            "segment": target.segment or None,
             "field": subject.field,
             "shift": None,
             "planted_at": datetime.fromtimestamp(position.since, UTC).isoformat(),
@@ -163,15 +164,15 @@ class PlantSearch:
     ) -> dict[str, Any]:
         """Judge windows until the field fails."""
         targets = position.targets
-        version, first = position.planned.target.name, position.planned.windows[0]
-        failed = replayed.failed_before(version, first.start)
+        target, first = position.planned.target, position.planned.windows[0]
+        failed = replayed.failed_before(target, first.start)
         environment, measures = self._request.environment, Measures(targets.model)
         judge = WindowJudge(position.session, environment, targets, measures, failed)
         verdict: Verdict | None = None
         judged = judge.windows(position.plan, position.with_shift(shift))
         for number, (window, verdicts) in enumerate(judged, 1):
             verdict = next(each for each in verdicts.verdicts if each.field == subject.field)
-            if verdict.outcome == "fail" and not replayed.fails(version, subject.field, window):
+            if verdict.outcome == "fail" and not replayed.fails(target, subject.field, window):
                 return {"found_after": number, "windows": number}
         reason = verdict.reason if verdict is not None and verdict.outcome == "insufficient" else None
         return {"windows": len(position.planned.windows), "reason": reason}

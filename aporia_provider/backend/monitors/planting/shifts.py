@@ -81,6 +81,8 @@ class ShiftChoice:
         type_ = self.configuration.type
         if self.configuration.unsupported or type_ in ("model_staleness", TABLE_FRESHNESS):
             raise ValidationError(self.configuration.unsupported or "it does not depend on data")
+        if type_ == "custom_metric":
+            raise ValidationError("there is no shift for custom metrics")
         if type_ in ("values_range", "new_values"):
             return self._of_field(subject, question)
         kinds = self.measures.kinds(self.version, question)
