@@ -114,6 +114,7 @@ class OpenedAlert:
         alert, verdict = self.alert, self.alert.failed[0]
         return {
             "model_version": alert.model_version,
+            "segment": alert.segment,
             "alert_id": alert.id,
             "dashboard_link": dashboard_link(alert, page_url),
             **{name: getattr(alert, name) for name in _TOLD_OF_ALERT},
@@ -129,9 +130,10 @@ def alert_text(alert: Alert, event: AlertEvent) -> str:
     :param event: The change of it that the notification tells.
     """
     version = f"version {alert.model_version}" if alert.model_version else "all versions"
+    rows = f"{version}, {alert.segment}" if alert.segment else version
     windows = f"{alert.occurrences} window" + ("s" if alert.occurrences > 1 else "")
     first = (
-        f"{alert.severity} alert {event.kind}: {alert.monitor} of model {alert.model_id}, {version}, "
+        f"{alert.severity} alert {event.kind}: {alert.monitor} of model {alert.model_id}, {rows}, "
         f"{windows} from {alert.start} to {alert.end}"
     )
     fields = ", ".join(verdict.field or verdict.metric for verdict in alert.failed)
@@ -156,7 +158,8 @@ def webhook_body(alert: Alert, environment: str, page_url: str | None = None) ->
     """
     Return an alert as the JSON that the webhooks of the protocol receive.
 
-    The ten keys are those of the documentation of the protocol's webhook integration.
+    The ten keys are those of the documentation of the protocol's webhook integration. The alert of a value of
+    a segment has the key ``segment`` as well.
 
     :param alert: The alert.
     :param environment: Environment of the model.
@@ -173,6 +176,7 @@ def webhook_body(alert: Alert, environment: str, page_url: str | None = None) ->
         "environment": environment,
         "pretty_description": alert.description,
         "dashboard_link": dashboard_link(alert, page_url),
+        **({} if alert.segment is None else {"segment": alert.segment}),
     }
 
 

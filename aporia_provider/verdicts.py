@@ -101,6 +101,7 @@ class LatestVerdict:
     :param monitor_type: Type of the monitor.
     :param severity: Severity of its alerts: ``LOW``, ``MEDIUM`` or ``HIGH``.
     :param model_version: Name of the version; None for the union of all versions.
+    :param segment: Segment and value, such as ``plan = gold``; None for all rows.
     :param start: Start of the window, in ISO format.
     :param end: End of the window, exclusive, in ISO format.
     :param judged_at: Time at which the window was judged, in ISO format.
@@ -117,6 +118,7 @@ class LatestVerdict:
     monitor_type: str
     severity: str
     model_version: str | None
+    segment: str | None = None
     start: str
     end: str
     judged_at: str

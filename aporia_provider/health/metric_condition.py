@@ -14,9 +14,11 @@ from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
 from aporia_provider.query_types import Number, Time, Window
+from aporia_provider.segments import segment_text
 
 T = TypeVar("T")
 
+CUSTOM_METRIC = "custom_metric"
 _TEMPLATE = "{{ faulty }}"
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
@@ -47,6 +49,8 @@ class MetricCondition(PublicModel):
         ``2w``. Without ``period``, ``start`` and ``end``, all rows are included.
     :param start: Start of the time range, instead of ``period``. Requires ``end``.
     :param end: End of the time range, exclusive.
+    :param segment: Segment of the rows, such as ``{"id": "plan", "value": "gold"}``: its name or id and one
+        of its values. Default: all rows.
     :param baseline: Baseline of a distance or an expected metric; see
         :class:`~aporia_provider.metrics.MetricDatasets`.
     :param parameters: Other parameters of the metric, such as ``threshold``, ``minimum`` or ``confidence``;
@@ -55,13 +59,13 @@ class MetricCondition(PublicModel):
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (
-        *("metric", "column", "min", "max", "dataset_type", "period", "start", "end"),
+        *("metric", "column", "min", "max", "dataset_type", "period", "start", "end", "segment"),
         *("baseline", "parameters"),
     )
 
     placeholders: ClassVar[Mapping[str, Any]] = {
         **dict.fromkeys(("metric", "column", "min", "max", "period", "start", "end"), _TEMPLATE),
-        **{name: {"": _TEMPLATE} for name in ("baseline", "parameters")},
+        **{name: {"": _TEMPLATE} for name in ("baseline", "parameters", "segment")},
         "dataset_type": ROLES[0],
     }
 
@@ -73,6 +77,7 @@ class MetricCondition(PublicModel):
     period: Annotated[Window | None, OR_TEMPLATE] = None
     start: Annotated[Time | None, OR_TEMPLATE] = None
     end: Annotated[Time | None, OR_TEMPLATE] = None
+    segment: dict[str, Any] | None = None
     baseline: dict[str, Any] | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
 
@@ -102,7 +107,7 @@ class MetricCondition(PublicModel):
         return problems
 
     def _query_problems(self) -> list[str]:
-        if any(map(_has_template, (self.start, self.end, self.baseline, self.parameters))):
+        if any(map(_has_template, (self.start, self.end, self.segment, self.baseline, self.parameters))):
             return []
         problems = ["column is no entry of parameters"] if "column" in self.parameters else []
         try:
@@ -127,6 +132,7 @@ class MetricCondition(PublicModel):
             "dataset_type": self.dataset_type,
             "model_version": model_version,
             "time_range": time_range,
+            **({} if self.segment is None else {"segment": self.segment}),
         }
         return Metric(
             id=metric_id,
@@ -138,7 +144,11 @@ class MetricCondition(PublicModel):
     @property
     def title(self) -> str:
         """Name of the metric, with its field if it has one."""
-        return self.metric if self.column is None else f"{self.metric} of {self.column}"
+        name = f"custom metric {self.parameters.get('id')}" if self.metric == CUSTOM_METRIC else self.metric
+        title = name if self.column is None else f"{name} of {self.column}"
+        if self.segment is None:
+            return title
+        return f"{title}, {segment_text(str(self.segment.get('id')), str(self.segment.get('value')))}"
 
 
 def _has_template(value: object) -> bool:

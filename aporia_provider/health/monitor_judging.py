@@ -84,7 +84,12 @@ def _open(alert: Alert) -> HealthFinding:
     reason = f"{alert.severity} alert, {windows}" + (f": {fields}" if fields else "")
     return _with_failed(
         HealthFinding(
-            check="alert", name=alert.monitor, outcome="fail", start=alert.start, end=alert.end, reason=reason
+            check="alert",
+            name=f"{alert.monitor}{_rows(alert.segment)}",
+            outcome="fail",
+            start=alert.start,
+            end=alert.end,
+            reason=reason,
         ),
         alert.failed,
     )
@@ -103,13 +108,17 @@ def _judged(verdict: LatestVerdict, since: datetime | None) -> HealthFinding:
     union = "" if verdict.model_version else ", all versions"
     finding = HealthFinding(
         check="monitor",
-        name=f"{verdict.monitor}{union}",
+        name=f"{verdict.monitor}{union}{_rows(verdict.segment)}",
         outcome=outcome,
         start=verdict.start,
         end=verdict.end,
         reason="; ".join(reasons) or None,
     )
     return _with_failed(finding, verdict.failed)
+
+
+def _rows(segment: str | None) -> str:
+    return f", {segment}" if segment else ""
 
 
 def _with_failed(finding: HealthFinding, failed: Sequence[Any]) -> HealthFinding:

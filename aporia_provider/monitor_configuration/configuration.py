@@ -189,11 +189,11 @@ def _segment_problems(found: MonitorConfiguration) -> Iterator[str]:
         return
     if (baseline.segment_group_id is None) != (baseline.segment_value is None):
         yield "baseline: segmentGroupId and segmentValue require each other, or both are null for all rows"
-    if isinstance(found.rule, SeriesRule) or (isinstance(found.rule, DriftRule) and not found.rule.thresholds):
-        yield (
-            f"baseline.segmentGroupId: {found.rule.name} compares rows with their own past"
-            f"{' unless it has thresholds' if isinstance(found.rule, DriftRule) else ''}, not with a segment"
-        )
+    rule = found.rule
+    if isinstance(rule, SeriesRule):
+        yield f"baseline.segmentGroupId: {rule.name} compares rows with their own past, not with a segment"
+    if isinstance(rule, DriftRule) and rule.thresholds is None:
+        yield f"baseline.segmentGroupId: {rule.name} requires thresholds to compare rows with a segment"
 
 
 def _limit_problems(found: MonitorConfiguration) -> Iterator[str]:

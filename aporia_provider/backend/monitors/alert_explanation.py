@@ -62,6 +62,10 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
             f"Alert {found.id} is about {subject}: alerts about {', '.join(EXPLAINED)} of one version can be "
             "explained"
         )
+    if found.segment is not None:
+        raise ValidationError(
+            f"Alert {found.id} is about {found.segment}: alerts about all rows can be explained"
+        )
     start, end = (datetime.fromisoformat(moment) for moment in (found.start, found.end))
     change = Change(
         found.model_id,

@@ -30,6 +30,8 @@ class LatestVerdicts(RegistryBase):
         """
         Return the latest verdict of each active monitor on a version, and on the union of all versions.
 
+        A monitor of a segment has a verdict on each of its values.
+
         Verdicts of an earlier configuration of a monitor are left out.
 
         :param model_id: Id of the model.
@@ -55,19 +57,21 @@ def _latest(
     session: Session, monitors: Iterable[int], version: str, end: datetime | None
 ) -> list[VerdictRow]:
     of_version = VerdictRow.version.in_([version, _UNION])
-    conditions = [VerdictRow.monitor_key.in_(list(monitors)), of_version, VerdictRow.segment == ""]
+    conditions = [VerdictRow.monitor_key.in_(list(monitors)), of_version]
     if end is not None:
         conditions.append(VerdictRow.end <= int(end.timestamp()))
-    group = (VerdictRow.monitor_key, VerdictRow.version)
+    group = (VerdictRow.monitor_key, VerdictRow.version, VerdictRow.segment)
     last = select(*group, func.max(VerdictRow.start).label("start")).where(*conditions).group_by(*group)
     found = last.subquery()
     joined = and_(
         VerdictRow.monitor_key == found.c.monitor_key,
         VerdictRow.version == found.c.version,
+        VerdictRow.segment == found.c.segment,
         VerdictRow.start == found.c.start,
     )
-    query = select(VerdictRow).join(found, joined).where(VerdictRow.segment == "")
-    return list(session.scalars(query.order_by(VerdictRow.monitor_key, VerdictRow.version)))
+    query = select(VerdictRow).join(found, joined)
+    order = VerdictRow.monitor_key, VerdictRow.version, VerdictRow.segment
+    return list(session.scalars(query.order_by(*order)))
 
 
 def _is_current(monitor: MonitorRow, row: VerdictRow) -> bool:
@@ -83,6 +87,7 @@ def _public(monitor: MonitorRow, row: VerdictRow) -> LatestVerdict:
         monitor_type=monitor.registration["type"],
         severity=AlertSettings.of(monitor.registration).severity,
         model_version=row.version or None,
+        segment=row.segment or None,
         start=_time(row.start),
         end=_time(row.end),
         judged_at=row.judged_at.isoformat(),

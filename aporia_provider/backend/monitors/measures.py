@@ -181,7 +181,6 @@ class Measures:
         selector = self.selector(version, question, column)
         return MetricRequest(self.model, metric, None, within, version, selector).result(within)
 
-
     def _custom(self, version: MonitoredVersion, metric: Metric, within: Range) -> MetricResult:
         def request(wanted: Metric) -> MetricRequest:
             term = self.model.term(wanted.datasets.data.segment)
@@ -209,9 +208,7 @@ def _baseline(baseline: BaselineData) -> MetricDataset:
     if baseline.within is None:
         return MetricDataset(dataset_type=baseline.role, **segment)
     start, end = (_EPOCH + timedelta(seconds=second) for second in baseline.within)
-    return MetricDataset(
-        dataset_type=baseline.role, time_range=TimeRange(start=start, end=end), **segment
-    )
+    return MetricDataset(dataset_type=baseline.role, time_range=TimeRange(start=start, end=end), **segment)
 
 
 def _plain(value: Any) -> Any:

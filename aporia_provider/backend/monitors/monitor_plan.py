@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from aporia_provider.backend.monitors.pending_windows import (
     text_digest,
 )
 from aporia_provider.backend.monitors.targets import Target, Targets
+from aporia_provider.backend.monitors.version_states import MonitoredVersion
 from aporia_provider.backend.monitors.windows import HISTORY, Window, WindowPlan
 from aporia_provider.backend.store.bucket_changes import BucketChanges
 from aporia_provider.backend.store.segment_keys import segment_parts
@@ -81,6 +82,8 @@ class PlannedVersion:
     :param inputs: Their inputs.
     :param parts: Parts of the states that they are judged from.
     :param left_out: Number of older windows that were never judged.
+    :param together: The version with each value of the segment that the monitor judges; they share the
+        promised rate of false alarms.
     """
 
     target: Target
@@ -89,6 +92,7 @@ class PlannedVersion:
     inputs: Inputs
     parts: tuple[str, ...]
     left_out: int
+    together: tuple[MonitoredVersion, ...] = ()
 
 
 @dataclass
@@ -159,6 +163,11 @@ class Planner:
             except AporiaError as error:
                 problems = getattr(error, "problems", None) or [error.message]
                 plan.problems += [f"{target.described}: {problem}" for problem in problems]
+        plan.versions = [
+            replace(version, together=tuple(each.target.version for each in group))
+            for group in plan.groups()
+            for version in group
+        ]
         return plan
 
     def _version(
@@ -209,9 +218,7 @@ class Planner:
             self._changes[dataset_key, part] = known
         return known
 
-    def _constant(
-        self, monitor: StoredMonitor, configuration: MonitorConfiguration, target: Target
-    ) -> str:
+    def _constant(self, monitor: StoredMonitor, configuration: MonitorConfiguration, target: Target) -> str:
         text = digest(monitor.registration)
         if monitor.registration["type"] == "model_staleness":
             text = f"{text}:{len(self._targets.created)}"
@@ -271,22 +278,30 @@ class Planner:
         needed: dict[int, tuple[Target, set[str], list[int]]] = {}
         for plan in plans:
             for version in plan.versions:
-                if not version.windows or plan.configuration is None or plan.configuration.unsupported:
-                    continue
-                if plan.configuration.is_of_tables:
-                    continue
-                entry = needed.setdefault(id(version.target.version), (version.target, {ROWS}, []))
-                entry[1].update(self._keys(plan.configuration, version))
-                entry[2].extend(_extent(plan.configuration, plan.windows, version.windows))
-                baseline = plan.configuration.baseline
-                if baseline is not None and baseline.source == TRAINING:
-                    keys = self._keys(plan.configuration, version)
-                    self._targets.model.baseline(plan.configuration, version.target.version).prepare_totals(
-                        "training", keys
-                    )
+                if version.windows and plan.configuration is not None and _reads_states(plan.configuration):
+                    self._need(needed, plan, plan.configuration, version)
         for target, keys, ends in needed.values():
             if target.data.dataset_keys:
                 target.version.prepare("serving", keys, (min(ends), max(ends)))
+
+    def _need(
+        self,
+        needed: dict[int, tuple[Target, set[str], list[int]]],
+        plan: MonitorPlan,
+        configuration: MonitorConfiguration,
+        version: PlannedVersion,
+    ) -> None:
+        """Add the states that a version is judged from; training data is read."""
+        keys, ends = self._keys(configuration, version), _extent(configuration, plan.windows, version.windows)
+        for rows in version.together:
+            target = replace(version.target, version=rows)
+            entry = needed.setdefault(id(rows), (target, {ROWS}, []))
+            entry[1].update(keys)
+            entry[2].extend(ends)
+        baseline = configuration.baseline
+        if baseline is not None and baseline.source == TRAINING:
+            compared = self._targets.model.baseline(configuration, version.target.version)
+            compared.prepare_totals("training", keys)
 
     def _keys(self, configuration: MonitorConfiguration, version: PlannedVersion) -> set[str]:
         question = Question.of(configuration.metric)
@@ -301,6 +316,10 @@ class Planner:
                 # The error is part of the verdict.
                 continue
         return found
+
+
+def _reads_states(configuration: MonitorConfiguration) -> bool:
+    return configuration.unsupported is None and not configuration.is_of_tables
 
 
 def _extent(configuration: MonitorConfiguration, plan: WindowPlan, windows: list[Window]) -> list[int]:

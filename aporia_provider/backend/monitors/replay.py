@@ -67,7 +67,9 @@ class Replay:
         failed: dict[str, set[FailedWindow]] = defaultdict(set)
         for (version, segment), found in self._verdicts.items():
             failed[version] |= {
-                (segment, verdict.field, start) for start, window in found.items() for verdict in window.failed
+                (segment, verdict.field, start)
+                for start, window in found.items()
+                for verdict in window.failed
             }
         planted = search.run(Replayed(self._windows, failed))
         notes = [

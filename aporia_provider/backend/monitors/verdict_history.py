@@ -54,7 +54,7 @@ def verdict_history(database: Database, environment: str, alert: Alert) -> list[
         plan.versions = [
             replace(version, windows=version.windows[-MAX_WINDOWS:])
             for version in plan.versions
-            if version.target.name == alert.model_version
+            if version.target.place == (alert.model_version or "", alert.segment or "")
         ]
         _check_size(plan)
         planner.prepare([plan])

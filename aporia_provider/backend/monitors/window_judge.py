@@ -88,13 +88,12 @@ class WindowJudge:
         self, plan: MonitorPlan, group: Sequence[PlannedVersion]
     ) -> Iterator[tuple[int, Window, WindowVerdict]]:
         """
-        Yield the windows of versions that are judged together, and the place of the version, the oldest first.
+        Yield the windows of the values of a segment and the place of the value, the oldest first.
 
         The failures of each are known when later windows of the others are judged.
         """
         assert plan.configuration is not None  # noqa: S101
         failed = self._failed(plan, group)
-        together = tuple(version.target.version for version in group)
         every = [(window, place) for place, version in enumerate(group) for window in version.windows]
         for window, place in sorted(every, key=lambda each: (each[0].start, each[1])):
             check_deadline()
@@ -110,7 +109,7 @@ class WindowJudge:
                 _first_kept(plan, version.target),
                 self._targets.created,
                 frozenset(failed),
-                together,
+                version.together,
             )
             verdict = self._verdict(plan, version, case)
             segment = version.target.segment
@@ -145,8 +144,8 @@ class WindowJudge:
 
     def _failed(self, plan: MonitorPlan, group: Sequence[PlannedVersion]) -> set[FailedWindow]:
         """
-        Return the segments, fields and starts of failed windows whose alert is not acknowledged, for rules that leave
-        them out.
+        Return the segments, fields and starts of failed windows whose alert is not acknowledged, for rules
+        that leave them out.
         """
         assert plan.configuration is not None  # noqa: S101
         last = max((window.start for each in group for window in each.windows), default=None)
@@ -166,7 +165,9 @@ class WindowJudge:
         open_ = alerted.where(*mine, own, AlertRow.acknowledged_at.is_(None)).correlate(row)
         rows = self._session.execute(query.where(row.start.in_(open_)))
         return {
-            (segment, each["field"], start) for segment, start, findings in rows for each in findings["failed"]
+            (segment, each["field"], start)
+            for segment, start, findings in rows
+            for each in findings["failed"]
         }
 
 

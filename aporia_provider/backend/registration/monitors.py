@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.api import Registered, differences, existing_registration
+from aporia_provider.backend.registration.monitor_references import check_references
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_names, reject_templates
 from aporia_provider.backend.store.lookups import find_model, insert_or_find
 from aporia_provider.backend.store.tables import MonitorRow
-from aporia_provider.errors import NotFoundError
+from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_changes import ApplyRequest, MonitorChange
 
@@ -26,10 +27,14 @@ class Monitors(RegistryBase):
         Create a monitor, or return the existing one that is identical.
 
         Its name has to be unique among the monitors of the model that its configuration names.
+
+        :raises aporia_provider.errors.ValidationError: if the model has no such segment, value or custom
+            metric; all problems are listed.
         """
         body = _checked(monitor)
         key = {"environment": self.environment, "subject": _subject(body), "name": monitor.name}
         with self.database.write_transaction() as session:
+            check_references(session, self.environment, key["subject"], body)
             row, is_new = insert_or_find(session, MonitorRow, key, {"registration": body})
             if is_new:
                 return {"id": row.id, "status": "created"}
@@ -77,6 +82,7 @@ class Monitors(RegistryBase):
         bodies = {monitor.name: _checked(monitor) for monitor in monitors}
         with self.database.write_transaction() as session:
             find_model(session, self.environment, model_id)
+            _check_all(session, self.environment, model_id, bodies.values())
             mine = select(MonitorRow).filter_by(environment=self.environment, subject=model_id)
             rows = {row.name: row for row in session.scalars(mine.order_by(MonitorRow.key).with_for_update())}
             changes = [_change(name, rows.get(name), body) for name, body in bodies.items()]
@@ -108,6 +114,24 @@ class Monitors(RegistryBase):
         # Another process may have created it meanwhile.
         row.registration = bodies[change.name]
         return MonitorChange(name=change.name, action="created", id=row.id)
+
+
+def _check_all(
+    session: Session, environment: str, model_id: str, bodies: Iterable[Mapping[str, Any]]
+) -> None:
+    """
+    Check the segments and custom metrics that monitors name.
+
+    :raises aporia_provider.errors.ValidationError: if there are problems, those of all monitors together.
+    """
+    problems = []
+    for body in bodies:
+        try:
+            check_references(session, environment, model_id, body)
+        except ValidationError as error:
+            problems += [f"{body['name']}: {problem}" for problem in error.problems or [error.message]]
+    if problems:
+        raise ValidationError("The monitors are not valid", problems=problems)
 
 
 def _checked(monitor: Monitor) -> dict[str, Any]:

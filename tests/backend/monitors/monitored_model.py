@@ -12,6 +12,8 @@ from sqlalchemy import select
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.backend.store.profiles import replace_profile
+from aporia_provider.backend.store.segment_keys import segment_part, term_prefix
+from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.backend.store.sync_tables import FIELDS, PERFORMANCE, SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
 from aporia_provider.data_sources import S3DataSource
@@ -26,6 +28,7 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.monitoring.states.value_state import ValueState
 from aporia_provider.monitoring.states.vector_state import VectorBins, VectorState
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segments import Segment
 
 DAY = 86_400
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -159,7 +162,7 @@ class MonitoredModel:
         """Record which version of a table was synced."""
         with self.registry.database.write_transaction() as session:
             key = self._keys(session, version)[role]
-            row = session.scalars(select(SyncRow).filter_by(dataset_key=key)).one()
+            row = session.scalars(select(SyncRow).filter_by(dataset_key=key, part=FIELDS)).one()
             row.position, row.latest_version = {role: {"version": table_version}}, latest
 
     def dataset_key(self, version: str, role: str) -> int:
@@ -191,11 +194,45 @@ class MonitoredModel:
         with self.registry.database.write_transaction() as session:
             replace_profile(session, self._keys(session, version)[role], part, states, intervals, False)
 
+    def store_terms(
+        self,
+        segment: str,
+        terms: Mapping[str, Mapping[int, Day]],
+        *,
+        role: str = "serving",
+        part: Part = "fields",
+    ) -> None:
+        """Replace the states of all terms of a segment in days, as a sync does."""
+        first = int(START.timestamp())
+        starts = {day: first + day * DAY for days in terms.values() for day in days}
+        with self.registry.database.write_transaction() as session:
+            row = session.scalars(select(SegmentRow).filter_by(name=segment)).one()
+            places = {label: place for place, (label, _) in enumerate(row.terms)}
+            states = {
+                (starts[day], f"{term_prefix(row.key, places[label])}{key}"): state
+                for label, days in terms.items()
+                for day, found in days.items()
+                for key, state in found.items()
+            }
+            intervals = [(start, start + DAY) for start in starts.values()]
+            dataset = self._keys(session, "v1")[role]
+            replace_profile(session, dataset, segment_part(part, row.key), states, intervals, False)
+
+    def segment(self, name: str, *values: str | float, field: str = "plan", synced: bool = True) -> str:
+        """Create a segment; return its id. It counts as synced in all datasets."""
+        created = self.registry.create_segment("m", Segment(name=name, field=field, values=list(values)))
+        with self.registry.database.write_transaction() as session:
+            row = session.scalars(select(SegmentRow).filter_by(name=name)).one()
+            for key in session.scalars(select(DatasetRow.key)).all() if synced else ():
+                made = {"started_at": utc_now(), "synced_at": utc_now()}
+                session.add(SyncRow(dataset_key=key, part=segment_part(FIELDS, row.key), **made))
+        return created["id"]
+
     def complete_until(self, moment: datetime, version: str = "v1") -> None:
         """Record the time of the last commit of the serving data."""
         with self.registry.database.write_transaction() as session:
             key = self._keys(session, version)["serving"]
-            row = session.scalars(select(SyncRow).filter_by(dataset_key=key)).one()
+            row = session.scalars(select(SyncRow).filter_by(dataset_key=key, part=FIELDS)).one()
             row.report = {"committed_at": moment.isoformat()}
 
     def monitor(self, type_: str, configuration: Mapping[str, Any], name: str = "monitor") -> str:

@@ -367,37 +367,3 @@ def test_staleness(model: MonitoredModel, limit: str, outcome: str) -> None:
     assert row.outcome == outcome
     if outcome == "fail":
         assert row.findings["failed"][0]["value"] == 11
-
-
-SEGMENT = {"segmentGroupId": "S", "segmentValue": "basic"}
-UNSUPPORTED = {
-    "data_drift": ("histogram", BOTH),
-    "prediction_drift": ("histogram", BOTH),
-    "missing_values": ("missing_ratio", ratio(0.7, 1.3)),
-    "performance_degradation": (F1, ratio(0.9, 1.1)),
-    "metric_change": ({"type": "quantile", "quantile": 0.9}, ratio(0.9, 1.1)),
-    "values_range": ("min_max", VALUES | {"distance": 0.2}),
-    "new_values": ("unique_values", VALUES | {"new_values_ratio_threshold": 0.01}),
-}
-
-
-@pytest.mark.parametrize("type_", UNSUPPORTED)
-def test_segments_are_insufficient(model: MonitoredModel, type_: str) -> None:
-    metric, rule = UNSUPPORTED[type_]
-    segment = {"group": "S", "value": "gold"}
-    model.monitor(type_, configuration(metric, rule, baseline=SEGMENT, segment=segment))
-    (report,) = model.evaluate(DAY)["monitors"]
-    assert (report["windows"], report["problems"]) == (1, [])
-    assert report["verdicts"]["insufficient"] == sum(report["verdicts"].values()) > 0
-    assert all("segments are not supported yet" in note for note in report["notes"])
-
-
-@pytest.mark.parametrize("rule", [anomaly(), ratio(0.95, 1.05), {"name": "RANGE", "min": 1.0}])
-def test_custom_metrics_are_insufficient(model: MonitoredModel, rule: dict[str, Any]) -> None:
-    baseline = None if rule["name"] == "RANGE" else PARTS
-    model.monitor(
-        "custom_metric", configuration({"type": "custom_metric", "id": "C"}, rule, baseline=baseline)
-    )
-    (report,) = model.evaluate(DAY)["monitors"]
-    assert report["verdicts"] == {"pass": 0, "fail": 0, "insufficient": 1}
-    assert report["notes"] == ["rows: custom metrics are not supported yet"]

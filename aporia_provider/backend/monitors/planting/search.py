@@ -73,7 +73,8 @@ class _Position:
         """Return the windows of the version with a shift."""
         target = self.planned.target
         shifted = PlantedVersion(self.session, target.version, shift, self.since)
-        return replace(self.planned, target=replace(target, version=shifted))
+        together = tuple(shifted if each is target.version else each for each in self.planned.together)
+        return replace(self.planned, target=replace(target, version=shifted), together=together)
 
 
 class PlantSearch:

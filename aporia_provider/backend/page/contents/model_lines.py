@@ -179,24 +179,24 @@ def _open_alerts(session: Session, environment: str) -> dict[str, dict[str, int]
 
 def _outcomes(session: Session, environment: str) -> dict[str, list[tuple[str, str]]]:
     """Return the version and the outcome of the latest verdicts, by id of the model."""
-    verdict, group = VerdictRow, (VerdictRow.monitor_key, VerdictRow.version)
+    verdict, group = VerdictRow, (VerdictRow.monitor_key, VerdictRow.version, VerdictRow.segment)
     last = (
         select(*group, func.max(verdict.start).label("start"))
         .join(MonitorRow, verdict.monitor_key == MonitorRow.key)
-        .where(MonitorRow.environment == environment, verdict.segment == "")
+        .where(MonitorRow.environment == environment)
         .group_by(*group)
         .subquery()
     )
     joined = and_(
         verdict.monitor_key == last.c.monitor_key,
         verdict.version == last.c.version,
+        verdict.segment == last.c.segment,
         verdict.start == last.c.start,
     )
     query = (
         select(MonitorRow.subject, verdict.version, verdict.outcome, MonitorRow.registration)
         .join(last, joined)
         .join(MonitorRow, verdict.monitor_key == MonitorRow.key)
-        .where(verdict.segment == "")
     )
     found: dict[str, list[tuple[str, str]]] = {}
     for model_id, version, outcome, registration in session.execute(query):
