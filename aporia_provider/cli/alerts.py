@@ -104,7 +104,7 @@ def _runs(
 def _columns(alert: Alert) -> tuple[object, ...]:
     fields = ",".join(verdict.field or verdict.metric for verdict in alert.failed) or "-"
     days = f"{alert.start}/{alert.end}"
-    version = alert.model_version or "all"
+    version = ", ".join(filter(None, (alert.model_version or "all", alert.segment)))
     return (
         alert.id,
         alert.status,

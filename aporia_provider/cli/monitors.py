@@ -116,7 +116,7 @@ def _list(options: Namespace) -> None:
     for each in monitors:
         active = "active" if each["is_active"] else "inactive"
         problems = "; ".join(each["problems"]) or "-"
-        line = each["id"], each["model_id"] or "-", each["type"], active, each["name"], problems
+        line = each["id"], each["model_id"] or "-", each["type"], active, _name(each), problems
         print(*line, sep="\t", file=options.answers)
 
 
@@ -188,7 +188,7 @@ def _replay(options: Namespace) -> None:
         return
     for alert in report["alerts"]:
         window, failed = f"{alert['start']}/{alert['end']}", ",".join(alert["failed"])
-        line = alert["model_version"] or "all", window, alert["occurrences"], failed
+        line = _rows(alert), window, alert["occurrences"], failed
         print(*line, sep="\t", file=options.answers)
     for found in report.get("planted", ()):
         print("planted", *_planted(report["monitor"], found), sep="\t", file=options.answers)
@@ -196,6 +196,23 @@ def _replay(options: Namespace) -> None:
         print(text, file=sys.stderr)
     verdicts = ", ".join(f"{count} {outcome}" for outcome, count in report["verdicts"].items())
     print(f"{report['windows']} windows: {verdicts}; {len(report['alerts'])} alerts.", file=sys.stderr)
+
+
+def _rows(found: dict[str, Any]) -> str:
+    """Return the version and the segment of an alert or of a planted shift."""
+    return ", ".join(filter(None, (found["model_version"] or "all", found["segment"])))
+
+
+def _name(monitor: dict[str, Any]) -> str:
+    """Return the name of a monitor, with its segment if it has one."""
+    identification = monitor["configuration"].get("identification")
+    segment = identification.get("segment") if isinstance(identification, dict) else None
+    group = segment.get("group") if isinstance(segment, dict) else None
+    if group is None:
+        return str(monitor["name"])
+    value = segment.get("value")
+    text = f"each value of {group}" if value is None else f"{group} = {value}"
+    return f"{monitor['name']} ({text})"
 
 
 def _planted(monitor: str, found: dict[str, Any]) -> tuple[str, ...]:
@@ -208,8 +225,7 @@ def _planted(monitor: str, found: dict[str, Any]) -> tuple[str, ...]:
         result = f"not found in {windows} window{'s' if windows > 1 else ''}{reason}"
     else:
         result = f"found after {windows} window{'s' if windows > 1 else ''}"
-    version, field = found["model_version"] or "all", found["field"] or "rows"
-    return monitor, version, field, found["shift"] or "-", found["planted_at"], result
+    return monitor, _rows(found), found["field"] or "rows", found["shift"] or "-", found["planted_at"], result
 
 
 def _delete(options: Namespace) -> None:

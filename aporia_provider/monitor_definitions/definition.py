@@ -11,7 +11,7 @@ from aporia_provider.base_model import Name, PublicModel, Title, one_of
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_DESCRIPTION, MONITOR_TYPES, Monitor
 from aporia_provider.monitor_configuration import parse_configuration
-from aporia_provider.monitor_configuration.parts import SEVERITIES, Number, Positive
+from aporia_provider.monitor_configuration.parts import SEVERITIES, Number, Positive, SegmentLabel
 from aporia_provider.monitor_configuration.spans import SpanText
 from aporia_provider.monitor_definitions.rules import (
     METRICS,
@@ -38,8 +38,8 @@ class MonitorDefinition(PublicModel):
 
     :param name: Name, unique among the monitors of the model.
     :param type: One of :data:`~aporia_provider.models.MONITOR_TYPES`.
-    :param metric: Metric. Required for ``performance_degradation`` and ``metric_change``; the other types
-        have a default.
+    :param metric: Metric, for ``custom_metric`` the name of a custom metric. Required for
+        ``performance_degradation``, ``metric_change`` and ``custom_metric``; the other types have a default.
     :param parameters: Parameters of the metric, named as in the protocol: ``threshold``, ``metricAtK``,
         ``metricPerClass``, ``average``, ``quantile`` or ``value``.
     :param raw_inputs: Raw inputs that are judged. Without any fields, all fields for which the type is meant
@@ -49,6 +49,8 @@ class MonitorDefinition(PublicModel):
     :param actuals: Labels that are judged, by the name of the prediction.
     :param version: Name of the only version that is judged, ``latest``, or ``all_versions`` for the union of
         all. Default: each active version by itself.
+    :param segment: Name of a segment whose rows are judged, and compared with rows of the same segment.
+    :param segment_value: The only value of the segment that is judged. Default: each value by itself.
     :param period: Length of the windows that are judged, such as ``6h``, ``1d``, ``2w`` or ``1M``; of
         ``table_freshness``, time between verdicts. Default: ``1d``, and ``1h`` of ``table_freshness``.
     :param delay: Time between the end of a window and the time at which it is judged.
@@ -85,6 +87,8 @@ class MonitorDefinition(PublicModel):
         "features",
         "predictions",
         "version",
+        "segment",
+        "segment_value",
         "description",
         "configuration",
     )
@@ -98,6 +102,8 @@ class MonitorDefinition(PublicModel):
     predictions: list[Name] | None = None
     actuals: list[Name] | None = None
     version: Name | None = None
+    segment: SegmentLabel | None = None
+    segment_value: SegmentLabel | None = None
     period: SpanText | None = None
     delay: SpanText | None = None
     baseline: Name | None = None
@@ -143,9 +149,11 @@ class MonitorDefinition(PublicModel):
             if surplus := sorted(given - _WITH_CONFIGURATION):
                 yield f"with configuration, there must not be {', '.join(surplus)}"
             return
-        if self.type in ("custom_metric", "code_based_metric"):
+        if self.type == "code_based_metric":
             yield f"{self.type} requires configuration"
             return
+        if self.segment_value is not None and self.segment is None:
+            yield "segment_value requires segment"
         if self.metric is None and self.type not in METRICS:
             yield f"{self.type} requires metric"
         yield from unusable_options(self.type, given)
@@ -175,15 +183,16 @@ class MonitorDefinition(PublicModel):
     def _body(self, model_id: str) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in _FIELDS if getattr(self, name)}
         models = {"id": model_id, **({"version": self.version} if self.version else {})}
+        segment = {"segment": {"group": self.segment, "value": self.segment_value}} if self.segment else {}
         return {
-            "identification": {"models": models, **fields},
+            "identification": {"models": models, **segment, **fields},
             "configuration": self._settings(),
         }
 
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {
             "focal": {"source": "SERVING", "timePeriod": self.period or PERIODS.get(self.type, "1d")},
-            "metric": {"type": self.metric or METRICS[self.type], **self.parameters},
+            "metric": {**self._metric(), **self.parameters},
             "actions": [{"type": "ALERT", "severity": self.severity}],
             "logicEvaluations": [rule_of(self)],
         }
@@ -194,3 +203,8 @@ class MonitorDefinition(PublicModel):
         if self.min_rows is not None:
             settings["preConditions"] = [{"name": "MIN_FOCAL_DATA_POINTS", "value": self.min_rows}]
         return settings
+
+    def _metric(self) -> dict[str, Any]:
+        if self.type == "custom_metric":
+            return {"type": self.type, "id": self.metric}
+        return {"type": self.metric or METRICS[self.type]}

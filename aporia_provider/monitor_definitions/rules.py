@@ -30,6 +30,7 @@ _OPTIONS = {
     "missing_values": _SERIES,
     "performance_degradation": _SERIES,
     "metric_change": _SERIES,
+    "custom_metric": _SERIES,
     "data_drift": ("max", "false_alarms_a_year"),
     "prediction_drift": ("max", "false_alarms_a_year"),
     "values_range": ("min", "max", "max_distance", "values"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.errors import ValidationError
 from aporia_provider.sensors.api_sensor import ApiSensor
 from aporia_provider.sensors.rendered_values import RenderedValues
 
@@ -28,6 +30,8 @@ class LabelCoverageSensor(ApiSensor):
     :param min_predictions: Number of predictions in the range below which the sensor continues to wait.
     :param model_version: Name of the version; None for the latest.
     :param prediction: Name of the prediction; None for the one that has labels.
+    :param segment: Segment of the predictions, such as ``{"id": "plan", "value": "gold"}``: its name or id,
+        and one of its values. Default: all predictions.
     :param kwargs: See :class:`~aporia_provider.sensors.api_sensor.ApiSensor`.
     :return: ``model_id``, ``model_version``, ``coverage``, ``predictions`` and ``labels``.
     """
@@ -42,6 +46,7 @@ class LabelCoverageSensor(ApiSensor):
         "min_coverage",
         "min_predictions",
         "prediction",
+        "segment",
     )
 
     def __init__(
@@ -54,6 +59,7 @@ class LabelCoverageSensor(ApiSensor):
         min_predictions: int | str = 1,
         model_version: str | None = None,
         prediction: str | None = None,
+        segment: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -64,6 +70,7 @@ class LabelCoverageSensor(ApiSensor):
         self.min_predictions = min_predictions
         self.model_version = model_version
         self.prediction = prediction
+        self.segment = segment
 
     def condition(self) -> LabelCondition:
         """Return the condition."""
@@ -78,6 +85,7 @@ class LabelCoverageSensor(ApiSensor):
             values.add(f"{name} is required")
         if start is not None and end is not None and start >= end:
             values.add(f"start {start.isoformat()} is not before end {end.isoformat()}")
+        segment = _segment(values, self.segment)
         values.check("The condition on the labels")
         return LabelCondition(
             model_id=self.model_id,
@@ -87,4 +95,18 @@ class LabelCoverageSensor(ApiSensor):
             min_coverage=share or 0,
             min_predictions=predictions or 1,
             prediction=self.prediction,
+            segment=segment,
         )
+
+
+def _segment(values: RenderedValues, given: Mapping[str, Any] | None) -> dict[str, str] | None:
+    if given is None:
+        return None
+    from aporia_provider.segments import SegmentValue
+
+    try:
+        return SegmentValue(**given).model_dump()
+    except (TypeError, ValidationError) as error:
+        for problem in getattr(error, "problems", None) or [str(error)]:
+            values.add(f"segment: {problem}")
+        return None

@@ -133,6 +133,7 @@ class LabelCondition(ApiCondition):
     :param min_coverage: Share of the predictions in the range that have a label.
     :param min_predictions: Number of predictions in the range.
     :param prediction: Name of the prediction; None if only one has labels.
+    :param segment: Segment of the predictions: ``id`` and ``value``; None for all.
     """
 
     start: datetime
@@ -140,6 +141,7 @@ class LabelCondition(ApiCondition):
     min_coverage: float
     min_predictions: int = 1
     prediction: str | None = None
+    segment: dict[str, str] | None = None
 
     @property
     def call(self) -> tuple[str, tuple[Any, ...]]:
@@ -149,6 +151,7 @@ class LabelCondition(ApiCondition):
             "dataset_type": "serving",
             "model_version": self.model_version,
             "time_range": time_range,
+            **({} if self.segment is None else {"segment": self.segment}),
         }
         parameters = {"column": self.prediction} if self.prediction is not None else {}
         metrics = [
@@ -177,4 +180,5 @@ class LabelCondition(ApiCondition):
             "coverage": share,
             "predictions": predictions,
             "labels": labels.number,
+            **({} if self.segment is None else {"segment": self.segment}),
         }, ()

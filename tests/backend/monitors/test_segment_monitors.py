@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from aporia_provider.backend.store.monitor_tables import VerdictRow
+from aporia_provider.custom_metrics import CustomMetric
+from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.profiles.plan import ROWS
 from tests.backend.monitors.monitored_model import (
     Day,
@@ -25,6 +27,7 @@ TODAY = 30
 """The first day that the fixture does not have."""
 ACCURACY = {"type": "accuracy", "threshold": 0.5}
 AT_LEAST = {"name": "RANGE", "min": 0.85}
+AT_MOST = {"name": "RANGE", "max": 5.0}
 
 
 def verdicts(model: MonitoredModel) -> dict[str, str]:
@@ -167,3 +170,42 @@ def test_only_the_value_whose_accuracy_drops_has_an_alert(model: MonitoredModel)
     assert {place for place, outcome in found.items() if outcome != "pass"} == {dropped}
     (alert,) = model.registry.get_alerts("m")
     assert (alert.segment, alert.occurrences, alert.status) == ("plan = v17", 1, "open")
+
+
+def test_a_custom_metric(model: MonitoredModel) -> None:
+    """Ages are 0 to 99, so their mean is 49.5."""
+    model.registry.create_custom_metric("m", CustomMetric(name="gap", code="avg(age) - 40"))
+    model.store({TODAY: usual()})
+    model.monitor("custom_metric", configuration({"type": "custom_metric", "id": "gap"}, AT_MOST))
+    judge(model)
+    (alert,) = model.registry.get_alerts("m")
+    assert (alert.failed[0].value, alert.failed[0].high) == (pytest.approx(9.5), 5.0)
+    assert "custom metric gap" in str(alert.description)
+
+
+def test_what_does_not_exist_is_refused_at_once(model: MonitoredModel) -> None:
+    model.segment("plan", "gold", "basic")
+    body = configuration(
+        {"type": "custom_metric", "id": "gop"},
+        {"name": "RATIO", "min": 0.9},
+        baseline={"segmentGroupId": "plain", "segmentValue": "basic"},
+        segment={"group": "plan", "value": "glod"},
+    )
+    with pytest.raises(ValidationError) as error:
+        model.monitor("custom_metric", body)
+    assert [problem.partition(":")[0] for problem in error.value.problems] == [
+        "segment",
+        "baseline",
+        "metric.id",
+    ]
+    assert "'gold'" in error.value.problems[0]
+    assert "'plan'" in error.value.problems[1]
+
+
+def test_staleness_has_no_segments(model: MonitoredModel) -> None:
+    model.segment("plan", "gold")
+    rule = {"name": "MODEL_STALENESS", "max": "10d"}
+    body = configuration("last_version_creation", rule, segment={"group": "plan", "value": None})
+    with pytest.raises(ValidationError) as error:
+        model.monitor("model_staleness", body)
+    assert error.value.problems == ["segment: model_staleness is about all rows, not about a segment"]
