@@ -144,7 +144,7 @@ def test_the_configuration_of_the_protocol_is_kept() -> None:
         ({"type": "metric_change"}, ["metric_change requires metric"]),
         ({"type": "model_staleness"}, ["model_staleness requires max_age"]),
         ({"type": "model_activity", "min": 1, "max_ratio": 2}, ["use only one of min and max_ratio"]),
-        ({"type": "custom_metric"}, ["custom_metric requires configuration"]),
+        ({"type": "custom_metric"}, ["custom_metric requires metric"]),
         ({"type": "model_activity", "period": "1 day", "severty": "LOW"}, ["period", "'severity'"]),
     ],
 )

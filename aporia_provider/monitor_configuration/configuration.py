@@ -139,6 +139,10 @@ class MonitorConfiguration:
         """Why no window can be judged, however much data there is; None if windows can be judged."""
         if self.metric.type == "code" or self.type == "code_based_metric":
             return "code-based metrics are not supported: register a custom metric"
+        baseline = self.baseline
+        if baseline is not None and baseline.segment_group_id is not None and baseline.segment_value is None:
+            # The SDK of the protocol builds such configurations.
+            return f"the baseline is segment {baseline.segment_group_id!r} without a value: give segmentValue"
         return None
 
 
@@ -187,8 +191,8 @@ def _segment_problems(found: MonitorConfiguration) -> Iterator[str]:
         yield f"segment: {found.type} is about all rows, not about a segment"
     if baseline is None or not baseline.names_segment:
         return
-    if (baseline.segment_group_id is None) != (baseline.segment_value is None):
-        yield "baseline: segmentGroupId and segmentValue require each other, or both are null for all rows"
+    if baseline.segment_group_id is None and baseline.segment_value is not None:
+        yield "baseline.segmentValue: a value requires segmentGroupId: the name or id of a segment"
     rule = found.rule
     if isinstance(rule, SeriesRule):
         yield f"baseline.segmentGroupId: {rule.name} compares rows with their own past, not with a segment"

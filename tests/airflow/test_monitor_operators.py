@@ -194,6 +194,7 @@ def test_an_opened_alert_is_one_asset_event(alerted: MonitoredModel, monkeypatch
     assert aliases == [alert_opened().name, alert_opened("m").name]
     told = {
         "model_version": "v1",
+        "segment": None,
         "alert_id": alert.id,
         "dashboard_link": f"https://airflow.example/base/aporia/models/m/alerts/{alert.id}",
         "monitor": "Mean age",

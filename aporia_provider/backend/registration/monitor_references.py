@@ -57,6 +57,8 @@ def _problems(session: Session, model: ModelRow, body: Mapping[str, Any]) -> Ite
     except ValidationError as error:
         yield from error.problems or [error.message]
         return
+    if found.unsupported is not None:
+        yield found.unsupported
     yield from _of_segments(session, model, found)
     if found.metric.type == "custom_metric":
         try:
