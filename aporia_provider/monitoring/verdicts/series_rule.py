@@ -110,6 +110,36 @@ def judge_series_history(
     return verdicts
 
 
+@dataclass(frozen=True)
+class PooledPast:
+    """
+    Past of series that are judged together, such as those of the values of a segment.
+
+    Deviations are in relation to what is typical of their series, so a deviation of one is ranked among those
+    of all. The more there are, the less the fitted tail has to be extrapolated.
+
+    :param null: Deviations of all series; None if there are too few.
+    :param open_alarms: Number of alarms of all series that have ended, but are not acknowledged.
+    """
+
+    null: NullSample | None
+    open_alarms: int
+
+    @classmethod
+    def of(cls, series: Sequence[tuple[Series, int]]) -> PooledPast:
+        """
+        Pool the past of series.
+
+        :param series: The series, and the buckets before which their past ends.
+        """
+        past = np.concatenate([each.past(bucket) for each, bucket in series])
+        return cls(_null_of(past), sum(each.open_alarms(bucket) for each, bucket in series))
+
+
+def _null_of(past: Floats) -> NullSample | None:
+    return NullSample.of(past, StudentTail) if len(past) >= _FEWEST_DEVIATIONS else None
+
+
 class Series:
     """
     The buckets of a series, each of which is judged from those before it.
@@ -150,23 +180,26 @@ class Series:
         self._included[list(buckets)] = False
         self._deviations = self._compute()
 
-    def judge(self, bucket: int, false_alarms_a_year: float) -> SeriesVerdict:
+    def judge(self, bucket: int, false_alarms_a_year: float, pool: PooledPast | None = None) -> SeriesVerdict:
         """
         Judge the value of a bucket.
 
+        :param bucket: Index of the bucket.
+        :param false_alarms_a_year: Promised number of false alarms of this series.
+        :param pool: Past of all series that are judged together; None to rank the value among those of this
+            series only.
         :raises ValueError: if the promised rate is not positive.
         """
         promised = SPENT * level_of_bucket(false_alarms_a_year, self._buckets_a_year)
         value = float(self._values[bucket])
         if not np.isfinite(value):
             return SeriesVerdict("insufficient", None, reason="the bucket has no value")
-        if bucket not in self._nulls:
-            self._nulls[bucket] = self._null(bucket)
-        null, expected = self._nulls[bucket], float(self._deviations.expected[bucket])
+        null = self._own_null(bucket) if pool is None else pool.null
+        expected = float(self._deviations.expected[bucket])
         if null is None or not np.isfinite(expected):
             reason = "too few of the buckets before can be compared"
             return SeriesVerdict("insufficient", value, reason=reason)
-        level = promised / (1 + self._open_alarms(bucket))
+        level = promised / (1 + (self.open_alarms(bucket) if pool is None else pool.open_alarms))
         radius = null.quantile(level) * float(self._deviations.unit[bucket])
         low, high = (float(shown(expected + sign * radius, self._kind)) for sign in (-1, 1))
         p_value = float(null.p_values(self._ratios(bucket, bucket + 1))[0])
@@ -189,12 +222,18 @@ class Series:
         ratios = self._deviations.deviation[start:end] / self._deviations.unit[start:end]
         return np.maximum(ratios, 0.0) if self._only_increase else np.abs(ratios)
 
-    def _null(self, bucket: int) -> NullSample | None:
+    def _own_null(self, bucket: int) -> NullSample | None:
+        if bucket not in self._nulls:
+            self._nulls[bucket] = _null_of(self.past(bucket))
+        return self._nulls[bucket]
+
+    def past(self, bucket: int) -> Floats:
+        """Return the deviations before a bucket in relation to typical ones, without excluded buckets."""
         start = max(0, bucket - self._pooled)
         ratios = self._ratios(start, bucket)[self._included[start:bucket]]
-        ratios = ratios[np.isfinite(ratios)]
-        return NullSample.of(ratios, StudentTail) if len(ratios) >= _FEWEST_DEVIATIONS else None
+        return ratios[np.isfinite(ratios)]
 
-    def _open_alarms(self, bucket: int) -> int:
+    def open_alarms(self, bucket: int) -> int:
+        """Return how many alarms before a bucket have ended, but are not acknowledged."""
         alarmed = (~self._included[max(0, bucket - self._pooled) : bucket]).astype(np.int64)
         return int((np.diff(alarmed, append=alarmed[-1:]) < 0).sum())

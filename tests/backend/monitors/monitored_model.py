@@ -200,7 +200,7 @@ class MonitoredModel:
         terms: Mapping[str, Mapping[int, Day]],
         *,
         role: str = "serving",
-        part: Part = "fields",
+        part: str = FIELDS,
     ) -> None:
         """Replace the states of all terms of a segment in days, as a sync does."""
         first = int(START.timestamp())

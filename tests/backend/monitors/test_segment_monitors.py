@@ -174,7 +174,7 @@ def test_only_the_value_whose_accuracy_drops_has_an_alert(model: MonitoredModel)
 
 def test_a_custom_metric(model: MonitoredModel) -> None:
     """Ages are 0 to 99, so their mean is 49.5."""
-    model.registry.create_custom_metric("m", CustomMetric(name="gap", code="avg(age) - 40"))
+    model.registry.create_custom_metric("m", CustomMetric(name="gap", code="mean(column='age') - 40"))
     model.store({TODAY: usual()})
     model.monitor("custom_metric", configuration({"type": "custom_metric", "id": "gap"}, AT_MOST))
     judge(model)

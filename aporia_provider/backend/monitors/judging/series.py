@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from aporia_provider.backend.monitors.fields import Subject
@@ -16,7 +16,7 @@ from aporia_provider.monitor_configuration.parts import Condition
 from aporia_provider.monitor_configuration.spans import DAY
 from aporia_provider.monitoring.verdicts.promised_rate import rate_of_sensitivity
 from aporia_provider.monitoring.verdicts.series_deviations import Kind
-from aporia_provider.monitoring.verdicts.series_rule import Series
+from aporia_provider.monitoring.verdicts.series_rule import PooledPast, Series
 from aporia_provider.verdicts import Verdict
 
 SENSITIVITY = 0.5
@@ -31,7 +31,8 @@ def judge_anomaly(case: Case) -> list[Verdict]:
 
     A baseline of fewer than :data:`~.windows.HISTORY` parts is extended by earlier ones, if there is data.
 
-    The promised number of false alarms is divided among the fields, and among the values of a segment.
+    The promised number of false alarms is divided among the fields, and among the values of a segment, whose
+    deviations are ranked among those of all of them.
     """
     return [_judge(case, subject) for subject in case.subjects]
 
@@ -41,10 +42,11 @@ def _judge(case: Case, subject: Subject) -> Verdict:
     value = reliable(result)
     if value is None:
         return case.insufficient(subject, result)
-    compared = _compared(case, subject, value, result.samples)
+    compared = _compared(case, subject, result)
     if compared is None:
         return case.insufficient(subject, result, "there is no data before the window")
-    found = compared.series.judge(compared.parts, false_alarms(case) / _count(case))
+    rate = false_alarms(case) / _count(case)
+    found = compared.series.judge(compared.parts, rate, _pool(case, subject))
     if found.outcome == "insufficient":
         return case.insufficient(subject, result, found.reason)
     baseline = MetricResult(found.expected, samples=compared.samples)
@@ -75,11 +77,27 @@ class _Compared:
     samples: int
 
 
-def _compared(case: Case, subject: Subject, value: float, samples: int) -> _Compared | None:
+def _pool(case: Case, subject: Subject) -> PooledPast | None:
+    """Return the past of a field in all values of the segment; None if there is only one."""
+    if len(case.together) < 2:
+        return None
+    cases = [replace(case, version=version) for version in case.together]
+    every = [_compared(each, subject, each.focal(subject)) for each in cases]
+    known = [each for each in every if each is not None]
+    key = PooledPast, tuple(id(each) for each in known)
+    if key not in case.measures.cache:
+        case.measures.cache[key] = PooledPast.of([(each.series, each.parts) for each in known])
+    pool: PooledPast = case.measures.cache[key]
+    return pool
+
+
+def _compared(case: Case, subject: Subject, result: MetricResult) -> _Compared | None:
     """Return the values of the parts of the baseline and of the window; None if there are no parts."""
     condition, baseline = _trailing_zeros(case), case.configuration.baseline
     own = case.version.segment, subject.field
-    excluded = frozenset(start for *place, start in case.excluded if tuple(place) == own)
+    excluded = frozenset(
+        start for *place, start in case.excluded if tuple(place) == own and start < case.window.start
+    )
     key = (
         id(case.version),
         case.question,
@@ -93,21 +111,21 @@ def _compared(case: Case, subject: Subject, value: float, samples: int) -> _Comp
         excluded,
     )
     if key not in case.measures.cache:
-        case.measures.cache[key] = _series(case, subject, value, samples, excluded)
+        case.measures.cache[key] = _series(case, subject, result, excluded)
     found: _Compared | None = case.measures.cache[key]
     return found
 
 
 def _series(
-    case: Case, subject: Subject, value: float, samples: int, excluded: Collection[int]
+    case: Case, subject: Subject, result: MetricResult, excluded: Collection[int]
 ) -> _Compared | None:
     past = _past(case, subject)
     if not past:
         return None
-    sizes = [each.samples for _, each in past]
+    sizes, value = [each.samples for _, each in past], reliable(result)
     series = Series(
-        [*(_number(case, each, part) for part, each in past), value],
-        [*sizes, samples],
+        [*(_number(case, each, part) for part, each in past), math.nan if value is None else value],
+        [*sizes, result.samples],
         seasons([*(part for part, _ in past), (case.window.start, case.window.end)]),
         buckets_a_year=case.plan.windows_a_year,
         only_increase=case.rule.test_only_increase,
