@@ -207,10 +207,9 @@ def _name(monitor: dict[str, Any]) -> str:
     """Return the name of a monitor, with its segment if it has one."""
     identification = monitor["configuration"].get("identification")
     segment = identification.get("segment") if isinstance(identification, dict) else None
-    group = segment.get("group") if isinstance(segment, dict) else None
-    if group is None:
+    if not isinstance(segment, dict) or segment.get("group") is None:
         return str(monitor["name"])
-    value = segment.get("value")
+    group, value = segment["group"], segment.get("value")
     text = f"each value of {group}" if value is None else f"{group} = {value}"
     return f"{monitor['name']} ({text})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from aporia_provider.backend.monitors.alert_settings import AlertSettings
@@ -57,7 +57,7 @@ def _latest(
     session: Session, monitors: Iterable[int], version: str, end: datetime | None
 ) -> list[VerdictRow]:
     of_version = VerdictRow.version.in_([version, _UNION])
-    conditions = [VerdictRow.monitor_key.in_(list(monitors)), of_version]
+    conditions: list[ColumnElement[bool]] = [VerdictRow.monitor_key.in_(list(monitors)), of_version]
     if end is not None:
         conditions.append(VerdictRow.end <= int(end.timestamp()))
     group = (VerdictRow.monitor_key, VerdictRow.version, VerdictRow.segment)
