@@ -62,7 +62,16 @@ def _subject(configuration: MonitorConfiguration) -> str:
     versions = _VERSIONS.get(version, f"version {version}")
     delay = f", {span_in_words(skip)} after its end" if skip else ""
     of = "" if configuration.type == "model_staleness" else f" of {versions}"
-    return f"{_measured(configuration)}{of} is judged for every window of {period}{delay}"
+    return (
+        f"{_measured(configuration)}{of}{_rows(configuration)} is judged for every window of {period}{delay}"
+    )
+
+
+def _rows(configuration: MonitorConfiguration) -> str:
+    if configuration.segment is None:
+        return ""
+    name, value = configuration.segment
+    return f", rows of each value of segment {name}," if value is None else f", rows of {name} = {value},"
 
 
 def _measured(configuration: MonitorConfiguration) -> str:
@@ -71,6 +80,8 @@ def _measured(configuration: MonitorConfiguration) -> str:
     fields = _fields(configuration)
     if configuration.type in _OF_FIELDS:
         return _OF_FIELDS[configuration.type].format(fields=fields)
+    if configuration.metric.type == "custom_metric":
+        return f"The custom metric {configuration.metric.id}"
     of = "" if configuration.type == "performance_degradation" and fields == _ALL else f" of {fields}"
     return f"The metric {configuration.metric.type}{_parameters(configuration)}{of}"
 
@@ -165,10 +176,12 @@ def _baseline(configuration: MonitorConfiguration) -> str:
     baseline = configuration.baseline
     if baseline is None:
         return "the past"
+    named = configuration.baseline_segment
+    rows = f", rows of {named[0]} = {named[1]}" if named else ", all rows" if baseline.names_segment else ""
     if baseline.source == TRAINING:
-        return "the training data"
+        return f"the training data{rows}"
     length = span_in_words(baseline.time_period) if baseline.time_period else "time"
-    return f"the {length} of serving data before"
+    return f"the {length} of serving data before{rows}"
 
 
 def _conditions(configuration: MonitorConfiguration) -> Iterator[str]:
