@@ -201,6 +201,7 @@ class MonitoredModel:
         *,
         role: str = "serving",
         part: str = FIELDS,
+        version: str = "v1",
     ) -> None:
         """Replace the states of all terms of a segment in days, as a sync does."""
         first = int(START.timestamp())
@@ -215,7 +216,7 @@ class MonitoredModel:
                 for key, state in found.items()
             }
             intervals = [(start, start + DAY) for start in starts.values()]
-            dataset = self._keys(session, "v1")[role]
+            dataset = self._keys(session, version)[role]
             replace_profile(session, dataset, segment_part(part, row.key), states, intervals, False)
 
     def segment(self, name: str, *values: str | float, field: str = "plan", synced: bool = True) -> str:

@@ -11,6 +11,8 @@ from sqlalchemy import select
 from aporia_provider.backend.store.monitor_tables import VerdictRow
 from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ValidationError
+from aporia_provider.health import HealthRequest
+from aporia_provider.health.checking import check_health
 from aporia_provider.monitoring.profiles.plan import ROWS
 from tests.backend.monitors.monitored_model import (
     Day,
@@ -26,6 +28,7 @@ from tests.backend.monitors.monitored_model import (
 TODAY = 30
 """The first day that the fixture does not have."""
 ACCURACY = {"type": "accuracy", "threshold": 0.5}
+EACH = {"group": "plan", "value": None}
 AT_LEAST = {"name": "RANGE", "min": 0.85}
 AT_MOST = {"name": "RANGE", "max": 5.0}
 
@@ -209,3 +212,77 @@ def test_staleness_has_no_segments(model: MonitoredModel) -> None:
     with pytest.raises(ValidationError) as error:
         model.monitor("model_staleness", body)
     assert error.value.problems == ["segment: model_staleness is about all rows, not about a segment"]
+
+
+def test_drift_is_ranked_among_the_fields_of_all_values(model: MonitoredModel) -> None:
+    """Two fields are too few for ranks; those of three values are enough. One of them shifts."""
+    values = ("gold", "basic", "none")
+    model.segment("plan", *values)
+    random = np.random.default_rng(7)
+
+    def day(shift: float) -> Day:
+        return {
+            name: numbers(np.clip(random.normal(50 + shift, 15, 300), 0, 99))
+            for name in ("features.age", "raw_inputs.latency")
+        }
+
+    days = {
+        value: {each: day(25.0 if (value, each) == ("basic", TODAY) else 0.0) for each in range(TODAY + 1)}
+        for value in values
+    }
+    model.store_terms("plan", days)
+    model.store({TODAY: usual()})
+    rule = {"name": "APORIA_DRIFT_SCORE", "falseAlarmsAYear": 1}
+    fields = {"features": ["age"], "raw_inputs": ["latency"]}
+    body = configuration("histogram", rule, baseline={}, segment={"group": "plan"}, **fields)
+    model.monitor("data_drift", body)
+    judge(model)
+    assert verdicts(model) == {"plan = gold": "pass", "plan = basic": "fail", "plan = none": "pass"}
+    (alert,) = model.registry.get_alerts("m")
+    assert {verdict.field for verdict in alert.failed} == {"features.age", "raw_inputs.latency"}
+    assert not any("by effect" in str(verdict.reason) for verdict in alert.failed)
+
+
+def test_all_versions_together(model: MonitoredModel) -> None:
+    model.add_version("v2")
+    model.segment("plan", "gold")
+    model.store({TODAY: usual()})
+    model.store({TODAY: usual()}, version="v2")
+    model.store_terms("plan", {"gold": {TODAY: {ROWS: rows(7)}}})
+    model.store_terms("plan", {"gold": {TODAY: {ROWS: rows(8)}}}, version="v2")
+    body = configuration(
+        "count", {"name": "RANGE", "max": 10}, segment={"group": "plan"}, version="all_versions"
+    )
+    model.monitor("model_activity", body)
+    judge(model)
+    (alert,) = model.registry.get_alerts("m")
+    assert (alert.model_version, alert.segment, alert.failed[0].value) == (None, "plan = gold", 15)
+
+
+def test_the_latest_verdicts_name_the_value(model: MonitoredModel) -> None:
+    model.segment("plan", "gold", "basic")
+    model.store({TODAY: usual()})
+    model.store_terms("plan", {"gold": {TODAY: {ROWS: rows(7)}}, "basic": {TODAY: {ROWS: rows(20)}}})
+    model.monitor("model_activity", configuration("count", {"name": "RANGE", "min": 10}, segment=EACH))
+    judge(model)
+    found = model.registry.get_verdicts("m", "v1")
+    assert [(each.segment, each.outcome) for each in found] == [
+        ("plan = basic", "pass"),
+        ("plan = gold", "fail"),
+    ]
+    request = HealthRequest(
+        model_id="m",
+        model_version="v1",
+        monitors="all",
+        alerts="LOW",
+        metrics=[{"metric": "count", "min": 15, "segment": {"id": "plan", "value": "basic"}}],
+        until=on(TODAY + 1),
+        evaluate=False,
+    )
+    report = check_health(model.registry, request)
+    assert [(each.check, each.name, each.outcome) for each in report.sorted_findings] == [
+        ("alert", "monitor, plan = gold", "fail"),
+        ("monitor", "monitor, plan = gold", "fail"),
+        ("monitor", "monitor, plan = basic", "pass"),
+        ("metric", "count, plan = basic", "pass"),
+    ]
