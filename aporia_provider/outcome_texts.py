@@ -69,6 +69,8 @@ def _comparison(
 
 def _notes(comparison: VersionComparison) -> list[str]:
     notes = [f"Dataset: {comparison.dataset_type}"]
+    if comparison.segment is not None:
+        notes.append(f"Segment: {comparison.segment['id']}: {comparison.segment['value']}")
     if comparison.detectable is not None:
         notes.append(f"A difference of {comparison.detectable:.4g} would have been detected (power 80 %)")
     if comparison.rows_needed is not None and comparison.outcome == "insufficient":

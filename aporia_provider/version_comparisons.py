@@ -33,6 +33,7 @@ class VersionComparison:
     :param rows_needed: Number of rows of each version with which an equally good challenger passes with a
         probability of 80 %; None for a margin of 0.
     :param reason: Why the outcome is ``insufficient``, or notes.
+    :param segment: Segment of the rows, with its ``id`` and ``value``; None for all rows.
     """
 
     outcome: Outcome
@@ -50,6 +51,7 @@ class VersionComparison:
     detectable: float | None = None
     rows_needed: int | None = None
     reason: str | None = None
+    segment: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider.cli.registry_access import opened_registry, with_common_options
 from aporia_provider.datasets import ROLES
+from aporia_provider.errors import ValidationError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -33,6 +34,8 @@ def add_compare(commands: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     )
     parser.add_argument("--start", metavar="TIME", help="such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", metavar="TIME", help="end of the range, not part of it")
+    parser.add_argument("--segment", metavar="NAME", help="segment of the rows; default: all rows")
+    parser.add_argument("--value", help="value of the segment, the label of one of its terms")
     for name in ("column", "threshold", "k", "class-name", "average", "gain", "minimum", "confidence"):
         parser.add_argument(f"--{name}", help=f"parameter {name.replace('-', '_')} of the metric")
     parser.set_defaults(run=_run)
@@ -51,12 +54,19 @@ def _run(options: Namespace) -> int:
             dataset_type=options.dataset,
             start=options.start,
             end=options.end,
+            segment=_segment(options),
             **{name: getattr(options, name) for name in names if getattr(options, name) is not None},
         )
     answer = comparison.to_json()
     lines = (f"{name}\t{_text(value)}" for name, value in answer.items() if value is not None)
     print(json.dumps(answer, indent=2) if options.json else "\n".join(lines), file=options.answers)
     return 0 if comparison.outcome == "pass" else 1
+
+
+def _segment(options: Namespace) -> dict[str, str] | None:
+    if (options.segment is None) != (options.value is None):
+        raise ValidationError("Give both --segment and --value, or neither")
+    return None if options.segment is None else {"id": options.segment, "value": options.value}
 
 
 def _text(value: Any) -> str:

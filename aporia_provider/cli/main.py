@@ -15,6 +15,7 @@ from aporia_provider.cli.about import add_about
 from aporia_provider.cli.alerts import add_alerts
 from aporia_provider.cli.arguments import period, port, seconds
 from aporia_provider.cli.compare import add_compare
+from aporia_provider.cli.compare_segments import add_compare_segments
 from aporia_provider.cli.custom_metrics import add_custom_metrics
 from aporia_provider.cli.freshness import add_freshness
 from aporia_provider.cli.metrics import add_metrics
@@ -76,6 +77,7 @@ def _parser() -> ArgumentParser:
     migrate.set_defaults(run=_migrate)
     _add_database_url(add_metrics(commands))
     _add_database_url(add_compare(commands))
+    _add_database_url(add_compare_segments(commands))
     _add_database_url(add_retire(commands))
     for action in add_alerts(commands):
         _add_database_url(action)

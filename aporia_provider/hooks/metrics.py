@@ -100,6 +100,7 @@ class MetricsHook(AporiaHook):
         dataset_type: str | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
+        segment: Mapping[str, Any] | None = None,
         **parameters: Any,
     ) -> dict[str, Any]:
         """
@@ -119,6 +120,8 @@ class MetricsHook(AporiaHook):
             else ``serving``.
         :param start: Start of the time range. Requires ``end``; without both, all rows are included.
         :param end: End of the time range, exclusive.
+        :param segment: Segment of the rows, as a dict with its ``id`` (name or id) and the ``value`` of one
+            of its terms; None for all rows.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``threshold``,
             ``confidence`` …
         :return: JSON form of a :class:`~aporia_provider.version_comparisons.VersionComparison`, and the names
@@ -130,7 +133,7 @@ class MetricsHook(AporiaHook):
 
         time_range = {"start": start, "end": end} if start is not None or end is not None else None
         name = self._challenger(model_id, champion) if challenger is None else challenger
-        pair = VersionPair(model_id, champion, name, dataset_type, time_range)
+        pair = VersionPair(model_id, champion, name, dataset_type, time_range, segment)
         found = compare(self._query, pair, metric, margin, parameters)
         return {**found.to_json(), "champion_version": champion, "challenger_version": name}
 
@@ -143,6 +146,47 @@ class MetricsHook(AporiaHook):
                 f"The champion {champion!r} is the latest version of model {model_id!r}: register another"
             )
         return latest
+
+    def compare_segments(
+        self,
+        model_id: str,
+        metric: str,
+        segment: str,
+        value: str,
+        reference: str,
+        *,
+        model_version: str | None = None,
+        dataset_type: str = "serving",
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        """
+        Compare a rate of two terms of a segment, and judge their ratio by the four-fifths rule.
+
+        The rows of the terms count as independent, so the terms should not overlap.
+
+        :param model_id: Id of the model, whose type is ``binary``.
+        :param metric: ``positive_rate`` (the proportion of the labelled rows that are predicted positive),
+            ``accuracy``, ``precision``, ``recall``, ``fp_rate``, ``miss_rate`` or ``specificity``.
+        :param segment: Name or id of the segment.
+        :param value: Label of a term.
+        :param reference: Label of the term with which it is compared.
+        :param model_version: Name of the version; None for the latest.
+        :param dataset_type: Role of the dataset.
+        :param start: Start of the time range. Requires ``end``; without both, all rows are included.
+        :param end: End of the time range, exclusive.
+        :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
+            ``threshold``, ``confidence`` …
+        :return: JSON form of a :class:`~aporia_provider.segment_comparisons.SegmentComparison`.
+        :raises aporia_provider.errors.ValidationError: if the metric is not such a rate, or cannot be
+            computed for a term.
+        """
+        from aporia_provider.backend.metrics.segment_comparison import TermPair, compare_terms
+
+        rows = dataset(dataset_type, model_version, start, end)
+        pair = TermPair(model_id, segment, value, reference, rows)
+        return compare_terms(self._query, pair, metric, parameters).to_json()
 
     def explain_change(
         self,

@@ -43,6 +43,8 @@ class VersionComparisonOperator(AporiaOperator):
         ``serving``.
     :param start: Start of the time range. Requires ``end``; without both, all rows are included.
     :param end: End of the time range, exclusive.
+    :param segment: Segment of the rows, as a dict with its ``id`` (name or id) and the ``value`` of one of
+        its terms; None for all rows.
     :param parameters: Parameters of the metric: ``column``, ``threshold``, ``confidence`` …; see
         :class:`~aporia_provider.metrics.MetricParameters`.
     """
@@ -50,9 +52,9 @@ class VersionComparisonOperator(AporiaOperator):
     template_fields = (
         *AporiaOperator.template_fields,
         *("model_id", "champion", "challenger", "metric", "margin", "dataset_type", "start", "end"),
-        "parameters",
+        *("segment", "parameters"),
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"segment": "json", "parameters": "json"}
     ui_color = "#e8dcff"
 
     def __init__(
@@ -66,6 +68,7 @@ class VersionComparisonOperator(AporiaOperator):
         dataset_type: str | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
+        segment: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -78,6 +81,7 @@ class VersionComparisonOperator(AporiaOperator):
         self.dataset_type = dataset_type
         self.start = start
         self.end = end
+        self.segment = segment
         self.parameters = parameters
         self.compared: dict[str, Any] | None = None
         self.environment: str | None = None
@@ -106,6 +110,7 @@ class VersionComparisonOperator(AporiaOperator):
                 dataset_type=self.dataset_type,
                 start=self.start,
                 end=self.end,
+                segment=self.segment,
                 **parameters,
             )
             with self.aporia_hook.get_conn() as api:

@@ -32,6 +32,7 @@ FIRST = {
     "migrate": (("migrate",), ""),
     "metrics": (METRICS, ""),
     "compare": (("compare", "churn", "v1", "v2", "f1", "--margin", "0", "--environment", "prod"), ""),
+    "compare-segments": (("compare-segments", "churn", "recall", "sex", "a", "b"), ""),
     "alerts list": (("alerts", "list"), ""),
     "alerts acknowledge": (("alerts", "acknowledge", "unknown"), ""),
     "alerts snooze": (("alerts", "snooze", "unknown", "--for", "1d"), ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.backend.registration.scope import RegistryBase
@@ -9,6 +10,7 @@ from aporia_provider.metrics import MetricsQuery
 
 if TYPE_CHECKING:
     from aporia_provider.metric_results import RangeResults
+    from aporia_provider.segment_comparisons import SegmentComparison
     from aporia_provider.version_comparisons import VersionComparison
 
 
@@ -41,6 +43,7 @@ class Metrics(RegistryBase):
         dataset_type: str | None = None,
         start: Any = None,
         end: Any = None,
+        segment: Mapping[str, Any] | None = None,
         **parameters: Any,
     ) -> VersionComparison:
         """
@@ -59,6 +62,8 @@ class Metrics(RegistryBase):
             else ``serving``.
         :param start: Start of the time range. Requires ``end``; without both, all rows are included.
         :param end: End of the time range, exclusive.
+        :param segment: Segment of the rows, as a dict with its ``id`` (name or id) and the ``value`` of one
+            of its terms; None for all rows.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`.
         :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a version, or
             neither higher nor lower numbers of it are better.
@@ -66,5 +71,49 @@ class Metrics(RegistryBase):
         from aporia_provider.backend.metrics.version_comparison import VersionPair, compare
 
         time_range = None if start is None and end is None else {"start": start, "end": end}
-        pair = VersionPair(model_id, champion, challenger, dataset_type, time_range)
+        pair = VersionPair(model_id, champion, challenger, dataset_type, time_range, segment)
         return compare(self.query_metrics, pair, metric, margin, parameters)
+
+    def compare_segments(
+        self,
+        model_id: str,
+        metric: str,
+        segment: str,
+        value: str,
+        reference: str,
+        *,
+        model_version: str | None = None,
+        dataset_type: str = "serving",
+        start: Any = None,
+        end: Any = None,
+        **parameters: Any,
+    ) -> SegmentComparison:
+        """
+        Compare a rate of two terms of a segment, and judge their ratio by the four-fifths rule.
+
+        The rows of the terms count as independent, so the terms should not overlap.
+
+        :param model_id: Id of the model, whose type is ``binary``.
+        :param metric: ``positive_rate`` (the proportion of the labelled rows that are predicted positive),
+            ``accuracy``, ``precision``, ``recall``, ``fp_rate``, ``miss_rate`` or ``specificity``.
+        :param segment: Name or id of the segment.
+        :param value: Label of a term.
+        :param reference: Label of the term with which it is compared.
+        :param model_version: Name of the version; None for the latest.
+        :param dataset_type: Role of the dataset.
+        :param start: Start of the time range. Requires ``end``; without both, all rows are included.
+        :param end: End of the time range, exclusive.
+        :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
+            ``threshold``, ``confidence`` …
+        :raises aporia_provider.errors.ValidationError: if the metric is not such a rate, or cannot be
+            computed for a term.
+        """
+        from aporia_provider.backend.metrics.segment_comparison import TermPair, compare_terms
+
+        rows = {
+            "dataset_type": dataset_type,
+            "model_version": model_version,
+            "time_range": None if start is None and end is None else {"start": start, "end": end},
+        }
+        pair = TermPair(model_id, segment, value, reference, rows)
+        return compare_terms(self.query_metrics, pair, metric, parameters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aporia_provider.errors import ValidationError
@@ -32,6 +32,7 @@ class VersionPair:
     :param dataset_type: Role of the datasets. Default: ``testing`` if both versions have labels there, else
         ``serving``.
     :param time_range: ``start`` and ``end``; None for all rows.
+    :param segment: Segment of the rows: its ``id`` and the ``value`` of a term; None for all rows.
     """
 
     model_id: str
@@ -39,6 +40,7 @@ class VersionPair:
     challenger: str
     dataset_type: str | None = None
     time_range: Mapping[str, Any] | None = None
+    segment: Mapping[str, Any] | None = None
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -53,9 +55,7 @@ class VersionPair:
                 "id": f"{role} {name} {place}",
                 "metric": name,
                 "parameters": column if name == _LABELS else parameters,
-                "datasets": {
-                    "data": {"dataset_type": role, "model_version": version, "time_range": self.time_range}
-                },
+                "datasets": {"data": self._dataset(role, version)},
             }
             for role in self.roles
             for name in (metric, _LABELS)
@@ -64,7 +64,8 @@ class VersionPair:
         return MetricsQuery.from_wire({"model_id": self.model_id, "metrics": questions})
 
     def _dataset(self, role: str, version: str) -> dict[str, Any]:
-        return {"dataset_type": role, "model_version": version, "time_range": self.time_range}
+        rows = {"dataset_type": role, "model_version": version, "time_range": self.time_range}
+        return rows if self.segment is None else {**rows, "segment": self.segment}
 
 
 def compare(
@@ -94,7 +95,8 @@ def compare(
     sides = [by_id[f"{role} {metric} {place}"] for place in range(2)]
     _raise(pair, sides)
     confidence = parameters.get("confidence")
-    return _judged(metric, direction, margin, role, sides, CONFIDENCE if confidence is None else confidence)
+    found = _judged(metric, direction, margin, role, sides, CONFIDENCE if confidence is None else confidence)
+    return replace(found, segment=None if pair.segment is None else dict(pair.segment))
 
 
 def _role(pair: VersionPair, results: Mapping[str, QueryResult]) -> str:
