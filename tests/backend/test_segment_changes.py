@@ -16,7 +16,7 @@ from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.segments import Segment
 from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import MonitoredModel, on, outcomes
-from tests.backend.segmented_model import store_terms
+from tests.backend.stored_terms import store_terms
 
 VALUES = [f"v{number:02}" for number in range(40)]
 PLANTED = "v17"

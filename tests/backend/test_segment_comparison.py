@@ -14,7 +14,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.segments import Segment
 from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import MonitoredModel, outcomes
-from tests.backend.segmented_model import store_terms
+from tests.backend.stored_terms import store_terms
 
 Z = 1.959963984540054
 CELLS = {
