@@ -134,12 +134,12 @@ class MonitorEvaluations(RegistryBase):
         :param plant: True, or the size of the shift in the unit above, which is 0.5, 0.1, 1, 0.5, 0.02 or 0.1
             by default.
         :return: ``monitor``, its name; the number of ``windows``; the numbers of ``verdicts`` by outcome;
-            ``alerts`` with ``model_version``, ``start``, ``end``, ``occurrences``, ``failed`` and
-            ``description``; ``problems`` of the configuration, and ``notes`` on insufficient data. With
-            ``plant``, ``planted`` with ``model_version``, ``field``, ``shift`` (what was planted),
-            ``planted_at``, ``found_after`` (number of windows; None if it was not found), the number of
-            ``windows`` that were judged, and the ``reason`` why nothing was planted, or why the last window
-            has no verdict.
+            ``alerts`` with ``model_version``, ``segment``, ``start``, ``end``, ``occurrences``, ``failed``
+            and ``description``; ``problems`` of the configuration, and ``notes`` on insufficient data. With
+            ``plant``, ``planted`` with ``model_version``, ``segment``, ``field``, ``shift`` (what was
+            planted), ``planted_at``, ``found_after`` (number of windows; None if it was not found), the
+            number of ``windows`` that were judged, and the ``reason`` why nothing was planted, or why the
+            last window has no verdict.
         :raises aporia_provider.errors.NotFoundError: if there is no such model or monitor.
         :raises aporia_provider.errors.ValidationError: if a time or the size is invalid, or the range has
             more than 1,000 windows.

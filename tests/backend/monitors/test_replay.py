@@ -62,6 +62,7 @@ def test_a_replay_raises_the_alerts_of_daily_evaluations(long: MonitoredModel) -
         assert report["alerts"] == [
             {
                 "model_version": alert.model_version,
+                "segment": None,
                 "start": alert.start,
                 "end": alert.end,
                 "occurrences": alert.occurrences,

@@ -38,6 +38,7 @@ class ReplayedAlert:
     :param end: End of the last one.
     :param occurrences: Number of failed windows.
     :param failed: The fields that failed.
+    :param segment: Segment and value; None for all rows.
     """
 
     model_version: str | None
@@ -45,6 +46,7 @@ class ReplayedAlert:
     end: datetime
     occurrences: int
     failed: tuple[str, ...]
+    segment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def _replayed(known: MonitorReplay, report: Mapping[str, Any]) -> MonitorReplay:
             datetime.fromisoformat(alert["end"]),
             alert["occurrences"],
             tuple(alert["failed"]),
+            alert["segment"],
         )
         for alert in report["alerts"]
     )
