@@ -302,6 +302,9 @@ async def test_labels_are_waited_for(lake: Lake, s3_engine: str) -> None:
     assert (found["coverage"], found["labels"]) == (2 / 3, 2.0)
     with pytest.raises(AirflowFailException, match="min_coverage is 2, not a number above 0 and up to 1"):
         LabelCoverageSensor(task_id="t", min_coverage=2, **given).execute({})
+    faulty: Any = {"min_coverage": 0.5, "segment": {"id": "plan"}, **given}
+    with pytest.raises(AirflowFailException, match="segment: value"):
+        LabelCoverageSensor(task_id="t", **faulty).execute({})
 
 
 def test_a_soft_failure_is_a_skip(lake: Lake) -> None:

@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 
 from aporia_provider.backend.embedded import EmbeddedRegistry
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.models import Monitor
 from aporia_provider.segments import Segment
-from tests.backend.syncing import MODEL, SyncedVersion, bucket, labelled, served, spread
+from tests.backend.syncing import MODEL, VERSION, SyncedVersion, bucket, labelled, served, spread
 
 SEGMENTS = (
     Segment(name="city", field="city", values=["Rome", "Oslo", "Bern"]),
@@ -300,3 +302,33 @@ def test_buckets_are_those_of_the_term(monitored: SyncedVersion) -> None:
     monitored.sync("serving")
     buckets = {at for _, field, at in of_term(monitored, "city", "Oslo") if field == "rows"}
     assert buckets == {bucket(6)}
+
+
+def test_a_monitor_judges_each_value_and_again_after_late_rows(monitored: SyncedVersion) -> None:
+    register(monitored, SEGMENTS[0])
+    settings = {"metric": {"type": "count"}, "logicEvaluations": [{"name": "RANGE", "min": 3}]}
+    identification = {"models": {"id": MODEL}, "segment": {"group": "city", "value": None}}
+    body = {"identification": identification, "configuration": settings}
+    monitor = Monitor(name="rows", type="model_activity", scheduling="0 * * * *", configuration=body)
+    monitored.registry.create_monitor(monitor)
+    monitored.write("serving", served(5.1, 5.2, 5.3, 5.4, city=["Rome", "Oslo", "Rome", "Rome"]))
+    monitored.connect("serving")
+    monitored.sync("serving")
+    day, after = (datetime.fromtimestamp(bucket(number), UTC) for number in (5, 6))
+
+    def failing() -> dict[str | None, float | None]:
+        monitored.registry.evaluate_monitors(MODEL, now=after, start=day, end=after)
+        alerts = monitored.registry.get_alerts(MODEL)
+        of_day = [alert for alert in alerts if datetime.fromisoformat(alert.start) <= day]
+        return {alert.segment: alert.failed[0].value for alert in of_day if alert.occurrences}
+
+    assert failing() == {"city = Oslo": 1, "city = Bern": 0}
+    monitored.write("serving", served(5.5, 5.6, ids=["late", "later"], city=["Oslo", "Oslo"]))
+    monitored.sync("serving")
+    monitored.registry.evaluate_monitors(MODEL, now=after, start=day, end=after)
+    found = monitored.registry.get_verdicts(MODEL, VERSION, end=after)
+    assert {each.segment: each.outcome for each in found} == {
+        "city = Bern": "fail",
+        "city = Oslo": "pass",
+        "city = Rome": "pass",
+    }

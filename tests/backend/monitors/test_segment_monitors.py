@@ -14,6 +14,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.health import HealthRequest
 from aporia_provider.health.checking import check_health
 from aporia_provider.monitoring.profiles.plan import ROWS
+from aporia_provider.triggers.api_conditions import Answer, LabelCondition
 from tests.backend.monitors.monitored_model import (
     Day,
     MonitoredModel,
@@ -286,3 +287,22 @@ def test_the_latest_verdicts_name_the_value(model: MonitoredModel) -> None:
         ("monitor", "monitor, plan = basic", "pass"),
         ("metric", "count, plan = basic", "pass"),
     ]
+
+
+def test_labels_of_a_value_are_waited_for(model: MonitoredModel) -> None:
+    """Of 300 predictions of the value, all have labels; of the other one, none."""
+    model.segment("plan", "gold", "basic")
+    model.store_terms("plan", {"gold": {TODAY: usual()}, "basic": {TODAY: usual()}})
+    model.store_terms("plan", {"gold": {TODAY: labelled()}}, part="performance")
+    given = {"model_id": "m", "model_version": "v1", "start": on(TODAY), "end": on(TODAY + 1)}
+
+    def answer(value: str) -> Answer:
+        segment = {"id": "plan", "value": value}
+        condition = LabelCondition(**given, min_coverage=0.9, segment=segment)  # type: ignore[arg-type]
+        name, arguments = LabelCondition.from_json(condition.to_json()).call
+        return condition.answer(getattr(model.registry, name)(*arguments))
+
+    found, _ = answer("gold")
+    assert found is not None
+    assert (found["coverage"], found["labels"], found["segment"]["value"]) == (1.0, 300, "gold")
+    assert answer("basic")[0] is None
