@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,75 +31,71 @@ HEAVY = (
 )
 
 
-def test_importing_all_operators_brings_in_nothing_heavy() -> None:
+ImportedBy = Callable[[str, str], list[str]]
+
+
+@pytest.fixture(scope="module")
+def imported_by() -> Iterator[ImportedBy]:
+    """The modules that a piece of code imports, besides those that another one imports."""
+    command = [sys.executable, "-m", "tests.airflow.imported_modules"]
+    path = os.pathsep.join(path for path in sys.path if path)
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, **pipes) as running:
+
+        def ask(before: str, code: str) -> list[str]:
+            print(json.dumps([before, code]), file=running.stdin, flush=True)
+            assert running.stdout is not None
+            imported: list[str] = json.loads(running.stdout.readline())
+            return imported
+
+        yield ask
+
+
+def test_importing_all_operators_brings_in_nothing_heavy(imported_by: ImportedBy) -> None:
     code = """
-import json, sys
-import airflow.sdk
-before = set(sys.modules)
 import aporia_provider.operators.model, aporia_provider.operators.version
 import aporia_provider.operators.dataset, aporia_provider.operators.access, aporia_provider.operators.sync
 import aporia_provider.operators.completion
-print(json.dumps(sorted(set(sys.modules) - before)))
 """
-    added = modules_added_by(code)
+    added = imported_by("", code)
     assert {"aporia_provider.operators.dataset", "aporia_provider.operators.sync"} <= set(added)
     assert heavy_among(added) == []
     # One file read for each, at every start of a DAG processor.
     assert len(added) < 50, added
 
 
-def test_importing_the_operators_of_gates_brings_in_nothing_heavy() -> None:
-    code = """
-import json, sys
-import airflow.sdk
-before = set(sys.modules)
-import aporia_provider.operators.health, aporia_provider.operators.version_comparison
-print(json.dumps(sorted(set(sys.modules) - before)))
-"""
-    added = modules_added_by(code)
+def test_importing_the_operators_of_gates_brings_in_nothing_heavy(imported_by: ImportedBy) -> None:
+    code = "import aporia_provider.operators.health, aporia_provider.operators.version_comparison"
+    added = imported_by("", code)
     assert [name for name in added if name.startswith(("openlineage", "tabulate"))] == []
     assert heavy_among(added) == []
     assert len(added) < 50, added
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DAGS.glob("*.py")))
-def test_parsing_a_dag_brings_in_nothing_heavy(name: str) -> None:
-    code = f"""
-import json, runpy, sys
+def test_parsing_a_dag_brings_in_nothing_heavy(name: str, imported_by: ImportedBy) -> None:
+    # What operators of Airflow itself bring in.
+    before = """
 from airflow.sdk import DAG, dag, task
-# What operators of Airflow itself bring in.
 import airflow.providers.standard.operators.hitl, airflow.providers.standard.operators.trigger_dagrun
-before = set(sys.modules)
-runpy.run_path({str(DAGS / name)!r}, run_name="parsed")
-print(json.dumps(sorted(set(sys.modules) - before)))
 """
-    added = modules_added_by(code)
+    added = imported_by(before, f"import runpy; runpy.run_path({str(DAGS / name)!r}, run_name='parsed')")
     assert "aporia_provider.operators.base" in added
     assert heavy_among(added) == []
 
 
-def test_importing_sensors_and_watching_a_table_brings_in_nothing_heavy() -> None:
+def test_importing_sensors_and_watching_a_table_brings_in_nothing_heavy(imported_by: ImportedBy) -> None:
     code = """
-import json, sys
-import airflow.sdk, airflow.triggers.base
-before = set(sys.modules)
 import aporia_provider.sensors.dataset_sync, aporia_provider.sensors.label_coverage
 from aporia_provider.sensors.delta_table import DeltaTableSensor
 from aporia_provider.table_assets import delta_table_asset
 delta_table_asset("s3://lake/sales", watch=True)
 DeltaTableSensor(task_id="t", table_uri="s3://lake/sales", min_rows=1)
-print(json.dumps(sorted(set(sys.modules) - before)))
 """
-    added = modules_added_by(code)
+    added = imported_by("import airflow.triggers.base", code)
     assert "aporia_provider.triggers.table_commits" in added
     assert heavy_among(added) == []
     assert len(added) < 60, added
-
-
-def modules_added_by(code: str) -> list[str]:
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    added: list[str] = json.loads(output.splitlines()[-1])
-    return added
 
 
 def heavy_among(names: list[str]) -> list[str]:
