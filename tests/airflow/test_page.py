@@ -16,33 +16,53 @@ from tests.airflow.api_server import ApiServer, api_server
 from tests.backend.page.alerted import HOSTILE, alerted_model
 from tests.backend.page.visiting import browser
 
-pytestmark = pytest.mark.timeout(300)
-
 USERS = {"vera": "viewer", "olga": "op", "anna": "admin"}
 
 
 @pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = f"sqlite:///{tmp_path_factory.mktemp('page')}/aporia.db"
-    with alerted_model(url, "default"):
-        return url
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of the embedded backend, which the fixture ``server`` creates."""
+    return tmp_path_factory.mktemp("page") / "aporia.db"
 
 
 @pytest.fixture(scope="module")
-def alert_id(database_url: str) -> str:
+def database_url(database: Path) -> str:
+    return f"sqlite:///{database}"
+
+
+@pytest.fixture(scope="module")
+def alert_id(server: ApiServer, database_url: str) -> str:
     with EmbeddedRegistry(database_url, "default") as registry:
         (alert,) = registry.get_alerts("m")
         return alert.id
 
 
 @pytest.fixture(scope="module")
-def server(
+def without_database(
     database_url: str, migrated_airflow: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ApiServer]:
+    """A server whose database of the embedded backend does not exist yet."""
     home = tmp_path_factory.mktemp("airflow")
     settings = {"AIRFLOW__APORIA__DATABASE_URL": database_url}
     with api_server(home, migrated_airflow, USERS, **settings) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def reply_without_database(without_database: ApiServer, database: Path) -> httpx2.Response:
+    with as_user(without_database, "vera") as client:
+        reply = client.get("/aporia/")
+    assert not database.exists()
+    return reply
+
+
+@pytest.fixture(scope="module")
+def server(
+    without_database: ApiServer, reply_without_database: httpx2.Response, database_url: str
+) -> ApiServer:
+    """The same server, after the database was created."""
+    with alerted_model(database_url, "default"):
+        return without_database
 
 
 def as_user(server: ApiServer, user: str) -> httpx2.Client:
@@ -144,13 +164,6 @@ def test_every_response_has_the_security_headers(server: ApiServer) -> None:
         assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-def test_without_a_database_the_page_says_what_to_do(migrated_airflow: Path, tmp_path: Path) -> None:
-    settings = {"AIRFLOW__APORIA__DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}
-    with (
-        api_server(tmp_path, migrated_airflow, USERS, **settings) as running,
-        as_user(running, "vera") as client,
-    ):
-        reply = client.get("/aporia/")
-    assert reply.status_code == 503
-    assert "[aporia] database_url" in reply.text
-    assert not (tmp_path / "none.db").exists()
+def test_without_a_database_the_page_says_what_to_do(reply_without_database: httpx2.Response) -> None:
+    assert reply_without_database.status_code == 503
+    assert "[aporia] database_url" in reply_without_database.text

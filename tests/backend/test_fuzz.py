@@ -97,7 +97,7 @@ def test_every_answer_is_a_documented_one(method: str, path: str, stocked: list[
 
 
 @settings(
-    max_examples=sized(8, 20),
+    max_examples=sized(4, 20),
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
@@ -121,7 +121,7 @@ def test_nothing_is_answered_without_a_token(method: str, path: str, stocked: li
 
 
 @settings(
-    max_examples=sized(2, 5),
+    max_examples=sized(1, 5),
     derandomize=True,
     database=None,
     phases=[Phase.generate],
