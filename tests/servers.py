@@ -47,7 +47,7 @@ def process(
     ready: str,
     env: dict[str, str] | None = None,
     log: str = os.devnull,
-    seconds: float = 60,
+    seconds: float = 300,
 ) -> Iterator[int]:
     """
     Run ``command`` until the block ends; enter it once ``ready`` (a URL) answers anything.
@@ -98,7 +98,7 @@ def postgres() -> Iterator[str]:
             server.cleanup()
 
 
-def started_postgres(folder: str, seconds: float = 60) -> PostgresServer:
+def started_postgres(folder: str, seconds: float = 300) -> PostgresServer:
     """
     Start it again until it is there.
 

@@ -38,7 +38,7 @@ def migrate_airflow(database: Path) -> Path:
     database.unlink(missing_ok=True)
     command = [Path(sys.executable).with_name("airflow"), "db", "migrate"]
     env = environment(AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{database}")
-    subprocess.run(command, check=True, capture_output=True, timeout=170, env=env)
+    subprocess.run(command, check=True, capture_output=True, timeout=300, env=env)
     return database
 
 

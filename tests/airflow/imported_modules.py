@@ -1,8 +1,8 @@
 """
-Modules that pieces of code import, each in a fork of this process: ``python -m tests.airflow.imported_modules``.
+Modules that code imports, in forks of a process that has imported Airflow's SDK.
 
-A line of standard input is a list of two pieces of code. The line of standard output that answers it is the list
-of the modules that the second one imports and the first one does not.
+``python -m tests.airflow.imported_modules`` reads lists of two pieces of code, one in each line. Each is
+answered by a line with the modules that the second piece imports and the first one does not.
 """
 
 from __future__ import annotations

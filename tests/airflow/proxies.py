@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.passes_on(self):
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        connection = HTTPConnection(self.server.behind, timeout=30)
+        connection = HTTPConnection(self.server.behind, timeout=120)
         connection.request(self.command, self.path, body=body or None, headers=dict(self.headers))
         reply = connection.getresponse()
         content = reply.read()

@@ -136,7 +136,6 @@ def test_a_schedule_takes_no_templates() -> None:
             kind("{{ params.model }}")
 
 
-@pytest.mark.timeout(600)
 def test_how_often_consumers_run_for_each_version(tables: Path, engine: str) -> None:
     schedules = {
         "of_completed": model_alias("three"),

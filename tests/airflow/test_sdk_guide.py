@@ -70,7 +70,7 @@ def test_in_a_plain_process_with_the_credentials_of_its_environment(s3: S3, tmp_
         "AWS_ENDPOINT_URL": s3.endpoint,
     }
     done = subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=170, check=False
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert values(json.loads(done.stderr.splitlines()[-1])) == pytest.approx(EXPECTED)

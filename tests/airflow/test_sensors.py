@@ -35,7 +35,7 @@ except ImportError:
     from airflow.serialization.serde import deserialize, serialize
 
 INTERVAL = 0.05
-WAITING: dict[str, Any] = {"poke_interval": INTERVAL, "timeout": 30}
+WAITING: dict[str, Any] = {"poke_interval": INTERVAL, "timeout": 120}
 DENIED, BUSY = (403, "AccessDenied"), (503, "SlowDown")
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "registry")
@@ -75,7 +75,7 @@ def deferred(sensor: Any) -> Any:
 
 
 async def event_of(trigger: Any) -> Any:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         async for event in trigger.run():
             return json.loads(json.dumps(event.payload))
     raise AssertionError("there was no event")

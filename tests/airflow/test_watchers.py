@@ -297,7 +297,7 @@ async def test_without_a_state_store_a_watcher_starts_at_the_version_of_the_tabl
 
     monkeypatch.setattr(PolledTable, "poll", counted)
     found = asyncio.create_task(anext(aiter(trigger.run())))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         # The trigger asks for a poll when it has handled the one before.
         await polls.acquire()
         await polls.acquire()

@@ -117,7 +117,7 @@ class Triggerer:
         await self.runner.sync_state_to_supervisor(finished)
         return errors
 
-    async def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 120) -> None:
         """Go on until a condition holds."""
         end = time.monotonic() + seconds
         while not condition():

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import IO
 
-_SECONDS = 120
+_SECONDS = 300
 
 
 @cache

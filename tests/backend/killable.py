@@ -29,7 +29,7 @@ _FORKS.set_forkserver_preload(
 )
 
 
-def poll(reached: Callable[[], bool], seconds: float = 60) -> None:
+def poll(reached: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not reached():
@@ -73,7 +73,7 @@ def syncing(url: str, engine: str, lease_seconds: float = 60) -> Iterator[Syncin
     process.start()
     theirs.close()
     try:
-        assert ours.poll(60), "it does not start"
+        assert ours.poll(120), "it does not start"
         assert ours.recv() == "ready"
         yield Syncing(process, ours)
     finally:

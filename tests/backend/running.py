@@ -38,7 +38,7 @@ class Served:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         headers |= options.pop("headers", {})
         # To load the certificates of authorities takes longer than most requests, and there is no TLS.
-        with httpx2.Client(trust_env=False, timeout=60, verify=False) as client:
+        with httpx2.Client(trust_env=False, timeout=120, verify=False) as client:
             return client.request(method, self.url + path, headers=headers, **options)
 
 
@@ -61,7 +61,7 @@ def serving(database_url: str, *arguments: str, script: bool = False, **options:
     reader = threading.Thread(target=_read, args=(served, ready))
     reader.start()
     try:
-        assert ready.wait(60), "the server printed nothing"
+        assert ready.wait(300), "the server printed nothing"
         assert served.url, served.log
         yield served
     finally:
@@ -129,4 +129,4 @@ def run_cli(
     if not script:
         return run_forked(arguments, env)
     command = [SCRIPT, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=env)

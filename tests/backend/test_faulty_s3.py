@@ -132,7 +132,6 @@ def test_the_end_of_a_log(proxy: FaultyS3, table: S3DataSource, credentials: Aws
     broken_one_by_one(proxy, look, {request: list(Fault) for request in requests(proxy, look)})
 
 
-@pytest.mark.timeout(600)
 def test_preflight(proxy: FaultyS3, table: S3DataSource, credentials: AwsCredentials, engine: str) -> None:
     computed = table.model_copy(update={"select_expr": ["*", "age + 1 AS older"]})
 
@@ -143,7 +142,6 @@ def test_preflight(proxy: FaultyS3, table: S3DataSource, credentials: AwsCredent
     broken_one_by_one(proxy, look, {request: [next(FAULTS)] for request in asked})
 
 
-@pytest.mark.timeout(600)
 def test_a_sync(proxy: FaultyS3, sync: Callable[[], Any]) -> None:
     # In the small size, the answers to every third request.
     asked = requests(proxy, sync)[:: sized(3, 1)]

@@ -91,7 +91,7 @@ def test_a_deadline_ends_the_engine_and_is_worth_a_retry(embedded: SyncedVersion
     started = time.monotonic()
     with pytest.raises(EngineDeadlineError) as caught:
         embedded.sync(limits=EngineLimits(seconds=2))
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 100
     assert isinstance(caught.value, TransientError)
     assert_failed(embedded, caught.value, "because it ran longer than 2 seconds")
 
@@ -125,5 +125,5 @@ def test_s3_that_never_answers(embedded: SyncedVersion, silent: str, format_: st
     started = time.monotonic()
     with pytest.raises(TransientError) as caught:
         embedded.sync()
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert_failed(embedded, caught.value, "s3://bucket/table could not be read")

@@ -61,7 +61,7 @@ def _next(answers: Any) -> str:
 
 def _run(work: Callable[[int], str], number: int, barrier: Any, answers: Any) -> None:
     try:
-        barrier.wait(60)
+        barrier.wait(120)
         answer = work(number)
     except ConflictError as error:
         answer = f"conflict {number}: {error.differences}"

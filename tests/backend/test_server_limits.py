@@ -68,7 +68,7 @@ def connect(server: Served) -> socket.socket:
     address = urlsplit(server.url)
     assert address.hostname
     assert address.port
-    made = socket.create_connection((address.hostname, address.port), timeout=30)
+    made = socket.create_connection((address.hostname, address.port), timeout=120)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
     return made
 
@@ -187,7 +187,7 @@ def test_threads_share_the_memory_that_is_free(small: Served, token: str) -> Non
     begin = threading.Barrier(12)
 
     def ask() -> None:
-        begin.wait(30)
+        begin.wait(120)
         for _ in range(5):
             small.ask("GET", "/v1beta/models/m/versions", token)
 

@@ -79,13 +79,13 @@ def one_of(part: str, found: Stored, before: Stored, after: Stored) -> str:
 def kill(process: Syncing) -> None:
     """Kill it; what it had started has to end by itself."""
     started = process.kill()
-    poll(lambda: not any(alive(pid) for pid in started), 20)
+    poll(lambda: not any(alive(pid) for pid in started))
 
 
 def finish(large: SyncedVersion, database: Path) -> Stored:
     """Sync what is left, in another process's place; what is stored in the end."""
     with EmbeddedRegistry(url(database), "prod") as registry:
-        SyncedVersion(large.folder, registry, large.engine).sync("serving", wait_seconds=20)
+        SyncedVersion(large.folder, registry, large.engine).sync("serving", wait_seconds=120)
         return stored(registry.database)
 
 

@@ -162,14 +162,20 @@ class TestTurns:
         self, shared: SyncedVersion
     ) -> None:
         url = shared.registry.database.url.render_as_string(hide_password=False)
-        with syncing(url, shared.engine, lease_seconds=8) as victim:
+        database = shared.registry.database
+        with syncing(url, shared.engine, lease_seconds=60) as victim:
             victim.go()
-            poll(lambda: holder(shared.registry.database) is not None)
+            poll(lambda: holder(database) is not None)
             victim.kill()
-        with shared.registry.database.write_transaction() as session:
+        with database.write_transaction() as session:
+            left = session.scalars(select(LeaseRow.expires_at)).one() - datetime.now(UTC)
             session.execute(update(LeaseRow).values(process="another-boot/pid:[1] 7 1"))
+        assert left < timedelta(seconds=61)
         with pytest.raises(TransientError, match="Another sync of this version"):
             shared.sync(wait_seconds=0)
+        with database.write_transaction() as session:
+            soon = datetime.now(UTC) + timedelta(seconds=2)
+            session.execute(update(LeaseRow).values(expires_at=soon))
         assert shared.sync(wait_seconds=60)["rows"] == 60
         assert holder(shared.registry.database) is None
 
@@ -183,10 +189,10 @@ class TestTurns:
         won: list[Lease] = []
 
         def want(lease: Lease) -> None:
-            barrier.wait(30)
+            barrier.wait(120)
             with suppress(TransientError), lease.hold("a sync", 0):
                 won.append(lease)
-                held.wait(30)
+                held.wait(120)
 
         leases = [mine, *(lease_of(shared, 60) for _ in range(9))]
         threads = [threading.Thread(target=want, args=(lease,)) for lease in leases]

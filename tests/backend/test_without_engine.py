@@ -18,7 +18,7 @@ METRICS = ["count", "missing_ratio", "drift_score"]
 
 def without_engine(code: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", HIDE + code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_metrics_are_answered_from_what_was_synced(monitored: SyncedVersion) -> None:

@@ -37,7 +37,7 @@ def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
 def surface() -> dict[str, Any]:
     """The public names of the SDK, see ``sdk_surface.py``."""
     command = [str(PYTHON), str(HERE / "sdk_surface.py")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, env={}, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={}, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

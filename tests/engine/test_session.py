@@ -125,7 +125,7 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     (child,) = children(parent.pid)
     handle = os.pidfd_open(child)
     os.kill(parent.pid, signal.SIGKILL)
-    parent.wait(10)
+    parent.wait(120)
     parent.stdin.close()
     parent.stdout.close()
     import select

@@ -45,7 +45,7 @@ def test_threads_do_not_use_classes_that_another_thread_is_completing(tmp_path: 
         stream.write_batch(batch())
     script = Path(__file__).with_name("unpickling_threads.py")
     command = [sys.executable, "-P", str(script), str(function), str(rows), str(TRIALS)]
-    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
     results = json.loads(finished.stdout)
     # The states of the rows, of x and of c for each of ten days.
     assert results == [30] * len(results)

@@ -78,7 +78,7 @@ def test_it_computes_the_states_of_the_kernel(pickled: bytes) -> None:
         input=base64.b64encode(pickled),
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr.decode()
     found = {(row["bucket"], row["key"]): json.loads(row["state"]) for row in json.loads(done.stdout)}

@@ -73,7 +73,7 @@ def run(folder: Path, *command: str, **variables: str) -> str:
         env={**environment, "PYTHONPATH": str(folder), **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

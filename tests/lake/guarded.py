@@ -78,7 +78,7 @@ class GuardedS3:
             data=str(number).encode(),
             headers={"Content-Type": "text/plain"},
         )
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=120).close()
 
 
 @contextmanager

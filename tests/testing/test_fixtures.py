@@ -289,7 +289,7 @@ def test_the_server_ends_with_a_process_that_is_killed() -> None:
         "with s3_server() as endpoint: print(endpoint, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
     # Its output ends once the server has, which holds the other end of it.
     assert killed.returncode == -signal.SIGKILL

@@ -15,8 +15,6 @@ import pytest
 from tests.sizes import sized
 
 ROOT = Path(__file__).parents[2]
-# Building a wheel, and all that Airflow imports, take long where there are other processes.
-pytestmark = pytest.mark.timeout(400)
 
 
 def run(*command: str | Path, **options: object) -> str:

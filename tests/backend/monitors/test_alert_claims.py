@@ -100,7 +100,7 @@ def test_tasks_at_the_same_time_receive_each_alert_once(model: MonitoredModel) -
     barrier = threading.Barrier(4)
 
     def emit(claimant: str) -> None:
-        barrier.wait(10)
+        barrier.wait(120)
         while found := model.registry.claim_opened_alerts(claimant):
             received.extend(alert.id for alert in found)
             model.registry.confirm_alert_events(claimant, [alert.id for alert in found])
@@ -121,7 +121,7 @@ def test_tasks_that_fail_at_the_same_time_lose_no_alert(model: MonitoredModel) -
     barrier = threading.Barrier(4)
 
     def fail(claimant: str) -> None:
-        barrier.wait(10)
+        barrier.wait(120)
         for _ in range(3):
             model.registry.claim_opened_alerts(claimant)
 

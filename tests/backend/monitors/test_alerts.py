@@ -319,7 +319,7 @@ def test_two_deliveries_at_once_send_each_event_once(model: MonitoredModel) -> N
     barrier = threading.Barrier(2)
 
     def deliver() -> None:
-        barrier.wait(10)
+        barrier.wait(120)
         model.registry.deliver_alert_events(lambda alert, event: sent.append((alert.id, event)))
 
     threads = [threading.Thread(target=deliver) for _ in range(2)]

@@ -153,7 +153,7 @@ def test_two_evaluations_at_once_open_an_alert_once(
     both, record = threading.Barrier(2), evaluation.Evaluation._record
 
     def together(self: Any, report: Any) -> None:
-        both.wait(20)
+        both.wait(120)
         record(self, report)
 
     monkeypatch.setattr(evaluation.Evaluation, "_record", together)
