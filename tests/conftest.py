@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -35,6 +36,10 @@ settings.register_profile("aporia", deadline=None, max_examples=sized(25, 100))
 settings.load_profile("aporia")
 # Collecting the tests makes millions of objects that stay: see pytest_collection_finish.
 gc.disable()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
