@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aporia_provider.backend.page.contents import segment_map
 from aporia_provider.backend.page.contents.drift_map import MAX_LEVEL
 from aporia_provider.backend.page.contents.segment_comparison import confidence_for, shortfall
 from aporia_provider.backend.page.contents.segment_map import SegmentLine
@@ -17,6 +18,7 @@ from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.metric_results import MetricResult
 from tests.backend.monitors.monitored_model import MonitoredModel, on
 from tests.backend.page.segmented_model import (
+    CITIES,
     DAYS,
     NOWHERE,
     WORSE,
@@ -157,3 +159,14 @@ def test_a_difference_within_its_interval_is_not_a_shortfall() -> None:
 def test_intervals_are_wider_for_more_values() -> None:
     assert [confidence_for(values) for values in (1, 4, 50, 100)] == pytest.approx([0.9, 0.975, 0.998, 0.999])
     assert np.all(np.diff([confidence_for(values) for values in range(100)]) >= 0)
+
+
+def test_values_are_paged_after_they_are_ordered(
+    segmented: MonitoredModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_map, "PAGE_VALUES", 2)
+    found = [page(segmented, first=first).map for first in (0, 2)]
+    pages = [[line.label for line in each.lines] for each in found if each]
+    assert pages[0][0] == WORSE
+    assert sorted(map(str, pages[0] + pages[1])) == sorted(CITIES)
+    assert [(each.previous_first, each.next_first) for each in found if each] == [(None, 2), (0, None)]

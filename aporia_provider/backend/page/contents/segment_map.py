@@ -27,7 +27,7 @@ from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import QueryResult
 from aporia_provider.segments import SegmentValue
 
-PAGE_VALUES: Final = 50
+PAGE_VALUES: Final = 20
 """Number of values of a page."""
 RECENT: Final = timedelta(days=7)
 """Length of the last days, by which values are ordered."""

@@ -131,20 +131,24 @@ class Binary(PerformanceState):
     @property
     def histograms(self) -> Histograms:
         """Bins and their counts. For bins of unequal width, adjacent empty bins are merged."""
-        low, high = self.made_with.get("edges", Options().edges)
-        if self.made_with.get("bins") is None:
-            bins = histogram_bins((low, high), BINS)
-            sources: Sequence[int | None] = range(bins.count)
-        else:
-            counts = self.positives or self.negatives or self.unlabelled.counts
-            bins, sources = nonempty_bins(self.edges, low, high, len(counts))
+        bins, sources = self._bins_and_sources
         sides = (self.positives, self.negatives, self.unlabelled.counts)
         return Histograms(bins, *(_taken(side, sources) for side in sides))
 
     @property
     def bins(self) -> HistogramBins:
         """Bins of :attr:`histograms`."""
-        return self.histograms.bins
+        return self._bins_and_sources[0]
+
+    @property
+    def _bins_and_sources(self) -> tuple[HistogramBins, Sequence[int | None]]:
+        """Return the bins, and the places of their counts in the stored ones."""
+        low, high = self.made_with.get("edges", Options().edges)
+        if self.made_with.get("bins") is None:
+            bins = histogram_bins((low, high), BINS)
+            return bins, range(bins.count)
+        counts = self.positives or self.negatives or self.unlabelled.counts
+        return nonempty_bins(self.edges, low, high, len(counts))
 
     @property
     def true(self) -> int:
@@ -162,8 +166,12 @@ def _settings(options: Options) -> dict[str, Any]:
     return {"edges": [float(options.edges[0]), float(options.edges[-1])], "bins": options.bins, **chosen}
 
 
-def _taken(counts: Sequence[int], sources: Iterable[int | None]) -> tuple[int, ...]:
-    return tuple(counts[source] if counts and source is not None else 0 for source in sources)
+def _taken(counts: Sequence[int], sources: Sequence[int | None]) -> tuple[int, ...]:
+    if not counts:
+        return (0,) * len(sources)
+    if sources == range(len(counts)):
+        return tuple(counts)
+    return tuple(counts[source] if source is not None else 0 for source in sources)
 
 
 def _truths(array: Any, options: Options) -> Numbers:
