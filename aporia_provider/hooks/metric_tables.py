@@ -70,6 +70,7 @@ class MetricTablesHook(AporiaHook):
         end: datetime | str,
         granularity: str = "1 day",
         fields: Sequence[str] | None = None,
+        segments: Sequence[str] | bool = False,
         unreliable: bool = False,
         aws_conn_id: str | None = "aws_default",
     ) -> ExportResult:
@@ -85,6 +86,8 @@ class MetricTablesHook(AporiaHook):
             before it is written.
         :param granularity: Length of the windows: ``1 hour``, ``1 day``, ``1 week`` or ``1 month``.
         :param fields: Names of the fields; None for all.
+        :param segments: Names of segments, for each of whose terms rows are written besides those of all
+            rows; True for all segments of the model.
         :param unreliable: Whether metrics that are not reliable are written as well; otherwise they are null.
         :param aws_conn_id: AWS connection with which the tables are written.
         :return: What was written.
@@ -100,7 +103,7 @@ class MetricTablesHook(AporiaHook):
         with self.get_conn() as api:
             version = latest_version(api, model_id) if model_version is None else model_version
             request = ExportRequest(model_id, version, granularity, first, last, unreliable)  # type: ignore[arg-type]
-            export = MetricsExport(api, request, fields)
+            export = MetricsExport(api, request, fields, segments)
             profile, drift = export.rows()
         return _write(location, aws_conn_id, request, export.key, profile, drift)
 

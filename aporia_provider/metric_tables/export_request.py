@@ -14,7 +14,7 @@ from aporia_provider.errors import ValidationError
 Granularity = Literal["1 hour", "1 day", "1 week", "1 month"]
 GRANULARITIES: tuple[str, ...] = get_args(Granularity)
 MAX_ROWS = 20_000
-"""Maximum number of windows times fields, plus one for the table, of an export."""
+"""Maximum number of windows times fields, plus one for the table, times parts of the rows of an export."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PERIOD_NAMES = dict(zip(GRANULARITIES, ("hourly", "daily", "weekly", "monthly"), strict=True))
@@ -57,20 +57,22 @@ class ExportRequest:
         """Return the window before the first one."""
         return self._window(self._numbers[0] - 1)
 
-    def check_size(self, fields: int) -> None:
+    def check_size(self, fields: int, parts: int = 1) -> None:
         """
         Raise an error if the export is too large.
 
         :param fields: Number of fields.
+        :param parts: Number of terms of segments, plus one for all rows.
         :raises aporia_provider.errors.ValidationError: if it has more than :data:`MAX_ROWS` rows.
         """
         first, last = self._numbers
         count = last - first + 1
-        if (rows := count * (fields + 1)) > MAX_ROWS:
+        if (rows := count * (fields + 1) * parts) > MAX_ROWS:
+            others = f" in {parts - 1:,} terms of segments and in all rows" if parts > 1 else ""
             raise ValidationError(
-                f"The export has {count:,} windows of {self.granularity} and {fields:,} fields, which are "
-                f"{rows:,} rows; {MAX_ROWS:,} is the limit. Give a shorter range, a longer granularity, or "
-                "fewer fields"
+                f"The export has {count:,} windows of {self.granularity} and {fields:,} fields{others}, "
+                f"which are {rows:,} rows; {MAX_ROWS:,} is the limit. Give a shorter range, a longer "
+                f"granularity, or fewer fields{' or segments' if parts > 1 else ''}"
             )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -30,11 +30,16 @@ class MetricsExport:
     :param api: The API.
     :param request: What is exported.
     :param fields: Names of fields; None for all.
+    :param segments: Names of segments, whose terms have rows besides those of all rows; True for all segments
+        of the model.
+    :param term: Name of a segment and label of a term, to whose rows the metrics refer; None for all rows.
     """
 
     api: AporiaApi
     request: ExportRequest
     fields: Sequence[str] | None = None
+    segments: Sequence[str] | bool = ()
+    term: tuple[str, str] | None = None
 
     def rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """
@@ -44,7 +49,36 @@ class MetricsExport:
         :raises aporia_provider.errors.ValidationError: if the server does not return the schema of the
             version, if there is no such field, if the export is too large, or if no metric can be computed.
         """
-        self.request.check_size(len(self._types))
+        terms = self._terms()
+        self.request.check_size(len(self._types), 1 + len(terms))
+        profiles, drift = self._rows()
+        for term in terms:
+            more = self._of_term(term)._rows()
+            profiles, drift = [*profiles, *more[0]], [*drift, *more[1]]
+        return profiles, drift
+
+    def _terms(self) -> list[tuple[str, str]]:
+        if not self.segments:
+            return []
+        found = {
+            each["name"]: each for each in self.api.list_segments(self.request.model_id) if each["manual"]
+        }
+        names = list(found) if self.segments is True else list(self.segments)
+        problems = [
+            f"there is no segment {name!r}; {nearest(name, found)}" for name in names if name not in found
+        ]
+        if problems:
+            raise ValidationError("Segments cannot be exported", problems=problems)
+        return [(name, term["label"]) for name in names for term in found[name]["terms"]]
+
+    def _of_term(self, term: tuple[str, str]) -> MetricsExport:
+        export = replace(self, term=term)
+        # What the API has returned about the version is not requested again for each term.
+        known = ("schema", "_types", "_roles", "_table_versions")
+        export.__dict__.update({name: getattr(self, name) for name in known})
+        return export
+
+    def _rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         serving = self._profiles(self._serving)
         training = self._profiles(Subject(self.request.model_id, self._data("training")))
         profiles = [
@@ -59,6 +93,12 @@ class MetricsExport:
         request = self.request
         names = {"model_id": request.model_id, "model_version": request.model_version}
         return {"environment": self.api.environment, **names}
+
+    @property
+    def _columns(self) -> dict[str, str | None]:
+        """Return the columns that all rows have."""
+        segment, label = self.term or (None, None)
+        return {**self.key, "slice_key": segment, "slice_value": label}
 
     @cached_property
     def schema(self) -> VersionSchema:
@@ -101,13 +141,17 @@ class MetricsExport:
 
     def _data(self, role: str, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
         within = None if start is None else {"start": start, "end": end}
-        return {"dataset_type": role, "model_version": self.request.model_version, "time_range": within}
+        rows = {"dataset_type": role, "model_version": self.request.model_version, "time_range": within}
+        return rows if self.term is None else {**rows, "segment": {"id": self.term[0], "value": self.term[1]}}
 
     def _profiles(self, subject: Subject) -> _Profiles:
         if subject.data["dataset_type"] not in self._roles:
             return {}
         asked = statistics(self._types) | performance(self.schema.model_type)
         found = _counted(query_all(self.api.query_metrics, subject, asked))
+        if self.term is not None and subject.data["dataset_type"] == "training" and _has_no_counts(found):
+            # The training dataset need not have the fields of a segment.
+            return {}
         _check_counts(found)
         return {
             window: profile_rows(
@@ -122,9 +166,14 @@ class MetricsExport:
         return labels[1] if len(labels) == 2 else "true"
 
     def _profile_rows(self, role: str, log_type: str, profiles: _Profiles) -> list[dict[str, Any]]:
-        version = self._table_version(role) if role in self._roles else None
-        known = {**self.key, "log_type": log_type, "logging_table_commit_version": version}
+        version = self._table_versions[role]
+        known = {**self._columns, "log_type": log_type, "logging_table_commit_version": version}
         return [{**known, **self._window(window), **row} for window, rows in profiles.items() for row in rows]
+
+    @cached_property
+    def _table_versions(self) -> dict[str, int | None]:
+        roles = ("training", "serving")
+        return {role: self._table_version(role) if role in self._roles else None for role in roles}
 
     def _table_version(self, role: Any) -> int | None:
         request = self.request
@@ -182,7 +231,7 @@ class MetricsExport:
     ) -> list[dict[str, Any]]:
         return [
             {
-                **self.key,
+                **self._columns,
                 "drift_type": drift_type,
                 **self._window(window),
                 "window_cmp": _struct(other),
@@ -207,6 +256,10 @@ def _counted(found: Results) -> Results:
     null.
     """
     return {window: results for window, results in found.items() if (None, "count") in results}
+
+
+def _has_no_counts(found: Results) -> bool:
+    return all(results[None, "count"].error is not None for results in found.values())
 
 
 def _check_counts(found: Results) -> None:

@@ -47,6 +47,8 @@ class ExportMetricsOperator(AporiaOperator):
         ``1 month``.
     :param fields: Names of the fields; None for all. A name that fields of two categories share is preceded
         by the category, as in ``features.age``.
+    :param segments: Names of segments, for each of whose terms rows are written besides those of all rows;
+        True for all segments of the model.
     :param unreliable: Whether metrics that are not reliable, such as distances of too few values, are written
         as well; otherwise they are null.
     :param aws_conn_id: AWS connection with which the tables are written.
@@ -55,7 +57,17 @@ class ExportMetricsOperator(AporiaOperator):
 
     template_fields = (
         *AporiaOperator.template_fields,
-        *("model_id", "location", "model_version", "start", "end", "granularity", "fields", "unreliable"),
+        *(
+            "model_id",
+            "location",
+            "model_version",
+            "start",
+            "end",
+            "granularity",
+            "fields",
+            "segments",
+            "unreliable",
+        ),
         "aws_conn_id",
     )
     ui_color = "#e8dcff"
@@ -73,6 +85,7 @@ class ExportMetricsOperator(AporiaOperator):
         end: datetime | str | None = None,
         granularity: str = "1 day",
         fields: Sequence[str] | None = None,
+        segments: Sequence[str] | bool = False,
         unreliable: bool = False,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
@@ -85,6 +98,7 @@ class ExportMetricsOperator(AporiaOperator):
         self.end = end
         self.granularity = granularity
         self.fields = fields
+        self.segments = segments
         self.unreliable = unreliable
         self.aws_conn_id = aws_conn_id
         self.written: ExportResult | None = None
@@ -111,6 +125,7 @@ class ExportMetricsOperator(AporiaOperator):
                 end=end,
                 granularity=self.granularity,
                 fields=self.fields,
+                segments=_chosen(self.segments),
                 unreliable=self.unreliable,
                 aws_conn_id=self.aws_conn_id,
             )
@@ -148,3 +163,10 @@ class ExportMetricsOperator(AporiaOperator):
                 *location_dataset(written.drift_table),
             ],
         )
+
+
+def _chosen(segments: Any) -> Sequence[str] | bool:
+    """Return which segments are exported; a rendered template is text."""
+    if isinstance(segments, str):
+        return {"true": True, "false": False, "": False}.get(segments.strip().lower(), [segments])
+    return segments if isinstance(segments, bool) else list(segments or ())

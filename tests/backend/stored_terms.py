@@ -9,7 +9,7 @@ from sqlalchemy import select
 from aporia_provider.backend.store.profiles import replace_profile
 from aporia_provider.backend.store.segment_keys import segment_part, term_prefix
 from aporia_provider.backend.store.segment_tables import SegmentRow
-from aporia_provider.backend.store.sync_tables import PERFORMANCE, SyncRow
+from aporia_provider.backend.store.sync_tables import SyncRow
 from aporia_provider.backend.store.tables import DatasetRow, VersionRow, utc_now
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.segments import Segment
@@ -19,12 +19,12 @@ from tests.backend.monitors.monitored_model import DAY, START, MonitoredModel
 def store_terms(
     model: MonitoredModel,
     segment: Segment,
-    days: Mapping[int, Mapping[str, State]],
+    days: Mapping[int, Mapping[str, Mapping[str, State]]],
     *,
+    part: str = "performance",
     version: str = "v1",
-    key: str = "performance.proba",
 ) -> None:
-    """Create a segment, if there is none, and store the states of its terms by day and label."""
+    """Create a segment, if there is none, and store the states of its terms by day, label and key."""
     model.registry.create_segment("m", segment)
     first = int(START.timestamp())
     with model.registry.database.write_transaction() as session:
@@ -35,8 +35,9 @@ def store_terms(
         states = {
             (first + day * DAY, f"{term_prefix(row.key, places[label])}{key}"): state
             for day, found in days.items()
-            for label, state in found.items()
+            for label, keys in found.items()
+            for key, state in keys.items()
         }
-        part = segment_part(PERFORMANCE, row.key)
-        session.add(SyncRow(dataset_key=dataset, part=part, started_at=utc_now(), synced_at=utc_now()))
-        replace_profile(session, dataset, part, states, None, False)
+        name = segment_part(part, row.key)
+        session.add(SyncRow(dataset_key=dataset, part=name, started_at=utc_now(), synced_at=utc_now()))
+        replace_profile(session, dataset, name, states, None, False)

@@ -21,6 +21,7 @@ from tests.backend.stored_terms import store_terms
 VALUES = [f"v{number:02}" for number in range(40)]
 PLANTED = "v17"
 ROWS = 100
+KEY = "performance.proba"
 
 Cells = tuple[int, int, int, int]
 """True positives, false positives, false negatives and true negatives."""
@@ -47,12 +48,12 @@ def model(
 ) -> Iterator[MonitoredModel]:
     with MonitoredModel(copied(migrated, tmp_path_factory.mktemp("segments")), "e") as found:
         whole = {
-            day: {"performance.proba": outcomes(*np.sum(list(cells.values()), axis=0).tolist())}
+            day: {KEY: outcomes(*np.sum(list(cells.values()), axis=0).tolist())}
             for day, cells in days.items()
         }
         found.store(whole, part="performance")
         states = {
-            day: {value: outcomes(*cells[value]) for value in VALUES if sum(cells[value])}
+            day: {value: {KEY: outcomes(*cells[value])} for value in VALUES if sum(cells[value])}
             for day, cells in days.items()
         }
         store_terms(found, Segment(name="plan", field="plan", values=VALUES), states)

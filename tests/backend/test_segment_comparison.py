@@ -16,6 +16,7 @@ from tests.backend.conftest import copied
 from tests.backend.monitors.monitored_model import MonitoredModel, outcomes
 from tests.backend.stored_terms import store_terms
 
+KEY = "performance.proba"
 Z = 1.959963984540054
 CELLS = {
     "a": (400, 100, 100, 400),
@@ -31,12 +32,12 @@ SEGMENT = Segment(name="plan", field="plan", values=[*CELLS])
 def model(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[MonitoredModel]:
     with MonitoredModel(copied(migrated, tmp_path_factory.mktemp("terms")), "e") as found:
         found.add_version("v2")
-        whole = {"performance.proba": outcomes(900, 300, 300, 1500)}
+        whole = {KEY: outcomes(900, 300, 300, 1500)}
         for version in ("v1", "v2"):
             found.store({0: whole}, part="performance", version=version)
-        states = {0: {label: outcomes(*cells) for label, cells in CELLS.items()}}
+        states = {0: {label: {KEY: outcomes(*cells)} for label, cells in CELLS.items()}}
         store_terms(found, SEGMENT, states)
-        store_terms(found, SEGMENT, {0: {"a": outcomes(300, 200, 200, 300)}}, version="v2")
+        store_terms(found, SEGMENT, {0: {"a": {KEY: outcomes(300, 200, 200, 300)}}}, version="v2")
         yield found
 
 
