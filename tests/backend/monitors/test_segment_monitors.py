@@ -142,6 +142,7 @@ def test_baselines(model: MonitoredModel, baseline: dict[str, Any], expected: fl
     assert (alert.failed[0].value, alert.failed[0].baseline_value) == (40.0, expected)
 
 
+@pytest.mark.slow
 def test_only_the_value_whose_accuracy_drops_has_an_alert(model: MonitoredModel) -> None:
     """Forty values, a month of usual days with chance differences, and a drop of one of them."""
     labels = [f"v{number}" for number in range(40)]
