@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aporia_provider.backend.deadlines import Deadline, apply_deadline
 from aporia_provider.backend.metrics.change_explanation import Change, explain
+from aporia_provider.backend.page.contents.alert_page import alert_page
+from aporia_provider.backend.page.page_access import Visitor
+from aporia_provider.backend.page.template_rendering import render
 from aporia_provider.errors import ValidationError
 from aporia_provider.explanations import ChangeExplanation
+from aporia_provider.metric_results import RangeResults
+from aporia_provider.metrics import MetricsQuery
+from aporia_provider.monitor_definitions import MonitorDefinition
 from aporia_provider.segments import Segment
 from tests.backend.conftest import copied
-from tests.backend.monitors.monitored_model import MonitoredModel, on, outcomes
+from tests.backend.monitors.monitored_model import MonitoredModel, on, outcomes, usual
 from tests.backend.stored_terms import store_terms
 
 VALUES = [f"v{number:02}" for number in range(40)]
@@ -133,3 +141,47 @@ def test_metrics_that_are_no_means_are_not_divided(model: MonitoredModel) -> Non
     assert found.named_terms
     with pytest.raises(ValidationError, match="that of mse can"):
         explained(model, "rmse")
+
+
+def test_a_deadline_withholds_only_the_segments(model: MonitoredModel) -> None:
+    def query(asked: MetricsQuery) -> list[RangeResults]:
+        if any(metric.datasets.data.segment is not None for metric in asked.metrics):
+            with apply_deadline(Deadline(0.0)):
+                return model.registry.query_metrics(asked)
+        return model.registry.query_metrics(asked)
+
+    change = Change("m", "accuracy", {"start": on(2), "end": on(3)}, {"start": on(0), "end": on(2)}, "v1")
+    found = explain(query, lambda _: None, change, {}, segments_of=lambda: model.registry.list_segments("m"))
+    assert found.segments == ()
+    assert "not divided by segment: The response was not complete after 0 seconds" in str(found.reason)
+    assert found.other_labels is not None
+
+
+def test_the_view_of_an_alert_names_the_values(
+    model: MonitoredModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aporia_provider.backend.page.contents.alert_page.SECONDS", 60.0)
+    definition = MonitorDefinition(
+        name="accuracy", type="performance_degradation", metric="accuracy", min=0.95
+    )
+    model.registry.apply_monitors("m", [definition.to_monitor("m")])
+    model.store({2: usual()})
+    model.complete_until(on(3))
+    model.evaluate(3, start=on(2))
+    (alert,) = model.registry.get_alerts("m")
+    assert alert.start == on(2).isoformat()
+    page = alert_page(model.registry, "m", alert.id)
+    assert page.explanation is not None, page.explanation_note
+    assert [term.value for term in page.terms if term.named] == [PLANTED, PLANTED]
+    assert page.terms[0].named
+    assert len(page.terms) == 10
+    html = render(
+        "alert.html",
+        "",
+        {
+            **{"title": "t", "page": page, "alert": alert, "chart": None, "charts_note": None},
+            **{"snoozes": {}, "trail": [], "visitor": Visitor("reader", "e", may_act=False)},
+        },
+    )
+    assert re.search(rf'<th scope="row">plan: {PLANTED}</th>.*<td>changed</td></tr>', html)
+    assert "overlapping: terms may overlap" in html

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aporia_provider.backend.deadlines import DeadlineExceededError
 from aporia_provider.backend.metrics.segment_divisions import DIVISIBLE, SegmentQuestion, segment_changes
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.explanations import ChangeExplanation, FieldChange
@@ -161,8 +160,9 @@ def _segments(
         ]
     try:
         return segment_changes(query, change.segment_question(parameters), segments), []
-    except DeadlineExceededError:
-        return (), ["the change is not divided by segment, since that takes too long here"]
+    except AporiaError as error:
+        # Such as a deadline, which must not withhold the other parts of the explanation.
+        return (), [f"the change is not divided by segment: {error.message}"]
 
 
 def _by_id(results: Iterable[RangeResults]) -> dict[str, QueryResult]:
