@@ -20,7 +20,7 @@ from aporia_provider.query_types import (
     Window,
     a_dict,
 )
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 AnswerPeriod = Literal["hourly", "daily", "weekly", "monthly"]
 """

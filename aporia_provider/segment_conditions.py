@@ -9,6 +9,7 @@ from typing import Final
 
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
+from aporia_provider.segment_values import label_of
 
 Term = tuple[str, str]
 """Label and condition of a term of a segment."""
@@ -19,21 +20,6 @@ TEXTS: Final = ("categorical", "string", "text", "datetime")
 """Types of fields whose values are texts in conditions."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = {"and", "or", "not", "is", "in", "null", "none", "true", "false", "nan"}
-
-
-def label_of(value: str | float) -> str:
-    """
-    Return the text of a value as it is in the states of a field: ``true``, ``18`` and ``18.5``.
-
-    :param value: Text, a boolean or a number.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
-        return str(int(value))
-    return str(value)
 
 
 def field_named(name: str, types: Mapping[str, str]) -> str:

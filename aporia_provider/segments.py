@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from aporia_provider.base_model import MAX_TITLE, Name, PublicModel, Title, is_template
 from aporia_provider.errors import ValidationError
 from aporia_provider.nearest import nearest
 from aporia_provider.query_types import Number, Value
-from aporia_provider.segment_conditions import Term, field_named, label_of, terms_between, terms_of_values
+from aporia_provider.segment_conditions import Term, field_named, terms_between, terms_of_values
+from aporia_provider.segment_values import label_of
 
 MAX_SEGMENTS: Final = 100
 """Maximum number of segments of a model, those of the filters of custom metrics included."""
@@ -33,39 +33,6 @@ FILTER_LABEL: Final = "true"
 _KINDS = ("values", "edges", "conditions", "intersection")
 
 _Condition = tuple[Annotated[str, Field(max_length=MAX_CONDITION)], Annotated[str, Field(min_length=1)]]
-
-
-class SegmentValue(PublicModel):
-    """
-    A term of a segment.
-
-    :param id: Name or id of the segment.
-    :param value: Label of the term. Numbers and booleans are converted to text.
-    """
-
-    template_fields: ClassVar[tuple[str, ...]] = ("id", "value")
-
-    id: Name
-    value: Annotated[
-        str,
-        Field(max_length=2 * MAX_TITLE),
-        BeforeValidator(lambda value: label_of(value) if isinstance(value, bool | int | float) else value),
-    ]
-
-
-def segment_text(name: str, label: str) -> str:
-    """
-    Return the text of a term of a segment, such as ``plan = gold``.
-
-    :param name: Name of the segment.
-    :param label: Label of the term. The text of long ones ends with a digest, so that it has at most 255
-        characters.
-    """
-    text = f"{name} = {label}"
-    if len(text) <= MAX_TITLE:
-        return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return f"{text[: MAX_TITLE - len(digest) - 2]}… {digest}"
 
 
 class Segment(PublicModel):

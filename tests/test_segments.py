@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aporia_provider.errors import ValidationError
-from aporia_provider.segments import Segment, SegmentValue
+from aporia_provider.segment_values import SegmentValue
+from aporia_provider.segments import Segment
 
 TYPES = {
     "features.age": "numeric",

@@ -14,7 +14,7 @@ from aporia_provider.datasets import ROLES
 from aporia_provider.errors import ValidationError
 from aporia_provider.metrics import Metric
 from aporia_provider.query_types import Number, Time, Window
-from aporia_provider.segments import segment_text
+from aporia_provider.segment_values import segment_text
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from aporia_provider.base_model import MAX_TITLE, Name, PublicModel, one_of
 from aporia_provider.monitor_configuration.spans import Span, SpanText
-from aporia_provider.segment_conditions import label_of
+from aporia_provider.segment_values import label_of
 
 SERVING, TRAINING = "SERVING", "TRAINING"
 SEVERITIES = ("LOW", "MEDIUM", "HIGH")

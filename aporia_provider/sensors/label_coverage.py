@@ -102,7 +102,7 @@ class LabelCoverageSensor(ApiSensor):
 def _segment(values: RenderedValues, given: Mapping[str, Any] | None) -> dict[str, str] | None:
     if given is None:
         return None
-    from aporia_provider.segments import SegmentValue
+    from aporia_provider.segment_values import SegmentValue
 
     try:
         return SegmentValue(**given).model_dump()

@@ -25,7 +25,8 @@ from aporia_provider.monitoring.custom_metrics import (
     parse_metric,
 )
 from aporia_provider.monitoring.segments import parse_condition
-from aporia_provider.segments import FILTER_LABEL, SegmentValue
+from aporia_provider.segment_values import SegmentValue
+from aporia_provider.segments import FILTER_LABEL
 
 CUSTOM_METRIC: Final = "custom_metric"
 _SHARED = ("confidence", "minimum", "minimum_baseline")

@@ -29,7 +29,7 @@ from aporia_provider.monitoring.states.state import State
 from aporia_provider.nearest import nearest
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
-from aporia_provider.segments import SegmentValue, segment_text
+from aporia_provider.segment_values import SegmentValue, segment_text
 
 
 @dataclass(frozen=True)

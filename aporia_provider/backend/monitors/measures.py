@@ -22,7 +22,7 @@ from aporia_provider.metrics import Metric, MetricDataset, MetricDatasets, Metri
 from aporia_provider.monitor_configuration.parts import MetricChoice
 from aporia_provider.monitoring.catalogue import metric_kinds
 from aporia_provider.monitoring.custom_metrics import parse_metric
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 METRIC_NAMES: Mapping[str, str] = {"histogram": "drift_score", "missing": "missing_count"}
 """Metrics of the protocol that have another name in the catalogue."""

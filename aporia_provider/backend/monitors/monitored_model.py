@@ -18,7 +18,7 @@ from aporia_provider.monitor_configuration import MonitorConfiguration
 from aporia_provider.monitoring.profiles.plan import Bins
 from aporia_provider.monitoring.states.state import State
 from aporia_provider.retention import Retention
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 
 class UnionOfVersions(MonitoredVersion):

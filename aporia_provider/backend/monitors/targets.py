@@ -19,7 +19,7 @@ from aporia_provider.datasets import SERVING
 from aporia_provider.errors import NotFoundError
 from aporia_provider.monitor_configuration import MonitorConfiguration
 from aporia_provider.nearest import nearest
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.database import Database
 from aporia_provider.errors import ValidationError
 from aporia_provider.page_addresses import Addresses
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 AT_ONCE = 4
 """Maximum number of views that are computed at once; further ones wait."""

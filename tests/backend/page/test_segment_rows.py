@@ -12,7 +12,7 @@ from aporia_provider.backend.page.contents.custom_metric_lines import CustomMetr
 from aporia_provider.backend.page.contents.field_page import FieldPage, field_page
 from aporia_provider.backend.page.contents.model_page import ModelPage, model_page
 from aporia_provider.errors import NotFoundError, ValidationError
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 from tests.backend.monitors.monitored_model import MonitoredModel
 from tests.backend.page.segmented_model import DAYS, TRAINING, WORSE, WORSE_FROM, of_city, rows_of
 

@@ -18,7 +18,7 @@ from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import Measured
 from aporia_provider.backend.store.segment_lookups import model_custom_metrics
 from aporia_provider.backend.store.tables import ModelRow
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 MAX_CUSTOM = 20
 """Maximum number of custom metrics of a view: the oldest."""

@@ -13,7 +13,7 @@ from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import Measured
 from aporia_provider.metric_results import QueryResult
 from aporia_provider.metrics import AnswerPeriod, MetricsQuery
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 _MOST_METRICS = 500
 

@@ -35,7 +35,7 @@ from aporia_provider.metric_results import MetricResult
 from aporia_provider.monitoring.drift.field_drift import ComparedState, drift
 from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES, NUMBER_TYPES
 from aporia_provider.nearest import nearest
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 MAX_NAMES = 200
 """Maximum number of versions that a field can be compared with from the view."""

@@ -17,7 +17,7 @@ from aporia_provider.errors import AporiaError
 from aporia_provider.monitoring.drift.compared_bins import new_value_share
 from aporia_provider.monitoring.drift.field_drift import ComparedState
 from aporia_provider.monitoring.metric_definition import CATEGORY_TYPES
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _QUANTILE_TYPES = ("numeric", "datetime")

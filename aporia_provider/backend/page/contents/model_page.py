@@ -32,7 +32,7 @@ from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.store.bucket_ranges import NO_BUCKETS, serving_ranges
 from aporia_provider.backend.store.lookups import find_model, find_version
 from aporia_provider.backend.store.tables import ModelRow, MonitorRow, TagRow, VersionRow, utc_now
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 MAX_ALERTS = 50
 """Maximum number of alerts of the view."""

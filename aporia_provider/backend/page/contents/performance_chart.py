@@ -11,7 +11,7 @@ from aporia_provider.backend.page.contents.dataset_lines import DatasetLine, ori
 from aporia_provider.backend.page.contents.main_metrics import ShownMetric, metric_choices, shown_metric
 from aporia_provider.backend.page.contents.page_days import PageDays
 from aporia_provider.backend.page.contents.page_parts import DataOrigin, Missing
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 MAX_SERIES = 12
 """Maximum number of versions whose performance is shown."""

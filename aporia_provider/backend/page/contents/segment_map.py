@@ -25,7 +25,7 @@ from aporia_provider.backend.page.contents.segment_metrics import SegmentMetric
 from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_results import QueryResult
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 PAGE_VALUES: Final = 20
 """Number of values of a page."""

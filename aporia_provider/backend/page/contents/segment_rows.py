@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aporia_provider.backend.metrics.model_states import ModelStates, StatesTerm, VersionStates
 from aporia_provider.backend.page.contents.page_parts import Missing
 from aporia_provider.datasets import SERVING
-from aporia_provider.segments import SegmentValue
+from aporia_provider.segment_values import SegmentValue
 
 
 @dataclass(frozen=True)
