@@ -39,7 +39,7 @@ _Accumulator = IdAccumulator | NumberAccumulator | TextAccumulator
 _TEXTS = ("categorical", "string", "boolean")
 _CHOOSING = tuple(16**power for power in range(8))
 """Numbers of the batches for which the groups of parts are chosen again."""
-_BYTES = 96 << 20
+_BYTES = 512 << 20
 """Maximum size of the states in the memory of the kernel."""
 
 
