@@ -49,6 +49,7 @@ class MetricsHook(AporiaHook):
         dataset_type: str = "serving",
         start: datetime | str | None = None,
         end: datetime | str | None = None,
+        segment: Mapping[str, Any] | None = None,
         baseline: Mapping[str, Any] | None = None,
         aggregation_period: str | None = None,
         **parameters: Any,
@@ -62,6 +63,8 @@ class MetricsHook(AporiaHook):
         :param dataset_type: Role of the dataset.
         :param start: Start of the time range. Requires ``end``; without both, all rows are included.
         :param end: End of the time range, exclusive.
+        :param segment: Segment of the rows, as a dict with its ``id`` (name or id) and the ``value`` of one
+            of its terms; None for all rows.
         :param baseline: Baseline of a distance or of an expected metric: parameters of
             :class:`~aporia_provider.metrics.MetricDataset`, such as ``{"dataset_type": "training"}`` (the
             default of distances) or ``{"dataset_type": "serving", "time_period": "2w"}``. Default of expected
@@ -76,7 +79,7 @@ class MetricsHook(AporiaHook):
         :raises aporia_provider.errors.ValidationError: if the metric can be computed for none of the ranges
             with rows.
         """
-        data = dataset(dataset_type, model_version, start, end)
+        data = {**dataset(dataset_type, model_version, start, end), "segment": segment}
         question = {
             "metric": metric,
             "parameters": parameters,

@@ -16,6 +16,7 @@ from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_
 from aporia_provider.cli.main import main
 from aporia_provider.errors import ValidationError
 from aporia_provider.hooks.metrics import MetricsHook
+from aporia_provider.segments import Segment
 from tests.backend.syncing import MODEL, SyncedVersion, labelled, served
 
 ROWS = 1_500
@@ -89,21 +90,25 @@ def test_realised_metrics_are_those_of_the_rows(monitored: SyncedVersion, hook: 
     monitored.connect("serving")
     monitored.connect("actuals")
     table, labels = predicted(3)
+    monitored.registry.create_segment(MODEL, Segment(name="city", field="city", values=["Oslo", "Rome"]))
     monitored.write("serving", table)
     monitored.write("actuals", labelled(5, labels))
     monitored.sync()
-    scores, true = table["score"].to_numpy(), np.array(list(labels.values()))
-    expected = {
-        "precision": precision_score(true, scores >= 0.5),
-        "recall": recall_score(true, scores >= 0.5),
-        "auc_roc": roc_auc_score(true, scores),
-        "logloss": log_loss(true, scores),
-        "brier": brier_score_loss(true, scores),
-    }
     itself = {"dataset_type": "serving", "time_range": JANUARY_3}
-    for name, number in expected.items():
-        found = asked(hook, f"expected_{name}", baseline=itself)
-        assert found["value"] == pytest.approx(number, abs=0.02), name
+    in_rome = np.array(table["city"].to_pylist()) == "Rome"
+    for segment, rows in ((None, slice(None)), ({"id": "city", "value": "Rome"}, in_rome)):
+        scores, true = table["score"].to_numpy()[rows], np.array(list(labels.values()))[rows]
+        expected = {
+            "precision": precision_score(true, scores >= 0.5),
+            "recall": recall_score(true, scores >= 0.5),
+            "auc_roc": roc_auc_score(true, scores),
+            "logloss": log_loss(true, scores),
+            "brier": brier_score_loss(true, scores),
+        }
+        for name, number in expected.items():
+            found = asked(hook, f"expected_{name}", baseline=itself, segment=segment)
+            assert found["value"] == pytest.approx(number, abs=0.03 if segment else 0.02), name
+            assert found["samples"] == len(scores)
     positives = asked(hook, "expected_minus_realised_positives", baseline=itself)
     assert (positives["value"], positives["p_value"]) == pytest.approx((0, 1), abs=1e-9)
 
