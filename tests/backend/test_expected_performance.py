@@ -106,7 +106,8 @@ def test_realised_metrics_are_those_of_the_rows(monitored: SyncedVersion, hook: 
             "brier": brier_score_loss(true, scores),
         }
         for name, number in expected.items():
-            found = asked(hook, f"expected_{name}", baseline=itself, segment=segment)
+            given = {"baseline": itself, "segment": segment, "minimum_baseline": 100}
+            found = asked(hook, f"expected_{name}", **given)
             assert found["value"] == pytest.approx(number, abs=0.03 if segment else 0.02), name
             assert found["samples"] == len(scores)
     positives = asked(hook, "expected_minus_realised_positives", baseline=itself)
