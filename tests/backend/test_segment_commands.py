@@ -142,7 +142,7 @@ def test_the_cost_is_that_of_the_stored_states_for_each_term(model: MonitoredMod
     plans = Segment(name="plans", field="plan", values=["gold", "basic"])
     cost = model.registry.segment_cost("m", plans)
     assert (cost["terms"], cost["states"], cost["bytes"]) == (2, 2 * DAYS * fields, 2 * size)
-    # A term adds at most 7.5 % of a sync without segments; the last sync read the rows of one of the days.
+    # A term is taken to add 7.5 % of a sync without segments; the last sync read the rows of one of the days.
     assert (cost["sync_seconds"], cost["fill_seconds"]) == (pytest.approx(1.2), pytest.approx(8.0 * DAYS))
     assert cost["problems"] == []
     model.registry.create_segment("m", Segment(name="ages", field="age", edges=[0, 50, 100]))

@@ -20,9 +20,10 @@ from aporia_provider.segments import Segment
 
 SHARE_OF_A_TERM: Final = 0.075
 """
-Greatest part of the time of a sync without segments that a term adds.
+Part of the time of a sync without segments that a term is taken to add.
 
-Twenty terms make a sync at most two and a half times as long, see ``benchmarks/segments.py``.
+Twenty values or ranges make a sync less than two and a half times as long, see ``benchmarks/segments.py``.
+Terms that overlap in many ways cost more.
 """
 
 
@@ -71,7 +72,8 @@ def _notes(size: StoredSize, times: SyncTimes, terms: int, present: int) -> list
     share = f"{SHARE_OF_A_TERM:.1%}"
     notes.append(
         f"sync_seconds: the last syncs of {times.measured} datasets took {times.seconds:.1f} seconds, with "
-        f"{present} terms; a term adds at most {share} of the time without segments"
+        f"{present} terms; a term is taken to add {share} of the time without segments, "
+        "and terms that overlap in many ways add more"
     )
     if times.fill_seconds is None:
         return [*notes, "fill_seconds: the last syncs read no rows"]
