@@ -110,8 +110,10 @@ def test_a_sync_names_no_fields_in_its_xcom(connected: S3DataSource, registry: A
     returned = execute(SyncDatasetOperator(task_id="t", role="serving", **VERSION))
     known = registry.get_dataset_sync_status("m", "v1", "serving")
     assert set(known["provisional_bins"]) == {"features.amount", "predictions.proba"}
-    assert (returned["provisional_bins"], returned["notes"]) == (2, 0)
-    assert {**returned, "provisional_bins": known["provisional_bins"], "notes": []}.items() >= known.items()
+    assert (returned["provisional_bins"], returned["notes"], returned["segments"]) == (2, 0, 0)
+    lists = {name: known[name] for name in ("provisional_bins", "notes", "segments")}
+    assert lists["notes"] == lists["segments"] == []
+    assert {name: value for name, value in {**returned, **lists}.items() if name in known} == known
 
 
 def test_the_lineage_of_a_sync_leads_from_the_table_to_the_version(connected: S3DataSource, aws: S3) -> None:

@@ -98,6 +98,13 @@ DeltaTableSensor(task_id="t", table_uri="s3://lake/sales", min_rows=1)
     assert len(added) < 60, added
 
 
+def modules_added_by(code: str) -> list[str]:
+    """The modules that a piece of code prints, in a process of its own that has not imported Airflow."""
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    added: list[str] = json.loads(output.splitlines()[-1])
+    return added
+
+
 def heavy_among(names: list[str]) -> list[str]:
     return [name for name in names if name.split(".")[0] in HEAVY]
 

@@ -109,7 +109,10 @@ def test_a_token_that_only_reads_changes_nothing(database: Database, server: Ser
             else:
                 allowed.add((method, path))
     assert {method for method, _ in allowed} == {"get", "post"}
-    assert {path for method, path in allowed if method == "post"} == {"/v1beta/metrics/query"}
+    assert {path for method, path in allowed if method == "post"} == {
+        "/v1beta/metrics/query",
+        "/v1beta/models/{model_id}/segment_cost",
+    }
     assert {path for path, methods in paths.items() if "get" in methods} == {
         path for method, path in allowed if method == "get"
     }

@@ -110,8 +110,8 @@ def test_the_commands_of_the_readme_run(installed: Path, project: tuple[Path, di
     (create,) = re.findall(r"^\$ aporia-provider (token create .*)$", text, re.MULTILINE)
     queries = re.findall(r"^\$ aporia-provider (metrics .*)$", text, re.MULTILINE)
     assert len(run(installed / "bin" / "aporia-provider", *create.split(), cwd=folder, env=environment)) > 40
-    assert len(queries) == 2
-    for query in queries[: sized(1, 2)]:
+    assert len(queries) == 3
+    for query in queries[: sized(1, 3)]:
         with pytest.raises(AssertionError, match="There is no model 'insurance'"):
             run(installed / "bin" / "aporia-provider", *query.split(), cwd=folder, env=environment)
 
