@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aporia_provider.api import IfExists, ModelUpdate, Registered, Version, check_if_exists
 from aporia_provider.choices import parse_boolean
 from aporia_provider.client.environment import Environment
 from aporia_provider.client.error_redaction import secrets_between
@@ -25,6 +24,7 @@ from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.metric_results import RangeResults, parse_results
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.models import Model, ModelTags, finite_numbers
+from aporia_provider.registrations import IfExists, ModelUpdate, Registered, Version, check_if_exists
 from aporia_provider.retention import Retention, retention_text
 from aporia_provider.schema import VersionSchema
 

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from aporia_provider.alerts import Alert, AlertStatus, parse_alerts, parse_time
-from aporia_provider.api import MONITORS_PATH, Registered
+from aporia_provider.api import MONITORS_PATH
 from aporia_provider.client.messages import Call, Reply, Request, segment
 from aporia_provider.client.registration import registered
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.models import EvaluationRequest, Monitor
 from aporia_provider.monitor_changes import ApplyRequest, MonitorChange, parse_changes
+from aporia_provider.registrations import Registered
 from aporia_provider.verdicts import LatestVerdict, parse_verdicts
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from aporia_provider.api import IfExists, Registered, Version, differences, existing_registration
 from aporia_provider.client.messages import Call, Reply, Request
 from aporia_provider.errors import ValidationError
+from aporia_provider.registrations import IfExists, Registered, Version, differences, existing_registration
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from aporia_provider.api import IfExists, Registered, check_if_exists
 from aporia_provider.client.error_responses import lines
 from aporia_provider.client.messages import Call, Reply, Request, segment
 from aporia_provider.client.monitor_calls import deletion
 from aporia_provider.client.registration import registered, settled
 from aporia_provider.custom_metrics import CustomMetric, RegisteredCustomMetric
 from aporia_provider.errors import AporiaError
+from aporia_provider.registrations import IfExists, Registered, check_if_exists
 from aporia_provider.segment_reports import RegisteredSegment, SegmentCost, SegmentSuggestions
 from aporia_provider.segments import Segment
 

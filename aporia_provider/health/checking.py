@@ -9,7 +9,7 @@ from functools import cached_property
 from textwrap import shorten
 from typing import Any
 
-from aporia_provider.api import AporiaApi, Version
+from aporia_provider.api import AporiaApi
 from aporia_provider.datasets import SERVING
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.health.health_report import HealthFinding, HealthReport
@@ -20,6 +20,7 @@ from aporia_provider.health.monitor_judging import concerns, judge_alerts, judge
 from aporia_provider.metric_results import QueryResult, ResultRange
 from aporia_provider.metrics import MetricsQuery
 from aporia_provider.nearest import nearest
+from aporia_provider.registrations import Version
 from aporia_provider.verdicts import LatestVerdict
 
 _MOST_ALERTS = 1000

@@ -6,13 +6,14 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aporia_provider.api import connected_datasets, registered_schema
 from aporia_provider.errors import AuthenticationError
+from aporia_provider.registered_versions import connected_datasets, registered_schema
 
 if TYPE_CHECKING:
-    from aporia_provider.api import AporiaApi, IfExists
+    from aporia_provider.api import AporiaApi
     from aporia_provider.datasets import DatasetConnection
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
+    from aporia_provider.registrations import IfExists
     from aporia_provider.schema import VersionSchema
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 from pydantic import ValidationError as InvalidTime
 
-from aporia_provider.api import latest_version
 from aporia_provider.choices import validated_choice
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.errors import AporiaError, ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.query_types import Time
+from aporia_provider.registered_versions import latest_version
 
 if TYPE_CHECKING:
     from aporia_provider.metric_tables.export_request import ExportRequest

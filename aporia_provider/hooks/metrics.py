@@ -7,12 +7,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from aporia_provider.api import latest_version
 from aporia_provider.errors import ValidationError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.metric_results import QueryResult, RangeResults, ResultRange, failed_results
 from aporia_provider.metrics import MetricsQuery
+from aporia_provider.registered_versions import latest_version
 from aporia_provider.schema import VersionSchema
 from aporia_provider.segment_reports import RegisteredSegment
 

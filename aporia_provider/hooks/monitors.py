@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aporia_provider import settings
 from aporia_provider.alerts import Alert, AlertEvent, AlertStatus, OpenedAlert
-from aporia_provider.api import AporiaApi, connected_roles, latest_version, registered_schema
+from aporia_provider.api import AporiaApi
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.hooks.aporia import AporiaHook
 from aporia_provider.hooks.delta_lake import DeltaLakeHook
@@ -17,6 +17,7 @@ from aporia_provider.monitor_changes import MonitorChange
 from aporia_provider.monitor_definitions import MonitorDefinition, parse_monitor_file, standard_monitors
 from aporia_provider.monitor_definitions.standard import PREFIX
 from aporia_provider.nearest import nearest
+from aporia_provider.registered_versions import connected_roles, latest_version, registered_schema
 
 if TYPE_CHECKING:
     from aporia_provider.backend.embedded import EmbeddedRegistry

@@ -12,7 +12,7 @@ from aporia_provider.segment_reports import RegisteredSegment, SegmentCost, Segm
 from aporia_provider.segments import Segment
 
 if TYPE_CHECKING:
-    from aporia_provider.api import IfExists, Registered
+    from aporia_provider.registrations import IfExists, Registered
 
 
 class SegmentsHook(AporiaHook):

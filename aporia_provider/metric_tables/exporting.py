@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from aporia_provider.api import AporiaApi, connected_roles, registered_schema
+from aporia_provider.api import AporiaApi
 from aporia_provider.errors import ValidationError
 from aporia_provider.metric_tables.batched_queries import Results, Subject, Window, query_all
 from aporia_provider.metric_tables.drift_rows import drift_rows
@@ -16,6 +16,7 @@ from aporia_provider.metric_tables.export_request import ExportRequest
 from aporia_provider.metric_tables.exported_metrics import distances, field_types, performance, statistics
 from aporia_provider.metric_tables.profile_rows import profile_rows
 from aporia_provider.nearest import nearest
+from aporia_provider.registered_versions import connected_roles, registered_schema
 from aporia_provider.schema import VersionSchema
 
 _LENGTHS = {"1 hour": "1h", "1 day": "1d", "1 week": "1w"}

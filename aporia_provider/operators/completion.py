@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from aporia_provider.api import check_connected
 from aporia_provider.assets import EventKind
 from aporia_provider.errors import ValidationError
 from aporia_provider.links import ModelPageLink, ModelVersionLink
 from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.dataset import ConnectDatasetOperator
+from aporia_provider.registered_versions import check_connected
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context

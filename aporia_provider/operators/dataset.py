@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import IF_EXISTS
 from aporia_provider.assets import EventKind
 from aporia_provider.data_sources import DataSource, as_data_source, with_login
 from aporia_provider.datasets import DatasetConnection
@@ -15,15 +14,16 @@ from aporia_provider.links import DeltaTableLink, ModelPageLink, ModelVersionLin
 from aporia_provider.operators.base import AporiaOperator, VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
 from aporia_provider.operators.protocol_parameters import DataSourceParameter, SchemaParameter
+from aporia_provider.registrations import IF_EXISTS
 from aporia_provider.schema import VersionSchema
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
 
-    from aporia_provider.api import IfExists
     from aporia_provider.datasets import Role
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
+    from aporia_provider.registrations import IfExists
 
 
 class ConnectDatasetOperator(VersionOperator):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import IF_EXISTS
 from aporia_provider.base_model import is_template
 from aporia_provider.errors import NotFoundError
 from aporia_provider.models import AGGREGATION_PERIODS, COLORS, ICONS, Model
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import CheckedParameter, Choice, Flag, ParameterError
+from aporia_provider.registrations import IF_EXISTS
 from aporia_provider.retention import LEVELS, Retention, retention_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from aporia_provider.api import IfExists
     from aporia_provider.models import AggregationPeriod
+    from aporia_provider.registrations import IfExists
 
 
 class RetentionParameter(CheckedParameter["str | None"]):

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import IF_EXISTS
 from aporia_provider.links import ModelPageLink, ModelVersionLink
 from aporia_provider.operators.base import AporiaOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, Flag
+from aporia_provider.registrations import IF_EXISTS
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
 
-    from aporia_provider.api import IfExists, Registered
     from aporia_provider.custom_metrics import CustomMetric
     from aporia_provider.hooks.segments import SegmentsHook
+    from aporia_provider.registrations import IfExists, Registered
     from aporia_provider.segments import Segment
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aporia_provider.api import IF_EXISTS
 from aporia_provider.assets import EventKind
 from aporia_provider.data_sources import DataSource, as_data_source
 from aporia_provider.errors import ValidationError
@@ -15,6 +14,7 @@ from aporia_provider.links import DeltaTableLink, ModelPageLink, ModelVersionLin
 from aporia_provider.operators.base import VersionOperator, fail_without_retry
 from aporia_provider.operators.parameters import Choice, ParameterError, parameter_errors
 from aporia_provider.operators.protocol_parameters import DataSourceParameter, NamesParameter, SchemaParameter
+from aporia_provider.registrations import IF_EXISTS
 from aporia_provider.schema import CATEGORIES, MODEL_TYPES, VersionSchema
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from aporia_provider.api import IfExists
     from aporia_provider.hooks.delta_lake import DeltaLakeHook
+    from aporia_provider.registrations import IfExists
 
 
 _EITHER = "Give either schema or infer_from, not both"

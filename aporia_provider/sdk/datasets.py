@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypedDict
 
 from pydantic import Field
 
-from aporia_provider.api import IfExists
 from aporia_provider.base_model import PublicModel
 from aporia_provider.data_sources import DataSource
 from aporia_provider.datasets import DatasetConnection, Role
+from aporia_provider.registrations import IfExists
 from aporia_provider.sdk.session import Session, create_all
 
 Columns = Mapping[str, str] | None

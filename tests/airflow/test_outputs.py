@@ -10,7 +10,6 @@ import pytest
 from airflow.sdk import task
 from deltalake import write_deltalake
 
-from aporia_provider.api import registered_schema
 from aporia_provider.data_sources import S3DataSource
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.models import Model
@@ -19,6 +18,7 @@ from aporia_provider.operators.dataset import ConnectServingOperator, SetSyncEna
 from aporia_provider.operators.model import AddModelTagsOperator, CreateModelOperator, DeleteModelOperator
 from aporia_provider.operators.sync import SyncDatasetOperator
 from aporia_provider.operators.version import CreateModelVersionOperator
+from aporia_provider.registered_versions import registered_schema
 from aporia_provider.schema import VersionSchema
 from tests.airflow.running import START, execute, new_dag, run
 from tests.conftest import S3

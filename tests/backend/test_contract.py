@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 import pytest
 
-from aporia_provider.api import AporiaApi, IfExists
+from aporia_provider.api import AporiaApi
 from aporia_provider.backend.registry import Registry
 from aporia_provider.client import AporiaClient, AsyncAporiaClient
 from aporia_provider.custom_metrics import CustomMetric
@@ -23,6 +23,7 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ConflictError, NotFoundError, ValidationError
 from aporia_provider.models import Model, Monitor
 from aporia_provider.monitor_definitions import MonitorDefinition
+from aporia_provider.registrations import IfExists
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 from aporia_provider.segments import Segment

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aporia_provider.alerts import Alert
-from aporia_provider.api import AporiaApi, registered_schema
+from aporia_provider.api import AporiaApi
 from aporia_provider.backend.metrics.change_explanation import EXPLAINED, Change, explain
 from aporia_provider.backend.monitors.commits_concerned import FindCredentials, first_commits
 from aporia_provider.backend.monitors.measures import Question
@@ -15,6 +15,7 @@ from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.lake.credentials import AwsCredentials
 from aporia_provider.monitor_configuration import parse_configuration
+from aporia_provider.registered_versions import registered_schema
 
 BASELINE = timedelta(weeks=4)
 """Length of the period before an alert with which its windows are compared."""

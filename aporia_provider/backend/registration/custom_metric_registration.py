@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aporia_provider.api import IfExists, Registered, check_if_exists, differences, existing_registration
 from aporia_provider.backend.registration.custom_metric_checks import filters_of
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.registration.segment_terms import check_number_of_terms
@@ -24,6 +23,13 @@ from aporia_provider.backend.store.segment_tables import CustomMetricRow, Segmen
 from aporia_provider.backend.store.tables import ModelRow
 from aporia_provider.custom_metrics import MAX_CUSTOM_METRICS, CustomMetric, RegisteredCustomMetric
 from aporia_provider.errors import ValidationError
+from aporia_provider.registrations import (
+    IfExists,
+    Registered,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
 from aporia_provider.segments import FILTER_LABEL
 
 

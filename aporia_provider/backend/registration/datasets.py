@@ -6,13 +6,6 @@ from collections.abc import Iterator
 
 from sqlalchemy import select, update
 
-from aporia_provider.api import (
-    IfExists,
-    Registered,
-    check_if_exists,
-    differences,
-    existing_registration,
-)
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.registration.local_access import local_path_faults
 from aporia_provider.backend.registration.scope import RegistryBase
@@ -23,6 +16,13 @@ from aporia_provider.choices import parse_boolean
 from aporia_provider.data_sources import stored_data_source
 from aporia_provider.datasets import DatasetConnection
 from aporia_provider.errors import ValidationError
+from aporia_provider.registrations import (
+    IfExists,
+    Registered,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
 from aporia_provider.schema import VersionSchema
 
 

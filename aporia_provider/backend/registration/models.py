@@ -7,14 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, select
 
-from aporia_provider.api import (
-    IfExists,
-    ModelUpdate,
-    Registered,
-    check_if_exists,
-    differences,
-    existing_registration,
-)
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_names, reject_templates
 from aporia_provider.backend.store.lookups import find_model, insert_or_find, upsert
@@ -22,6 +14,14 @@ from aporia_provider.backend.store.retention_cutoffs import CLOCK_TOLERANCE, DRO
 from aporia_provider.backend.store.tables import ModelRow, TagRow, utc_now
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import MAX_TAGS, Model, ModelTags
+from aporia_provider.registrations import (
+    IfExists,
+    ModelUpdate,
+    Registered,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
 from aporia_provider.retention import Retention, retention_text
 
 # Defaults of omitted values, so that omitting a value and giving its default do not cause a conflict.

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from aporia_provider.api import Registered, differences, existing_registration
 from aporia_provider.backend.registration.monitor_references import check_references
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.store.json_columns import check_json, check_names, reject_templates
@@ -17,6 +16,7 @@ from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import NotFoundError, ValidationError
 from aporia_provider.models import Monitor
 from aporia_provider.monitor_changes import ApplyRequest, MonitorChange
+from aporia_provider.registrations import Registered, differences, existing_registration
 
 
 class Monitors(RegistryBase):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aporia_provider.api import IfExists, Registered, check_if_exists, differences, existing_registration
 from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.registration.scope import RegistryBase
 from aporia_provider.backend.registration.segment_terms import check_number_of_terms, checked_terms
@@ -18,6 +17,13 @@ from aporia_provider.backend.store.segment_states import delete_segment_states
 from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.backend.store.tables import ModelRow
 from aporia_provider.errors import ConflictError
+from aporia_provider.registrations import (
+    IfExists,
+    Registered,
+    check_if_exists,
+    differences,
+    existing_registration,
+)
 from aporia_provider.segment_conditions import Term
 from aporia_provider.segment_reports import RegisteredSegment
 from aporia_provider.segments import Segment

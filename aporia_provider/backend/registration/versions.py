@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from aporia_provider.api import (
+from aporia_provider.backend.registration.scope import RegistryBase
+from aporia_provider.backend.store.json_columns import MAX_NAME, check_json, check_names, reject_templates
+from aporia_provider.backend.store.lookups import find_model, find_version, insert_or_find
+from aporia_provider.backend.store.tables import VersionRow
+from aporia_provider.errors import ValidationError
+from aporia_provider.registrations import (
     IfExists,
     Registered,
     Version,
@@ -12,11 +17,6 @@ from aporia_provider.api import (
     differences,
     existing_registration,
 )
-from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.store.json_columns import MAX_NAME, check_json, check_names, reject_templates
-from aporia_provider.backend.store.lookups import find_model, find_version, insert_or_find
-from aporia_provider.backend.store.tables import VersionRow
-from aporia_provider.errors import ValidationError
 from aporia_provider.schema import WIRE_CATEGORIES, VersionSchema
 
 

@@ -7,10 +7,10 @@ from typing import Any, Literal, Required
 from pydantic import BaseModel, RootModel
 
 from aporia_provider.alerts import Alert
-from aporia_provider.api import Version
 from aporia_provider.custom_metrics import RegisteredCustomMetric
 from aporia_provider.metric_results import RangeResults
 from aporia_provider.monitor_changes import MonitorChange
+from aporia_provider.registrations import Version
 from aporia_provider.segment_reports import RegisteredSegment
 from aporia_provider.verdicts import LatestVerdict
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aporia_provider import models
-from aporia_provider.api import IfExists
 from aporia_provider.errors import ConflictError
 from aporia_provider.models import AggregationPeriod
+from aporia_provider.registrations import IfExists
 from aporia_provider.retention import Retention
 from aporia_provider.schema import VersionSchema
 from aporia_provider.sdk.core.types.words import word_of

@@ -7,13 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from aporia_provider.api import Registered
 from aporia_provider.backend.request_paths import VERSION
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody, check_environment
 from aporia_provider.backend.server.responses import DatasetSyncStatus, EmptyResponse
 from aporia_provider.datasets import DatasetConnection
+from aporia_provider.registrations import Registered
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix=VERSION, tags=["datasets"])

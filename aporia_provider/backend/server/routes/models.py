@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from aporia_provider.api import ModelUpdate, Registered
 from aporia_provider.backend.request_paths import MODEL
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
@@ -15,6 +14,7 @@ from aporia_provider.backend.server.requests import CurrentRegistry, SmallBody, 
 from aporia_provider.backend.server.responses import EmptyResponse, OwnerResponse, TagsResponse
 from aporia_provider.errors import ValidationError
 from aporia_provider.models import Model
+from aporia_provider.registrations import ModelUpdate, Registered
 
 router = APIRouter(tags=["models"])
 

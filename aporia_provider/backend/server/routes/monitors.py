@@ -8,7 +8,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime
 
-from aporia_provider.api import MONITORS_PATH, Registered
+from aporia_provider.api import MONITORS_PATH
 from aporia_provider.backend.deadlines import check_deadline
 from aporia_provider.backend.registry import Registry
 from aporia_provider.backend.server import openapi
@@ -23,6 +23,7 @@ from aporia_provider.backend.server.responses import (
 )
 from aporia_provider.models import EvaluationRequest, Monitor
 from aporia_provider.monitor_changes import ApplyRequest
+from aporia_provider.registrations import Registered
 
 router = APIRouter(prefix="/monitors", tags=["monitors"])
 own = APIRouter(prefix=MONITORS_PATH, tags=["monitors"])

@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from aporia_provider.api import Registered
 from aporia_provider.backend.request_paths import MODEL, VERSION
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
 from aporia_provider.backend.server.requests import CurrentRegistry, MediumBody
 from aporia_provider.backend.server.responses import CustomMetricsResponse, EmptyResponse, SegmentsResponse
 from aporia_provider.custom_metrics import CustomMetric
+from aporia_provider.registrations import Registered
 from aporia_provider.segment_reports import SegmentCost, SegmentSuggestions
 from aporia_provider.segments import Segment
 

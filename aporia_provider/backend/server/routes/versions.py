@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from aporia_provider.api import Registered
 from aporia_provider.backend.request_paths import MODEL, VERSION
 from aporia_provider.backend.server import openapi
 from aporia_provider.backend.server.openapi import documented
@@ -19,6 +18,7 @@ from aporia_provider.backend.server.requests import (
     single_object,
 )
 from aporia_provider.backend.server.responses import EmptyResponse, StoredVersion
+from aporia_provider.registrations import Registered
 from aporia_provider.schema import VersionSchema
 
 router = APIRouter(tags=["versions"])
