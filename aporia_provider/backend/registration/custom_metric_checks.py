@@ -12,7 +12,7 @@ from aporia_provider.backend.store.segment_lookups import model_fields
 from aporia_provider.backend.store.tables import DatasetRow, ModelRow, VersionRow
 from aporia_provider.custom_metrics import CustomMetric
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.custom_metrics import CustomMetricError, metric_faults, parse_metric
+from aporia_provider.monitoring.custom_metrics import CustomMetricError, checked_metric
 from aporia_provider.schema import VersionSchema
 
 
@@ -28,16 +28,13 @@ def filters_of(session: Session, model: ModelRow, custom_metric: CustomMetric) -
     latest = latest_version(session, model)
     fields = model_fields(session, model.key, latest)
     labels = _labels(session, model, latest)
-    subject = f"Custom metric {custom_metric.name!r} is not valid"
-    try:
-        expression = parse_metric(custom_metric.code)
-    except CustomMetricError as error:
-        raise ValidationError(subject, problems=error.faults) from None
     # The types of labels depend on the data.
     typed = {**fields, **{f"labels.{name}": "" for name in labels}}
-    faults = metric_faults(expression, typed, latest.registration["model_type"], labels)
-    if faults:
-        raise ValidationError(subject, problems=faults)
+    try:
+        expression = checked_metric(custom_metric.code, typed, latest.registration["model_type"], labels)
+    except CustomMetricError as error:
+        subject = f"Custom metric {custom_metric.name!r} is not valid"
+        raise ValidationError(subject, problems=error.faults) from None
     return list(dict.fromkeys(canonical_condition(each, fields) for each in expression.filters))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.base_model import MAX_FAULTS
 from aporia_provider.errors import ValidationError
-from aporia_provider.monitoring.segments import ConditionError, condition_faults, parse_condition
+from aporia_provider.monitoring.segments import ConditionError, checked_condition
 from aporia_provider.segment_conditions import Term
 from aporia_provider.segments import MAX_CONDITION, MAX_MODEL_TERMS, MAX_SEGMENTS, MAX_TERMS
 
@@ -40,18 +40,13 @@ def canonical_condition(text: str, fields: Mapping[str, str]) -> str:
     :param fields: Fields of the model and their types.
     :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
     """
-    problems: list[str] = []
     if len(text) > MAX_CONDITION:
         problems = [f"the condition has {len(text)} characters, and may have {MAX_CONDITION}"]
-    else:
-        try:
-            condition = parse_condition(text)
-            problems = condition_faults(condition, fields)
-        except ConditionError as error:
-            problems = error.faults
-    if problems:
         raise ValidationError("The condition is not valid", problems=problems)
-    return condition.text
+    try:
+        return checked_condition(text, fields).text
+    except ConditionError as error:
+        raise ValidationError("The condition is not valid", problems=error.faults) from None
 
 
 def check_number_of_terms(

@@ -9,13 +9,14 @@ from aporia_provider.monitoring.custom_metrics.code_faults import CustomMetricEr
 from aporia_provider.monitoring.custom_metrics.code_parser import parse_metric
 from aporia_provider.monitoring.custom_metrics.evaluation_of_expressions import evaluate
 from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression
-from aporia_provider.monitoring.custom_metrics.field_binding import bind, metric_faults
+from aporia_provider.monitoring.custom_metrics.field_binding import bind, checked_metric, metric_faults
 
 __all__ = [
     "Call",
     "CustomMetricError",
     "MetricExpression",
     "bind",
+    "checked_metric",
     "evaluate",
     "metric_faults",
     "parse_metric",

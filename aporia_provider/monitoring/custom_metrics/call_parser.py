@@ -32,6 +32,15 @@ class Cursor:
         self._position = 0
         self._parentheses = 0
 
+    @property
+    def position(self) -> int:
+        """Position of the next token."""
+        return self._position
+
+    def move_to(self, position: int) -> None:
+        """Move to a token outside parentheses."""
+        self._position, self._parentheses = position, 0
+
     def peek(self, ahead: int = 0) -> Token:
         """Return the next token, or one after it."""
         if self._parentheses:
@@ -67,12 +76,6 @@ class Cursor:
         while self._tokens[self._position].kind == "newline":
             self._position += 1
         return self._tokens[self._position]
-
-    def skip_line(self) -> None:
-        """Move to the end of the line."""
-        self._parentheses = 0
-        while self.peek().kind not in ("newline", "end"):
-            self.take()
 
     @contextmanager
     def in_parentheses(self) -> Iterator[None]:

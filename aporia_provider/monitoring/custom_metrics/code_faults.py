@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from aporia_provider.errors import ValidationError
 
+if TYPE_CHECKING:
+    from aporia_provider.monitoring.custom_metrics.expression import PartialCall
+
 MAX_FAULTS: Final = 20
 """Maximum number of faults that an error lists."""
+
+Place = tuple[int, int]
+"""Line and column of a character, both from 1."""
+
+Fault = tuple[Place | None, str]
+"""Place and description of a fault; the place is None if it is a fault of the code as a whole."""
 
 
 class CustomMetricError(ValidationError):
     """
     Error of the code of a custom metric.
 
-    :param faults: One line for each fault, in the order of the code.
+    :param found: The faults.
+    :param calls: The calls of a code that cannot be parsed as a whole, which can be checked against fields.
     """
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, found: Iterable[Fault], calls: Sequence[PartialCall] = ()) -> None:
+        self.found = sorted(dict.fromkeys(found), key=lambda fault: fault[0] or (math.inf, 0))
+        self.calls = tuple(calls)
+        faults = [text if place is None else _at(place, text) for place, text in self.found]
         more = len(faults) - MAX_FAULTS
         shown = [*faults[:MAX_FAULTS], f"and {more} more"] if more > 0 else faults
         super().__init__("The code of the custom metric is wrong", problems=shown)
 
     @property
     def faults(self) -> list[str]:
-        """The faults that the message lists."""
+        """The faults that the message lists, one line for each, in the order of the code."""
         return list(self.problems)
 
 
@@ -42,11 +57,6 @@ class CodeError(Exception):
         self.text = text
 
 
-Place = tuple[int, int]
-"""Line and column of a character, both from 1."""
-
-
-def at(place: Place, text: str) -> str:
-    """Return the description of a fault with its place."""
+def _at(place: Place, text: str) -> str:
     line, column = place
     return f"line {line}, column {column}: {text}"

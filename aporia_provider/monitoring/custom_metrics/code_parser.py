@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, cast
 
-from aporia_provider.monitoring.custom_metrics.call_parser import Cursor, WrittenCall, parse_call
-from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, Place, at
+from aporia_provider.monitoring.custom_metrics.call_parser import Cursor, parse_call
+from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, Fault, Place
 from aporia_provider.monitoring.custom_metrics.code_tokens import Token, split_tokens
 from aporia_provider.monitoring.custom_metrics.expression import (
     Call,
@@ -17,6 +17,7 @@ from aporia_provider.monitoring.custom_metrics.expression import (
     MetricExpression,
     Operation,
     Operator,
+    PartialCall,
     Step,
 )
 from aporia_provider.monitoring.custom_metrics.function_calls import read_call
@@ -43,18 +44,28 @@ def parse_metric(code: str) -> MetricExpression:
     :raises CustomMetricError: if there are faults, all of which are listed.
     """
     if not isinstance(code, str):
-        raise CustomMetricError([f"the code is not text, but {type(code).__name__}"])
+        raise CustomMetricError([(None, f"the code is not text, but {type(code).__name__}")])
     if len(code) > MAX_LENGTH:
-        raise CustomMetricError([f"the code has {len(code):,} characters; {MAX_LENGTH:,} is the limit"])
+        raise CustomMetricError([(None, f"the code has {len(code):,} characters; {MAX_LENGTH:,} is the limit")])
     try:
-        tokens = split_tokens(code)
+        tokens, faults = split_tokens(code)
     except CodeError as fault:
-        raise CustomMetricError([at(fault.place, fault.text)]) from None
-    return _Parser(code, tokens).parse()
+        raise CustomMetricError([(fault.place, fault.text)]) from None
+    return _Parser(code, tokens, faults).parse()
 
 
 class _Parser:
-    def __init__(self, code: str, tokens: list[Token]) -> None:
+    """
+    Parser of the tokens of a code.
+
+    After a fault in a line, it reads the other calls of the line, and continues with the next line.
+
+    :param code: The code.
+    :param tokens: Its tokens.
+    :param faults: The faults of tokens.
+    """
+
+    def __init__(self, code: str, tokens: list[Token], faults: list[Fault]) -> None:
         self._code = code
         self._cursor = Cursor(code, tokens)
         self._depth = 0
@@ -63,15 +74,19 @@ class _Parser:
         self._written = 0
         self._names: dict[str, tuple[int, Place]] = {}
         self._used: set[str] = set()
-        self._faults: list[tuple[Place, str]] = []
+        self._faults = list(faults)
+        self._partial: list[PartialCall] = []
+        self._unknown = {place for place, _ in faults}
+        self._last_call = 0
+        self._is_cut = False
 
     def parse(self) -> MetricExpression:
         value = self._statements()
         for name, (_, place) in self._names.items():
-            if name not in self._used:
+            if name not in self._used and not self._is_cut:
                 self._fault(place, f"the name {name!r} is assigned and not used")
         if self._faults:
-            raise CustomMetricError([at(*fault) for fault in sorted(self._faults)])
+            raise CustomMetricError(self._faults, self._partial)
         if value != len(self._steps) - 1:
             self._steps.append(Operation("*", self._step(Constant(1.0)), value))
         return MetricExpression(
@@ -93,14 +108,38 @@ class _Parser:
             try:
                 value = self._line(assigned)
             except CodeError as fault:
-                self._fault(fault.place, fault.text)
-                self._cursor.skip_line()
-                self._depth = 0
-        if not has_value:
+                if fault.place not in self._unknown:
+                    self._fault(fault.place, fault.text)
+                self._recover()
+        if not has_value and not self._is_cut:
             self._fault(
                 self._cursor.peek().place, "the last line has to be an expression, which is the value"
             )
         return value
+
+    def _recover(self) -> None:
+        """Read the calls in the rest of the line; of the code, if a call is not closed."""
+        self._depth = 0
+        self._is_cut = self._cursor.peek().kind == "end"
+        self._cursor.move_to(self._last_call if self._is_cut else self._cursor.position)
+        while (token := self._cursor.peek()).kind not in ("end", *(() if self._is_cut else ("newline",))):
+            self._cursor.take()
+            following = self._cursor.peek().text
+            if token.kind == "name" and following == "(":
+                self._recover_call(token)
+            elif token.kind == "name" and following == "=":
+                # The line may have begun inside parentheses that are not closed.
+                self._names.setdefault(token.text, (_UNKNOWN, token.place))
+                self._used.add(token.text)
+
+    def _recover_call(self, name: Token) -> None:
+        position = self._cursor.position
+        # Each attempt may read the rest of the code.
+        if self._written <= MAX_CALLS:
+            try:
+                self._call(name)
+            except CodeError:
+                self._cursor.move_to(position)
 
     def _assigned(self) -> Token | None:
         """Move past the name that the line assigns, and return it; None if it assigns none."""
@@ -182,7 +221,7 @@ class _Parser:
         if token.text == "(":
             return self._parenthesis(token)
         if token.kind == "name" and self._cursor.peek().text == "(":
-            return self._call(parse_call(self._cursor, token))
+            return self._call(token)
         if token.kind == "name" and self._cursor.peek().text not in (".", "["):
             return self._named(token)
         shown = token.shown if token.kind != "name" else self._cursor.peek().shown
@@ -211,15 +250,18 @@ class _Parser:
             self._fault(token.place, f"there is no name {token.text!r}; {hint}")
         return _UNKNOWN
 
-    def _call(self, written: WrittenCall) -> int:
+    def _call(self, name: Token) -> int:
+        self._last_call = self._cursor.position
         self._written += 1
+        written = parse_call(self._cursor, name)
         if self._written == MAX_CALLS + 1:
             self._fault(written.name.place, f"the code has more than {MAX_CALLS} calls")
         read = read_call(written)
         self._faults.extend(read.faults)
-        if read.faults or read.call is None:
+        self._partial.append(read.partial)
+        if read.faults:
             return _UNKNOWN
-        step = self._result(read.call)
+        step = self._result(read.partial.call)
         if read.divisor is None:
             return step
         return self._operation(written.name, step, self._result(read.divisor), "/")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
-from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, Place
+from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, Fault, Place
 
 MAX_TOKENS: Final = 1_000
 """Maximum number of words, numbers and symbols of a code."""
 MAX_NAME: Final = 200
 """Maximum number of characters of a name that has no quotes."""
 
-Kind = Literal["number", "text", "name", "quoted", "symbol", "newline", "end"]
+Kind = Literal["number", "text", "name", "quoted", "symbol", "unknown", "newline", "end"]
 
 _PATTERN = re.compile(
     r"""(?P<space>[ \t\r\f]+|//[^\n]*)
@@ -25,6 +25,7 @@ _PATTERN = re.compile(
       | (?P<symbol>\*\*|[=!<>]=|<>|[-+*/()=,.\[\]<>&|])""",
     re.VERBOSE,
 )
+_LINE = re.compile(r"[^\n]*")
 _QUOTES = "\"'`"
 _ESCAPES = {quote: re.compile(rf"\\(.)|{quote}{quote}") for quote in "\"'"}
 
@@ -34,7 +35,7 @@ class Token:
     """
     A part of the code.
 
-    :param kind: Kind of the token.
+    :param kind: Kind of the token; ``unknown`` if it is not part of the language.
     :param text: Text of the token, as written.
     :param start: Position of its first character.
     :param place: Line and column of this character.
@@ -73,38 +74,53 @@ class Token:
         return repr(self.text if len(self.text) <= 40 else f"{self.text[:39]}…")
 
 
-def split_tokens(code: str) -> list[Token]:
+def split_tokens(code: str) -> tuple[list[Token], list[Fault]]:
     """
-    Return the tokens of a code without spaces and comments; the last one is of the kind ``end``.
+    Return the tokens of a code without spaces and comments, and their faults.
 
-    :raises CodeError: at a character that is not part of the language, or if there are too many tokens.
+    The last token is of the kind ``end``; those with faults are of the kind ``unknown``.
+
+    :raises CodeError: if there are too many tokens.
     """
     tokens: list[Token] = []
+    faults: list[Fault] = []
     position, line, line_start = 0, 1, 0
     while position < len(code):
         place = line, position - line_start + 1
-        match = _PATTERN.match(code, position)
-        if match is None:
-            raise CodeError(place, _unknown(code[position]))
-        position = match.end()
-        if match.lastgroup != "space":
-            tokens.append(Token(match.lastgroup, match[0], match.start(), place))  # type: ignore[arg-type]
-            _check(tokens)
-        if match.lastgroup == "newline":
+        kind, text = _next(code, position)
+        token = Token(kind, text, position, place)
+        position = token.end
+        if kind == "newline":
             line, line_start = line + 1, position
-    return [*tokens, Token("end", "", position, (line, position - line_start + 1))]
+        fault = _unknown(text[0]) if kind == "unknown" else _fault(tokens[-1:], token)
+        if fault is not None:
+            faults.append((place, fault))
+            token = replace(token, kind="unknown")
+        if kind != "space" and not text.startswith("#"):
+            tokens.append(token)
+        if len(tokens) > MAX_TOKENS:
+            raise CodeError(place, f"the code has more than {MAX_TOKENS:,} words, numbers and symbols")
+    return [*tokens, Token("end", "", position, (line, position - line_start + 1))], faults
 
 
-def _check(tokens: list[Token]) -> None:
-    token = tokens[-1]
-    if len(tokens) > MAX_TOKENS:
-        raise CodeError(token.place, f"the code has more than {MAX_TOKENS:,} words, numbers and symbols")
-    if token.kind == "name" and len(token.text) > MAX_NAME:
-        raise CodeError(token.place, f"the name {token.shown} has more than {MAX_NAME} characters")
-    if token.kind == "name" and len(tokens) > 1:
-        before = tokens[-2]
-        if before.kind == "number" and before.end == token.start:
-            raise CodeError(before.place, f"{(before.text + token.text)[:40]!r} is not a number")
+def _next(code: str, position: int) -> tuple[Any, str]:
+    """Return the kind and the text of a token; that of one with a fault may extend to the end of the line."""
+    match = _PATTERN.match(code, position)
+    if match is not None:
+        return match.lastgroup, match[0]
+    if code[position] in f"#{_QUOTES}":
+        return "unknown", str(_LINE.match(code, position)[0])  # type: ignore[index]
+    return "unknown", code[position]
+
+
+def _fault(before: list[Token], token: Token) -> str | None:
+    if token.kind != "name":
+        return None
+    if len(token.text) > MAX_NAME:
+        return f"the name {token.shown} has more than {MAX_NAME} characters"
+    if before and before[0].kind == "number" and before[0].end == token.start:
+        return f"{(before[0].text + token.text)[:40]!r} is not a number"
+    return None
 
 
 def _unknown(letter: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from aporia_provider.metrics import MetricParameters
 from aporia_provider.monitoring.custom_metrics.code_faults import Place
+from aporia_provider.monitoring.segments.condition_nodes import ParsedParts
 
 Operator = Literal["+", "-", "*", "/", "**"]
 Argument = str | float | bool
@@ -60,6 +61,21 @@ class Call:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+@dataclass(frozen=True)
+class PartialCall:
+    """
+    A call, which may have faults.
+
+    :param call: What is known of the call. The function may not exist.
+    :param is_complete: Whether it has no faults.
+    :param conditions: The parsed parts of its filters that have faults.
+    """
+
+    call: Call
+    is_complete: bool
+    conditions: tuple[ParsedParts, ...] = ()
 
 
 @dataclass(frozen=True)

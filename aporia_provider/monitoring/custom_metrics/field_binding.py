@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from aporia_provider.monitoring.catalogue import CATALOGUE
 from aporia_provider.monitoring.custom_metrics.call_parser import shown
-from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, at
-from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression
+from aporia_provider.monitoring.custom_metrics.code_faults import CodeError, CustomMetricError, Fault
+from aporia_provider.monitoring.custom_metrics.code_parser import parse_metric
+from aporia_provider.monitoring.custom_metrics.expression import Call, MetricExpression, PartialCall
 from aporia_provider.monitoring.custom_metrics.metric_functions import (
     CODE_NAMES,
     FUNCTIONS,
@@ -16,6 +17,7 @@ from aporia_provider.monitoring.custom_metrics.metric_functions import (
     MetricFunction,
 )
 from aporia_provider.monitoring.segments import condition_faults, parse_condition
+from aporia_provider.monitoring.segments.condition_nodes import Condition, ParsedParts
 from aporia_provider.nearest import nearest
 
 _LABELS = "labels."
@@ -38,18 +40,32 @@ def bind(
     :raises CustomMetricError: if there are faults, all of which are listed.
     """
     version = _Version(fields, model_type, labelled)
-    calls, faults = [], []
-    for call in expression.calls:
-        try:
-            calls.append(version.bound(call))
-        except CodeError as fault:
-            faults.append(at(fault.place, f"{call.text}: {fault.text}"))
-        faults += [at(call.place, f"{call.text}: filter: {fault}") for fault in version.filter_faults(call)]
+    faults = [fault for call in expression.calls for fault in version.faults(PartialCall(call, True))]
     if not expression.calls:
-        faults.append("the code calls no function, so its value does not depend on data")
+        faults.append((None, "the code calls no function, so its value does not depend on data"))
     if faults:
-        raise CustomMetricError(list(dict.fromkeys(faults)))
-    return replace(expression, calls=tuple(calls))
+        raise CustomMetricError(faults)
+    return replace(expression, calls=tuple(map(version.bound, expression.calls)))
+
+
+def checked_metric(
+    code: str, fields: Mapping[str, str], model_type: str, labelled: Collection[str]
+) -> MetricExpression:
+    """
+    Return the expression of a code, whose columns are the keys of fields.
+
+    :param code: The code, see :func:`parse_metric`.
+    :param fields: See :func:`bind`, as for the other parameters.
+    :raises CustomMetricError: if there are faults, all of which are listed: those of the language, and those of
+        the fields of the calls that can be parsed.
+    """
+    try:
+        expression = parse_metric(code)
+    except CustomMetricError as error:
+        version = _Version(fields, model_type, labelled)
+        of_fields = [fault for call in error.calls for fault in version.faults(call)]
+        raise CustomMetricError([*error.found, *of_fields]) from None
+    return bind(expression, fields, model_type, labelled)
 
 
 def metric_faults(
@@ -69,12 +85,49 @@ class _Version:
     model_type: str
     labelled: Collection[str]
 
+    def faults(self, partial: PartialCall) -> Iterator[Fault]:
+        """Yield the faults of a call."""
+        call = partial.call
+        try:
+            if partial.is_complete:
+                self.bound(call)
+            else:
+                self._check_column(call)
+        except CodeError as fault:
+            yield fault.place, f"{call.text}: {fault.text}"
+        conditions: list[Condition | ParsedParts] = [*partial.conditions]
+        if call.filter is not None:
+            conditions.append(parse_condition(call.filter))
+        for condition in conditions:
+            for text in self._filter_faults(condition):
+                yield call.place, f"{call.text}: filter: {text}"
+
+    def _check_column(self, call: Call) -> None:
+        """Raise an error if the column of a call with other faults is wrong."""
+        function, column = FUNCTIONS.get(call.function), call.parameters.get("column")
+        if column is None:
+            return
+        if function is None:
+            if str(column).removeprefix(_PREDICTIONS) not in self.labelled:
+                self._field(call, str(column))
+        elif function.group == "statistic":
+            self.bound(call)
+        elif function.group == "performance":
+            self._of_prediction(call, function)
+
     def bound(self, call: Call) -> Call:
+        """
+        Return a call whose column is the key of a field.
+
+        :raises CodeError: if there is no such field, or the metric is not for it.
+        """
         function = FUNCTIONS[call.function]
         if function.group == "rows":
             return call
         if function.group == "performance":
-            return self._of_prediction(call, function)
+            bound = self._of_prediction(call, function)
+            self._check_parameters(call, function)
+            return bound
         key, type_ = self._field(call, str(call.parameters["column"]))
         if not self._possible_types(type_).intersection(function.types):
             kind = type_ or f"a label of a {self.model_type} model"
@@ -89,12 +142,10 @@ class _Version:
             return {type_}
         return {"numeric"} if self.model_type == "regression" else {"categorical", "array", "dict"}
 
-    def filter_faults(self, call: Call) -> list[str]:
+    def _filter_faults(self, condition: Condition | ParsedParts) -> list[str]:
         """Return the faults of a filter. It selects rows of predictions, where labels are not known."""
-        if call.filter is None:
-            return []
-        condition = parse_condition(call.filter)
-        labels = [each for each in condition.fields if each.startswith((_LABELS, _ACTUALS))]
+        names = dict.fromkeys(field.name for field in condition.field_names())
+        labels = [each for each in names if each.startswith((_LABELS, _ACTUALS))]
         if labels:
             return [f"{each} is a label; filters select predictions by their own fields" for each in labels]
         fields = {key: type_ for key, type_ in self.fields.items() if not key.startswith(_LABELS)}
@@ -132,7 +183,6 @@ class _Version:
         if self.model_type not in function.types:
             kinds = " and ".join(function.types)
             raise CodeError(call.place, f"{function.name} is for {kinds} models, not for {self.model_type}")
-        self._check_parameters(call, function)
         names = list(self.labelled)
         column = call.parameters.get("column")
         if column is None:

@@ -17,7 +17,7 @@ from aporia_provider.monitoring.custom_metrics.call_parser import (
     shown,
 )
 from aporia_provider.monitoring.custom_metrics.code_faults import Place
-from aporia_provider.monitoring.custom_metrics.expression import Argument, Call
+from aporia_provider.monitoring.custom_metrics.expression import Argument, Call, PartialCall
 from aporia_provider.monitoring.custom_metrics.metric_functions import (
     CODE_NAMES,
     FUNCTIONS,
@@ -26,6 +26,7 @@ from aporia_provider.monitoring.custom_metrics.metric_functions import (
 )
 from aporia_provider.monitoring.performance.parameters import GREATEST_K
 from aporia_provider.monitoring.segments import ConditionError, parse_condition
+from aporia_provider.monitoring.segments.condition_nodes import ParsedParts
 from aporia_provider.nearest import nearest
 from aporia_provider.schema import FIELD_TYPES
 
@@ -35,20 +36,21 @@ _REFUSED = {
     "top_k": "the states do not keep the first k items of an average; leave it out",
 }
 _ONLY_MICRO = "accuracy is the proportion of the correct rows, which has no other average than micro"
+_OF_FILTER = "filter: "
 _METRIC_NAMES = {code_name: name for name, code_name in CODE_NAMES.items()}
 
 
 @dataclass(frozen=True)
 class ReadCall:
     """
-    A call of a metric, or its faults.
+    A call of a metric, and its faults.
 
-    :param call: The call; None if there are faults.
+    :param partial: The call; if there are faults, what is known of it.
     :param divisor: Call by whose result it is divided; None if it is not.
     :param faults: Places and descriptions of the faults.
     """
 
-    call: Call | None
+    partial: PartialCall
     divisor: Call | None
     faults: list[tuple[Place, str]]
 
@@ -57,22 +59,27 @@ def read_call(written: WrittenCall) -> ReadCall:
     """Return the call of a metric for a call as written, with all faults of its arguments."""
     name, place = written.name.text, written.name.place
     function = FUNCTIONS.get(name)
+    arguments = _Arguments(function or _NO_FUNCTION)
+    for argument in written.arguments:
+        arguments.add(argument)
     if function is None:
         reason = reason_without(name)
         fault = reason or f"there is no function {name!r}; {nearest(name, FUNCTIONS)}"
-        return ReadCall(None, None, [(place, fault)])
-    arguments = _Arguments(function)
-    for argument in written.arguments:
-        arguments.add(argument)
-    arguments.finish(place)
-    if arguments.faults:
-        return ReadCall(None, None, arguments.faults)
+        arguments.only_faults_of_filters()
+        arguments.faults.append((place, fault))
+    else:
+        arguments.finish(place)
     given = {_METRIC_NAMES.get(key, key): value for key, value in arguments.given.items()}
-    call = Call(name, function.metric, given, arguments.filter, written.text, place)
-    if function.divisor is None:
-        return ReadCall(call, None, [])
+    metric = name if function is None else function.metric
+    call = Call(name, metric, given, arguments.filter, written.text, place)
+    partial = PartialCall(call, not arguments.faults, tuple(arguments.conditions))
+    if function is None or function.divisor is None or not partial.is_complete:
+        return ReadCall(partial, None, arguments.faults)
     column = {"column": given["column"]}
-    return ReadCall(call, replace(call, metric=function.divisor, parameters=column), [])
+    return ReadCall(partial, replace(call, metric=function.divisor, parameters=column), [])
+
+
+_NO_FUNCTION = MetricFunction("", "", "statistic", (), ("column",), (), "")
 
 
 @dataclass
@@ -82,6 +89,7 @@ class _Arguments:
     function: MetricFunction
     given: dict[str, Argument] = field(default_factory=dict)
     filters: list[str] = field(default_factory=list)
+    conditions: list[ParsedParts] = field(default_factory=list)
     label: str | None = None
     faults: list[tuple[Place, str]] = field(default_factory=list)
 
@@ -97,6 +105,10 @@ class _Arguments:
         """Add an argument, or its faults."""
         faults = list(self._added(argument))
         self.faults.extend((argument.place, fault) for fault in faults)
+
+    def only_faults_of_filters(self) -> None:
+        """Remove the faults that depend on the function."""
+        self.faults = [fault for fault in self.faults if fault[1].startswith(_OF_FILTER)]
 
     def finish(self, place: Place) -> None:
         """Add the faults of the call as a whole."""
@@ -160,7 +172,8 @@ class _Arguments:
             try:
                 self.filters.append(parse_condition(value).text)
             except ConditionError as error:
-                yield from (f"filter: {fault}" for fault in error.faults)
+                self.conditions.append(error.parts)
+                yield from (f"{_OF_FILTER}{fault}" for fault in error.faults)
 
     def _parameter(self, written: str, value: Argument) -> Iterator[str]:
         if written == "label" and self.function.group == "performance" and isinstance(value, str):

@@ -16,6 +16,7 @@ from aporia_provider.monitoring.segments.condition_nodes import (
     FieldName,
     IsNull,
     Membership,
+    ParsedParts,
     Predicate,
 )
 from aporia_provider.nearest import nearest
@@ -35,11 +36,11 @@ What the values of a field are compared as, by field type. Fields of other types
 _LABELS, _ACTUALS = "labels.", "actuals."
 
 
-def condition_faults(condition: Condition, fields: Mapping[str, str]) -> list[str]:
+def condition_faults(condition: Condition | ParsedParts, fields: Mapping[str, str]) -> list[str]:
     """
     Return the problems of a condition for a model.
 
-    :param condition: The condition.
+    :param condition: The condition, or the parts of one whose syntax has problems.
     :param fields: Types of the fields by key, such as ``features.age``.
     """
     names, faults = _resolved(condition, fields)
@@ -68,7 +69,7 @@ def constant_micros(text: str) -> float:
     return float(times_of_texts(pa.array([text]))[0].as_py())
 
 
-def _resolved(condition: Condition, fields: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+def _resolved(condition: Condition | ParsedParts, fields: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     keys = list(fields)
     names: dict[str, str] = {}
     faults = []

@@ -10,18 +10,6 @@ from aporia_provider.monitoring.segments.condition_tokens import BARE_NAME, RESE
 _LARGEST_INTEGER = 1e16
 
 
-class ConditionError(ValueError):
-    """
-    Error of a condition.
-
-    :param faults: The problems, at least one.
-    """
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-
 @dataclass(frozen=True)
 class FieldName:
     """
@@ -158,6 +146,41 @@ class Junction:
 
 Predicate = Comparison | Membership | IsNull | IsTruth | Truth
 Node = Predicate | Not | Junction
+
+
+@dataclass(frozen=True)
+class ParsedParts:
+    """
+    The parts of a condition with problems that were parsed nevertheless.
+
+    :param names: Occurrences of fields, in their order.
+    :param complete: Predicates without problems of syntax.
+    """
+
+    names: tuple[FieldName, ...] = ()
+    complete: tuple[Predicate, ...] = ()
+
+    def field_names(self) -> Iterator[FieldName]:
+        """Yield all occurrences of fields."""
+        yield from self.names
+
+    def predicates(self) -> Iterator[Predicate]:
+        """Yield the predicates."""
+        yield from self.complete
+
+
+class ConditionError(ValueError):
+    """
+    Error of a condition.
+
+    :param faults: The problems, at least one.
+    :param parts: The parts that were parsed, which can be checked against fields.
+    """
+
+    def __init__(self, faults: list[str], parts: ParsedParts | None = None) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+        self.parts = parts or ParsedParts()
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_QUOTES = "'\"`"
 _NOTATIONS = {"!=": "!=", "<>": "!=", "==": "="}
 _HINTS = {
     ";": "a condition is one expression, without ';'",
@@ -51,7 +52,8 @@ class Token:
     """
     Part of the text of a condition.
 
-    :param kind: ``number``, ``text``, ``name`` (in backticks), ``word``, ``sign`` or ``end``.
+    :param kind: ``number``, ``text``, ``name`` (in backticks), ``word``, ``sign``, ``fault`` (a problem that is
+        listed already) or ``end``.
     :param text: The text; a text constant or a name without its quotes, a reserved word in lower case, and
         one notation of an operator.
     :param position: Number of its first character, counted from 1.
@@ -94,8 +96,11 @@ def tokens_of(text: str) -> tuple[list[Token], list[str]]:
         kind = str(match.lastgroup)
         if kind == "fault":
             faults.append(_fault(match[0], match.start() + 1))
-        elif kind != "space":
+        if kind != "space":
             tokens.append(_token(kind, match[0], match.start() + 1))
+        if kind == "fault" and match[0] in _QUOTES:
+            # The rest may be part of the text.
+            break
     if len(tokens) > MAX_TOKENS:
         return [], [
             f"a condition has at most {MAX_TOKENS} names, constants, operators and parentheses, "

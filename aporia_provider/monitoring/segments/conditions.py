@@ -7,7 +7,7 @@ parsed to a tree, which is evaluated on Arrow columns: no part of it becomes SQL
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aporia_provider.monitoring.segments.condition_checks import condition_faults, resolve
 from aporia_provider.monitoring.segments.condition_nodes import (
@@ -23,11 +23,21 @@ from aporia_provider.monitoring.segments.condition_nodes import (
     Node,
     Not,
     Operand,
+    ParsedParts,
+    Predicate,
     Truth,
 )
 from aporia_provider.monitoring.segments.condition_tokens import Token, shown, tokens_of
 
-__all__ = ["MAX_DEPTH", "Condition", "ConditionError", "condition_faults", "parse_condition", "resolve"]
+__all__ = [
+    "MAX_DEPTH",
+    "Condition",
+    "ConditionError",
+    "checked_condition",
+    "condition_faults",
+    "parse_condition",
+    "resolve",
+]
 
 MAX_DEPTH = 32
 """Maximum depth of nested parentheses and negations."""
@@ -48,11 +58,27 @@ def parse_condition(text: str) -> Condition:
     tokens, faults = tokens_of(text)
     if not tokens:
         raise ConditionError(faults)
-    if tokens[0].kind == "end" and not faults:
+    if tokens[0].kind == "end":
         raise ConditionError(["the condition is empty"])
-    if faults:
-        raise ConditionError(_listed(faults))
-    return _Parser(tokens).condition()
+    return _Parser(tokens, faults).condition()
+
+
+def checked_condition(text: str, fields: Mapping[str, str]) -> Condition:
+    """
+    Return a condition from its text, checked against the fields of a model.
+
+    :param text: The condition.
+    :param fields: Types of the fields by key, such as ``features.age``.
+    :raises ConditionError: if there are problems, all of which are listed: those of the syntax, and those of
+        the names and types in the parts that can be parsed.
+    """
+    try:
+        condition = parse_condition(text)
+    except ConditionError as error:
+        raise ConditionError(error.faults + condition_faults(error.parts, fields)) from None
+    if faults := condition_faults(condition, fields):
+        raise ConditionError(faults)
+    return condition
 
 
 def _listed(faults: list[str]) -> list[str]:
@@ -73,13 +99,18 @@ class _Parser:
     Parser of the tokens of a condition.
 
     After a problem in a predicate, it continues with the next ``and``, ``or`` or closing parenthesis.
+
+    :param tokens: The tokens.
+    :param faults: The problems of single tokens.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], faults: list[str]) -> None:
         self._tokens = tokens
         self._place = 0
         self._depth = 0
-        self._faults: list[str] = []
+        self._faults = list(faults)
+        self._names: list[FieldName] = []
+        self._complete: list[Predicate] = []
 
     def condition(self) -> Condition:
         try:
@@ -91,11 +122,11 @@ class _Parser:
                     self._advance()
                     self._disjunction()
         except _TooDeepError:
-            raise ConditionError(
-                [f"parentheses and negations are nested more than {MAX_DEPTH} levels deep"]
-            ) from None
+            self._faults.append(f"parentheses and negations are nested more than {MAX_DEPTH} levels deep")
+            root = None
         if self._faults or root is None:
-            raise ConditionError(_listed(self._faults))
+            parts = ParsedParts(tuple(self._names), tuple(self._complete))
+            raise ConditionError(_listed(self._faults), parts)
         return Condition(root)
 
     @property
@@ -144,13 +175,20 @@ class _Parser:
             raise _TooDeepError
 
     def _recovered(self, parse: Callable[[], Node | None]) -> Node | None:
+        begin = self._place
         try:
             node = parse()
             self._check_end()
         except _FaultError as fault:
-            self._faults.append(str(fault))
+            failed = self._place
             self._skip()
+            # The problem of a token is listed, and others nearby may follow from it.
+            if not any(token.kind == "fault" for token in self._tokens[begin : max(failed + 1, self._place)]):
+                self._faults.append(str(fault))
             return None
+        inner = node.inner if isinstance(node, Not) else node
+        if inner is not None and not isinstance(inner, (Not, Junction)):
+            self._complete.append(inner)
         return node
 
     def _check_end(self) -> None:
@@ -263,7 +301,8 @@ class _Parser:
             parts.append(self._advance().written if self._next.kind == "word" else self._advance().text)
         if self._next.text == "(" and self._next.kind == "sign":
             raise _FaultError(f"{first}: functions are not supported")
-        return FieldName(".".join(parts), first.position)
+        self._names.append(FieldName(".".join(parts), first.position))
+        return self._names[-1]
 
 
 def _negated(node: Node) -> Node:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from aporia_provider.monitoring.segments import ConditionError, condition_faults, parse_condition, resolve
+from aporia_provider.monitoring.segments import (
+    ConditionError,
+    checked_condition,
+    condition_faults,
+    parse_condition,
+    resolve,
+)
 
 FIELDS = {
     "features.age": "numeric",
@@ -116,6 +122,50 @@ def test_every_problem_of_the_types_is_named_at_once() -> None:
         f"the field `x y` {place('`x y`')} is string: quote the constant, as in `x y` = '2'",
         f"the field `x y` {place('`x y`')} is string: quote the constant, as in `x y` = 'true'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (
+            "(age = 'x' and agee > 3",
+            [
+                "'(' at character 1 is not closed",
+                "the field agee at character 16 is not a field of the model; did you mean 'age'?",
+                "the field age at character 2 is numeric: compare it with a number without quotes, not with 'x'",
+            ],
+        ),
+        (
+            "agee like 3 and age % 2 = 0 and vip > true",
+            [
+                "% at character 21: arithmetic is not supported",
+                "'like' at character 6 is not an operator; the operators are > < <= >= = !=, is null, "
+                "is not null and in",
+                "the field agee at character 1 is not a field of the model; did you mean 'age'?",
+                "the field vip at character 33 is boolean, which has no order: use = or !=",
+            ],
+        ),
+        # What follows an open quote may be part of the text.
+        (
+            "vip = 1 and features.plan = 'gold and agee > 3",
+            [
+                "' at character 29: the quote is not closed",
+                "the field vip at character 1 is boolean: compare it with true or false, not with 1",
+            ],
+        ),
+        (
+            "vip = 1 and " + "not " * 33 + "vip",
+            [
+                "parentheses and negations are nested more than 32 levels deep",
+                "the field vip at character 1 is boolean: compare it with true or false, not with 1",
+            ],
+        ),
+    ],
+)
+def test_problems_of_the_syntax_do_not_hide_those_of_names_and_types(text: str, faults: list[str]) -> None:
+    with pytest.raises(ConditionError) as failure:
+        checked_condition(text, FIELDS)
+    assert failure.value.faults == faults
 
 
 def test_a_valid_condition_has_no_problems() -> None:
