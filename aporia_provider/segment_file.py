@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from aporia_provider.base_model import Name, PublicModel
 from aporia_provider.custom_metrics import CustomMetric
+from aporia_provider.errors import ValidationError
 from aporia_provider.segments import Segment
 from aporia_provider.yaml_files import load_mapping, repeated
 
@@ -51,4 +54,74 @@ def parse_segment_file(text: str) -> SegmentFile:
     :raises aporia_provider.errors.ValidationError: if it is not YAML, or there are problems, all of which are
         listed.
     """
-    return SegmentFile(**load_mapping(text, "model, and segments or custom_metrics"))
+    return SegmentFile(**load_mapping(text, _KEYS))
+
+
+_KEYS = "model, and segments or custom_metrics"
+
+
+@dataclass(frozen=True)
+class FileParts:
+    """
+    The parts of a file that are valid in themselves, although the file is not.
+
+    :param model: Id of the model.
+    :param segments: The valid segments.
+    :param custom_metrics: The valid custom metrics.
+    :param names: Names of all segments.
+    :param conditions: Name of the segment, label and text of the conditions of segments that are not valid.
+    """
+
+    model: str
+    segments: tuple[Segment, ...]
+    custom_metrics: tuple[CustomMetric, ...]
+    names: frozenset[str]
+    conditions: tuple[tuple[str, str, str], ...]
+
+
+def parts_of_file(text: str) -> FileParts | None:
+    """
+    Return the valid parts of a file that :func:`parse_segment_file` refuses; None if it has no model.
+
+    :param text: YAML.
+    """
+    try:
+        body = load_mapping(text, _KEYS)
+    except ValidationError:
+        return None
+    model = body.get("model")
+    if not isinstance(model, str) or not model.strip():
+        return None
+    segments = _mappings(body.get("segments"))
+    valid = dict(_valid(Segment, segments))
+    return FileParts(
+        model,
+        tuple(valid.values()),
+        tuple(metric for _, metric in _valid(CustomMetric, _mappings(body.get("custom_metrics")))),
+        frozenset(str(each.get("name")) for each in segments),
+        tuple(_conditions(each for place, each in enumerate(segments) if place not in valid)),
+    )
+
+
+P = TypeVar("P", bound=PublicModel)
+
+
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _valid(kind: type[P], values: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, P]]:
+    for place, value in enumerate(values):
+        try:
+            yield place, kind(**value)
+        except (ValidationError, TypeError):
+            # The fault is one of the file; keys that are not texts raise TypeError.
+            continue
+
+
+def _conditions(segments: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    for segment in segments:
+        pairs = segment.get("conditions")
+        for pair in pairs if isinstance(pairs, list) else ():
+            if isinstance(pair, list) and pair and isinstance(pair[0], str):
+                yield str(segment.get("name")), str(pair[1] if len(pair) > 1 else pair[0]), pair[0]

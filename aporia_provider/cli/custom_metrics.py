@@ -71,7 +71,7 @@ def _list(options: Namespace) -> None:
 
 
 def _create(options: Namespace) -> int:
-    files = read_files(options.files)
+    files = read_files(options.files, options)
     with opened_registry(options) as registry:
         return create_all(
             [

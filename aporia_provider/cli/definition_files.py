@@ -9,35 +9,52 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aporia_provider.cli.registry_access import opened_registry
 from aporia_provider.errors import AporiaError, ConflictError, ValidationError
 
 if TYPE_CHECKING:
-    from aporia_provider.segment_file import SegmentFile
+    from aporia_provider.backend.embedded import EmbeddedRegistry
+    from aporia_provider.segment_file import FileParts, SegmentFile
 
 Creation = tuple[str, str, Callable[..., Any], Any]
 """Id of the model, name, the call that creates, and what it creates."""
 
 
-def read_files(paths: Sequence[str]) -> list[SegmentFile]:
+def read_files(paths: Sequence[str], options: Namespace) -> list[SegmentFile]:
     """
     Return the content of files.
 
-    :raises aporia_provider.errors.ValidationError: with all faults of all files.
+    :param paths: The files.
+    :param options: Options of the command, which name the backend.
+    :raises aporia_provider.errors.ValidationError: with all faults of all files. If one of them has a wrong
+        form, those of the conditions and codes that can be checked are included.
     """
-    from aporia_provider.segment_file import parse_segment_file
+    from aporia_provider.segment_file import parse_segment_file, parts_of_file
 
     files: list[SegmentFile] = []
     problems: list[str] = []
+    parts: list[FileParts | None] = []
     for path in paths:
         try:
-            files.append(parse_segment_file(Path(path).read_text()))
+            text = Path(path).read_text()
+            parts.append(parts_of_file(text))
+            files.append(parse_segment_file(text))
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{path}: {error}")
         except ValidationError as error:
             problems += [f"{path}: {problem}" for problem in error.problems or [error.message]]
-    if problems:
-        raise ValidationError("The files cannot be used", problems=problems)
-    return files
+    if not problems:
+        return files
+    if known := [each for each in parts if each is not None]:
+        with opened_registry(options) as registry:
+            problems += _faults(registry, known)
+    raise ValidationError("The files cannot be used", problems=problems)
+
+
+def _faults(registry: EmbeddedRegistry, parts: Sequence[FileParts]) -> list[str]:
+    from aporia_provider.backend.registration.definition_checks import faults_of_parts
+
+    return [fault for each in parts for fault in faults_of_parts(registry, each)]
 
 
 def create_all(creations: Sequence[Creation], what: str, options: Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aporia_provider.cli.definition_files import create_all, read_files
@@ -81,8 +81,8 @@ def _add_cost(actions: _SubParsersAction[ArgumentParser]) -> ArgumentParser:
     parser = actions.add_parser(
         "cost",
         help="estimate the cost of segments: name, terms, states, bytes, seconds a sync, seconds once",
-        description="Estimate what each segment of a file would cost, from what is stored. Nothing is "
-        "created.",
+        description="Estimate what each segment of a file would cost after those before it, from what is "
+        "stored. Nothing is created; a segment that is not valid does not prevent the others.",
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="YAML file with the segments of a model")
     parser.set_defaults(run=_cost)
@@ -105,7 +105,7 @@ def _list(options: Namespace) -> None:
 
 
 def _create(options: Namespace) -> int:
-    files = read_files(options.files)
+    files = read_files(options.files, options)
     with opened_registry(options) as registry:
         return create_all(
             [
@@ -149,14 +149,27 @@ def _as_yaml(found: SegmentSuggestions) -> str:
     return str(yaml.safe_dump(body, sort_keys=False, allow_unicode=True))
 
 
-def _cost(options: Namespace) -> None:
-    files = read_files(options.files)
+def _cost(options: Namespace) -> int:
+    from aporia_provider.backend.registration.segment_costs import segment_costs
+
+    files = read_files(options.files, options)
     with opened_registry(options) as registry:
-        costs = [
-            (file.model, segment.name, registry.segment_cost(file.model, segment))
+        found = [
+            (file.model, segment.name, cost)
             for file in files
-            for segment in file.segments
+            for segment, cost in zip(
+                file.segments, segment_costs(registry, file.model, file.segments), strict=True
+            )
         ]
+    costs = [(model, name, cost) for model, name, cost in found if not isinstance(cost, Exception)]
+    _print_costs(costs, options)
+    faults = [(model, name, error) for model, name, error in found if isinstance(error, Exception)]
+    for model, name, error in faults:
+        print(f"{model}: {name}: {error.message}", file=sys.stderr)
+    return 2 if faults else 0
+
+
+def _print_costs(costs: Sequence[tuple[str, str, SegmentCost]], options: Namespace) -> None:
     if options.json:
         body = [{"model_id": model, "name": name, **cost} for model, name, cost in costs]
         print(json.dumps(body, indent=2), file=options.answers)

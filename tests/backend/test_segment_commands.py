@@ -277,13 +277,55 @@ def test_suggestions_are_printed_as_a_file_that_can_be_created(run: Run, file: P
     assert json.loads(run("segments", "suggest", "m", "v1", "--json")[1])["segments"] == []
 
 
+def test_all_faults_of_a_file_are_told_in_one_pass(run: Run, file: Path) -> None:
+    file.write_text("""
+model: m
+segments:
+  - {name: ages, field: aeg, edges: [0, 50]}
+  - {name: plans, field: plan, values: [gold, gold]}
+  - {name: both, intersection: [ages, plans]}
+  - {name: lost, intersection: [ages, agse]}
+  - name: named
+    conditions: [["(age = 'x'", same], ["agee > 1", same]]
+  - name: long
+    conditions: [["age > 1 and planned = 'gold'", first]]
+custom_metrics:
+  - {name: old, code: 'sums(column="age") + count(filter="aeg > 1")'}
+  - {name: "", code: count()}
+""")
+    for action in (("segments", "create"), ("segments", "cost"), ("custom-metrics", "create")):
+        status, out, err = run(*action, file)
+        assert (status, out) == (2, "")
+        for told in (
+            "segments.yaml: segments.1: there are several terms 'gold'",
+            "segments.yaml: segments.4: there are several terms 'same'",
+            "segments.yaml: custom_metrics.1.name: must not be empty",
+            "m: ages: There is no field 'aeg'; did you mean 'age'?",
+            "there is no segment 'agse'",
+            "m: named: same: '(' at character 1 is not closed",
+            "m: named: same: the field age at character 2 is numeric",
+            "m: named: same: the field agee at character 1 is not a field of the model",
+            "the field planned at character 13 is not a field of the model",
+            "line 1, column 1: there is no function 'sums'",
+            "filter: the field aeg at character 1 is not a field of the model",
+        ):
+            assert told in err
+        assert "m: both:" not in err
+
+
 def test_the_cost_of_a_file_is_printed(model: MonitoredModel, run: Run, file: Path) -> None:
-    file.write_text(FILE.partition("  - {name: both")[0])
+    file.write_text(FILE.replace("{name: plans, field: plan, values", "{name: plans, field: paln, values"))
+    status, out, err = run("segments", "cost", file)
+    assert (status, out.count("\n"), out.split("\t")[0]) == (2, 1, "ages")
+    assert "m: plans: There is no field 'paln'" in err
+    assert "there is no segment 'plans'; there are 'ages'" in err
+    file.write_text(FILE)
     status, out, err = run("segments", "cost", file)
     expected = model.registry.segment_cost("m", Segment(name="ages", field="age", edges=[0, 50, 100]))
     first = out.splitlines()[0].split("\t")
     assert (status, first[:4]) == (0, ["ages", "2", str(expected["states"]), str(expected["bytes"])])
     assert expected["notes"][0] in err
     body = json.loads(run("segments", "cost", file, "--json")[1])
-    assert [(each["model_id"], each["name"]) for each in body] == [("m", "ages"), ("m", "plans")]
+    assert [(each["name"], each["terms"]) for each in body] == [("ages", 2), ("plans", 2), ("both", 4)]
+    assert {each["model_id"] for each in body} == {"m"}
     assert model.registry.list_segments("m") == []

@@ -110,7 +110,8 @@ def _add_filters(session: Session, model: ModelRow, conditions: Sequence[str]) -
     names = {filter_name(condition): condition for condition in conditions}
     known = {row.name for row in existing}
     new = {name: condition for name, condition in names.items() if name not in known}
-    check_number_of_terms(model.id, existing, [[(FILTER_LABEL, condition)] for condition in new.values()])
+    added = [[(FILTER_LABEL, condition)] for condition in new.values()]
+    check_number_of_terms(model.id, [row.terms for row in existing], added)
     session.add_all(
         SegmentRow(
             model_key=model.key,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy.orm import Session
 
+from aporia_provider.backend.registration.latest_version import latest_version
 from aporia_provider.backend.registration.scope import RegistryBase
-from aporia_provider.backend.registration.segment_registration import terms_of
-from aporia_provider.backend.registration.segment_terms import exceeded_limits
+from aporia_provider.backend.registration.segment_terms import checked_terms, exceeded_limits
 from aporia_provider.backend.store.json_columns import check_json, check_names
 from aporia_provider.backend.store.lookups import find_model
-from aporia_provider.backend.store.segment_lookups import model_segments
-from aporia_provider.backend.store.segment_tables import SegmentRow
+from aporia_provider.backend.store.segment_lookups import model_fields, model_segments
 from aporia_provider.backend.store.stored_sizes import StoredSize, SyncTimes, stored_size, sync_times
+from aporia_provider.backend.store.tables import ModelRow
+from aporia_provider.errors import ValidationError
+from aporia_provider.segment_conditions import Term
 from aporia_provider.segment_reports import SegmentCost
 from aporia_provider.segments import Segment
 
@@ -35,19 +37,68 @@ class SegmentCosts(RegistryBase):
         Segment.check_type(segment)
         check_names(name=segment.name)
         check_json(segment.to_wire())
-        with self.database.read_transaction() as session:
-            model = find_model(session, self.environment, model_id)
-            rows = model_segments(session, model.key)
-            others = [row for row in rows if row.name != segment.name]
-            terms = terms_of(session, model, segment, others)
-            return _cost(session, model.key, rows, len(terms), exceeded_limits(others, [terms]))
+        (cost,) = segment_costs(self, model_id, [segment])
+        if isinstance(cost, ValidationError):
+            raise cost
+        return cost
 
 
-def _cost(
-    session: Session, model_key: int, existing: Sequence[SegmentRow], terms: int, problems: Sequence[str]
-) -> SegmentCost:
-    size, times = stored_size(session, model_key), sync_times(session, model_key)
-    present = sum(len(row.terms) for row in existing)
+def segment_costs(
+    registry: RegistryBase, model_id: str, segments: Iterable[Segment]
+) -> list[SegmentCost | ValidationError]:
+    """
+    Return what each of several segments would cost after those before it, or why it is not valid.
+
+    :param registry: The registry of the model.
+    :param model_id: Id of the model.
+    :param segments: The segments; an intersection is after the segments that it names.
+    :raises aporia_provider.errors.NotFoundError: if there is no such model, or it has no version.
+    """
+    with registry.database.read_transaction() as session:
+        model = find_model(session, registry.environment, model_id)
+        known = SegmentTerms(session, model)
+        return [_cost(session, known, segment) for segment in segments]
+
+
+class SegmentTerms:
+    """
+    The terms of the segments of a model, and of segments that are not created.
+
+    :param session: A session with a transaction.
+    :param model: The model.
+    :raises aporia_provider.errors.NotFoundError: if the model has no version.
+    """
+
+    def __init__(self, session: Session, model: ModelRow) -> None:
+        self.model_key = model.key
+        self.present = sum(len(row.terms) for row in model_segments(session, model.key))
+        self.known: dict[str, list[Term]] = {
+            row.name: [(label, condition) for label, condition in row.terms]
+            for row in model_segments(session, model.key)
+        }
+        self._fields = model_fields(session, model.key, latest_version(session, model))
+
+    def add(self, segment: Segment) -> tuple[int, list[str]]:
+        """
+        Add a segment, in place of one of its name.
+
+        :return: The number of its terms, and the limits that are exceeded.
+
+        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        """
+        others = {name: terms for name, terms in self.known.items() if name != segment.name}
+        terms = checked_terms(segment.name, segment.terms(self._fields, others), self._fields)
+        self.known[segment.name] = terms
+        return len(terms), exceeded_limits(list(others.values()), [terms])
+
+
+def _cost(session: Session, known: SegmentTerms, segment: Segment) -> SegmentCost | ValidationError:
+    try:
+        terms, problems = known.add(segment)
+    except ValidationError as error:
+        return error
+    size, times = stored_size(session, known.model_key), sync_times(session, known.model_key)
+    present = known.present
     added = None if times.seconds is None else times.seconds / (1 + SHARE_OF_A_TERM * present)
     return {
         "terms": terms,

@@ -54,7 +54,7 @@ class Segments(RegistryBase):
                 return existing_registration(subject, existing.id, changes, if_exists)
             others = model_segments(session, model.key)
             terms = terms_of(session, model, segment, others)
-            check_number_of_terms(model_id, others, [terms])
+            check_number_of_terms(model_id, [each.terms for each in others], [terms])
             row = SegmentRow(
                 model_key=model.key,
                 name=segment.name,

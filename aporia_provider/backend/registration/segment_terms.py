@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aporia_provider.backend.store.segment_tables import SegmentRow
 from aporia_provider.base_model import MAX_FAULTS
 from aporia_provider.errors import ValidationError
 from aporia_provider.monitoring.segments import ConditionError, checked_condition
@@ -50,12 +49,12 @@ def canonical_condition(text: str, fields: Mapping[str, str]) -> str:
 
 
 def check_number_of_terms(
-    model_id: str, existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]
+    model_id: str, existing: Sequence[Sequence[object]], new: Sequence[Sequence[Term]]
 ) -> None:
     """
     Raise an error if the segments of a model would be too many.
 
-    :param existing: Segments that the model has.
+    :param existing: Terms of each segment that the model has.
     :param new: Terms of each segment that is created.
     :raises aporia_provider.errors.ValidationError: with all limits that would be exceeded, and the numbers.
     """
@@ -64,12 +63,17 @@ def check_number_of_terms(
         raise ValidationError(f"Model {model_id!r} would have too many segments", problems=problems)
 
 
-def exceeded_limits(existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]) -> list[str]:
-    """Return the limits that segments of a model would exceed, with the numbers."""
+def exceeded_limits(existing: Sequence[Sequence[object]], new: Sequence[Sequence[Term]]) -> list[str]:
+    """
+    Return the limits that segments of a model would exceed, with the numbers.
+
+    :param existing: Terms of each segment that the model has.
+    :param new: Terms of each segment that is created.
+    """
     return list(_exceeded(existing, new))
 
 
-def _exceeded(existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]) -> Iterator[str]:
+def _exceeded(existing: Sequence[Sequence[object]], new: Sequence[Sequence[Term]]) -> Iterator[str]:
     if not new:
         return
     segments = len(existing) + len(new)
@@ -78,7 +82,7 @@ def _exceeded(existing: Sequence[SegmentRow], new: Sequence[Sequence[Term]]) -> 
     for terms in new:
         if len(terms) > MAX_TERMS:
             yield f"a segment would have {len(terms)} terms, and can have {MAX_TERMS}"
-    before, added = sum(len(row.terms) for row in existing), sum(map(len, new))
+    before, added = sum(map(len, existing)), sum(map(len, new))
     if before + added > MAX_MODEL_TERMS:
         yield (
             f"it has {before} terms, and would have {before + added} with the {added} that are given; it can "

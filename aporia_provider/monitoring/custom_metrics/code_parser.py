@@ -46,11 +46,13 @@ def parse_metric(code: str) -> MetricExpression:
     if not isinstance(code, str):
         raise CustomMetricError([(None, f"the code is not text, but {type(code).__name__}")])
     if len(code) > MAX_LENGTH:
-        raise CustomMetricError([(None, f"the code has {len(code):,} characters; {MAX_LENGTH:,} is the limit")])
+        raise CustomMetricError(
+            [(None, f"the code has {len(code):,} characters; {MAX_LENGTH:,} is the limit")]
+        )
     try:
         tokens, faults = split_tokens(code)
-    except CodeError as fault:
-        raise CustomMetricError([(fault.place, fault.text)]) from None
+    except CodeError as error:
+        raise CustomMetricError([(error.place, error.text)]) from None
     return _Parser(code, tokens, faults).parse()
 
 

@@ -56,8 +56,8 @@ def checked_metric(
 
     :param code: The code, see :func:`parse_metric`.
     :param fields: See :func:`bind`, as for the other parameters.
-    :raises CustomMetricError: if there are faults, all of which are listed: those of the language, and those of
-        the fields of the calls that can be parsed.
+    :raises CustomMetricError: if there are faults, all of which are listed: those of the language, and those
+        of the fields of the calls that can be parsed.
     """
     try:
         expression = parse_metric(code)

@@ -52,8 +52,8 @@ class Token:
     """
     Part of the text of a condition.
 
-    :param kind: ``number``, ``text``, ``name`` (in backticks), ``word``, ``sign``, ``fault`` (a problem that is
-        listed already) or ``end``.
+    :param kind: ``number``, ``text``, ``name`` (in backticks), ``word``, ``sign``, ``fault`` (a problem that
+        is listed already) or ``end``.
     :param text: The text; a text constant or a name without its quotes, a reserved word in lower case, and
         one notation of an operator.
     :param position: Number of its first character, counted from 1.

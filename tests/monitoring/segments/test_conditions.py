@@ -132,7 +132,8 @@ def test_every_problem_of_the_types_is_named_at_once() -> None:
             [
                 "'(' at character 1 is not closed",
                 "the field agee at character 16 is not a field of the model; did you mean 'age'?",
-                "the field age at character 2 is numeric: compare it with a number without quotes, not with 'x'",
+                "the field age at character 2 is numeric: compare it with a number without quotes, "
+                "not with 'x'",
             ],
         ),
         (
