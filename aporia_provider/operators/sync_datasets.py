@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from aporia_provider.assets import EventKind, event_aliases
 from aporia_provider.errors import TransientError
 from aporia_provider.lineage import location_dataset, version_dataset
-from aporia_provider.links import DeltaTableLink
+from aporia_provider.links import DeltaTableLink, ModelPageLink
 from aporia_provider.operators.base import AporiaOperator, emit_days, emit_event, fail_without_retry
 from aporia_provider.operators.parameters import Choice
 from aporia_provider.operators.protocol_parameters import DatasetsParameter
@@ -70,7 +70,7 @@ class SyncDatasetsOperator(AporiaOperator):
         "spark_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (DeltaTableLink(), ModelPageLink())
     ui_color = "#e6dcf7"
 
     datasets = DatasetsParameter()

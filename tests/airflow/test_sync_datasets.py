@@ -213,11 +213,13 @@ def test_datasets_whose_syncs_are_disabled_are_left_alone(lake: Lake) -> None:
         execute(SyncDatasetsOperator(task_id="t", datasets=[SERVING]))
 
 
-def test_links_and_lineage_have_all_tables_and_versions(lake: Lake) -> None:
+def test_links_and_lineage_have_all_tables_and_versions(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     sync = SyncDatasetsOperator(task_id="t", datasets=[TRAINING, SERVING])
     execute(sync)
-    (link,) = sync.operator_extra_links
-    assert link.get_link(sync, ti_key=None).endswith(f"/buckets/{lake.s3.bucket}")  # type: ignore[arg-type]
+    table, page = sync.operator_extra_links
+    assert table.get_link(sync, ti_key=None).endswith(f"/buckets/{lake.s3.bucket}")  # type: ignore[arg-type]
+    monkeypatch.setenv("AIRFLOW__APORIA__PAGE_URL", "https://example.com/page")
+    assert page.get_link(sync, ti_key=None) == "https://example.com/page/"  # type: ignore[arg-type]
     lineage = sync.get_openlineage_facets_on_complete(None)
     assert [data.name for data in lineage.inputs] == ["training", "serving"]
     assert [data.name for data in lineage.outputs] == ["m/v1"]
