@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from aporia_provider.monitoring.profiles.plan import (
     SegmentTermPlan,
 )
 from tests.conftest import S3
+from tests.engine.test_condition_sql import check_statements
 from tests.monitoring.columns import DAY
 from tests.spark.conftest import Engine, Engines
 from tests.spark.test_batches import delta
@@ -94,3 +96,7 @@ def test_states_of_segments_are_equal(engines: Engines, s3: S3) -> None:
         assert sum(counts) == sum(map(holds, listed))
     alone = profiled(engines.embedded, source, plan_of(whole=False))
     assert alone == {place: state for place, state in embedded.items() if place[1].startswith("@")}
+
+
+def test_statements_of_conditions_select_their_rows(engines: Engines, tmp_path: Path) -> None:
+    check_statements(engines.cluster.spark, tmp_path)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
@@ -19,8 +20,16 @@ from aporia_provider.datasets import DatasetConnection
 from aporia_provider.engine.session import spark_session
 from aporia_provider.errors import NotFoundError
 from aporia_provider.schema import VersionSchema
+from aporia_provider.segment_values import SegmentValue
 from tests.backend.conftest import copied
-from tests.backend.monitors.monitored_model import SCHEMA, MonitoredModel, on
+from tests.backend.monitors.monitored_model import (
+    SCHEMA,
+    MonitoredModel,
+    configuration,
+    labelled,
+    on,
+    usual,
+)
 from tests.backend.page.alerted import DAYS, alert_of, alerted_model
 from tests.backend.page.visiting import signed_in
 from tests.backend.running import Served, serving, token_for
@@ -111,6 +120,57 @@ def test_without_a_table_there_is_no_statement(model: MonitoredModel) -> None:
         found = concerned_rows(alert_of(model), datasets, schema)
         assert found.sql is None
         assert note in (found.note or "")
+
+
+@pytest.fixture
+def of_segment(tmp_path: Path, month: Path) -> Iterator[MonitoredModel]:
+    """A model with an alert on the accuracy of a value of a segment."""
+    with MonitoredModel(copied(month, tmp_path), "e") as found:
+        segment = found.segment("plan", "gold", "it's")
+        found.store({DAYS: usual()})
+        days = {"gold": {DAYS: labelled()}, "it's": {DAYS: labelled(tp=50, tn=50, fp=50, fn=50)}}
+        found.store_terms("plan", days, part="performance")
+        each = {"group": segment, "value": None}
+        body = configuration({"type": "accuracy"}, {"name": "RANGE", "min": 0.85}, segment=each)
+        found.monitor("performance_degradation", body)
+        found.complete_until(on(DAYS + 1))
+        found.evaluate(DAYS + 1)
+        yield found
+
+
+def test_the_statement_selects_the_rows_of_the_segment(of_segment: MonitoredModel) -> None:
+    (alert,) = of_segment.registry.get_alerts("m")
+    page = alert_page(of_segment.registry, "m", alert.id)
+    assert page.segment == SegmentValue(id="plan", value="it's")
+    assert page.rows.sql is not None
+    assert page.rows.sql.splitlines()[-2] == r"  AND `plan` = 'it\'s'"
+    assert page.rows.note is None
+    of_segment.registry.delete_segment("m", "plan")
+    page = alert_page(of_segment.registry, "m", alert.id)
+    assert page.segment is None
+    assert page.rows.sql is not None
+    assert "plan" not in page.rows.sql
+    assert page.rows.note is not None
+    assert "does not select the rows of plan = it's" in page.rows.note
+
+
+@pytest.fixture
+@starts_process()
+def segment_server(of_segment: MonitoredModel) -> Iterator[httpx2.Client]:
+    url = of_segment.registry.database.url.render_as_string(hide_password=False)
+    with serving(url, "--page") as served, signed_in(served.url, token_for(url, "e")) as client:
+        yield client
+
+
+def test_the_alert_of_a_segment_leads_to_its_rows(
+    of_segment: MonitoredModel, segment_server: httpx2.Client
+) -> None:
+    (alert,) = of_segment.registry.get_alerts("m")
+    text = segment_server.get(f"/page/models/m/alerts/{alert.id}").text
+    assert 'href="/page/models/m?version=v1&amp;segment=plan&amp;value=it%27s"' in text
+    followed = segment_server.get("/page/models/m?version=v1&segment=plan&value=it%27s")
+    assert followed.status_code == 200
+    assert "it&#39;s of plan" in followed.text
 
 
 def test_a_read_only_token_reads_and_cannot_act(server: Served, model: MonitoredModel, url: str) -> None:

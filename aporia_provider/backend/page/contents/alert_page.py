@@ -14,13 +14,15 @@ from aporia_provider.backend.monitors.alert_reading import alerts_of, read_alert
 from aporia_provider.backend.monitors.verdict_history import verdict_history
 from aporia_provider.backend.page.contents.concerned_rows import ConcernedRows, concerned_rows
 from aporia_provider.backend.registry import Registry
-from aporia_provider.backend.store.lookups import find_version
+from aporia_provider.backend.store.lookups import find_model, find_version
 from aporia_provider.backend.store.monitor_tables import AlertRow
+from aporia_provider.backend.store.segment_lookups import find_described_term
 from aporia_provider.backend.store.tables import MonitorRow
 from aporia_provider.errors import AporiaError, NotFoundError
 from aporia_provider.explanations import ChangeExplanation
 from aporia_provider.schema import VersionSchema
 from aporia_provider.segment_changes import MAX_LISTED, TermChange, ranked_terms
+from aporia_provider.segment_values import SegmentValue
 from aporia_provider.verdicts import Verdict, WindowVerdict
 
 SECONDS = 5.0
@@ -55,6 +57,8 @@ class AlertPage:
     :param explanation: Division of the change of a metric of performance; None if there is none.
     :param explanation_note: Why there is no explanation.
     :param rows: The statement that selects the rows.
+    :param segment: The segment whose rows the alert is about; None if it is about all rows, or the segment
+        was deleted.
     """
 
     alert: Alert
@@ -63,6 +67,7 @@ class AlertPage:
     explanation: ChangeExplanation | None
     explanation_note: str | None
     rows: ConcernedRows
+    segment: SegmentValue | None
 
     @property
     def terms(self) -> Sequence[TermChange]:
@@ -97,13 +102,15 @@ def alert_page(registry: Registry, model_id: str, alert_id: str) -> AlertPage:
     windows, points_note = _attempted(lambda: verdict_history(registry.database, registry.environment, alert))
     points = _points(windows or (), alert.failed[0])
     explanation, explanation_note = _attempted(lambda: explain_change_of(registry, alert))
+    segment, condition = _segment(registry, alert) or (None, None)
     return AlertPage(
         alert,
         points or [_last_point(alert)],
         points_note,
         explanation,
         explanation_note,
-        _rows(registry, alert),
+        _rows(registry, alert, condition),
+        segment,
     )
 
 
@@ -133,7 +140,21 @@ def _last_point(alert: Alert) -> WindowPoint:
     return WindowPoint(datetime.fromisoformat(alert.start), end, alert.failed[0])
 
 
-def _rows(registry: Registry, alert: Alert) -> ConcernedRows:
+def _segment(registry: Registry, alert: Alert) -> tuple[SegmentValue, str] | None:
+    """Return the segment of an alert, and the condition of its rows."""
+    if alert.segment is None:
+        return None
+    with registry.database.read_transaction() as session:
+        model = find_model(session, registry.environment, alert.model_id)
+        found = find_described_term(session, model, alert.segment)
+        if found is None:
+            return None
+        row, place = found
+        label, condition = row.terms[place]
+        return SegmentValue(id=row.name, value=label), condition
+
+
+def _rows(registry: Registry, alert: Alert, segment_condition: str | None) -> ConcernedRows:
     if alert.model_version is None:
         return ConcernedRows(None, "The alert is about all versions; their rows are in several tables.")
     found = registry.get_datasets(alert.model_id, alert.model_version)
@@ -141,7 +162,7 @@ def _rows(registry: Registry, alert: Alert) -> ConcernedRows:
     with registry.database.read_transaction() as session:
         row = find_version(session, registry.environment, alert.model_id, alert.model_version)
         schema = VersionSchema.from_wire(row.registration)
-    return concerned_rows(alert, datasets, schema)
+    return concerned_rows(alert, datasets, schema, segment_condition)
 
 
 def _time(second: int) -> datetime:
