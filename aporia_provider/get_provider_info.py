@@ -123,6 +123,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": integration,
                 "python-modules": [
+                    "aporia_provider.hooks.alerts",
                     "aporia_provider.hooks.aporia",
                     "aporia_provider.hooks.delta_lake",
                     "aporia_provider.hooks.health",
