@@ -1,4 +1,4 @@
-"""Preflight notes types that differ from those of the other datasets of the version."""
+"""Preflight notes types that differ from the types of the other datasets of the version."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_is_not_compared_is_told(tmp_path: Path) -> None:
     assert found.problems == []
     compared, missed = found.warnings
     assert compared == "prediction 'y' is double here and float in the testing dataset"
-    assert missed.startswith("types are not compared with those of the training dataset: ")
+    assert missed.startswith("types are not compared with the types of the training dataset: ")
     assert f"{tmp_path}/none" in missed
 
 
@@ -88,5 +88,5 @@ def test_an_outage_of_another_dataset_is_told(tmp_path: Path) -> None:
     found = preflight(serving, SCHEMA, others=[training], credentials=nowhere)
     assert found.problems == []
     (missed,) = found.warnings
-    assert missed.startswith("types are not compared with those of the training dataset: ")
+    assert missed.startswith("types are not compared with the types of the training dataset: ")
     assert "s3://bucket/training" in missed

@@ -139,7 +139,7 @@ def test_metrics_that_are_no_means_are_not_divided(model: MonitoredModel) -> Non
     assert found.other_labels is None
     assert "is not divided into inputs and labels" in str(found.reason)
     assert found.named_terms
-    with pytest.raises(ValidationError, match="that of mse can"):
+    with pytest.raises(ValidationError, match="the change of mse can"):
         explained(model, "rmse")
 
 

@@ -158,7 +158,7 @@ class TestLabels:
         )
         (answer,) = asked.metrics
         assert (answer.error, answer.status, answer.shown) == (None, "insufficient_data", 0.0)
-        assert "2 rows have different labels with the same timestamp, of which the" in answer.reason
+        assert "2 rows have different labels with the same timestamp, so the" in answer.reason
         assert "give corrections a later timestamp" in answer.reason
         pair.delta("actuals").optimize.compact()
         pair.write("actuals", labelled(8, {"a3": False}))

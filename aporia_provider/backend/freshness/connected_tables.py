@@ -37,7 +37,7 @@ def connected_tables(session: Session, version_keys: Iterable[int]) -> list[Conn
     """
     Return the Delta tables of serving datasets and actuals whose syncs are enabled.
 
-    Tables of which a certain version is read are left out.
+    Tables that are read at a fixed version are left out.
 
     :param session: A session with a transaction.
     :param version_keys: Keys of the versions.

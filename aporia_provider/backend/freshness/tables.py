@@ -29,7 +29,7 @@ class CheckedTable:
 
     :param uri: The table.
     :param version: Version of the table; None if its log could not be read.
-    :param commits: Number of commits that the verdicts are learned from.
+    :param commits: Number of commits from which the expected values were learned.
     :param last_writer: Writer of the last commit that changed rows, if the log names it.
     :param health: The verdicts; None if the log could not be read.
     :param notes: What the log does not contain.

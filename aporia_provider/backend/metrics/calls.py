@@ -105,8 +105,8 @@ class Metrics(RegistryBase):
         :param end: End of the time range, exclusive.
         :param parameters: Parameters of :class:`~aporia_provider.metrics.MetricParameters`: ``column``,
             ``threshold``, ``confidence`` …
-        :raises aporia_provider.errors.ValidationError: if the metric is not such a rate, or cannot be
-            computed for a term.
+        :raises aporia_provider.errors.ValidationError: if the metric is not a rate of labelled rows, or
+            cannot be computed for a term.
         """
         from aporia_provider.backend.metrics.segment_comparison import TermPair, compare_terms
 

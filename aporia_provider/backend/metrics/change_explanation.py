@@ -46,8 +46,8 @@ class Change:
 
     def __post_init__(self) -> None:
         if self.metric not in EXPLAINED:
-            hint = "; that of mse can" if self.metric == "rmse" else f"; {nearest(self.metric, EXPLAINED)}"
-            raise ValidationError(f"The change of {self.metric!r} cannot be divided{hint}")
+            hint = "the change of mse can" if self.metric == "rmse" else nearest(self.metric, EXPLAINED)
+            raise ValidationError(f"The change of {self.metric!r} cannot be divided; {hint}")
 
     @property
     def periods(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,16 +105,16 @@ def explain(
     """
     Divide the change of a metric, see :meth:`.MetricsHook.explain_change`.
 
-    With the metric m, and the one e that is expected from the scores of a period and the labels of the
+    With the metric m, and the metric e that is expected from the scores of a period and the labels of the
     earlier one, the part of other labels is (m - e) of the later period minus (m - e) of the earlier one. The
-    rest is that of other inputs: the change of e (Kitagawa, *Components of a difference between two rates*,
-    J. Amer. Statist. Assoc. 50, 1955).
+    rest is the part of other inputs: the change of e (Kitagawa, *Components of a difference between two
+    rates*, J. Amer. Statist. Assoc. 50, 1955).
 
     :param query: Function that answers a query.
     :param schema_of: Function that returns the schema of a version; None if it is unknown.
     :param change: The metric and the periods.
     :param parameters: Parameters of the metric.
-    :param importance: Importance by name of the feature. Default: that in the schema.
+    :param importance: Importance by name of the feature. Default: the importance in the schema.
     :param segments_of: Function that returns the segments of the model. Default: the change is not divided by
         segment.
     :raises aporia_provider.errors.ValidationError: if the metric cannot be computed for a period.
@@ -155,7 +155,7 @@ def _segments(
         return (), []
     if change.metric not in DIVISIBLE:
         return (), [
-            f"{change.metric} is not a mean of rows, so its change is not divided by segment; that of "
+            f"{change.metric} is not a mean of rows, so its change is not divided by segment; the change of "
             f"{', '.join(DIVISIBLE)} is"
         ]
     try:
@@ -198,7 +198,7 @@ def _reasons(metric: str, results: Mapping[str, QueryResult]) -> list[str]:
         if result.status != "ok" and result.reason
     ]
     if metric not in METRICS or results["applied"].error:
-        texts.append(f"the change of {metric} of such a model is not divided into inputs and labels")
+        texts.append(f"the change of {metric} is not divided into inputs and labels for models of this type")
     return texts
 
 

@@ -17,7 +17,7 @@ class DroppedRanges:
     Ranges of time whose states, or sums of states, a query needs and retention has dropped.
 
     :param intervals: The ranges, as half-open intervals in seconds since 1970.
-    :param retention: Retention of the model, in words.
+    :param retention: Retention of the model as text.
     """
 
     def __init__(self, intervals: Iterable[Interval] = (), retention: str = "") -> None:

@@ -24,7 +24,7 @@ def labelled_role(version: VersionStates, prediction: str) -> str | None:
     """
     Return the role of the default baseline; None if there is none with labels.
 
-    The labels of the testing dataset are preferred, since a model is fitted to those of the training dataset.
+    The labels of the testing dataset are preferred, since a model is fitted to the training dataset.
 
     :param version: The version.
     :param prediction: Name of the prediction.

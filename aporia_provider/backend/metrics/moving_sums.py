@@ -18,7 +18,7 @@ class MovingSum:
     divided at a position. For each state before the position, the sum from the state up to the position is
     precomputed; states after it are added to a running sum. When the window's start passes the position, the
     window is divided again, at its end. Each state is added at most four times, regardless of the length
-    of the window. (This is a queue made of two stacks.) The sums are identical to those of
+    of the window. (This is a queue made of two stacks.) The sums are identical to the sums of
     :func:`~.model_states.total` to the last bit, since additions of states are exact, commutative and
     associative.
 

@@ -44,7 +44,7 @@ PERIODS = {
 }
 """
 Aggregation periods of results (:data:`~aporia_provider.metrics.AnswerPeriod`). Weeks follow ISO 8601 and
-start on Monday, months are those of the Gregorian calendar; both start at 00:00 UTC.
+start on Monday, months are Gregorian; both start at 00:00 UTC.
 """
 
 

@@ -60,9 +60,9 @@ class RequestBaseline:
     @property
     def version(self) -> VersionStates:
         """
-        Return the version that the dataset belongs to, with the states of its segment.
+        The version that the dataset belongs to, with the states of its segment.
 
-        A baseline that does not say of which segment it is has that of the data.
+        A baseline without the field ``segment`` has the segment of the data.
         """
         dataset, data_version = self.dataset, self.data_version
         name = dataset.model_version or data_version.name

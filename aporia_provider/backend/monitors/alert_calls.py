@@ -139,7 +139,7 @@ class Alerts(RegistryBase):
 
 
 def _record(session: Session, alert: AlertRow, kind: str, **details: Any) -> None:
-    """Record a change that a person made, of which no notification is sent."""
+    """Record a change that a person made. No notification of it is sent."""
     body = {"occurrences": alert.occurrences, **details}
     session.add(AlertEventRow(alert_key=alert.key, kind=kind, details=body, delivered_at=utc_now()))
     session.flush()

@@ -39,7 +39,8 @@ def explain_alert(
         commits with rows of the failed windows are read.
     :return: See :meth:`.MetricsHook.explain_change`.
     :raises aporia_provider.errors.NotFoundError: if there is no such alert, or its monitor was deleted.
-    :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
+    :raises aporia_provider.errors.ValidationError: if the alert is not about an explainable metric of a
+        single version.
     """
     found = _find(api, alert) if isinstance(alert, str) else alert
     explanation = explain_change_of(api, found, baseline)
@@ -54,7 +55,8 @@ def explain_change_of(api: AporiaApi, found: Alert, baseline: timedelta = BASELI
     :param found: The alert.
     :param baseline: Length of the period before the alert.
     :raises aporia_provider.errors.NotFoundError: if the monitor of the alert was deleted.
-    :raises aporia_provider.errors.ValidationError: if the alert is not about such a metric of one version.
+    :raises aporia_provider.errors.ValidationError: if the alert is not about an explainable metric of a
+        single version.
     """
     verdict = found.failed[0]
     if verdict.metric not in EXPLAINED or found.model_version is None:

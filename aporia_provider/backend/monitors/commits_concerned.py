@@ -22,7 +22,7 @@ _ROLES = ("serving", "actuals")
 
 def first_commits(api: AporiaApi, alert: Alert, find_credentials: FindCredentials) -> Iterator[FirstCommit]:
     """
-    Yield the first commit of the serving table and of that of the actuals, if there are any.
+    Yield the first commit of the serving table and of the actuals table, if there are any.
 
     Of the actuals, it is the first commit with labels whose time is not before the start of the windows: the
     log does not contain which predictions they belong to.

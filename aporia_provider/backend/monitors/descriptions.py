@@ -53,8 +53,8 @@ def describe(failure: Failure, custom: str | None = None) -> str:
     """
     Return the text of the alert on a failed window.
 
-    Placeholders are those of the protocol; others are left as they are. Values are escaped, since the text
-    is HTML.
+    The placeholders of the protocol are replaced; others are left unchanged. Values are escaped, since the
+    text is HTML.
 
     :param failure: The failed window.
     :param custom: Template of the monitor, which is used if its configuration has none.

@@ -113,7 +113,7 @@ class MonitorEvaluations(RegistryBase):
 
         With ``plant``, shifts are planted into the states in memory, at five times in the range and into one
         field at a time, and the windows from there are judged until the field fails, where it does not fail
-        without the shift. At most 30 windows are judged, and at most five fields of a version, those of
+        without the shift. At most 30 windows are judged, and at most the five fields of a version of
         greatest importance. The kind of the shift follows from the metric; its default size is:
 
         * numeric fields: all values increase by 0.5 standard deviations of the range

@@ -56,8 +56,7 @@ def subjects_of(configuration: MonitorConfiguration, schema: VersionSchema) -> l
 
     Without names, these are all fields of the categories that the type of the monitor is for.
 
-    :raises aporia_provider.errors.ValidationError: if the version has no such fields, all of which are
-        listed.
+    :raises aporia_provider.errors.ValidationError: if the version has no such fields; all are listed.
     """
     type_, metric = configuration.type, configuration.metric
     if type_ in _OF_ROWS or metric.field == "_id":

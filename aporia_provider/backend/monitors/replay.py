@@ -32,7 +32,7 @@ class Replay:
     """
     Verdicts of a monitor on the windows of a range, as if it had been evaluated after each.
 
-    Nothing is stored. Alerts count as not acknowledged. The states are those of today, with late data and
+    Nothing is stored. Alerts count as not acknowledged. The current states are used, with late data and
     labels.
 
     :param request: The monitor and the range.

@@ -1,4 +1,4 @@
-"""Time windows that monitors judge, and those of their baselines."""
+"""Time windows that monitors judge, and windows of their baselines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aporia_provider.monitor_configuration.spans import DAY, Span
 HISTORY = 126
 """
 Number of windows that rules with a promised rate of false alarms look back: 18 weeks of days. A baseline
-that is shorter is extended, since such a rate requires many windows.
+that is shorter is extended, since a low rate of false alarms requires many windows.
 """
 
 
@@ -48,7 +48,7 @@ class WindowPlan:
         self._aggregation = configuration.aggregation
         period = self._focal.period
         self.step = min(DAY, int(period.seconds))
-        """Time from the end of a window to that of the next one, in seconds."""
+        """Time from the end of a window to the end of the next window, in seconds."""
 
     def problem(self, bucket_seconds: int) -> str | None:
         """Return why windows do not consist of whole buckets; None if they do."""

@@ -52,7 +52,7 @@ def create_page(
     :param allowed_local_folders: Folders of the server's disk from whose tables commits are read; None
         allows all.
     :param find_credentials: Function that returns the credentials for S3, from whose Delta logs commits are
-        read. Default: those of the environment of the process.
+        read. Default: the settings in the environment of the process.
     :param stopping: Event that aborts all responses in progress.
     """
     app = Starlette(

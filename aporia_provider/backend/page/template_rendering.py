@@ -85,7 +85,7 @@ def duration(seconds: float | None) -> str:
 
 def moment(value: datetime | str | float | None, format_: str = "%Y-%m-%d %H:%M UTC") -> Markup | str:
     """
-    Return a time in UTC, of which a script shows the local time.
+    Return a time in UTC, which a script converts to local time.
 
     :param value: A time, also in ISO format or in seconds since 1970.
     """

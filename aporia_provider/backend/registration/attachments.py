@@ -1,4 +1,4 @@
-"""Data sent for a version after its registration, of which the latest body of each kind is stored."""
+"""Data sent for a version after its registration. The latest body of each kind is stored."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ def check_references(session: Session, environment: str, model_id: str, body: Ma
     """
     Check that a model has the segments and the custom metric that a monitor names.
 
-    Monitors without either, and those of models that are not registered, are not checked.
+    Monitors without either, and monitors of models that are not registered, are not checked.
 
     :param body: Body of the request that creates the monitor.
-    :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
     """
     query = select(ModelRow).filter_by(environment=environment, id=model_id)
     model = session.scalars(query).first()

@@ -76,7 +76,7 @@ class Monitors(RegistryBase):
         :param dry_run: Whether nothing is changed.
         :return: One item for each monitor, in the order of ``monitors``, and the deleted ones.
         :raises aporia_provider.errors.NotFoundError: if there is no such model.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         ApplyRequest(model_id=model_id, monitors=list(monitors), delete_prefix=delete_prefix).check()
         bodies = {monitor.name: _checked(monitor) for monitor in monitors}
@@ -122,7 +122,7 @@ def _check_all(
     """
     Check the segments and custom metrics that monitors name.
 
-    :raises aporia_provider.errors.ValidationError: if there are problems, those of all monitors together.
+    :raises aporia_provider.errors.ValidationError: with the problems of all monitors.
     """
     problems = []
     for body in bodies:

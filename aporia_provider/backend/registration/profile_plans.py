@@ -192,7 +192,7 @@ def with_baseline(outcomes: Iterable[OutcomePlan], bins: Mapping[str, Bins]) -> 
     """
     Return the outcomes with options completed from the baseline's scores and labels.
 
-    The bins are those of the baseline's scores. If the version declares no classes and the baseline's labels
+    The bins are made from the baseline's scores. If the version declares no classes and the baseline's labels
     are two numbers other than 0 and 1, the greater number is positive.
 
     :param outcomes: Outcomes to complete.

@@ -69,7 +69,7 @@ def checked_keys(body: dict[str, Any], *required: str, optional: tuple[str, ...]
     """
     Return the body if it has all required keys and no unknown ones.
 
-    :raises aporia_provider.errors.ValidationError: if keys are missing or unknown, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if keys are missing or unknown; all are listed.
     """
     missing = [f"{key}: is required" for key in required if key not in body]
     unknown = [f"{key}: is unknown" for key in body if key not in (*required, *optional)]
@@ -92,7 +92,7 @@ def single_object(body: dict[str, Any], key: str) -> dict[str, Any]:
 
 def check_environment(registry: Registry, given: Any) -> None:
     """
-    Raise an error if a request names another environment than that of its token.
+    Raise an error if a request names another environment than its token.
 
     :raises aporia_provider.errors.AporiaError: with status 403.
     """

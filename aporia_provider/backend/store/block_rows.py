@@ -32,7 +32,7 @@ class BlockRows:
         """
         Return a query of rows that begin within a block.
 
-        :param span: Span of the rows: ``DAY``, ``MONTH`` or that of the states.
+        :param span: Span of the rows: ``DAY``, ``MONTH`` or the span of the states.
         :param block: The block.
         :param columns: Columns of the result.
         """

@@ -15,7 +15,7 @@ from aporia_provider.monitoring.states.state import State
 
 def read_totals(session: Session, dataset_key: int, fields: Collection[str]) -> dict[str, State]:
     """
-    Return the sums of all states of fields, including those of rows without a timestamp.
+    Return the sums of all states of fields, including states of rows without a timestamp.
 
     Fields without states, and those whose states cannot be added, are omitted.
 

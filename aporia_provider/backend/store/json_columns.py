@@ -30,7 +30,7 @@ def check_names(**names: Any) -> None:
 
     Their length is limited because PostgreSQL refuses index entries above 2,704 bytes.
 
-    :raises ValidationError: if there are problems, all of which are listed.
+    :raises ValidationError: if there are problems; all are listed.
     """
     faults = {name: _name_fault(value) for name, value in names.items()}
     problems = [f"{name} {fault}" for name, fault in faults.items() if fault]
@@ -54,7 +54,7 @@ def reject_templates(**values: str | None) -> None:
     """
     Raise an error for unrendered templates, which types accept in place of enumerated values.
 
-    :raises ValidationError: if there are such values, all of which are listed.
+    :raises ValidationError: if there are such values; all are listed.
     """
     problems = [
         f"{name}: {value!r} is a template that was not rendered"

@@ -1,4 +1,4 @@
-"""Comparison of computed states with stored ones, of which some were dropped."""
+"""Comparison of computed states with stored states, some of which were dropped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_retained(
     session: Session, dataset_key: int, part: str, states: Profile, cutoffs: RetentionCutoffs
 ) -> bool:
     """
-    Return whether the stored states and sums of a part are those of a computed profile.
+    Return whether the stored states and sums of a part equal a computed profile.
 
     What is before :attr:`.RetentionCutoffs.months` is not compared, unless it is still stored.
 

@@ -65,7 +65,7 @@ class RetentionCutoffs:
 
     :param hours: Start of the first day whose hours are kept.
     :param days: Start of the first month whose days are kept.
-    :param months: Start of the first month of which anything is kept.
+    :param months: Start of the first month for which anything is kept.
     """
 
     hours: int
@@ -85,7 +85,7 @@ class RetentionCutoffs:
 
     def late(self, intervals: Iterable[Interval], seconds: int) -> int:
         """
-        Return the number of buckets in intervals of which nothing is kept.
+        Return the number of buckets in intervals for which nothing is kept.
 
         :param intervals: Half-open intervals in seconds since 1970.
         :param seconds: Length of a bucket.

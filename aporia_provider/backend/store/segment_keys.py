@@ -2,7 +2,7 @@
 Keys of the states of segments.
 
 The states of a term of a segment have the keys of the states of all rows, preceded by :func:`term_prefix`.
-They belong to parts of the dataset of their own, see :func:`segment_part`, so that each segment has its own
+They belong to separate parts of the dataset, see :func:`segment_part`, so that each segment has its own
 checkpoint and adding one does not recompute others.
 """
 
@@ -39,7 +39,7 @@ def segment_parts(segment_key: int, parts: tuple[str, ...]) -> list[str]:
 
 
 def prefix_of(key: str) -> str:
-    """Return the prefix of the key of a state; empty for those of all rows."""
+    """Return the prefix of the key of a state; empty for states of all rows."""
     found = _PREFIX.match(key)
     return "" if found is None else found[0]
 

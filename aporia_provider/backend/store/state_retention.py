@@ -1,8 +1,8 @@
 """
 Dropping of states that the retention of a model no longer covers.
 
-The states of hours are dropped by day, and those of days by month; their sums stay. If nothing of a month is
-kept, its rows stay without a sum, so that queries can tell that there was data.
+The states of hours are dropped by day, and the states of days by month; their sums stay. If nothing of a
+month is kept, its rows stay without a sum, so that queries can tell that there was data.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _steps(retention: Retention, now: datetime) -> list[_Step]:
     months = _Step(MONTH, cutoffs.months, ("states", "total"))
     if retention.spans[0].level != "hourly":
         return [_Step(MONTH, cutoffs.days, ("states",)), months]
-    # The sum of a day is in that of its month.
+    # The sum of a month contains the sums of its days.
     return [_Step(DAY, cutoffs.days), _Step(DAY, cutoffs.hours, ("states",)), months]
 
 

@@ -103,7 +103,7 @@ class StateSums:
         """
         timed = [row for row in self._found if not row.has_states and row.first is not None]
         uncovered = _outside(timed, self._sums)
-        # There are sums of months beside those of days, which may be outside of the range.
+        # Months have sums as well as days, and may extend beyond the range.
         summaries = [row for row in uncovered if row.span == MONTH] if self._span == DAY else []
         months = {row.key for row in summaries} - self._with_days(summaries)
         return [
@@ -115,7 +115,7 @@ class StateSums:
         ]
 
     def _with_days(self, months: Sequence[_Row]) -> set[int]:
-        """Return the keys of rows of months of which there are sums of days."""
+        """Return the keys of rows of months whose days have sums."""
         known = {_month(each) for each in self._found if each.span == DAY}
         return {each.key for each in months if _month(each) in known or self._has_days(each)}
 

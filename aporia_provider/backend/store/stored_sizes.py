@@ -51,7 +51,7 @@ def stored_size(session: Session, model_key: int) -> StoredSize:
     of_model = select(DatasetRow.key).join(VersionRow).where(VersionRow.model_key == model_key)
     whole = row.dataset_key.in_(of_model), row.part.in_(_WHOLE)
     size = session.scalar(select(func.sum(sizes)).where(*whole))
-    # Sums of longer spans have no states of their own.
+    # Sums of longer spans have no states.
     states = session.scalar(select(func.sum(row.buckets)).where(*whole, row.states.is_not(None)))
     return StoredSize(int(states or 0), int(size or 0))
 

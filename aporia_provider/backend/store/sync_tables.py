@@ -25,9 +25,9 @@ class SyncRow(Base):
     ``position`` holds the table versions that were read, ``report`` the result of the last sync that changed
     something, and ``fingerprint`` identifies the profiled columns and the method. ``latest_version`` is the
     newest version of the table that was seen, whether or not it could be synced. ``started_at`` is the start
-    time of the last sync, and ``synced_at`` that of the last successful one; a check that finds no changes
-    also sets both, see :func:`~aporia_provider.backend.sync.due.candidates.record_unchanged`. ``grids`` are
-    the bins of the stored states; the version may already have newer bins.
+    time of the last sync, and ``synced_at`` the time of the last successful one; a check that finds no
+    changes also sets both, see :func:`~aporia_provider.backend.sync.due.candidates.record_unchanged`.
+    ``grids`` are the bins of the stored states; the version may already have newer bins.
     """
 
     __tablename__ = "aporia_sync"

@@ -138,7 +138,7 @@ class MonitorRow(Base):
 
 
 class TokenRow(Base):
-    """An API token, of which only the digest is stored."""
+    """An API token. Only its digest is stored."""
 
     __tablename__ = "aporia_token"
     __table_args__ = (UniqueConstraint("environment", "name"),)

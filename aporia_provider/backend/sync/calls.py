@@ -60,7 +60,7 @@ class Syncs(RegistryBase):
         :param model_version: Name of the version.
         :param role: Role of the dataset. A sync of the serving dataset or of the actuals also updates the
             performance of predictions.
-        :param credentials: Credentials used to access S3; None for those of the environment.
+        :param credentials: Credentials used to access S3; None for the credentials of the environment.
         :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
         :param limits: Limits of the embedded engine. Exceeding the memory limit is not a transient error.
         :param full: Recompute everything, regardless of the log, and rebuild the bins that were made from
@@ -77,7 +77,7 @@ class Syncs(RegistryBase):
             active monitors, ``monitors`` is the result of
             :meth:`~aporia_provider.backend.monitors.evaluation_calls.MonitorEvaluations.evaluate_monitors`,
             or has an ``error``.
-        :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if options are invalid; all are listed.
         :raises aporia_provider.errors.AporiaError: if the data cannot be read or no longer matches the
             schema.
         """

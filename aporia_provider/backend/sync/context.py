@@ -73,7 +73,7 @@ class VersionSnapshot:
         """
         Return the times before which states of a dataset are dropped; None if they are kept for ever.
 
-        They are not earlier than those of other workers, whose clocks may differ.
+        They are not earlier than the times of other workers, whose clocks may differ.
         """
         if self.retention is None or role not in RETAINED_ROLES:
             return None
@@ -121,7 +121,7 @@ class Result:
     :param cutoffs: Times before which states are dropped; None if they are kept for ever.
     :param late_buckets: Number of changed buckets that were not computed, because nothing of them is kept.
     :param segments: Keys of the segments whose states are up to date with the result.
-    :param whole: Whether it has the states of all rows, and not only those of segments.
+    :param whole: Whether it has the states of all rows, and not only states of segments.
     """
 
     checkpoint: Checkpoint
@@ -160,7 +160,7 @@ class SyncContext:
     The tables of a version and a session of the engine, opened on first use.
 
     :param snapshot: The version and its datasets.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
     :param engines: The embedded engines of the caller, one of which is used or started.

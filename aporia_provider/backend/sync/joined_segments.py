@@ -1,4 +1,4 @@
-"""Segments whose states a sync computes together with those of all rows, or without them."""
+"""Segments whose states a sync computes together with the states of all rows, or separately."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Lease:
             return None
 
     def _has_expired(self, row: LeaseRow, now: datetime) -> bool:
-        # The maximum duration, because the holder's may be longer than that of this lease.
+        # The maximum duration, because the holder's duration may be longer than this lease's.
         max_duration = timedelta(seconds=MAX_LEASE_SECONDS + _CLOCK_TOLERANCE)
         return not now < row.expires_at <= now + max_duration or has_exited(row.process)
 

@@ -17,7 +17,7 @@ def checked_options(full: Any, *, wait_seconds: Any, lease_seconds: Any) -> bool
     Validate the options of a sync.
 
     :return: Whether everything is recomputed.
-    :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if options are invalid; all are listed.
     """
     problems = [
         *_number_problems("wait_seconds", wait_seconds, 0),
@@ -36,7 +36,7 @@ def check_due_options(now: Any, limit: Any) -> None:
     """
     Validate the options of a listing of due datasets.
 
-    :raises aporia_provider.errors.ValidationError: if options are invalid, all of which are listed.
+    :raises aporia_provider.errors.ValidationError: if options are invalid; all are listed.
     """
     if problems := [*_time_problems(now), *_limit_problems(limit)]:
         raise ValidationError("The due datasets cannot be listed with these options", problems=problems)

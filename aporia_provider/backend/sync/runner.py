@@ -43,7 +43,7 @@ class SyncRunner:
     :param scope: The environment and its database.
     :param model_id: Id of the model.
     :param model_version: Name of the version.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param limits: Limits of the embedded engine.
     :param engines: The embedded engines of the caller, one of which is used or started.
@@ -121,7 +121,7 @@ class SyncRunner:
     def _add_segments(
         self, store: SyncStore, context: SyncContext, stored: StoredPart, segments: Sequence[StoredPart]
     ) -> Set[int] | None:
-        """Compute the states of segments that do not have those of all rows of the part yet."""
+        """Compute the states of segments that lack states of all rows of the part."""
         started, clock = utc_now(), time.monotonic()
         names = ", ".join(repr(each.segment.name) for each in segments if each.segment)
         log.info("%s dataset: the states of segments %s are computed from all rows", stored.role, names)

@@ -72,7 +72,7 @@ def _provisional_bins(session: Session, dataset: DatasetRow, row: SyncRow | None
     """
     stored = session.scalar(select(BinsRow.origins).filter_by(version_key=dataset.version_key))
     bins = (row.grids if row else None) or {}
-    # The bins of scores are made from the same values as those of their field.
+    # The bins of scores are made from the same values as the bins of their field.
     fields = [key for key, field_bins in bins.items() if field_bins["kind"] != SCORES]
     return provisional_bins(load_origins(stored or {}), fields)
 

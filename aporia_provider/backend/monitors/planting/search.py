@@ -29,7 +29,7 @@ STARTS = 5
 MAX_WAIT = 30
 """Number of windows after which a shift counts as not found."""
 MAX_FIELDS = 5
-"""Number of fields into which a shift is planted, one after the other: those of greatest importance."""
+"""Number of fields into which a shift is planted, one after the other, in descending order of importance."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Position:
 
     @property
     def since(self) -> int:
-        """Start of the shifted data, of which the first window has at most the length of a step."""
+        """Start of the shifted data. The first window contains at most a step of it."""
         return self.planned.windows[0].end - self.plan.windows.step
 
     def with_shift(self, shift: PlantedShift) -> PlannedVersion:

@@ -62,7 +62,7 @@ class ShiftChoice:
     :param version: The version.
     :param measures: Metrics of the model.
     :param within: Range whose states determine the standard deviation and the rarest category.
-    :param size: Size of the shift; None for that of :data:`DEFAULT_SIZES`.
+    :param size: Size of the shift; None for the size in :data:`DEFAULT_SIZES`.
     """
 
     configuration: MonitorConfiguration

@@ -50,7 +50,7 @@ def windows_svg(points: Sequence[WindowPoint]) -> Markup | None:
         ],
     }
     failed = sum(point.verdict.outcome == "fail" for point in points)
-    return chart_svg(spec, f"{metric} in {len(values)} windows, of which {failed} failed, with the limits")
+    return chart_svg(spec, f"{metric} in {len(values)} windows ({failed} failed), with the limits")
 
 
 def _limits(values: Sequence[dict[str, Any]], x: Any, y: Any) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ def distribution_svg(bins: Sequence[BinLine], baseline: str, current: str) -> Ma
 
     :param bins: The bins.
     :param baseline: Name of the baseline.
-    :param current: Name of the current data, which differs from that of the baseline.
+    :param current: Name of the current data, which differs from the name of the baseline.
     """
     if not bins:
         return None

@@ -85,7 +85,9 @@ def daily_results(
 def results_by_day(
     model: ModelStates, model_id: str, metrics: Sequence[DailyMetric], days: PageDays
 ) -> list[dict[datetime, QueryResult]]:
-    """Return the results of metrics by day; of a metric that is not valid, that of the first day."""
+    """
+    Return the results of metrics by day; a metric that is not valid has only a result for the first day.
+    """
     return _results(model, model_id, metrics, days, "daily")
 
 

@@ -101,12 +101,12 @@ class FieldPage:
 
     @property
     def previous_day(self) -> datetime | None:
-        """The day before that of the view; None if it shows no single day."""
+        """The day before the day of the view; None if it shows no single day."""
         return self._other_day(-1)
 
     @property
     def next_day(self) -> datetime | None:
-        """The day after that of the view; None if it shows no single day."""
+        """The day after the day of the view; None if it shows no single day."""
         return self._other_day(1)
 
     def _other_day(self, step: int) -> datetime | None:

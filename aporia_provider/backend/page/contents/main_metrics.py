@@ -47,7 +47,7 @@ class ShownMetric:
 
 
 def metric_choices(model_type: str) -> list[str]:
-    """Return the metrics of a model type that need no class, of which higher or lower numbers are better."""
+    """Return the metrics of a model type that need no class, and whose higher or lower numbers are better."""
     names = [each.name for each in _PERFORMANCE if model_type in each.types]
     return list(dict.fromkeys(name for name in names if not name.endswith("_per_class")))
 

@@ -112,7 +112,7 @@ def replay(
     :param registry: The registry of an environment.
     :param model_id: Id of the model.
     :param registration: Registration of the monitor.
-    :param rate: Number of false alarms a year; None for that of its configuration.
+    :param rate: Number of false alarms a year; None for the number in its configuration.
     :param days: The days with serving data; at most the last :data:`REPLAY_DAYS` of them are replayed.
     :raises aporia_provider.errors.ValidationError: if the monitor has fixed limits, or its configuration is
         not valid.

@@ -202,6 +202,6 @@ def _condition(condition: Condition) -> str:
 
 
 def span_in_words(text: str) -> str:
-    """Return a length of time such as ``2w`` in words, such as ``2 weeks``."""
+    """Return a length of time such as ``2w`` as text, such as ``2 weeks``."""
     count, unit = int(text[:-1]), _UNITS[text[-1]]
     return f"{count} {unit}" + ("s" if count > 1 else "")

@@ -90,7 +90,7 @@ def monitors_page(
     :param registry: The registry of an environment.
     :param model_id: Id of the model.
     :param monitor: Name of a monitor that is replayed; None for no replay.
-    :param false_alarms_a_year: Rate of false alarms that it is replayed with. Default: that of its
+    :param false_alarms_a_year: Rate of false alarms that it is replayed with. Default: the rate in its
         configuration.
     :param now: The current time.
     :raises aporia_provider.errors.NotFoundError: if there is no such model or monitor.

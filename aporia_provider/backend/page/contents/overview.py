@@ -162,7 +162,7 @@ def _summarised(registry: Registry, models: Sequence[JudgedModel], cache: Summar
 
 def state_of(line: ModelLine, now: datetime) -> ModelState:
     """
-    Return the state of a model: that of its open alerts, else of its syncs, else of its monitors.
+    Return the state of a model: from its open alerts, else from its syncs, else from its monitors.
 
     :param line: The model.
     :param now: The current time.

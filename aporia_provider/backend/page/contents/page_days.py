@@ -34,7 +34,7 @@ class PageDays:
     @classmethod
     def until(cls, last: int, days: int) -> PageDays:
         """
-        Return the days up to the one that contains a time.
+        Return days, of which the last contains a time.
 
         :param last: The time, in seconds since 1970.
         :param days: Number of days.

@@ -1,4 +1,4 @@
-"""Comparison of the values of a segment with that of all rows."""
+"""Comparison of the values of a segment with the value of all rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ERROR: Final = 0.05
 @dataclass(frozen=True)
 class Shortfall:
     """
-    How much worse the value of a segment is than that of all rows.
+    Difference by which the value of a segment is worse than the value of all rows.
 
     :param least: Lower bound, negative if the value may be better; None if there is no interval.
     :param level: 0 if the difference may be due to chance, else up to
@@ -43,7 +43,7 @@ class Shortfall:
 
 def confidence_for(values: int) -> float:
     """
-    Return the probability of the intervals by which several values are compared with that of all rows.
+    Return the probability of the intervals by which several values are compared with all rows.
 
     :param values: Number of values.
     """
@@ -53,7 +53,7 @@ def confidence_for(values: int) -> float:
 
 def shortfall(metric: SegmentMetric, found: MetricResult, whole: MetricResult | None) -> Shortfall:
     """
-    Return how much worse a value is than that of all rows, which is taken as known.
+    Return how much worse a value is than the value of all rows, which is assumed to be exact.
 
     :param metric: The metric.
     :param found: The value.

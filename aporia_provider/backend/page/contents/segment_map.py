@@ -40,7 +40,7 @@ class SegmentCell:
 
     :param day: Start of the day.
     :param measured: The number.
-    :param level: How certainly it is worse than that of all rows, see
+    :param level: How certainly it is worse than the value of all rows, see
         :class:`~.segment_comparison.Shortfall`.
     """
 
@@ -59,7 +59,7 @@ class SegmentLine:
     :param rows: Number of rows of the days.
     :param total: The number of all days, with an interval of 95 %.
     :param recent: The number of the last days, by which values are ordered.
-    :param shortfall: How much worse it was on the last days than that of all rows.
+    :param shortfall: How much worse it was on the last days than the metric of all rows.
     :param cells: The numbers by day.
     """
 

@@ -16,7 +16,7 @@ from aporia_provider.nearest import nearest
 ROWS: Final = "rows"
 DRIFT: Final = "drift_score"
 CUSTOM: Final = "custom: "
-"""Start of the names of custom metrics among those of the other metrics."""
+"""Prefix that distinguishes names of custom metrics from names of other metrics."""
 
 Comparison = Literal["higher", "lower", "either", "baseline", "none"]
 
@@ -29,8 +29,8 @@ class SegmentMetric:
     :param name: Its name in the view.
     :param metric: Name of the metric in a query.
     :param parameters: Its parameters.
-    :param comparison: How values are judged: ``higher`` or ``lower`` values than that of all rows are better,
-        ``either`` difference is shown, a distance from the ``baseline`` is shown, or ``none``.
+    :param comparison: How values are judged: ``higher`` or ``lower`` values than the value of all rows are
+        better, ``either`` difference is shown, a distance from the ``baseline`` is shown, or ``none``.
     :param type: For a distance, the type of its field.
     :param title: Description for headings.
     """

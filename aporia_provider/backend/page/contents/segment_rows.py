@@ -48,7 +48,7 @@ def not_computed(states: VersionStates, role: str = SERVING) -> tuple[Missing, .
     """
     Return that the states of a segment are missing; nothing if they are not.
 
-    :param states: States of a term of the segment; nothing is missing if they are those of all rows.
+    :param states: States of a term of the segment; nothing is missing if they are the states of all rows.
     :param role: Role of the dataset.
     """
     if states.term is None or states.is_synced(role):

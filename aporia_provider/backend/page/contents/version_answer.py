@@ -36,7 +36,7 @@ class VersionAnswer:
 
     @property
     def sentence(self) -> str:
-        """The answer in words."""
+        """The answer as text."""
         if self.comparison is None:
             return f"{self.challenger} and {self.champion} cannot be compared"
         limit = f" by more than {self.margin:g}" if self.margin else ""
@@ -62,7 +62,7 @@ def version_answer(
     :param page: Contents of the view.
     :param champion: Name of the version in use. Default: that of the tag ``champion``, or the one whose
         serving data extends furthest.
-    :param challenger: Name of the other version. Default: the one that was registered last.
+    :param challenger: Name of the other version. Default: the version registered last.
     :param margin: Greatest acceptable loss. Default: 0, so whether the other version is better.
     :return: None if there are fewer than two versions, or no metric of performance.
     :raises aporia_provider.errors.ValidationError: if the margin is no number of at least 0.
@@ -95,7 +95,7 @@ def _pair(
 ) -> tuple[str, str] | None:
     newest = [line.name for line in sorted(versions, key=lambda line: line.registered_at, reverse=True)]
     tagged = [line.name for line in versions if CHAMPION in line.tags]
-    # If the version in use is the newest, the question is whether it is better than the one before.
+    # If the version in use is the newest, the question is whether it is better than the version before.
     if champion is None and challenger is None and tagged[:1] == newest[:1]:
         tagged = []
     first = champion or next((name for name in tagged if name != challenger), None)

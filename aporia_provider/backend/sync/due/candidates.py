@@ -167,7 +167,7 @@ def _segments(session: Session, environment: str) -> dict[int, list[VersionSegme
 
 
 def _checkpoints(session: Session, environment: str) -> tuple[_Checkpoints, _Checkpoints]:
-    """Return the checkpoints of all rows and those of segments, by the key of their version."""
+    """Return the checkpoints of all rows and of segments, by the key of their version."""
     # Reports and bins, which are much larger, are not needed.
     columns = (SyncRow.key, SyncRow.fingerprint, SyncRow.position, SyncRow.started_at, SyncRow.synced_at)
     query = (

@@ -255,7 +255,7 @@ def _unknown_position(checkpoint: StoredCheckpoint, roles: Iterable[str]) -> str
 def _has_segment(
     version: StoredVersion, checkpoint: StoredCheckpoint, part: tuple[str, str], segment: VersionSegment
 ) -> bool:
-    """Return whether the states of a segment are from the same sync as those of all rows."""
+    """Return whether the states of a segment are from the same sync as the states of all rows."""
     role, name = part
     stored = version.segment_checkpoints.get((role, segment_part(name, segment.key)))
     if stored is None or not stored.succeeded:

@@ -35,7 +35,7 @@ class DatasetLog:
 
     :param dataset: The dataset.
     :param source: Data source of the dataset.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class DatasetLog:
         """
         Return the files of a Delta table; None if there is no log.
 
-        :param version: Version of the table; None for that of the log.
+        :param version: Version of the table; None for the version of the log.
         """
         delta = self.at(version)
         return None if delta is None else TableFiles(delta, self._time_column, self._id_column)
@@ -140,7 +140,7 @@ class DatasetLog:
 
     @property
     def row_count(self) -> int | None:
-        """Return the number of rows of the table; None if the log does not have that of each file."""
+        """Return the number of rows of the table; None if the log lacks the number of rows of a file."""
         return None if self.delta is None else self.delta.files([]).row_count
 
     @property

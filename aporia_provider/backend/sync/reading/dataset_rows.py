@@ -37,7 +37,7 @@ class DatasetRows:
     :param dataset: The dataset.
     :param source: Data source of the dataset.
     :param dataset_log: Log of the dataset, which determines the version that is read.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param ignore_statistics: Whether all rows are read without the statistics in the log.
     """
@@ -65,7 +65,7 @@ class DatasetRows:
         Return all rows after ``select_expr``. The data frame of each version is cached.
 
         :param spark: Spark session.
-        :param version: Version of the table; None for that of the log.
+        :param version: Version of the table; None for the version of the log.
         :param ignore_statistics: Whether the rows are read without the statistics in the log.
         :raises aporia_provider.errors.AporiaError: if the rows cannot be read.
         """
@@ -91,7 +91,7 @@ class DatasetRows:
         :param columns: Columns that are used in addition to the ids.
         :param intervals: Half-open intervals in seconds since 1970, UTC; None for all rows.
         :param null_timestamps: Whether to include rows whose timestamp is null.
-        :param version: Version of the table; None for that of the log.
+        :param version: Version of the table; None for the version of the log.
         :raises aporia_provider.errors.AporiaError: if the rows cannot be read.
         """
         files = self._log.files(version)

@@ -41,7 +41,7 @@ class ConnectedTable:
     Attributes: ``dataset``, ``log``, and ``rows``, which reads the rows.
 
     :param dataset: The dataset.
-    :param credentials: Credentials used to access S3; None for those of the environment.
+    :param credentials: Credentials used to access S3; None for the credentials of the environment.
     :param engine: ``embedded``, or the URL ``sc://host:port`` of a cluster.
     :param ignore_statistics: Whether the table is always read without the statistics in its log.
     :raises aporia_provider.errors.ValidationError: if the dataset cannot be read.
@@ -69,7 +69,7 @@ class ConnectedTable:
         Validate the columns of a data frame against the schema.
 
         :return: Types by column, in Spark's JSON form.
-        :raises aporia_provider.errors.ValidationError: if there are problems, all of which are listed.
+        :raises aporia_provider.errors.ValidationError: if there are problems; all are listed.
         """
         with self.rows.read_errors():
             columns = [(item["name"], item["type"]) for item in frame.schema.jsonValue()["fields"]]
